@@ -1,0 +1,1 @@
+-- Every statement the service runs, by name: `-- name: insert_driver` and the statement below it.

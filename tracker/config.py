@@ -1,0 +1,116 @@
+"""Config: every setting, read once from the environment. A wrong or unknown one stops the start by name."""
+
+import os
+from collections.abc import Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from tracker.errors import ConfigError
+
+ADMIN_KEY_MIN_LENGTH: Final = 20  # characters
+NOT_YET: Final = "is not supported by this version; unset it"
+
+# name in the environment -> field of Config
+SETTINGS: Final[Mapping[str, str]] = {
+    "DATABASE_URL": "database_url",
+    "NATS_URL": "nats_url",
+    "TRACKER_DATA_DIR": "data_dir",
+    "TRACKER_BIND": "bind",
+    "TRACKER_PUBLIC_URL": "public_url",
+    "TRACKER_ADMIN_KEY": "admin_key",
+    "TRACKER_SECRET": "secret",
+    "TRACKER_MQTT_URL": "mqtt_url",
+    "TRACKER_MAP": "map",
+    "TRACKER_RETENTION_DAYS": "retention_days",
+    "TRACKER_TLS_CERT": "tls_cert",
+    "TRACKER_TLS_KEY": "tls_key",
+    "TRACKER_LOG_LEVEL": "log_level",
+}
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings of one node; `Config.from_environment` is the only reader of `os.environ`."""
+
+    database_url: str | None = None  # None: an embedded PostgreSQL under data_dir
+    nats_url: str | None = None
+    data_dir: Path = Path(".tracker")
+    bind: str = "127.0.0.1:8080"
+    public_url: str | None = None  # None: from the request
+    admin_key: str | None = None
+    secret: str | None = None  # None: made at first start in data_dir
+    mqtt_url: str | None = None
+    map: str | None = None  # None: the demo area
+    retention_days: int = 30  # days
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    log_level: str = "info"
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Config":
+        """Raises ConfigError for an unknown `TRACKER_…` name or a value that cannot work."""
+        _refuse_unknown(environment)
+        given = {field: environment[name] for name, field in SETTINGS.items() if environment.get(name)}
+        try:
+            config = msgspec.convert(given, cls, strict=False)
+        except msgspec.ValidationError as error:
+            raise _named(error) from error
+        _check(config)
+        return config
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port of `bind`."""
+        host, _, port = self.bind.rpartition(":")
+        return host.strip("[]"), int(port)
+
+
+def _refuse_unknown(environment: Mapping[str, str]) -> None:
+    for name in environment:
+        if name.startswith("TRACKER_") and name not in SETTINGS:
+            raise ConfigError(name, f"no such setting; there are {', '.join(SETTINGS)}")
+
+
+def _named(error: msgspec.ValidationError) -> ConfigError:
+    """`Expected int … - at $.retention_days` -> the name that stands in the environment."""
+    why, _, field = str(error).partition(" - at `$.")
+    names = {field: name for name, field in SETTINGS.items()}
+    return ConfigError(names.get(field.rstrip("`"), "configuration"), why)
+
+
+def _check(config: Config) -> None:
+    _check_bind(config.bind)
+    if config.database_url and urlsplit(config.database_url).scheme not in {"postgres", "postgresql"}:
+        raise ConfigError("DATABASE_URL", "must begin with postgresql://")
+    if config.public_url and urlsplit(config.public_url).scheme not in {"http", "https"}:
+        raise ConfigError("TRACKER_PUBLIC_URL", "must begin with http:// or https://")
+    if config.admin_key is not None and len(config.admin_key) < ADMIN_KEY_MIN_LENGTH:
+        raise ConfigError("TRACKER_ADMIN_KEY", f"must have at least {ADMIN_KEY_MIN_LENGTH} characters")
+    if config.secret is not None and len(config.secret) < ADMIN_KEY_MIN_LENGTH:
+        raise ConfigError("TRACKER_SECRET", f"must have at least {ADMIN_KEY_MIN_LENGTH} characters")
+    if config.retention_days < 1:
+        raise ConfigError("TRACKER_RETENTION_DAYS", "must be at least 1")
+    if config.log_level not in {"debug", "info", "warning", "error"}:
+        raise ConfigError("TRACKER_LOG_LEVEL", "must be debug, info, warning or error")
+    if (config.tls_cert is None) != (config.tls_key is None):
+        raise ConfigError("TRACKER_TLS_CERT", "needs TRACKER_TLS_KEY, and the other way round")
+    for name, path in (("TRACKER_TLS_CERT", config.tls_cert), ("TRACKER_TLS_KEY", config.tls_key)):
+        if path is not None and not path.is_file():
+            raise ConfigError(name, f"there is no file {path}")
+    for name, value in (("NATS_URL", config.nats_url), ("TRACKER_MQTT_URL", config.mqtt_url)):
+        if value is not None:
+            raise ConfigError(name, NOT_YET)
+
+
+def _check_bind(bind: str) -> None:
+    host, colon, port = bind.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > 65535:
+        raise ConfigError("TRACKER_BIND", "must be an address and a port, like 127.0.0.1:8080")
+    if host != "localhost":
+        try:
+            ip_address(host.strip("[]"))
+        except ValueError:
+            raise ConfigError("TRACKER_BIND", f"{host!r} is not an IP address") from None

@@ -1,0 +1,39 @@
+"""Parts: what `create_app` wired together, as the blueprints see it."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, cast
+
+import msgspec
+from quart import current_app
+
+if TYPE_CHECKING:
+    from tracker.config import Config
+    from tracker.database import Database
+    from tracker.fleet import Fleet
+    from tracker.hub import Hub
+    from tracker.mapfile import MapFile
+    from tracker.orders import Orders
+    from tracker.recorder import Recorder
+    from tracker.routing import Router
+    from tracker.tokens import LinkTokens
+
+
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """One node's resources; opened and closed by `app`, global nowhere."""
+
+    config: "Config"
+    database: "Database"
+    recorder: "Recorder"
+    router: "Router"
+    map_file: "MapFile"
+    orders: "Orders"
+    fleet: "Fleet"
+    hub: "Hub"
+    link_tokens: "LinkTokens"
+    now: Callable[[], datetime]
+
+
+def parts() -> Parts:
+    """The parts of the app that answers the present request."""
+    return cast("Parts", current_app.extensions["tracker"])

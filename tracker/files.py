@@ -1,0 +1,14 @@
+"""Where the files that are not Python live: `web/` and `sql/` of the checkout, or their copies inside a wheel."""
+
+from pathlib import Path
+from typing import Literal
+
+_PACKAGE = Path(__file__).parent
+
+
+def folder(name: Literal["web", "sql"]) -> Path:
+    """The folder of that name; raises FileNotFoundError where the installation is not whole."""
+    for candidate in (_PACKAGE / f"_{name}", _PACKAGE.parent / name):
+        if candidate.is_dir():
+            return candidate
+    raise FileNotFoundError(f"The installed package has no {name!r} folder; install it again.")

@@ -1,0 +1,5 @@
+"""The database: connections, statements by name, and one module of coroutines for each kind of row."""
+
+from tracker.database.pool import Connection, Database, Queries, Row
+
+__all__ = ["Connection", "Database", "Queries", "Row"]

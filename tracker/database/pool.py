@@ -1,0 +1,232 @@
+"""Database: the connections of one node, and statements called by name. asyncpg's errors end here.
+
+Every call is bounded: ACQUIRE_TIMEOUT until there is a connection, and COMMAND_TIMEOUT for each statement.
+A connection that ran into its time is thrown away rather than waited for: a frozen server gives no sign of
+life, and even the request to cancel would hang.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
+
+import asyncpg
+import msgspec
+
+from tracker.database.queries import sql
+from tracker.errors import ConfigError, StorageUnavailable
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+    type Pool = asyncpg.Pool[asyncpg.Record]
+    type Raw = PoolConnectionProxy[asyncpg.Record]
+    type Session = asyncpg.Connection[asyncpg.Record]
+
+type Row = asyncpg.Record
+
+ACQUIRE_TIMEOUT: Final = 2.0  # seconds until there is a connection
+COMMAND_TIMEOUT: Final = 3.0  # seconds a statement may take
+API_CONNECTIONS: Final = 8
+INGEST_CONNECTIONS: Final = 3  # two commit pipelines and one to spare
+
+# The server is away, ending, starting, full or out of slots: it may work a moment later.
+_AWAY: Final = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.PostgresSystemError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.InternalClientError,
+    asyncpg.InterfaceError,
+    OSError,  # TimeoutError is one
+)
+
+
+class Queries(Protocol):
+    """What runs named statements: a Database (each in a transaction of its own) or an open Connection."""
+
+    async def fetch(self, name: str, *args: object) -> list[Row]: ...
+    async def fetchrow(self, name: str, *args: object) -> Row | None: ...
+    async def fetchval(self, name: str, *args: object) -> Any: ...
+    async def execute(self, name: str, *args: object) -> str: ...
+
+
+class Connection:
+    """A connection inside a transaction; statements go by name. Raises StorageUnavailable."""
+
+    __slots__ = ("raw",)
+
+    def __init__(self, raw: "Raw") -> None:
+        self.raw = raw
+
+    async def fetch(self, name: str, *args: object) -> list[Row]:
+        with storage_errors():
+            return await self.raw.fetch(sql(name), *args)
+
+    async def fetchrow(self, name: str, *args: object) -> Row | None:
+        with storage_errors():
+            return await self.raw.fetchrow(sql(name), *args)
+
+    async def fetchval(self, name: str, *args: object) -> Any:
+        with storage_errors():
+            return await self.raw.fetchval(sql(name), *args)
+
+    async def execute(self, name: str, *args: object) -> str:
+        """The server's command tag: `UPDATE 1`."""
+        with storage_errors():
+            return await self.raw.execute(sql(name), *args)
+
+    async def executemany(self, name: str, rows: Iterable[Sequence[object]]) -> None:
+        with storage_errors():
+            await self.raw.executemany(sql(name), rows)
+
+
+class Database:
+    """Two pools, so that slow readers of history never take the connections that fixes are committed on."""
+
+    def __init__(self, pool: "Pool", ingest: "Pool") -> None:
+        self.pool = pool
+        self.ingest = ingest
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, url: str) -> AsyncIterator[Self]:
+        """Raises StorageUnavailable where nobody answers, ConfigError where the URL is wrong.
+
+        Closed within seconds even if the server hangs.
+        """
+        async with (
+            _pool(url, "tracker", API_CONNECTIONS) as pool,
+            _pool(url, "tracker ingest", INGEST_CONNECTIONS) as ingest,
+        ):
+            yield cls(pool, ingest)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """Commits at the end of the block, rolls back on any exception; raises StorageUnavailable."""
+        async with acquire(self.pool) as raw, in_transaction(raw):
+            yield Connection(raw)
+
+    async def fetch(self, name: str, *args: object) -> list[Row]:
+        async with acquire(self.pool) as raw:
+            return await Connection(raw).fetch(name, *args)
+
+    async def fetchrow(self, name: str, *args: object) -> Row | None:
+        async with acquire(self.pool) as raw:
+            return await Connection(raw).fetchrow(name, *args)
+
+    async def fetchval(self, name: str, *args: object) -> Any:
+        async with acquire(self.pool) as raw:
+            return await Connection(raw).fetchval(name, *args)
+
+    async def execute(self, name: str, *args: object) -> str:
+        """The server's command tag: `UPDATE 1`."""
+        async with acquire(self.pool) as raw:
+            return await Connection(raw).execute(name, *args)
+
+
+@contextmanager
+def storage_errors() -> Iterator[None]:
+    """The one translation: whatever says that the database is away becomes StorageUnavailable."""
+    try:
+        yield
+    except _AWAY as error:
+        if isinstance(error, ValueError):  # asyncpg's client-side DataError: our argument was wrong
+            raise
+        raise StorageUnavailable(f"The database does not answer ({type(error).__name__}).") from error
+
+
+@contextmanager
+def _url_errors() -> Iterator[None]:
+    """What the server or the URL parser says against DATABASE_URL itself."""
+    try:
+        yield
+    except (
+        asyncpg.InvalidCatalogNameError,
+        asyncpg.InvalidAuthorizationSpecificationError,
+        asyncpg.ClientConfigurationError,
+    ) as error:
+        raise ConfigError("DATABASE_URL", str(error)) from error
+
+
+@asynccontextmanager
+async def acquire(pool: "Pool") -> AsyncIterator["Raw"]:
+    """A connection of the pool, given back afterwards, or cut where the storage failed on it."""
+    with storage_errors():
+        raw = await pool.acquire(timeout=ACQUIRE_TIMEOUT)
+    try:
+        yield raw
+    except StorageUnavailable:
+        raw.terminate()
+        raise
+    finally:
+        with storage_errors():
+            await pool.release(raw, timeout=ACQUIRE_TIMEOUT)
+
+
+@asynccontextmanager
+async def in_transaction(raw: "Raw") -> AsyncIterator[None]:
+    """BEGIN … COMMIT around the block, ROLLBACK after an exception."""
+    transaction = raw.transaction()
+    with storage_errors():
+        await transaction.start()
+    try:
+        yield
+    except StorageUnavailable:
+        raise  # acquire() cuts the connection, which rolls back on the server
+    except BaseException:
+        with storage_errors():
+            await transaction.rollback()
+        raise
+    with storage_errors():
+        await transaction.commit()
+
+
+@asynccontextmanager
+async def _pool(url: str, name: str, size: int) -> AsyncIterator["Pool"]:
+    with storage_errors(), _url_errors():
+        pool = await asyncpg.create_pool(
+            url,
+            min_size=1,
+            max_size=size,
+            timeout=ACQUIRE_TIMEOUT,
+            command_timeout=COMMAND_TIMEOUT,
+            max_cached_statement_lifetime=0,
+            init=_prepare_connection,
+            reset=_keep_session,
+            server_settings={
+                "application_name": name,
+                "timezone": "UTC",
+                "jit": "off",
+                "idle_in_transaction_session_timeout": "15s",
+            },
+        )
+    try:
+        yield pool
+    finally:
+        await _close(pool)
+
+
+async def _close(pool: "Pool") -> None:
+    try:
+        with storage_errors():
+            await asyncio.wait_for(pool.close(), ACQUIRE_TIMEOUT)
+    except StorageUnavailable:
+        pool.terminate()
+
+
+async def _prepare_connection(connection: "Session") -> None:
+    """jsonb in and out as plain values, by msgspec."""
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        encoder=lambda value: b"\x01" + msgspec.json.encode(value),  # the version byte of the binary form
+        decoder=lambda data: msgspec.json.decode(data[1:]),
+        format="binary",
+    )
+
+
+async def _keep_session(_connection: "Session") -> None:
+    """No RESET ALL when a connection is given back: we change no session, and it would cost a round trip."""

@@ -11,7 +11,8 @@ import msgspec
 
 from tracker.errors import ConfigError
 
-ADMIN_KEY_MIN_LENGTH: Final = 20  # characters
+SECRET_MIN_LENGTH: Final = 20  # characters
+LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 NOT_YET: Final = "is not supported by this version; unset it"
 
 # name in the environment -> field of Config
@@ -83,26 +84,38 @@ def _named(error: msgspec.ValidationError) -> ConfigError:
 
 def _check(config: Config) -> None:
     _check_bind(config.bind)
-    if config.database_url and urlsplit(config.database_url).scheme not in {"postgres", "postgresql"}:
-        raise ConfigError("DATABASE_URL", "must begin with postgresql://")
-    if config.public_url and urlsplit(config.public_url).scheme not in {"http", "https"}:
-        raise ConfigError("TRACKER_PUBLIC_URL", "must begin with http:// or https://")
-    if config.admin_key is not None and len(config.admin_key) < ADMIN_KEY_MIN_LENGTH:
-        raise ConfigError("TRACKER_ADMIN_KEY", f"must have at least {ADMIN_KEY_MIN_LENGTH} characters")
-    if config.secret is not None and len(config.secret) < ADMIN_KEY_MIN_LENGTH:
-        raise ConfigError("TRACKER_SECRET", f"must have at least {ADMIN_KEY_MIN_LENGTH} characters")
+    _check_scheme("DATABASE_URL", config.database_url, {"postgres", "postgresql"})
+    _check_scheme("TRACKER_PUBLIC_URL", config.public_url, {"http", "https"})
+    _check_length("TRACKER_ADMIN_KEY", config.admin_key)
+    _check_length("TRACKER_SECRET", config.secret)
     if config.retention_days < 1:
         raise ConfigError("TRACKER_RETENTION_DAYS", "must be at least 1")
-    if config.log_level not in {"debug", "info", "warning", "error"}:
-        raise ConfigError("TRACKER_LOG_LEVEL", "must be debug, info, warning or error")
-    if (config.tls_cert is None) != (config.tls_key is None):
-        raise ConfigError("TRACKER_TLS_CERT", "needs TRACKER_TLS_KEY, and the other way round")
-    for name, path in (("TRACKER_TLS_CERT", config.tls_cert), ("TRACKER_TLS_KEY", config.tls_key)):
-        if path is not None and not path.is_file():
-            raise ConfigError(name, f"there is no file {path}")
+    if config.log_level not in LOG_LEVELS:
+        raise ConfigError("TRACKER_LOG_LEVEL", f"must be one of {', '.join(LOG_LEVELS)}")
+    _check_tls(config.tls_cert, config.tls_key)
     for name, value in (("NATS_URL", config.nats_url), ("TRACKER_MQTT_URL", config.mqtt_url)):
         if value is not None:
             raise ConfigError(name, NOT_YET)
+
+
+def _check_scheme(name: str, url: str | None, schemes: set[str]) -> None:
+    if url is not None and urlsplit(url).scheme not in schemes:
+        raise ConfigError(
+            name, f"must begin with {' or '.join(f'{scheme}://' for scheme in sorted(schemes))}"
+        )
+
+
+def _check_length(name: str, secret: str | None) -> None:
+    if secret is not None and len(secret) < SECRET_MIN_LENGTH:
+        raise ConfigError(name, f"must have at least {SECRET_MIN_LENGTH} characters")
+
+
+def _check_tls(cert: Path | None, key: Path | None) -> None:
+    if (cert is None) != (key is None):
+        raise ConfigError("TRACKER_TLS_CERT", "needs TRACKER_TLS_KEY, and the other way round")
+    for name, path in (("TRACKER_TLS_CERT", cert), ("TRACKER_TLS_KEY", key)):
+        if path is not None and not path.is_file():
+            raise ConfigError(name, f"there is no file {path}")
 
 
 def _check_bind(bind: str) -> None:

@@ -1,14 +1,40 @@
 """Track: which fixes of one driver are believed, and why not the others."""
 
-from datetime import datetime
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from math import isfinite
+from typing import Final, Literal
 
 import msgspec
 
-from tracker.domain.geo import LonLat
+from tracker.domain.geo import LonLat, distance
+from tracker.domain.order import Vehicle
+
+FUTURE_LIMIT: Final = timedelta(seconds=60)
+ACCURACY_LIMIT: Final = 200.0  # metres; a fix that is worse is kept, but doubted
+RESEAT_AFTER: Final = 3  # consistent doubtful fixes in a row move the marker after all
+INTERVALS_KEPT: Final = 10
+# Nobody on such a vehicle is faster; metres per second.
+TOP_SPEED: Final[dict[Vehicle, float]] = {"car": 70.0, "scooter": 40.0, "bicycle": 25.0, "foot": 12.0}
+
+Refusal = Literal[
+    "latitude_out_of_range",
+    "longitude_out_of_range",
+    "not_a_number",
+    "null_island",
+    "in_the_future",
+    "too_old",
+    "malformed",
+]
+"""Why a fix is not stored at all."""
+
+Doubt = Literal["inaccurate", "teleport"]
+"""Why a stored fix is left out of the track."""
 
 
 class Fix(msgspec.Struct, frozen=True, gc=False):
-    """One reading as the device made it. Metres, metres per second, degrees; `battery` 0..1; None is unknown."""
+    """One reading as the device made it: metres, m/s, degrees; `battery` 0..1; None is unknown."""
 
     recorded_at: datetime  # with an offset
     lat: float
@@ -22,3 +48,137 @@ class Fix(msgspec.Struct, frozen=True, gc=False):
     @property
     def lonlat(self) -> LonLat:
         return LonLat(self.lon, self.lat)
+
+
+def refusal(fix: Fix, *, now: datetime, retention: timedelta) -> Refusal | None:
+    """Why this fix cannot be stored, or None where it can."""
+    place = _place_refusal(fix.lat, fix.lon)
+    if place is not None:
+        return place
+    if fix.recorded_at > now + FUTURE_LIMIT:
+        return "in_the_future"
+    if fix.recorded_at < now - retention:
+        return "too_old"
+    return None
+
+
+def _place_refusal(lat: float, lon: float) -> Refusal | None:
+    if not (isfinite(lat) and isfinite(lon)):
+        return "not_a_number"
+    if not -90.0 <= lat <= 90.0:
+        return "latitude_out_of_range"
+    if not -180.0 <= lon <= 180.0:
+        return "longitude_out_of_range"
+    # A receiver without a fix says (0, 0), off the coast of Ghana.
+    return "null_island" if lat == 0.0 and lon == 0.0 else None
+
+
+def without_impossible_values(fix: Fix) -> Fix:
+    """The fix without optional values that cannot be: many phones say -1 for unknown. Never costs the fix."""
+    cleaned = Fix(
+        fix.recorded_at,
+        fix.lat,
+        fix.lon,
+        _within(fix.accuracy, 0.0, 1e7),
+        _within(fix.speed, 0.0, 350.0),
+        _heading(fix.heading),
+        _within(fix.altitude, -1_000.0, 100_000.0),
+        _within(fix.battery, 0.0, 1.0),
+    )
+    return fix if cleaned == fix else cleaned
+
+
+def _within(value: float | None, low: float, high: float) -> float | None:
+    return value if value is not None and low <= value <= high else None
+
+
+def _heading(value: float | None) -> float | None:
+    """Some devices say 360 for north."""
+    return None if (within := _within(value, 0.0, 360.0)) is None else within % 360.0
+
+
+def parse_fix(raw: object, time: Callable[[str], datetime]) -> Fix | Refusal:
+    """A fix that came without the right types: the fix after all, or what is wrong with it.
+
+    Only the time and the two coordinates can cost it: optional values of a wrong type are malformed,
+    as a device that sends them cannot be trusted with the rest. `time` reads RFC 3339, raising ValueError.
+    """
+    if not isinstance(raw, dict):
+        return "malformed"
+    numbers = {name: raw.get(name) for name in _NUMBERS}
+    for name in ("lat", "lon"):
+        if not _is_number(numbers[name]):
+            return "malformed"
+    if any(value is not None and not _is_number(value) for value in numbers.values()):
+        return "malformed"
+    try:
+        floats = {name: None if value is None else float(value) for name, value in numbers.items()}
+        recorded_at = time(raw["recorded_at"])
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return "malformed"
+    return Fix(recorded_at, **floats)  # type: ignore[arg-type]  # lat and lon were checked to be numbers
+
+
+_NUMBERS: Final = ("lat", "lon", "accuracy", "speed", "heading", "altitude", "battery")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+class Track:
+    """The believed fixes of one driver, as far as judging the next one needs them."""
+
+    __slots__ = ("_doubted", "_intervals", "_top_speed", "newest")
+
+    def __init__(self, vehicle: Vehicle, newest: Fix | None = None) -> None:
+        self.newest = newest  # the newest believed fix
+        self._top_speed = TOP_SPEED[vehicle]
+        self._doubted: list[Fix] = []  # teleported, consistent with each other
+        self._intervals: deque[float] = deque(maxlen=INTERVALS_KEPT)  # seconds between live fixes
+
+    def add(self, fix: Fix) -> Doubt | None:
+        """Why the fix is doubted, or None where it is believed; then it is `newest` unless it came late."""
+        if fix.accuracy is not None and fix.accuracy > ACCURACY_LIMIT:
+            return "inaccurate"
+        if self.newest is None or fix.recorded_at <= self.newest.recorded_at:
+            self.newest = self.newest or fix
+            return None
+        if self._is_teleport(self.newest, fix) and not self._reseats(fix):
+            return "teleport"
+        self._believe(fix)
+        return None
+
+    @property
+    def median_interval(self) -> float | None:
+        """Seconds between the last ten live fixes; None before there are two."""
+        ordered = sorted(self._intervals)
+        return ordered[len(ordered) // 2] if ordered else None
+
+    def _believe(self, fix: Fix) -> None:
+        if self.newest is not None:
+            self._intervals.append((fix.recorded_at - self.newest.recorded_at).total_seconds())
+        self.newest = fix
+        self._doubted.clear()
+
+    def _is_teleport(self, before: Fix, fix: Fix) -> bool:
+        """Two independent signs: faster than the vehicle can be, and than the device itself says.
+
+        A jump within what the two accuracies explain is never one.
+        """
+        jump = distance(before.lonlat, fix.lonlat)
+        if jump <= 2.0 * ((before.accuracy or 20.0) + (fix.accuracy or 20.0)):
+            return False
+        implied = jump / (fix.recorded_at - before.recorded_at).total_seconds()
+        return implied > self._top_speed and implied > 3.0 * (fix.speed or 0.0) + 10.0
+
+    def _reseats(self, fix: Fix) -> bool:
+        """Whether this is the third doubtful fix in a row that agrees with the ones before."""
+        if self._doubted:
+            last = self._doubted[-1]
+            if fix.recorded_at <= last.recorded_at:
+                return False
+            if self._is_teleport(last, fix):
+                self._doubted.clear()
+        self._doubted.append(fix)
+        return len(self._doubted) >= RESEAT_AFTER

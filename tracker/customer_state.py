@@ -1,0 +1,77 @@
+"""The customer's state: a View of the core in the words of the wire."""
+
+from datetime import datetime
+
+from tracker.domain.geo import LonLat
+from tracker.domain.order import Order, Place
+from tracker.domain.track import Fix
+from tracker.domain.trip import Trail, View
+from tracker.hub import State
+from tracker.messages import (
+    LineString,
+    Position,
+    TrackedDriver,
+    TrackedOrder,
+    WireEta,
+    WirePlace,
+    WireWindow,
+    rfc3339,
+    rfc3339_or_none,
+)
+
+
+def state_of(view: View, *, with_lines: bool = True) -> State:
+    """Every field of a snapshot. The trail is left out without `with_lines`, as it only grows."""
+    return {
+        "order": tracked_order(view.order),
+        "driver": _driver(view),
+        "position": None if view.position is None else position(view.position),
+        "eta": None if view.eta is None else WireEta.of(view.eta),
+        "stops_before": view.stops_before,
+        "route": line(view.route),
+        "trail": line(view.trail.places) if with_lines and view.trail is not None else None,
+        "visibility": view.shown,
+        "freshness": view.freshness,
+    }
+
+
+def position(fix: Fix) -> Position:
+    return Position(fix.lat, fix.lon, fix.heading, fix.speed, fix.accuracy, rfc3339(fix.recorded_at))
+
+
+def line(places: tuple[LonLat, ...] | list[LonLat]) -> LineString | None:
+    """None where there is no line: RFC 7946 wants two places at least."""
+    return LineString.of(places) if len(places) > 1 else None
+
+
+def _driver(view: View) -> TrackedDriver | None:
+    return None if view.driver is None else TrackedDriver(view.driver.first_name, view.driver.vehicle)
+
+
+def tracked_order(order: Order) -> TrackedOrder:
+    return TrackedOrder(
+        order.status.value, order.reference, timestamps(order), wire_place(order.dropoff), window(order)
+    )
+
+
+def timestamps(order: Order) -> dict[str, str]:
+    """When the order came to each status it has been in."""
+    times: dict[str, datetime | None] = {
+        "created": order.created_at,
+        "assigned": order.assigned_at,
+        "picked_up": order.picked_up_at,
+        "delivered": order.delivered_at,
+        "failed": order.failed_at,
+        "cancelled": order.cancelled_at,
+    }
+    return {status: rfc3339(at) for status, at in times.items() if at is not None}
+
+
+def wire_place(place: Place) -> WirePlace:
+    return WirePlace(place.lat, place.lon, place.address, place.service_s)
+
+
+def window(order: Order) -> WireWindow | None:
+    if order.window_from is None and order.window_to is None:
+        return None
+    return WireWindow(rfc3339_or_none(order.window_from), rfc3339_or_none(order.window_to))

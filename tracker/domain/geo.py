@@ -1,5 +1,6 @@
 """Places on the earth, in WGS 84 degrees, and distances between them, in metres."""
 
+from collections.abc import Iterable
 from math import asin, atan2, cos, degrees, hypot, radians, sin, sqrt
 from typing import NamedTuple
 
@@ -22,7 +23,7 @@ def distance(a: LonLat, b: LonLat) -> float:
 
 
 def bearing(a: LonLat, b: LonLat) -> float:
-    """Degrees clockwise from true north, 0 <= bearing < 360, of the way from `a` to `b`; 0 where they are equal."""
+    """Degrees clockwise from true north, 0 <= bearing < 360, from `a` to `b`; 0 where they are equal."""
     lat_a, lat_b, d_lon = radians(a.lat), radians(b.lat), radians(b.lon - a.lon)
     x = sin(d_lon) * cos(lat_b)
     y = cos(lat_a) * sin(lat_b) - sin(lat_a) * cos(lat_b) * cos(d_lon)
@@ -54,3 +55,50 @@ class Plane:
         """Metres between two places of this map; cheaper than the great circle."""
         (ax, ay), (bx, by) = self.to_metres(a), self.to_metres(b)
         return hypot(bx - ax, by - ay)
+
+
+def part_way(a: LonLat, b: LonLat, share: float) -> LonLat:
+    """The place after `share` (0..1) of the straight way from `a` to `b`, the short one round the earth."""
+    d_lon = (b.lon - a.lon + 180.0) % 360.0 - 180.0
+    lon = (a.lon + share * d_lon + 180.0) % 360.0 - 180.0
+    return LonLat(lon, a.lat + share * (b.lat - a.lat))
+
+
+def clear_tail(line: tuple[LonLat, ...], places: Iterable[LonLat], radius_m: float) -> tuple[LonLat, ...]:
+    """What follows the line's last part within `radius_m` of any of the places; empty where it ends within.
+
+    The cut lies on the segment, a little (1 % and 0.1 m) outside the circle: neither the ellipsoid nor the
+    rounding of coordinates to six decimals brings a remaining place back inside.
+    """
+    radius = radius_m * 1.01 + 0.1
+    cut = max((_last_within(line, place, radius) for place in places), default=-1.0)
+    if cut < 0.0:
+        return line
+    segment = int(cut)
+    if segment == len(line) - 1:
+        return ()
+    return (part_way(line[segment], line[segment + 1], cut - segment), *line[segment + 1 :])
+
+
+def _last_within(line: tuple[LonLat, ...], place: LonLat, radius: float) -> float:
+    """Where the line is last within `radius` metres of the place, in segments; -1 where never."""
+    plane = Plane(place)
+    points = [plane.to_metres(vertex) for vertex in line]
+    if points and hypot(*points[-1]) <= radius:
+        return float(len(points) - 1)
+    for segment in range(len(points) - 2, -1, -1):
+        share = _leaves_circle(points[segment], points[segment + 1], radius)
+        if share is not None:
+            return segment + share
+    return -1.0
+
+
+def _leaves_circle(a: tuple[float, float], b: tuple[float, float], radius: float) -> float | None:
+    """The share of the way from `a` to `b`, which lies outside, where it leaves the circle round (0, 0)."""
+    (ax, ay), dx, dy = a, b[0] - a[0], b[1] - a[1]
+    squared, towards = dx * dx + dy * dy, ax * dx + ay * dy
+    inside = towards * towards - squared * (ax * ax + ay * ay - radius * radius)
+    if inside < 0.0 or squared == 0.0:
+        return None
+    share = (sqrt(inside) - towards) / squared
+    return share if 0.0 <= share < 1.0 else None

@@ -1,0 +1,115 @@
+"""Routing tiles: built once for an extract by the engine's own builder, then only read."""
+
+import asyncio
+import fcntl
+import json
+import shutil
+from asyncio.subprocess import PIPE, STDOUT
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import IO, Any, Final
+
+import valhalla
+
+from tracker.errors import RouterUnavailable
+from tracker.mapfile import MapFile
+
+ENGINE: Final[str] = valhalla.__version__.partition("-")[0]  # tiles of another version are not read
+CACHE: Final = 128 * 2**20  # bytes of tiles an actor keeps; the default is 1 GB each
+LOCK_PAUSE: Final = 0.2  # seconds
+_ABSENT: Final = ("admin", "timezone", "landmarks", "traffic_extract", "transit_dir", "transit_feeds_dir")
+_STAGES: Final = {  # what the builder logs -> what that means
+    "Parsing ways": "reading the streets",
+    "Parsing relations": "reading the turn restrictions",
+    "Parsing nodes": "reading the crossings",
+    "Building edge shapes": "joining the streets into a network",
+    "Enhancing local graph": "estimating speeds and turns",
+    "HierarchyBuilder": "sorting main roads from side streets",
+    "Validating": "checking the network",
+}
+
+
+async def prepare_tiles(map_file: MapFile, on_progress: Callable[[str], None]) -> Path:
+    """The engine's configuration for this extract, whose tiles are built if they are not there yet.
+
+    Safe with several starters: one builds, the others wait. A build that was broken off begins anew. Raises
+    RouterUnavailable with the builder's own words where it fails.
+    """
+    room = map_file.folder / "valhalla"
+    tiles = room / ENGINE
+    if not tiles.is_dir():
+        room.mkdir(parents=True, exist_ok=True)
+        async with _locked(room / "lock", on_progress):
+            if not tiles.is_dir():
+                await _build(map_file, tiles, on_progress)
+    return _write_configuration(room / f"{ENGINE}.json", tiles)
+
+
+@asynccontextmanager
+async def _locked(path: Path, on_progress: Callable[[str], None]) -> AsyncIterator[None]:
+    """Held until the block ends or the process dies."""
+    with path.open("w") as file:
+        if not _try_lock(file):
+            on_progress("Waiting for another process that is preparing the street network")
+            while not _try_lock(file):  # noqa: ASYNC110 - another process's lock raises no event of ours
+                await asyncio.sleep(LOCK_PAUSE)
+        yield
+
+
+def _try_lock(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+async def _build(map_file: MapFile, tiles: Path, on_progress: Callable[[str], None]) -> None:
+    """Builds beside and renames: a folder of this name is always whole."""
+    unfinished = tiles.with_name("unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir()
+    configuration = _write_configuration(tiles.with_name("unfinished.json"), unfinished, verbose=True)
+    on_progress(f"Preparing the street network of {map_file.name} for routing; this is done once")
+    builder = Path(valhalla.__file__).parent / "bin" / "valhalla_build_tiles"
+    process = await asyncio.create_subprocess_exec(
+        builder, "--config", configuration, map_file.path, stdout=PIPE, stderr=STDOUT
+    )
+    try:
+        last = await _follow(process, on_progress)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode != 0:
+        raise RouterUnavailable(f"The street network of {map_file.path} could not be built: {last}")
+    unfinished.rename(tiles)
+    configuration.unlink()
+    on_progress("The street network is ready")
+
+
+async def _follow(process: asyncio.subprocess.Process, on_progress: Callable[[str], None]) -> str:
+    """Passes the builder's stages on in plain words; returns its last line once it has ended."""
+    assert process.stdout is not None  # it was started with a pipe
+    last = ""
+    async for line in process.stdout:
+        last = line.decode(errors="replace").strip() or last
+        for logged, meaning in _STAGES.items():
+            if f"] {logged}" in last:
+                on_progress(f"Street network: {meaning}")
+    await process.wait()
+    return last
+
+
+def _write_configuration(path: Path, tiles: Path, *, verbose: bool = False) -> Path:
+    """Written at every start, because it holds the absolute path of the tiles. Quiet unless `verbose`."""
+    configuration = valhalla.get_config(tile_extract="", tile_dir=tiles, verbose=verbose)
+    configuration["logging"]["color"] = False
+    mjolnir: dict[str, Any] = configuration["mjolnir"]
+    mjolnir["max_cache_size"] = CACHE
+    for name in _ABSENT:
+        mjolnir.pop(name, None)
+    written = path.with_suffix(".new")
+    written.write_text(json.dumps(configuration))
+    return written.replace(path)

@@ -1,0 +1,207 @@
+"""The merchant's side of the public interface, as far as simulated couriers need it."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Final, Self
+from uuid import uuid4
+
+import httpx
+import msgspec
+
+from driver_sim.address import is_local
+from tracker.domain.geo import LonLat
+from tracker.domain.order import Place, Vehicle
+from tracker.domain.route import Edge, Leg
+from tracker.messages import LineString
+
+TIMEOUT: Final = 20.0  # seconds; a first route may have to wait for the router
+PAGE: Final = 500
+
+
+class ApiError(Exception):
+    """The service said no; the text is its title and detail, `status` the HTTP status (0: not reached)."""
+
+    def __init__(self, status: int, title: str, detail: str = "") -> None:
+        super().__init__(f"{title}: {detail}" if detail else title)
+        self.status = status
+
+
+class NewDriver(msgspec.Struct, frozen=True):
+    """A driver, with the token that is shown once."""
+
+    id: str
+    token: str
+
+
+class KnownDriver(msgspec.Struct, frozen=True):
+    """A driver of an earlier run."""
+
+    id: str
+    name: str
+    vehicle: Vehicle
+    reference: str | None = None
+    last_fix: Place | None = None
+
+
+class NewOrder(msgspec.Struct, frozen=True):
+    """What we need of an order that was just made."""
+
+    id: str
+    tracking_url: str
+    reference: str | None = None
+
+
+class MapArea(msgspec.Struct, frozen=True):
+    """The map of the service: `bbox` is west, south, east, north in degrees."""
+
+    name: str
+    bbox: tuple[float, float, float, float]
+    center: tuple[float, float]
+
+
+class _Drivers(msgspec.Struct, frozen=True):
+    items: list[KnownDriver]
+    next: str | None = None
+
+
+class _Addresses(msgspec.Struct, frozen=True):
+    items: list[Place]
+
+
+class _WireLeg(msgspec.Struct, frozen=True):
+    geometry: LineString
+    distance_m: float
+    duration_s: float
+    edges: tuple[Edge, ...] = ()
+
+
+class _Routes(msgspec.Struct, frozen=True):
+    legs: list[_WireLeg]
+
+
+class _Problem(msgspec.Struct, frozen=True):
+    title: str = "The request failed"
+    detail: str = ""
+    errors: list[dict[str, Any]] = []
+
+
+class MerchantApi:
+    """A small client; every method raises ApiError."""
+
+    def __init__(self, url: str, api_key: str) -> None:
+        self.url = url.rstrip("/")
+        self._http = httpx.AsyncClient(
+            base_url=self.url,
+            headers={"Authorization": f"Bearer {api_key}"},
+            timeout=TIMEOUT,
+            trust_env=not is_local(url),
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.aclose()
+
+    # --- the map
+
+    async def map_area(self) -> MapArea:
+        return msgspec.json.decode(await self._call("GET", "/v1/map"), type=MapArea)
+
+    async def addresses(self, *, limit: int, seed: int) -> list[Place]:
+        """Real addresses of the map; the same ones for the same seed."""
+        body = await self._call("GET", f"/v1/map/addresses?limit={limit}&seed={seed}")
+        return msgspec.json.decode(body, type=_Addresses).items
+
+    async def route(self, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[Leg, ...]:
+        """One leg between each two places; ApiError with status 404 where there is no way."""
+        wanted = {"places": [{"lat": at.lat, "lon": at.lon} for at in places], "vehicle": vehicle}
+        body = await self._call("POST", "/v1/routes", wanted)
+        return tuple(_leg(leg) for leg in msgspec.json.decode(body, type=_Routes).legs)
+
+    # --- drivers
+
+    async def drivers(self) -> AsyncIterator[KnownDriver]:
+        """All drivers, page by page."""
+        cursor: str | None = None
+        while True:
+            asked = f"&cursor={cursor}" if cursor else ""
+            page = msgspec.json.decode(
+                await self._call("GET", f"/v1/drivers?limit={PAGE}{asked}"), type=_Drivers
+            )
+            for driver in page.items:
+                yield driver
+            cursor = page.next
+            if cursor is None:
+                return
+
+    async def create_driver(self, name: str, vehicle: Vehicle, reference: str | None = None) -> NewDriver:
+        body = {"name": name, "vehicle": vehicle, "reference": reference}
+        return msgspec.json.decode(await self._call("POST", "/v1/drivers", body), type=NewDriver)
+
+    async def new_token(self, driver_id: str) -> str:
+        """A new token; whoever uses the old one is refused from now on."""
+        answer = msgspec.json.decode(await self._call("POST", f"/v1/drivers/{driver_id}/token"))
+        return str(answer["token"])
+
+    async def set_stops(self, driver_id: str, stops: Sequence[tuple[str, str]]) -> None:
+        """The driver's stop sequence: pairs of order id and `pickup` or `dropoff`."""
+        wanted = {"stops": [{"order_id": order_id, "kind": kind} for order_id, kind in stops]}
+        await self._call("PUT", f"/v1/drivers/{driver_id}/stops", wanted)
+
+    # --- orders
+
+    async def create_order(
+        self, pickup: Place, dropoff: Place, *, driver_id: str, reference: str, customer: str | None = None
+    ) -> NewOrder:
+        """A new order that is at once assigned to the driver."""
+        body = {
+            "reference": reference,
+            "pickup": _given(pickup),
+            "dropoff": _given(dropoff),
+            "customer": {"name": customer} if customer else None,
+            "driver_id": driver_id,
+        }
+        given = {name: value for name, value in body.items() if value is not None}
+        return msgspec.json.decode(await self._call("POST", "/v1/orders", given), type=NewOrder)
+
+    async def cancel(self, order_id: str, reason: str) -> None:
+        body = {"status": "cancelled", "reason": reason}
+        await self._call("POST", f"/v1/orders/{order_id}/status", body)
+
+    # --- the wire
+
+    async def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> bytes:
+        """The answer's body. A write carries a key, so that a repeated try makes nothing twice."""
+        headers = {} if method == "GET" else {"Idempotency-Key": uuid4().hex}
+        content = None if body is None else msgspec.json.encode(body)
+        if content is not None:
+            headers["Content-Type"] = "application/json"
+        try:
+            answer = await self._http.request(method, path, content=content, headers=headers)
+        except httpx.HTTPError as error:
+            raise ApiError(0, f"{self.url} does not answer", str(error) or type(error).__name__) from error
+        if answer.is_success:
+            return answer.content
+        raise _problem(answer)
+
+
+def _problem(answer: httpx.Response) -> ApiError:
+    """The problem+json of an answer as one line, with the fields that were wrong."""
+    try:
+        problem = msgspec.json.decode(answer.content, type=_Problem)
+    except msgspec.MsgspecError:
+        return ApiError(answer.status_code, f"HTTP {answer.status_code} without an explanation")
+    fields = "; ".join(f"{one.get('field')}: {one.get('detail')}" for one in problem.errors)
+    return ApiError(answer.status_code, problem.title, " ".join(filter(None, (problem.detail, fields))))
+
+
+def _leg(wire: _WireLeg) -> Leg:
+    line = tuple(LonLat(lon, lat) for lon, lat in wire.geometry.coordinates)
+    return Leg(line, wire.distance_m, wire.duration_s, wire.edges)
+
+
+def _given(place: Place) -> dict[str, Any]:
+    return {name: value for name, value in msgspec.to_builtins(place).items() if value is not None}

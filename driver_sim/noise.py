@@ -1,0 +1,93 @@
+"""Receiver: what a phone's GPS makes of the truth. Pure and seeded.
+
+The error is a first-order Gauss-Markov process: it wanders with a time constant instead of jumping from fix
+to fix, which is what real receivers do and a filter must be tried against. White noise would average out.
+"""
+
+from datetime import datetime
+from math import exp, log, sqrt
+from random import Random
+from typing import Final
+
+from driver_sim.vehicle import Motion
+from tracker.domain.geo import Plane
+from tracker.domain.track import Fix
+
+STANDING: Final = 0.3  # metres per second, below which a receiver has no heading
+RADIUS_68: Final = sqrt(-2.0 * log(1.0 - 0.68))  # of a round 2-D Gauss error, in sigmas: 1.51
+PATCH_EVERY: Final = 240.0  # seconds between worse patches (yards, tunnels, narrow streets)
+PATCH_LASTS: Final = 25.0
+PATCH_SCALE: Final = 3.0
+SCALE_TAU: Final = 8.0  # seconds in which the error grows into a patch
+BATTERY_PER_HOUR: Final = 0.09  # screen on, GPS on
+BATTERY_LEAST: Final = 0.04
+
+
+class Wander:
+    """A Gauss-Markov process of variance 1: correlated with exp(-dt / tau)."""
+
+    def __init__(self, random: Random, tau: float) -> None:
+        self._random = random
+        self._tau = tau
+        self.value = random.gauss(0.0, 1.0)
+
+    def advance(self, dt: float) -> float:
+        kept = exp(-dt / self._tau)
+        self.value = kept * self.value + sqrt(1.0 - kept * kept) * self._random.gauss(0.0, 1.0)
+        return self.value
+
+
+class Receiver:
+    """One phone: its position error, its idea of its accuracy, and its battery."""
+
+    def __init__(self, seed: int | str, *, sigma: float | None = None, tau: float | None = None) -> None:
+        """`sigma`: metres east and north in the open (4..6); `tau`: seconds the error lasts (30..60)."""
+        self._random = Random(f"receiver {seed}")
+        self.sigma = self._random.uniform(4.0, 6.0) if sigma is None else sigma
+        self.tau = self._random.uniform(30.0, 60.0) if tau is None else tau
+        self._east = Wander(self._random, self.tau)
+        self._north = Wander(self._random, self.tau)
+        self._scale = 1.0
+        self._in_patch = False
+        self._battery = self._random.uniform(0.55, 1.0)
+
+    def read(self, motion: Motion, recorded_at: datetime, dt: float) -> Fix:
+        """The fix of this moment; `dt` seconds after the one before."""
+        self._enter_or_leave_patch(dt)
+        sigma = self.sigma * self._scale
+        east, north = sigma * self._east.advance(dt), sigma * self._north.advance(dt)
+        seen = Plane(motion.at).to_lonlat(east, north)
+        self._battery = max(BATTERY_LEAST, self._battery - BATTERY_PER_HOUR * dt / 3600.0)
+        return Fix(
+            recorded_at=recorded_at,
+            lat=round(seen.lat, 7),
+            lon=round(seen.lon, 7),
+            accuracy=self._accuracy(sigma),
+            speed=self._speed(motion),
+            heading=self._heading(motion),
+            battery=round(self._battery, 2),
+        )
+
+    def _enter_or_leave_patch(self, dt: float) -> None:
+        lasts = PATCH_LASTS if self._in_patch else PATCH_EVERY
+        if self._random.random() < 1.0 - exp(-dt / lasts):
+            self._in_patch = not self._in_patch
+        target = PATCH_SCALE if self._in_patch else 1.0
+        self._scale += (target - self._scale) * (1.0 - exp(-dt / SCALE_TAU))
+
+    def _accuracy(self, sigma: float) -> float:
+        """The 68 % radius as the phone believes it: about right, never exactly."""
+        return round(max(3.0, RADIUS_68 * sigma * self._random.lognormvariate(0.0, 0.15)), 1)
+
+    def _speed(self, motion: Motion) -> float:
+        """Doppler speed: far better than the position. Standing receivers say 0."""
+        if motion.speed < STANDING:
+            return 0.0
+        return round(max(0.0, motion.speed + self._random.gauss(0.0, 0.15)), 2)
+
+    def _heading(self, motion: Motion) -> float | None:
+        """None when standing; the slower, the wilder."""
+        if motion.speed < STANDING:
+            return None
+        heading = motion.heading + self._random.gauss(0.0, min(40.0, 2.0 + 12.0 / motion.speed))
+        return round(heading % 360.0, 1) % 360.0

@@ -1,0 +1,127 @@
+"""Ride: one vehicle driving along one leg, at real speeds, with corners, red lights and short stops.
+
+Pure and seeded: the same leg, seed and beginning give the same ride, however the time is cut into steps.
+"""
+
+from math import inf
+from random import Random
+from typing import Final
+
+import msgspec
+
+from driver_sim.lights import red_for
+from driver_sim.profile import TICK, Caps, SpeedProfile
+from tracker.domain.geo import LonLat
+from tracker.domain.route import Leg
+
+ARRIVED: Final = 0.5  # metres before the end that count as there
+CREEP: Final = 0.4  # metres per second, so that braking never stops short for good
+LATE: Final = 1.6  # times the usual braking: harder than this nobody brakes for a light
+STOPS_PER_KM: Final = 0.7  # pedestrians, double-parked vans, a look at the phone
+STOP_SECONDS: Final = (3.0, 14.0)
+
+
+class Motion(msgspec.Struct, frozen=True):
+    """The truth at one moment, before any receiver has seen it."""
+
+    at: LonLat
+    speed: float  # metres per second
+    heading: float  # degrees
+    along_m: float
+
+
+class Halt(msgspec.Struct, frozen=True):
+    """A place on the leg where the vehicle may have to stand."""
+
+    along_m: float
+    light: LonLat | None  # None: a short stop
+    wait_s: float = 0.0
+
+
+class Ride:
+    """A vehicle on its way along one leg. `advance` it until `arrived`."""
+
+    def __init__(self, leg: Leg, caps: Caps, *, seed: int | str, started_at: float) -> None:
+        """`started_at`: seconds since 1970, for the lights."""
+        random = Random(f"ride {seed}")
+        self._profile = SpeedProfile(leg, caps, eagerness=random.uniform(0.85, 1.05))
+        self._halts = _halts(self._profile, random)
+        self._clock = started_at
+        self._pending = 0.0
+        self._along = 0.0
+        self._speed = 0.0
+        self._stands_until = 0.0
+
+    @property
+    def length_m(self) -> float:
+        return self._profile.length_m
+
+    @property
+    def to_go_m(self) -> float:
+        return max(0.0, self.length_m - self._along)
+
+    @property
+    def arrived(self) -> bool:
+        return self.to_go_m <= ARRIVED
+
+    @property
+    def profile(self) -> SpeedProfile:
+        """What bounds this ride's speed."""
+        return self._profile
+
+    def motion(self) -> Motion:
+        at, heading = self._profile.at(self._along)
+        return Motion(at, self._speed, heading, self._along)
+
+    def advance(self, dt: float) -> Motion:
+        """Drives for `dt` seconds more; what is shorter than a tick is kept for the next call."""
+        self._pending += dt
+        while self._pending >= TICK - 1e-9:
+            self._pending -= TICK
+            self._step()
+        return self.motion()
+
+    def _step(self) -> None:
+        self._clock += TICK
+        caps = self._profile.caps
+        slowest = max(0.0, self._speed - caps.braking * LATE * TICK)
+        fastest = self._speed + caps.acceleration * TICK
+        self._speed = max(slowest, min(fastest, self._wanted()))
+        self._along = min(self.length_m, self._along + self._speed * TICK)
+
+    def _wanted(self) -> float:
+        if self.arrived or self._clock < self._stands_until:
+            return 0.0
+        self._pass_halts()
+        allowed = max(CREEP, self._profile.allowed(self._along))
+        return min(allowed, self._before_halt(self._halts[0])) if self._halts else allowed
+
+    def _before_halt(self, halt: Halt) -> float:
+        """What still stops at the next halt; no bound where its light is green, or turned red too late."""
+        ahead = halt.along_m - self._along
+        if halt.light is not None:
+            hard = self._speed**2 / (2 * self._profile.caps.braking * LATE)
+            if ahead < hard or red_for(halt.light, self._clock) == 0.0:
+                return inf
+        return 0.0 if ahead <= ARRIVED else max(CREEP, self._profile.braking_to(0.0, ahead))
+
+    def _pass_halts(self) -> None:
+        """A green light is driven past; a short stop is stood through once."""
+        while self._halts and self._halts[0].along_m - self._along <= ARRIVED:
+            halt = self._halts[0]
+            passed = halt.along_m <= self._along
+            if halt.light is not None and not passed and red_for(halt.light, self._clock) > 0.0:
+                return
+            self._halts.pop(0)
+            if halt.light is None:
+                self._stands_until = self._clock + halt.wait_s
+
+
+def _halts(profile: SpeedProfile, random: Random) -> list[Halt]:
+    """Lights and short stops of a leg, in the order they come."""
+    halts = [Halt(profile.along[vertex], profile.place(vertex)) for vertex in profile.signals]
+    along = random.expovariate(STOPS_PER_KM / 1000.0)
+    while along < profile.length_m - 20.0:
+        halts.append(Halt(along, None, random.uniform(*STOP_SECONDS)))
+        along += random.expovariate(STOPS_PER_KM / 1000.0)
+    return sorted(halts, key=lambda halt: halt.along_m)

@@ -1,0 +1,115 @@
+"""What the map holds, for programs that place orders or couriers on it: bounds, addresses, routes."""
+
+from random import Random
+from typing import Annotated, Final
+
+from msgspec import Meta, Struct
+from quart import Blueprint, Response
+
+from tracker.api.access import needs
+from tracker.api.bodies import answer, body, query
+from tracker.domain.geo import LonLat
+from tracker.domain.order import Vehicle
+from tracker.domain.route import Leg
+from tracker.gazetteer import Address, open_gazetteer
+from tracker.messages import LineString
+from tracker.parts import parts
+
+ATTRIBUTION: Final = "© OpenStreetMap contributors"
+
+blueprint = Blueprint("map", __name__)
+
+
+class Area(Struct, frozen=True):
+    """The extract; degrees."""
+
+    name: str
+    bbox: tuple[float, float, float, float]  # west, south, east, north
+    center: tuple[float, float]  # lon, lat
+    attribution: str = ATTRIBUTION
+
+
+class AddressQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    limit: Annotated[int, Meta(ge=1, le=500)] = 200
+    seed: int = 1
+
+
+class Addresses(Struct, frozen=True):
+    items: list[Address]
+
+
+class RoutePlace(Struct, frozen=True, forbid_unknown_fields=True):
+    lat: Annotated[float, Meta(ge=-90, le=90)]
+    lon: Annotated[float, Meta(ge=-180, le=180)]
+
+
+class RouteRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    places: Annotated[list[RoutePlace], Meta(min_length=2, max_length=50)]
+    vehicle: Vehicle = "car"
+
+
+class WireEdge(Struct, frozen=True):
+    """A piece of street, from `begin` to `end` of the geometry's coordinates."""
+
+    begin: int
+    end: int
+    length_m: float
+    duration_s: float
+    road_class: str
+    signal: bool
+
+
+class WireLeg(Struct, frozen=True):
+    geometry: LineString
+    distance_m: float
+    duration_s: float
+    edges: list[WireEdge]
+
+    @classmethod
+    def of(cls, leg: Leg) -> "WireLeg":
+        edges = [
+            WireEdge(
+                edge.begin,
+                edge.end,
+                round(edge.length_m, 2),
+                round(edge.duration_s, 2),
+                edge.road_class,
+                edge.signal,
+            )
+            for edge in leg.edges
+        ]
+        return cls(LineString.of(leg.line), round(leg.distance_m, 1), round(leg.duration_s, 2), edges)
+
+
+class RouteAnswer(Struct, frozen=True):
+    legs: list[WireLeg]
+
+
+@blueprint.get("/v1/map")
+@needs("read")
+async def describe_map() -> Response:
+    """What area is served."""
+    map_file = parts().map_file
+    west, south, east, north = (await open_gazetteer(map_file)).bbox
+    center = round((west + east) / 2, 6), round((south + north) / 2, 6)
+    return answer(Area(map_file.name, (west, south, east, north), center))
+
+
+@blueprint.get("/v1/map/addresses")
+@needs("read")
+async def sample_addresses() -> Response:
+    """Real addresses of the area, by chance: the same seed gives the same ones."""
+    wanted = query(AddressQuery)
+    addresses = (await open_gazetteer(parts().map_file)).addresses
+    chosen = Random(wanted.seed).sample(addresses, min(wanted.limit, len(addresses)))
+    return answer(Addresses(chosen))
+
+
+@blueprint.post("/v1/routes")
+@needs("read")
+async def find_route() -> Response:
+    """The way from place to place, street by street; 404 where there is none."""
+    wanted = await body(RouteRequest)
+    places = [LonLat(place.lon, place.lat) for place in wanted.places]
+    legs = await parts().router.route(places, wanted.vehicle, edges=True)
+    return answer(RouteAnswer([WireLeg.of(leg) for leg in legs]))

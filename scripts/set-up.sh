@@ -23,6 +23,10 @@ is_done() { # what serves the tests serves the product too
     return 1
 }
 
+venv_is_good() {
+    .venv/bin/python -c 'import pip, sys; assert sys.version_info >= (3, 12)' 2>/dev/null
+}
+
 make_venv() {
     python=$(sh scripts/find-python.sh)
     echo "Making a virtual environment in .venv with $("$python" --version) ..."
@@ -83,7 +87,7 @@ install_project() {
 }
 
 is_done && exit 0
-.venv/bin/python -c '' 2>/dev/null || make_venv
+venv_is_good || make_venv
 : >"$log"
 rm -f .venv/set-up.run .venv/set-up.dev
 install_packages

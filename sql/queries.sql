@@ -1,1 +1,264 @@
 -- Every statement the service runs, by name: `-- name: insert_driver` and the statement below it.
+
+-- ===== migrations =====
+
+-- name: lock_migrations
+SELECT pg_advisory_lock(hashtext('tracker migrations'));
+
+-- name: unlock_migrations
+SELECT pg_advisory_unlock(hashtext('tracker migrations'));
+
+-- name: create_migrations
+CREATE TABLE IF NOT EXISTS migrations (
+    name        text PRIMARY KEY,
+    checksum    bytea NOT NULL,                        -- SHA-256 of the file
+    applied_at  timestamptz NOT NULL DEFAULT now()
+);
+
+-- name: select_migrations
+SELECT name, checksum FROM migrations;
+
+-- name: insert_migration
+INSERT INTO migrations (name, checksum) VALUES ($1, $2);
+
+-- ===== fixes =====
+
+-- name: ensure_fix_partition
+SELECT ensure_fix_partition($1::date);
+
+-- name: drop_oldest_fix_partition
+SELECT drop_oldest_fix_partition($1::date);
+
+-- name: delete_fixes_in_default
+DELETE FROM fixes_default WHERE recorded_at < $1;
+
+-- name: count_fixes_in_default
+SELECT count(*) FROM (SELECT FROM fixes_default LIMIT 100000) AS counted;
+
+-- name: lock_drivers_of_fixes
+-- Those of the batch that still exist; none of them can be erased before the commit.
+SELECT number FROM drivers WHERE number = ANY ($1::bigint[]) ORDER BY number FOR KEY SHARE;
+
+-- name: create_incoming
+CREATE TEMPORARY TABLE IF NOT EXISTS incoming (LIKE fixes) ON COMMIT DELETE ROWS;
+
+-- name: insert_incoming
+-- In the order of the key, so that two batches with the same rows wait for each other and never lock up.
+INSERT INTO fixes SELECT * FROM incoming ORDER BY driver, recorded_at
+ON CONFLICT (driver, recorded_at) DO NOTHING
+RETURNING driver, recorded_at;
+
+-- name: upsert_driver_states
+INSERT INTO driver_states AS state
+    (driver, recorded_at, received_at, lat, lon, accuracy, speed, heading, altitude, battery)
+SELECT *
+FROM unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::float8[], $5::float8[],
+            $6::real[], $7::real[], $8::real[], $9::real[], $10::real[]) AS newest (driver)
+ORDER BY driver
+ON CONFLICT (driver) DO UPDATE
+SET (recorded_at, received_at, lat, lon, accuracy, speed, heading, altitude, battery)
+  = (excluded.recorded_at, excluded.received_at, excluded.lat, excluded.lon, excluded.accuracy, excluded.speed,
+     excluded.heading, excluded.altitude, excluded.battery)
+WHERE excluded.recorded_at > state.recorded_at;
+
+-- ===== end of fixes =====
+
+
+-- ------------------------------------------------------------------ drivers
+
+-- name: insert_driver
+INSERT INTO drivers (id, name, vehicle, reference, token_hash, created_at)
+VALUES ($1, $2, $3, $4, $5, $6)
+RETURNING *;
+
+-- name: select_driver
+SELECT * FROM drivers WHERE id = $1;
+
+-- name: select_driver_by_token
+SELECT * FROM drivers WHERE token_hash = $1;
+
+-- name: select_drivers
+SELECT *
+FROM drivers
+WHERE $1::timestamptz IS NULL OR (created_at, id) < ($1, $2::text)
+ORDER BY created_at DESC, id DESC
+LIMIT $3;
+
+-- name: select_driver_activity
+-- The newest believed fix of each driver and the orders on their way, in stop sequence.
+SELECT d.id, s.recorded_at, s.received_at, s.lat, s.lon, s.accuracy, s.speed, s.heading, s.altitude, s.battery,
+       ARRAY(SELECT stops.order_id FROM stops WHERE stops.driver_id = d.id
+             GROUP BY stops.order_id ORDER BY min(stops.sequence)) AS orders
+FROM drivers d
+LEFT JOIN driver_states s ON s.driver = d.number
+WHERE d.id = ANY ($1::text[]);
+
+-- name: lock_drivers
+-- Whoever changes stops holds their drivers first, always in this order: nobody waits in a circle.
+SELECT * FROM drivers WHERE id = ANY ($1::text[]) ORDER BY id FOR NO KEY UPDATE;
+
+-- name: update_driver_token
+UPDATE drivers SET token_hash = $2 WHERE id = $1 RETURNING *;
+
+-- name: delete_driver
+-- Only one who carries nothing.
+DELETE FROM drivers d
+WHERE d.id = $1
+  AND NOT EXISTS (SELECT FROM orders o WHERE o.driver_id = d.id AND o.status IN ('assigned', 'picked_up'))
+RETURNING number;
+
+-- name: delete_fixes_of_driver
+DELETE FROM fixes WHERE driver = $1;
+
+-- name: renew_orders_of_driver
+-- What was known of these orders changes when their driver is erased.
+UPDATE orders
+SET version = version + 1
+WHERE driver_id = $1
+   OR id IN (SELECT a.order_id FROM assignments a JOIN drivers d ON d.number = a.driver WHERE d.id = $1);
+
+-- name: erase_driver_from_timelines
+UPDATE timeline
+SET detail = detail - 'driver_id' - 'text'
+WHERE detail ->> 'driver_id' = $1
+  AND order_id IN (SELECT a.order_id FROM assignments a JOIN drivers d ON d.number = a.driver WHERE d.id = $1);
+
+
+-- ------------------------------------------------------------------ orders
+
+-- name: insert_order
+INSERT INTO orders (id, reference, status, created_at, driver_id,
+                    pickup_lat, pickup_lon, pickup_address, pickup_service_s,
+                    dropoff_lat, dropoff_lon, dropoff_address, dropoff_service_s,
+                    customer, window_from, window_to, visibility,
+                    assigned_at, picked_up_at, delivered_at, failed_at, cancelled_at, version)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23);
+
+-- name: select_order
+SELECT * FROM orders WHERE id = $1;
+
+-- name: lock_order
+SELECT * FROM orders WHERE id = $1 FOR NO KEY UPDATE;
+
+-- name: update_order
+UPDATE orders
+SET reference = $2, status = $3, created_at = $4, driver_id = $5,
+    pickup_lat = $6, pickup_lon = $7, pickup_address = $8, pickup_service_s = $9,
+    dropoff_lat = $10, dropoff_lon = $11, dropoff_address = $12, dropoff_service_s = $13,
+    customer = $14, window_from = $15, window_to = $16, visibility = $17,
+    assigned_at = $18, picked_up_at = $19, delivered_at = $20, failed_at = $21, cancelled_at = $22, version = $23
+WHERE id = $1;
+
+-- name: select_orders
+-- $8: west, south, east, north of the dropoff; west > east reaches over the antimeridian.
+SELECT *
+FROM orders
+WHERE ($1::timestamptz IS NULL OR (created_at, id) < ($1, $2::text))
+  AND ($3::text[] IS NULL OR status = ANY ($3))
+  AND ($4::text IS NULL OR driver_id = $4)
+  AND ($5::text IS NULL OR reference = $5)
+  AND ($6::timestamptz IS NULL OR created_at >= $6)
+  AND ($7::timestamptz IS NULL OR created_at < $7)
+  AND ($8::float8[] IS NULL
+       OR (dropoff_lat BETWEEN $8[2] AND $8[4]
+           AND CASE WHEN $8[1] <= $8[3] THEN dropoff_lon BETWEEN $8[1] AND $8[3]
+                    ELSE dropoff_lon >= $8[1] OR dropoff_lon <= $8[3] END))
+ORDER BY created_at DESC, id DESC
+LIMIT $9;
+
+-- name: select_orders_of_driver
+-- What a driver carries or has to fetch, in stop sequence.
+SELECT o.*
+FROM orders o
+JOIN (SELECT order_id, min(sequence) AS first FROM stops WHERE driver_id = $1 GROUP BY order_id) s ON s.order_id = o.id
+WHERE o.driver_id = $1 AND o.status IN ('assigned', 'picked_up')
+ORDER BY s.first, o.id;
+
+-- name: select_stops
+SELECT s.order_id, s.kind, o.pickup_lat, o.pickup_lon, o.pickup_address, o.pickup_service_s,
+       o.dropoff_lat, o.dropoff_lon, o.dropoff_address, o.dropoff_service_s
+FROM stops s
+JOIN orders o ON o.id = s.order_id
+WHERE s.driver_id = $1
+ORDER BY s.sequence, s.order_id, s.kind DESC;
+
+-- name: append_stop
+INSERT INTO stops (order_id, kind, driver_id, sequence)
+SELECT $1, $2, $3, coalesce(max(sequence), 0) + 1 FROM stops WHERE driver_id = $3;
+
+-- name: delete_stops
+DELETE FROM stops WHERE order_id = $1 AND kind = ANY ($2::text[]);
+
+-- name: update_stop_sequence
+UPDATE stops s
+SET sequence = wanted.place
+FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS wanted (order_id, kind, place)
+WHERE s.driver_id = $1 AND s.order_id = wanted.order_id AND s.kind = wanted.kind;
+
+-- name: insert_assignment
+-- Never at the same instant as the one before.
+INSERT INTO assignments (order_id, driver, begun_at)
+SELECT $1, $2, greatest($3::timestamptz, max(begun_at) + interval '1 microsecond') FROM assignments WHERE order_id = $1;
+
+-- name: end_assignment
+UPDATE assignments SET ended_at = greatest(begun_at, $2::timestamptz) WHERE order_id = $1 AND ended_at IS NULL;
+
+-- name: select_assignments
+SELECT driver, begun_at, ended_at FROM assignments WHERE order_id = $1 ORDER BY begun_at;
+
+-- name: insert_timeline
+INSERT INTO timeline (order_id, at, kind, detail) VALUES ($1, $2, $3, $4);
+
+-- name: select_timeline
+SELECT at, kind, detail FROM timeline WHERE order_id = $1 ORDER BY at, id;
+
+
+-- ------------------------------------------------------------------ links
+
+-- name: insert_link
+INSERT INTO links (id, order_id, created_at, expires_at) VALUES ($1, $2, $3, $4) RETURNING *;
+
+-- name: select_link
+SELECT * FROM links WHERE id = $1;
+
+-- name: select_links
+SELECT * FROM links WHERE order_id = $1 ORDER BY created_at, id;
+
+-- name: select_links_of_orders
+SELECT * FROM links WHERE order_id = ANY ($1::text[]) AND revoked_at IS NULL ORDER BY created_at, id;
+
+-- name: revoke_link
+UPDATE links SET revoked_at = $3 WHERE id = $1 AND order_id = $2 AND revoked_at IS NULL;
+
+-- name: count_link_opening
+UPDATE links SET opened = opened + 1, last_opened_at = $2 WHERE id = $1;
+
+
+-- ------------------------------------------------------------------ keys
+
+-- name: insert_api_key
+INSERT INTO api_keys (id, name, scope, key_hash, created_at) VALUES ($1, $2, $3, $4, $5);
+
+-- name: select_api_key
+SELECT id, scope FROM api_keys WHERE key_hash = $1 AND revoked_at IS NULL;
+
+-- name: claim_idempotency_key
+-- Waits for whoever is answering the same key just now. No row: somebody has answered it since $5.
+INSERT INTO idempotency (api_key, key, request, status, body, created_at)
+VALUES ($1, $2, $3, 0, '', $4)
+ON CONFLICT (api_key, key) DO UPDATE
+SET request = excluded.request, status = 0, body = '', created_at = excluded.created_at
+WHERE idempotency.created_at < $5
+RETURNING true;
+
+-- name: select_kept_answer
+SELECT request, status, body FROM idempotency WHERE api_key = $1 AND key = $2;
+
+-- name: keep_answer
+UPDATE idempotency SET status = $3, body = $4 WHERE api_key = $1 AND key = $2;
+
+-- name: delete_old_answers
+DELETE FROM idempotency WHERE created_at < $1;
+
+-- name: delete_answers_about
+DELETE FROM idempotency WHERE position(convert_to($1, 'UTF8') IN body) > 0;

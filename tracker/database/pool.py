@@ -38,6 +38,7 @@ _AWAY: Final = (
     asyncpg.PostgresSystemError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.LockNotAvailableError,
     asyncpg.InternalClientError,
     asyncpg.InterfaceError,
     OSError,  # TimeoutError is one
@@ -182,6 +183,17 @@ async def in_transaction(raw: "Raw") -> AsyncIterator[None]:
         raise
     with storage_errors():
         await transaction.commit()
+
+
+@asynccontextmanager
+async def connect(url: str) -> AsyncIterator["Session"]:
+    """One connection without a limit on its statements, for migrations; raises as `Database.open` does."""
+    with storage_errors(), _url_errors():
+        session = await asyncpg.connect(url, timeout=ACQUIRE_TIMEOUT, server_settings={"timezone": "UTC"})
+    try:
+        yield session
+    finally:
+        session.terminate()
 
 
 @asynccontextmanager

@@ -1,0 +1,83 @@
+"""What the tests share: a real PostgreSQL, and a fresh migrated database for each test that asks for one."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import count
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from tracker.database import Database
+from tracker.migrations import migrate
+from tracker.postgres import embedded
+
+# A server to use instead of an embedded one. Taken out: the service refuses names that it doesn't know.
+GIVEN_SERVER = os.environ.pop("TRACKER_TEST_DATABASE_URL", None)
+
+_numbers = count(1)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def postgres(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """The URL of a server that all tests share."""
+    if GIVEN_SERVER:
+        yield GIVEN_SERVER
+        return
+    folder: Path = tmp_path_factory.mktemp("server")
+    async with embedded(folder, print) as url:
+        yield url
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def template(postgres: str) -> AsyncIterator[str]:
+    """The name of a migrated database to copy from."""
+    async with temporary_database(postgres) as url:
+        await migrate(url)
+        yield urlsplit(url).path.lstrip("/")
+
+
+@pytest.fixture
+async def empty_database_url(postgres: str) -> AsyncIterator[str]:
+    """A database of this test's own, without a schema."""
+    async with temporary_database(postgres) as url:
+        yield url
+
+
+@pytest.fixture
+async def database_url(postgres: str, template: str) -> AsyncIterator[str]:
+    """A migrated database of this test's own."""
+    async with temporary_database(postgres, template) as url:
+        yield url
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """The connections to a migrated database of this test's own."""
+    async with Database.open(database_url) as database:
+        yield database
+
+
+@asynccontextmanager
+async def temporary_database(server: str, template: str = "template1") -> AsyncIterator[str]:
+    """Makes a database on the server, yields its URL, and drops it whoever is still connected."""
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    await _run(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    try:
+        yield urlsplit(server)._replace(path=f"/{name}").geturl()
+    finally:
+        await _run(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+async def _run(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+# ----- the running service: the fixture `service` belongs here -----

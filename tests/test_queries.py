@@ -1,0 +1,41 @@
+"""The named statements: each is there, and the database understands each."""
+
+import asyncpg
+import pytest
+
+from tracker.database import Database
+from tracker.database.queries import parse, sql, statements
+
+
+async def test_every_statement_prepares(database: Database) -> None:
+    """No statement names a table, column or type that the migrated schema lacks."""
+    wrong = []
+    async with database.pool.acquire() as connection:
+        await connection.execute(sql("create_incoming"))  # a table of the session that some work on
+        for name, statement in statements().items():
+            try:
+                await connection.prepare(statement)
+            except asyncpg.PostgresError as error:
+                wrong.append(f"{name}: {error}")
+    assert not wrong
+
+
+def test_an_unknown_name_is_named() -> None:
+    """Asking for a statement that isn't there says which."""
+    with pytest.raises(KeyError, match="no_such_statement"):
+        sql("no_such_statement")
+
+
+def test_statements_are_cut_at_their_names() -> None:
+    """A statement reaches to the next name, without its semicolon."""
+    text = "-- head\n-- name: one\nSELECT 1;\n\n-- name: two\n-- why\nSELECT 2\n"
+    assert parse(text) == {"one": "SELECT 1", "two": "-- why\nSELECT 2"}
+
+
+@pytest.mark.parametrize(
+    "text", ["-- name: a\nSELECT 1\n-- name: a\nSELECT 2", "-- name: a\n-- name: b\nSELECT 1"]
+)
+def test_doubled_and_empty_names_are_refused(text: str) -> None:
+    """A name stands for exactly one statement."""
+    with pytest.raises(ValueError, match="'a'"):
+        parse(text)

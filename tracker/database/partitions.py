@@ -1,0 +1,50 @@
+"""The daily partitions of the fixes: made ahead, dropped when they are too old."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from tracker.database.pool import Database
+
+DAYS_AHEAD: Final = 7  # so that a week without this task does no harm
+DAYS_BEHIND: Final = 1
+
+
+class Partitions(msgspec.Struct, frozen=True):
+    """What one run of `keep_partitions` did and found."""
+
+    made: int
+    dropped: int
+    in_default: int  # fixes that have no partition of their own; an alarm where it stays above 0
+
+
+async def keep_partitions(database: Database, retention_days: int, now: datetime) -> Partitions:
+    """Makes the coming days' partitions and drops those older than `retention_days`; to be called every hour.
+
+    Safe on several nodes at once and while fixes are stored. Raises StorageUnavailable, also where a lock
+    could not be had within a second: the next call does what is left.
+    """
+    today = now.astimezone(UTC).date()
+    days = [today + timedelta(days=n) for n in range(-DAYS_BEHIND, DAYS_AHEAD + 1)]
+    made = [await ensure_partition(database, day) for day in days]
+    dropped = await _drop_before(database, today - timedelta(days=retention_days))
+    return Partitions(sum(made), dropped, await fixes_in_default(database))
+
+
+async def ensure_partition(database: Database, day: date) -> bool:
+    """Whether that UTC day's partition had to be made; its fixes move there from the default one."""
+    return bool(await database.fetchval("ensure_fix_partition", day))
+
+
+async def fixes_in_default(database: Database) -> int:
+    """How many fixes (up to 100,000) have no partition of their own; should be 0."""
+    return int(await database.fetchval("count_fixes_in_default"))
+
+
+async def _drop_before(database: Database, day: date) -> int:
+    dropped = 0
+    while await database.fetchval("drop_oldest_fix_partition", day) is not None:
+        dropped += 1
+    await database.execute("delete_fixes_in_default", datetime(day.year, day.month, day.day, tzinfo=UTC))
+    return dropped

@@ -1,0 +1,76 @@
+"""Brings a database's schema up to date: sql/migrations/NNNN_what.sql in order, each once, forward only."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+import asyncpg
+import msgspec
+
+from tracker.database.pool import connect, storage_errors
+from tracker.database.queries import sql
+from tracker.errors import ConfigError
+from tracker.files import folder
+
+if TYPE_CHECKING:
+    from tracker.database.pool import Session
+
+OLDEST_SERVER: Final = 15
+LOCK_TIMEOUT: Final = 300.0  # seconds that another node may take for its migrations
+
+
+class Migration(msgspec.Struct, frozen=True):
+    """One file; what was applied once must never change."""
+
+    name: str
+    script: str
+
+    @property
+    def checksum(self) -> bytes:
+        return hashlib.sha256(self.script.encode()).digest()
+
+
+def migrations() -> list[Migration]:
+    """All files, in the order in which they are applied."""
+    paths = sorted((folder("sql") / "migrations").glob("*.sql"))
+    return [Migration(path.name, path.read_text("utf-8")) for path in paths]
+
+
+async def migrate(url: str) -> list[str]:
+    """Applies what is missing and returns the names; nodes that start at once wait for each other.
+
+    Each file is one transaction: after a failure all before it stands, and nothing of it. Names that we
+    do not know are a newer node's and are left alone. Raises StorageUnavailable; ConfigError where one fails,
+    was changed after it had been applied, or the server is too old.
+    """
+    async with connect(url) as session:
+        version = session.get_server_version().major
+        if version < OLDEST_SERVER:
+            raise ConfigError("DATABASE_URL", f"is PostgreSQL {version}; {OLDEST_SERVER} or newer is needed")
+        with storage_errors():
+            await session.fetchval(sql("lock_migrations"), timeout=LOCK_TIMEOUT)
+            await session.execute(sql("create_migrations"))
+            rows = await session.fetch(sql("select_migrations"))
+            todo = missing(migrations(), {row["name"]: row["checksum"] for row in rows})
+            for migration in todo:
+                await _apply(session, migration)
+            await session.fetchval(sql("unlock_migrations"))
+    return [migration.name for migration in todo]
+
+
+def missing(known: list[Migration], applied: Mapping[str, bytes]) -> list[Migration]:
+    """Those not applied yet; ConfigError where an applied one has another text now."""
+    for migration in known:
+        if applied.get(migration.name, migration.checksum) != migration.checksum:
+            why = "was changed after it had been applied; restore it, and put the change into a new file"
+            raise ConfigError(f"sql/migrations/{migration.name}", why)
+    return [migration for migration in known if migration.name not in applied]
+
+
+async def _apply(session: "Session", migration: Migration) -> None:
+    try:
+        async with session.transaction():
+            await session.execute(migration.script)
+            await session.execute(sql("insert_migration"), migration.name, migration.checksum)
+    except (asyncpg.SyntaxOrAccessError, asyncpg.IntegrityConstraintViolationError) as error:
+        raise ConfigError(f"sql/migrations/{migration.name}", f"failed: {error}") from error

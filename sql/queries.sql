@@ -61,6 +61,53 @@ SET (recorded_at, received_at, lat, lon, accuracy, speed, heading, altitude, bat
      excluded.heading, excluded.altitude, excluded.battery)
 WHERE excluded.recorded_at > state.recorded_at;
 
+-- name: select_track_page
+SELECT recorded_at, received_at, lat, lon, accuracy, speed, heading, altitude, battery, reason
+FROM fixes
+WHERE driver = $1 AND recorded_at BETWEEN $2 AND $3 AND ($4::boolean OR reason IS NULL)
+ORDER BY recorded_at
+LIMIT $5;
+
+-- name: select_last_fix
+SELECT recorded_at, received_at, lat, lon, accuracy, speed, heading, altitude, battery, reason
+FROM fixes
+WHERE driver = $1 AND recorded_at BETWEEN $2 AND $3 AND reason IS NULL
+ORDER BY recorded_at DESC
+LIMIT 1;
+
+-- name: select_driver_states
+SELECT driver, recorded_at, received_at, lat, lon, accuracy, speed, heading, altitude, battery, NULL AS reason
+FROM driver_states
+WHERE driver = ANY ($1::bigint[]);
+
+-- name: select_track_summary
+-- Lengths by the haversine on a sphere of 6,371,008.8 m. In motion: faster than 0.5 m/s on average between two fixes
+-- that are not more than 120 s apart.
+WITH track AS (
+    SELECT recorded_at, reason, radians(lat) AS lat, radians(lon) AS lon, begins
+    FROM unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[]) AS track_window (driver, begins, ends)
+    JOIN fixes ON fixes.driver = track_window.driver AND recorded_at BETWEEN begins AND ends
+), steps AS (
+    SELECT recorded_at - lag(recorded_at) OVER step AS elapsed,
+           lat, lon, lag(lat) OVER step AS lat_before, lag(lon) OVER step AS lon_before
+    FROM track
+    WHERE reason IS NULL
+    WINDOW step AS (PARTITION BY begins ORDER BY recorded_at)
+), moves AS (
+    SELECT extract(epoch FROM elapsed)::float8 AS elapsed_s,
+           2 * 6371008.8 * asin(sqrt(least(1, sin((lat - lat_before) / 2) ^ 2
+               + cos(lat) * cos(lat_before) * sin((lon - lon_before) / 2) ^ 2))) AS length_m
+    FROM steps
+    WHERE elapsed IS NOT NULL
+)
+SELECT (SELECT count(*) FROM track WHERE reason IS NULL) AS fixes,
+       (SELECT count(*) FROM track WHERE reason IS NOT NULL) AS rejected,
+       (SELECT min(recorded_at) FROM track WHERE reason IS NULL) AS first_fix_at,
+       (SELECT max(recorded_at) FROM track WHERE reason IS NULL) AS last_fix_at,
+       coalesce(sum(length_m), 0)::float8 AS distance_m,
+       coalesce(sum(elapsed_s) FILTER (WHERE elapsed_s <= 120 AND length_m > 0.5 * elapsed_s), 0)::float8 AS moving_s
+FROM moves;
+
 -- ===== end of fixes =====
 
 

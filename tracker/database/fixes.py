@@ -1,0 +1,158 @@
+"""Reading fixes: the track of an order along its assignments, the newest states, a track in numbers.
+
+An order's track is read window by window: one driver from the beginning of an assignment to its end, both
+included. It comes in chunks by key, each a short query of its own: no connection is held while a slow reader
+takes the last chunk, and the cost of a chunk does not grow with the track.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Final
+
+import msgspec
+
+from tracker.database.pool import Queries, Row
+from tracker.domain.track import Fix
+
+FIRST_CHUNK: Final = 500  # fixes; small, so that an answer begins at once
+CHUNK: Final = 5_000  # fixes
+INSTANT: Final = timedelta(microseconds=1)  # what the database resolves
+END_OF_TIME: Final = datetime(9999, 12, 31, tzinfo=UTC)
+
+
+class StoredFix(msgspec.Struct, frozen=True, gc=False):
+    """A fix as the database holds it; `reason` says why it is doubted, None: it is believed."""
+
+    fix: Fix
+    received_at: datetime
+    reason: str | None = None
+
+
+class Window(msgspec.Struct, frozen=True, gc=False):
+    """One driver's time with an order, both ends included."""
+
+    driver: int  # drivers.number
+    begins: datetime
+    ends: datetime
+
+
+class TrackSummary(msgspec.Struct, frozen=True):
+    """A track in numbers; length and time in motion are of the believed fixes."""
+
+    fixes: int  # believed
+    rejected: int  # refused or doubted
+    first_fix_at: datetime | None
+    last_fix_at: datetime | None
+    distance_m: float
+    moving_s: float  # gaps over 120 s are no motion
+
+
+async def track_windows(
+    queries: Queries, order_id: str, from_at: datetime | None = None, to_at: datetime | None = None
+) -> list[Window]:
+    """Who carried the order when, oldest first, cut to [from_at, to_at]; empty where nobody did."""
+    rows = await queries.fetch("select_assignments", order_id)
+    whole = [Window(row["driver"], row["begun_at"], row["ended_at"] or END_OF_TIME) for row in rows]
+    return list(_cut(_disjoint(whole), from_at, to_at))
+
+
+def track_fixes(
+    queries: Queries, windows: Sequence[Window], *, include_rejected: bool = False
+) -> AsyncIterator[list[StoredFix]]:
+    """The track in non-empty chunks, oldest first; the first chunk is small and comes at once."""
+    return _chunks(queries, windows, include_rejected)
+
+
+async def track_page(
+    queries: Queries,
+    windows: Sequence[Window],
+    *,
+    after: datetime | None,
+    limit: int,
+    include_rejected: bool = False,
+) -> list[StoredFix]:
+    """At most `limit` fixes later than `after` (`recorded_at` of the last one seen), oldest first."""
+    page: list[StoredFix] = []
+    for window in _cut(windows, after and after + INSTANT, None):
+        left = limit - len(page)
+        if left <= 0:
+            break
+        args = (window.driver, window.begins, window.ends, include_rejected, left)
+        page += map(_stored, await queries.fetch("select_track_page", *args))
+    return page
+
+
+async def last_fix_at_or_before(
+    queries: Queries, windows: Sequence[Window], at: datetime
+) -> StoredFix | None:
+    """The newest believed fix of the track not later than `at`."""
+    for window in reversed(list(_cut(windows, None, at))):
+        row = await queries.fetchrow("select_last_fix", window.driver, window.begins, window.ends)
+        if row is not None:
+            return _stored(row)
+    return None
+
+
+async def track_summary(queries: Queries, windows: Sequence[Window]) -> TrackSummary:
+    """The track's counts, ends, length (metres) and time in motion (seconds)."""
+    drivers = [window.driver for window in windows]
+    begins = [window.begins for window in windows]
+    ends = [window.ends for window in windows]
+    row = await queries.fetchrow("select_track_summary", drivers, begins, ends)
+    assert row is not None  # an aggregate always answers
+    return TrackSummary(**row)
+
+
+async def newest_states(queries: Queries, drivers: Iterable[int]) -> dict[int, StoredFix]:
+    """By `drivers.number`: the newest believed fix; drivers never heard of are absent."""
+    rows = await queries.fetch("select_driver_states", list(drivers))
+    return {row["driver"]: _stored(row) for row in rows}
+
+
+async def _chunks(
+    queries: Queries, windows: Sequence[Window], include_rejected: bool
+) -> AsyncIterator[list[StoredFix]]:
+    after: datetime | None = None
+    limit = FIRST_CHUNK
+    while True:
+        chunk = await track_page(
+            queries, windows, after=after, limit=limit, include_rejected=include_rejected
+        )
+        if chunk:
+            yield chunk
+        if len(chunk) < limit:
+            return
+        after, limit = chunk[-1].fix.recorded_at, CHUNK
+
+
+def _disjoint(windows: Sequence[Window]) -> Sequence[Window]:
+    """Windows that share no instant: at a change of drivers the instant belongs to the new one."""
+    earlier = [
+        Window(window.driver, window.begins, min(window.ends, later.begins - INSTANT))
+        for window, later in pairwise(windows)
+    ]
+    return [*earlier, *windows[-1:]]
+
+
+def _cut(windows: Iterable[Window], begins: datetime | None, ends: datetime | None) -> Iterable[Window]:
+    """What of the windows lies within [begins, ends]."""
+    for window in windows:
+        first = window.begins if begins is None else max(begins, window.begins)
+        last = window.ends if ends is None else min(ends, window.ends)
+        if first <= last:
+            yield Window(window.driver, first, last)
+
+
+def _stored(row: Row) -> StoredFix:
+    fix = Fix(
+        row["recorded_at"],
+        row["lat"],
+        row["lon"],
+        row["accuracy"],
+        row["speed"],
+        row["heading"],
+        row["altitude"],
+        row["battery"],
+    )
+    return StoredFix(fix, row["received_at"], row["reason"])

@@ -64,10 +64,11 @@ def forecast(
     last_fix_at: datetime,
     vehicle: Vehicle = "car",
 ) -> Eta:
-    """When the driver who was at `at` at `last_fix_at` arrives at `stops[index]`, having served all before it.
+    """When the driver, who was at `at` at `last_fix_at`, arrives at `stops[index]`, having served all before.
 
-    `route` leads through the same stops; where it is None the way is taken as straight. The median lies in
-    [earliest, latest], which widens with the time to go and with the age of the last fix.
+    `route` leads through the same stops; where it is None the way is taken as straight. Since the last fix
+    the driver is believed to have driven on. [earliest, latest] holds the median, and widens with the time
+    to go and with that silence.
     """
     if route is None:
         metres, driving = _straight_way(at, stops[: index + 1], vehicle)
@@ -75,14 +76,14 @@ def forecast(
         metres, driving = route.remaining(progress or route.locate(at), index)
         driving *= ROUTER_RATIO
     serving = sum(SERVICE if stop.service_s is None else stop.service_s for stop in stops[:index])
-    age = max((now - last_fix_at).total_seconds(), 0.0)
-    left = max(driving - min(age, STALE_AFTER), 0.0) + serving
     basis: Basis = "straight_line" if route is None else "route"
-    earliest, latest = _interval(left, _SPREAD[basis])
+    low, high = _interval(driving + serving, _SPREAD[basis])
+    age = max((now - last_fix_at).total_seconds(), 0.0)
+    driven = min(age, STALE_AFTER)
     return Eta(
-        arrives_at=now + timedelta(seconds=left),
-        earliest=now + timedelta(seconds=earliest),
-        latest=now + timedelta(seconds=latest + age),
+        arrives_at=now + timedelta(seconds=max(driving - driven, 0.0) + serving),
+        earliest=now + timedelta(seconds=max(low - driven, 0.0)),
+        latest=now + timedelta(seconds=high - driven + age),
         distance_m=metres,
         stops_before=stops_before(stops, index),
         computed_at=now,
@@ -104,6 +105,6 @@ def _straight_way(at: LonLat, stops: Sequence[Stop], vehicle: Vehicle) -> tuple[
 
 
 def _interval(left: float, spread: _Spread) -> tuple[float, float]:
-    """Seconds to go, at least and at most, for the 80 % around a median of `left`."""
+    """Seconds to go, at least and at most, for the 80 % around a median of `left`; below zero is past."""
     low, high = ((left + _BLUR) * exp(quantile) - _BLUR for quantile in spread)
-    return max(low, 0.0), high
+    return low, high

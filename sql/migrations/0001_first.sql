@@ -62,6 +62,7 @@ CREATE TABLE assignments (
     ended_at   timestamptz,
     PRIMARY KEY (order_id, begun_at)
 );
+CREATE INDEX assignments_by_driver ON assignments (driver);
 
 CREATE TABLE timeline (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

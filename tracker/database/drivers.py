@@ -1,0 +1,115 @@
+"""Drivers: who moves, their newest fix, and what they carry."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from tracker.database.pool import Queries, Row
+from tracker.domain.order import Driver
+from tracker.domain.track import Fix
+
+
+class Activity(msgspec.Struct, frozen=True):
+    """What a driver was last seen doing."""
+
+    last_fix: Fix | None = None  # the newest believed one
+    received_at: datetime | None = None
+    orders: tuple[str, ...] = ()  # ids in stop sequence
+
+
+async def insert_driver(queries: Queries, driver: Driver, token_hash: bytes) -> Driver:
+    """The driver with the `number` that the database gave."""
+    row = await queries.fetchrow(
+        "insert_driver",
+        driver.id,
+        driver.name,
+        driver.vehicle,
+        driver.reference,
+        token_hash,
+        driver.created_at,
+    )
+    assert row is not None  # RETURNING after an INSERT without a conflict clause
+    return _driver(row)
+
+
+async def select_driver(queries: Queries, driver_id: str) -> Driver | None:
+    return _driver_or_none(await queries.fetchrow("select_driver", driver_id))
+
+
+async def select_driver_by_token(queries: Queries, token_hash: bytes) -> Driver | None:
+    """Who sends this token; None for one that is unknown or was replaced."""
+    return _driver_or_none(await queries.fetchrow("select_driver_by_token", token_hash))
+
+
+async def select_drivers(
+    queries: Queries, limit: int, before: tuple[datetime, str] | None = None
+) -> list[Driver]:
+    """The newest first, beginning below `before` (created_at, id)."""
+    at, id_ = before or (None, None)
+    return [_driver(row) for row in await queries.fetch("select_drivers", at, id_, limit)]
+
+
+async def lock_drivers(queries: Queries, driver_ids: Sequence[str]) -> dict[str, Driver]:
+    """Those that exist, by id, held until the transaction ends."""
+    rows = await queries.fetch("lock_drivers", list(driver_ids))
+    return {row["id"]: _driver(row) for row in rows}
+
+
+async def select_driver_activity(queries: Queries, driver_ids: Sequence[str]) -> dict[str, Activity]:
+    """By driver's id; those that do not exist are absent."""
+    rows = await queries.fetch("select_driver_activity", list(driver_ids))
+    return {row["id"]: Activity(_fix(row), row["received_at"], tuple(row["orders"])) for row in rows}
+
+
+async def update_driver_token(queries: Queries, driver_id: str, token_hash: bytes) -> Driver | None:
+    """From the commit on the former token is unknown. None where there is no such driver."""
+    return _driver_or_none(await queries.fetchrow("update_driver_token", driver_id, token_hash))
+
+
+async def erase_driver(queries: Queries, driver_id: str) -> int | None:
+    """Removes all that is known of somebody who carries nothing: row, states, fixes, words, kept answers.
+
+    Returns the driver's number. None: they carry an order or do not exist; the caller then rolls back.
+    """
+    await queries.execute("renew_orders_of_driver", driver_id)
+    await queries.execute("erase_driver_from_timelines", driver_id)
+    number: int | None = await queries.fetchval("delete_driver", driver_id)
+    if number is not None:
+        await delete_fixes_of_driver(queries, number)
+        await queries.execute("delete_answers_about", driver_id)
+    return number
+
+
+async def delete_fixes_of_driver(queries: Queries, number: int) -> None:
+    await queries.execute("delete_fixes_of_driver", number)
+
+
+def _driver_or_none(row: Row | None) -> Driver | None:
+    return None if row is None else _driver(row)
+
+
+def _driver(row: Row) -> Driver:
+    return Driver(
+        id=row["id"],
+        number=row["number"],
+        name=row["name"],
+        vehicle=row["vehicle"],
+        reference=row["reference"],
+        created_at=row["created_at"],
+    )
+
+
+def _fix(row: Row) -> Fix | None:
+    if row["recorded_at"] is None:
+        return None
+    return Fix(
+        row["recorded_at"],
+        row["lat"],
+        row["lon"],
+        row["accuracy"],
+        row["speed"],
+        row["heading"],
+        row["altitude"],
+        row["battery"],
+    )

@@ -1,0 +1,48 @@
+"""Tracking links."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from tracker.database.pool import Queries, Row
+from tracker.domain.link import Link
+
+
+async def insert_link(queries: Queries, link: Link) -> None:
+    await queries.execute("insert_link", link.id, link.order_id, link.created_at, link.expires_at)
+
+
+async def select_link(queries: Queries, link_id: str) -> Link | None:
+    row = await queries.fetchrow("select_link", link_id)
+    return None if row is None else _link(row)
+
+
+async def select_links(queries: Queries, order_id: str) -> list[Link]:
+    """The oldest first, revoked ones too."""
+    return [_link(row) for row in await queries.fetch("select_links", order_id)]
+
+
+async def select_links_of_orders(queries: Queries, order_ids: Sequence[str]) -> list[Link]:
+    """Those of all these orders that are not revoked, the oldest first."""
+    return [_link(row) for row in await queries.fetch("select_links_of_orders", list(order_ids))]
+
+
+async def revoke_link(queries: Queries, link_id: str, order_id: str, at: datetime) -> bool:
+    """False where it was revoked before, or there is no such link of that order."""
+    return await queries.execute("revoke_link", link_id, order_id, at) == "UPDATE 1"
+
+
+async def count_link_opening(queries: Queries, link_id: str, at: datetime) -> None:
+    """One more customer opened it."""
+    await queries.execute("count_link_opening", link_id, at)
+
+
+def _link(row: Row) -> Link:
+    return Link(
+        id=row["id"],
+        order_id=row["order_id"],
+        created_at=row["created_at"],
+        expires_at=row["expires_at"],
+        revoked_at=row["revoked_at"],
+        opened=row["opened"],
+        last_opened_at=row["last_opened_at"],
+    )

@@ -1,0 +1,210 @@
+"""Orders with their stops, assignments and timelines."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, Literal
+
+import msgspec
+
+from tracker.database.pool import Queries, Row
+from tracker.domain.geo import LonLat
+from tracker.domain.order import Customer, Order, OrderStatus, Place, StopKind
+from tracker.domain.route import Stop
+
+TimelineKind = Literal[
+    "created",
+    "assigned",
+    "unassigned",
+    "picked_up",
+    "delivered",
+    "failed",
+    "cancelled",
+    "message",
+    "link_created",
+    "link_revoked",
+    "arrived_at_pickup",
+    "departed_pickup",
+    "approaching",
+    "arrived_at_dropoff",
+]
+BOTH_STOPS: Final[tuple[StopKind, ...]] = ("pickup", "dropoff")
+
+
+class TimelineEntry(msgspec.Struct, frozen=True):
+    """One thing that happened to an order."""
+
+    at: datetime
+    kind: TimelineKind
+    detail: dict[str, Any] = {}
+
+
+class Assignment(msgspec.Struct, frozen=True):
+    """Who carried an order, and when; `driver` is the driver's number."""
+
+    driver: int
+    begun_at: datetime
+    ended_at: datetime | None
+
+
+class OrderFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which orders to list; None leaves a field out of it."""
+
+    status: Sequence[OrderStatus] | None = None
+    driver_id: str | None = None
+    reference: str | None = None
+    created_from: datetime | None = None  # and later
+    created_to: datetime | None = None  # earlier than this
+    bbox: tuple[float, float, float, float] | None = None  # west, south, east, north of the dropoff
+
+
+async def insert_order(queries: Queries, order: Order) -> None:
+    await queries.execute("insert_order", *_columns(order))
+
+
+async def update_order(queries: Queries, order: Order) -> None:
+    """Writes every field; the caller holds the row (`lock_order`)."""
+    await queries.execute("update_order", *_columns(order))
+
+
+async def select_order(queries: Queries, order_id: str) -> Order | None:
+    return _order_or_none(await queries.fetchrow("select_order", order_id))
+
+
+async def lock_order(queries: Queries, order_id: str) -> Order | None:
+    """The order, held until the transaction ends."""
+    return _order_or_none(await queries.fetchrow("lock_order", order_id))
+
+
+async def select_orders(
+    queries: Queries, filter_: OrderFilter, limit: int, before: tuple[datetime, str] | None = None
+) -> list[Order]:
+    """The newest first, beginning below `before` (created_at, id)."""
+    at, id_ = before or (None, None)
+    rows = await queries.fetch(
+        "select_orders",
+        at,
+        id_,
+        None if filter_.status is None else list(filter_.status),
+        filter_.driver_id,
+        filter_.reference,
+        filter_.created_from,
+        filter_.created_to,
+        filter_.bbox,
+        limit,
+    )
+    return [_order(row) for row in rows]
+
+
+async def select_orders_of_driver(queries: Queries, driver_id: str) -> list[Order]:
+    """What the driver carries or has to fetch, in stop sequence."""
+    return [_order(row) for row in await queries.fetch("select_orders_of_driver", driver_id)]
+
+
+async def select_stops(queries: Queries, driver_id: str) -> list[Stop]:
+    """The places that the driver has still to serve, in sequence."""
+    return [_stop(row) for row in await queries.fetch("select_stops", driver_id)]
+
+
+async def select_plan(queries: Queries, driver_id: str) -> tuple[list[Order], list[Stop]]:
+    """The driver's orders that are under way, and their stops in sequence."""
+    return await select_orders_of_driver(queries, driver_id), await select_stops(queries, driver_id)
+
+
+async def append_stops(queries: Queries, order_id: str, kinds: Sequence[StopKind], driver_id: str) -> None:
+    """At the end of the driver's sequence; the caller holds the driver."""
+    for kind in kinds:
+        await queries.execute("append_stop", order_id, kind, driver_id)
+
+
+async def delete_stops(queries: Queries, order_id: str, kinds: Sequence[StopKind] = BOTH_STOPS) -> None:
+    await queries.execute("delete_stops", order_id, list(kinds))
+
+
+async def update_stop_sequence(
+    queries: Queries, driver_id: str, sequence: Sequence[tuple[str, StopKind]]
+) -> None:
+    """Stops of the driver that are not named keep their place in numbers: name all."""
+    order_ids, kinds = [order_id for order_id, _ in sequence], [kind for _, kind in sequence]
+    await queries.execute("update_stop_sequence", driver_id, order_ids, kinds)
+
+
+async def insert_assignment(queries: Queries, order_id: str, driver: int, at: datetime) -> None:
+    await queries.execute("insert_assignment", order_id, driver, at)
+
+
+async def end_assignment(queries: Queries, order_id: str, at: datetime) -> None:
+    await queries.execute("end_assignment", order_id, at)
+
+
+async def select_assignments(queries: Queries, order_id: str) -> list[Assignment]:
+    """The earliest first; they never overlap."""
+    return [Assignment(*row) for row in await queries.fetch("select_assignments", order_id)]
+
+
+async def insert_timeline(
+    queries: Queries, order_id: str, at: datetime, kind: TimelineKind, detail: Mapping[str, object]
+) -> None:
+    await queries.execute("insert_timeline", order_id, at, kind, dict(detail))
+
+
+async def select_timeline(queries: Queries, order_id: str) -> list[TimelineEntry]:
+    """The earliest first."""
+    return [TimelineEntry(*row) for row in await queries.fetch("select_timeline", order_id)]
+
+
+def _columns(order: Order) -> tuple[object, ...]:
+    """In the sequence of `insert_order` and `update_order`."""
+    return (
+        order.id,
+        order.reference,
+        order.status.value,
+        order.created_at,
+        order.driver_id,
+        *msgspec.structs.astuple(order.pickup),
+        *msgspec.structs.astuple(order.dropoff),
+        None if order.customer is None else msgspec.structs.asdict(order.customer),
+        order.window_from,
+        order.window_to,
+        order.visibility,
+        order.assigned_at,
+        order.picked_up_at,
+        order.delivered_at,
+        order.failed_at,
+        order.cancelled_at,
+        order.version,
+    )
+
+
+def _order_or_none(row: Row | None) -> Order | None:
+    return None if row is None else _order(row)
+
+
+def _order(row: Row) -> Order:
+    return Order(
+        id=row["id"],
+        reference=row["reference"],
+        status=OrderStatus(row["status"]),
+        created_at=row["created_at"],
+        driver_id=row["driver_id"],
+        pickup=_place(row, "pickup"),
+        dropoff=_place(row, "dropoff"),
+        customer=None if row["customer"] is None else Customer(**row["customer"]),
+        window_from=row["window_from"],
+        window_to=row["window_to"],
+        visibility=row["visibility"],
+        assigned_at=row["assigned_at"],
+        picked_up_at=row["picked_up_at"],
+        delivered_at=row["delivered_at"],
+        failed_at=row["failed_at"],
+        cancelled_at=row["cancelled_at"],
+        version=row["version"],
+    )
+
+
+def _place(row: Row, kind: str) -> Place:
+    return Place(row[f"{kind}_lat"], row[f"{kind}_lon"], row[f"{kind}_address"], row[f"{kind}_service_s"])
+
+
+def _stop(row: Row) -> Stop:
+    place = _place(row, row["kind"])
+    return Stop(row["order_id"], row["kind"], LonLat(place.lon, place.lat), place.service_s or 0.0)

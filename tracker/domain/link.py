@@ -1,0 +1,32 @@
+"""Link: who has its token may watch one order, until it expires, is revoked, or the order is long over."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from tracker.domain.order import Order
+
+OUTLIVES_ORDER: Final = timedelta(hours=2)  # the last snapshot can be looked at for so long
+
+
+class Link(msgspec.Struct, frozen=True, kw_only=True):
+    """A tracking link; its token is derived from `id` and stored nowhere."""
+
+    id: str
+    order_id: str
+    created_at: datetime
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+    opened: int = 0
+    last_opened_at: datetime | None = None
+
+    def ends_at(self, order: Order) -> datetime | None:
+        """When it stops opening, as far as is known now; None while the order is open and no end is set."""
+        ends = [self.revoked_at, self.expires_at, order.ended_at and order.ended_at + OUTLIVES_ORDER]
+        return min((end for end in ends if end is not None), default=None)
+
+    def is_live(self, order: Order, now: datetime) -> bool:
+        """Whether it opens at `now`."""
+        end = self.ends_at(order)
+        return end is None or now < end

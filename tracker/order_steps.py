@@ -1,0 +1,59 @@
+"""The steps that changes of an order are made of. Each runs in a transaction that holds the order."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from tracker.database import Connection
+from tracker.database import drivers as driver_rows
+from tracker.database import orders as rows
+from tracker.domain.order import Driver, Order, OrderStatus
+from tracker.domain.order_rules import drivers_of
+
+_KIND: Final[Mapping[OrderStatus, rows.TimelineKind]] = {
+    OrderStatus.PICKED_UP: "picked_up",
+    OrderStatus.DELIVERED: "delivered",
+    OrderStatus.FAILED: "failed",
+    OrderStatus.CANCELLED: "cancelled",
+}
+
+
+async def store(connection: Connection, order: Order) -> Order:
+    """Writes `order` as its next version."""
+    order = msgspec.structs.replace(order, version=order.version + 1)
+    await rows.update_order(connection, order)
+    return order
+
+
+async def give(connection: Connection, order: Order, driver: Driver, at: datetime) -> None:
+    """Appends what is left of the order to the stops of `driver`, whom the caller holds."""
+    kinds = rows.BOTH_STOPS if order.picked_up_at is None else rows.BOTH_STOPS[1:]
+    await rows.append_stops(connection, order.id, kinds, driver.id)
+    await rows.insert_assignment(connection, order.id, driver.number, at)
+    await rows.insert_timeline(connection, order.id, at, "assigned", {"driver_id": driver.id})
+
+
+async def take_away(connection: Connection, order: Order, at: datetime) -> None:
+    """Ends the part that the order's driver, whom the caller holds, has in it."""
+    await rows.delete_stops(connection, order.id)
+    await rows.end_assignment(connection, order.id, at)
+    await rows.insert_timeline(connection, order.id, at, "unassigned", {"driver_id": order.driver_id})
+
+
+async def enter(
+    connection: Connection, order: Order, status: OrderStatus, at: datetime, detail: Mapping[str, object]
+) -> Order:
+    """The order in its new status, with what this does to its stops."""
+    await driver_rows.lock_drivers(connection, drivers_of(order))
+    if status is OrderStatus.CREATED:
+        await take_away(connection, order, at)
+        changed = msgspec.structs.replace(order, status=status, driver_id=None, assigned_at=None)
+        return await store(connection, changed)
+    over = status is not OrderStatus.PICKED_UP
+    await rows.delete_stops(connection, order.id, rows.BOTH_STOPS if over else rows.BOTH_STOPS[:1])
+    if over:
+        await rows.end_assignment(connection, order.id, at)
+    await rows.insert_timeline(connection, order.id, at, _KIND[status], detail)
+    return await store(connection, msgspec.structs.replace(order, status=status, **{f"{status}_at": at}))

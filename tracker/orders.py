@@ -1,0 +1,251 @@
+"""Orders: all that happens to one. Each is a rule, a transaction, a timeline entry, and a notice after it."""
+
+Locks are taken in one sequence, the order first and then its drivers by id, so that nobody waits in a circle.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Final, Literal, NamedTuple
+
+import msgspec
+import structlog
+
+from tracker import order_steps as steps
+from tracker.database import Connection, Database
+from tracker.database import drivers as driver_rows
+from tracker.database import links as link_rows
+from tracker.database import orders as rows
+from tracker.domain.link import Link
+from tracker.domain.order import OPEN, Customer, Order, OrderStatus, Place, StopKind, check_transition
+from tracker.domain.order_rules import check_change, check_sequence, drivers_of, found, has_been, past, words
+from tracker.errors import Conflict, FieldError, InvalidFields, NotFound, TrackerError
+from tracker.messages import NOTE_BYTES
+from tracker.tokens import new_id
+
+REASON_BYTES: Final = 2_000
+ERASED: Final = "driver_erased"  # why an order failed whose driver was erased on the way
+
+_log = structlog.get_logger("tracker.orders")
+
+Sender = Literal["customer", "driver"]
+
+
+class Note(NamedTuple):
+    """Words between a customer and a driver."""
+
+    sender: Sender
+    text: str
+    at: datetime
+
+
+class OrderChange(msgspec.Struct, frozen=True):
+    """What was committed: the order, everyone whose stops changed (a former driver too), and words if any."""
+
+    order_id: str
+    driver_ids: tuple[str, ...] = ()
+    note: Note | None = None
+
+
+class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """What a merchant gives; with `driver_id` it is assigned at once."""
+
+    pickup: Place
+    dropoff: Place
+    reference: str | None = None
+    customer: Customer | None = None
+    driver_id: str | None = None
+    window_from: datetime | None = None
+    window_to: datetime | None = None
+    visibility: dict[str, object] = {}
+
+
+class Orders:
+    """Everything that changes an order goes through here; `notice` hears of it after the commit."""
+
+    def __init__(
+        self,
+        database: Database,
+        notice: Callable[[OrderChange], Awaitable[None]],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._notice = notice
+        self._now = now
+
+    async def tell(self, change: OrderChange) -> None:
+        """Passes on what is committed. What fails now does not undo it, so it fails nobody's request."""
+        try:
+            await self._notice(change)
+        except TrackerError as error:
+            _log.warning("notice_failed", order=change.order_id, why=type(error).__name__)
+
+    # --- reading
+
+    async def get(self, order_id: str) -> Order:
+        """Raises NotFound."""
+        return found(await rows.select_order(self._database, order_id))
+
+    async def of_driver(self, driver_id: str) -> list[Order]:
+        """What the driver carries or has to fetch, in stop sequence."""
+        return await rows.select_orders_of_driver(self._database, driver_id)
+
+    # --- making and changing
+
+    async def create(self, new: NewOrder) -> Order:
+        """Raises InvalidFields where there is no such driver."""
+        async with self._database.transaction() as connection:
+            order, change = await self.insert(connection, new)
+        await self.tell(change)
+        return order
+
+    async def insert(self, connection: Connection, new: NewOrder) -> tuple[Order, OrderChange]:
+        """`create` inside the caller's transaction, who gives the notice after its commit."""
+        now = self._now()
+        given = {field: getattr(new, field) for field in new.__struct_fields__ if field != "driver_id"}
+        order = Order(id=new_id("ord"), created_at=now, **given)
+        await rows.insert_order(connection, order)
+        await rows.insert_timeline(connection, order.id, now, "created", {})
+        await link_rows.insert_link(connection, Link(id=new_id("lnk"), order_id=order.id, created_at=now))
+        if new.driver_id is None:
+            return order, OrderChange(order.id)
+        return await self._hand_over(connection, order, new.driver_id), OrderChange(
+            order.id, (new.driver_id,)
+        )
+
+    async def patch(self, order_id: str, edit: Callable[[Order], Order]) -> Order:
+        """What `edit` makes of the order; raises NotFound, Conflict once it is over."""
+        async with self._database.transaction() as connection:
+            before = found(await rows.lock_order(connection, order_id))
+            if before.status not in OPEN:
+                raise Conflict(f"The order is {before.status} and can no longer be changed.")
+            order = edit(before)
+            if order == before:
+                return before
+            order = await steps.store(connection, order)
+        await self.tell(OrderChange(order_id, drivers_of(order)))
+        return order
+
+    async def assign(self, order_id: str, driver_id: str) -> Order:
+        """Hands the order to a driver, last in their sequence; a former driver has no part in it any more.
+
+        Raises NotFound, InvalidFields for an unknown driver, ForbiddenTransition once it is over.
+        """
+        async with self._database.transaction() as connection:
+            before = found(await rows.lock_order(connection, order_id))
+            if before.status not in OPEN:
+                check_transition(before.status, OrderStatus.ASSIGNED)
+            if before.driver_id == driver_id:
+                return before
+            order = await self._hand_over(connection, before, driver_id)
+        await self.tell(OrderChange(order_id, drivers_of(before, order)))
+        return order
+
+    async def unassign(self, order_id: str) -> Order:
+        """Back to `created`; raises NotFound, ForbiddenTransition where it is not just assigned."""
+        return await self.set_status(order_id, OrderStatus.CREATED)
+
+    async def set_status(
+        self,
+        order_id: str,
+        status: OrderStatus,
+        *,
+        reason: str | None = None,
+        at: datetime | None = None,
+        by_driver: str | None = None,
+    ) -> Order:
+        """What a merchant or (`by_driver`) the order's own driver reports, `at` some time up to now.
+
+        A driver who reports again what is known already, after a lost acknowledgement, changes nothing.
+        Raises NotFound (also where it is another driver's), InvalidFields, ForbiddenTransition.
+        """
+        now = self._now()
+        at = past("at", at, now)
+        detail = {} if reason is None else {"reason": words("reason", reason, REASON_BYTES)}
+        async with self._database.transaction() as connection:
+            before = found(await rows.lock_order(connection, order_id), by_driver)
+            if by_driver is not None and has_been(before, status):
+                return before
+            check_change(before.status, status)
+            order = await steps.enter(connection, before, status, at, detail)
+        await self.tell(OrderChange(order_id, drivers_of(before)))
+        return order
+
+    # --- words and links
+
+    async def add_note(
+        self, order_id: str, sender: Sender, text: str, *, by_driver: str | None = None
+    ) -> Note:
+        """Into the timeline and to the other side; raises NotFound, InvalidFields, Conflict once over."""
+        note = Note(sender, words("text", text, NOTE_BYTES), self._now())
+        async with self._database.transaction() as connection:
+            order = found(await rows.lock_order(connection, order_id), by_driver)
+            if order.status not in OPEN:
+                raise Conflict(f"The order is {order.status}; nobody would read it.")
+            detail = {"from": sender, "text": note.text}
+            if sender == "driver" and order.driver_id is not None:
+                detail["driver_id"] = order.driver_id
+            await rows.insert_timeline(connection, order_id, note.at, "message", detail)
+        await self.tell(OrderChange(order_id, drivers_of(order), note))
+        return note
+
+    async def add_link(
+        self, connection: Connection, order_id: str, expires_at: datetime | None
+    ) -> tuple[Order, Link]:
+        """One more tracking link, inside the caller's transaction; raises NotFound, InvalidFields."""
+        now = self._now()
+        if expires_at is not None and expires_at <= now:
+            raise InvalidFields([FieldError("expires_at", "Must lie in the future.")])
+        order = found(await rows.lock_order(connection, order_id))
+        link = Link(id=new_id("lnk"), order_id=order_id, created_at=now, expires_at=expires_at)
+        await link_rows.insert_link(connection, link)
+        await rows.insert_timeline(connection, order_id, now, "link_created", {"link_id": link.id})
+        return order, link
+
+    async def revoke_link(self, order_id: str, link_id: str) -> bool:
+        """From the commit on it opens nothing. False where it was revoked before; raises NotFound."""
+        now = self._now()
+        async with self._database.transaction() as connection:
+            revoked = await link_rows.revoke_link(connection, link_id, order_id, now)
+            if revoked:
+                detail = {"link_id": link_id}
+                await rows.insert_timeline(connection, order_id, now, "link_revoked", detail)
+            elif all(link.id != link_id for link in await link_rows.select_links(connection, order_id)):
+                raise NotFound("tracking link")
+        return revoked
+
+    # --- drivers
+
+    async def set_stops(self, driver_id: str, sequence: Sequence[tuple[str, StopKind]]) -> None:
+        """The driver's stop sequence: each remaining stop once, a pickup before its dropoff.
+
+        Raises NotFound for an unknown driver, InvalidFields with what is missing, foreign or misplaced.
+        """
+        async with self._database.transaction() as connection:
+            if driver_id not in await driver_rows.lock_drivers(connection, [driver_id]):
+                raise NotFound("driver")
+            stops = await rows.select_stops(connection, driver_id)
+            check_sequence(sequence, [(stop.order_id, stop.kind) for stop in stops])
+            await rows.update_stop_sequence(connection, driver_id, sequence)
+        for order_id in dict.fromkeys(order_id for order_id, _ in sequence):
+            await self.tell(OrderChange(order_id, (driver_id,)))
+
+    async def release_driver(self, driver_id: str) -> None:
+        """Takes everything off a driver who will be erased: what was fetched already counts as failed."""
+        for order in await self.of_driver(driver_id):
+            if order.status is OrderStatus.PICKED_UP:
+                await self.set_status(order.id, OrderStatus.FAILED, reason=ERASED)
+            else:
+                await self.unassign(order.id)
+
+    async def _hand_over(self, connection: Connection, order: Order, driver_id: str) -> Order:
+        now = self._now()
+        drivers = await driver_rows.lock_drivers(connection, sorted({driver_id, *drivers_of(order)}))
+        if driver_id not in drivers:
+            raise InvalidFields([FieldError("driver_id", "There is no such driver.")])
+        if order.driver_id is not None:
+            await steps.take_away(connection, order, now)
+        await steps.give(connection, order, drivers[driver_id], now)
+        status = OrderStatus.ASSIGNED if order.status is OrderStatus.CREATED else order.status
+        return await steps.store(
+            connection, msgspec.structs.replace(order, status=status, driver_id=driver_id, assigned_at=now)
+        )

@@ -1,0 +1,206 @@
+"""Errors at the edge: the one table from TrackerError to HTTP status and close code, and what is answered.
+
+Every answer that is not a success is `application/problem+json` (RFC 9457). `type` is a relative reference,
+`/problems/<word>`, where a person finds what the problem means; programs compare it as text.
+"""
+
+from http import HTTPStatus
+from typing import Any, Final, NamedTuple, cast
+
+import msgspec
+import structlog
+from quart import Blueprint, Quart, Response
+from werkzeug.exceptions import HTTPException
+
+from tracker import errors
+
+PROBLEM_JSON: Final = "application/problem+json"
+RETRY_AFTER: Final = "5"  # seconds, with every 503
+
+_log = structlog.get_logger("tracker.api")
+blueprint = Blueprint("problems", __name__)
+
+
+class Problem(NamedTuple):
+    """How one kind of error is told: over HTTP, to a socket, and on its page."""
+
+    status: int
+    close_code: int  # of the public interface: 40xx do not come back unchanged, 41xx back off
+    word: str
+    title: str
+    meaning: str
+
+
+OUR_FAULT: Final = Problem(
+    500, 1011, "internal", "Our fault", "Something went wrong here; the request may be sent again later."
+)
+
+# The nearest class of an error counts: `_problem_of` walks up its ancestry.
+TABLE: Final[dict[type[errors.TrackerError], Problem]] = {
+    errors.TrackerError: OUR_FAULT,
+    errors.BadInput: Problem(
+        400, 4000, "bad-request", "Bad request", "The request cannot be taken as it is."
+    ),
+    errors.Unparsable: Problem(
+        400, 4000, "unparsable", "Unreadable body", "The body is not JSON in UTF-8, or is nested too deeply."
+    ),
+    errors.InvalidFields: Problem(
+        422,
+        4000,
+        "invalid-fields",
+        "Wrong values",
+        "Fields are missing, unknown or wrong: `errors` names each.",
+    ),
+    errors.TooLarge: Problem(413, 1009, "too-large", "Too large", "The body is longer than the limit."),
+    errors.AccessError: Problem(403, 4003, "forbidden", "Forbidden", "The key is good, but not for this."),
+    errors.Unauthenticated: Problem(
+        401,
+        4001,
+        "unauthenticated",
+        "Unauthenticated",
+        "There is no key or token, or it is not known (any more).",
+    ),
+    errors.Forbidden: Problem(403, 4003, "forbidden", "Forbidden", "The key is good, but not for this."),
+    errors.NotFound: Problem(
+        404,
+        4003,
+        "not-found",
+        "Not found",
+        "It does not exist or is not yours; the answer is the same for both.",
+    ),
+    errors.Conflict: Problem(409, 4000, "conflict", "Conflict", "This is not possible in the present state."),
+    errors.ForbiddenTransition: Problem(
+        409,
+        4000,
+        "forbidden-transition",
+        "Forbidden transition",
+        "`allowed` holds the statuses that may follow.",
+    ),
+    errors.IdempotencyMismatch: Problem(
+        409,
+        4000,
+        "idempotency-mismatch",
+        "Key used before",
+        "The Idempotency-Key came earlier with another body.",
+    ),
+    errors.StorageUnavailable: Problem(
+        503, 4101, "storage-unavailable", "Storage unavailable", "Nothing was stored; send it again later."
+    ),
+    errors.RoutingError: Problem(503, 4100, "routing", "No route", "The router gave no route."),
+    errors.NoRoute: Problem(
+        404, 4000, "no-route", "No route", "There is no way between these places on the map."
+    ),
+    errors.RouterUnavailable: Problem(
+        503, 4100, "router-unavailable", "Router unavailable", "The router is down or took too long."
+    ),
+}
+
+
+class WireFieldError(msgspec.Struct, frozen=True):
+    """One wrong value: where it stands, as `pickup.lat` or `stops[0].kind`, and what would be right."""
+
+    field: str
+    detail: str
+
+
+class ProblemDetails(msgspec.Struct, frozen=True, omit_defaults=True):
+    """RFC 9457; `errors` comes with wrong values, `allowed` with a forbidden transition."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[WireFieldError] | msgspec.UnsetType = msgspec.UNSET
+    allowed: list[str] | msgspec.UnsetType = msgspec.UNSET
+
+
+def problem_of(kind: type[BaseException]) -> Problem:
+    """The row of the nearest class above `kind`; whatever is no TrackerError is our fault."""
+    return next((TABLE[cls] for cls in kind.__mro__ if cls in TABLE), OUR_FAULT)
+
+
+def close_code(error: BaseException) -> int:
+    """With what a socket is closed because of `error`."""
+    return problem_of(type(error)).close_code
+
+
+def problem_type(word: str) -> str:
+    return f"/problems/{word}"
+
+
+def details(error: errors.TrackerError) -> ProblemDetails:
+    """What may be told of an error of ours: never the cause, and nothing at all where it is our own fault."""
+    problem = problem_of(type(error))
+    told = "" if problem is OUR_FAULT else str(error)
+    return ProblemDetails(
+        problem_type(problem.word),
+        problem.title,
+        problem.status,
+        told or problem.meaning,
+        *_extensions(error),
+    )
+
+
+def _extensions(error: errors.TrackerError) -> tuple[Any, Any]:
+    match error:
+        case errors.InvalidFields():
+            return [WireFieldError(*wrong) for wrong in error.errors], msgspec.UNSET
+        case errors.ForbiddenTransition():
+            return msgspec.UNSET, list(error.allowed)
+        case _:
+            return msgspec.UNSET, msgspec.UNSET
+
+
+def register_errors(app: Quart) -> None:
+    """From here on every failure of `app` is answered with a problem."""
+    app.register_error_handler(errors.TrackerError, cast("Any", _answer_ours))
+    app.register_error_handler(HTTPException, cast("Any", _answer_http))
+    app.register_error_handler(Exception, _answer_unexpected)
+
+
+async def _answer_ours(error: errors.TrackerError) -> Response:
+    problem = details(error)
+    if problem.status >= 500:
+        _log.error("request_failed", problem=problem.type, cause=repr(error.__cause__ or error))
+    return _response(problem)
+
+
+async def _answer_http(error: HTTPException) -> Response:
+    """What the framework refuses by itself: unknown paths, methods, hosts; its own words are kept."""
+    status = HTTPStatus(error.code or 500)
+    word = status.phrase.lower().replace(" ", "-")
+    response = _response(
+        ProblemDetails(problem_type(word), status.phrase, status, error.description or status.phrase)
+    )
+    if allow := error.get_response().headers.get("Allow"):
+        response.headers["Allow"] = allow
+    return response
+
+
+async def _answer_unexpected(error: Exception) -> Response:
+    _log.error("request_crashed", exc_info=error)
+    return _response(
+        ProblemDetails(problem_type(OUR_FAULT.word), OUR_FAULT.title, OUR_FAULT.status, OUR_FAULT.meaning)
+    )
+
+
+def _response(problem: ProblemDetails) -> Response:
+    response = Response(msgspec.json.encode(problem), status=problem.status, content_type=PROBLEM_JSON)
+    response.headers["Cache-Control"] = "no-store"
+    if problem.status == HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="tracker"'
+    if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["Retry-After"] = RETRY_AFTER
+    return response
+
+
+@blueprint.get("/problems")
+@blueprint.get("/problems/<word>")
+async def describe_problems(word: str | None = None) -> Response:
+    """What the `type` of each problem means, as plain text; an unknown word shows them all."""
+    rows = {problem.word: problem for problem in TABLE.values()}
+    shown = [rows[word]] if word in rows else list(rows.values())
+    text = "\n\n".join(
+        f"{problem.word} ({problem.status}): {problem.title}\n{problem.meaning}" for problem in shown
+    )
+    return Response(text + "\n", content_type="text/plain; charset=utf-8")

@@ -21,7 +21,7 @@ install:
 
 demo:
 	@sh scripts/set-up.sh run
-	@$(if $(PORT),TRACKER_BIND=127.0.0.1:$(PORT)) exec $(RUN)tracker demo $(ARGS)
+	@exec $(RUN)tracker demo $(if $(PORT),--port $(PORT)) $(ARGS)
 
 test: install
 	@CHROMIUM=$$(sh scripts/browser.sh) exec $(RUN)python -m pytest $(ARGS)

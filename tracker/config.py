@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -56,7 +56,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         _refuse_unknown(environment)
         given = {field: environment[name] for name, field in SETTINGS.items() if environment.get(name)}
         try:
-            config = msgspec.convert(given, cls, strict=False)
+            config = msgspec.convert(given, cls, strict=False, dec_hook=_read)
         except msgspec.ValidationError as error:
             raise _named(error) from error
         _check(config)
@@ -67,6 +67,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         """Host and port of `bind`."""
         host, _, port = self.bind.rpartition(":")
         return host.strip("[]"), int(port)
+
+
+def _read(wanted: type[Any], text: str) -> Path:
+    """Text -> the one type of ours that msgspec does not know."""
+    if wanted is not Path:
+        raise NotImplementedError(wanted)
+    return Path(text)
 
 
 def _refuse_unknown(environment: Mapping[str, str]) -> None:

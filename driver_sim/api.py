@@ -156,7 +156,7 @@ class MerchantApi:
     async def create_order(
         self, pickup: Place, dropoff: Place, *, driver_id: str, reference: str, customer: str | None = None
     ) -> NewOrder:
-        """A new order that is at once assigned to the driver."""
+        """A new order, at once assigned to the driver. The same reference twice is one order."""
         body = {
             "reference": reference,
             "pickup": _given(pickup),
@@ -165,7 +165,9 @@ class MerchantApi:
             "driver_id": driver_id,
         }
         given = {name: value for name, value in body.items() if value is not None}
-        return msgspec.json.decode(await self._call("POST", "/v1/orders", given), type=NewOrder)
+        return msgspec.json.decode(
+            await self._call("POST", "/v1/orders", given, key=reference), type=NewOrder
+        )
 
     async def cancel(self, order_id: str, reason: str) -> None:
         body = {"status": "cancelled", "reason": reason}
@@ -173,9 +175,11 @@ class MerchantApi:
 
     # --- the wire
 
-    async def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> bytes:
-        """The answer's body. A write carries a key, so that a repeated try makes nothing twice."""
-        headers = {} if method == "GET" else {"Idempotency-Key": uuid4().hex}
+    async def _call(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, key: str | None = None
+    ) -> bytes:
+        """The answer's body. Writes with the same `key` are one write."""
+        headers = {} if method == "GET" else {"Idempotency-Key": key or uuid4().hex}
         content = None if body is None else msgspec.json.encode(body)
         if content is not None:
             headers["Content-Type"] = "application/json"

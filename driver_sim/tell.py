@@ -1,0 +1,140 @@
+"""What a run tells while it goes: events, a live table, plain lines, JSON lines, and a summary."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from statistics import median
+from typing import IO, TYPE_CHECKING, Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from tracker.domain.order import Vehicle
+
+if TYPE_CHECKING:
+    from driver_sim.courier import Courier
+
+
+class Event(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Something that happened to a courier. JSON lines carry it as it is, under these names."""
+
+    event: str  # order_created, picked_up, delivered, failed, message, hired, stopped, trouble
+    at: datetime
+    courier: str
+    vehicle: Vehicle
+    driver_id: str | None = None
+    order_id: str | None = None
+    reference: str | None = None
+    tracking_url: str | None = None
+    text: str = ""
+
+
+Tell = Callable[[Event], None]
+
+
+class Totals(msgspec.Struct, frozen=True):
+    """All couriers together; seconds."""
+
+    couriers: int
+    connected: int
+    delivered: int
+    sent: int
+    acked: int
+    unacked: int
+    duplicates: int
+    rejected: int
+    reconnects: int
+    ack_p50_s: float | None
+    ack_p99_s: float | None
+
+    def line(self) -> str:
+        return (
+            f"{self.connected} of {self.couriers} couriers connected, {self.delivered} delivered; "
+            f"fixes: {self.sent} sent, {self.acked} acknowledged, {self.unacked} waiting, "
+            f"{self.rejected} rejected; {self.reconnects} reconnects, ack {_ms(self.ack_p50_s)}"
+        )
+
+
+def totals(couriers: Sequence["Courier"]) -> Totals:
+    clients = [courier.client for courier in couriers]
+
+    def counted(what: str) -> int:
+        return sum(client.outbox.counts[what] for client in clients)
+
+    latencies = sorted(one for client in clients for one in client.latencies)
+    return Totals(
+        couriers=len(couriers),
+        connected=sum(client.connected for client in clients),
+        delivered=sum(courier.delivered for courier in couriers),
+        sent=counted("sent"),
+        acked=counted("acked"),
+        unacked=sum(client.outbox.unacked for client in clients),
+        duplicates=counted("duplicates"),
+        rejected=counted("rejected"),
+        reconnects=sum(client.reconnects for client in clients),
+        ack_p50_s=median(latencies) if latencies else None,
+        ack_p99_s=latencies[min(len(latencies) - 1, len(latencies) * 99 // 100)] if latencies else None,
+    )
+
+
+def plain_lines(console: Console, *, links: bool, wanted: Iterable[str] | None = None) -> Tell:
+    """One readable line an event; `links` adds the tracking link of each new order."""
+
+    def tell(event: Event) -> None:
+        if wanted is not None and event.event not in wanted:
+            return
+        what = " ".join(filter(None, (event.event.replace("_", " "), event.order_id, event.text)))
+        link = f" {event.tracking_url}" if links and event.tracking_url else ""
+        line = f"{event.at.astimezone():%H:%M:%S} {event.courier} ({event.vehicle}): {what}{link}"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    return tell
+
+
+def json_lines(stream: IO[str], *, only_orders: bool) -> Tell:
+    """One JSON object an event, written at once."""
+
+    def tell(event: Event) -> None:
+        if event.order_id is not None or not only_orders:
+            write_json(stream, event)
+
+    return tell
+
+
+def write_json(stream: IO[str], what: Any) -> None:
+    stream.write(msgspec.json.encode(what).decode() + "\n")
+    stream.flush()
+
+
+def table(couriers: Sequence["Courier"]) -> Table:
+    """The live view: one row a courier, totals below."""
+    total = totals(couriers)
+    shown = Table(box=None, pad_edge=False, caption=total.line(), caption_justify="left")
+    for name in ("courier", "vehicle", "order", "status"):
+        shown.add_column(name, no_wrap=True)
+    for name in ("km/h", "to go", "sent", "acked", "unacked", "reconnects", "ack p50"):
+        shown.add_column(name, justify="right", no_wrap=True)
+    for courier in couriers:
+        shown.add_row(*_row(courier))
+    return shown
+
+
+def _row(courier: "Courier") -> tuple[str, ...]:
+    client = courier.client
+    to_go = courier.to_go_m
+    return (
+        courier.who.name,
+        courier.who.vehicle,
+        courier.stop.order_id if courier.stop else "",
+        courier.doing if client.connected or courier.doing in {"stopped", "done"} else "reconnecting",
+        f"{courier.speed * 3.6:.0f}",
+        "" if to_go is None else f"{to_go:.0f} m",
+        *(str(client.outbox.counts[what]) for what in ("sent", "acked")),
+        str(client.outbox.unacked),
+        str(client.reconnects),
+        _ms(client.latency(0.5)),
+    )
+
+
+def _ms(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds * 1000:.0f} ms"

@@ -1,0 +1,96 @@
+"""What couriers are, and which errands suit them. Pure and seeded."""
+
+from collections.abc import Sequence
+from random import Random
+from typing import Final, Literal
+
+import msgspec
+
+from tracker.domain.geo import LonLat, distance
+from tracker.domain.order import Place, StopKind, Vehicle
+from tracker.domain.route import Stop
+from tracker.messages import AssignedOrder, WirePlace
+
+NAMES: Final = (
+    *("Aino", "Eero", "Linnea", "Onni", "Helmi", "Väinö", "Ella", "Leo", "Siiri", "Oiva", "Kerttu", "Emil"),
+    *(
+        "Venla",
+        "Toivo",
+        "Saara",
+        "Ilmari",
+        "Hilla",
+        "Urho",
+        "Lotta",
+        "Aarne",
+        "Minttu",
+        "Samu",
+        "Iida",
+        "Veikko",
+    ),
+)
+INITIALS: Final = "KLMNPRSTVHJA"
+VEHICLES: Final[tuple[Vehicle, ...]] = ("bicycle", "car", "scooter", "foot")
+BUSY: Final = frozenset({"assigned", "picked_up"})  # statuses of an order that is on the road
+
+TRAVEL: Final = 240.0  # seconds from pickup to dropoff that are worth watching
+AIR_SPEED: Final[dict[Vehicle, float]] = {
+    "car": 4.5,
+    "scooter": 4.2,
+    "bicycle": 3.3,
+    "foot": 1.0,
+}  # m/s, straight
+SERVICE: Final = (20.0, 50.0)  # seconds at a door
+TWO_AT_ONCE: Final = 0.3  # share of trips with two orders
+
+Doing = Literal[
+    "starting", "waiting", "to pickup", "at pickup", "to dropoff", "at dropoff", "stopped", "done"
+]
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """Who courier number `n` of a seed is; the same in every run."""
+
+    reference: str
+    name: str
+    vehicle: Vehicle
+
+
+class Errand(msgspec.Struct, frozen=True):
+    """An order before it is made."""
+
+    pickup: Place
+    dropoff: Place
+
+
+def identity(seed: int, n: int) -> Identity:
+    name = f"{NAMES[n % len(NAMES)]} {INITIALS[(n + n // len(NAMES)) % len(INITIALS)]}."
+    return Identity(f"sim-{seed}-{n}", name, VEHICLES[n % len(VEHICLES)])
+
+
+def errand(addresses: Sequence[Place], here: LonLat, vehicle: Vehicle, random: Random) -> Errand:
+    """A pickup near by and a dropoff some minutes from it, as far as the map reaches."""
+    near = sorted(addresses, key=lambda place: distance(here, place.lonlat))
+    pickup = random.choice(near[len(near) // 20 : max(2, len(near) // 5)])
+    wanted = TRAVEL * AIR_SPEED[vehicle]
+    apart = sorted(
+        (place for place in addresses if place != pickup),
+        key=lambda place: abs(distance(pickup.lonlat, place.lonlat) - wanted),
+    )
+    dropoff = random.choice(apart[: max(1, len(apart) // 10)])
+    return Errand(_served(pickup, random), _served(dropoff, random))
+
+
+def _served(place: Place, random: Random) -> Place:
+    return msgspec.structs.replace(place, service_s=round(random.uniform(*SERVICE)))
+
+
+def plan(orders: Sequence[AssignedOrder]) -> tuple[Stop, ...]:
+    """The stops of one trip: all that is still to be fetched, then all that is to be brought."""
+    pickups = [_stop(one, "pickup", one.pickup) for one in orders if one.status == "assigned"]
+    dropoffs = [_stop(one, "dropoff", one.dropoff) for one in orders]
+    return (*pickups, *dropoffs)
+
+
+def _stop(order: AssignedOrder, kind: StopKind, place: WirePlace) -> Stop:
+    service = sum(SERVICE) / 2 if place.service_s is None else place.service_s
+    return Stop(order.id, kind, LonLat(place.lon, place.lat), service)

@@ -1,4 +1,4 @@
-"""Orders: all that happens to one. Each is a rule, a transaction, a timeline entry, and a notice after it."""
+"""Orders: all that happens to one. Each is a rule, a transaction, a timeline entry, and a notice after it.
 
 Locks are taken in one sequence, the order first and then its drivers by id, so that nobody waits in a circle.
 """

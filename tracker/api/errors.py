@@ -153,6 +153,7 @@ def _extensions(error: errors.TrackerError) -> tuple[Any, Any]:
 
 def register_errors(app: Quart) -> None:
     """From here on every failure of `app` is answered with a problem."""
+    app.register_blueprint(blueprint)
     app.register_error_handler(errors.TrackerError, cast("Any", _answer_ours))
     app.register_error_handler(HTTPException, cast("Any", _answer_http))
     app.register_error_handler(Exception, _answer_unexpected)

@@ -1,0 +1,314 @@
+"""Orders: what may happen to an order, what it does to stops and timeline, and who hears of it."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tracker.database import Database
+from tracker.database import drivers as driver_rows
+from tracker.database import orders as rows
+from tracker.domain.order import Driver, OrderStatus, Place
+from tracker.errors import Conflict, ForbiddenTransition, InvalidFields, NotFound
+from tracker.orders import NewOrder, OrderChange, Orders
+from tracker.tokens import hash_token, new_driver_token, new_id
+
+NOW = datetime(2026, 11, 22, 16, 43, tzinfo=UTC)
+PICKUP, DROPOFF = Place(60.17, 24.94), Place(60.18, 24.95, "Street 5", 60.0)
+
+
+class Clock:
+    """A clock that goes one second at every look."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(seconds=1)
+        return self.now
+
+
+@pytest.fixture
+def notices() -> list[OrderChange]:
+    """What the rest of the service hears."""
+    return []
+
+
+@pytest.fixture
+def orders(database: Database, notices: list[OrderChange]) -> Orders:
+    """Orders on a real database."""
+
+    async def notice(change: OrderChange) -> None:
+        await database.fetchval("select_order", change.order_id)  # committed: others see it
+        notices.append(change)
+
+    return Orders(database, notice, Clock())
+
+
+async def add_driver(database: Database, name: str = "Aino Aalto") -> Driver:
+    driver = Driver(id=new_id("drv"), number=0, name=name, vehicle="car", created_at=NOW)
+    return await driver_rows.insert_driver(database, driver, hash_token(new_driver_token()))
+
+
+async def add_order(orders: Orders, driver_id: str | None = None) -> str:
+    return (await orders.create(NewOrder(pickup=PICKUP, dropoff=DROPOFF, driver_id=driver_id))).id
+
+
+async def kinds(database: Database, order_id: str) -> list[str]:
+    return [entry.kind for entry in await rows.select_timeline(database, order_id)]
+
+
+async def stops(database: Database, driver_id: str) -> list[tuple[str, str]]:
+    return [(stop.order_id, stop.kind) for stop in await rows.select_stops(database, driver_id)]
+
+
+async def test_an_order_reads_back_as_it_was_made(orders: Orders) -> None:
+    """Every field survives the database."""
+    new = NewOrder(
+        pickup=PICKUP,
+        dropoff=DROPOFF,
+        reference="A-1",
+        window_from=NOW,
+        window_to=NOW + timedelta(hours=1),
+        visibility={"eta": "never", "position": [{"stops": 1}]},
+    )
+    order = await orders.create(new)
+    assert await orders.get(order.id) == order
+    assert (order.reference, order.dropoff, order.visibility) == ("A-1", DROPOFF, new.visibility)
+    assert (order.status, order.version, order.driver_id) == (OrderStatus.CREATED, 1, None)
+
+
+async def test_an_order_made_with_a_driver_is_assigned_at_once(
+    orders: Orders, database: Database, notices: list[OrderChange]
+) -> None:
+    """Its stops are appended, the timeline says so, and the driver's side hears of it once."""
+    driver = await add_driver(database)
+    order_id = await add_order(orders, driver.id)
+    assert (await orders.get(order_id)).status is OrderStatus.ASSIGNED
+    assert await stops(database, driver.id) == [(order_id, "pickup"), (order_id, "dropoff")]
+    assert await kinds(database, order_id) == ["created", "assigned"]
+    assert notices == [OrderChange(order_id, (driver.id,))]
+
+
+async def test_an_order_for_an_unknown_driver_is_not_made(orders: Orders, database: Database) -> None:
+    """The field is named and nothing is left behind."""
+    with pytest.raises(InvalidFields) as refused:
+        await add_order(orders, "drv_nobody")
+    assert [error.field for error in refused.value.errors] == ["driver_id"]
+    assert await rows.select_orders(database, rows.OrderFilter(), 10) == []
+
+
+async def test_the_whole_way_of_an_order(orders: Orders, database: Database) -> None:
+    """Fetched: the pickup is no stop any more; delivered: the dropoff neither; each with its time."""
+    driver = await add_driver(database)
+    order_id = await add_order(orders, driver.id)
+    picked_up = await orders.set_status(order_id, OrderStatus.PICKED_UP, by_driver=driver.id)
+    assert await stops(database, driver.id) == [(order_id, "dropoff")]
+    delivered = await orders.set_status(order_id, OrderStatus.DELIVERED, by_driver=driver.id)
+    assert await stops(database, driver.id) == []
+    assert await kinds(database, order_id) == ["created", "assigned", "picked_up", "delivered"]
+    assert (delivered.picked_up_at, delivered.ended_at) == (picked_up.picked_up_at, delivered.delivered_at)
+    [assignment] = await rows.select_assignments(database, order_id)
+    assert assignment.ended_at == delivered.delivered_at
+    assert delivered.version == 4
+
+
+async def test_a_driver_may_report_again_what_is_known(
+    orders: Orders, database: Database, notices: list[OrderChange]
+) -> None:
+    """A report resent after a lost acknowledgement changes nothing, even once a later one came through."""
+    driver = await add_driver(database)
+    order_id = await add_order(orders, driver.id)
+    await orders.set_status(order_id, OrderStatus.PICKED_UP, by_driver=driver.id)
+    delivered = await orders.set_status(order_id, OrderStatus.DELIVERED, by_driver=driver.id)
+    heard = len(notices)
+    for status in (OrderStatus.PICKED_UP, OrderStatus.DELIVERED):
+        assert await orders.set_status(order_id, status, by_driver=driver.id) == delivered
+    assert len(notices) == heard
+
+
+async def test_a_merchant_is_told_of_a_forbidden_transition(orders: Orders, database: Database) -> None:
+    """With the ones that are allowed, and the status it has already is none of them."""
+    driver = await add_driver(database)
+    order_id = await add_order(orders, driver.id)
+    with pytest.raises(ForbiddenTransition) as refused:
+        await orders.set_status(order_id, OrderStatus.DELIVERED)
+    assert refused.value.allowed == ("picked_up", "created", "failed", "cancelled")
+    with pytest.raises(ForbiddenTransition):
+        await orders.set_status(order_id, OrderStatus.ASSIGNED)
+
+
+async def test_only_a_driver_makes_an_order_assigned(orders: Orders) -> None:
+    """The status alone cannot say who it would be."""
+    order_id = await add_order(orders)
+    with pytest.raises(Conflict, match="given a driver"):
+        await orders.set_status(order_id, OrderStatus.ASSIGNED)
+
+
+async def test_another_drivers_order_is_a_missing_one(orders: Orders, database: Database) -> None:
+    """Nobody learns whether an order exists that is not theirs."""
+    driver, other = await add_driver(database), await add_driver(database)
+    order_id = await add_order(orders, driver.id)
+    messages = []
+    for asked in (order_id, "ord_nothing"):
+        with pytest.raises(NotFound) as refused:
+            await orders.set_status(asked, OrderStatus.PICKED_UP, by_driver=other.id)
+        messages.append(str(refused.value))
+    assert messages[0] == messages[1]
+
+
+async def test_reassigning_ends_the_former_drivers_part(
+    orders: Orders, database: Database, notices: list[OrderChange]
+) -> None:
+    """Stops move over, the assignments do not overlap, and both drivers hear of it."""
+    first, second = await add_driver(database), await add_driver(database)
+    order_id = await add_order(orders, first.id)
+    order = await orders.assign(order_id, second.id)
+    assert (order.driver_id, order.status) == (second.id, OrderStatus.ASSIGNED)
+    assert await stops(database, first.id) == []
+    assert await stops(database, second.id) == [(order_id, "pickup"), (order_id, "dropoff")]
+    former, present = await rows.select_assignments(database, order_id)
+    assert (former.driver, present.driver, present.ended_at) == (first.number, second.number, None)
+    assert former.ended_at is not None
+    assert former.ended_at <= present.begun_at
+    assert await kinds(database, order_id) == ["created", "assigned", "unassigned", "assigned"]
+    assert notices[-1].driver_ids == (first.id, second.id)
+
+
+async def test_handing_over_what_was_fetched_moves_only_the_dropoff(
+    orders: Orders, database: Database
+) -> None:
+    """The order stays picked up, and nobody is sent to the pickup again."""
+    first, second = await add_driver(database), await add_driver(database)
+    order_id = await add_order(orders, first.id)
+    await orders.set_status(order_id, OrderStatus.PICKED_UP)
+    order = await orders.assign(order_id, second.id)
+    assert order.status is OrderStatus.PICKED_UP
+    assert await stops(database, second.id) == [(order_id, "dropoff")]
+
+
+async def test_reassigning_to_the_same_driver_changes_nothing(
+    orders: Orders, database: Database, notices: list[OrderChange]
+) -> None:
+    """No new version, no entry in the timeline, no notice."""
+    driver = await add_driver(database)
+    order_id = await add_order(orders, driver.id)
+    before = await orders.get(order_id)
+    assert await orders.assign(order_id, driver.id) == before
+    assert await kinds(database, order_id) == ["created", "assigned"]
+    assert len(notices) == 1
+
+
+async def test_unassigning_goes_back_to_created(orders: Orders, database: Database) -> None:
+    """Driver, stops and time of assignment are gone; the timeline keeps that it was so."""
+    driver = await add_driver(database)
+    order_id = await add_order(orders, driver.id)
+    order = await orders.unassign(order_id)
+    assert (order.status, order.driver_id, order.assigned_at) == (OrderStatus.CREATED, None, None)
+    assert await stops(database, driver.id) == []
+    assert await kinds(database, order_id) == ["created", "assigned", "unassigned"]
+    again = await orders.assign(order_id, driver.id)
+    assert again.assigned_at is not None
+
+
+async def test_nothing_leaves_the_end(orders: Orders) -> None:
+    """A cancelled order takes no driver, no change, no words and no other status."""
+    order_id = await add_order(orders)
+    await orders.set_status(order_id, OrderStatus.CANCELLED)
+    refused: list[Callable[[], object]] = [
+        lambda: orders.assign(order_id, "drv_any"),
+        lambda: orders.patch(order_id, lambda order: order),
+        lambda: orders.add_note(order_id, "customer", "hello"),
+        lambda: orders.set_status(order_id, OrderStatus.CREATED),
+    ]
+    for attempt in refused:
+        with pytest.raises(Conflict):
+            await attempt()  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    "at", [NOW + timedelta(minutes=5), datetime(1970, 1, 1, tzinfo=UTC)], ids=["future", "clock never set"]
+)
+async def test_a_status_has_a_time_that_can_be(orders: Orders, at: datetime) -> None:
+    """More than a minute ahead, or from a clock that was never set, is refused by the field's name."""
+    order_id = await add_order(orders)
+    with pytest.raises(InvalidFields) as refused:
+        await orders.set_status(order_id, OrderStatus.CANCELLED, at=at)
+    assert [error.field for error in refused.value.errors] == ["at"]
+
+
+async def test_a_late_report_counts_when_it_happened(orders: Orders, database: Database) -> None:
+    """A phone that was offline says when it delivered, and that is when the order ended."""
+    driver = await add_driver(database)
+    order_id = await add_order(orders, driver.id)
+    at = NOW + timedelta(seconds=30)
+    order = await orders.set_status(
+        order_id, OrderStatus.PICKED_UP, at=at, by_driver=driver.id, reason="at the back"
+    )
+    assert order.picked_up_at == at
+    entry = (await rows.select_timeline(database, order_id))[-1]
+    assert (entry.at, entry.detail) == (at, {"reason": "at the back"})
+
+
+async def test_two_drivers_wanted_at_once_leave_one(orders: Orders, database: Database) -> None:
+    """However two assignments race, stops, order and the open assignment name the same driver."""
+    first, second = await add_driver(database), await add_driver(database)
+    order_ids = [await add_order(orders) for _ in range(4)]
+    await asyncio.gather(
+        *(orders.assign(order_id, driver.id) for order_id in order_ids for driver in (first, second))
+    )
+    numbers = {first.id: first.number, second.id: second.number}
+    for order_id in order_ids:
+        order = await orders.get(order_id)
+        assert order.driver_id is not None
+        assert (order_id, "dropoff") in await stops(database, order.driver_id)
+        still = [a.driver for a in await rows.select_assignments(database, order_id) if a.ended_at is None]
+        assert still == [numbers[order.driver_id]]
+    assert len(await stops(database, first.id)) + len(await stops(database, second.id)) == 8
+
+
+async def test_stops_are_put_into_another_sequence(orders: Orders, database: Database) -> None:
+    """The whole sequence, each stop once, and a pickup before its dropoff."""
+    driver = await add_driver(database)
+    a, b = await add_order(orders, driver.id), await add_order(orders, driver.id)
+    await orders.set_stops(driver.id, [(b, "pickup"), (a, "pickup"), (b, "dropoff"), (a, "dropoff")])
+    assert await stops(database, driver.id) == [(b, "pickup"), (a, "pickup"), (b, "dropoff"), (a, "dropoff")]
+    assert [order.id for order in await orders.of_driver(driver.id)] == [b, a]
+
+
+async def test_a_wrong_sequence_is_refused_place_by_place(orders: Orders, database: Database) -> None:
+    """Missing, foreign and doubled stops and a dropoff before its pickup are each named."""
+    driver, other = await add_driver(database), await add_driver(database)
+    a, b = await add_order(orders, driver.id), await add_order(orders, other.id)
+    with pytest.raises(InvalidFields) as refused:
+        await orders.set_stops(driver.id, [(a, "dropoff"), (b, "pickup"), (a, "dropoff")])
+    assert [error.field for error in refused.value.errors] == ["stops[0]", "stops[1]", "stops[2]", "stops"]
+    with pytest.raises(NotFound):
+        await orders.set_stops("drv_nobody", [])
+
+
+async def test_words_go_to_the_other_side(
+    orders: Orders, database: Database, notices: list[OrderChange]
+) -> None:
+    """They stand in the timeline with their sender, and the notice carries them."""
+    driver = await add_driver(database)
+    order_id = await add_order(orders, driver.id)
+    note = await orders.add_note(order_id, "customer", " at the back door ")
+    assert notices[-1] == OrderChange(order_id, (driver.id,), note)
+    entry = (await rows.select_timeline(database, order_id))[-1]
+    assert (entry.kind, entry.detail) == ("message", {"from": "customer", "text": "at the back door"})
+    for text in ("  ", "x" * 4_097, "nul \0"):
+        with pytest.raises(InvalidFields):
+            await orders.add_note(order_id, "customer", text)
+
+
+async def test_an_erased_drivers_orders_are_released(orders: Orders, database: Database) -> None:
+    """What was only assigned is free again; what was fetched already has failed, with the reason."""
+    driver = await add_driver(database)
+    waiting, fetched = await add_order(orders, driver.id), await add_order(orders, driver.id)
+    await orders.set_status(fetched, OrderStatus.PICKED_UP)
+    await orders.release_driver(driver.id)
+    assert (await orders.get(waiting)).status is OrderStatus.CREATED
+    assert (await orders.get(fetched)).status is OrderStatus.FAILED
+    assert (await rows.select_timeline(database, fetched))[-1].detail == {"reason": "driver_erased"}

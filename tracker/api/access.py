@@ -1,0 +1,64 @@
+"""Who may: API keys and their scopes. `admin` may all that `orders` may, and `orders` all that `read` may."""
+
+import hmac
+from collections.abc import Awaitable, Callable, Mapping
+from functools import wraps
+from typing import Any, Final
+
+from quart import g, request
+
+from tracker.database.keys import ApiKey, Scope, select_api_key
+from tracker.errors import Forbidden, NotFound, Unauthenticated
+from tracker.parts import Parts, parts
+from tracker.tokens import hash_token
+
+ADMIN_KEY_ID: Final = "TRACKER_ADMIN_KEY"  # stands for the key of the settings, which has no row
+
+_RANK: Final[Mapping[Scope, int]] = {"read": 0, "orders": 1, "admin": 2}
+
+type View = Callable[..., Awaitable[Any]]
+
+
+def needs(scope: Scope) -> Callable[[View], View]:
+    """Lets a request through whose API key has `scope`; else it fails with Unauthenticated or Forbidden.
+
+    A key is looked up anew each time, so that a revoked one is refused at once.
+    """
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        async def guarded(**ids: str) -> Any:
+            g.api_key = await key_of(parts(), bearer_token(request.headers.get("Authorization")))
+            if _RANK[g.api_key.scope] < _RANK[scope]:
+                raise Forbidden(scope)
+            if any("\0" in id_ for id_ in ids.values()):  # no text for PostgreSQL, so no id either
+                raise NotFound("resource")
+            return await view(**ids)
+
+        guarded.needed_scope = scope  # type: ignore[attr-defined]  # read by api.openapi
+        return guarded
+
+    return decorate
+
+
+def bearer_token(header: str | None) -> str:
+    """The token of an Authorization header; raises Unauthenticated where it has none."""
+    scheme, _, token = (header or "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthenticated("This needs an API key, as Authorization: Bearer.")
+    return token.strip()
+
+
+async def key_of(here: Parts, key: str) -> ApiKey:
+    """What is known of an API key; raises Unauthenticated for an unknown or revoked one."""
+    if here.config.admin_key is not None and _same(key, here.config.admin_key):
+        return ApiKey(ADMIN_KEY_ID, "admin")
+    found = await select_api_key(here.database, hash_token(key))
+    if found is None:
+        raise Unauthenticated("This API key is not known (any more).")
+    return found
+
+
+def _same(given: str, expected: str) -> bool:
+    """In a time that tells nothing about where they differ."""
+    return hmac.compare_digest(hash_token(given), hash_token(expected))

@@ -30,26 +30,30 @@ class Eta(msgspec.Struct, frozen=True, kw_only=True):
 
 ROUTER_RATIO: Final = 1.2  # real seconds for one of the router's, until it is learned
 SERVICE: Final = 87.0  # seconds at a stop whose service time nobody told
-STRAIGHT_SPEED: Final[Mapping[Vehicle, float]] = {  # m/s as the crow flies, in a city
-    "car": 3.7,
-    "scooter": 3.7,
-    "bicycle": 2.8,
-    "foot": 0.9,
+STRAIGHT_SPEED: Final[Mapping[Vehicle, float]] = {  # m/s as the crow flies in central Helsinki: measured on
+    "car": 3.7,  # cars, and for the others taken from the router's times for the same pairs of places
+    "scooter": 3.1,
+    "bicycle": 2.3,
+    "foot": 0.8,
 }
 STALE_AFTER: Final = 120.0  # seconds without a fix; nor is a driver believed to have driven on for longer
 _BLUR: Final = 30.0  # seconds that every arrival is uncertain by, however near
 
 
 class _Spread(NamedTuple):
-    """Logarithms of (real + _BLUR) / (forecast + _BLUR) that a tenth of arrivals falls below, and above."""
+    """Logarithms of (real + _BLUR) / (forecast + _BLUR) that a tenth of arrivals falls below, and above.
+
+    On 550 forecasts of recorded car trips in Helsinki: -0.27 and 0.30 on a route, a little wider here because
+    other cities are other. A forecast without a route stays the widest.
+    """
 
     low: float
     high: float
 
 
 _SPREAD: Final[Mapping[Basis, _Spread]] = {
-    "route": _Spread(-0.35, 0.35),
-    "straight_line": _Spread(-0.7, 0.7),
+    "route": _Spread(-0.30, 0.32),
+    "straight_line": _Spread(-0.6, 0.6),
 }
 
 

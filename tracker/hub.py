@@ -4,6 +4,8 @@ import asyncio
 from collections import deque
 from collections.abc import Iterator, Mapping
 from secrets import token_hex
+from time import perf_counter
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -20,10 +22,11 @@ State = Mapping[str, Any]
 class Outgoing:
     """A message on its way to customers; encoded once, by the first that needs it, for all of them."""
 
-    __slots__ = ("_json", "message")
+    __slots__ = ("_json", "message", "since")
 
     def __init__(self, message: Update | NoteToCustomer | End) -> None:
         self.message = message
+        self.since = perf_counter()  # seconds; for measuring how long it took to the socket
         self._json: str | None = None
 
     def json(self) -> str:
@@ -41,6 +44,7 @@ class Subscription:
     def __init__(self, link_id: str) -> None:
         self.link_id = link_id
         self.end: End | None = None
+        self.restarting = False
         self._updates: deque[Outgoing] = deque()
         self._notes: deque[Outgoing] = deque(maxlen=NOTES_KEPT)
         self._ready = asyncio.Event()
@@ -66,12 +70,16 @@ class Subscription:
         self.end = self.end or end
         self._ready.set()
 
-    def forget(self) -> None:
-        """Drops what a snapshot taken now holds already."""
-        self._updates.clear()
+    def restart(self) -> None:
+        """This node is about to stop."""
+        self.restarting = True
+        self._ready.set()
 
-    async def next(self) -> Outgoing:
-        """The next message, once there is one; waits while the client has not shown the last two."""
+    async def next(self) -> Outgoing | None:
+        """The next message, once there is one; None: this node stops.
+
+        Waits while the client has not shown the last two updates, if it tells at all.
+        """
         while True:
             await self._ready.wait()
             if self._notes:
@@ -81,6 +89,8 @@ class Subscription:
                 return self._take()
             if self.end is not None:
                 return Outgoing(self.end)
+            if self.restarting:
+                return None
             self._ready.clear()
 
     def saw(self, cursor: str) -> None:
@@ -121,8 +131,8 @@ def _said(update: Update) -> Iterator[tuple[str, Any]]:
 class _Channel:
     """One order that somebody on this node watches."""
 
-    def __init__(self, state: State) -> None:
-        self.state = dict(state)
+    def __init__(self) -> None:
+        self.state: dict[str, Any] = {}  # as published last; empty before the first time
         self.revision = 0
         self.subscriptions: set[Subscription] = set()
 
@@ -145,9 +155,9 @@ class Hub:
     def watches(self, order_id: str) -> bool:
         return order_id in self._channels
 
-    def subscribe(self, order_id: str, link_id: str, state: State) -> Subscription:
-        """Begins to watch; `state` is what this order looks like now."""
-        channel = self._channels.setdefault(order_id, _Channel(state))
+    def subscribe(self, order_id: str, link_id: str) -> Subscription:
+        """Begins to watch. The snapshot is taken afterwards: the other way round loses what lies between."""
+        channel = self._channels.setdefault(order_id, _Channel())
         subscription = Subscription(link_id)
         channel.subscriptions.add(subscription)
         return subscription
@@ -160,22 +170,21 @@ class Hub:
                 del self._channels[order_id]
 
     def snapshot(self, order_id: str, state: State, now: str) -> Snapshot:
-        """The whole state with a cursor; what subscriptions still hold is older or the same."""
+        """The whole state with a cursor; updates that wait already say the same or something newer."""
+        if (channel := self._channels.get(order_id)) is not None and not channel.state:
+            channel.state = {**state, "trail": None}
         return Snapshot(cursor=self.cursor(order_id), now=now, **state)
 
     def cursor(self, order_id: str) -> str:
         channel = self._channels.get(order_id)
         return f"{self._epoch}-{channel.revision if channel else 0}"
 
-    def publish(self, order_id: str, state: State, now: str, *, trail: bool = False) -> None:
-        """Tells every watcher what changed. `trail`: it did other than grow by the position."""
+    def publish(self, order_id: str, state: State, now: str, replaced: State = MappingProxyType({})) -> None:
+        """Tells every watcher what changed, and what of the trail was `replaced` rather than grown."""
         if (channel := self._channels.get(order_id)) is None:
             return
-        changed = {
-            name: value
-            for name, value in state.items()
-            if (name != "trail" or trail) and not _same(channel.state.get(name), value)
-        }
+        changed = {name: value for name, value in state.items() if not _same(channel.state.get(name), value)}
+        changed.update(replaced)
         channel.state = dict(state)
         if not changed:
             return
@@ -201,6 +210,12 @@ class Hub:
             for subscription in self._subscriptions(order_id):
                 if subscription.link_id == link_id:
                     subscription.finish(End("revoked"))
+
+    def restart(self) -> None:
+        """Sends every watcher away: this node is about to stop."""
+        for channel in self._channels.values():
+            for subscription in channel.subscriptions:
+                subscription.restart()
 
     def _subscriptions(self, order_id: str) -> list[Subscription]:
         channel = self._channels.get(order_id)

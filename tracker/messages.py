@@ -30,6 +30,7 @@ def rfc3339_or_none(at: datetime | None) -> str | None:
 
 
 AwareTime = Annotated[datetime, Meta(tz=True)]
+Id = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]  # chosen by the client, said back by us
 
 
 # --- pieces that several messages share
@@ -141,11 +142,11 @@ class WireDriver(Struct, frozen=True):
 
 
 class Ping(Struct, tag="ping", tag_field="type"):
-    n: int | float | str | None = None
+    n: Id | float | str | None = None
 
 
 class Pong(Struct, tag="pong", tag_field="type"):
-    n: int | float | str | None = None
+    n: Id | float | str | None = None
     now: str | None = None
 
 
@@ -159,19 +160,19 @@ class Hello(Struct, tag="hello", tag_field="type"):
 class Fixes(Struct, tag="fixes", tag_field="type"):
     """1..500 fixes. Decoded strictly first; `RawFixes` takes over where one of them is wrong."""
 
-    id: int
+    id: Id
     fixes: list[Fix]
 
 
 class RawFixes(Struct, tag="fixes", tag_field="type"):
     """The same, with the fixes as they came: for naming the wrong ones without losing their neighbours."""
 
-    id: int
+    id: Id
     fixes: list[Any]
 
 
 class StatusReport(Struct, tag="status", tag_field="type"):
-    id: int
+    id: Id
     order_id: str
     status: Literal["picked_up", "delivered", "failed"]
     reason: str | None = None
@@ -179,7 +180,7 @@ class StatusReport(Struct, tag="status", tag_field="type"):
 
 
 class DriverNote(Struct, tag="message", tag_field="type"):
-    id: int
+    id: Id
     order_id: str
     text: str
 

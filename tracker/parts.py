@@ -8,11 +8,13 @@ import msgspec
 from quart import current_app
 
 if TYPE_CHECKING:
+    from tracker.basemap import Basemap
     from tracker.config import Config
     from tracker.database import Database
     from tracker.fleet import Fleet
     from tracker.hub import Hub
     from tracker.mapfile import MapFile
+    from tracker.metrics import Metrics
     from tracker.orders import Orders
     from tracker.recorder import Recorder
     from tracker.routing import Router
@@ -27,10 +29,12 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     recorder: "Recorder"
     router: "Router"
     map_file: "MapFile"
+    basemap: "Basemap"
     orders: "Orders"
     fleet: "Fleet"
     hub: "Hub"
     link_tokens: "LinkTokens"
+    metrics: "Metrics"
     now: Callable[[], datetime]
 
 

@@ -1,17 +1,20 @@
-"""The customer's state: a View of the core in the words of the wire."""
+"""What is shown: the core's orders and views in the words of the wire, for customers and for drivers."""
 
 from datetime import datetime
 
 from tracker.domain.geo import LonLat
-from tracker.domain.order import Order, Place
+from tracker.domain.order import Driver, Order, Place
 from tracker.domain.track import Fix
-from tracker.domain.trip import Trail, View
+from tracker.domain.trip import View
 from tracker.hub import State
 from tracker.messages import (
+    AssignedOrder,
     LineString,
     Position,
     TrackedDriver,
     TrackedOrder,
+    WireCustomer,
+    WireDriver,
     WireEta,
     WirePlace,
     WireWindow,
@@ -75,3 +78,21 @@ def window(order: Order) -> WireWindow | None:
     if order.window_from is None and order.window_to is None:
         return None
     return WireWindow(rfc3339_or_none(order.window_from), rfc3339_or_none(order.window_to))
+
+
+def assigned_order(order: Order) -> AssignedOrder:
+    """An order as its driver sees it: whom to call, but not the customer's e-mail address."""
+    customer = order.customer
+    return AssignedOrder(
+        order.id,
+        order.reference,
+        order.status.value,
+        wire_place(order.pickup),
+        wire_place(order.dropoff),
+        None if customer is None else WireCustomer(customer.name, customer.phone),
+        window(order),
+    )
+
+
+def wire_driver(driver: Driver) -> WireDriver:
+    return WireDriver(driver.id, driver.name, driver.vehicle)

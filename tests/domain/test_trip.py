@@ -1,0 +1,170 @@
+"""One driver working through one route."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+
+from tracker.domain.geo import LonLat, distance
+from tracker.domain.order import Driver, Order, OrderStatus, Place
+from tracker.domain.route import Leg, Route, Stop
+from tracker.domain.track import Fix
+from tracker.domain.trip import OFF_ROUTE_FIXES, TRAIL_LENGTH, Trail, Trip, view_without_trip
+from tracker.domain.visibility import HIDING_RADIUS
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+STREET = 60.17  # degrees north; all of these tests happen on it, going east
+STEP = 0.001  # degrees of longitude, about 55 m
+
+
+def at(steps: float) -> LonLat:
+    return LonLat(24.94 + steps * STEP, STREET)
+
+
+def fix(steps: float, seconds: float, *, lat: float = STREET) -> Fix:
+    return Fix(NOW + timedelta(seconds=seconds), lat, at(steps).lon, accuracy=5.0, speed=8.0)
+
+
+def order(name: str, steps: float, **more: object) -> Order:
+    place = at(steps)
+    dropoff = Place(place.lat, place.lon)
+    fields = {"status": OrderStatus.PICKED_UP, "driver_id": "drv_1", **more}
+    return Order(id=name, created_at=NOW, pickup=Place(STREET, 24.93), dropoff=dropoff, **fields)  # type: ignore[arg-type]
+
+
+def trip_with(*orders: Order) -> Trip:
+    trip = Trip(Driver(id="drv_1", number=1, name="Aino Korhonen", vehicle="car", created_at=NOW))
+    trip.replan(orders, [Stop(one.id, "dropoff", one.dropoff.lonlat, 60.0) for one in orders])
+    return trip
+
+
+def routed(trip: Trip, start: float = 0.0) -> Trip:
+    places = [at(start), *(stop.at for stop in trip.stops)]
+    legs = tuple(Leg((a, b), distance(a, b), distance(a, b) / 8.0) for a, b in pairwise(places))
+    trip.take_route(Route(trip.stops, legs))
+    return trip
+
+
+def test_a_fix_moves_the_driver_along_the_route() -> None:
+    """Position, distance and arrival follow the newest fix."""
+    trip = trip_with(order("ord_1", 40.0))
+    trip.receive_fix(fix(0.0, 0.0), NOW)
+    routed(trip)
+    before = trip.view("ord_1", NOW)
+    later = NOW + timedelta(seconds=30)
+    trip.receive_fix(fix(5.0, 30.0), later)
+    after = trip.view("ord_1", later)
+    assert after.position == fix(5.0, 30.0)
+    assert after.eta is not None and before.eta is not None
+    assert after.eta.basis == "route"
+    assert after.eta.distance_m == pytest.approx((before.eta.distance_m or 0.0) - 5 * 55.3, abs=5.0)
+
+
+def test_without_a_route_the_forecast_says_that_it_is_a_straight_line() -> None:
+    """The basis is told, and no fix is needed for a view."""
+    trip = trip_with(order("ord_1", 40.0))
+    nothing = trip.view("ord_1", NOW)
+    assert nothing.eta is not None and (nothing.eta.basis, nothing.eta.arrives_at) == ("none", None)
+    assert (nothing.position, nothing.freshness) == (None, "none")
+    trip.receive_fix(fix(0.0, 0.0), NOW)
+    eta = trip.view("ord_1", NOW).eta
+    assert eta is not None and eta.basis == "straight_line"
+
+
+def test_three_fixes_off_the_route_ask_for_a_new_one() -> None:
+    """One stray fix changes nothing, and the router is not asked twice within ten seconds."""
+    trip = trip_with(order("ord_1", 40.0))
+    trip.receive_fix(fix(0.0, 0.0), NOW)
+    assert trip.wants_route(NOW)
+    trip.routing_begun(NOW)
+    routed(trip)
+    for n in range(1, OFF_ROUTE_FIXES + 1):
+        moment = NOW + timedelta(seconds=20 + n)
+        assert not trip.wants_route(moment)
+        trip.receive_fix(fix(float(n), 20.0 + n, lat=STREET + 0.0006), moment)
+    assert trip.wants_route(NOW + timedelta(seconds=30))
+    trip.routing_begun(NOW + timedelta(seconds=30))
+    assert not trip.wants_route(NOW + timedelta(seconds=31))
+
+
+def test_stops_of_others_come_first_and_are_not_shown() -> None:
+    """The second customer sees one stop before, and a route that begins behind the first one's door."""
+    trip = trip_with(order("ord_1", 20.0), order("ord_2", 40.0))
+    trip.receive_fix(fix(0.0, 0.0), NOW)
+    routed(trip)
+    second = trip.view("ord_2", NOW)
+    assert second.stops_before == 1
+    assert second.route
+    assert all(distance(place, at(20.0)) >= HIDING_RADIUS - 1.0 for place in second.route)
+    assert second.route[0].lon > at(20.0).lon
+    first = trip.view("ord_1", NOW)
+    assert first.stops_before == 0
+    assert distance(first.route[0], at(0.0)) < 0.01
+
+
+def test_near_another_customers_door_nothing_is_shown_then_or_later() -> None:
+    """The trail of the second customer never goes through the first one's street."""
+    trip = routed(trip_with(order("ord_1", 20.0), order("ord_2", 40.0)))
+    for n in range(30):
+        moment = NOW + timedelta(seconds=5 * n)
+        trip.receive_fix(fix(float(n), 5.0 * n), moment)
+        view = trip.view("ord_2", moment)
+        near = distance(at(float(n)), at(20.0)) <= HIDING_RADIUS
+        assert (view.position is None, view.shown) == ((True, "hidden") if near else (False, "live"))
+        if near:
+            assert (view.route, view.trail, view.freshness) == ((), None, "none")
+    assert all(distance(place, at(20.0)) > HIDING_RADIUS for place in trip.trails["ord_2"].places)
+    assert trip.trails["ord_2"].places[0].lon > at(20.0).lon
+
+
+@pytest.mark.parametrize(
+    ("age", "freshness"), [(0.0, "live"), (15.0, "live"), (16.0, "stale"), (120.0, "stale"), (121.0, "lost")]
+)
+def test_freshness_is_told_by_age_alone(age: float, freshness: str) -> None:
+    """Live, stale and lost, though nothing arrives."""
+    trip = trip_with(order("ord_1", 40.0, visibility={"position": "always"}))
+    trip.receive_fix(fix(0.0, 0.0), NOW)
+    assert trip.view("ord_1", NOW + timedelta(seconds=age)).freshness == freshness
+
+
+def test_a_driver_who_reports_seldom_stays_live_longer() -> None:
+    """Three times the median interval, where that is more than 15 seconds."""
+    trip = trip_with(order("ord_1", 40.0, visibility={"position": "always"}))
+    for n in range(5):
+        trip.receive_fix(fix(float(n), 20.0 * n), NOW + timedelta(seconds=20 * n))
+    assert trip.view("ord_1", NOW + timedelta(seconds=80 + 59)).freshness == "live"
+    assert trip.view("ord_1", NOW + timedelta(seconds=80 + 61)).freshness == "stale"
+
+
+def test_an_order_that_nobody_carries_shows_nobody() -> None:
+    """Hidden before, ended afterwards."""
+    assert view_without_trip(order("ord_1", 1.0, status=OrderStatus.CREATED)).shown == "hidden"
+    over = order("ord_1", 1.0, status=OrderStatus.DELIVERED, delivered_at=NOW)
+    assert view_without_trip(over).shown == "ended"
+    assert view_without_trip(over).driver is None
+
+
+def test_new_stops_drop_the_route_and_keep_the_trail() -> None:
+    """A second order makes another route, and does not forget where the first customer saw the driver."""
+    trip = trip_with(order("ord_1", 40.0))
+    trip.receive_fix(fix(0.0, 0.0), NOW)
+    routed(trip)
+    trip.receive_fix(fix(1.0, 5.0), NOW + timedelta(seconds=5))
+    trip.replan(
+        [order("ord_1", 40.0), order("ord_2", 50.0)],
+        [Stop("ord_1", "dropoff", at(40.0)), Stop("ord_2", "dropoff", at(50.0))],
+    )
+    assert trip.route is None
+    assert trip.wants_route(NOW + timedelta(seconds=6))
+    assert len(trip.trails["ord_1"].places) == 2
+    assert trip.trails["ord_2"].places == []
+
+
+def test_a_trail_is_bounded_and_says_when_it_was_thinned() -> None:
+    """A day's driving costs no more than a thousand places, and its end is the newest."""
+    trail = Trail()
+    for n in range(3 * TRAIL_LENGTH):
+        trail.grow(at(float(n)))
+    assert len(trail.places) <= TRAIL_LENGTH
+    assert trail.places[-1] == at(3.0 * TRAIL_LENGTH - 1)
+    assert trail.version > 0

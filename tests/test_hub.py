@@ -1,0 +1,164 @@
+"""Fan-out and the conflating mailbox."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tracker.hub import Hub, Subscription
+from tracker.messages import End, NoteToCustomer, TrackedOrder, Update, WirePlace
+
+PLACE = WirePlace(60.0, 24.0)
+
+
+def tracked(status: str) -> TrackedOrder:
+    return TrackedOrder(status, None, {}, PLACE, None)
+
+
+def state(**more: Any) -> dict[str, Any]:
+    plain = {
+        "order": tracked("assigned"),
+        "driver": None,
+        "position": None,
+        "eta": None,
+        "stops_before": 0,
+        "route": None,
+        "trail": None,
+        "visibility": "live",
+        "freshness": "none",
+    }
+    return plain | more
+
+
+def watching(hub: Hub) -> Subscription:
+    subscription = hub.subscribe("ord_1", "lnk_1")
+    hub.snapshot("ord_1", state(), "now")
+    return subscription
+
+
+async def taken(subscription: Subscription) -> Any:
+    async with asyncio.timeout(1.0):
+        outgoing = await subscription.next()
+    return None if outgoing is None else outgoing.message
+
+
+async def test_an_update_holds_what_changed_and_nothing_else() -> None:
+    """Each field whole; what is as before is left out; a state that did not change is not told."""
+    hub = Hub()
+    subscription = watching(hub)
+    hub.publish("ord_1", state(), "now")
+    hub.publish("ord_1", state(stops_before=1), "now")
+    update = await taken(subscription)
+    said = {name for name in update.__struct_fields__ if getattr(update, name) is not msgspec.UNSET}
+    assert said == {"cursor", "now", "stops_before"}
+    assert update.cursor == hub.cursor("ord_1")
+
+
+async def test_a_slow_reader_gets_the_newest_and_no_backlog() -> None:
+    """A thousand updates nobody took are one."""
+    hub = Hub()
+    subscription = watching(hub)
+    for n in range(1_000):
+        hub.publish("ord_1", state(stops_before=n), str(n))
+    update = await taken(subscription)
+    assert (update.stops_before, update.now) == (999, "999")
+    hub.publish("ord_1", state(stops_before=7), "now")
+    assert (await taken(subscription)).stops_before == 7
+
+
+@given(st.lists(st.sampled_from(["assigned", "picked_up", "delivered", "move"]), max_size=40))
+def test_no_status_is_ever_skipped(steps: list[str]) -> None:
+    """However updates are merged, the statuses come out in their order."""
+    hub = Hub()
+    subscription = watching(hub)
+    status, told, n = "assigned", [], 0
+    for step in steps:
+        n += 1
+        if step not in ("move", status):
+            status = step
+            told.append(step)
+        hub.publish("ord_1", state(order=tracked(status), stops_before=n), "now")
+    hub.finish("ord_1", End("delivered"))
+
+    async def read() -> tuple[list[str], list[int]]:
+        statuses, counts = [], []
+        while not isinstance(message := await taken(subscription), End):
+            if isinstance(message.order, TrackedOrder):
+                statuses.append(message.order.status)
+            if isinstance(message.stops_before, int):
+                counts.append(message.stops_before)
+        return statuses, counts
+
+    statuses, counts = asyncio.run(read())
+    assert statuses == told
+    assert counts == sorted(counts) and (not steps or counts[-1] == n)
+
+
+async def test_one_message_is_encoded_once_for_everybody() -> None:
+    """All watchers are handed the same object."""
+    hub = Hub()
+    first, second = watching(hub), watching(hub)
+    hub.publish("ord_1", state(stops_before=3), "now")
+    assert await first.next() is await second.next()
+
+
+async def test_a_client_that_tells_what_it_showed_is_never_more_than_two_behind() -> None:
+    """The third update waits for `seen`, and is then the newest; unknown cursors give no credit."""
+    hub = Hub()
+    subscription = watching(hub)
+    subscription.saw("anything")
+    cursors = []
+    for n in (1, 2):
+        hub.publish("ord_1", state(stops_before=n), "now")
+        cursors.append((await taken(subscription)).cursor)
+    hub.publish("ord_1", state(stops_before=3), "now")
+    waiting = asyncio.create_task(subscription.next())
+    subscription.saw("unknown")
+    hub.publish("ord_1", state(stops_before=4), "now")
+    done, _ = await asyncio.wait([waiting], timeout=0.05)
+    assert not done
+    subscription.saw(cursors[0])
+    outgoing = await waiting
+    assert outgoing is not None and isinstance(outgoing.message, Update)
+    assert outgoing.message.stops_before == 4
+
+
+async def test_notes_are_kept_beside_updates_and_bounded() -> None:
+    """Words are not state: each is passed on, up to twenty unread ones."""
+    hub = Hub()
+    subscription = watching(hub)
+    for n in range(30):
+        hub.note("ord_1", NoteToCustomer(str(n), "now"))
+    assert [(await taken(subscription)).text for _ in range(20)] == [str(n) for n in range(10, 30)]
+
+
+async def test_a_revoked_link_ends_its_own_watchers_only() -> None:
+    """Another link to the same order goes on."""
+    hub = Hub()
+    revoked, other = watching(hub), hub.subscribe("ord_1", "lnk_2")
+    hub.revoke("lnk_1")
+    hub.publish("ord_1", state(stops_before=5), "now")
+    assert isinstance(await taken(other), Update)
+    assert isinstance(await taken(revoked), Update | End)
+
+
+async def test_nothing_is_kept_for_an_order_that_nobody_watches() -> None:
+    """The last one out takes the channel along."""
+    hub = Hub()
+    subscription = watching(hub)
+    assert (len(hub), hub.watched()) == (1, ["ord_1"])
+    hub.unsubscribe("ord_1", subscription)
+    hub.publish("ord_1", state(stops_before=1), "now")
+    assert (len(hub), hub.watched()) == (0, [])
+
+
+async def test_a_stopping_node_sends_everybody_away_after_the_last_update() -> None:
+    """What was already there is still given."""
+    hub = Hub()
+    subscription = watching(hub)
+    hub.publish("ord_1", state(stops_before=1), "now")
+    hub.restart()
+    assert isinstance(await taken(subscription), Update)
+    assert await taken(subscription) is None

@@ -1,0 +1,266 @@
+"""One driver's connection: what is said on it, in which order, and how it ends."""
+
+import asyncio
+from time import monotonic
+from typing import Final, assert_never
+
+import structlog
+
+from tracker.api.errors import problem_of
+from tracker.codecs import JsonCodec, MsgpackCodec, readings
+from tracker.domain.order import Driver, OrderStatus
+from tracker.errors import StorageUnavailable, TrackerError, Unparsable
+from tracker.fleet import Receipt
+from tracker.messages import (
+    FIXES_PER_MESSAGE,
+    Ack,
+    DriverNote,
+    ErrorReply,
+    Fixes,
+    FromDriverLeniently,
+    Hello,
+    Ping,
+    Pong,
+    RawFixes,
+    Slow,
+    StatusReport,
+    ToDriver,
+    Welcome,
+    rfc3339,
+)
+from tracker.parts import Parts
+from tracker.shown import assigned_order, wire_driver
+from tracker.sockets import Socket
+
+HELLO_WITHIN: Final = 5.0  # seconds
+PING_EVERY: Final = 20.0  # seconds
+SILENT_AFTER: Final = 45.0  # seconds without a word from the driver
+RETRY_STORAGE: Final = 1.0  # seconds
+UNANSWERED: Final = 32  # messages that may wait for their commit; then we stop reading
+BAD_IN_A_ROW: Final = 10
+OUTBOX: Final = 256  # messages waiting for the socket; a driver that reads none of them is cut
+DRAIN_WITHIN: Final = 10.0  # seconds for the commits in flight
+
+log = structlog.get_logger()
+
+
+class Closing(Exception):
+    """The connection ends now, with this close code."""
+
+    def __init__(self, code: int, word: str) -> None:
+        super().__init__(f"{code} {word}")
+        self.code = code
+        self.word = word
+
+
+async def await_hello(socket: Socket, codec: JsonCodec | MsgpackCodec) -> str:
+    """The token of the first message. Raises Closing where it is late or something else."""
+    try:
+        async with asyncio.timeout(HELLO_WITHIN):
+            message = _decode(codec, await socket.receive())
+    except TimeoutError:
+        raise Closing(4008, "no_hello") from None
+    except Unparsable as error:
+        raise Closing(4000, "bad_request") from error
+    if not isinstance(message, Hello):
+        raise Closing(4008, "no_hello")
+    return message.token
+
+
+def _decode(codec: JsonCodec | MsgpackCodec, frame: str | bytes) -> FromDriverLeniently | Fixes:
+    if not isinstance(frame, codec.frame_type):
+        raise Closing(1003, "wrong_kind")
+    return codec.decode(frame)
+
+
+class DriverSession:
+    """Reads, commits, acknowledges and writes side by side: a slow commit never holds up the next message."""
+
+    def __init__(self, here: Parts, socket: Socket, codec: JsonCodec | MsgpackCodec, driver: Driver) -> None:
+        self._here, self._socket, self._codec, self._driver = here, socket, codec, driver
+        self._outbox: asyncio.Queue[ToDriver | Closing] = asyncio.Queue(OUTBOX)
+        self._over: asyncio.Future[Closing] = asyncio.get_running_loop().create_future()
+        self._unanswered = asyncio.Semaphore(UNANSWERED)
+        self._heard = monotonic()
+        self._bad = 0
+        self._reading: asyncio.Task[None]
+        self._tasks: asyncio.TaskGroup
+
+    async def run(self) -> None:
+        """Raises Closing when it is over. Cancelled when the peer goes."""
+        fleet = self._here.fleet
+        orders = await fleet.assigned_orders(self._driver.id)
+        self.push(
+            Welcome(
+                wire_driver(self._driver),
+                [assigned_order(order) for order in orders],
+                rfc3339(self._here.now()),
+            )
+        )
+        fleet.connect(self._driver.id, self)
+        try:
+            await self._until_over()
+        finally:
+            fleet.disconnect(self._driver.id, self)
+
+    async def _until_over(self) -> None:
+        closing = Closing(1011, "our_fault")
+        try:
+            async with asyncio.TaskGroup() as self._tasks:
+                self._reading = self._tasks.create_task(self._read())
+                for work in (self._write(), self._keep_alive(), self._await_end()):
+                    self._tasks.create_task(work)
+        except* Closing as group:
+            closing = next(error for error in _leaves(group) if isinstance(error, Closing))
+        raise closing
+
+    async def _await_end(self) -> None:
+        raise await self._over
+
+    # --- for the fleet
+
+    def push(self, message: ToDriver) -> None:
+        """Sends soon; a driver that does not read is cut."""
+        try:
+            self._outbox.put_nowait(message)
+        except asyncio.QueueFull:
+            self._end(Closing(4102, "too_slow"))
+
+    def replace(self) -> None:
+        self._end(Closing(4009, "replaced"))
+
+    def revoke(self) -> None:
+        self._end(Closing(4001, "unauthenticated"))
+
+    async def drain(self) -> None:
+        """Reads no more, acknowledges what is in flight, and says 1012."""
+        self._reading.cancel()
+        try:
+            async with asyncio.timeout(DRAIN_WITHIN):
+                for _ in range(UNANSWERED):
+                    await self._unanswered.acquire()
+        except TimeoutError:
+            log.warning("drain_unanswered", driver=self._driver.id)
+        await self._outbox.put(Closing(1012, "restarting"))
+
+    def _end(self, closing: Closing) -> None:
+        if not self._over.done():
+            self._over.set_result(closing)
+
+    # --- the four tasks
+
+    async def _read(self) -> None:
+        try:
+            while True:
+                frame = await self._socket.receive()
+                self._heard = monotonic()
+                await self._take(frame)
+        except Closing as closing:
+            self._end(closing)
+
+    async def _write(self) -> None:
+        while True:
+            message = await self._outbox.get()
+            if isinstance(message, Closing):
+                self._end(message)
+                return
+            await self._socket.send(self._codec.encode(message))
+
+    async def _keep_alive(self) -> None:
+        n = 0
+        while (silent := monotonic() - self._heard) < SILENT_AFTER:
+            await asyncio.sleep(min(PING_EVERY, SILENT_AFTER - silent))
+            n += 1
+            self.push(Ping(n))
+        self._end(Closing(4104, "silent"))
+
+    async def _take(self, frame: str | bytes) -> None:
+        try:
+            message = _decode(self._codec, frame)
+        except Unparsable as error:
+            self._bad += 1
+            self.push(ErrorReply(None, "bad_message", str(error)))
+            if self._bad >= BAD_IN_A_ROW:
+                raise Closing(4000, "bad_request") from error
+            return
+        self._bad = 0
+        await self._answer(message)
+
+    async def _answer(self, message: FromDriverLeniently | Fixes) -> None:
+        match message:
+            case Fixes() | RawFixes():
+                await self._take_fixes(message)
+            case StatusReport():
+                await self._take_status(message)
+            case DriverNote():
+                await self._take_note(message)
+            case Ping():
+                self.push(Pong(message.n, rfc3339(self._here.now())))
+            case Pong() | Hello():
+                pass
+            case _:
+                assert_never(message)
+
+    # --- fixes
+
+    async def _take_fixes(self, message: Fixes | RawFixes) -> None:
+        if len(message.fixes) > FIXES_PER_MESSAGE:
+            detail = f"At most {FIXES_PER_MESSAGE} fixes in one message; nothing of this one was stored."
+            self.push(ErrorReply(message.id, "too_many_fixes", detail))
+            return
+        await self._unanswered.acquire()
+        self._tasks.create_task(self._record(message))
+
+    async def _record(self, message: Fixes | RawFixes) -> None:
+        try:
+            receipt = await self._stored(message)
+            self.push(Ack(message.id, receipt.stored, receipt.duplicates, receipt.rejected))
+        finally:
+            self._unanswered.release()
+
+    async def _stored(self, message: Fixes | RawFixes) -> Receipt:
+        """Tries until the storage takes it: what came before a `slow` is still answered."""
+        while True:
+            try:
+                return await self._here.fleet.receive_fixes(self._driver, readings(message))
+            except StorageUnavailable:
+                self.push(Slow())
+                await asyncio.sleep(RETRY_STORAGE)
+
+    # --- orders
+
+    async def _take_status(self, report: StatusReport) -> None:
+        work = self._here.orders.set_status(
+            report.order_id,
+            OrderStatus(report.status),
+            reason=report.reason,
+            at=report.at,
+            by_driver=self._driver.id,
+        )
+        try:
+            await self._here.fleet.to_the_end(work)
+        except TrackerError as error:
+            self.push(ErrorReply(report.id, _code(error), str(error)))
+        else:
+            self.push(Ack(report.id))
+
+    async def _take_note(self, note: DriverNote) -> None:
+        work = self._here.orders.add_note(note.order_id, "driver", note.text, by_driver=self._driver.id)
+        try:
+            await self._here.fleet.to_the_end(work)
+        except TrackerError as error:
+            self.push(ErrorReply(note.id, _code(error), str(error)))
+        else:
+            self.push(Ack(note.id))
+
+
+def _code(error: TrackerError) -> str:
+    """The problem's word as a code: `forbidden_transition`."""
+    return problem_of(type(error)).word.replace("-", "_")
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    leaves: list[BaseException] = []
+    for error in group.exceptions:
+        leaves.extend(_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
+    return leaves

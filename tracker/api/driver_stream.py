@@ -1,0 +1,102 @@
+"""`WS /v1/drivers/stream` and `POST /v1/drivers/fixes`: drivers send positions and speak of their orders."""
+
+from typing import Final
+
+import msgspec
+from quart import Blueprint, Response, request, websocket
+
+from tracker.api.bodies import answer, raw_body
+from tracker.api.driver_session import Closing, DriverSession, await_hello
+from tracker.api.errors import close_code, problem_of
+from tracker.codecs import CODECS, JsonCodec, MsgpackCodec, read_json, readings
+from tracker.database import drivers
+from tracker.domain.order import Driver
+from tracker.errors import FieldError, InvalidFields, StorageUnavailable, TrackerError, Unauthenticated
+from tracker.messages import FIXES_PER_MESSAGE, Ack, Fixes, RawFixes
+from tracker.parts import Parts, parts
+from tracker.sockets import QuartSocket, Socket
+from tracker.tokens import hash_token
+
+blueprint = Blueprint("driver_stream", __name__)
+
+
+@blueprint.websocket("/v1/drivers/stream")
+async def stream() -> None:
+    """One connection of one driver, until either side ends it."""
+    here = parts()
+    if here.fleet.draining:
+        raise StorageUnavailable("This node is about to stop.")
+    token = bearer(websocket.headers.get("Authorization"))
+    driver = None if token is None else await driver_of(here, token)
+    subprotocol = _agreed(websocket.requested_subprotocols)
+    await websocket.accept(subprotocol=subprotocol)
+    codec = CODECS[subprotocol or "tracker.v1"]()
+    await _serve(here, QuartSocket(websocket), codec, driver)
+
+
+async def _serve(here: Parts, socket: Socket, codec: JsonCodec | MsgpackCodec, driver: Driver | None) -> None:
+    try:
+        if driver is None:
+            driver = await driver_of(here, await await_hello(socket, codec))
+        await DriverSession(here, socket, codec, driver).run()
+    except Closing as closing:
+        await socket.close(closing.code, closing.word)
+    except TrackerError as error:
+        await socket.close(close_code(error), problem_of(type(error)).word)
+
+
+def _agreed(offered: list[str]) -> str | None:
+    return next((name for name in offered if name in CODECS), None)
+
+
+def bearer(header: str | None) -> str | None:
+    """The token of an Authorization header; None without one. Raises Unauthenticated for another scheme."""
+    if not header:
+        return None
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthenticated("Send the driver's token as Authorization: Bearer.")
+    return token.strip()
+
+
+async def driver_of(here: Parts, token: str) -> Driver:
+    """Whose token this is. Raises Unauthenticated."""
+    driver = await drivers.select_driver_by_token(here.database, hash_token(token))
+    if driver is None:
+        raise Unauthenticated("This driver's token is not known (any more).")
+    return driver
+
+
+@blueprint.post("/v1/drivers/fixes")
+async def post_fixes() -> Response:
+    """The same fixes as over the socket, and the same answer, after the commit."""
+    here = parts()
+    token = bearer(request.headers.get("Authorization"))
+    if token is None:
+        raise Unauthenticated("Send the driver's token as Authorization: Bearer.")
+    driver = await driver_of(here, token)
+    number, message = _message(await raw_body())
+    if len(message.fixes) > FIXES_PER_MESSAGE:
+        raise InvalidFields([FieldError("fixes", f"at most {FIXES_PER_MESSAGE} fixes in one message")])
+    receipt = await here.fleet.to_the_end(here.fleet.receive_fixes(driver, readings(message)))
+    ack = Ack(number, receipt.stored, receipt.duplicates, receipt.rejected)
+    return answer(ack)
+
+
+def _message(body: bytes) -> tuple[int | None, Fixes | RawFixes]:
+    """The id, where there is one, and the fixes. Raises Unparsable, InvalidFields."""
+    try:
+        message = _strict.decode(body)
+        return message.id, message
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        said = read_json(body)
+    fixes = said.get("fixes") if isinstance(said, dict) else said
+    number = said.get("id") if isinstance(said, dict) else None
+    if not isinstance(fixes, list):
+        raise InvalidFields([FieldError("fixes", "a list of fixes, alone or in a message")])
+    if number is not None and (not isinstance(number, int) or abs(number) >= 2**63):
+        raise InvalidFields([FieldError("id", "an integer")])
+    return number, RawFixes(0, fixes)
+
+
+_strict: Final = msgspec.json.Decoder(Fixes)

@@ -1,0 +1,185 @@
+"""App: builds one node out of its parts, opens them in order and closes them in reverse."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import structlog
+from quart import Quart
+
+from tracker.api import (
+    control,
+    driver_stream,
+    drivers,
+    history,
+    links,
+    map,
+    openapi,
+    orders,
+    pages,
+    tracking_stream,
+)
+from tracker.api.errors import register_errors
+from tracker.basemap import Basemap, ensure_basemap
+from tracker.config import Config
+from tracker.database import Database
+from tracker.database.keys import delete_old_answers
+from tracker.database.partitions import keep_partitions
+from tracker.errors import StorageUnavailable
+from tracker.fleet import Fleet
+from tracker.hub import Hub
+from tracker.mapfile import MapFile, find_map
+from tracker.metrics import Metrics
+from tracker.migrations import migrate
+from tracker.orders import OrderChange, Orders
+from tracker.parts import Parts
+from tracker.postgres import embedded
+from tracker.recorder import Recorder
+from tracker.routing import Router
+from tracker.tokens import LinkTokens
+
+KEEP_HOUSE_EVERY: Final = 3_600.0  # seconds
+
+ROOMS: Final = (control, driver_stream, drivers, history, links, map, openapi, orders, pages, tracking_stream)
+
+log = structlog.get_logger()
+Say = Callable[[str], None]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def create_app(parts: Parts) -> Quart:
+    """The Quart app over these parts; nothing is global."""
+    app = Quart("tracker", static_folder=None)
+    app.config["RESPONSE_TIMEOUT"] = None  # streams have no end
+    app.extensions["tracker"] = parts
+    register_errors(app)
+    for room in ROOMS:
+        app.register_blueprint(room.blueprint)
+    return app
+
+
+@asynccontextmanager
+async def open_parts(
+    config: Config, *, say: Say, migrating: bool = False, now: Callable[[], datetime] = utc_now
+) -> AsyncIterator[Parts]:
+    """Everything one node needs. `say` is told of long steps. Raises ConfigError, StorageUnavailable."""
+    map_file = find_map(config)
+    metrics, hub = Metrics(), Hub()
+    async with (
+        database_url(config, say) as url,
+        _prepared(url, say, migrating=migrating or config.database_url is None),
+        Database.open(url) as database,
+        Recorder(database) as recorder,
+        _router_and_basemap(map_file, say) as (router, basemap),
+    ):
+        fleet = Fleet(
+            database=database,
+            recorder=recorder,
+            router=router,
+            hub=hub,
+            metrics=metrics,
+            retention=timedelta(days=config.retention_days),
+            now=now,
+        )
+
+        async def tell(change: OrderChange) -> None:
+            await fleet.to_the_end(fleet.order_changed(change))
+
+        async with fleet.running(), _house_kept(database, config, metrics, now):
+            yield Parts(
+                config=config,
+                database=database,
+                recorder=recorder,
+                router=router,
+                map_file=map_file,
+                basemap=basemap,
+                orders=Orders(database, tell, now),
+                fleet=fleet,
+                hub=hub,
+                link_tokens=LinkTokens(secret_of(config)),
+                metrics=metrics,
+                now=now,
+            )
+
+
+@asynccontextmanager
+async def database_url(config: Config, say: Say) -> AsyncIterator[str]:
+    """The database that was configured, or the embedded one while the block runs."""
+    if config.database_url is not None:
+        yield config.database_url
+    else:
+        async with embedded(config.data_dir, say) as url:
+            yield url
+
+
+@asynccontextmanager
+async def _prepared(url: str, say: Say, *, migrating: bool) -> AsyncIterator[None]:
+    if migrating and (applied := await migrate(url)):
+        say(f"Database brought up to date ({len(applied)} steps)")
+    yield
+
+
+@asynccontextmanager
+async def _router_and_basemap(map_file: MapFile, say: Say) -> AsyncIterator[tuple[Router, Basemap]]:
+    """Both are made from the map at the first start, side by side."""
+    drawing = asyncio.create_task(ensure_basemap(map_file, say))
+    try:
+        async with Router.open(map_file, say) as router:
+            with Basemap(await drawing) as basemap:
+                yield router, basemap
+    finally:
+        drawing.cancel()
+
+
+@asynccontextmanager
+async def _house_kept(
+    database: Database, config: Config, metrics: Metrics, now: Callable[[], datetime]
+) -> AsyncIterator[None]:
+    await _keep_house(database, config, metrics, now())
+
+    async def forever() -> None:
+        while True:
+            await asyncio.sleep(KEEP_HOUSE_EVERY)
+            await _keep_house(database, config, metrics, now())
+
+    keeper = asyncio.create_task(forever())
+    try:
+        yield
+    finally:
+        keeper.cancel()
+
+
+async def _keep_house(database: Database, config: Config, metrics: Metrics, now: datetime) -> None:
+    """Partitions a week ahead, old ones dropped, old answers forgotten; what fails is tried again next time."""
+    try:
+        partitions = await keep_partitions(database, config.retention_days, now)
+        metrics.stray_fixes.set(partitions.in_default)
+        await delete_old_answers(database, now)
+    except StorageUnavailable as error:
+        log.warning("house_not_kept", why=str(error))
+
+
+def secret_of(config: Config) -> str:
+    """TRACKER_SECRET, or the one in the data folder, made at the first start."""
+    if config.secret is not None:
+        return config.secret
+    path = config.data_dir / "secret"
+    if not path.is_file():
+        config.data_dir.mkdir(parents=True, exist_ok=True)
+        _write_private(path, secrets.token_urlsafe(32))
+    return path.read_text().strip()
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Readable by nobody else from its first moment on, and whole or not there."""
+    draft = path.with_suffix(".new")
+    draft.touch(mode=0o600)
+    draft.write_text(text + "\n")
+    draft.replace(path)

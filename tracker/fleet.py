@@ -1,0 +1,386 @@
+"""Fleet: the trips that are live on this node. Joins the core, the router, the hub and the recorder."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from time import perf_counter
+from typing import Any, Final, Protocol
+
+import msgspec
+import structlog
+
+from tracker.database import Database, drivers, fixes, orders
+from tracker.domain.eta import Eta
+from tracker.domain.order import Driver, Order
+from tracker.domain.route import Route, Stop
+from tracker.domain.track import Fix, Refusal, refusal, without_impossible_values
+from tracker.domain.trip import Trip, View, view_without_trip
+from tracker.errors import NotFound, RoutingError
+from tracker.hub import Hub, Subscription
+from tracker.messages import (
+    End,
+    NoteToCustomer,
+    NoteToDriver,
+    Orders,
+    RejectedFix,
+    Snapshot,
+    ToDriver,
+    rfc3339,
+)
+from tracker.metrics import Metrics
+from tracker.orders import Note, OrderChange
+from tracker.recorder import Recorder
+from tracker.routing import Router
+from tracker.shown import assigned_order, line, state_of
+
+TICK: Final = 1.0  # seconds
+IDLE_AFTER: Final = timedelta(minutes=10)  # a trip that nobody needs leaves the memory
+HEARD_LATELY: Final = timedelta(seconds=60)
+ETA_MOVED: Final = timedelta(seconds=20)  # what is worth telling between fixes
+
+log = structlog.get_logger()
+
+
+class DriverConnection(Protocol):
+    """What the fleet needs of a driver's socket."""
+
+    def push(self, message: ToDriver) -> None:
+        """Sends soon; never waits."""
+
+    def replace(self) -> None:
+        """Another connection of the same driver has come."""
+
+    def revoke(self) -> None:
+        """The token is worth nothing any more."""
+
+    async def drain(self) -> None:
+        """Acknowledges what is in flight and ends with 1012."""
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """What became of a message's fixes, after the commit."""
+
+    stored: int
+    duplicates: int
+    rejected: list[RejectedFix]
+
+
+class _Live:
+    """A trip with what this node knows beside it."""
+
+    def __init__(self, trip: Trip) -> None:
+        self.trip = trip
+        self.heard_at: datetime | None = None
+        self.routing = False
+
+
+class Fleet:
+    """Everybody who is on the road, as far as this node has to know."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        recorder: Recorder,
+        router: Router,
+        hub: Hub,
+        metrics: Metrics,
+        retention: timedelta,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._database, self._recorder, self._router = database, recorder, router
+        self._hub, self._metrics, self._now, self._retention = hub, metrics, now, retention
+        self._live: dict[str, _Live] = {}
+        self._loading: dict[str, asyncio.Lock] = {}
+        self._connections: dict[str, DriverConnection] = {}
+        self._told: dict[str, View] = {}  # what the watchers of an order were told last
+        self._trails: dict[str, tuple[int, int]] = {}
+        self._errands: set[asyncio.Task[Any]] = set()
+        self._tasks: asyncio.TaskGroup
+        self.draining = False
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Owns the routing tasks, the timer, and what has to be finished though its socket has gone."""
+        async with asyncio.TaskGroup() as self._tasks:
+            timer = self._tasks.create_task(self._tick_forever())
+            try:
+                yield
+            finally:
+                timer.cancel()
+                await asyncio.gather(*self._errands, return_exceptions=True)
+
+    async def to_the_end[T](self, work: Coroutine[Any, Any, T]) -> T:
+        """Waits for work that goes on even if the one who waits is cancelled."""
+        errand = asyncio.create_task(work)
+        self._errands.add(errand)
+        errand.add_done_callback(self._errands.discard)
+        return await asyncio.shield(errand)
+
+    async def drain(self) -> None:
+        """Takes no new connection, acknowledges what is in flight, and sends everybody away with 1012."""
+        self.draining = True
+        self._hub.restart()
+        await asyncio.gather(*(connection.drain() for connection in list(self._connections.values())))
+
+    # --- drivers
+
+    async def receive_fixes(self, driver: Driver, readings: Sequence[Fix | Refusal]) -> Receipt:
+        """Judges, shows and stores; returns after the commit. StorageUnavailable: nothing is promised.
+
+        Live does not wait for history: customers see the driver move before the commit.
+        """
+        now = self._now()
+        accepted, rejected = self._sift(readings, now)
+        doubts = await self._show(driver, accepted, now)
+        begun = perf_counter()
+        recorded = await self._recorder.record(driver.number, accepted, now, doubts)
+        self._metrics.commit.observe(perf_counter() - begun)
+        self._count(recorded.stored, recorded.duplicates, len(rejected))
+        return Receipt(recorded.stored, recorded.duplicates, rejected)
+
+    def _sift(self, readings: Sequence[Fix | Refusal], now: datetime) -> tuple[list[Fix], list[RejectedFix]]:
+        accepted: list[Fix] = []
+        rejected: list[RejectedFix] = []
+        for index, reading in enumerate(readings):
+            why = (
+                reading if isinstance(reading, str) else refusal(reading, now=now, retention=self._retention)
+            )
+            if why is not None:
+                rejected.append(RejectedFix(index, why))
+            elif not isinstance(reading, str):
+                accepted.append(without_impossible_values(reading))
+        accepted.sort(key=lambda fix: fix.recorded_at)
+        return accepted, rejected
+
+    async def _show(self, driver: Driver, accepted: Sequence[Fix], now: datetime) -> list[str | None]:
+        live = await self._of(driver)
+        live.heard_at = now
+        before = live.trip.track.newest
+        doubts: list[str | None] = [live.trip.receive_fix(fix, now) for fix in accepted]
+        if live.trip.track.newest is not before:
+            self._publish(live.trip, now)
+            self._consider_route(live, now)
+        return doubts
+
+    def _count(self, stored: int, duplicates: int, rejected: int) -> None:
+        for result, count in (("stored", stored), ("duplicate", duplicates), ("rejected", rejected)):
+            if count:
+                self._metrics.fixes.labels(result).inc(count)
+
+    def connect(self, driver_id: str, connection: DriverConnection) -> None:
+        """The newest connection wins: an older one of the same driver is told that it was replaced."""
+        older = self._connections.get(driver_id)
+        self._connections[driver_id] = connection
+        self._metrics.drivers.set(len(self._connections))
+        if older is not None:
+            older.replace()
+
+    def disconnect(self, driver_id: str, connection: DriverConnection) -> None:
+        """Forgets a connection, unless a newer one has taken its place."""
+        if self._connections.get(driver_id) is connection:
+            del self._connections[driver_id]
+        self._metrics.drivers.set(len(self._connections))
+
+    def online(self, driver_id: str) -> bool:
+        """Whether the driver is connected, or was heard in the last minute."""
+        live = self._live.get(driver_id)
+        heard = live is not None and live.heard_at is not None and self._now() - live.heard_at < HEARD_LATELY
+        return driver_id in self._connections or heard
+
+    async def driver_revoked(self, driver_id: str) -> None:
+        """The driver's token was changed, or the driver erased: ends the connection and forgets the trip."""
+        self._live.pop(driver_id, None)
+        if (connection := self._connections.pop(driver_id, None)) is not None:
+            connection.revoke()
+
+    # --- orders
+
+    async def order_changed(self, change: OrderChange) -> None:
+        """Tells everybody concerned: drivers their orders, customers their order's new state."""
+        for driver_id in change.driver_ids:
+            await self._replan(driver_id)
+        order = await self._order(change.order_id)
+        if change.note is not None:
+            self._pass_on(order, change.note)
+        now = self._now()
+        self._told.pop(order.id, None)
+        self._publish_order(order.id, await self._view(order, now), now)
+        if order.ended_at is not None:
+            self._hub.finish(order.id, End(order.status.value))  # type: ignore[arg-type]  # one of the ended
+
+    def _pass_on(self, order: Order, note: Note) -> None:
+        if note.sender == "driver":
+            self._hub.note(order.id, NoteToCustomer(note.text, rfc3339(note.at)))
+        elif (connection := self._connections.get(order.driver_id or "")) is not None:
+            connection.push(NoteToDriver(order.id, note.text, rfc3339(note.at)))
+
+    async def _replan(self, driver_id: str) -> None:
+        live = self._live.get(driver_id)
+        connection = self._connections.get(driver_id)
+        if live is None and connection is None:
+            return
+        todo = await self._plan(driver_id)
+        if live is not None:
+            live.trip.replan(*todo)
+            self._consider_route(live, self._now())
+            self._publish(live.trip, self._now())
+        if connection is not None:
+            connection.push(Orders([assigned_order(order) for order in todo[0]]))
+
+    async def assigned_orders(self, driver_id: str) -> list[Order]:
+        """What the driver has to do, in stop sequence."""
+        return (await self._plan(driver_id))[0]
+
+    def eta(self, order_id: str) -> Eta | None:
+        """The forecast for an order that is on the road on this node."""
+        for live in self._live.values():
+            if order_id in live.trip.orders:
+                return live.trip.eta(order_id, self._now())
+        return None
+
+    # --- customers
+
+    async def subscribe(self, order_id: str, link_id: str) -> tuple[Subscription, Snapshot]:
+        """Begins a live view: what it looks like now, and the mailbox of what comes. NotFound."""
+        subscription = self._hub.subscribe(order_id, link_id)
+        try:
+            view = await self._view(await self._order(order_id), self._now())
+        except BaseException:
+            self.unsubscribe(order_id, subscription)
+            raise
+        self._metrics.subscribers.set(len(self._hub))
+        self._told.setdefault(order_id, view)
+        return subscription, self._snapshot(view)
+
+    def unsubscribe(self, order_id: str, subscription: Subscription) -> None:
+        self._hub.unsubscribe(order_id, subscription)
+        self._metrics.subscribers.set(len(self._hub))
+        if not self._hub.watches(order_id):
+            self._told.pop(order_id, None)
+            self._trails.pop(order_id, None)
+
+    async def snapshot(self, order_id: str) -> Snapshot:
+        """One look, without watching. NotFound."""
+        return self._snapshot(await self._view(await self._order(order_id), self._now()))
+
+    def link_revoked(self, link_id: str) -> None:
+        """Ends every live view that was opened with this link."""
+        self._hub.revoke(link_id)
+
+    def _snapshot(self, view: View) -> Snapshot:
+        return self._hub.snapshot(view.order.id, state_of(view), rfc3339(self._now()))
+
+    async def _view(self, order: Order, now: datetime) -> View:
+        if order.driver_id is not None and order.ended_at is None:
+            live = self._live.get(order.driver_id) or await self._load(order.driver_id)
+            if order.id in live.trip.orders:
+                return live.trip.view(order.id, now)
+        return view_without_trip(order)
+
+    # --- telling
+
+    def _publish(self, trip: Trip, now: datetime) -> None:
+        for order_id in trip.orders:
+            if self._hub.watches(order_id):
+                self._publish_order(order_id, trip.view(order_id, now), now)
+
+    def _publish_order(self, order_id: str, view: View, now: datetime) -> None:
+        if not self._hub.watches(order_id):
+            return
+        trail = (id(view.trail), view.trail.version) if view.trail is not None else (0, 0)
+        trail_broke = trail != self._trails.get(order_id, trail)
+        self._trails[order_id] = trail
+        self._told[order_id] = view
+        replaced = {"trail": line(view.trail.places) if view.trail else None} if trail_broke else {}
+        self._hub.publish(order_id, state_of(view, with_lines=False), rfc3339(now), replaced)
+
+    async def _tick_forever(self) -> None:
+        while True:
+            await asyncio.sleep(TICK)
+            now = self._now()
+            for order_id in self._hub.watched():
+                self._tick(order_id, now)
+            self._forget_idle(now)
+
+    def _tick(self, order_id: str, now: datetime) -> None:
+        """Freshness changes by itself, and a silent driver's forecast grows old."""
+        told = self._told.get(order_id)
+        if told is None or told.driver is None:
+            return
+        live = self._live.get(told.driver.id)
+        if live is None or order_id not in live.trip.orders:
+            return
+        view = live.trip.view(order_id, now)
+        if _worth_telling(told, view):
+            self._publish_order(order_id, view, now)
+
+    def _forget_idle(self, now: datetime) -> None:
+        for driver_id, live in list(self._live.items()):
+            watched = any(self._hub.watches(order_id) for order_id in live.trip.orders)
+            idle = live.heard_at is None or now - live.heard_at > IDLE_AFTER
+            if idle and not watched and driver_id not in self._connections:
+                del self._live[driver_id]
+                self._loading.pop(driver_id, None)
+
+    # --- loading
+
+    async def _of(self, driver: Driver) -> _Live:
+        return self._live.get(driver.id) or await self._load(driver.id)
+
+    async def _load(self, driver_id: str) -> _Live:
+        async with self._loading.setdefault(driver_id, asyncio.Lock()):
+            if driver_id not in self._live:
+                driver = await drivers.select_driver(self._database, driver_id)
+                if driver is None:
+                    raise NotFound("driver")
+                newest = await fixes.newest_states(self._database, [driver.number])
+                trip = Trip(driver, newest.get(driver.number))
+                trip.replan(*await self._plan(driver_id))
+                self._live[driver_id] = live = _Live(trip)
+                self._consider_route(live, self._now())
+        return self._live[driver_id]
+
+    async def _plan(self, driver_id: str) -> tuple[list[Order], list[Stop]]:
+        todo = await orders.select_orders_of_driver(self._database, driver_id)
+        return todo, await orders.select_stops(self._database, driver_id)
+
+    async def _order(self, order_id: str) -> Order:
+        order = await orders.select_order(self._database, order_id)
+        if order is None:
+            raise NotFound("order")
+        return order
+
+    # --- routing
+
+    def _consider_route(self, live: _Live, now: datetime) -> None:
+        if not live.routing and live.trip.wants_route(now):
+            live.routing = True
+            live.trip.routing_begun(now)
+            self._tasks.create_task(self._route(live))
+
+    async def _route(self, live: _Live) -> None:
+        trip, stops = live.trip, live.trip.stops
+        newest = trip.track.newest
+        try:
+            if newest is not None:
+                places = [newest.lonlat, *(stop.at for stop in stops)]
+                legs = await self._router.route(places, trip.vehicle)
+                if trip.stops == stops:
+                    trip.take_route(Route(stops, legs))
+        except RoutingError as error:
+            log.info("no_route", driver=trip.driver.id, why=type(error).__name__, stops=len(stops))
+        finally:
+            live.routing = False
+        self._publish(trip, self._now())
+        self._consider_route(live, self._now())
+
+
+def _worth_telling(told: View, view: View) -> bool:
+    if (told.freshness, told.shown) != (view.freshness, view.shown):
+        return True
+    before, after = told.eta, view.eta
+    if before is None or after is None or before.arrives_at is None or after.arrives_at is None:
+        return (before is None) != (after is None)
+    return before.stale != after.stale or abs(after.arrives_at - before.arrives_at) > ETA_MOVED

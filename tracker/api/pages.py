@@ -1,0 +1,190 @@
+"""Pages: what browsers get. The customer's page, the files it needs, the map's tiles and style."""
+
+from typing import Final, cast
+
+import msgspec
+from markupsafe import Markup
+from quart import Blueprint, Response, current_app, render_template, request
+
+from tracker.api.first_card import STEPS, VEHICLES, describe
+from tracker.api.tracking_stream import open_link
+from tracker.api.web_files import WebFile, web_files
+from tracker.basemap import Basemap
+from tracker.basemap.making import FILE_NAME
+from tracker.basemap.style import Theme, style
+from tracker.errors import NotFound
+from tracker.files import folder
+from tracker.messages import Snapshot
+from tracker.parts import parts
+
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; worker-src 'self'; connect-src 'self'; "
+    "img-src 'self' data:; font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+PAGE_HEADERS: Final = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "geolocation=(), camera=(), microphone=()",
+}
+FOR_EVER: Final = "public, max-age=31536000, immutable"
+ASK_AGAIN: Final = "public, no-cache"
+A_DAY: Final = "public, max-age=86400"
+NOT_KEPT: Final = "no-store"  # what a tracking link shows belongs to nobody's cache
+
+blueprint = Blueprint("pages", __name__, template_folder=str(folder("web") / "templates"))
+
+
+@blueprint.before_app_serving
+def _warm() -> None:
+    web_files().warm()
+
+
+@blueprint.after_request
+async def _protect(response: Response) -> Response:
+    return protected(response)
+
+
+def protected(response: Response) -> Response:
+    """The headers of every page; a page that needs others may have set them before."""
+    for name, content in PAGE_HEADERS.items():
+        response.headers.setdefault(name, content)
+    return response
+
+
+# --- the pages
+
+
+@blueprint.get("/")
+async def start() -> Response:
+    return await _message(
+        200,
+        "Order tracking",
+        ["This service shows customers where their order is. Open the tracking link that came with yours."],
+        [("API documentation", "/docs")],
+    )
+
+
+@blueprint.get("/t/<token>")
+async def track(token: str) -> Response:
+    """The order's page; unknown, revoked and expired links look the same."""
+    try:
+        snapshot = await open_link(token)
+    except NotFound:
+        return await _no_such_link()
+    return _html(200, await render_template("track.html", **_shown(token, snapshot)))
+
+
+def _shown(token: str, snapshot: Snapshot) -> dict[str, object]:
+    driver = snapshot.driver
+    return {
+        "token": token,
+        "card": describe(snapshot),
+        "steps": STEPS,
+        "order": snapshot.order,
+        "driver": driver,
+        "vehicle": driver.vehicle if driver else None,
+        "vehicle_name": VEHICLES.get(driver.vehicle, "") if driver else "",
+        "pill": "Ended" if snapshot.visibility == "ended" else "Connecting…",
+        "snapshot": _data_block(snapshot),
+        "static": web_files().url,
+    }
+
+
+def _data_block(snapshot: Snapshot) -> Markup:
+    """JSON that cannot end the element it stands in."""
+    text = msgspec.json.encode(snapshot).decode()
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+
+
+async def _no_such_link() -> Response:
+    return await _message(
+        404,
+        "This tracking link does not work",
+        [
+            "It may have ended: links stop working some time after an order is over, or when the sender "
+            "takes them back.",
+            "Please check that the address is complete, or ask the shop for a new link.",
+        ],
+        [],
+    )
+
+
+async def _message(status: int, title: str, paragraphs: list[str], links: list[tuple[str, str]]) -> Response:
+    page = await render_template(
+        "message.html", title=title, paragraphs=paragraphs, links=links, static=web_files().url
+    )
+    return _html(status, page)
+
+
+def _html(status: int, page: str) -> Response:
+    headers = {"Cache-Control": NOT_KEPT, "X-Robots-Tag": "noindex"}
+    return Response(page, status, headers, content_type="text/html; charset=utf-8")
+
+
+# --- files
+
+
+@blueprint.get("/static/<path:name>")
+async def static_file(name: str) -> Response:
+    """With the version in the address it is kept for ever; without, the browser asks whether it changed."""
+    files = web_files()
+    version, _, rest = name.partition("/")
+    kept = version == files.version
+    file = files.find(rest) if kept else files.find(name) or files.find(rest)
+    if file is None:
+        raise NotFound("file")
+    return _file(file, FOR_EVER if kept else ASK_AGAIN)
+
+
+def _file(file: WebFile, caching: str) -> Response:
+    headers = {"Cache-Control": caching, "ETag": f'"{file.etag}"', "Vary": "Accept-Encoding"}
+    if request.if_none_match.contains(file.etag):
+        return Response(b"", 304, headers)
+    if file.gzipped is not None and request.accept_encodings["gzip"] > 0:
+        return Response(
+            file.gzipped, 200, {**headers, "Content-Encoding": "gzip"}, content_type=file.content_type
+        )
+    return Response(file.content, 200, headers, content_type=file.content_type)
+
+
+# --- the map
+
+
+@blueprint.get("/map/style.json")
+async def map_style() -> Response:
+    theme: Theme = "dark" if request.args.get("theme") == "dark" else "light"
+    basemap = _basemap()
+    if basemap is None:
+        raise NotFound("map")
+    found = style(
+        theme, bounds=basemap.bounds, zooms=(basemap.min_zoom, basemap.max_zoom), static=web_files().url
+    )
+    headers = {"Cache-Control": ASK_AGAIN}
+    return Response(msgspec.json.encode(found), 200, headers, content_type="application/json")
+
+
+@blueprint.get("/tiles/<int:z>/<int:x>/<int:y>.mvt")
+async def tile(z: int, x: int, y: int) -> Response:
+    """A vector tile, gzipped as it lies in the file; 204 where there is nothing to draw."""
+    basemap = _basemap()
+    if basemap is None:
+        raise NotFound("map")
+    content = basemap.tile(z, x, y)
+    headers = {"Cache-Control": A_DAY}
+    if content is None:
+        return Response(b"", 204, headers)
+    tile_type = "application/vnd.mapbox-vector-tile"
+    return Response(content, 200, {**headers, "Content-Encoding": "gzip"}, content_type=tile_type)
+
+
+def _basemap() -> Basemap | None:
+    """Opened at its first use; None until the tiles have been made."""
+    opened = current_app.extensions.get("tracker.basemap")
+    path = parts().map_file.folder / FILE_NAME
+    if opened is None and path.exists():
+        opened = current_app.extensions["tracker.basemap"] = Basemap(path)
+    return cast("Basemap | None", opened)

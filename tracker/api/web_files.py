@@ -1,0 +1,83 @@
+"""WebFiles: the browser's files, known by content, compressed once, kept for ever by browsers."""
+
+import gzip
+from collections.abc import Iterator
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from tracker.files import folder
+
+SHIPPED: Final = ("src", "style", "icons", "vendor")
+TYPES: Final = {
+    ".js": "text/javascript; charset=utf-8",
+    ".mjs": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".woff2": "font/woff2",
+    ".txt": "text/plain; charset=utf-8",
+    ".json": "application/json",
+    ".webmanifest": "application/manifest+json",
+    ".png": "image/png",
+}
+COMPRESSED_ALREADY: Final = {".woff2", ".png"}
+
+
+class WebFile(Struct, frozen=True):
+    """One file as it is sent. `gzipped` is None where compressing it gains nothing."""
+
+    content_type: str
+    etag: str
+    content: bytes
+    gzipped: bytes | None
+
+
+class WebFiles:
+    """All files of `web/` that browsers may see, under one version: modules refer to each other by name.
+
+    The version stands in the address, so what was fetched never has to be asked for again.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._paths = {path.relative_to(root).as_posix(): path for path in _shipped(root)}
+        digest = sha256()
+        for name, path in sorted(self._paths.items()):
+            digest.update(name.encode() + b"\0" + path.read_bytes())
+        self.version = digest.hexdigest()[:12]
+        self._read: dict[str, WebFile] = {}
+
+    def url(self, name: str) -> str:
+        """`src/track.js` -> `/static/<version>/src/track.js`."""
+        return f"/static/{self.version}/{name}"
+
+    def find(self, name: str) -> WebFile | None:
+        """By its name below `web/`; None where there is no such file. Read at its first use."""
+        if name not in self._read and (path := self._paths.get(name)) is not None:
+            self._read[name] = _read(path)
+        return self._read.get(name)
+
+    def warm(self) -> None:
+        """Reads and compresses what every page needs (some 0.3 s), before the first visitor waits for it."""
+        for name in self._paths:
+            if not name.startswith("vendor/swagger"):
+                self.find(name)
+
+
+@cache
+def web_files() -> WebFiles:
+    return WebFiles(folder("web"))
+
+
+def _shipped(root: Path) -> Iterator[Path]:
+    for name in SHIPPED:
+        yield from (path for path in (root / name).rglob("*") if path.is_file() and path.suffix in TYPES)
+
+
+def _read(path: Path) -> WebFile:
+    content = path.read_bytes()
+    etag = sha256(content).hexdigest()[:20]
+    gzipped = None if path.suffix in COMPRESSED_ALREADY else gzip.compress(content, compresslevel=9, mtime=0)
+    return WebFile(TYPES[path.suffix], etag, content, gzipped)

@@ -1,0 +1,140 @@
+/** Card: what the customer reads, as words. Pure; the server writes the same words into the page first. */
+
+/** @typedef {import('./state.js').State} State */
+/** @typedef {'Picked up'|'On the way'|'Nearby'|'Delivered'} Step */
+/**
+ * @typedef {object} Card
+ * @property {string} phase for the style: waiting, moving, done, over
+ * @property {string} eyebrow
+ * @property {string} headline
+ * @property {string} estimate may be empty
+ * @property {number[]} steps how much of each of the four is done, 0..1
+ * @property {number} current the step it stands at, -1 for none
+ * @property {number} progress 0..1, of the ring
+ * @property {string} stops may be empty
+ */
+
+export const STEPS = /** @type {Step[]} */ (['Picked up', 'On the way', 'Nearby', 'Delivered']);
+export const VEHICLES = /** @type {Record<string, string>} */ ({
+  car: 'Car', bicycle: 'Bicycle', scooter: 'Scooter', foot: 'On foot',
+});
+const NEAR_METRES = 250;
+const NEAR_SECONDS = 60;
+const LONG = 60; // minutes: from there on the time of day says more
+
+const OVER = /** @type {Record<string, [string, string]>} */ ({
+  failed: ['Not delivered', 'Delivery did not succeed'],
+  cancelled: ['Cancelled', 'This order was cancelled'],
+  revoked: ['Link ended', 'This tracking link has ended'],
+  expired: ['Link ended', 'This tracking link has ended'],
+});
+
+/**
+ * @param {State} state
+ * @param {number} now milliseconds on the server's clock
+ * @param {(time: string) => string} clock writes a time of day
+ * @returns {Card}
+ */
+export function describe(state, now, clock) {
+  const end = state.ended ?? state.order.status;
+  if (end === 'delivered') return delivered(state, clock);
+  if (end in OVER) return over(end);
+  return onTheWay(state, now, clock);
+}
+
+/** @param {State} state @param {(time: string) => string} clock @returns {Card} */
+function delivered(state, clock) {
+  const at = state.order.timestamps.delivered;
+  return {
+    phase: 'done', eyebrow: 'Delivered', headline: at ? `Delivered at ${clock(at)}` : 'Delivered',
+    estimate: '', steps: [1, 1, 1, 1], current: 3, progress: 1, stops: '',
+  };
+}
+
+/** @param {string} end @returns {Card} */
+function over(end) {
+  const [eyebrow, headline] = OVER[end];
+  return { phase: 'over', eyebrow, headline, estimate: '', steps: [0, 0, 0, 0], current: -1, progress: 0, stops: '' };
+}
+
+/** @param {State} state @param {number} now @param {(time: string) => string} clock @returns {Card} */
+function onTheWay(state, now, clock) {
+  const { status } = state.order;
+  const progress = travelled(state, now);
+  const current = status !== 'picked_up' ? 0 : isNear(state, now) ? 2 : 1;
+  const steps = STEPS.map((_, i) => (i < current ? 1 : i === current && state.driver ? Math.max(0.08, progress) : 0));
+  return {
+    phase: state.driver ? 'moving' : 'waiting',
+    eyebrow: eyebrow(status, current),
+    headline: headline(state, now, clock),
+    estimate: estimate(state, clock),
+    steps,
+    current: state.driver ? current : -1,
+    progress,
+    stops: stopsBefore(state.stops_before),
+  };
+}
+
+/** @param {string} status @param {number} current */
+function eyebrow(status, current) {
+  if (status === 'created') return 'Order received';
+  if (status === 'assigned') return 'Courier assigned';
+  return current === 2 ? 'Nearby' : 'On the way';
+}
+
+/** @param {State} state @param {number} now @param {(time: string) => string} clock */
+function headline(state, now, clock) {
+  if (state.order.status === 'created') return 'Looking for a courier';
+  const at = state.eta?.arrives_at;
+  if (!at) return state.order.status === 'picked_up' ? 'On the way to you' : 'Your order is being prepared';
+  const minutes = minutesTo(at, now);
+  if (state.eta?.stale || minutes > LONG) return `Arriving about ${clock(at)}`;
+  return minutes < 1 ? 'Arriving now' : `Arriving in ${minutes} min`;
+}
+
+/** @param {string} at @param {number} now @returns {number} whole minutes, never negative */
+export function minutesTo(at, now) {
+  return Math.max(0, Math.round((Date.parse(at) - now) / 60_000));
+}
+
+/** @param {State} state @param {(time: string) => string} clock */
+function estimate(state, clock) {
+  const { earliest, latest } = state.eta ?? {};
+  if (earliest && latest) return range('Estimated', clock(earliest), clock(latest));
+  const window = state.order.window;
+  return window?.from && window.to ? range('Planned', clock(window.from), clock(window.to)) : '';
+}
+
+/** @param {string} word @param {string} from @param {string} to */
+function range(word, from, to) {
+  return from === to ? `${word} ${from}` : `${word} ${from} – ${to}`;
+}
+
+/** @param {number|null} count */
+function stopsBefore(count) {
+  if (!count) return '';
+  return count === 1 ? '1 stop before yours' : `${count} stops before yours`;
+}
+
+/** @param {State} state @param {number} now */
+function isNear(state, now) {
+  if (state.stops_before || !state.eta?.arrives_at) return false;
+  const metres = state.eta.distance_m ?? Infinity;
+  return metres <= NEAR_METRES || Date.parse(state.eta.arrives_at) - now <= NEAR_SECONDS * 1000;
+}
+
+/** How much of the time since the last status is over. @param {State} state @param {number} now @returns {number} */
+function travelled(state, now) {
+  const { status, timestamps } = state.order;
+  const since = Date.parse(timestamps[status] ?? '');
+  const until = Date.parse(state.eta?.arrives_at ?? '');
+  if (!(until > since)) return 0;
+  return Math.min(1, Math.max(0, (now - since) / (until - since)));
+}
+
+/** @param {number} age milliseconds @returns {string} */
+export function lastSeen(age) {
+  const minutes = Math.floor(age / 60_000);
+  if (minutes < 1) return `Last seen ${Math.floor(age / 1000)} s ago`;
+  return minutes < LONG ? `Last seen ${minutes} min ago` : `Last seen ${Math.floor(minutes / 60)} h ago`;
+}

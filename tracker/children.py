@@ -1,0 +1,91 @@
+"""Children: Python programs of ours that a parent starts, listens to and ends in order.
+
+They get process groups of their own: Ctrl-C reaches only the parent, which decides who ends first.
+"""
+
+import asyncio
+import ctypes
+import os
+import signal
+import sys
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Final
+
+import msgspec
+
+REMEMBERED: Final = 30  # lines of a child, told if it dies
+
+LONGEST_LINE: Final = 1 << 20  # bytes
+
+Said = Callable[[str], None]
+
+
+class Program(msgspec.Struct, frozen=True):
+    """What to start: arguments after `python`, settings on top of our environment."""
+
+    name: str
+    arguments: tuple[str, ...]
+    settings: Mapping[str, str]
+    ends_within: float  # seconds after SIGTERM; then it is killed
+
+
+class Child(msgspec.Struct, frozen=True):
+    """A program that runs, and the last that it said."""
+
+    name: str
+    process: asyncio.subprocess.Process
+    last_words: deque[str]
+
+
+@asynccontextmanager
+async def running(program: Program, *, out: Said, err: Said) -> AsyncIterator[Child]:
+    """Leaving asks it to end, and kills it where it does not in time. `out` and `err` get its lines."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *program.arguments,
+        env={**os.environ, **program.settings, "PYTHONUNBUFFERED": "1"},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        limit=LONGEST_LINE,
+        process_group=0,
+        preexec_fn=_die_with_parent if _libc is not None else None,
+    )
+    child = Child(program.name, process, deque(maxlen=REMEMBERED))
+    assert process.stdout is not None and process.stderr is not None
+    async with asyncio.TaskGroup() as listening:
+        listening.create_task(_listen(process.stdout, child, out))
+        listening.create_task(_listen(process.stderr, child, err))
+        try:
+            yield child
+        finally:
+            await _end(process, program.ends_within)
+
+
+async def _listen(stream: asyncio.StreamReader, child: Child, say: Said) -> None:
+    async for raw in stream:
+        line = raw.decode(errors="replace").rstrip()
+        child.last_words.append(line)
+        say(line)
+
+
+async def _end(process: asyncio.subprocess.Process, within: float) -> None:
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), within)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+def _die_with_parent() -> None:
+    """In the child, before its program: SIGTERM when a killed parent cannot ask any more (prctl 1)."""
+    assert _libc is not None
+    _libc.prctl(1, signal.SIGTERM)

@@ -1,11 +1,16 @@
 """The daily partitions of the fixes: made ahead, dropped when they are too old."""
 
 from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+import asyncpg
 import msgspec
 
-from tracker.database.pool import Database
+from tracker.database.pool import Database, storage_errors
+from tracker.database.queries import sql
+
+if TYPE_CHECKING:
+    from tracker.database.pool import Raw
 
 DAYS_AHEAD: Final = 7  # so that a week without this task does no harm
 DAYS_BEHIND: Final = 1
@@ -35,6 +40,16 @@ async def keep_partitions(database: Database, retention_days: int, now: datetime
 async def ensure_partition(database: Database, day: date) -> bool:
     """Whether that UTC day's partition had to be made; its fixes move there from the default one."""
     return bool(await database.fetchval("ensure_fix_partition", day))
+
+
+async def ensure_partition_for(raw: "Raw", day: date) -> bool:
+    """Whether that UTC day has a partition now; False where somebody holds the lock: try again later."""
+    with storage_errors():
+        try:
+            await raw.fetchval(sql("ensure_fix_partition"), day)
+        except asyncpg.LockNotAvailableError:
+            return False
+    return True
 
 
 async def fixes_in_default(database: Database) -> int:

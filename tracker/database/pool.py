@@ -39,6 +39,7 @@ _AWAY: Final = (
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.LockNotAvailableError,
+    asyncpg.TransactionRollbackError,  # deadlocks
     asyncpg.InternalClientError,
     asyncpg.InterfaceError,
     OSError,  # TimeoutError is one

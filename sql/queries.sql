@@ -15,11 +15,22 @@ CREATE TABLE IF NOT EXISTS migrations (
     applied_at  timestamptz NOT NULL DEFAULT now()
 );
 
+-- name: has_migrations
+SELECT to_regclass('migrations') IS NOT NULL;
+
 -- name: select_migrations
 SELECT name, checksum FROM migrations;
 
 -- name: insert_migration
 INSERT INTO migrations (name, checksum) VALUES ($1, $2);
+
+-- ===== the server =====
+
+-- name: ping
+SELECT 1;
+
+-- name: server_version
+SELECT current_setting('server_version');
 
 -- ===== fixes =====
 

@@ -29,12 +29,12 @@ from tracker.config import Config
 from tracker.database import Database
 from tracker.database.keys import delete_old_answers
 from tracker.database.partitions import keep_partitions
-from tracker.errors import StorageUnavailable
+from tracker.errors import ConfigError, StorageUnavailable
 from tracker.fleet import Fleet
 from tracker.hub import Hub
 from tracker.mapfile import MapFile, find_map
 from tracker.metrics import Metrics
-from tracker.migrations import migrate
+from tracker.migrations import migrate, pending
 from tracker.orders import OrderChange, Orders
 from tracker.parts import Parts
 from tracker.postgres import embedded
@@ -123,6 +123,9 @@ async def database_url(config: Config, say: Say) -> AsyncIterator[str]:
 async def _prepared(url: str, say: Say, *, migrating: bool) -> AsyncIterator[None]:
     if migrating and (applied := await migrate(url)):
         say(f"Database brought up to date ({len(applied)} steps)")
+    elif not migrating and (todo := await pending(url)):
+        why = f"{len(todo)} migrations are missing: run `tracker migrate`, or start with --migrate"
+        raise ConfigError("DATABASE_URL", why)
     yield
 
 

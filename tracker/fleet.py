@@ -336,7 +336,8 @@ class Fleet:
                 if driver is None:
                     raise NotFound("driver")
                 newest = await fixes.newest_states(self._database, [driver.number])
-                trip = Trip(driver, newest.get(driver.number))
+                state = newest.get(driver.number)
+                trip = Trip(driver, state and state.fix)
                 trip.replan(*await self._plan(driver_id))
                 self._live[driver_id] = live = _Live(trip)
                 self._consider_route(live, self._now())

@@ -58,6 +58,16 @@ async def migrate(url: str) -> list[str]:
     return [migration.name for migration in todo]
 
 
+async def pending(url: str) -> list[str]:
+    """The names of what `migrate` would apply; changes nothing. Raises StorageUnavailable, ConfigError."""
+    async with connect(url) as session:
+        with storage_errors():
+            begun = await session.fetchval(sql("has_migrations"))
+            rows = await session.fetch(sql("select_migrations")) if begun else []
+    todo = missing(migrations(), {row["name"]: row["checksum"] for row in rows})
+    return [migration.name for migration in todo]
+
+
 def missing(known: list[Migration], applied: Mapping[str, bytes]) -> list[Migration]:
     """Those not applied yet; ConfigError where an applied one has another text now."""
     for migration in known:

@@ -110,6 +110,13 @@ async def test_legs_lead_from_place_to_place(router: Router, vehicle: Vehicle) -
         assert leg.edges == ()
 
 
+async def test_a_street_that_leads_nowhere_is_passed_by(router: Router) -> None:
+    """The street nearest to the cathedral cannot be left by bicycle; the way begins at another one near."""
+    (leg,) = await router.route([CATHEDRAL, STATION], "bicycle")
+    assert distance(leg.line[0], CATHEDRAL) < 250
+    assert distance(leg.line[-1], STATION) < 250
+
+
 async def test_walking_takes_longer_than_driving(router: Router) -> None:
     """Each vehicle is routed at its own speed."""
     (walked,) = await router.route([STATION, CATHEDRAL], "foot")

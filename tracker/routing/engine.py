@@ -22,8 +22,12 @@ COSTINGS: Final[Mapping[Vehicle, str]] = {
 }
 SEARCH_CUTOFF: Final = 300  # metres; without it a place 27 km off the map gets a route
 # Streets that lead nowhere are no place to start from: an extract cuts one-way streets off, and 13 % of the
-# random pairs in the demo area have no way with the default of 50 nodes, 1 % with 100.
+# random pairs in the demo area have no way with the default of 50 nodes, 1 to 4 % with 100.
 MINIMUM_REACHABILITY: Final = 100  # nodes
+# The nearest street may still be one that cannot be left: so for up to 10 % of the pairs on two wheels. Asked once
+# more, with any street within this radius, 0 to 2 % have no way.
+SECOND_RADIUS: Final = 200  # metres, the engine's limit
+NO_PATH: Final = 442  # the engine's code for streets that are there but not connected
 PLACES_AT_ONCE: Final = 20  # the engine's limit for cars; longer routes are asked for in pieces
 
 _EDGE_FIELDS: Final = (
@@ -73,6 +77,10 @@ class _TraceAnswer(msgspec.Struct):
     edges: list[_RawEdge]
 
 
+class _NotConnected(NoRoute):
+    """Both places are near streets, but no way leads from one to the other."""
+
+
 class Engine:
     """Answers with our own values and errors; what the engine itself raises does not leave this class."""
 
@@ -88,8 +96,14 @@ class Engine:
         return tuple(legs)
 
     def _legs(self, places: Sequence[LonLat], vehicle: Vehicle) -> list[_RawLeg]:
+        try:
+            return self._legs_within(0, places, vehicle)
+        except _NotConnected:
+            return self._legs_within(SECOND_RADIUS, places, vehicle)
+
+    def _legs_within(self, radius: int, places: Sequence[LonLat], vehicle: Vehicle) -> list[_RawLeg]:
         wanted = {
-            "locations": [_location(place) for place in places],
+            "locations": [_location(place, radius) for place in places],
             "costing": COSTINGS[vehicle],
             "directions_type": "none",
         }
@@ -127,8 +141,9 @@ def _text(wanted: Mapping[str, object]) -> str:
     return msgspec.json.encode(wanted).decode()
 
 
-def _location(place: LonLat) -> dict[str, float]:
+def _location(place: LonLat, radius: int) -> dict[str, float]:
     return {
+        "radius": radius,
         "lat": place.lat,
         "lon": place.lon,
         "search_cutoff": SEARCH_CUTOFF,
@@ -137,10 +152,11 @@ def _location(place: LonLat) -> dict[str, float]:
 
 
 def _translated(error: RuntimeError) -> NoRoute | RouterUnavailable:
-    """Codes 1xx and 4xx say that there is no way (154 too far, 171 no street near, 442 no path)."""
-    if isinstance(error, ValhallaError) and error.http_code < 500:
-        return NoRoute(f"{error.message} ({error.code})")
-    return RouterUnavailable(str(error))
+    """Codes 1xx and 4xx say that there is no way (154 too far, 171 no street near)."""
+    if not isinstance(error, ValhallaError) or error.http_code >= 500:
+        return RouterUnavailable(str(error))
+    kind = _NotConnected if error.code == NO_PATH else NoRoute
+    return kind(f"{error.message} ({error.code})")
 
 
 def _leg(raw: _RawLeg) -> Leg:

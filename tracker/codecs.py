@@ -9,14 +9,14 @@ import msgspec
 
 from tracker.domain.track import Fix, Refusal, parse_fix
 from tracker.errors import Unparsable
-from tracker.messages import AwareTime, Fixes, FromDriver, FromDriverLeniently, RawFixes
+from tracker.messages import AwareTime, Fixes, FromDriver, RawFixes
 
 
 class Codec(Protocol):
     """One subprotocol of the drivers' stream."""
 
     def encode(self, message: object) -> str | bytes: ...
-    def decode(self, frame: str | bytes) -> FromDriverLeniently | Fixes: ...
+    def decode(self, frame: str | bytes) -> FromDriver | RawFixes: ...
 
 
 class JsonCodec:
@@ -27,7 +27,7 @@ class JsonCodec:
     def encode(self, message: object) -> str:
         return msgspec.json.encode(message).decode()
 
-    def decode(self, frame: str | bytes) -> FromDriverLeniently | Fixes:
+    def decode(self, frame: str | bytes) -> FromDriver | RawFixes:
         """Raises Unparsable. Wrong fixes come back raw, for judging one by one."""
         return _strictly_or_leniently(_json_strict.decode, read_json, frame)
 
@@ -40,7 +40,7 @@ class MsgpackCodec:
     def encode(self, message: object) -> bytes:
         return msgspec.msgpack.encode(message)
 
-    def decode(self, frame: str | bytes) -> FromDriverLeniently | Fixes:
+    def decode(self, frame: str | bytes) -> FromDriver | RawFixes:
         """Raises Unparsable. Wrong fixes come back raw, for judging one by one."""
         if isinstance(frame, str):
             raise Unparsable("Text where MessagePack was agreed.")
@@ -57,17 +57,18 @@ _msgpack_strict: Final = msgspec.msgpack.Decoder(FromDriver)
 
 
 def _strictly_or_leniently[Frame: (str | bytes, bytes)](
-    strict: Callable[[Frame], Fixes | FromDriverLeniently], read: Callable[[Frame], object], frame: Frame
-) -> FromDriverLeniently | Fixes:
+    strict: Callable[[Frame], FromDriver], read: Callable[[Frame], object], frame: Frame
+) -> FromDriver | RawFixes:
+    """Only a message of fixes gets a second reading: a wrong one must not spoil its neighbours."""
     try:
         return strict(frame)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        pass
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        why = error
     try:
-        lenient: FromDriverLeniently = msgspec.convert(read(frame), FromDriverLeniently)
-        return lenient
-    except (msgspec.ValidationError, RecursionError) as error:
-        raise Unparsable(str(error)) from error
+        raw: RawFixes = msgspec.convert(read(frame), RawFixes)
+    except (msgspec.ValidationError, UnicodeError, RecursionError) as error:
+        raise Unparsable(str(why)) from error
+    return raw
 
 
 def read_json(frame: str | bytes) -> object:

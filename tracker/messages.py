@@ -186,7 +186,6 @@ class DriverNote(Struct, tag="message", tag_field="type"):
 
 
 FromDriver = Fixes | StatusReport | DriverNote | Ping | Pong | Hello
-FromDriverLeniently = RawFixes | StatusReport | DriverNote | Ping | Pong | Hello
 
 
 # --- to drivers

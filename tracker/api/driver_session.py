@@ -17,7 +17,7 @@ from tracker.messages import (
     DriverNote,
     ErrorReply,
     Fixes,
-    FromDriverLeniently,
+    FromDriver,
     Hello,
     Ping,
     Pong,
@@ -67,7 +67,7 @@ async def await_hello(socket: Socket, codec: JsonCodec | MsgpackCodec) -> str:
     return message.token
 
 
-def _decode(codec: JsonCodec | MsgpackCodec, frame: str | bytes) -> FromDriverLeniently | Fixes:
+def _decode(codec: JsonCodec | MsgpackCodec, frame: str | bytes) -> FromDriver | RawFixes:
     if not isinstance(frame, codec.frame_type):
         raise Closing(1003, "wrong_kind")
     return codec.decode(frame)
@@ -186,7 +186,7 @@ class DriverSession:
         self._bad = 0
         await self._answer(message)
 
-    async def _answer(self, message: FromDriverLeniently | Fixes) -> None:
+    async def _answer(self, message: FromDriver | RawFixes) -> None:
         match message:
             case Fixes() | RawFixes():
                 await self._take_fixes(message)

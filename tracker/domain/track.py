@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from math import isfinite
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -36,7 +36,7 @@ Doubt = Literal["inaccurate", "teleport"]
 class Fix(msgspec.Struct, frozen=True, gc=False):
     """One reading as the device made it: metres, m/s, degrees; `battery` 0..1; None is unknown."""
 
-    recorded_at: datetime  # with an offset
+    recorded_at: Annotated[datetime, msgspec.Meta(tz=True)]
     lat: float
     lon: float
     accuracy: float | None = None

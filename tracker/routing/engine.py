@@ -24,8 +24,8 @@ SEARCH_CUTOFF: Final = 300  # metres; without it a place 27 km off the map gets 
 # Streets that lead nowhere are no place to start from: an extract cuts one-way streets off, and 13 % of the
 # random pairs in the demo area have no way with the default of 50 nodes, 1 to 4 % with 100.
 MINIMUM_REACHABILITY: Final = 100  # nodes
-# The nearest street may still be one that cannot be left: so for up to 10 % of the pairs on two wheels. Asked once
-# more, with any street within this radius, 0 to 2 % have no way.
+# The nearest street may still be one that cannot be left: so for up to 10 % of the pairs on two wheels. Asked
+# once more, with any street within this radius, 0 to 2 % have no way.
 SECOND_RADIUS: Final = 200  # metres, the engine's limit
 NO_PATH: Final = 442  # the engine's code for streets that are there but not connected
 PLACES_AT_ONCE: Final = 20  # the engine's limit for cars; longer routes are asked for in pieces

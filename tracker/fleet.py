@@ -367,7 +367,7 @@ class Fleet:
         try:
             if newest is not None:
                 places = [newest.lonlat, *(stop.at for stop in stops)]
-                legs = await self._router.route(places, trip.vehicle)
+                legs = await self._router.route(places, trip.vehicle, edges=True)
                 if trip.stops == stops:
                     trip.take_route(Route(stops, legs))
         except RoutingError as error:

@@ -15,6 +15,7 @@ from tracker.domain.visibility import HIDING_RADIUS, Circumstances, Rules, visib
 
 OFF_ROUTE: Final = 45.0  # metres; measured: 0.9 false alarms per 100 km on real GPS, 1.9 at 30 m
 OFF_ROUTE_FIXES: Final = 3  # in a row
+MOVING: Final = 2.0  # m/s; below, a receiver's heading means nothing
 REROUTE_PAUSE: Final = timedelta(seconds=10)
 LIVE_FOR: Final = 15.0  # seconds, at least
 STALE_FOR: Final = 120.0  # seconds
@@ -156,7 +157,8 @@ class Trip:
     def _move(self, fix: Fix, now: datetime) -> None:
         if self.route is not None:
             after = self.progress.along_m if self.progress else 0.0
-            found = self.route.locate(fix.lonlat, after_m=after)
+            heading = fix.heading if (fix.speed or 0.0) >= MOVING else None
+            found = self.route.locate(fix.lonlat, after_m=after, heading=heading)
             self._off_route = self._off_route + 1 if found.offset_m > OFF_ROUTE else 0
             if not self._off_route:
                 self.progress = found

@@ -1,7 +1,7 @@
 """Pages of lists: from the newest to the oldest, each beginning where the one before ended (keyset)."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -21,34 +21,32 @@ class PageQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     cursor: str | None = None  # `next` of the page before
 
 
-class Cursor(msgspec.Struct, frozen=True, array_like=True):
-    """The last row of a page: lists run from the newest to the oldest, ties by id."""
-
+class _Cursor(msgspec.Struct, frozen=True, array_like=True):
     microseconds: int  # since 1970: exact, unlike the milliseconds of the wire
     id: str
 
     @property
-    def at(self) -> datetime:
-        return datetime.fromtimestamp(self.microseconds // 1_000_000, UTC).replace(
-            microsecond=self.microseconds % 1_000_000
-        )
+    def key(self) -> tuple[datetime, str]:
+        return _EPOCH + timedelta(microseconds=self.microseconds), self.id
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def encode_cursor(at: datetime, id_: str = "") -> str:
-    """Opaque to who gets it: the hexadecimal form of the row's key."""
-    seconds = int(at.replace(microsecond=0).timestamp())
-    return msgspec.json.encode(Cursor(seconds * 1_000_000 + at.microsecond, id_)).hex()
+    """Of the last row of a page: opaque to who gets it, its hexadecimal form in truth."""
+    return msgspec.json.encode(_Cursor((at - _EPOCH) // timedelta(microseconds=1), id_)).hex()
 
 
-def decode_cursor(cursor: str | None) -> Cursor | None:
-    """Raises InvalidFields for anything that `encode_cursor` did not write."""
+def decode_cursor(cursor: str | None) -> tuple[datetime, str] | None:
+    """The key of the row to begin below; raises InvalidFields for what `encode_cursor` did not write."""
     if cursor is None:
         return None
     try:
-        found = msgspec.json.decode(bytes.fromhex(cursor), type=Cursor)
-        if found.at.year in YEARS and "\0" not in found.id:
-            return found
-    except (ValueError, OverflowError, OSError):  # msgspec's errors are ValueErrors
+        key = msgspec.json.decode(bytes.fromhex(cursor), type=_Cursor).key
+        if key[0].year in YEARS and "\0" not in key[1]:
+            return key
+    except (ValueError, OverflowError):  # msgspec's errors are ValueErrors
         pass
     raise InvalidFields([FieldError("cursor", "Is not a cursor of this list.")])
 

@@ -207,4 +207,4 @@ def _place(row: Row, kind: str) -> Place:
 
 def _stop(row: Row) -> Stop:
     place = _place(row, row["kind"])
-    return Stop(row["order_id"], row["kind"], LonLat(place.lon, place.lat), place.service_s or 0.0)
+    return Stop(row["order_id"], row["kind"], LonLat(place.lon, place.lat), place.service_s)

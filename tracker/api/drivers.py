@@ -1,0 +1,168 @@
+"""`/v1/drivers`: who moves, their tokens, their stop sequences, and their erasure."""
+
+import msgspec
+from quart import Blueprint, Response
+
+from tracker.api.access import needs
+from tracker.api.answers import (
+    DriverAnswer,
+    NewDriverAnswer,
+    Page,
+    StopAnswer,
+    StopsAnswer,
+    base_url,
+    driver_answer,
+)
+from tracker.api.bodies import answer, body, query
+from tracker.api.idempotency import Created, once
+from tracker.api.lists import PageQuery, decode_cursor, page
+from tracker.api.openapi import described
+from tracker.api.requests import NewDriver, StopsBody
+from tracker.database import Connection
+from tracker.database import drivers as rows
+from tracker.database.orders import select_stops
+from tracker.domain.order import Driver
+from tracker.domain.route import Stop
+from tracker.errors import Conflict, NotFound
+from tracker.messages import rfc3339
+from tracker.parts import Parts, parts
+from tracker.setup import setup_for
+from tracker.tokens import hash_token, new_driver_token, new_id
+
+blueprint = Blueprint("drivers", __name__)
+
+
+@blueprint.post("/v1/drivers")
+@needs("orders")
+@described(body=NewDriver, answer=NewDriverAnswer, status=201, creates=True)
+async def create_driver() -> Response:
+    """A new driver, with the token that is shown this once and what each phone app has to be told."""
+    given = await body(NewDriver)
+    here, token = parts(), new_driver_token()
+
+    async def create(connection: Connection) -> Created:
+        driver = Driver(id=new_id("drv"), number=0, created_at=here.now(), **msgspec.structs.asdict(given))
+        driver = await rows.insert_driver(connection, driver, hash_token(token))
+        return Created(_with_token(here, driver, token))
+
+    return await once(create)
+
+
+@blueprint.get("/v1/drivers")
+@needs("read")
+@described(query=PageQuery, answer=Page[DriverAnswer])
+async def list_drivers() -> Response:
+    """All drivers, the newest first."""
+    here, wanted = parts(), query(PageQuery)
+    found = await rows.select_drivers(here.database, wanted.limit + 1, decode_cursor(wanted.cursor))
+    shown = await _shown(here, found)
+    return answer(
+        page(
+            found,
+            wanted.limit,
+            lambda driver: shown[driver.id],
+            lambda driver: (driver.created_at, driver.id),
+        )
+    )
+
+
+@blueprint.get("/v1/drivers/<driver_id>")
+@needs("read")
+@described(answer=DriverAnswer)
+async def get_driver(driver_id: str) -> Response:
+    """One driver: whether they are online, their newest fix, and their orders in stop sequence."""
+    driver = _found(await rows.select_driver(parts().database, driver_id))
+    return answer((await _shown(parts(), [driver]))[driver_id])
+
+
+@blueprint.post("/v1/drivers/<driver_id>/token")
+@needs("orders")
+@described(answer=NewDriverAnswer, creates=True)
+async def renew_token(driver_id: str) -> Response:
+    """A new token for the driver; the old one is refused at once."""
+    here, token = parts(), new_driver_token()
+
+    async def renew(connection: Connection) -> Created:
+        driver = _found(await rows.update_driver_token(connection, driver_id, hash_token(token)))
+        return Created(
+            _with_token(here, driver, token), status=200, after=lambda: here.fleet.driver_revoked(driver_id)
+        )
+
+    return await once(renew)
+
+
+@blueprint.delete("/v1/drivers/<driver_id>")
+@needs("orders")
+@described(status=204, raises=(Conflict,))
+async def erase_driver(driver_id: str) -> Response:
+    """Erases a driver with all their fixes and words.
+
+    Orders that were only assigned are free again; what they had picked up counts as failed.
+    """
+    here = parts()
+    _found(await rows.select_driver(here.database, driver_id))
+    await here.orders.release_driver(driver_id)
+    async with here.database.transaction() as connection:
+        number = await rows.erase_driver(connection, driver_id)
+        if number is None:
+            raise Conflict("The driver was given an order meanwhile; try again.")
+    await here.fleet.driver_revoked(driver_id)
+    await rows.delete_fixes_of_driver(here.database, number)  # those that were on their way
+    return Response(status=204)
+
+
+@blueprint.get("/v1/drivers/<driver_id>/stops")
+@needs("read")
+@described(answer=StopsAnswer)
+async def get_stops(driver_id: str) -> Response:
+    """The places that the driver has still to serve, in sequence."""
+    _found(await rows.select_driver(parts().database, driver_id))
+    return await _stops(driver_id)
+
+
+@blueprint.put("/v1/drivers/<driver_id>/stops")
+@needs("orders")
+@described(body=StopsBody, answer=StopsAnswer)
+async def put_stops(driver_id: str) -> Response:
+    """The driver's stop sequence: every remaining stop once, a pickup before its dropoff."""
+    wanted = await body(StopsBody)
+    await parts().orders.set_stops(driver_id, [(stop.order_id, stop.kind) for stop in wanted.stops])
+    return await _stops(driver_id)
+
+
+async def _stops(driver_id: str) -> Response:
+    stops = await select_stops(parts().database, driver_id)
+    return answer(StopsAnswer([_stop_answer(stop) for stop in stops]))
+
+
+def _stop_answer(stop: Stop) -> StopAnswer:
+    return StopAnswer(stop.order_id, stop.kind, stop.at.lat, stop.at.lon, stop.service_s)
+
+
+def _found(driver: Driver | None) -> Driver:
+    if driver is None:
+        raise NotFound("driver")
+    return driver
+
+
+async def _shown(here: Parts, drivers: list[Driver]) -> dict[str, DriverAnswer]:
+    activity = await rows.select_driver_activity(here.database, [driver.id for driver in drivers])
+    nothing = rows.Activity()
+    return {
+        driver.id: driver_answer(
+            driver, activity.get(driver.id, nothing), online=here.fleet.online(driver.id)
+        )
+        for driver in drivers
+    }
+
+
+def _with_token(here: Parts, driver: Driver, token: str) -> NewDriverAnswer:
+    return NewDriverAnswer(
+        id=driver.id,
+        name=driver.name,
+        vehicle=driver.vehicle,
+        reference=driver.reference,
+        created_at=rfc3339(driver.created_at),
+        token=token,
+        setup=setup_for(driver, token, base=base_url(here), mqtt_url=here.config.mqtt_url),
+    )

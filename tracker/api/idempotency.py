@@ -1,0 +1,73 @@
+"""Creating once: an `Idempotency-Key` gives the answer that was given before, or 409 to another body.
+
+The claim of the key, what is created and the answer are one transaction. Who sends the same again meanwhile
+waits for its end; if it fails, nothing was created and the key is free. After 24 hours answers are deleted: one of them may hold a driver's token, which nothing else in the database does.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+import msgspec
+from quart import Response, g, request
+
+from tracker.api.bodies import parse, raw_body
+from tracker.database import Connection
+from tracker.database.keys import KeptAnswer, claim_idempotency_key, keep_answer
+from tracker.errors import FieldError, IdempotencyMismatch, InvalidFields
+from tracker.parts import parts
+
+HEADER = "Idempotency-Key"
+KEY_LENGTH = 255  # characters
+
+
+class Created(NamedTuple):
+    """What a creation answers, and what to do after its commit."""
+
+    answer: Any
+    status: int = 201
+    after: Callable[[], Awaitable[None]] | None = None
+
+
+async def once(create: Callable[[Connection], Awaitable[Created]]) -> Response:
+    """Runs `create` in a transaction, unless this request's key has an answer already.
+
+    Raises IdempotencyMismatch where the key came with another request, InvalidFields for an impossible key.
+    """
+    key = _key()
+    request_hash = b"" if key is None else await _request_hash()
+    async with parts().database.transaction() as connection:
+        if key is not None and (kept := await _claim(connection, key, request_hash)) is not None:
+            return _response(kept.body, kept.status)
+        created = await create(connection)
+        body = msgspec.json.encode(created.answer)
+        if key is not None:
+            await keep_answer(connection, g.api_key.id, key, created.status, body)
+    if created.after is not None:
+        await created.after()
+    return _response(body, created.status)
+
+
+def _key() -> str | None:
+    key = request.headers.get(HEADER)
+    if key is not None and not (0 < len(key) <= KEY_LENGTH and key.isprintable()):
+        raise InvalidFields([FieldError(HEADER, f"Must have 1 to {KEY_LENGTH} printable characters.")])
+    return key
+
+
+async def _request_hash() -> bytes:
+    """Of method, path and JSON value: spaces and the sequence of the fields do not count."""
+    data = await raw_body()
+    value = msgspec.json.encode(parse(data), order="sorted") if data else b""
+    return hashlib.sha256(f"{request.method} {request.path}\n".encode() + value).digest()
+
+
+async def _claim(connection: Connection, key: str, request_hash: bytes) -> KeptAnswer | None:
+    kept = await claim_idempotency_key(connection, g.api_key.id, key, request_hash, parts().now())
+    if kept is not None and kept.request != request_hash:
+        raise IdempotencyMismatch
+    return kept
+
+
+def _response(body: bytes, status: int) -> Response:
+    return Response(body, status=status, content_type="application/json")

@@ -1,0 +1,52 @@
+"""`/v1/orders/…/links`: the tracking links of an order, made, shown again and revoked."""
+
+from quart import Blueprint, Response
+
+from tracker.api.access import needs
+from tracker.api.answers import LinkAnswer, Page, link_answer, link_url
+from tracker.api.bodies import answer, body
+from tracker.api.idempotency import Created, once
+from tracker.api.openapi import described
+from tracker.api.requests import NewLinkBody
+from tracker.database import Connection
+from tracker.database.links import select_links
+from tracker.parts import parts
+
+blueprint = Blueprint("links", __name__)
+
+
+@blueprint.post("/v1/orders/<order_id>/links")
+@needs("orders")
+@described(body=NewLinkBody, answer=LinkAnswer, status=201, creates=True)
+async def create_link(order_id: str) -> Response:
+    """One more tracking link; it ends at `expires_at`, at the latest two hours after the order."""
+    given = await body(NewLinkBody, optional=True)
+    here = parts()
+
+    async def create(connection: Connection) -> Created:
+        _, link = await here.orders.add_link(connection, order_id, given.expires_at)
+        return Created(link_answer(link, link_url(here, link.id)))
+
+    return await once(create)
+
+
+@blueprint.get("/v1/orders/<order_id>/links")
+@needs("read")
+@described(answer=Page[LinkAnswer])
+async def list_links(order_id: str) -> Response:
+    """All tracking links of the order, the oldest first, with how often each was opened."""
+    here = parts()
+    await here.orders.get(order_id)
+    links = await select_links(here.database, order_id)
+    return answer(Page([link_answer(link, link_url(here, link.id)) for link in links], None))
+
+
+@blueprint.delete("/v1/orders/<order_id>/links/<link_id>")
+@needs("orders")
+@described(status=204)
+async def revoke_link(order_id: str, link_id: str) -> Response:
+    """Revokes a tracking link: it opens nothing any more, and live views that it opened end."""
+    here = parts()
+    if await here.orders.revoke_link(order_id, link_id):
+        here.fleet.link_revoked(link_id)
+    return Response(status=204)

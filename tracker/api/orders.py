@@ -1,0 +1,133 @@
+"""`/v1/orders`: what is delivered, by whom, and how far it has come."""
+
+from collections.abc import Sequence
+
+from quart import Blueprint, Response
+
+from tracker.api.access import needs
+from tracker.api.answers import OrderAnswer, Page, link_url, order_answer, tracking_urls
+from tracker.api.bodies import answer, body, query
+from tracker.api.idempotency import Created, once
+from tracker.api.lists import decode_cursor, page
+from tracker.api.openapi import described
+from tracker.api.requests import AssignBody, NewOrderBody, OrderChangeBody, OrderQuery, StatusBody
+from tracker.database import Connection, Queries
+from tracker.database.links import select_links, select_links_of_orders
+from tracker.database.orders import select_orders
+from tracker.domain.eta import Eta
+from tracker.domain.order import Order
+from tracker.errors import Conflict, ForbiddenTransition
+from tracker.messages import WireEta
+from tracker.parts import Parts, parts
+
+blueprint = Blueprint("orders", __name__)
+
+
+@blueprint.post("/v1/orders")
+@needs("orders")
+@described(body=NewOrderBody, answer=OrderAnswer, status=201, creates=True)
+async def create_order() -> Response:
+    """A new order with its tracking link; with `driver_id` it is assigned at once."""
+    new = (await body(NewOrderBody)).order()
+    here = parts()
+
+    async def create(connection: Connection) -> Created:
+        order, change = await here.orders.insert(connection, new)
+        [link] = await select_links(connection, order.id)
+        return Created(
+            order_answer(order, eta=None, tracking_url=link_url(here, link.id)),
+            after=lambda: here.orders.tell(change),
+        )
+
+    return await once(create)
+
+
+@blueprint.get("/v1/orders")
+@needs("read")
+@described(query=OrderQuery, answer=Page[OrderAnswer])
+async def list_orders() -> Response:
+    """Orders, the newest first; `from` (inclusive) and `to` are about the time they were made."""
+    here, wanted = parts(), query(OrderQuery)
+    found = await select_orders(
+        here.database, wanted.filter(), wanted.limit + 1, decode_cursor(wanted.cursor)
+    )
+    shown = await _shown(here, found, here.database)
+    return answer(
+        page(found, wanted.limit, lambda order: shown[order.id], lambda order: (order.created_at, order.id))
+    )
+
+
+@blueprint.get("/v1/orders/<order_id>")
+@needs("read")
+@described(answer=OrderAnswer)
+async def get_order(order_id: str) -> Response:
+    """One order."""
+    return await _answer(await parts().orders.get(order_id))
+
+
+@blueprint.patch("/v1/orders/<order_id>")
+@needs("orders")
+@described(body=OrderChangeBody, answer=OrderAnswer, raises=(Conflict,))
+async def patch_order(order_id: str) -> Response:
+    """Changes what is given and leaves the rest; 409 once the order is over."""
+    change = await body(OrderChangeBody)
+    return await _answer(await parts().orders.patch(order_id, change.edit))
+
+
+@blueprint.post("/v1/orders/<order_id>/assign")
+@needs("orders")
+@described(body=AssignBody, answer=OrderAnswer, raises=(ForbiddenTransition,))
+async def assign_order(order_id: str) -> Response:
+    """Hands the order to a driver, as the last of their stops; a former driver has no part in it any more."""
+    given = await body(AssignBody)
+    return await _answer(await parts().orders.assign(order_id, given.driver_id))
+
+
+@blueprint.post("/v1/orders/<order_id>/status")
+@needs("orders")
+@described(body=StatusBody, answer=OrderAnswer, raises=(ForbiddenTransition, Conflict))
+async def set_order_status(order_id: str) -> Response:
+    """Moves the order on; 409 with the allowed ones where that is not possible. `created` unassigns it."""
+    given = await body(StatusBody)
+    order = await parts().orders.set_status(order_id, given.status, reason=given.reason, at=given.at)
+    return await _answer(order)
+
+
+@blueprint.get("/v1/orders/<order_id>/eta")
+@needs("read")
+@described(answer=WireEta)
+async def get_eta(order_id: str) -> Response:
+    """When the order will arrive, as far as is known now; basis `none` where nothing is."""
+    here = parts()
+    await here.orders.get(order_id)
+    return answer(WireEta.of(here.fleet.eta(order_id) or _no_eta(here)))
+
+
+def _no_eta(here: Parts) -> Eta:
+    return Eta(
+        arrives_at=None,
+        earliest=None,
+        latest=None,
+        distance_m=None,
+        stops_before=0,
+        computed_at=here.now(),
+        basis="none",
+    )
+
+
+async def _answer(order: Order) -> Response:
+    return answer(await show_order(parts(), order))
+
+
+async def show_order(here: Parts, order: Order) -> OrderAnswer:
+    """The order as merchants see it, with its ETA and tracking link."""
+    return (await _shown(here, [order], here.database))[order.id]
+
+
+async def _shown(here: Parts, orders: Sequence[Order], queries: Queries) -> dict[str, OrderAnswer]:
+    by_id = {order.id: order for order in orders}
+    urls = tracking_urls(here, by_id, await select_links_of_orders(queries, list(by_id)))
+    return {
+        id_: order_answer(order, eta=here.fleet.eta(id_), tracking_url=urls.get(id_))
+        for id_, order in by_id.items()
+    }

@@ -1,0 +1,221 @@
+"""What merchants send: bodies and query strings of drivers and orders, each with its limits."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from tracker.api.lists import PageQuery
+from tracker.database.orders import OrderFilter
+from tracker.domain.order import Customer, Order, OrderStatus, Place, StopKind, Vehicle
+from tracker.domain.visibility import Rules
+from tracker.errors import FieldError, InvalidFields
+from tracker.messages import AwareTime
+from tracker.orders import NewOrder
+
+Latitude = Annotated[float, Meta(ge=-90, le=90, description="Degrees north, WGS 84.")]
+Longitude = Annotated[float, Meta(ge=-180, le=180, description="Degrees east, WGS 84.")]
+ServiceSeconds = Annotated[float, Meta(ge=0, le=86_400, description="How long the driver needs there.")]
+Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\S")]
+Line = Annotated[str, Meta(max_length=200)]
+Text = Annotated[str, Meta(max_length=500)]
+Id = Annotated[str, Meta(max_length=100)]
+
+
+class Given(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A body of ours: fields that we don't know are refused."""
+
+
+class NewDriver(Given, frozen=True, kw_only=True):
+    name: Name
+    vehicle: Vehicle
+    reference: Line | None = None
+
+
+class GivenPlace(Given, frozen=True, kw_only=True):
+    lat: Latitude
+    lon: Longitude
+    address: Text | None = None
+    service_s: ServiceSeconds | None = None
+
+    def place(self) -> Place:
+        return Place(self.lat, self.lon, self.address, self.service_s)
+
+
+class GivenCustomer(Given, frozen=True, kw_only=True):
+    name: Line | None = None
+    phone: Annotated[str, Meta(max_length=50)] | None = None
+    email: Annotated[str, Meta(max_length=254)] | None = None
+
+    def customer(self) -> Customer:
+        return Customer(self.name, self.phone, self.email)
+
+
+class GivenWindow(Given, frozen=True, kw_only=True):
+    """When the customer expects it."""
+
+    from_: AwareTime = msgspec.field(name="from")
+    to: AwareTime
+
+
+class NewOrderBody(Given, frozen=True, kw_only=True):
+    pickup: GivenPlace
+    dropoff: GivenPlace
+    reference: Line | None = None
+    customer: GivenCustomer | None = None
+    driver_id: Id | None = None
+    window: GivenWindow | None = None
+    visibility: Rules | None = None
+
+    def order(self) -> NewOrder:
+        """Raises InvalidFields for a window that ends before it begins."""
+        window_from, window_to = window_of(self.window)
+        return NewOrder(
+            pickup=self.pickup.place(),
+            dropoff=self.dropoff.place(),
+            reference=self.reference,
+            customer=None if self.customer is None else self.customer.customer(),
+            driver_id=self.driver_id,
+            window_from=window_from,
+            window_to=window_to,
+            visibility={} if self.visibility is None else rules_to_keep(self.visibility),
+        )
+
+
+class PlaceChange(Given, frozen=True, kw_only=True):
+    """What is given is changed; null takes an address or a service time away."""
+
+    lat: Latitude | UnsetType = UNSET
+    lon: Longitude | UnsetType = UNSET
+    address: Text | UnsetType | None = UNSET
+    service_s: ServiceSeconds | UnsetType | None = UNSET
+
+
+class CustomerChange(Given, frozen=True, kw_only=True):
+    name: Line | UnsetType | None = UNSET
+    phone: Annotated[str, Meta(max_length=50)] | UnsetType | None = UNSET
+    email: Annotated[str, Meta(max_length=254)] | UnsetType | None = UNSET
+
+
+class OrderChangeBody(Given, frozen=True, kw_only=True):
+    """What is given is changed, as in RFC 7396; null takes a customer, a window or a reference away."""
+
+    pickup: PlaceChange | UnsetType = UNSET
+    dropoff: PlaceChange | UnsetType = UNSET
+    reference: Line | UnsetType | None = UNSET
+    customer: CustomerChange | UnsetType | None = UNSET
+    window: GivenWindow | UnsetType | None = UNSET
+    visibility: Rules | UnsetType | None = UNSET
+
+    def edit(self, order: Order) -> Order:
+        """The order with these changes; raises InvalidFields for a window that ends before it begins."""
+        changes: dict[str, Any] = {
+            "pickup": _changed(order.pickup, self.pickup),
+            "dropoff": _changed(order.dropoff, self.dropoff),
+        }
+        if self.reference is not UNSET:
+            changes["reference"] = self.reference
+        if self.customer is not UNSET:
+            changes["customer"] = self.customer and _changed(order.customer or Customer(), self.customer)
+        if self.window is not UNSET:
+            changes["window_from"], changes["window_to"] = window_of(self.window)
+        if self.visibility is not UNSET:
+            changes["visibility"] = {} if self.visibility is None else rules_to_keep(self.visibility)
+        return msgspec.structs.replace(order, **changes)
+
+
+class AssignBody(Given, frozen=True, kw_only=True):
+    driver_id: Id
+
+
+class StatusBody(Given, frozen=True, kw_only=True):
+    status: OrderStatus
+    reason: Text | None = None
+    at: AwareTime | None = None  # when it happened; now, where it is not given
+
+
+class StopBody(Given, frozen=True, kw_only=True):
+    order_id: Id
+    kind: StopKind
+
+
+class StopsBody(Given, frozen=True, kw_only=True):
+    """Every remaining stop once, in the sequence in which the driver is to serve them."""
+
+    stops: Annotated[list[StopBody], Meta(max_length=1_000)]
+
+
+class NewLinkBody(Given, frozen=True, kw_only=True):
+    expires_at: AwareTime | None = None  # two hours after the order's end, where it is not given
+
+
+class OrderQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which orders: `status` may name several with commas, `bbox` is west,south,east,north of the dropoff."""
+
+    status: str | None = None
+    driver_id: Id | None = None
+    reference: Line | None = None
+    from_: AwareTime | None = msgspec.field(name="from", default=None)
+    to: AwareTime | None = None
+    bbox: str | None = None
+
+    def filter(self) -> OrderFilter:
+        """Raises InvalidFields for a status or a box that cannot be."""
+        return OrderFilter(
+            status=None if self.status is None else _statuses(self.status),
+            driver_id=self.driver_id,
+            reference=self.reference,
+            created_from=self.from_,
+            created_to=self.to,
+            bbox=None if self.bbox is None else parse_bbox(self.bbox),
+        )
+
+
+class TrackQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which piece of a track, and how fine; `limit` and `cursor` only where it comes in pages (.json)."""
+
+    from_: AwareTime | None = msgspec.field(name="from", default=None)
+    to: AwareTime | None = None
+    simplify: Annotated[float, Meta(ge=0, le=10_000, description="Metres.")] | None = None
+    include: Literal["rejected"] | None = None
+    at: AwareTime | None = None  # not the track, but where the order was then
+
+
+def window_of(window: GivenWindow | None) -> tuple[datetime | None, datetime | None]:
+    if window is None:
+        return None, None
+    if window.to < window.from_:
+        raise InvalidFields([FieldError("window.to", "Must not lie before `from`.")])
+    return window.from_, window.to
+
+
+def rules_to_keep(rules: Rules) -> dict[str, object]:
+    kept: dict[str, object] = msgspec.to_builtins(rules)
+    return kept
+
+
+def parse_bbox(text: str) -> tuple[float, float, float, float]:
+    """`west,south,east,north` in degrees; west > east reaches over the antimeridian."""
+    try:
+        west, south, east, north = map(float, text.split(","))
+    except ValueError:
+        raise InvalidFields([FieldError("bbox", "Must be west,south,east,north in degrees.")]) from None
+    if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south <= north <= 90):
+        raise InvalidFields([FieldError("bbox", "Must be west,south,east,north in degrees, south <= north.")])
+    return west, south, east, north
+
+
+def _statuses(text: str) -> list[OrderStatus]:
+    try:
+        return [OrderStatus(status) for status in text.split(",")]
+    except ValueError:
+        possible = ", ".join(OrderStatus)
+        raise InvalidFields([FieldError("status", f"Must be of {possible}; several with commas.")]) from None
+
+
+def _changed[T: Struct](value: T, change: Struct | UnsetType) -> T:
+    if change is UNSET:
+        return value
+    given = {name: new for name, new in msgspec.structs.asdict(change).items() if new is not UNSET}
+    return msgspec.structs.replace(value, **given)

@@ -1,0 +1,102 @@
+"""Setup: what a driver's phone app has to be told so that its positions arrive here as this driver's."""
+
+from urllib.parse import quote, urlencode, urlsplit
+
+from msgspec import Struct
+
+from tracker.domain.order import Driver
+
+
+class OwnTracks(Struct, frozen=True):
+    """OwnTracks in its HTTP mode; the password is the driver's token."""
+
+    mode: str
+    url: str
+    username: str
+    password: str
+
+
+class UrlTemplate(Struct, frozen=True):
+    """An address with the app's own placeholders for what it measures."""
+
+    url: str
+
+
+class TraccarClient(Struct, frozen=True):
+    url: str
+    device_id: str
+
+
+class GpsLogger(Struct, frozen=True):
+    """GPSLogger's custom URL."""
+
+    url: str
+    method: str
+    headers: str
+
+
+class Overland(Struct, frozen=True):
+    """`setup_url` opens the app with everything filled in."""
+
+    url: str
+    token: str
+    device_id: str
+    setup_url: str
+
+
+class Mqtt(Struct, frozen=True):
+    """OwnTracks in its MQTT mode, through the operator's broker, who gives out its accounts."""
+
+    host: str
+    port: int
+    tls: bool
+    topic: str
+
+
+class Setup(Struct, frozen=True, kw_only=True):
+    """One entry for each app; `mqtt` is null where no broker is configured."""
+
+    owntracks: OwnTracks
+    osmand: UrlTemplate
+    traccar_client: TraccarClient
+    gpslogger: GpsLogger
+    overland: Overland
+    mqtt: Mqtt | None
+    driver_page: str
+
+
+def setup_for(driver: Driver, token: str, *, base: str, mqtt_url: str | None) -> Setup:
+    """`base`: what the service's addresses begin with, without a slash at the end."""
+    overland = f"{base}/ingest/overland"
+    opening = urlencode({"url": overland, "token": token, "device_id": driver.id}, quote_via=quote)
+    return Setup(
+        owntracks=OwnTracks("http", f"{base}/ingest/owntracks", driver.id, token),
+        osmand=UrlTemplate(_osmand(base, token)),
+        traccar_client=TraccarClient(f"{base}/ingest/osmand", token),
+        gpslogger=GpsLogger(_gpslogger(base), "GET", f"Authorization: Bearer {token}"),
+        overland=Overland(overland, token, driver.id, f"overland://setup?{opening}"),
+        mqtt=None if mqtt_url is None else _mqtt(driver, mqtt_url),
+        driver_page=f"{base}/drive#token={token}",  # a fragment stays in the browser, out of every log
+    )
+
+
+def _osmand(base: str, token: str) -> str:
+    """OsmAnd counts its placeholders: latitude, longitude, milliseconds, metres, metres, m/s, degrees."""
+    return (
+        f"{base}/ingest/osmand/{token}?lat={{0}}&lon={{1}}&timestamp={{2}}&accuracy={{3}}"
+        "&altitude={4}&speed={5}&speed_unit=mps&bearing={6}"
+    )
+
+
+def _gpslogger(base: str) -> str:
+    return (
+        f"{base}/ingest/osmand?lat=%LAT&lon=%LON&timestamp=%TIMESTAMP&accuracy=%ACC"
+        "&altitude=%ALT&speed=%SPD&speed_unit=mps&bearing=%DIR&batt=%BATT"
+    )
+
+
+def _mqtt(driver: Driver, mqtt_url: str) -> Mqtt:
+    broker = urlsplit(mqtt_url)
+    tls = broker.scheme == "mqtts"
+    port = broker.port or (8883 if tls else 1883)
+    return Mqtt(broker.hostname or "localhost", port, tls, f"owntracks/{driver.id}/phone")

@@ -10,6 +10,7 @@ The rules:
 - Every service on the same data folder holds a shared lock as long as it uses the server. Who comes first
   starts it, who comes later (or again, after a kill) finds it by `postmaster.pid`; who leaves last stops it.
   The kernel drops the locks of the dead, so nobody has to be believed about who is still alive.
+- A server that dies while it is used is started again.
 """
 
 import asyncio
@@ -17,19 +18,28 @@ import fcntl
 import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
 from urllib.parse import quote
 
-from tracker.errors import StorageUnavailable
-from tracker.postgres_files import PORT, Account, Postmaster, initialise, programs, socket_folder
+from tracker.errors import StorageUnavailable, TrackerError
+from tracker.postgres_files import (
+    PORT,
+    Account,
+    Postmaster,
+    clear_remains,
+    initialise,
+    programs,
+    socket_folder,
+)
 
 START_TIMEOUT: Final = 120.0  # seconds; a server that was killed first repairs itself from its log
 STOP_TIMEOUT: Final = 8.0  # seconds for an orderly end; what comes after it is repaired at the next start
 LOG_LIMIT: Final = 10_000_000  # bytes; a longer log is set aside at the next start
 ORPHANS_TIMEOUT: Final = 10.0  # seconds until the last processes of a killed server are gone
 POLL: Final = 0.02  # seconds
+WATCH_EVERY: Final = 0.5  # seconds
 
 SETTINGS: Final = {
     "listen_addresses": "",
@@ -59,7 +69,12 @@ async def embedded(data_dir: Path, on_progress: Callable[[str], None]) -> AsyncI
     server = _Server(data_dir, lambda words: loop.call_soon_threadsafe(on_progress, words))
     try:
         await _to_its_end(server.join)
-        yield server.url
+        watch = asyncio.create_task(server.watch())
+        try:
+            yield server.url
+        finally:
+            watch.cancel()
+            await asyncio.wait([watch])
     finally:
         await _to_its_end(server.leave)
 
@@ -93,9 +108,25 @@ class _Server:
         """Finds or starts the server, and is counted among its users from then on."""
         self._data_dir.mkdir(parents=True, exist_ok=True)
         with self._alone():
-            self._sockets = (self._running() or self._start()).sockets
+            self._ensure_running()
             self._use = (self._data_dir / "postgres.users").open("ab")
             fcntl.flock(self._use, fcntl.LOCK_SH)
+
+    async def watch(self) -> None:
+        """Starts the server again whenever it has died."""
+        while True:
+            await asyncio.sleep(WATCH_EVERY)
+            found = Postmaster.read(self._data)
+            if found is None or not found.alive():
+                await _to_its_end(self._revive)
+
+    def _revive(self) -> None:
+        with suppress(TrackerError), self._alone():  # the next turn tries again
+            self._ensure_running()
+
+    def _ensure_running(self) -> None:
+        postmaster = self._running() or self._start()
+        self._sockets = postmaster.sockets
 
     def leave(self) -> None:
         """Stops the server if nobody else uses it."""
@@ -148,9 +179,9 @@ class _Server:
             initialise(self._data, account, self._log)
         account.take(self._data)
         sockets = socket_folder(self._data, account)
+        clear_remains(self._data, sockets)
         self._say("Starting the database …")
         for _ in _until(ORPHANS_TIMEOUT):
-            (self._data / "postmaster.pid").unlink(missing_ok=True)  # nobody is alive behind it: see _running
             began_at = self._spawn(account, sockets)
             postmaster = self._ready()
             if postmaster is not None:

@@ -10,6 +10,7 @@ import stat
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Final
@@ -21,6 +22,8 @@ from tracker.errors import ConfigError, StorageUnavailable
 PORT: Final = 5432  # only a part of the socket's name
 SOCKET_PATH_LIMIT: Final = 103  # bytes; 107 on Linux, less elsewhere
 INIT_TIMEOUT: Final = 180.0  # seconds
+PROBE_TIMEOUT: Final = 5.0  # seconds
+SSL_REQUEST: Final = bytes.fromhex("00000008 04d2162f")  # length and code, as the protocol defines them
 
 
 def programs() -> Path:
@@ -99,6 +102,7 @@ class Postmaster(msgspec.Struct, frozen=True):
     """A running server, as its `postmaster.pid` tells."""
 
     pid: int
+    data: Path
     sockets: Path
     ready: bool
 
@@ -107,35 +111,47 @@ class Postmaster(msgspec.Struct, frozen=True):
         """None where there is no such file, or only half of one."""
         try:
             lines = (data / "postmaster.pid").read_text("utf-8").splitlines()
-            return cls(int(lines[0]), Path(lines[4]), len(lines) > 7 and lines[7].strip() == "ready")
+            return cls(int(lines[0]), data.resolve(), Path(lines[4]), lines[7:8] == ["ready   "])
         except (FileNotFoundError, IndexError, ValueError):
             return None
 
     def alive(self) -> bool:
-        """Whether that process is there and is a PostgreSQL; in containers numbers are soon given again."""
+        """Whether that process is there and works in this data folder: numbers are soon given again."""
         try:
             os.kill(self.pid, 0)
-        except OSError:
-            return False
-        proc = Path("/proc")
-        try:
-            return (
-                not (proc / "self").exists() or b"postgres" in (proc / str(self.pid) / "cmdline").read_bytes()
-            )
+            return not Path("/proc/self").exists() or self._works_here()
         except OSError:
             return False
 
+    def _works_here(self) -> bool:
+        process = Path("/proc", str(self.pid))
+        try:
+            return (process / "cwd").readlink() == self.data
+        except PermissionError:  # another user's, in a container
+            return os.fsencode(self.data) in (process / "cmdline").read_bytes()
+
     def reachable(self) -> bool:
+        """Whether it answers a request for encryption, the first thing that a client may say."""
         with socket.socket(socket.AF_UNIX) as probe:
-            return probe.connect_ex(str(self.sockets / f".s.PGSQL.{PORT}")) == 0
+            probe.settimeout(PROBE_TIMEOUT)
+            try:
+                probe.connect(str(self.sockets / f".s.PGSQL.{PORT}"))
+                probe.sendall(SSL_REQUEST)
+                return probe.recv(1) in {b"N", b"S"}
+            except OSError:
+                return False
 
     def end(self) -> None:
         """Cuts the sessions, writes everything, ends."""
-        os.kill(self.pid, signal.SIGINT)
+        self._signal(signal.SIGINT)
 
     def end_at_once(self) -> None:
         """Ends without writing; the next start repairs from the log."""
-        os.kill(self.pid, signal.SIGQUIT)
+        self._signal(signal.SIGQUIT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, number)
 
 
 def initialise(data: Path, account: Account, log: Path) -> None:
@@ -158,6 +174,13 @@ def initialise(data: Path, account: Account, log: Path) -> None:
     if status:
         raise ConfigError("TRACKER_DATA_DIR", f"no database could be set up there; {log} says why")
     new.rename(data)
+
+
+def clear_remains(data: Path, sockets: Path) -> None:
+    """Takes away what a dead server left. Only its number speaks of it, and a number may be given again."""
+    name = f".s.PGSQL.{PORT}"
+    for path in (data / "postmaster.pid", sockets / name, sockets / f"{name}.lock"):
+        path.unlink(missing_ok=True)
 
 
 def socket_folder(data: Path, account: Account) -> Path:

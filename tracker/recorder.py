@@ -109,8 +109,8 @@ class Recorder:
     ) -> Recorded:
         """Returns after the commit. `driver` is drivers.number; `reasons[i]` is None where a fix is believed.
 
-        Raises StorageUnavailable where the database has not committed within 5 s, or too much is waiting. Nothing
-        is promised then; some may be stored all the same, and the same call again is safe.
+        Raises StorageUnavailable where it is not committed within 5 s, or too much is waiting already. Then
+        nothing is promised; some may be stored all the same, and the same call again is safe.
         """
         if not fixes:
             return Recorded(0, 0)

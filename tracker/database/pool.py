@@ -202,7 +202,8 @@ async def _pool(url: str, name: str, size: int) -> AsyncIterator["Pool"]:
     with storage_errors(), _url_errors():
         pool = await asyncpg.create_pool(
             url,
-            min_size=1,
+            min_size=0,  # above 0 the pool would log a traceback each second while the server is away
+            max_inactive_connection_lifetime=0,
             max_size=size,
             timeout=ACQUIRE_TIMEOUT,
             command_timeout=COMMAND_TIMEOUT,
@@ -216,6 +217,7 @@ async def _pool(url: str, name: str, size: int) -> AsyncIterator["Pool"]:
                 "idle_in_transaction_session_timeout": "15s",
             },
         )
+        await pool.release(await pool.acquire(timeout=ACQUIRE_TIMEOUT))  # says now what is wrong with the URL
     try:
         yield pool
     finally:

@@ -1,0 +1,244 @@
+"""The embedded PostgreSQL: found, shared, adopted after a kill, stopped by whoever leaves last."""
+
+import asyncio
+import os
+import signal
+import stat
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from time import monotonic
+
+import asyncpg
+import pytest
+
+from tests.test_recorder import Bench, fix
+from tracker.database import Database
+from tracker.errors import ConfigError, StorageUnavailable
+from tracker.migrations import migrate
+from tracker.postgres import embedded
+from tracker.postgres_files import Postmaster
+from tracker.recorder import Recorder
+
+# A service that enters the context, says so, and holds it until its standard input ends.
+SERVICE = """
+import asyncio, sys
+from pathlib import Path
+from tracker.postgres import embedded
+
+async def main():
+    async with embedded(Path(sys.argv[1]), lambda words: None) as url:
+        print(url, flush=True)
+        await asyncio.to_thread(sys.stdin.read)
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A data folder whose path is far too long for a socket."""
+    return tmp_path / ("long-" * 20) / "data"
+
+
+def quiet(_words: str) -> None:
+    """Nobody wants to hear of progress here."""
+
+
+def pid_of(folder: Path) -> int:
+    postmaster = Postmaster.read(folder / "postgres")
+    assert postmaster is not None
+    return postmaster.pid
+
+
+async def answer(url: str) -> int:
+    connection = await asyncpg.connect(url)
+    try:
+        number: int = await connection.fetchval("SELECT 42")
+        return number
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def retrying(url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection, as soon as somebody answers; to be used under a timeout."""
+    while True:
+        try:
+            connection = await asyncpg.connect(url)
+            break
+        except (OSError, asyncpg.PostgresError):
+            await asyncio.sleep(0.02)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+@contextmanager
+def frozen(postmaster: int) -> Iterator[None]:
+    """Stops the server and all its sessions, as a hanging disk would, and lets them go on afterwards."""
+    children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+    pids = [postmaster, *map(int, children)]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+@asynccontextmanager
+async def service(folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Another process that uses the server of that folder; ended in order unless it is dead by then."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", SERVICE, folder, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        assert (await asyncio.wait_for(process.stdout.readline(), 60)).startswith(b"postgresql://")
+        yield process
+    finally:
+        process.stdin.close()
+        await asyncio.wait_for(process.wait(), 30)
+
+
+async def test_it_answers_on_a_private_socket_only_and_ends_with_its_user(folder: Path) -> None:
+    """There is no TCP port, the socket's folder is closed to others, and nothing runs afterwards."""
+    words: list[str] = []
+    async with embedded(folder, words.append) as url:
+        assert await answer(url) == 42
+        postmaster = Postmaster.read(folder / "postgres")
+        assert postmaster is not None
+        assert stat.S_IMODE(postmaster.sockets.stat().st_mode) == 0o700
+        connection = await asyncpg.connect(url)
+        assert await connection.fetchval("SHOW listen_addresses") == ""
+        assert await connection.fetchval("SHOW synchronous_commit") == "on"
+        await connection.close()
+    assert not postmaster.alive()
+    assert "Setting up" in words[0]
+
+
+async def test_the_second_start_is_quick_and_finds_the_data(folder: Path) -> None:
+    """Set-up is done once; what was stored is there again within 3 seconds."""
+    async with embedded(folder, quiet) as url:
+        await migrate(url)
+    began = monotonic()
+    async with embedded(folder, quiet) as url:
+        assert await migrate(url) == []
+    assert monotonic() - began < 3
+
+
+async def test_a_server_outlives_a_killed_service_and_is_adopted(folder: Path) -> None:
+    """After kill -9 the server goes on; the next service uses it, and stops it at its end."""
+    async with service(folder) as process:
+        before = pid_of(folder)
+        process.kill()
+        await process.wait()
+    async with embedded(folder, quiet) as url:
+        assert await answer(url) == 42
+        assert pid_of(folder) == before
+        postmaster = Postmaster.read(folder / "postgres")
+    assert postmaster is not None
+    assert not postmaster.alive()
+
+
+async def test_who_leaves_last_stops_it(folder: Path) -> None:
+    """Two services share one server: the first to leave, though it started it, leaves it running."""
+    async with service(folder) as first, service(folder) as second:
+        assert first.stdin is not None
+        first.stdin.close()
+        await asyncio.wait_for(first.wait(), 30)
+        postmaster = Postmaster.read(folder / "postgres")
+        assert postmaster is not None
+        assert postmaster.alive()
+        assert second.returncode is None
+    assert not postmaster.alive()
+
+
+async def test_ctrl_c_does_not_reach_the_server(folder: Path) -> None:
+    """The server is in a session of its own, where no terminal's signal goes."""
+    async with embedded(folder, quiet):
+        pid = pid_of(folder)
+        assert os.getsid(pid) == pid != os.getsid(0)
+
+
+async def test_a_killed_server_is_started_again(folder: Path) -> None:
+    """After kill -9 of the server it is back by itself, with its data, for those who use it already."""
+    async with embedded(folder, quiet) as url, service(folder):
+        await migrate(url)
+        os.kill(pid_of(folder), signal.SIGKILL)
+        async with asyncio.timeout(10), retrying(url) as connection:
+            assert await connection.fetchval("SELECT count(*) FROM migrations") > 0
+
+
+async def test_a_number_given_again_is_no_server(folder: Path) -> None:
+    """A postmaster.pid with the number of some other living process is stale."""
+    async with embedded(folder, quiet):
+        old = (folder / "postgres" / "postmaster.pid").read_text().splitlines()
+    (folder / "postgres" / "postmaster.pid").write_text("\n".join([str(os.getpid()), *old[1:]]) + "\n")
+    async with embedded(folder, quiet) as url:
+        assert await answer(url) == 42
+
+
+async def test_half_a_set_up_is_done_again(folder: Path) -> None:
+    """What a killed set-up left behind is thrown away."""
+    (folder / "postgres.new" / "base").mkdir(parents=True)
+    async with embedded(folder, quiet) as url:
+        assert await answer(url) == 42
+
+
+async def test_a_server_that_cannot_start_says_where_to_look(folder: Path) -> None:
+    """A broken data folder ends in an error that names the log, not in waiting."""
+    async with embedded(folder, quiet):
+        pass
+    (folder / "postgres" / "PG_VERSION").write_text("12\n")
+    with pytest.raises(StorageUnavailable, match=r"postgres\.log"):
+        async with embedded(folder, quiet):
+            pass
+
+
+async def test_nobody_there_and_wrong_urls_are_told_apart(postgres: str) -> None:
+    """A server that is away may come back; a database that does not exist needs another DATABASE_URL."""
+    with pytest.raises(StorageUnavailable):
+        async with Database.open("postgresql://127.0.0.1:1/nothing"):
+            pass
+    with pytest.raises(ConfigError, match="DATABASE_URL"):
+        async with Database.open(postgres.replace("/postgres?", "/no_such_database?")):
+            pass
+
+
+async def test_the_recorder_survives_the_death_of_the_server(folder: Path) -> None:
+    """While the server is away nothing is acknowledged; once it is back everything is stored exactly once."""
+    async with embedded(folder, quiet) as url:
+        await migrate(url)
+        async with Database.open(url) as database, Recorder(database) as recorder:
+            bench = Bench(database, recorder)
+            driver = await bench.driver()
+            await bench.record(driver, fix(0))
+            os.kill(pid_of(folder), signal.SIGKILL)
+            waiting = [asyncio.create_task(bench.record(driver, fix(second))) for second in range(1, 100)]
+            done = await asyncio.gather(*waiting)
+            assert sum(one.stored + one.duplicates for one in done) == 99
+            assert await bench.count() == 100
+
+
+async def test_a_frozen_server_ends_calls_in_time(folder: Path) -> None:
+    """While the server hangs calls end within 6 seconds, and all works again afterwards."""
+    async with embedded(folder, quiet) as url:
+        await migrate(url)
+        async with Database.open(url) as database, Recorder(database) as recorder:
+            bench = Bench(database, recorder)
+            driver = await bench.driver()
+            await bench.record(driver, fix(0))
+            with frozen(pid_of(folder)):
+                began = monotonic()
+                calls = (bench.record(driver, fix(1)), database.fetchval("count_fixes_in_default"))
+                done = await asyncio.gather(*calls, return_exceptions=True)
+                assert [type(one) for one in done] == [StorageUnavailable] * 2
+                assert monotonic() - began < 6
+            await bench.record(driver, fix(1), fix(2))
+            assert await bench.count() == 3

@@ -2,14 +2,22 @@
 
 import asyncio
 import sys
+from collections.abc import Iterable
+from pathlib import Path
 from typing import IO
 
 import click
 
 from driver_sim.api import ApiError
 from driver_sim.courier import Pace
-from driver_sim.scenario import Settings
+from driver_sim.reconnect import Stopped
+from driver_sim.replay import Replay
+from driver_sim.replay import replay as replay_all
+from driver_sim.scenario import Settings, end_on_signals
 from driver_sim.show import Output, run_and_show
+from driver_sim.timetable import Timing
+from driver_sim.tracks import BadTrack, Recording, read_tracks
+from tracker.domain.order import Vehicle
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -83,6 +91,71 @@ def run(
     except ApiError as error:
         raise click.ClickException(str(error)) from error
     sys.exit(0 if clean else 1)
+
+
+@main.command()
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False)
+)
+@url_option
+@click.option("--token", envvar="DRIVER_SIM_TOKEN", show_envvar=True, help="Drive as this driver.")
+@click.option("--api-key", envvar="DRIVER_SIM_API_KEY", show_envvar=True, help="Make drivers (and orders).")
+@click.option("--speed", type=click.FloatRange(0.01, 1000), default=1.0, help="Times real time.")
+@click.option("--as-fast-as-possible", is_flag=True, help="Send everything at once, as history up to now.")
+@click.option("--original-times", is_flag=True, help="Keep the recorded times; else shifted to now.")
+@click.option("--trip", help="Only this trip of recorded trips.")
+@click.option("--vehicle", type=click.Choice(["car", "bicycle", "scooter", "foot"]), default="car")
+def replay(
+    *,
+    files: tuple[Path, ...],
+    url: str,
+    token: str | None,
+    api_key: str | None,
+    speed: float,
+    as_fast_as_possible: bool,
+    original_times: bool,
+    trip: str | None,
+    vehicle: Vehicle,
+) -> None:
+    """Drive recorded tracks again.
+
+    FILES: GPX, GeoJSON (lines with coordTimes, or points with a time), CSV (recorded_at, time or timestamp;
+    lat; lon; …) and recorded trips (.jsonl), each also as .gz. With --token one driver drives them one after
+    the other; with --api-key each track gets a driver of its own, all at once, and the stops of recorded trips
+    become orders (not with --original-times or --as-fast-as-possible, where they would be over before they
+    began).
+    """
+    if token is None and api_key is None:
+        raise click.UsageError("Give --token to drive as a driver, or --api-key to make drivers.")
+    timing = Timing(None if as_fast_as_possible else speed, original_times)
+    recordings = _recordings(files, trip)
+    wanted = Replay(
+        url=url, recordings=recordings, timing=timing, token=token, api_key=api_key, vehicle=vehicle
+    )
+    try:
+        whole = asyncio.run(_replay(wanted))
+    except (ApiError, Stopped) as error:
+        raise click.ClickException(str(error)) from error
+    sys.exit(0 if whole else 1)
+
+
+async def _replay(wanted: Replay) -> bool:
+    """Whether all was acknowledged, or ended by Ctrl-C with nothing left over."""
+    over = asyncio.Event()
+    end_on_signals(over.set)
+    return await replay_all(wanted, over, click.echo)
+
+
+def _recordings(files: Iterable[Path], trip: str | None) -> list[Recording]:
+    try:
+        recordings = [recording for file in files for recording in read_tracks(file)]
+    except BadTrack as error:
+        raise click.ClickException(str(error)) from error
+    chosen = [one for one in recordings if trip is None or one.name == trip]
+    if not chosen:
+        names = ", ".join(one.name for one in recordings[:10])
+        raise click.ClickException(f"There is no trip {trip!r}; there are {names}")
+    return chosen
 
 
 if __name__ == "__main__":

@@ -1,0 +1,40 @@
+"""What `tracker serve` itself keeps in memory: PostgreSQL and other processes apart."""
+
+from pathlib import Path
+
+from bench.node import Node
+from bench.rows import Row
+
+LIMIT = 250.0  # MB
+
+
+async def measure_memory(node: Node) -> list[Row]:
+    """Resident memory of the service's process, with the city of the demo loaded and one trip served."""
+    sizes = _rollup(node.pid)
+    detail = f"of it shared with nobody {sizes['Private_Clean'] + sizes['Private_Dirty']:.0f} MB"
+    children = [_rollup(pid)["Rss"] for pid in _children(node.pid)]
+    if children:
+        detail += f"; {len(children)} child processes {sum(children):.0f} MB"
+    return [
+        Row(
+            name="resident memory of tracker serve",
+            value=sizes["Rss"],
+            unit="MB",
+            against="limit",
+            reference=LIMIT,
+            detail=detail,
+        )
+    ]
+
+
+def _rollup(pid: int) -> dict[str, float]:
+    """The kernel's figures of one process, in MB."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+    return {
+        name: int(rest.split()[0]) * 1024 / 1e6 for name, _, rest in (line.partition(":") for line in lines)
+    }
+
+
+def _children(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for task in tasks for child in task.read_text().split()]

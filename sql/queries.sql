@@ -264,6 +264,14 @@ UPDATE assignments SET ended_at = greatest(begun_at, $2::timestamptz) WHERE orde
 -- name: select_assignments
 SELECT driver, begun_at, ended_at FROM assignments WHERE order_id = $1 ORDER BY begun_at;
 
+-- name: count_track_fixes
+-- Whether a track has grown, also in its past. Not counted further than $4.
+SELECT count(*)
+FROM (SELECT 1
+      FROM unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[]) AS w (driver, begins, ends)
+      JOIN fixes ON fixes.driver = w.driver AND fixes.recorded_at BETWEEN w.begins AND w.ends
+      LIMIT $4) AS track;
+
 -- name: insert_timeline
 INSERT INTO timeline (order_id, at, kind, detail) VALUES ($1, $2, $3, $4);
 

@@ -1,7 +1,8 @@
 """Creating once: an `Idempotency-Key` gives the answer that was given before, or 409 to another body.
 
 The claim of the key, what is created and the answer are one transaction. Who sends the same again meanwhile
-waits for its end; if it fails, nothing was created and the key is free. After 24 hours answers are deleted: one of them may hold a driver's token, which nothing else in the database does.
+waits for its end; if it fails, nothing was created and the key is free. Answers are deleted after 24 hours:
+one of them may hold a driver's token, which nothing else in the database does.
 """
 
 import hashlib

@@ -6,6 +6,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from tracker.database.fixes import Window
 from tracker.database.pool import Queries, Row
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Customer, Order, OrderStatus, Place, StopKind
@@ -139,6 +140,14 @@ async def end_assignment(queries: Queries, order_id: str, at: datetime) -> None:
 async def select_assignments(queries: Queries, order_id: str) -> list[Assignment]:
     """The earliest first; they never overlap."""
     return [Assignment(*row) for row in await queries.fetch("select_assignments", order_id)]
+
+
+async def count_track_fixes(queries: Queries, windows: Sequence[Window], limit: int) -> int:
+    """All fixes of a track, doubted ones too; at most `limit`, so that the longest track costs no more."""
+    drivers = [window.driver for window in windows]
+    begins, ends = [window.begins for window in windows], [window.ends for window in windows]
+    count: int = await queries.fetchval("count_track_fixes", drivers, begins, ends, limit)
+    return count
 
 
 async def insert_timeline(

@@ -1,0 +1,246 @@
+"""`/v1/orders/…/history` and `…/track`: all that happened to an order, and the way it took."""
+
+import hashlib
+import zlib
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+from quart import Blueprint, Response, request
+
+from tracker.api.access import needs
+from tracker.api.answers import OrderAnswer, Page, base_url, rounded
+from tracker.api.bodies import answer, query
+from tracker.api.lists import decode_cursor, encode_cursor
+from tracker.api.openapi import described
+from tracker.api.orders import show_order
+from tracker.api.requests import TrackQuery
+from tracker.api.simple_tracks import page_of, simplified
+from tracker.api.track_formats import FORMATS, TrackFix, Writer, track_fix
+from tracker.database import fixes as rows
+from tracker.database.fixes import StoredFix, TrackSummary, Window
+from tracker.database.orders import TimelineEntry, count_track_fixes, select_timeline
+from tracker.domain.order import Order, OrderStatus
+from tracker.errors import NotFound
+from tracker.messages import Position, rfc3339, rfc3339_or_none
+from tracker.parts import Parts, parts
+
+COUNTED: Final = 250_000  # fixes; the count takes some 30 ms there, and longer tracks go without an ETag
+AHEAD: Final = timedelta(seconds=60)  # how far a question may lie in the future
+BY_ACCEPT: Final = {
+    "application/geo+json": "geojson",
+    "application/gpx+xml": "gpx",
+    "text/csv": "csv",
+    "application/x-ndjson": "ndjson",
+    "application/json": "json",
+}
+_STATUS_OF_KIND: Final = {"unassigned": OrderStatus.CREATED} | {
+    status.value: status for status in OrderStatus
+}
+
+blueprint = Blueprint("history", __name__)
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """The track in numbers; `fixes` are the believed ones."""
+
+    distance_m: float
+    duration_s: float
+    moving_s: float
+    fixes: int
+    rejected: int
+    first_fix_at: str | None
+    last_fix_at: str | None
+
+
+class HistoryAnswer(msgspec.Struct, frozen=True):
+    """Each entry of `timeline` has `at`, `kind` and what belongs to it; `links` are the track's forms."""
+
+    order: OrderAnswer
+    timeline: list[dict[str, Any]]
+    summary: Summary
+    links: dict[str, str]
+
+
+class WhereAnswer(msgspec.Struct, frozen=True):
+    at: str
+    status: str
+    position: Position
+
+
+@blueprint.get("/v1/orders/<order_id>/history")
+@needs("read")
+@described(answer=HistoryAnswer)
+async def get_history(order_id: str) -> Response:
+    """What happened to the order and when, and its track in numbers."""
+    here = parts()
+    order = await here.orders.get(order_id)
+    timeline = await select_timeline(here.database, order_id)
+    windows = await rows.track_windows(here.database, order_id)
+    summary = _summary(await rows.track_summary(here.database, windows))
+    base = f"{base_url(here)}/v1/orders/{order_id}/track"
+    links = {f"track.{extension}": f"{base}.{extension}" for extension in (*FORMATS, "json")}
+    return answer(HistoryAnswer(await show_order(here, order), _entries(timeline), summary, links))
+
+
+@blueprint.get("/v1/orders/<order_id>/track")
+@blueprint.get("/v1/orders/<order_id>/track.<extension>")
+@needs("read")
+@described(query=TrackQuery, media=tuple(BY_ACCEPT))
+async def get_track(order_id: str, extension: str | None = None) -> Response:
+    """The believed fixes of the order's driver between assignment and completion, or with `at` one position.
+
+    The form is chosen by extension (`.geojson`, `.gpx`, `.csv`, `.ndjson`, `.json`) or by `Accept`, and is
+    GeoJSON else. All forms hold the whole track and are streamed, but `.json`, which comes in pages.
+    """
+    form = extension or _accepted()
+    if form not in BY_ACCEPT.values():
+        raise NotFound("form of a track")
+    here, wanted = parts(), query(TrackQuery)
+    order = await here.orders.get(order_id)
+    if wanted.at is not None:
+        return answer(await _where(here, order, wanted.at))
+    windows = await rows.track_windows(here.database, order_id, wanted.from_, wanted.to)
+    etag = await _etag(here, order, windows, form)
+    response = Response(status=304) if _known(etag) else await _track(here, order, windows, form)
+    response.headers["Vary"] = "Accept, Accept-Encoding"
+    response.headers["Cache-Control"] = "private, no-cache"
+    if etag is not None:
+        response.headers["ETag"] = f'"{etag}"'
+    return response
+
+
+# --- one position
+
+
+async def _where(here: Parts, order: Order, at: datetime) -> WhereAnswer:
+    """Where the order was then; raises NotFound where nothing is known."""
+    timeline = await select_timeline(here.database, order.id)
+    windows = await rows.track_windows(here.database, order.id)
+    stored = await rows.last_fix_at_or_before(here.database, windows, at)
+    if stored is None or at > here.now() + AHEAD:
+        raise NotFound("position of this order")
+    fix = stored.fix
+    position = Position(
+        fix.lat,
+        fix.lon,
+        rounded(fix.heading),
+        rounded(fix.speed),
+        rounded(fix.accuracy),
+        rfc3339(fix.recorded_at),
+    )
+    return WhereAnswer(rfc3339(at), _status_at(timeline, at), position)
+
+
+def _status_at(timeline: Sequence[TimelineEntry], at: datetime) -> OrderStatus:
+    status = OrderStatus.CREATED
+    for entry in timeline:
+        if entry.at <= at and entry.kind in _STATUS_OF_KIND:
+            status = _STATUS_OF_KIND[entry.kind]
+    return status
+
+
+# --- the whole track
+
+
+async def _track(here: Parts, order: Order, windows: Sequence[Window], form: str) -> Response:
+    wanted = query(TrackQuery)
+    rejected = wanted.include == "rejected"
+    if form == "json":
+        return _coded(await _page(here, windows, wanted))
+    chunks = rows.track_fixes(here.database, windows, include_rejected=rejected)
+    if wanted.simplify:
+        chunks = simplified(chunks, wanted.simplify)
+    nothing: list[StoredFix] = []
+    first = await anext(chunks, nothing)  # what fails, fails before the answer has begun
+    format_ = FORMATS[form]
+    pieces = _pieces(format_.writer(order, rejected), first, chunks)
+    response = Response(_gzipped(pieces) if _wants_gzip() else pieces, content_type=format_.media_type)
+    if _wants_gzip():
+        response.headers["Content-Encoding"] = "gzip"
+    return response
+
+
+async def _page(here: Parts, windows: Sequence[Window], wanted: TrackQuery) -> Page[TrackFix]:
+    rejected = wanted.include == "rejected"
+    key = decode_cursor(wanted.cursor)
+    found, more = await page_of(
+        here.database,
+        windows,
+        after=key and key[0],
+        limit=wanted.limit,
+        rejected=rejected,
+        metres=wanted.simplify or 0.0,
+    )
+    following = encode_cursor(found[-1].fix.recorded_at) if found and more else None
+    return Page([track_fix(stored, rejected=rejected) for stored in found], following)
+
+
+def _coded(page: Page[TrackFix]) -> Response:
+    response = answer(page)
+    if _wants_gzip():
+        packer = zlib.compressobj(wbits=31)
+        response.set_data(packer.compress(msgspec.json.encode(page)) + packer.flush())
+        response.headers["Content-Encoding"] = "gzip"
+    return response
+
+
+async def _pieces(
+    writer: Writer, first: list[StoredFix], chunks: AsyncIterator[list[StoredFix]]
+) -> AsyncIterator[bytes]:
+    yield writer.begin() + writer.write(first)
+    async for chunk in chunks:
+        yield writer.write(chunk)
+    yield writer.end()
+
+
+async def _gzipped(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Each piece is flushed, so that the answer begins when its first piece does."""
+    packer = zlib.compressobj(level=5, wbits=31)
+    async for piece in pieces:
+        yield packer.compress(piece) + packer.flush(zlib.Z_SYNC_FLUSH)
+    yield packer.flush()
+
+
+def _wants_gzip() -> bool:
+    return request.accept_encodings.quality("gzip") > 0
+
+
+def _accepted() -> str:
+    best = request.accept_mimetypes.best_match(BY_ACCEPT, default="application/geo+json")
+    return BY_ACCEPT[best]
+
+
+async def _etag(here: Parts, order: Order, windows: Sequence[Window], form: str) -> str | None:
+    """Changes with the order and with each fix of its track, however late; None for enormous tracks."""
+    count = await count_track_fixes(here.database, windows, COUNTED)
+    if count >= COUNTED:
+        return None
+    state = (order.id, order.version, count, form, request.query_string.hex(), _wants_gzip())
+    return hashlib.sha256(repr(state).encode()).hexdigest()[:32]
+
+
+def _known(etag: str | None) -> bool:
+    return etag is not None and request.if_none_match.contains_weak(etag)
+
+
+# --- the history's pieces
+
+
+def _entries(timeline: Sequence[TimelineEntry]) -> list[dict[str, Any]]:
+    return [{"at": rfc3339(entry.at), "kind": entry.kind, **entry.detail} for entry in timeline]
+
+
+def _summary(track: TrackSummary) -> Summary:
+    first, last = track.first_fix_at, track.last_fix_at
+    duration = (last - first).total_seconds() if first is not None and last is not None else 0.0
+    return Summary(
+        round(track.distance_m, 1),
+        round(duration, 3),
+        round(track.moving_s, 3),
+        track.fixes,
+        track.rejected,
+        rfc3339_or_none(first),
+        rfc3339_or_none(last),
+    )

@@ -121,9 +121,9 @@ def replay(
 
     FILES: GPX, GeoJSON (lines with coordTimes, or points with a time), CSV (recorded_at, time or timestamp;
     lat; lon; …) and recorded trips (.jsonl), each also as .gz. With --token one driver drives them one after
-    the other; with --api-key each track gets a driver of its own, all at once, and the stops of recorded trips
-    become orders (not with --original-times or --as-fast-as-possible, where they would be over before they
-    began).
+    the other; with --api-key each track gets a driver of its own, all at once, and the stops of recorded
+    trips become orders (not with --original-times or --as-fast-as-possible, where they would be over before
+    they began).
     """
     if token is None and api_key is None:
         raise click.UsageError("Give --token to drive as a driver, or --api-key to make drivers.")

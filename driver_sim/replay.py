@@ -143,9 +143,8 @@ async def _with_driver(
     """A driver for this recording (the same one again in a later run), with its orders in real time."""
     vehicle = recording.vehicle or wanted.vehicle
     driver_id, token = await _driver(api, f"replay-{Path(recording.name).name}"[:100], vehicle)
-    say(
-        f"{recording.name}: {len(recording.fixes)} fixes, {recording.duration / 60:.0f} minutes, by {driver_id}"
-    )
+    minutes = recording.duration / 60
+    say(f"{recording.name}: {len(recording.fixes)} fixes, {minutes:.0f} minutes, by {driver_id}")
     live = wanted.timing.speed is not None and not wanted.timing.original_times
     order_ids = await _orders(api, recording, driver_id, say) if live else []
     client = DriverClient(wanted.url, token)

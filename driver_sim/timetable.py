@@ -27,7 +27,7 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class RecordedErrand(msgspec.Struct, frozen=True):
-    """An order of a recorded trip: indexes of its stops; no pickup means that it was aboard from the start."""
+    """An order of a recorded trip: indexes of its stops; without a pickup it was aboard from the start."""
 
     dropoff: int
     pickup: int | None = None
@@ -36,8 +36,8 @@ class RecordedErrand(msgspec.Struct, frozen=True):
 def due(recording: Recording, timing: Timing, now: datetime) -> Iterator[tuple[float, Fix]]:
     """Each fix with the seconds after `now` at which it is sent, under the time that it will claim.
 
-    Shifted to now, unless the original times are kept: in faster time the recording is squeezed, speeds with it.
-    As fast as possible nothing is squeezed and the recording ends now, because nothing may lie in the future.
+    Shifted to now, unless the original times are kept: in faster time the recording is squeezed, and speeds
+    grow. As fast as possible nothing is squeezed and the recording ends now: nothing may lie in the future.
     """
     start = recording.fixes[0].recorded_at
     for fix in recording.fixes:
@@ -61,7 +61,7 @@ def _at(fix: Fix, at: datetime, faster: float) -> Fix:
 
 
 def errands(recording: Recording) -> tuple[RecordedErrand, ...]:
-    """The orders of a trip: two stops of one `order` are its pickup and dropoff, any other stop is a dropoff."""
+    """The orders of a trip: two stops of one `order` are its pickup and dropoff, others are dropoffs."""
     by_order: defaultdict[str, list[int]] = defaultdict(list)
     for index, stop in enumerate(recording.stops):
         by_order[stop.order if stop.order is not None else f"stop {index}"].append(index)

@@ -16,9 +16,9 @@ ROOT = Path(__file__).parent.parent
 
 # From the bottom up. A room imports itself and rooms of lower layers; never its neighbours, never upwards.
 LAYERS = (
-    {"errors", "files", "logs", "metrics", "tokens", "sockets"},
+    {"children", "errors", "files", "logs", "metrics", "tokens", "sockets"},
     {"config", "domain"},
-    {"mapfile", "messages", "database", "postgres"},
+    {"mapfile", "messages", "database", "postgres", "setup"},
     {"codecs", "hub", "bus", "routing", "gazetteer", "basemap", "migrations", "recorder", "order_steps"},
     {"orders", "shown"},
     {"fleet"},
@@ -225,7 +225,7 @@ def test_only_the_settings_are_read_from_the_environment() -> None:
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
     }
-    assert readers <= {"tracker.config", "tracker.demo"}
+    assert readers <= {"tracker.config", "tracker.demo", "tracker.children"}
 
 
 def test_sql_stands_in_sql_files() -> None:

@@ -13,6 +13,7 @@ from quart import Quart
 
 from tracker.api import (
     control,
+    docs,
     driver_stream,
     drivers,
     history,
@@ -44,7 +45,19 @@ from tracker.tokens import LinkTokens
 
 KEEP_HOUSE_EVERY: Final = 3_600.0  # seconds
 
-ROOMS: Final = (control, driver_stream, drivers, history, links, map, openapi, orders, pages, tracking_stream)
+ROOMS: Final = (
+    control,
+    docs,
+    driver_stream,
+    drivers,
+    history,
+    links,
+    map,
+    openapi,
+    orders,
+    pages,
+    tracking_stream,
+)
 
 log = structlog.get_logger()
 Say = Callable[[str], None]

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Struct
 from quart import request
 
+from tracker.api.phone_setup import Setup
 from tracker.database.drivers import Activity
 from tracker.domain.eta import Eta
 from tracker.domain.link import Link
@@ -15,7 +16,6 @@ from tracker.domain.track import Fix
 from tracker.domain.visibility import Rules
 from tracker.messages import WireEta, WirePlace, WireWindow, rfc3339, rfc3339_or_none
 from tracker.parts import Parts
-from tracker.setup import Setup
 from tracker.shown import timestamps, window, wire_place
 
 

@@ -17,6 +17,7 @@ from tracker.api.bodies import answer, body, query
 from tracker.api.idempotency import Created, once
 from tracker.api.lists import PageQuery, decode_cursor, page
 from tracker.api.openapi import described
+from tracker.api.phone_setup import setup_for
 from tracker.api.requests import NewDriver, StopsBody
 from tracker.database import Connection
 from tracker.database import drivers as rows
@@ -26,7 +27,6 @@ from tracker.domain.route import Stop
 from tracker.errors import Conflict, NotFound
 from tracker.messages import rfc3339
 from tracker.parts import Parts, parts
-from tracker.setup import setup_for
 from tracker.tokens import hash_token, new_driver_token, new_id
 
 blueprint = Blueprint("drivers", __name__)

@@ -1,0 +1,16 @@
+"""`/docs`: the description of the API for people, with Swagger UI from our own server."""
+
+from quart import Blueprint, Response, render_template
+
+from tracker.api.pages import protected
+from tracker.api.web_files import web_files
+
+blueprint = Blueprint("docs", __name__)
+
+
+@blueprint.get("/docs")
+async def docs() -> Response:
+    """The page; its template lies with the others."""
+    page = await render_template("docs.html", static=web_files().url)
+    headers = {"Cache-Control": "no-cache"}
+    return protected(Response(page, 200, headers, content_type="text/html; charset=utf-8"))

@@ -78,7 +78,7 @@ def _headline(snapshot: Snapshot) -> str:
     if eta is None or eta.arrives_at is None:
         return "On the way to you" if status == "picked_up" else "Your order is being prepared"
     minutes = max(0, int(_seconds(snapshot.now, eta.arrives_at) / 60 + 0.5))
-    if eta.stale or minutes > LONG:
+    if eta.stale or snapshot.freshness == "lost" or minutes > LONG:
         return f"Arriving about {_clock(eta.arrives_at)}"
     return f"Arriving in {minutes} min" if minutes else "Arriving now"
 

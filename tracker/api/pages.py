@@ -79,14 +79,14 @@ async def track(token: str) -> Response:
 
 
 def _shown(token: str, snapshot: Snapshot) -> dict[str, object]:
-    driver = snapshot.driver
+    driver, card = snapshot.driver, describe(snapshot)
     return {
         "token": token,
-        "card": describe(snapshot),
+        "card": card,
         "steps": STEPS,
         "order": snapshot.order,
         "driver": driver,
-        "vehicle": driver.vehicle if driver else None,
+        "icon": "done" if card.phase == "done" else driver and driver.vehicle,
         "vehicle_name": VEHICLES.get(driver.vehicle, "") if driver else "",
         "pill": "Ended" if snapshot.visibility == "ended" else "Connecting…",
         "snapshot": _data_block(snapshot),

@@ -15,6 +15,8 @@ _ASIDE = 0.5  # metres from the line, where one looks for what lies there
 
 def land_and_sea(coastline: Sequence[BaseGeometry], box: BaseGeometry) -> tuple[BaseGeometry, BaseGeometry]:
     """The box (Web Mercator metres), split; without a coastline in it, all of it is land."""
+    if not coastline:
+        return box, Polygon()
     coast = [_to_the_edge(line, box) for line in _merged(coastline)]
     faces = list(shapely.get_parts(shapely.polygonize(_noded(coast, box))))
     if len(faces) < 2:

@@ -247,11 +247,12 @@ def _labels(palette: Palette) -> list[Layer]:
     streets = ["all", ["has", "name"], ["!=", ["get", "kind"], "rail"], _OPEN_AIR]
     district = ["==", ["get", "kind"], "neighbourhood"]
     town = ["==", ["get", "kind"], "locality"]
-    return [
+    return [  # the later ones find their place first
         beginning,
         _name(
             "house-number", "buildings", house, ink=(palette.poi_name, palette.halo), look=(17, _HOUSE_NUMBER)
         ),
+        _name("poi-name", "pois", None, ink=(palette.poi_name, palette.halo), look=(15, _POI_NAME)),
         _name(
             "street-name", "roads", streets, ink=(palette.street_name, palette.halo), look=(13, _STREET_NAME)
         ),
@@ -262,7 +263,6 @@ def _labels(palette: Palette) -> list[Layer]:
             ink=(palette.water_name, palette.halo),
             look=(13, _WATER_NAME),
         ),
-        _name("poi-name", "pois", None, ink=(palette.poi_name, palette.halo), look=(15, _POI_NAME)),
         _name(
             "district-name",
             "places",

@@ -88,7 +88,7 @@ function headline(state, now, clock) {
   const at = state.eta?.arrives_at;
   if (!at) return state.order.status === 'picked_up' ? 'On the way to you' : 'Your order is being prepared';
   const minutes = minutesTo(at, now);
-  if (state.eta?.stale || minutes > LONG) return `Arriving about ${clock(at)}`;
+  if (state.eta?.stale || state.freshness === 'lost' || minutes > LONG) return `Arriving about ${clock(at)}`;
   return minutes < 1 ? 'Arriving now' : `Arriving in ${minutes} min`;
 }
 

@@ -35,6 +35,12 @@ export class Follower {
     return this._path;
   }
 
+  /** The corners of the route that lie ahead. @returns {LonLat[]} */
+  remaining() {
+    const along = this._fix?.along ?? null;
+    return this._path && along !== null ? this._path.after(along) : [];
+  }
+
   /** @param {Position|null} position null: nothing is to be shown any more */
   receive(position) {
     if (!position) {

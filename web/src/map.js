@@ -23,6 +23,7 @@ export class MapView {
     this._padding = padding;
     this._onTaken = onTaken;
     this._taken = false;
+    this._missing = false;
     this._drawn = -Infinity;
     /** @type {LonLat[]} */ this._route = [];
     /** @type {LonLat[]} */ this._trail = [];
@@ -43,8 +44,18 @@ export class MapView {
     for (const gesture of /** @type {const} */ (['dragstart', 'zoomstart'])) {
       this._map.on(gesture, (event) => event.originalEvent && this._take(true));
     }
+    this._map.on('error', ({ error, sourceId }) => {
+      this._missing ||= sourceId === 'map';
+      console.warn('The map misses something:', error.message);
+    });
     this._map.on('load', () => container.setAttribute('data-ready', ''));
     this._map.on('idle', () => container.setAttribute('data-idle', ''));
+  }
+
+  /** Asks again for what could not be fetched while the network was away. */
+  retry() {
+    if (this._missing) this._map.refreshTiles('map');
+    this._missing = false;
   }
 
   /** @param {boolean} dark */

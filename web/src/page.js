@@ -44,12 +44,14 @@ function writeStep(i, done, current) {
 /** @param {State['driver']} driver */
 function writeCourier(driver) {
   element('courier').hidden = !driver;
-  element('ring').hidden = !driver && element('card').dataset.phase !== 'done';
+  const done = element('card').dataset.phase === 'done';
+  element('ring').hidden = !driver && !done;
+  if (done) element('vehicle-icon').setAttribute('href', '#icon-done');
   if (!driver) return;
   write('courier-name', driver.name || 'Your courier');
   write('courier-vehicle', VEHICLES[driver.vehicle] ?? '');
   write('courier-initial', (driver.name || '?').slice(0, 1).toUpperCase());
-  element('vehicle-icon').setAttribute('href', `#icon-${driver.vehicle}`);
+  if (!done) element('vehicle-icon').setAttribute('href', `#icon-${driver.vehicle}`);
 }
 
 /** @param {string} kind live, waiting, offline or over @param {string} words */

@@ -2,6 +2,7 @@
 
 const EARTH_RADIUS = 6_371_008.8; // metres
 const DEGREE = Math.PI / 180;
+const TIE = 0.01; // metres: of two places as near as that the first counts
 
 /** @typedef {[number, number]} LonLat degrees */
 /** @typedef {{along: number, offset: number}} Place metres from the line's beginning, metres beside it */
@@ -45,6 +46,11 @@ export class Path {
     return (Math.atan2(bx - ax, by - ay) / DEGREE + 360) % 360;
   }
 
+  /** The corners beyond a place. @param {number} along metres @returns {LonLat[]} */
+  after(along) {
+    return this.coordinates.slice(this._segment(along) + 1);
+  }
+
   /**
    * The nearest place on the line. A window keeps a way out and back in the same street apart.
    * @param {LonLat} place
@@ -58,7 +64,7 @@ export class Path {
     let best = { along: 0, offset: Infinity };
     for (let i = this._segment(from); i < this._points.length - 1 && this._lengths[i] <= to; i++) {
       const found = this._nearest(i, point);
-      if (found.offset < best.offset) best = found;
+      if (found.offset < best.offset - TIE) best = found;
     }
     return best;
   }

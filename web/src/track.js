@@ -15,6 +15,8 @@ const page = document.documentElement.dataset;
 const times = new Intl.DateTimeFormat(navigator.languages.slice(), { hour: '2-digit', minute: '2-digit' });
 const timeOfDay = (/** @type {string} */ time) => times.format(new Date(time));
 
+const marker = element('marker'); // the map takes both out of the page and in again
+const pin = element('pin');
 const clock = new ServerClock();
 const follower = new Follower();
 let state = begin(JSON.parse(element('snapshot').textContent ?? ''));
@@ -30,6 +32,7 @@ const stream = new OrderStream(`${location.origin.replace(/^http/, 'ws')}/v1/tra
   onConnection: (now) => {
     if (now === connection) return;
     connection = now;
+    if (now === 'live') map?.retry();
     render();
   },
 });
@@ -58,11 +61,12 @@ function drawLines() {
   map?.setLines(route, follower.path?.length ?? 0, before(follower.path, state.trail?.coordinates ?? []));
 }
 
-/** What should be seen: the courier and the destination. @returns {LonLat[]} */
+/** What should be seen: the destination, the courier and the way between them. @returns {LonLat[]} */
 function places() {
   const { dropoff } = state.order;
   const { position } = state;
-  return [[dropoff.lon, dropoff.lat], ...(position ? [/** @type {LonLat} */ ([position.lon, position.lat])] : [])];
+  if (!position) return [[dropoff.lon, dropoff.lat]];
+  return [[dropoff.lon, dropoff.lat], [position.lon, position.lat], ...follower.remaining()];
 }
 
 function fresh() {
@@ -74,7 +78,7 @@ function render() {
   const card = describe(state, clock.now(), timeOfDay);
   writeCard(card, state);
   const age = fresh();
-  element('marker').dataset.freshness = age;
+  marker.dataset.freshness = age;
   writePill(...pill(age));
   const news = [card.headline, card.stops, state.note?.text ?? ''].filter(Boolean).join('. ');
   if (news !== announced) write('announcer', (announced = news));
@@ -97,7 +101,7 @@ function draw() {
   if (!map) return;
   const live = fresh() === 'live';
   const shown = follower.show(clock.now(), { reckon: live && !still, glide: !still });
-  map.setCourier(shown?.at ?? null, shown?.heading ?? 0, element('marker'));
+  map.setCourier(shown?.at ?? null, shown?.heading ?? 0, marker);
   map.setTravelled(shown?.along ?? 0);
 }
 
@@ -127,8 +131,8 @@ async function openMap() {
   });
   darkness.addEventListener('change', () => map?.setDark(darkness.matches));
   element('recentre').addEventListener('click', () => map?.recentre());
-  element('marker').hidden = element('pin').hidden = false;
-  map.setDestination(places()[0], element('pin'));
+  marker.hidden = pin.hidden = false;
+  map.setDestination(places()[0], pin);
   drawLines();
   map.keepInView(places(), true);
   if (!still) animate();

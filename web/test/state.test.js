@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { ServerClock, begin, freshness, merge } from '../src/state.js';
+
+const NOW = '2026-11-22T16:00:00.000Z';
+const at = (lon, lat, recorded_at = NOW) => ({ lon, lat, heading: 0, speed: 5, accuracy: 5, recorded_at });
+const line = (...coordinates) => ({ type: 'LineString', coordinates });
+const snapshot = (more = {}) => ({
+  type: 'snapshot', cursor: 'a', now: NOW, driver: { name: 'Aino', vehicle: 'bicycle' },
+  order: { status: 'picked_up', reference: null, timestamps: {}, dropoff: { lat: 60.1, lon: 25, address: null }, window: null },
+  position: at(25, 60), eta: null, stops_before: 0, route: line([25, 60], [25, 60.1]), trail: line([24.9, 60], [25, 60]),
+  visibility: 'live', freshness: 'live', ...more,
+});
+const update = (more) => ({ type: 'update', cursor: 'b', now: NOW, ...more });
+
+test('an update replaces the fields it names and no others', () => {
+  const state = merge(begin(snapshot()), update({ stops_before: 1 }));
+  assert.equal(state.stops_before, 1);
+  assert.equal(state.cursor, 'b');
+  assert.equal(state.driver.name, 'Aino');
+});
+
+test('the trail grows by the position', () => {
+  const state = merge(begin(snapshot()), update({ position: at(25, 60.01) }));
+  assert.deepEqual(state.trail.coordinates, [[24.9, 60], [25, 60], [25, 60.01]]);
+});
+
+test('a trail that comes whole is not added to', () => {
+  const whole = line([24, 60], [25, 60.01]);
+  const state = merge(begin(snapshot()), update({ position: at(25, 60.01), trail: whole }));
+  assert.deepEqual(state.trail, whole);
+});
+
+test('the first position after the snapshot makes a trail', () => {
+  const state = merge(begin(snapshot({ trail: null })), update({ position: at(25, 60.01) }));
+  assert.deepEqual(state.trail.coordinates, [[25, 60], [25, 60.01]]);
+});
+
+test('what is hidden is forgotten', () => {
+  const state = merge(begin(snapshot()), update({ visibility: 'hidden' }));
+  assert.deepEqual([state.position, state.route, state.trail], [null, null, null]);
+});
+
+test('a merge leaves the former state as it was', () => {
+  const before = begin(snapshot());
+  merge(before, update({ position: at(25, 60.01) }));
+  assert.equal(before.trail.coordinates.length, 2);
+});
+
+test('messages, ends and heartbeats are kept; unknown ones are ignored', () => {
+  let state = merge(begin(snapshot()), { type: 'message', from: 'driver', text: 'Here', at: NOW });
+  state = merge(state, { type: 'heartbeat', cursor: 'c', now: NOW });
+  state = merge(state, { type: 'end', reason: 'delivered' });
+  assert.deepEqual([state.note.text, state.cursor, state.ended], ['Here', 'c', 'delivered']);
+  assert.equal(merge(state, { type: 'fireworks' }), state);
+});
+
+test('freshness is the older of what the server says and what the page knows', () => {
+  const state = begin(snapshot());
+  const after = (seconds) => Date.parse(NOW) + seconds * 1000;
+  assert.equal(freshness(state, after(10), true), 'live');
+  assert.equal(freshness(state, after(30), true), 'live'); // a slow driver: the server knows the interval
+  assert.equal(freshness(state, after(30), false), 'stale');
+  assert.equal(freshness(state, after(130), true), 'lost');
+  assert.equal(freshness({ ...state, freshness: 'stale' }, after(1), true), 'stale');
+  assert.equal(freshness({ ...state, position: null }, after(1), true), 'none');
+});
+
+test("the server's clock is never guessed earlier than it was heard", () => {
+  let local = 1_000_000;
+  const clock = new ServerClock(() => local);
+  clock.hear(new Date(2_000_000).toISOString()); // came at once
+  local += 5_000;
+  clock.hear(new Date(2_001_000).toISOString()); // was on its way for 4 s
+  assert.equal(clock.now(), 2_005_000);
+});

@@ -77,7 +77,8 @@ class Customers:
     async def _reachable(self, vehicle: Vehicle, here: LonLat) -> Errand:
         """Pairs without a route are thrown back. Raises ApiError where none of many has one."""
         for _ in range(TRIES):
-            chosen = errand(self._addresses, here, vehicle, self._random)
+            next_door = self._made == 0
+            chosen = errand(self._addresses, here, vehicle, self._random, next_door=next_door)
             places = (here, chosen.pickup.lonlat, chosen.dropoff.lonlat)
             try:
                 await patiently(lambda: self._api.route(places, vehicle), self.trouble)  # noqa: B023

@@ -67,10 +67,16 @@ def identity(seed: int, n: int) -> Identity:
     return Identity(f"sim-{seed}-{n}", name, VEHICLES[n % len(VEHICLES)])
 
 
-def errand(addresses: Sequence[Place], here: LonLat, vehicle: Vehicle, random: Random) -> Errand:
-    """A pickup near by and a dropoff some minutes from it, as far as the map reaches."""
+def errand(
+    addresses: Sequence[Place], here: LonLat, vehicle: Vehicle, random: Random, *, next_door: bool = False
+) -> Errand:
+    """A pickup near by and a dropoff some minutes from it, as far as the map reaches.
+
+    `next_door`: hardly any way to the pickup, so that there is soon something to watch.
+    """
     near = sorted(addresses, key=lambda place: distance(here, place.lonlat))
-    pickup = random.choice(near[len(near) // 20 : max(2, len(near) // 5)])
+    first, last = (1, len(near) // 25) if next_door else (len(near) // 20, len(near) // 5)
+    pickup = random.choice(near[first : max(first + 1, last)] or near)
     wanted = TRAVEL * AIR_SPEED[vehicle]
     apart = sorted(
         (place for place in addresses if place != pickup),

@@ -14,7 +14,7 @@ from typing import Final
 import httpx
 import msgspec
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
 
 from tracker.children import Child, Program, running
 from tracker.config import Config
@@ -136,7 +136,6 @@ class _Demo:
 
     def _ordered(self, line: str) -> None:
         """The first order brings the list of links, each later one a line."""
-        self._logged(line)
         try:
             order = msgspec.json.decode(line, type=Ordered)
         except msgspec.MsgspecError:
@@ -146,7 +145,7 @@ class _Demo:
         if not self._listed:
             self._listed = True
             self._list_links(order)
-        self._say(f"New order for {order.courier} ({order.vehicle}), {order.text}: {order.tracking_url}")
+        self._say(f"{order.courier} ({order.vehicle}), {order.text}: {order.tracking_url}")
 
     def _list_links(self, order: Ordered) -> None:
         of_order = f"{self._url}/v1/orders/{order.order_id}"
@@ -154,17 +153,16 @@ class _Demo:
         if self._config.admin_key is None:
             key = f"$(cat {self._config.data_dir / 'demo-admin-key'})"
         ask = f'curl -H "Authorization: Bearer {key}"'
-        links = Table.grid(padding=(0, 2))
-        links.add_column(no_wrap=True)
-        links.add_column(no_wrap=True, overflow="ignore")
-        links.add_row("The map of a customer", order.tracking_url, style="bold")
-        links.add_row("The API, explained", f"{self._url}/docs")
-        links.add_row("The order's history", f"{ask} {of_order}/history")
-        links.add_row("Its track", f"{ask} {of_order}/track.geojson")
-        links.add_row("The same as GPX", f"{ask} {of_order}/track.gpx")
-        self._console.print("\nThe demo is running. Open in a browser, or ask from another terminal:\n")
-        self._console.print(links, crop=False)
-        self._console.print("\nCtrl-C ends all of it. Orders renew themselves:\n")
+        self._say("\nThe demo is running. Open in a browser, or ask from another terminal:\n")
+        self._link("The map of a customer", order.tracking_url)
+        self._link("The API, explained", f"{self._url}/docs")
+        self._link("The order's history", f"{ask} {of_order}/history")
+        self._link("Its track", f"{ask} {of_order}/track.geojson")
+        self._link("The same as GPX", f"{ask} {of_order}/track.gpx")
+        self._say("\nCtrl-C ends all of it. Orders renew themselves:\n")
+
+    def _link(self, what: str, where: str) -> None:
+        self._console.print(f"  {what:<22} [bold]{escape(where)}[/bold]")
 
     def _say(self, what: str) -> None:
         self._console.print(what, markup=False)

@@ -7,6 +7,8 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+WIDTH = 180  # columns: a row is one line, in a file too
+
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """A figure and what it is held against, both of the same run and in the same unit."""
@@ -35,12 +37,18 @@ def show(rows: Iterable[Row]) -> None:
     """The rows as a table for people."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("what", "measured", "against", "ratio", ""):
-        table.add_column(heading, justify="right" if heading in {"measured", "ratio"} else "left")
+        table.add_column(
+            heading, justify="right" if heading in {"measured", "ratio"} else "left", no_wrap=True
+        )
     for row in rows:
-        against = f"{row.against} ({row.reference:,.6g} {row.unit})"
+        against = f"{row.against} ({_readable(row.reference)} {row.unit})"
         ratio = f"[red]{row.ratio:.2f} MISSED[/red]" if row.missed else f"{row.ratio:.2f}"
-        table.add_row(row.name, f"{row.value:,.4g} {row.unit}", against, ratio, row.detail)
-    Console(soft_wrap=True).print(table)
+        table.add_row(row.name, f"{_readable(row.value)} {row.unit}", against, ratio, row.detail)
+    Console(width=WIDTH).print(table)
+
+
+def _readable(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 def as_json(rows: Iterable[Row]) -> bytes:

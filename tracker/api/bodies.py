@@ -93,8 +93,9 @@ def _wrong_fields(value: Any, type_: Any, path: str, *, strict: bool) -> Iterato
         yield from _wrong_value(value, type_, path, strict=strict)
         return
     fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
-    for name in value.keys() - fields.keys():
-        yield FieldError(_join(path, name), "There is no such field.")
+    for name in value:
+        if name not in fields:
+            yield FieldError(_join(path, name), "There is no such field.")
     for name, field in fields.items():
         if name in value:
             yield from _wrong_fields(value[name], field.type, _join(path, name), strict=strict)

@@ -131,7 +131,7 @@ def problem_type(word: str) -> str:
 def details(error: errors.TrackerError) -> ProblemDetails:
     """What may be told of an error of ours: never the cause, and nothing at all where it is our own fault."""
     problem = problem_of(type(error))
-    told = "" if problem is OUR_FAULT else str(error)
+    told = "" if problem is OUR_FAULT or isinstance(error, errors.InvalidFields) else str(error)
     return ProblemDetails(
         problem_type(problem.word),
         problem.title,
@@ -167,12 +167,11 @@ async def _answer_ours(error: errors.TrackerError) -> Response:
 
 
 async def _answer_http(error: HTTPException) -> Response:
-    """What the framework refuses by itself: unknown paths, methods, hosts; its own words are kept."""
+    """What the framework refuses by itself: unknown paths, methods, hosts."""
     status = HTTPStatus(error.code or 500)
     word = status.phrase.lower().replace(" ", "-")
-    response = _response(
-        ProblemDetails(problem_type(word), status.phrase, status, error.description or status.phrase)
-    )
+    told = f"{status.description or status.phrase}."
+    response = _response(ProblemDetails(problem_type(word), status.phrase, status, told))
     if allow := error.get_response().headers.get("Allow"):
         response.headers["Allow"] = allow
     return response

@@ -38,6 +38,17 @@ A write that creates something takes an `Idempotency-Key`; its answer is kept fo
 
 JSON: Final = "application/json"
 PUBLISHED: Final = ("/v1/", "/livez", "/readyz", "/metrics", "/openapi.json")
+TAGS: Final[Mapping[str, str]] = {  # rooms in the sequence in which a reader wants them
+    "orders": "What is delivered.",
+    "drivers": "Who moves.",
+    "links": "Tracking links, which customers open.",
+    "history": "What happened to an order, and the way it took.",
+    "driver stream": "Drivers send positions, over a WebSocket or HTTP.",
+    "tracking stream": "Customers watch one order, with the token of its link and nothing else.",
+    "map": "What the map holds, for programs that place orders or couriers on it.",
+    "control": "How this node is.",
+    "openapi": "This description.",
+}
 IDEMPOTENCY_KEY: Final = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -95,14 +106,19 @@ def describe(app: Quart) -> dict[str, Any]:
     routes = list(_routes(app))
     schemas, components = _schemas([said_of(view) for _, view in routes])
     paths: dict[str, dict[str, Any]] = {}
+    names: set[str] = set()
     for rule, view in routes:
         operations = paths.setdefault(re.sub(r"<(?:[\w()]+:)?(\w+)>", r"{\1}", rule.rule), {})
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"} or {"GET"}):
-            operations[method.lower()] = _operation(rule, view, schemas)
+            operation = operations[method.lower()] = _operation(rule, view, schemas)
+            if operation["operationId"] in names:  # a view with two addresses
+                operation["operationId"] += "_by_" + "_and_".join(sorted(rule.arguments))
+            names.add(operation["operationId"])
     api_key = {"type": "http", "scheme": "bearer", "description": "An API key with the scope that is named."}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Tracker", "version": version("order-tracker"), "description": DESCRIPTION},
+        "tags": [{"name": name, "description": words} for name, words in TAGS.items()],
         "paths": paths,
         "components": {"schemas": components, "securitySchemes": {"api_key": api_key}},
     }
@@ -117,7 +133,7 @@ def _routes(app: Quart) -> Iterator[tuple[Rule, View]]:
 
 def _schemas(said: list[Described]) -> tuple[Schemas, dict[str, Any]]:
     """The schema of each type that is taken or given, and the named ones that these refer to."""
-    types = [type_ for one in said for type_ in (one.body, one.query, one.answer) if type_ is not None]
+    types = [type_ for one in said for type_ in (one.body, one.answer) if type_ is not None]
     unique: list[Any] = list(dict.fromkeys([*types, ProblemDetails]))
     found, components = msgspec.json.schema_components(unique, ref_template="#/components/schemas/{name}")
     return dict(zip(unique, found, strict=True)), components
@@ -128,7 +144,7 @@ def _operation(rule: Rule, view: View, schemas: Schemas) -> dict[str, Any]:
     room, _, name = rule.endpoint.rpartition(".")
     summary, _, rest = inspect.cleandoc(view.__doc__ or "").partition("\n")
     operation: dict[str, Any] = {
-        "operationId": f"{name}_{(rule.arguments and 'of') or 'all'}" if room == "" else name,
+        "operationId": name,
         "tags": [room.replace("_", " ")],
         "summary": summary,
         "description": "\n\n".join(filter(None, [rest.strip(), _scope_words(scope), _socket_words(rule)])),
@@ -157,7 +173,7 @@ def _path_parameters(rule: Rule) -> Iterator[dict[str, Any]]:
 
 def _query_parameters(said: Described) -> Iterator[dict[str, Any]]:
     if said.query is not None:
-        _, [schema] = _inline(said.query)
+        schema = _flat_schema(said.query)
         for name, field in schema.get("properties", {}).items():
             required = name in schema.get("required", ())
             yield {"name": name, "in": "query", "required": required, "schema": field}
@@ -165,10 +181,11 @@ def _query_parameters(said: Described) -> Iterator[dict[str, Any]]:
         yield IDEMPOTENCY_KEY
 
 
-def _inline(type_: Any) -> tuple[Any, list[dict[str, Any]]]:
-    """The schema of one flat Struct, itself and not a reference to it."""
-    found, components = msgspec.json.schema_components([type_])
-    return found, list(components.values())[:1]
+def _flat_schema(type_: type[msgspec.Struct]) -> dict[str, Any]:
+    """The schema of a Struct itself, not a reference to it."""
+    _, components = msgspec.json.schema_components([type_], ref_template="{name}")
+    schema: dict[str, Any] = components[type_.__name__]
+    return schema
 
 
 def _responses(rule: Rule, said: Described, scope: str | None, schemas: Schemas) -> Iterator[tuple[str, Any]]:

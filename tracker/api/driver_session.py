@@ -30,7 +30,7 @@ from tracker.messages import (
 )
 from tracker.parts import Parts
 from tracker.shown import assigned_order, wire_driver
-from tracker.sockets import Socket
+from tracker.sockets import Disconnected, Socket
 
 HELLO_WITHIN: Final = 5.0  # seconds
 PING_EVERY: Final = 20.0  # seconds
@@ -51,6 +51,9 @@ class Closing(Exception):
         super().__init__(f"{code} {word}")
         self.code = code
         self.word = word
+
+
+GONE: Final = Closing(1006, "gone")  # nobody is told: there is nobody
 
 
 async def await_hello(socket: Socket, codec: JsonCodec | MsgpackCodec) -> str:
@@ -157,6 +160,8 @@ class DriverSession:
                 await self._take(frame)
         except Closing as closing:
             self._end(closing)
+        except Disconnected:
+            self._end(GONE)
 
     async def _write(self) -> None:
         while True:
@@ -164,7 +169,11 @@ class DriverSession:
             if isinstance(message, Closing):
                 self._end(message)
                 return
-            await self._socket.send(self._codec.encode(message))
+            try:
+                await self._socket.send(self._codec.encode(message))
+            except Disconnected:
+                self._end(GONE)
+                return
 
     async def _keep_alive(self) -> None:
         n = 0

@@ -14,7 +14,7 @@ from tracker.domain.order import Driver
 from tracker.errors import FieldError, InvalidFields, StorageUnavailable, TrackerError, Unauthenticated
 from tracker.messages import FIXES_PER_MESSAGE, Ack, Fixes, RawFixes
 from tracker.parts import Parts, parts
-from tracker.sockets import QuartSocket, Socket
+from tracker.sockets import Disconnected, QuartSocket, Socket
 from tracker.tokens import hash_token
 
 blueprint = Blueprint("driver_stream", __name__)
@@ -39,6 +39,8 @@ async def _serve(here: Parts, socket: Socket, codec: JsonCodec | MsgpackCodec, d
         if driver is None:
             driver = await driver_of(here, await await_hello(socket, codec))
         await DriverSession(here, socket, codec, driver).run()
+    except Disconnected:
+        pass
     except Closing as closing:
         await socket.close(closing.code, closing.word)
     except TrackerError as error:

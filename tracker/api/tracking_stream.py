@@ -1,6 +1,7 @@
 """`/v1/track/<token>…`: what the holder of a tracking link may see, at once and as it changes."""
 
 import asyncio
+from contextlib import suppress
 from datetime import datetime
 from time import perf_counter
 from typing import Final
@@ -28,7 +29,7 @@ from tracker.messages import (
     rfc3339,
 )
 from tracker.parts import Parts, parts
-from tracker.sockets import QuartSocket, Socket
+from tracker.sockets import Disconnected, QuartSocket, Socket
 
 HEARTBEAT_EVERY: Final = 15.0  # seconds; the interface promises 20
 UPDATE_GAP: Final = 0.5  # seconds; at most two updates a second go to one customer
@@ -120,12 +121,18 @@ class _Watch:
             if snapshot.visibility == "ended":
                 await self._say_end(End(snapshot.order.status))  # type: ignore[arg-type]  # an ended one
                 return
+            await self._tell_and_listen(subscription)
+        except Disconnected:
+            pass
+        finally:
+            self._here.fleet.unsubscribe(order_id, subscription)
+
+    async def _tell_and_listen(self, subscription: Subscription) -> None:
+        with suppress(Disconnected):  # also inside an exception group
             async with asyncio.TaskGroup() as tasks:
                 listener = tasks.create_task(self._listen(subscription))
                 await self._tell(subscription)
                 listener.cancel()
-        finally:
-            self._here.fleet.unsubscribe(order_id, subscription)
 
     async def _tell(self, subscription: Subscription) -> None:
         while True:

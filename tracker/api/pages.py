@@ -1,16 +1,14 @@
 """Pages: what browsers get. The customer's page, the files it needs, the map's tiles and style."""
 
-from typing import Final, cast
+from typing import Final
 
 import msgspec
 from markupsafe import Markup
-from quart import Blueprint, Response, current_app, render_template, request
+from quart import Blueprint, Response, render_template, request
 
 from tracker.api.first_card import STEPS, VEHICLES, describe
 from tracker.api.tracking_stream import open_link
 from tracker.api.web_files import WebFile, web_files
-from tracker.basemap import Basemap
-from tracker.basemap.making import FILE_NAME
 from tracker.basemap.style import Theme, style
 from tracker.errors import NotFound
 from tracker.files import folder
@@ -157,9 +155,7 @@ def _file(file: WebFile, caching: str) -> Response:
 @blueprint.get("/map/style.json")
 async def map_style() -> Response:
     theme: Theme = "dark" if request.args.get("theme") == "dark" else "light"
-    basemap = _basemap()
-    if basemap is None:
-        raise NotFound("map")
+    basemap = parts().basemap
     found = style(
         theme, bounds=basemap.bounds, zooms=(basemap.min_zoom, basemap.max_zoom), static=web_files().url
     )
@@ -170,21 +166,9 @@ async def map_style() -> Response:
 @blueprint.get("/tiles/<int:z>/<int:x>/<int:y>.mvt")
 async def tile(z: int, x: int, y: int) -> Response:
     """A vector tile, gzipped as it lies in the file; 204 where there is nothing to draw."""
-    basemap = _basemap()
-    if basemap is None:
-        raise NotFound("map")
-    content = basemap.tile(z, x, y)
+    content = parts().basemap.tile(z, x, y)
     headers = {"Cache-Control": A_DAY}
     if content is None:
         return Response(b"", 204, headers)
     tile_type = "application/vnd.mapbox-vector-tile"
     return Response(content, 200, {**headers, "Content-Encoding": "gzip"}, content_type=tile_type)
-
-
-def _basemap() -> Basemap | None:
-    """Opened at its first use; None until the tiles have been made."""
-    opened = current_app.extensions.get("tracker.basemap")
-    path = parts().map_file.folder / FILE_NAME
-    if opened is None and path.exists():
-        opened = current_app.extensions["tracker.basemap"] = Basemap(path)
-    return cast("Basemap | None", opened)

@@ -1,0 +1,194 @@
+"""The customer's page in a real browser, against a real node: what a person sees."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Locator, Page, async_playwright, expect
+
+from tests.service import Service, hear, say
+from tests.test_web_modules import WEB
+
+CHROMIUM: Final = Path("/usr/bin/chromium")
+FLAGS: Final = (
+    "--no-sandbox", "--disable-gpu", "--enable-unsafe-swiftshader", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+PATIENCE: Final = 20_000  # milliseconds: maps are drawn by the processor here
+BETWEEN: Final = timedelta(seconds=4)  # a cyclist's time for each piece of the way
+WAY: Final = [(60.1713, 24.9440), (60.1711, 24.9446), (60.1709, 24.9452), (60.1706, 24.9458)]
+
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Chromium in /usr/bin/chromium"),
+]
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield chromium
+        await chromium.close()
+
+
+@asynccontextmanager
+async def opened(browser: Browser, url: str, **more: Any) -> AsyncIterator[Page]:
+    """The page at this address, still and in Helsinki; errors on it fail the test."""
+    settings = {"reduced_motion": "reduce", "locale": "en-US", "timezone_id": "Europe/Helsinki"} | more
+    context = await browser.new_context(**settings)
+    page = await context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda line: errors.append(line.text) if "Content Security" in line.text else None)
+    page.set_default_timeout(PATIENCE)
+    await page.goto(url)
+    yield page
+    await context.close()
+    assert errors == []
+
+
+@asynccontextmanager
+async def on_the_way(service: Service) -> AsyncIterator[tuple[Any, Callable[[int], Awaitable[None]]]]:
+    """An order that was picked up, and a way to drive its courier to the nth place."""
+    driver = await service.new_driver("Aino Korhonen", "bicycle")
+    order = await service.new_order(driver["id"])
+    async with service.drive(driver["token"]) as socket:
+        await hear(socket, "welcome")
+        begun = datetime.now(UTC) - timedelta(seconds=12)
+
+        async def drive(n: int) -> None:
+            lat, lon = WAY[n]
+            fix = {
+                "recorded_at": (begun + n * BETWEEN).isoformat(),
+                "lat": lat,
+                "lon": lon,
+                "speed": 5,
+                "accuracy": 5,
+            }
+            await say(socket, type="fixes", id=n, fixes=[fix])
+            await hear(socket, "ack")
+
+        await drive(0)
+        await service.post(f"/v1/orders/{order['id']}/status", {"status": "picked_up"})
+        yield order, drive
+
+
+async def style_of(locator: Locator) -> str:
+    """Where the map library has put a marker, as it wrote it down."""
+    return await locator.get_attribute("style") or ""
+
+
+async def place_of(page: Page, selector: str) -> tuple[float, float]:
+    box = await page.locator(selector).bounding_box()
+    assert box is not None, f"{selector} is not shown"
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+async def test_the_customer_sees_the_courier_move(service: Service, browser: Browser) -> None:
+    """Each position moves the marker, without a reload, and the card tells who comes and when."""
+    async with on_the_way(service) as (order, drive), opened(browser, order["tracking_url"]) as page:
+        await page.wait_for_selector("#map[data-idle]")
+        await expect(page.locator("#pill")).to_have_text("Live")
+        await expect(page.locator("#courier-name")).to_have_text("Aino")
+        await expect(page.locator("#headline")).to_contain_text("Arriving")
+        marker, seen = page.locator("#map .marker"), set()
+        for n in (1, 2, 3):
+            before = await style_of(marker)
+            seen.add(before)
+            await drive(n)
+            await expect(marker).not_to_have_attribute("style", before)
+        assert len(seen | {await style_of(marker)}) == len(WAY)
+
+
+async def test_the_delivery_is_told_at_once(service: Service, browser: Browser) -> None:
+    """The page ends with the order: the courier goes from the map, the card says when."""
+    async with on_the_way(service) as (order, _), opened(browser, order["tracking_url"]) as page:
+        await expect(page.locator("#pill")).to_have_text("Live")
+        await service.post(f"/v1/orders/{order['id']}/status", {"status": "delivered"})
+        await expect(page.locator("#headline")).to_contain_text("Delivered at")
+        await expect(page.locator("#pill")).to_have_text("Ended")
+        await expect(page.locator("#map .marker")).to_have_count(0)
+
+
+async def test_a_page_without_scripts_still_tells(service: Service, browser: Browser) -> None:
+    """The card is the server's; no map, no stream, nothing broken."""
+    async with (
+        on_the_way(service) as (order, _),
+        opened(browser, order["tracking_url"], java_script_enabled=False) as page,
+    ):
+        await expect(page.locator("#headline")).to_contain_text("Arriving")
+        await expect(page.locator(".address")).to_have_text("Kasarmikatu 36")
+
+
+async def test_a_lost_network_is_told_and_healed(service: Service, browser: Browser) -> None:
+    """Offline at once, live again by itself, with what happened meanwhile."""
+    async with on_the_way(service) as (order, _), opened(browser, order["tracking_url"]) as page:
+        await expect(page.locator("#pill")).to_have_text("Live")
+        await page.context.set_offline(True)
+        await expect(page.locator("#pill")).to_have_text("Offline")
+        await service.post(f"/v1/orders/{order['id']}/status", {"status": "delivered"})
+        await page.context.set_offline(False)
+        await expect(page.locator("#headline")).to_contain_text("Delivered at")
+
+
+async def test_the_map_is_the_users_until_they_give_it_back(service: Service, browser: Browser) -> None:
+    """After a drag a button offers the way back; it works by keyboard."""
+    async with on_the_way(service) as (order, _), opened(browser, order["tracking_url"]) as page:
+        await page.wait_for_selector("#map[data-idle]")
+        pin = page.locator("#map .pin")
+        before = await style_of(pin)
+        await page.mouse.move(900, 400)
+        await page.mouse.down()
+        await page.mouse.move(700, 200, steps=5)
+        await page.mouse.up()
+        await expect(page.locator("#recentre")).to_be_visible()
+        await expect(pin).not_to_have_attribute("style", before)
+        await page.locator("#recentre").press("Enter")
+        await expect(page.locator("#recentre")).to_be_hidden()
+        await expect(pin).to_have_attribute("style", before)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844), (320, 568)])
+async def test_nothing_hides_anything(
+    service: Service, browser: Browser, scheme: Any, width: int, height: int
+) -> None:
+    """Courier, destination and attribution are beside the card on every screen."""
+    size = {"viewport": {"width": width, "height": height}, "color_scheme": scheme}
+    async with on_the_way(service) as (order, _), opened(browser, order["tracking_url"], **size) as page:
+        await page.wait_for_selector("#map[data-idle]")
+        card = await page.locator("#card").bounding_box()
+        assert card is not None
+        for selector in (".marker", ".pin", ".maplibregl-ctrl-attrib"):
+            x, y = await place_of(page, selector)
+            assert 0 <= x <= width and 0 <= y <= height, selector
+            beside = (
+                x < card["x"]
+                or x > card["x"] + card["width"]
+                or y < card["y"]
+                or y > card["y"] + card["height"]
+            )
+            assert beside, selector
+        await expect(page.locator(".maplibregl-ctrl-attrib")).to_have_text("© OpenStreetMap contributors")
+        assert await page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+async def test_the_page_is_accessible(service: Service, browser: Browser) -> None:
+    """axe-core finds nothing to object to, light or dark; skipped where it is not installed."""
+    axe = WEB / "node_modules" / "axe-core" / "axe.min.js"
+    if not axe.exists():
+        pytest.skip("axe-core is not installed: npm ci in web/")
+    for scheme in ("light", "dark"):
+        async with (
+            on_the_way(service) as (order, _),
+            opened(browser, order["tracking_url"], color_scheme=scheme, bypass_csp=True) as page,
+        ):
+            await page.wait_for_selector("#map[data-idle]")
+            await page.add_script_tag(path=axe)
+            found = await page.evaluate("axe.run()")
+            assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found["violations"]] == []

@@ -1,0 +1,158 @@
+"""What browsers are sent: the customer's page as HTML, the files, the tiles; headers and caching."""
+
+import gzip
+import json
+import re
+from html import unescape
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from tests.service import Service
+from tracker.api.first_card import describe
+from tracker.files import folder
+from tracker.messages import Snapshot
+
+SAMPLES = json.loads((folder("web").parent / "tests/samples/cards.json").read_text(encoding="utf-8"))
+FIRST_VISIT = 650_000  # bytes, compressed
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def page_of(service: Service, order: Any) -> httpx.Response:
+    async with httpx.AsyncClient() as anybody:
+        return await anybody.get(f"{service.url}/t/{order['tracking_url'].rsplit('/', 1)[1]}")
+
+
+def addresses(page: str) -> list[str]:
+    return re.findall(r'(?:src|href)="(/[^"]+)"', page)
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample["name"])
+async def test_the_server_writes_the_same_card_as_the_browser(sample: Any) -> None:
+    """Both are held to the same samples, so that the words do not jump when the script begins."""
+    card = msgspec.to_builtins(describe(msgspec.convert(sample["snapshot"], Snapshot)))
+    card["steps"] = [round(step, 2) for step in card["steps"]]
+    assert card | {"progress": round(card["progress"], 2)} == sample["card"]
+
+
+async def test_the_page_tells_all_without_a_script(service: Service) -> None:
+    """Status and destination stand in the HTML itself, under a policy that lets nothing in from elsewhere."""
+    order = await service.new_order(reference="A-<17>")
+    page = await page_of(service, order)
+    assert page.status_code == 200
+    assert "Order received" in page.text
+    assert "Kasarmikatu 36" in page.text
+    assert "Order A-&lt;17&gt;" in page.text
+    assert page.headers["cache-control"] == "no-store"
+    assert "default-src 'none'; script-src 'self'" in page.headers["content-security-policy"]
+    assert page.headers["referrer-policy"] == "no-referrer"
+    assert page.headers["x-content-type-options"] == "nosniff"
+    assert " style=" not in page.text and not re.search(r"<script(?![^>]*(src=|application/json))", page.text)
+
+
+async def test_the_snapshot_in_the_page_cannot_end_its_element(service: Service) -> None:
+    """Whatever an address says, it stays text."""
+    hostile = "</script><script>alert(1)</script>"
+    order = await service.new_order(dropoff={"lat": 60.1666, "lon": 24.9486, "address": hostile})
+    page = await page_of(service, order)
+    assert hostile not in page.text
+    block = re.search(r'<script type="application/json" id="snapshot">(.*?)</script>', page.text, re.DOTALL)
+    assert block is not None
+    assert json.loads(block[1])["order"]["dropoff"]["address"] == hostile
+
+
+async def test_a_delivered_order_says_when(service: Service) -> None:
+    """After its end the page still tells how it ended."""
+    driver = await service.new_driver()
+    order = await service.new_order(driver["id"])
+    for status in ("picked_up", "delivered"):
+        await service.post(f"/v1/orders/{order['id']}/status", {"status": status})
+    assert "Delivered at" in unescape((await page_of(service, order)).text)
+
+
+@pytest.mark.parametrize("token", ["nonsense", "x" * 500, "..%2f..%2fetc", "%00"])
+async def test_an_unknown_link_gets_a_page_for_people(service: Service, token: str) -> None:
+    """404 with words, under the same policy."""
+    async with httpx.AsyncClient() as anybody:
+        answer = await anybody.get(f"{service.url}/t/{token}")
+    assert answer.status_code == 404
+    if token in {"nonsense", "x" * 500}:
+        assert "This tracking link does not work" in answer.text
+        assert "content-security-policy" in answer.headers
+
+
+async def test_a_first_visit_is_small(service: Service) -> None:
+    """Page, modules, map library, style, fonts and the tiles of one view, as they travel."""
+    order = await service.new_order()
+    page = await page_of(service, order)
+    files = set(addresses(page.text))
+    files |= {
+        re.sub(r"maplibre-gl\.mjs", "maplibre-gl-worker.mjs", name) for name in files if name.endswith(".mjs")
+    }
+    style = await service.get("/map/style.json")
+    files |= {faces[0]["url"] for faces in style["font-faces"].values()}
+    files |= {f"/tiles/15/{18653 + x}/{9484 + y}.mvt" for x in range(2) for y in range(2)}
+    sizes = {name: await size(service, name) for name in files | {"/map/style.json"}}
+    total = len(gzip.compress(page.content)) + sum(sizes.values())
+    assert total < FIRST_VISIT, sizes
+
+
+async def size(service: Service, address: str) -> int:
+    """Bytes of a body on the wire."""
+    async with service.http.stream("GET", address, headers={"Accept-Encoding": "gzip"}) as answer:
+        assert answer.status_code in {200, 204}, address
+        return sum([len(piece) async for piece in answer.aiter_raw()])
+
+
+async def test_files_are_kept_for_ever_under_their_version(service: Service) -> None:
+    """With the version in its address a file never changes; without, the browser asks, and 304 is enough."""
+    page = await page_of(service, await service.new_order())
+    script = next(name for name in addresses(page.text) if name.endswith("/src/track.js"))
+    answer = await service.http.get(script)
+    assert "immutable" in answer.headers["cache-control"]
+    assert answer.headers["content-encoding"] == "gzip"
+    assert answer.headers["content-type"].startswith("text/javascript")
+    plain = "/static/src/track.js"
+    asked = await service.http.get(plain, headers={"Accept-Encoding": "identity"})
+    assert "content-encoding" not in asked.headers
+    assert asked.headers["cache-control"] == "public, no-cache"
+    again = await service.http.get(plain, headers={"If-None-Match": asked.headers["etag"]})
+    assert again.status_code == 304 and not again.content
+
+
+@pytest.mark.parametrize(
+    "name", ["nothing.js", "../package.json", "templates/track.html", "package-lock.json"]
+)
+async def test_only_what_is_meant_for_browsers_is_served(service: Service, name: str) -> None:
+    """No other file of the folder, nor any above it."""
+    assert (await service.http.get(f"/static/{name}")).status_code == 404
+
+
+async def test_tiles_come_gzipped_or_not_at_all(service: Service) -> None:
+    """200 with the file's own compression, 204 where there is nothing, 404 for what is no tile."""
+    tile = await service.http.get("/tiles/15/18654/9484.mvt")
+    assert tile.headers["content-encoding"] == "gzip"
+    assert tile.headers["content-type"] == "application/vnd.mapbox-vector-tile"
+    assert "max-age" in tile.headers["cache-control"]
+    assert (await service.http.get("/tiles/15/1/1.mvt")).status_code == 204
+    assert (await service.http.get("/tiles/99999999999999999999/1/1.mvt")).status_code == 204
+    assert (await service.http.get("/tiles/15/a/1.mvt")).status_code == 404
+
+
+async def test_both_styles_ask_nobody_else(service: Service) -> None:
+    """Tiles and fonts are ours, and the data's authors are named."""
+    for theme in ("light", "dark"):
+        style = await service.get(f"/map/style.json?theme={theme}")
+        assert "OpenStreetMap contributors" in style["sources"]["map"]["attribution"]
+        fonts = [face["url"] for faces in style["font-faces"].values() for face in faces]
+        assert all(address.startswith("/") for address in [*fonts, *style["sources"]["map"]["tiles"]])
+
+
+async def test_the_start_page_leads_to_the_documentation(service: Service) -> None:
+    """Whoever comes to the bare address learns what this is."""
+    answer = await service.http.get("/")
+    assert answer.status_code == 200
+    assert "/docs" in addresses(answer.text)

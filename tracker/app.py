@@ -173,7 +173,7 @@ async def _house_kept(
 
 
 async def _keep_house(database: Database, config: Config, metrics: Metrics, now: datetime) -> None:
-    """Partitions a week ahead, old ones dropped, old answers forgotten; what fails is tried again next time."""
+    """Partitions a week ahead, old ones dropped, old answers forgotten; what fails waits for the next time."""
     try:
         partitions = await keep_partitions(database, config.retention_days, now)
         metrics.stray_fixes.set(partitions.in_default)

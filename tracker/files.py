@@ -1,4 +1,4 @@
-"""Where the files that are not Python live: `web/` and `sql/` of the checkout, or their copies inside a wheel."""
+"""Where the files that are not Python live: `web/` and `sql/` of the checkout, or their copies in a wheel."""
 
 from pathlib import Path
 from typing import Literal

@@ -10,11 +10,12 @@ from typing import Any, Final, Protocol
 import msgspec
 import structlog
 
+from tracker.audience import Audience
 from tracker.database import Database, drivers, fixes, orders
 from tracker.domain.eta import Eta
 from tracker.domain.order import Driver, Order
 from tracker.domain.route import Route, Stop
-from tracker.domain.track import Fix, Refusal, refusal, without_impossible_values
+from tracker.domain.track import Fix, Refusal, sift
 from tracker.domain.trip import Trip, View, view_without_trip
 from tracker.errors import NotFound, RoutingError
 from tracker.hub import Hub, Subscription
@@ -32,12 +33,11 @@ from tracker.metrics import Metrics
 from tracker.orders import Note, OrderChange
 from tracker.recorder import Recorder
 from tracker.routing import Router
-from tracker.shown import assigned_order, line, state_of
+from tracker.shown import assigned_order, state_of
 
 TICK: Final = 1.0  # seconds
 IDLE_AFTER: Final = timedelta(minutes=10)  # a trip that nobody needs leaves the memory
 HEARD_LATELY: Final = timedelta(seconds=60)
-ETA_MOVED: Final = timedelta(seconds=20)  # what is worth telling between fixes
 
 log = structlog.get_logger()
 
@@ -94,8 +94,7 @@ class Fleet:
         self._live: dict[str, _Live] = {}
         self._loading: dict[str, asyncio.Lock] = {}
         self._connections: dict[str, DriverConnection] = {}
-        self._told: dict[str, View] = {}  # what the watchers of an order were told last
-        self._trails: dict[str, tuple[int, int]] = {}
+        self._audience = Audience(hub)
         self._errands: set[asyncio.Task[Any]] = set()
         self._tasks: asyncio.TaskGroup
         self.draining = False
@@ -132,27 +131,15 @@ class Fleet:
         Live does not wait for history: customers see the driver move before the commit.
         """
         now = self._now()
-        accepted, rejected = self._sift(readings, now)
+        accepted, refused = sift(readings, now=now, retention=self._retention)
         doubts = await self._show(driver, accepted, now)
         begun = perf_counter()
         recorded = await self._recorder.record(driver.number, accepted, now, doubts)
         self._metrics.commit.observe(perf_counter() - begun)
-        self._count(recorded.stored, recorded.duplicates, len(rejected))
-        return Receipt(recorded.stored, recorded.duplicates, rejected)
-
-    def _sift(self, readings: Sequence[Fix | Refusal], now: datetime) -> tuple[list[Fix], list[RejectedFix]]:
-        accepted: list[Fix] = []
-        rejected: list[RejectedFix] = []
-        for index, reading in enumerate(readings):
-            why = (
-                reading if isinstance(reading, str) else refusal(reading, now=now, retention=self._retention)
-            )
-            if why is not None:
-                rejected.append(RejectedFix(index, why))
-            elif not isinstance(reading, str):
-                accepted.append(without_impossible_values(reading))
-        accepted.sort(key=lambda fix: fix.recorded_at)
-        return accepted, rejected
+        self._count(recorded.stored, recorded.duplicates, len(refused))
+        return Receipt(
+            recorded.stored, recorded.duplicates, [RejectedFix(index, why) for index, why in refused]
+        )
 
     async def _show(self, driver: Driver, accepted: Sequence[Fix], now: datetime) -> list[str | None]:
         live = await self._of(driver)
@@ -205,8 +192,7 @@ class Fleet:
         if change.note is not None:
             self._pass_on(order, change.note)
         now = self._now()
-        self._told.pop(order.id, None)
-        self._publish_order(order.id, await self._view(order, now), now)
+        self._audience.publish(await self._view(order, now), now)
         if order.ended_at is not None:
             self._hub.finish(order.id, End(order.status.value))  # type: ignore[arg-type]  # one of the ended
 
@@ -251,15 +237,13 @@ class Fleet:
             self.unsubscribe(order_id, subscription)
             raise
         self._metrics.subscribers.set(len(self._hub))
-        self._told.setdefault(order_id, view)
+        self._audience.told(view)
         return subscription, self._snapshot(view)
 
     def unsubscribe(self, order_id: str, subscription: Subscription) -> None:
         self._hub.unsubscribe(order_id, subscription)
         self._metrics.subscribers.set(len(self._hub))
-        if not self._hub.watches(order_id):
-            self._told.pop(order_id, None)
-            self._trails.pop(order_id, None)
+        self._audience.forget(order_id)
 
     async def snapshot(self, order_id: str) -> Snapshot:
         """One look, without watching. NotFound."""
@@ -284,37 +268,18 @@ class Fleet:
     def _publish(self, trip: Trip, now: datetime) -> None:
         for order_id in trip.orders:
             if self._hub.watches(order_id):
-                self._publish_order(order_id, trip.view(order_id, now), now)
-
-    def _publish_order(self, order_id: str, view: View, now: datetime) -> None:
-        if not self._hub.watches(order_id):
-            return
-        trail = (id(view.trail), view.trail.version) if view.trail is not None else (0, 0)
-        trail_broke = trail != self._trails.get(order_id, trail)
-        self._trails[order_id] = trail
-        self._told[order_id] = view
-        replaced = {"trail": line(view.trail.places) if view.trail else None} if trail_broke else {}
-        self._hub.publish(order_id, state_of(view, with_lines=False), rfc3339(now), replaced)
+                self._audience.publish(trip.view(order_id, now), now)
 
     async def _tick_forever(self) -> None:
+        """Freshness changes by itself, and a silent driver's forecast grows old."""
         while True:
             await asyncio.sleep(TICK)
             now = self._now()
-            for order_id in self._hub.watched():
-                self._tick(order_id, now)
+            for live in self._live.values():
+                for order_id in live.trip.orders:
+                    if self._hub.watches(order_id):
+                        self._audience.publish_if_worth_it(live.trip.view(order_id, now), now)
             self._forget_idle(now)
-
-    def _tick(self, order_id: str, now: datetime) -> None:
-        """Freshness changes by itself, and a silent driver's forecast grows old."""
-        told = self._told.get(order_id)
-        if told is None or told.driver is None:
-            return
-        live = self._live.get(told.driver.id)
-        if live is None or order_id not in live.trip.orders:
-            return
-        view = live.trip.view(order_id, now)
-        if _worth_telling(told, view):
-            self._publish_order(order_id, view, now)
 
     def _forget_idle(self, now: datetime) -> None:
         for driver_id, live in list(self._live.items()):
@@ -337,7 +302,7 @@ class Fleet:
                     raise NotFound("driver")
                 newest = await fixes.newest_states(self._database, [driver.number])
                 state = newest.get(driver.number)
-                trip = Trip(driver, state and state.fix)
+                trip = Trip(driver, None if state is None else state.fix)
                 trip.replan(*await self._plan(driver_id))
                 self._live[driver_id] = live = _Live(trip)
                 self._consider_route(live, self._now())
@@ -376,12 +341,3 @@ class Fleet:
             live.routing = False
         self._publish(trip, self._now())
         self._consider_route(live, self._now())
-
-
-def _worth_telling(told: View, view: View) -> bool:
-    if (told.freshness, told.shown) != (view.freshness, view.shown):
-        return True
-    before, after = told.eta, view.eta
-    if before is None or after is None or before.arrives_at is None or after.arrives_at is None:
-        return (before is None) != (after is None)
-    return before.stale != after.stale or abs(after.arrives_at - before.arrives_at) > ETA_MOVED

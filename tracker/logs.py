@@ -1,4 +1,4 @@
-"""Logs: one structured line an event, on standard error. Never a token, a coordinate, a phone number or a name."""
+"""Logs: one structured line an event, on standard error. Never a token, a coordinate, a phone or a name."""
 
 import logging
 import sys

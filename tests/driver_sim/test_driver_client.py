@@ -8,12 +8,12 @@ from random import Random
 from typing import Any
 
 import pytest
-from peer import Peer, peer, until
 from websockets.asyncio.server import ServerConnection
 
 from driver_sim.answers import ReportRefused
 from driver_sim.client import DriverClient
 from driver_sim.reconnect import Stopped
+from tests.driver_sim.peer import Peer, peer, until
 from tracker.domain.track import Fix
 
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)

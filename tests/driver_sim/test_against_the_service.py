@@ -1,0 +1,121 @@
+"""The simulator against the real service, through nothing but its public interface."""
+
+import asyncio
+import csv
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from pathlib import Path
+
+import httpx
+import pytest
+
+from driver_sim.api import ApiError, MerchantApi
+from driver_sim.client import DriverClient
+from driver_sim.courier import Pace
+from driver_sim.reconnect import Stopped
+from driver_sim.replay import Replay, replay
+from driver_sim.scenario import Scenario, Settings
+from driver_sim.tell import Event, totals
+from driver_sim.timetable import Timing
+from driver_sim.tracks import read_tracks
+from tests.service import ADMIN_KEY, Service
+
+RUN = {"pace": Pace(0.2, 60.0), "seed": 4711}
+
+
+def asked(service: Service, path: str) -> httpx.Response:
+    """The service's answer to a merchant."""
+    headers = {"Authorization": f"Bearer {ADMIN_KEY}"}
+    answer = httpx.get(f"{service.url}{path}", headers=headers, timeout=20, trust_env=False)
+    answer.raise_for_status()
+    return answer
+
+
+async def run(service: Service, **settings: object) -> tuple[Scenario, list[Event]]:
+    """A whole run of couriers that drive sixty times faster than real."""
+    told: list[Event] = []
+    wanted = Settings(url=service.url, api_key=ADMIN_KEY, **{**RUN, **settings})  # type: ignore[arg-type]
+    scenario = Scenario(wanted, told.append)
+    async with asyncio.timeout(90):
+        await scenario.run()
+    return scenario, told
+
+
+async def test_couriers_deliver_their_orders_and_lose_nothing(service: Service) -> None:
+    """Every order of a limited run is delivered, and every fix is stored exactly once."""
+    scenario, told = await run(service, drivers=2, orders=3)
+    total = totals(scenario.couriers)
+    made = [event for event in told if event.event == "order_created"]
+    assert [event.text for event in told if event.event == "trouble"] == []
+    assert len(made) == total.delivered == 3
+    assert (total.unacked, total.rejected, total.duplicates) == (0, 0, 0)
+    assert total.acked == total.sent > 10
+    for event in made:
+        order = asked(service, f"/v1/orders/{event.order_id}").json()
+        assert order["status"] == "delivered"
+        assert order["tracking_url"] == event.tracking_url
+
+
+async def test_a_second_run_takes_the_same_couriers_and_their_open_orders(service: Service) -> None:
+    """Started again, no driver is made twice, and what was left open is delivered before anything new."""
+    seed = 4712
+    first, told = await run(service, drivers=1, seed=seed, duration=2.0, pace=Pace(0.2, 1.0))
+    (open_order,) = [event.order_id for event in told if event.event == "order_created"]
+    assert asked(service, f"/v1/orders/{open_order}").json()["status"] == "assigned"
+    second, told = await run(service, drivers=1, seed=seed, orders=0)
+    assert [courier.driver_id for courier in second.couriers] == [first.couriers[0].driver_id]
+    assert [event.order_id for event in told if event.event == "delivered"] == [open_order]
+    drivers = asked(service, "/v1/drivers?limit=500").json()["items"]
+    assert [one["reference"] for one in drivers].count(f"sim-{seed}-0") == 1
+
+
+async def test_a_recorded_track_is_stored_as_it_was(service: Service, tmp_path: Path) -> None:
+    """Replayed twice with its own times, a track is stored once and is the same when asked for."""
+    start = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+    rows = [f"{(start + timedelta(seconds=n)).isoformat()},{60.17 + n * 1e-5:.6f},24.94" for n in range(700)]
+    path = tmp_path / "drive.csv"
+    path.write_text("\n".join(["time,lat,lon", *rows]))
+    async with MerchantApi(service.url, ADMIN_KEY) as api:
+        driver = await api.create_driver("Replay", "car")
+    wanted = Replay(
+        url=service.url, recordings=read_tracks(path), timing=Timing(None, True), token=driver.token
+    )
+    said: list[str] = []
+    assert await replay(wanted, asyncio.Event(), said.append)
+    assert await replay(wanted, asyncio.Event(), said.append)
+    assert "700 acknowledged (0 known before)" in said[0]
+    assert "700 acknowledged (700 known before)" in said[1]
+    last = asked(service, f"/v1/drivers/{driver.id}").json()["last_fix"]
+    assert last["lat"] == pytest.approx(60.17 + 699e-5)
+
+
+async def test_a_recorded_trip_becomes_an_order(service: Service, tmp_path: Path) -> None:
+    """With an API key, a trip's stops become orders that change where the recording reached them."""
+    fixes = ",".join(
+        f'{{"recorded_at":"2024-05-01T08:00:{n:02d}Z","lat":{60.17 + n * 1e-5:.6f},"lon":24.94}}'
+        for n in range(31)
+    )
+    stops = '[{"lat":60.1701,"lon":24.94,"order":"a"},{"lat":60.1703,"lon":24.94,"order":"a"}]'
+    arrived = '["2024-05-01T08:00:10Z","2024-05-01T08:00:30Z"]'
+    path = tmp_path / "trips.jsonl"
+    path.write_text(
+        f'{{"trip_id":"t-1","vehicle":"bicycle","stops":{stops},"fixes":[{fixes}],"arrived_at":{arrived}}}'
+    )
+    said: list[str] = []
+    recordings = read_tracks(path)
+    wanted = Replay(url=service.url, recordings=recordings, timing=Timing(20.0), api_key=ADMIN_KEY)
+    assert await replay(wanted, asyncio.Event(), said.append)
+    order_id = next(line.partition(":")[0] for line in said if line.startswith("ord_"))
+    assert asked(service, f"/v1/orders/{order_id}").json()["status"] == "delivered"
+    track = list(csv.DictReader(StringIO(asked(service, f"/v1/orders/{order_id}/track.csv").text)))
+    assert len(track) >= 25
+
+
+async def test_errors_are_told_in_the_words_of_the_service(service: Service) -> None:
+    """A wrong key and a wrong token end at once, with the reason."""
+    async with MerchantApi(service.url, "not-a-key-of-this-service") as api:
+        with pytest.raises(ApiError) as refused:
+            await api.addresses(limit=10, seed=1)
+    assert refused.value.status == 401
+    with pytest.raises(Stopped, match=r"401|4001"):
+        await DriverClient(service.url, "not-a-token").run()

@@ -5,7 +5,7 @@
 MAKEFLAGS += --no-print-directory
 
 RUN := .venv/bin/
-SOURCES := tracker driver_sim bench tests $(wildcard hatch_build.py web/*.py)
+SOURCES := tracker driver_sim bench tests scripts hatch_build.py
 
 help:
 	@echo 'make demo      serve a simulated delivery service and print the links to open (PORT=8080 to choose the port)'

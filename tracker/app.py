@@ -71,6 +71,7 @@ def create_app(parts: Parts) -> Quart:
     """The Quart app over these parts; nothing is global."""
     app = Quart("tracker", static_folder=None)
     app.config["RESPONSE_TIMEOUT"] = None  # streams have no end
+    app.config["MAX_CONTENT_LENGTH"] = None  # api.bodies has its own limit, and reads on before it refuses
     app.extensions["tracker"] = parts
     register_errors(app)
     for room in ROOMS:
@@ -173,7 +174,7 @@ async def _house_kept(
 
 
 async def _keep_house(database: Database, config: Config, metrics: Metrics, now: datetime) -> None:
-    """Partitions a week ahead, old ones dropped, old answers forgotten; what fails waits for the next time."""
+    """Partitions a week ahead, old ones dropped, old answers forgotten; what fails has to wait."""
     try:
         partitions = await keep_partitions(database, config.retention_days, now)
         metrics.stray_fixes.set(partitions.in_default)

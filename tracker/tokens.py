@@ -1,7 +1,7 @@
 """Tokens: API keys, drivers' tokens, tracking links, and ids that nobody can guess or count.
 
 Keys and tokens carry 192 random bits and are stored as SHA-256 only: with that much chance in them a slow
-hash would protect nothing more. A tracking link's token is derived from the link's id and the service's secret
+hash would protect nothing more. A tracking link's token is derived from its id and the service's secret
 and is stored nowhere, so that a link can be shown again, and a stolen database opens none.
 """
 

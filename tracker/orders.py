@@ -70,7 +70,12 @@ class Orders:
     ) -> None:
         self._database = database
         self._notice = notice
-        self._now = now
+        self._clock = now
+
+    def _now(self) -> datetime:
+        """To the millisecond, as it is shown: a time that is read and sent back is the same instant."""
+        now = self._clock()
+        return now.replace(microsecond=now.microsecond // 1_000 * 1_000)
 
     async def tell(self, change: OrderChange) -> None:
         """Passes on what is committed. What fails now does not undo it, so it fails nobody's request."""

@@ -13,6 +13,7 @@ from werkzeug.exceptions import RequestTimeout
 from tracker.errors import FieldError, InvalidFields, TooLarge, Unparsable
 
 BODY_BYTES: Final = 1_048_576
+DISCARDED_BYTES: Final = 33_554_432  # of a body that is too large anyway
 BODY_TIMEOUT: Final = 30.0  # seconds for the whole of it
 DEPTH: Final = 32  # levels of JSON; none of our bodies needs ten
 NUL: Final = "Must not contain the character U+0000."
@@ -28,18 +29,26 @@ async def raw_body() -> bytes:
 
 
 async def _read() -> bytes:
-    if (request.content_length or 0) > BODY_BYTES:
-        raise TooLarge(BODY_BYTES)
     data = bytearray()
     try:
         async with asyncio.timeout(BODY_TIMEOUT):
             async for piece in request.body:  # awaiting it whole would buffer without a limit
                 data += piece
                 if len(data) > BODY_BYTES:
+                    await _discard_rest()
                     raise TooLarge(BODY_BYTES)
     except TimeoutError:
         raise RequestTimeout from None
     return bytes(data)
+
+
+async def _discard_rest() -> None:
+    """Closing on a client that still writes would reset it before it sees the answer."""
+    discarded = 0
+    async for piece in request.body:
+        discarded += len(piece)
+        if discarded > DISCARDED_BYTES:
+            return
 
 
 async def body[T](type_: type[T], *, optional: bool = False) -> T:

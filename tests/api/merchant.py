@@ -1,0 +1,70 @@
+"""What the tests of the merchant API share: the checks that every refusal and every page has to pass."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+from tests.service import Service
+
+PICKUP = {"lat": 60.1713, "lon": 24.9440}
+DROPOFF = {"lat": 60.1666, "lon": 24.9486}
+ORDER = {"pickup": PICKUP, "dropoff": DROPOFF}
+
+
+def problem(answer: httpx.Response, status: int, word: str) -> Any:
+    """The problem's members, once it is sure that it is one (RFC 9457)."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    said = answer.json()
+    assert (said["status"], said["type"]) == (status, f"/problems/{word}")
+    assert said["title"]
+    assert said["detail"]
+    return said
+
+
+def wrong_fields(answer: httpx.Response) -> list[str]:
+    """The fields that a 422 names."""
+    said = problem(answer, 422, "invalid-fields")
+    assert all(error["detail"] for error in said["errors"])
+    return [error["field"] for error in said["errors"]]
+
+
+async def all_pages(service: Service, path: str, **query: object) -> list[Any]:
+    """Every item of a list, page by page."""
+    items: list[Any] = []
+    cursor = query.pop("cursor", None)
+    while True:
+        params = {**query, **({} if cursor is None else {"cursor": cursor})}
+        answer = await service.http.get(path, params=params)
+        assert answer.status_code == 200, answer.text
+        items += answer.json()["items"]
+        cursor = answer.json()["next"]
+        if cursor is None:
+            return items
+
+
+async def send_fixes(service: Service, token: str, *fixes: dict[str, object]) -> None:
+    """Stores a driver's fixes; returns after the commit."""
+    answer = await service.http.post(
+        "/v1/drivers/fixes", json=list(fixes), headers={"Authorization": f"Bearer {token}"}
+    )
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["rejected"] == []
+
+
+def fixes_from(begin: datetime, places: list[tuple[float, float]], **more: object) -> list[dict[str, object]]:
+    """One fix a second at these (lat, lon), from `begin` on."""
+    return [
+        {"recorded_at": rfc3339(begin + timedelta(seconds=index)), "lat": lat, "lon": lon, **more}
+        for index, (lat, lon) in enumerate(places)
+    ]
+
+
+def rfc3339(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def parse(text: str) -> datetime:
+    assert text.endswith("Z")
+    return datetime.fromisoformat(text)

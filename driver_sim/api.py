@@ -169,9 +169,8 @@ class MerchantApi:
             await self._call("POST", "/v1/orders", given, key=reference), type=NewOrder
         )
 
-    async def cancel(self, order_id: str, reason: str) -> None:
-        body = {"status": "cancelled", "reason": reason}
-        await self._call("POST", f"/v1/orders/{order_id}/status", body)
+    async def order(self, order_id: str) -> NewOrder:
+        return msgspec.json.decode(await self._call("GET", f"/v1/orders/{order_id}"), type=NewOrder)
 
     # --- the wire
 

@@ -73,6 +73,7 @@ class Courier:
         self._ride: Ride | None = None
         self._beat = asyncio.Event()
         self._over_with: set[str] = set()  # orders we have reported as ended, or could not serve
+        self._announced: set[str] = set()  # orders of which the run has told
         self._notes: asyncio.Queue[NoteToDriver] = asyncio.Queue(NOTES)
         self._trips = 0
 
@@ -147,6 +148,9 @@ class Courier:
         return any(order.id == stop.order_id for order in self._orders())
 
     async def _trip(self, orders: Sequence[AssignedOrder]) -> None:
+        for order in orders:
+            if order.id not in self._announced:
+                await self._take(order)
         stops = plan(orders)
         if len(stops) > 2:
             await self._announce(stops)
@@ -154,6 +158,18 @@ class Courier:
             if self._has(stop):
                 await self._serve(stop)
         self.stop, self.doing = None, "waiting"
+
+    async def _take(self, order: AssignedOrder) -> None:
+        """Tells of an order that we did not make: left over from an earlier run, or given by a dispatcher."""
+        self._announced.add(order.id)
+        try:
+            known = await self._api.order(order.id)
+        except ApiError as error:
+            self.complain(error)
+            return
+        where = f"{order.pickup.address} to {order.dropoff.address}"
+        link, reference = known.tracking_url, known.reference
+        self._say("order_taken", order.id, where, tracking_url=link, reference=reference)
 
     async def _announce(self, stops: Sequence[Stop]) -> None:
         """Tells the service in which order we drive; a service that cannot know it does without."""
@@ -221,6 +237,7 @@ class Courier:
         wanted = 2 if self._trips and self._random.random() < TWO_AT_ONCE else 1
         self._trips += 1
         made = await self._customers.order(wanted, self.driver_id, self.who.vehicle, self._here.at)
+        self._announced |= {one.order.id for one in made}
         for one in made:
             link, reference = one.order.tracking_url, one.order.reference
             self._say("order_created", one.order.id, one.where, tracking_url=link, reference=reference)

@@ -53,7 +53,7 @@ def _told(console: Console, output: Output) -> Tell:
     elif not console.is_terminal:
         sinks.append(plain_lines(console, links=output.links))
     elif output.links:
-        sinks.append(plain_lines(console, links=True, wanted={"order_created"}))
+        sinks.append(plain_lines(console, links=True, wanted={"order_created", "order_taken"}))
 
     def tell(event: Event) -> None:
         for sink in sinks:

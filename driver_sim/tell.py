@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     """Something that happened to a courier. JSON lines carry it as it is, under these names."""
 
-    event: str  # order_created, picked_up, delivered, failed, message, hired, stopped, trouble
+    event: str  # order_created, order_taken, picked_up, delivered, failed, message, stopped, trouble
     at: datetime
     courier: str
     vehicle: Vehicle

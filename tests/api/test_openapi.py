@@ -8,7 +8,7 @@ from typing import Any
 from quart import Quart
 
 from tests.service import Service
-from tracker.api import drivers, history, links, orders
+from tracker.api import drivers, history, links, map, orders, tracking_stream
 from tracker.api.openapi import described, said_of
 
 
@@ -72,7 +72,7 @@ async def test_the_description_refers_to_nothing_that_is_missing(service: Servic
 def test_a_view_is_described_by_what_it_really_takes() -> None:
     """The types said of a view are those that its code checks its body and its query string against."""
     app = Quart(__name__)
-    for room in (drivers, history, links, orders):
+    for room in (drivers, history, links, map, orders, tracking_stream):
         app.register_blueprint(room.blueprint)
     for rule in app.url_map.iter_rules():
         if rule.rule.startswith("/v1/"):

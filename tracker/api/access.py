@@ -16,16 +16,14 @@ ADMIN_KEY_ID: Final = "TRACKER_ADMIN_KEY"  # stands for the key of the settings,
 
 _RANK: Final[Mapping[Scope, int]] = {"read": 0, "orders": 1, "admin": 2}
 
-READING: Final = frozenset({"GET", "HEAD"})
-
 type View = Callable[..., Awaitable[Any]]
 
 
 def needs(scope: Scope) -> Callable[[View], View]:
     """Lets a request through whose API key has `scope`; else it fails with Unauthenticated or Forbidden.
 
-    A key is looked up anew each time, so that a revoked one is refused at once. A write goes on to its end
-    though its client may have left: what follows from a commit must not get lost.
+    A key is looked up anew each time, so that a revoked one is refused at once. What may write goes on
+    to its end though its client may have left: what follows from a commit must not get lost.
     """
 
     def decorate(view: View) -> View:
@@ -36,7 +34,7 @@ def needs(scope: Scope) -> Callable[[View], View]:
                 raise Forbidden(scope)
             if any("\0" in id_ for id_ in ids.values()):  # no text for PostgreSQL, so no id either
                 raise NotFound("resource")
-            if request.method in READING:
+            if scope == "read":
                 return await view(**ids)
             return await parts().fleet.to_the_end(_awaited(view(**ids)))
 

@@ -8,9 +8,11 @@ from quart import Blueprint, Response, request, websocket
 from tracker.api.bodies import answer, raw_body
 from tracker.api.driver_session import Closing, DriverSession, await_hello
 from tracker.api.errors import close_code, problem_of
+from tracker.api.openapi import described
 from tracker.codecs import CODECS, JsonCodec, MsgpackCodec, read_json, readings
 from tracker.database import drivers
 from tracker.domain.order import Driver
+from tracker.domain.track import Fix
 from tracker.errors import FieldError, InvalidFields, StorageUnavailable, TrackerError, Unauthenticated
 from tracker.messages import FIXES_PER_MESSAGE, Ack, Fixes, RawFixes
 from tracker.parts import Parts, parts
@@ -70,6 +72,7 @@ async def driver_of(here: Parts, token: str) -> Driver:
 
 
 @blueprint.post("/v1/drivers/fixes")
+@described(body=Fixes | list[Fix], answer=Ack, raises=(Unauthenticated, StorageUnavailable))
 async def post_fixes() -> Response:
     """The same fixes as over the socket, and the same answer, after the commit."""
     here = parts()

@@ -8,9 +8,11 @@ from quart import Blueprint, Response
 
 from tracker.api.access import needs
 from tracker.api.bodies import answer, body, query
+from tracker.api.openapi import described
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Vehicle
 from tracker.domain.route import Leg
+from tracker.errors import NoRoute, RouterUnavailable
 from tracker.gazetteer import Address, open_gazetteer
 from tracker.messages import LineString
 from tracker.parts import parts
@@ -87,6 +89,7 @@ class RouteAnswer(Struct, frozen=True):
 
 @blueprint.get("/v1/map")
 @needs("read")
+@described(answer=Area)
 async def describe_map() -> Response:
     """What area is served."""
     map_file = parts().map_file
@@ -97,6 +100,7 @@ async def describe_map() -> Response:
 
 @blueprint.get("/v1/map/addresses")
 @needs("read")
+@described(query=AddressQuery, answer=Addresses)
 async def sample_addresses() -> Response:
     """Real addresses of the area, by chance: the same seed gives the same ones."""
     wanted = query(AddressQuery)
@@ -107,6 +111,7 @@ async def sample_addresses() -> Response:
 
 @blueprint.post("/v1/routes")
 @needs("read")
+@described(body=RouteRequest, answer=RouteAnswer, raises=(NoRoute, RouterUnavailable))
 async def find_route() -> Response:
     """The way from place to place, street by street; 404 where there is none."""
     wanted = await body(RouteRequest)

@@ -12,9 +12,10 @@ from quart import Blueprint, Response, websocket
 
 from tracker.api.bodies import answer, body
 from tracker.api.errors import close_code
+from tracker.api.openapi import described
 from tracker.database import links, orders
 from tracker.domain.link import Link
-from tracker.errors import NotFound, StorageUnavailable, TrackerError
+from tracker.errors import Conflict, NotFound, StorageUnavailable, TrackerError
 from tracker.hub import Outgoing, Subscription
 from tracker.messages import (
     CustomerNote,
@@ -75,6 +76,7 @@ async def find_link(here: Parts, token: str, *, count: bool) -> OpenLink:
 
 
 @blueprint.get("/v1/track/<token>")
+@described(answer=Snapshot)
 async def one_snapshot(token: str) -> Response:
     """The state of the order as one snapshot."""
     snapshot = await open_link(token)
@@ -205,6 +207,7 @@ class _Watch:
 
 
 @blueprint.post("/v1/track/<token>/messages")
+@described(body=NoteBody, status=204, raises=(Conflict,))
 async def post_note(token: str) -> Response:
     """A note to the driver."""
     here = parts()

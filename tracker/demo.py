@@ -140,7 +140,7 @@ class _Demo:
             order = msgspec.json.decode(line, type=Ordered)
         except msgspec.MsgspecError:
             return
-        if order.event != "order_created":
+        if order.event not in {"order_created", "order_taken"}:
             return
         if not self._listed:
             self._listed = True

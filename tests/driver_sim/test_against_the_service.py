@@ -65,6 +65,9 @@ async def test_a_second_run_takes_the_same_couriers_and_their_open_orders(servic
     second, told = await run(service, drivers=1, seed=seed, orders=0)
     assert [courier.driver_id for courier in second.couriers] == [first.couriers[0].driver_id]
     assert [event.order_id for event in told if event.event == "delivered"] == [open_order]
+    assert [event.order_id for event in told if event.event == "order_taken" and event.tracking_url] == [
+        open_order
+    ]
     drivers = asked(service, "/v1/drivers?limit=500").json()["items"]
     assert [one["reference"] for one in drivers].count(f"sim-{seed}-0") == 1
 

@@ -59,7 +59,7 @@ async def on_the_way(service: Service) -> AsyncIterator[tuple[Any, Callable[[int
     order = await service.new_order(driver["id"])
     async with service.drive(driver["token"]) as socket:
         await hear(socket, "welcome")
-        begun = datetime.now(UTC) - timedelta(seconds=12)
+        begun = datetime.now(UTC)  # the phone's clock may run a little ahead of ours: nobody has to wait
 
         async def drive(n: int) -> None:
             lat, lon = WAY[n]
@@ -113,6 +113,19 @@ async def test_the_delivery_is_told_at_once(service: Service, browser: Browser) 
         await expect(page.locator("#headline")).to_contain_text("Delivered at")
         await expect(page.locator("#pill")).to_have_text("Ended")
         await expect(page.locator("#map .marker")).to_have_count(0)
+
+
+async def test_before_the_assignment_there_is_only_the_destination(
+    service: Service, browser: Browser
+) -> None:
+    """No courier, no place of one: neither on the map nor beside it."""
+    order = await service.new_order()
+    async with opened(browser, order["tracking_url"]) as page:
+        await page.wait_for_selector("#map[data-idle]")
+        await expect(page.locator("#headline")).to_have_text("Looking for a courier")
+        await expect(page.locator("#map .pin")).to_be_visible()
+        await expect(page.locator("#marker")).to_be_hidden()
+        await expect(page.locator("#courier")).to_be_hidden()
 
 
 async def test_a_page_without_scripts_still_tells(service: Service, browser: Browser) -> None:

@@ -12,6 +12,7 @@ SOURCE: Final = "map"
 COPYRIGHT: Final = "https://www.openstreetmap.org/copyright"
 LATIN: Final = ["U+0000-00FF", "U+2000-206F", "U+20AC"]
 LATIN_EXTENDED: Final = ["U+0100-02BA", "U+1E00-1E9F", "U+1EF2-1EFF"]
+CLOSE_BY: Final = 15  # zoom: from there on districts say more than the town
 LABELS_BEGIN: Final = "labels-begin"  # the page puts its lines beneath this layer
 
 
@@ -270,7 +271,12 @@ def _labels(palette: Palette) -> list[Layer]:
             ink=(palette.place_name, palette.halo),
             look=(12, _DISTRICT_NAME),
         ),
-        _name("town-name", "places", town, ink=(palette.place_name, palette.halo), look=(0, _TOWN_NAME)),
+        {
+            **_name(
+                "town-name", "places", town, ink=(palette.place_name, palette.halo), look=(0, _TOWN_NAME)
+            ),
+            "maxzoom": CLOSE_BY,
+        },
     ]
 
 

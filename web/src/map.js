@@ -24,6 +24,7 @@ export class MapView {
     this._onTaken = onTaken;
     this._taken = false;
     this._missing = false;
+    this._courierKey = ''; // where the marker stands, as text
     this._drawn = -Infinity;
     /** @type {LonLat[]} */ this._route = [];
     /** @type {LonLat[]} */ this._trail = [];
@@ -67,6 +68,7 @@ export class MapView {
   setDestination(at, element) {
     this._destination ??= new maplibre.Marker({ element, anchor: 'bottom' });
     this._destination.setLngLat(at).addTo(this._map);
+    element.hidden = false;
   }
 
   /**
@@ -75,9 +77,14 @@ export class MapView {
    * @param {HTMLElement} element
    */
   setCourier(at, heading, element) {
+    const key = at ? `${at[0].toFixed(7)} ${at[1].toFixed(7)} ${heading.toFixed(1)}` : '';
+    if (key === this._courierKey) return; // most of the time nobody moves
     this._courier ??= new maplibre.Marker({ element, rotationAlignment: 'map', pitchAlignment: 'map' });
-    if (at) this._courier.setLngLat(at).setRotation(heading).addTo(this._map);
-    else this._courier.remove();
+    if (at) this._courier.setLngLat(at).setRotation(heading);
+    if (at && !this._courierKey) this._courier.addTo(this._map);
+    element.hidden = !at;
+    if (!at) this._courier.remove();
+    this._courierKey = key;
   }
 
   /** @param {LonLat[]} route @param {number} length metres @param {LonLat[]} trail the way before the route */

@@ -36,6 +36,7 @@ export function writeCard(card, state) {
 /** @param {number} i @param {number} done @param {boolean} current */
 function writeStep(i, done, current) {
   const step = element('steps').children[i];
+  if (i === 0) write('first-step', current ? 'Picking up' : 'Picked up');
   step.querySelector('.done')?.setAttribute('width', `${Math.round(done * 100)}%`);
   step.toggleAttribute('aria-current', current);
   if (current) step.setAttribute('aria-current', 'step');

@@ -131,7 +131,6 @@ async function openMap() {
   });
   darkness.addEventListener('change', () => map?.setDark(darkness.matches));
   element('recentre').addEventListener('click', () => map?.recentre());
-  marker.hidden = pin.hidden = false;
   map.setDestination(places()[0], pin);
   drawLines();
   map.keepInView(places(), true);

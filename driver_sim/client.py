@@ -16,15 +16,14 @@ from datetime import datetime
 from random import Random
 from typing import Final, Literal
 
-import msgspec
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidHandshake, InvalidStatus
 from websockets.typing import Subprotocol
 
 from driver_sim.address import is_local, stream_uri
 from driver_sim.answers import Answers, ReportRefused
+from driver_sim.conversation import Conversation
 from driver_sim.outbox import Outbox, Report
-from driver_sim.pace import Pace
 from driver_sim.reconnect import Next, Stopped, after_close, after_refusal, explain, pause
 from tracker.domain.track import Fix
 from tracker.messages import (
@@ -34,23 +33,16 @@ from tracker.messages import (
     ErrorReply,
     NoteToDriver,
     Orders,
-    Ping,
     Policy,
     PolicyChange,
-    Pong,
-    Slow,
     StatusReport,
     ToDriver,
     Welcome,
 )
 
 SUBPROTOCOL: Final = Subprotocol("tracker.v1")
-QUIET: Final = 20.0  # seconds without a word before we ask
-DEAD: Final = 45.0  # seconds without a word after which the connection is given up
+LASTING: Final = 20.0  # seconds after which a connection was of use, even if nothing was acknowledged
 FLUSH: Final = 10.0  # seconds for what is unacknowledged when we leave
-
-_decoder = msgspec.json.Decoder(ToDriver)
-_encoder = msgspec.json.Encoder()
 
 
 class DriverClient:
@@ -70,12 +62,10 @@ class DriverClient:
         self._token = token
         self._random = random or Random()
         self._answers = Answers()
-        self._changed = asyncio.Event()  # something to send, or somebody to wake
+        self._left = asyncio.Event()  # ends a pause
         self._news = asyncio.Event()  # orders, acks or the connection changed
         self._closing = False
-        self._pace = Pace(1_000.0)
-        self._heard_at = 0.0
-        self._websocket: ClientConnection | None = None
+        self._conversation: Conversation | None = None
         self._stopped: Stopped | None = None
 
     # --- for the driver
@@ -87,7 +77,7 @@ class DriverClient:
     def add(self, fix: Fix) -> None:
         """Sends when possible; kept until acknowledged."""
         self.outbox.add(fix)
-        self._changed.set()
+        self._wake()
 
     async def report(
         self,
@@ -125,9 +115,9 @@ class DriverClient:
         """Flushes, then ends the connection with 1000 and `run` with it; whether all was acknowledged."""
         flushed = await self.flush(within)
         self._closing = True
-        self._changed.set()
-        if self._websocket is not None:
-            await self._websocket.close(1000)
+        self._left.set()
+        if self._conversation is not None:
+            await self._conversation.end()
         return flushed
 
     def latency(self, share: float) -> float | None:
@@ -157,10 +147,7 @@ class DriverClient:
     async def _rest(self, seconds: float) -> None:
         """A pause that `close` ends."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                while not self._closing:
-                    self._changed.clear()
-                    await self._changed.wait()
+            await asyncio.wait_for(self._left.wait(), seconds)
 
     async def _once(self) -> tuple[Next, bool]:
         """One connection from beginning to end: what to do next, and whether it was of use."""
@@ -174,7 +161,7 @@ class DriverClient:
         except (OSError, TimeoutError, InvalidHandshake) as error:
             self.last_trouble = str(error) or type(error).__name__
             return Next.RETRY, False
-        was_good = self.outbox.counts["acked"] > acked or clock() - began > QUIET
+        was_good = self.outbox.counts["acked"] > acked or clock() - began > LASTING
         return self._decide(after_close(code), code, reason), was_good
 
     def _decide(self, then: Next, code: int, reason: str) -> Next:
@@ -186,23 +173,15 @@ class DriverClient:
     async def _converse(self) -> tuple[int, str]:
         """Connects and talks until the connection ends; how it was closed (1006: without a word)."""
         async with self._connect() as websocket:
-            self._websocket = websocket
+            self._conversation = Conversation(websocket, self.outbox, self._take)
             try:
-                await self._talk(websocket)
+                if not self._closing:
+                    await self._conversation.run()
             finally:
                 self.connected = False
-                self._websocket = None
+                self._conversation = None
                 self._news.set()
         return websocket.close_code or 1006, websocket.close_reason or ""
-
-    async def _talk(self, websocket: ClientConnection) -> None:
-        if self._closing:
-            return
-        async with asyncio.TaskGroup() as talking:
-            tasks = [talking.create_task(work(websocket)) for work in (self._send, self._watch)]
-            await self._receive(websocket)
-            for task in tasks:
-                task.cancel()
 
     def _connect(self) -> connect:
         return connect(
@@ -215,82 +194,32 @@ class DriverClient:
             close_timeout=3,
         )
 
-    # --- sending
+    # --- what the service says
 
-    async def _send(self, websocket: ClientConnection) -> None:
-        """Sends whatever the outbox gives, as fast as the service and its limits allow."""
-        with suppress(ConnectionClosed):
-            while True:
-                self._changed.clear()
-                await self._send_all(websocket)
-                await self._changed.wait()
-
-    async def _send_all(self, websocket: ClientConnection) -> None:
-        clock = asyncio.get_running_loop().time
-        while self.connected and not self._pace.is_slow(clock()):
-            message = self.outbox.next_message(clock())
-            if message is None:
-                return
-            if not isinstance(message, Report):
-                await asyncio.sleep(self._pace.wait(clock(), len(message.fixes)))
-            await websocket.send(_encoder.encode(message).decode())
-
-    async def _watch(self, websocket: ClientConnection) -> None:
-        """Asks after silence, and gives up a connection that stays silent: the next one sends all again."""
-        clock = asyncio.get_running_loop().time
-        self._heard_at = clock()
-        with suppress(ConnectionClosed):
-            while clock() - self._heard_at < DEAD and not self.outbox.overdue(clock()):
-                await asyncio.sleep(1.0)
-                if clock() - self._heard_at > QUIET:
-                    await websocket.send(_encoder.encode(Ping(self.connections)).decode())
-        websocket.transport.abort()
-
-    # --- receiving
-
-    async def _receive(self, websocket: ClientConnection) -> None:
-        with suppress(ConnectionClosed):
-            async for raw in websocket:
-                self._heard_at = asyncio.get_running_loop().time()
-                with suppress(msgspec.MsgspecError):  # a message of a later version
-                    await self._take(websocket, _decoder.decode(raw))
-
-    async def _take(self, websocket: ClientConnection, message: ToDriver) -> None:
+    def _take(self, message: ToDriver) -> None:
         match message:
             case Ack():
                 self._acknowledged(message)
             case Welcome():
-                self._welcomed(message)
+                self.connected = True
+                self.connections += 1
+                self.orders = tuple(message.orders)
+                self.policy = message.policy
             case Orders(orders):
                 self.orders = tuple(orders)
             case PolicyChange(policy):
                 self.policy = policy
-            case Slow(retry_s):
-                self._slow_down(retry_s)
             case ErrorReply():
                 self._refused(message)
             case NoteToDriver():
                 self.on_note(message)
-            case Ping(n):
-                await websocket.send(_encoder.encode(Pong(n)).decode())
         self._news.set()
-
-    def _welcomed(self, welcome: Welcome) -> None:
-        self.connected = True
-        self.connections += 1
-        self.orders = tuple(welcome.orders)
-        self.policy = welcome.policy
-        self.outbox.chunk = min(self.outbox.chunk, welcome.limits.fixes_per_message)
-        self._pace = Pace(welcome.limits.fixes_per_s)
-        self.outbox.start_over()
-        self._changed.set()
 
     def _acknowledged(self, ack: Ack) -> None:
         took = self.outbox.acknowledged(ack, asyncio.get_running_loop().time())
         if took is not None:
             self.latencies.append(took)
         self._answers.succeed(ack.id)
-        self._changed.set()
 
     def _refused(self, error: ErrorReply) -> None:
         self.last_trouble = f"{error.code}: {error.detail}"
@@ -298,24 +227,15 @@ class DriverClient:
             self._answers.succeed(error.id)
         else:
             self._answers.fail(error.id, ReportRefused(error.code, error.detail))
-        self._changed.set()
-
-    def _slow_down(self, retry_s: float) -> None:
-        """Keeps buffering for so long; what is on its way is still answered."""
-        loop = asyncio.get_running_loop()
-        self._pace.slow_down(loop.time(), retry_s)
-        loop.call_later(retry_s + 0.001, self._resume, self._pace)
-
-    def _resume(self, pace: Pace) -> None:
-        """Unless another `slow` or another connection has come since."""
-        if pace is self._pace and not pace.is_slow(asyncio.get_running_loop().time()):
-            self.outbox.resume()
-            self._changed.set()
 
     async def _answered(self, report: Report) -> None:
         if self._stopped is not None:
             raise self._stopped
         answer = self._answers.expect(report.id)
         self.outbox.report(report)
-        self._changed.set()
+        self._wake()
         await answer
+
+    def _wake(self) -> None:
+        if self._conversation is not None:
+            self._conversation.wake()

@@ -14,6 +14,7 @@ from tracker.domain.geo import LonLat
 from tracker.domain.order import Place, Vehicle
 
 TRIES: Final = 20  # pairs of addresses, before we say that the map has no routes
+FIRST_CHOICE: Final = 5  # reachable pairs from which a courier's first order is chosen
 RETRY: Final = 3.0  # seconds after the service failed us
 
 Trouble = Callable[[Exception], None]
@@ -63,7 +64,7 @@ class Customers:
         return [await self._order_one(driver_id, vehicle, here) for _ in range(granted)]
 
     async def _order_one(self, driver_id: str, vehicle: Vehicle, here: LonLat) -> Made:
-        chosen = await self._reachable(vehicle, here)
+        chosen = await self._chosen(vehicle, here)
         self._made += 1
         reference = f"{self._seed}-{int(time.time()) % 1_000_000}-{self._made}"
         order = await patiently(
@@ -74,20 +75,34 @@ class Customers:
         )
         return Made(order, chosen)
 
-    async def _reachable(self, vehicle: Vehicle, here: LonLat) -> Errand:
-        """Pairs without a route are thrown back. Raises ApiError where none of many has one."""
+    async def _chosen(self, vehicle: Vehicle, here: LonLat) -> Errand:
+        """An errand with a way to it; the first of a courier is the one that is soonest fetched.
+
+        Raises ApiError where none of many has a way.
+        """
+        wanted = 1 if self._made else FIRST_CHOICE
+        found: list[tuple[float, Errand]] = []
         for _ in range(TRIES):
-            next_door = self._made == 0
-            chosen = errand(self._addresses, here, vehicle, self._random, next_door=next_door)
-            places = (here, chosen.pickup.lonlat, chosen.dropoff.lonlat)
-            try:
-                await patiently(lambda: self._api.route(places, vehicle), self.trouble)  # noqa: B023
-            except ApiError as error:
-                if error.status != 404:
-                    raise
-            else:
-                return chosen
-        raise ApiError(404, f"None of {TRIES} pairs of addresses has a route for {vehicle}")
+            chosen = errand(self._addresses, here, vehicle, self._random, next_door=not self._made)
+            to_pickup = await self._seconds_to(chosen, vehicle, here)
+            if to_pickup is not None:
+                found.append((to_pickup, chosen))
+            if len(found) == wanted:
+                break
+        if not found:
+            raise ApiError(404, f"None of {TRIES} pairs of addresses has a route for {vehicle}")
+        return min(found, key=lambda one: one[0])[1]
+
+    async def _seconds_to(self, chosen: Errand, vehicle: Vehicle, here: LonLat) -> float | None:
+        """To the pickup; None where there is no way to it, or none from it to the dropoff."""
+        places = (here, chosen.pickup.lonlat, chosen.dropoff.lonlat)
+        try:
+            legs = await patiently(lambda: self._api.route(places, vehicle), self.trouble)
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            return None
+        return legs[0].duration_s
 
 
 async def patiently[T](ask: Callable[[], Awaitable[T]], trouble: Trouble) -> T:

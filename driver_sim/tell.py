@@ -6,8 +6,9 @@ from statistics import median
 from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table
+from rich.text import Text
 
 from tracker.domain.order import Vehicle
 
@@ -106,17 +107,16 @@ def write_json(stream: IO[str], what: Any) -> None:
     stream.flush()
 
 
-def table(couriers: Sequence["Courier"]) -> Table:
+def table(couriers: Sequence["Courier"]) -> Group:
     """The live view: one row a courier, totals below."""
-    total = totals(couriers)
-    shown = Table(box=None, pad_edge=False, caption=total.line(), caption_justify="left")
+    shown = Table(box=None, pad_edge=False)
     for name in ("courier", "vehicle", "order", "status"):
         shown.add_column(name, no_wrap=True)
     for name in ("km/h", "to go", "sent", "acked", "unacked", "reconnects", "ack p50"):
         shown.add_column(name, justify="right", no_wrap=True)
     for courier in couriers:
         shown.add_row(*_row(courier))
-    return shown
+    return Group(shown, Text(totals(couriers).line(), style="dim"))
 
 
 def _row(courier: "Courier") -> tuple[str, ...]:

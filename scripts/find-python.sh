@@ -1,25 +1,29 @@
 #!/bin/sh
-# Prints the path of a Python that can run this project (3.12 to 3.14), or says in a sentence what to install.
+# Prints the path of a Python that can run this project (3.12 to 3.14), or says in a sentence what to install. One that
+# can make virtual environments comes before one that cannot, since Debian splits that off.
 set -u
 
-prints_its_path() { # a command that may be a Python -> the interpreter behind it, if it is new enough
-    "$@" -c 'import sys; assert (3, 12) <= sys.version_info[:2] <= (3, 14); print(sys.executable)' 2>/dev/null
+candidates() {
+    for name in python3 python3.13 python3.12 python3.14; do
+        command -v "$name"
+    done
+    for version in 3.13 3.12 3.14; do
+        for python in "${PYENV_ROOT:-$HOME/.pyenv}"/versions/"$version"*/bin/python3; do
+            [ -x "$python" ] && echo "$python"
+        done
+    done
+    command -v uv >/dev/null 2>&1 && uv python find --no-project '>=3.12,<3.15'
 }
 
-for name in python3 python3.13 python3.12 python3.14; do
-    command -v "$name" >/dev/null 2>&1 && prints_its_path "$name" && exit 0
-done
+resolved() { # the interpreter behind a command or an environment, if it is new enough and has the module
+    "$1" -c "import sys, $2; assert (3, 12) <= sys.version_info[:2] <= (3, 14); print(sys._base_executable)" 2>/dev/null
+}
 
-pyenv_root=${PYENV_ROOT:-$HOME/.pyenv}
-for version in 3.13 3.12 3.14; do
-    for python in "$pyenv_root"/versions/"$version"*/bin/python3; do
-        [ -x "$python" ] && prints_its_path "$python" && exit 0
+for module in ensurepip sys; do
+    for python in $(candidates 2>/dev/null); do
+        resolved "$python" "$module" && exit 0
     done
 done
-
-if command -v uv >/dev/null 2>&1; then
-    python=$(uv python find --no-project '>=3.12,<3.15' 2>/dev/null) && prints_its_path "$python" && exit 0
-fi
 
 present=$(python3 --version 2>/dev/null) || present="there is no python3"
 echo "Python 3.12, 3.13 or 3.14 is needed and was not found ($present here); install one of them, for example" \

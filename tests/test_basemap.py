@@ -15,8 +15,9 @@ from tracker.basemap import Basemap, BasemapFailed, ensure_basemap
 from tracker.basemap.coast import land_and_sea
 from tracker.basemap.extract import Feature
 from tracker.basemap.kinds import Look, looks
+from tracker.basemap.palette import PALETTES
 from tracker.basemap.streets import join_streets
-from tracker.basemap.style import LABELS_BEGIN, PALETTES, style
+from tracker.basemap.style import LABELS_BEGIN, style
 from tracker.config import Config
 from tracker.mapfile import MapFile, find_map
 

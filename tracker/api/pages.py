@@ -9,7 +9,8 @@ from quart import Blueprint, Response, render_template, request
 from tracker.api.first_card import STEPS, VEHICLES, describe
 from tracker.api.tracking_stream import open_link
 from tracker.api.web_files import WebFile, web_files
-from tracker.basemap.style import Theme, style
+from tracker.basemap.palette import Theme
+from tracker.basemap.style import style
 from tracker.errors import NotFound
 from tracker.files import folder
 from tracker.messages import Snapshot

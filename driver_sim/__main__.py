@@ -9,7 +9,7 @@ from typing import IO
 import click
 
 from driver_sim.api import ApiError
-from driver_sim.courier import Pace
+from driver_sim.phone import Tempo
 from driver_sim.reconnect import Stopped
 from driver_sim.replay import Replay
 from driver_sim.replay import replay as replay_all
@@ -81,7 +81,7 @@ def run(
         api_key=api_key,
         drivers=drivers,
         seed=seed,
-        pace=Pace(interval, speed_up),
+        tempo=Tempo(interval, speed_up),
         duration=duration,
         orders=orders,
         wait=wait,

@@ -5,24 +5,22 @@ are served like its own.
 """
 
 import asyncio
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from random import Random
 from typing import Final, Literal
 
-import msgspec
-
 from driver_sim.answers import ReportRefused
 from driver_sim.api import ApiError, MerchantApi
 from driver_sim.client import DriverClient
 from driver_sim.customers import Customers, patiently
+from driver_sim.errors import first_of
 from driver_sim.noise import Receiver
+from driver_sim.phone import Phone, Tempo, now
 from driver_sim.profile import CAPS
 from driver_sim.reconnect import Stopped
 from driver_sim.tell import Event, Tell
-from driver_sim.vehicle import Motion, Ride
 from driver_sim.work import BUSY, TWO_AT_ONCE, Doing, Identity, plan
 from tracker.domain.geo import LonLat
 from tracker.domain.route import Leg, Stop
@@ -30,13 +28,6 @@ from tracker.messages import AssignedOrder, NoteToDriver
 
 NOTICED: Final = 10.0  # seconds in which a new order must reach its driver
 NOTES: Final = 100
-
-
-class Pace(msgspec.Struct, frozen=True):
-    """How a run goes: seconds between fixes, and how much faster than real the vehicles are."""
-
-    interval: float = 1.0
-    speed_up: float = 1.0
 
 
 class Courier:
@@ -51,13 +42,14 @@ class Courier:
         *,
         customers: Customers,
         start: LonLat,
-        pace: Pace,
+        tempo: Tempo,
         tell: Tell,
     ) -> None:
         """`driver_id` is who the client's token stands for; `start` is where the courier stands first."""
         self.who = who
         self.driver_id = driver_id
         self.client = client
+        self.phone = Phone(client, Receiver(who.reference), tempo, start)
         self.doing: Doing = "starting"
         self.stop: Stop | None = None
         self.trouble = ""
@@ -65,26 +57,13 @@ class Courier:
         self._api = api
         self._customers = customers
         customers.trouble = self.complain
-        self._pace = pace
+        self._tempo = tempo
         self._tell = tell
         self._random = Random(f"courier {who.reference}")
-        self._receiver = Receiver(who.reference)
-        self._here = Motion(start, 0.0, 0.0, 0.0)
-        self._ride: Ride | None = None
-        self._beat = asyncio.Event()
         self._over_with: set[str] = set()  # orders we have reported as ended, or could not serve
         self._announced: set[str] = set()  # orders of which the run has told
         self._notes: asyncio.Queue[NoteToDriver] = asyncio.Queue(NOTES)
         self._trips = 0
-
-    @property
-    def speed(self) -> float:
-        """Metres per second, as the fixes say."""
-        return self._here.speed * self._pace.speed_up
-
-    @property
-    def to_go_m(self) -> float | None:
-        return None if self._ride is None else self._ride.to_go_m
 
     async def run(self, over: asyncio.Event) -> None:
         """Works until `over` or until there are no more orders to make; leaves nothing unacknowledged."""
@@ -92,7 +71,7 @@ class Courier:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.client.run())
-                day = [tasks.create_task(one) for one in (self._carry_phone(), self._answer_notes())]
+                day = [tasks.create_task(one) for one in (self.phone.carry(), self._answer_notes())]
                 work, end = tasks.create_task(self._work()), tasks.create_task(over.wait())
                 await asyncio.wait({work, end}, return_when=asyncio.FIRST_COMPLETED)
                 for task in (*day, work, end):
@@ -100,32 +79,11 @@ class Courier:
                 await self.client.close()
                 self.doing = "done"
         except* Stopped as stopped:
-            self._give_up(str(stopped.exceptions[0]))
+            self._give_up(str(first_of(stopped)))
 
     def _give_up(self, why: str) -> None:
-        self.doing, self.trouble, self._ride = "stopped", why, None
+        self.doing, self.trouble = "stopped", why
         self._say("stopped", text=why)
-
-    # --- the phone
-
-    async def _carry_phone(self) -> None:
-        """A fix every interval, driving or standing."""
-        clock = asyncio.get_running_loop().time
-        due = before = clock()
-        while True:
-            dt, before = clock() - before, clock()
-            self._move(dt)
-            seen = msgspec.structs.replace(self._here, speed=self.speed)
-            self.client.add(self._receiver.read(seen, _now(), dt or self._pace.interval))
-            self._beat.set()
-            due = max(due + self._pace.interval, clock())
-            await asyncio.sleep(due - clock())
-
-    def _move(self, dt: float) -> None:
-        if self._ride is not None:
-            self._here = self._ride.advance(dt * self._pace.speed_up)
-        else:
-            self._here = msgspec.structs.replace(self._here, speed=0.0)
 
     # --- the work
 
@@ -187,14 +145,14 @@ class Courier:
         elif await self._drive(leg, stop):
             self.doing = "at pickup" if stop.kind == "pickup" else "at dropoff"
             await asyncio.sleep(
-                (stop.service_s or 0.0) * self._random.uniform(0.6, 1.3) / self._pace.speed_up
+                (stop.service_s or 0.0) * self._random.uniform(0.6, 1.3) / self._tempo.speed_up
             )
             if self._has(stop):
                 await self._report(stop)
 
     async def _leg_to(self, stop: Stop) -> Leg | None:
         """The way from here, or None where there is none. Waits out a service in trouble."""
-        places = (self._here.at, stop.at)
+        places = (self.phone.motion.at, stop.at)
         try:
             legs = await patiently(lambda: self._api.route(places, self.who.vehicle), self.complain)
         except ApiError as error:
@@ -205,16 +163,9 @@ class Courier:
 
     async def _drive(self, leg: Leg, stop: Stop) -> bool:
         """Whether the stop was reached: an order taken away on the way ends the drive where it is."""
-        caps = CAPS[self.who.vehicle]
         seed = f"{self.who.reference} {stop.order_id} {stop.kind}"
-        self._ride = Ride(leg, caps, seed=seed, started_at=time.time())
-        try:
-            while not self._ride.arrived and self._has(stop):
-                self._beat.clear()
-                await self._beat.wait()
-            return self._ride.arrived
-        finally:
-            self._ride = None
+        caps = CAPS[self.who.vehicle]
+        return await self.phone.drive(leg, caps, seed=seed, wanted=lambda: self._has(stop))
 
     async def _report(self, stop: Stop, *, failed: str | None = None) -> None:
         status: Literal["picked_up", "delivered", "failed"] = (
@@ -223,7 +174,7 @@ class Courier:
         if status != "picked_up":
             self._over_with.add(stop.order_id)
         try:
-            await self.client.report(stop.order_id, status, reason=failed, at=_now())
+            await self.client.report(stop.order_id, status, reason=failed, at=now())
         except ReportRefused as refused:
             self._over_with.add(stop.order_id)
             self.complain(refused)
@@ -236,7 +187,7 @@ class Courier:
         self.doing = "waiting"
         wanted = 2 if self._trips and self._random.random() < TWO_AT_ONCE else 1
         self._trips += 1
-        made = await self._customers.order(wanted, self.driver_id, self.who.vehicle, self._here.at)
+        made = await self._customers.order(wanted, self.driver_id, self.who.vehicle, self.phone.motion.at)
         self._announced |= {one.order.id for one in made}
         for one in made:
             link, reference = one.order.tracking_url, one.order.reference
@@ -292,9 +243,3 @@ class Courier:
             text=text,
         )
         self._tell(event)
-
-
-def _now() -> datetime:
-    """To the millisecond, as the wire has it: a fix is known by its time."""
-    now = datetime.now(UTC)
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)

@@ -11,6 +11,7 @@ import msgspec
 from driver_sim.answers import ReportRefused
 from driver_sim.api import ApiError, MerchantApi
 from driver_sim.client import DriverClient
+from driver_sim.errors import first_of
 from driver_sim.reconnect import Stopped
 from driver_sim.timetable import Change, Timing, changes, due, errands, places, sequence
 from driver_sim.tracks import Recording
@@ -46,7 +47,7 @@ class Player:
                 whole = await self._flush()
                 await self._client.close(0.0)
         except* Stopped as stopped:
-            raise _first(stopped) from None
+            raise first_of(stopped) from None
         self._say(f"{self._recording.name}: {self._state()}")
         return whole
 
@@ -122,7 +123,7 @@ async def replay(wanted: Replay, over: asyncio.Event, say: Say) -> bool:
                     tasks.create_task(_with_driver(wanted, one, api, over, say)) for one in wanted.recordings
                 ]
         except* (ApiError, Stopped) as errors:
-            raise _first(errors) from None
+            raise first_of(errors) from None
     return all(task.result() for task in playing)
 
 
@@ -171,10 +172,3 @@ async def _orders(api: MerchantApi, recording: Recording, driver_id: str, say: S
     if len(made) > 1:
         await api.set_stops(driver_id, [(made[index], kind) for index, kind in sequence(recording)])
     return made
-
-
-def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

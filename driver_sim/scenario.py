@@ -10,8 +10,10 @@ import msgspec
 
 from driver_sim.api import ApiError, KnownDriver, MerchantApi
 from driver_sim.client import DriverClient
-from driver_sim.courier import Courier, Pace
+from driver_sim.courier import Courier
 from driver_sim.customers import Budget, Customers
+from driver_sim.errors import first_of
+from driver_sim.phone import Tempo
 from driver_sim.tell import Tell
 from driver_sim.work import Identity, identity
 from tracker.domain.geo import LonLat
@@ -28,7 +30,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     api_key: str
     drivers: int = 3
     seed: int = 1
-    pace: Pace = Pace()
+    tempo: Tempo = Tempo()
     duration: float | None = None  # seconds
     orders: int | None = None  # that are made in all
     wait: float = 30.0  # seconds for the service to answer
@@ -55,7 +57,7 @@ class Scenario:
             try:
                 await self._work(api, addresses, known)
             except* ApiError as errors:
-                raise _first(errors) from None
+                raise first_of(errors) from None
             finally:
                 timer.cancel()
 
@@ -97,8 +99,8 @@ class Scenario:
             start = _within(again, addresses) or start
         client = DriverClient(self._settings.url, token, random=random)
         customers = Customers(api, addresses, self._budget, who.reference)
-        pace, tell = self._settings.pace, self._tell
-        return Courier(who, driver_id, client, api, customers=customers, start=start, pace=pace, tell=tell)
+        tempo, tell = self._settings.tempo, self._tell
+        return Courier(who, driver_id, client, api, customers=customers, start=start, tempo=tempo, tell=tell)
 
 
 def _within(driver: KnownDriver, addresses: list[Place]) -> LonLat | None:
@@ -118,14 +120,6 @@ async def _known(api: MerchantApi) -> dict[str, KnownDriver]:
         async for driver in api.drivers()
         if driver.reference is not None and driver.reference.startswith("sim-")
     }
-
-
-def _first(errors: BaseExceptionGroup[ApiError]) -> ApiError:
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    assert isinstance(error, ApiError)
-    return error
 
 
 def end_on_signals(stop: Callable[[], None]) -> None:

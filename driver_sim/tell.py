@@ -121,13 +121,13 @@ def table(couriers: Sequence["Courier"]) -> Group:
 
 def _row(courier: "Courier") -> tuple[str, ...]:
     client = courier.client
-    to_go = courier.to_go_m
+    to_go = courier.phone.to_go_m
     return (
         courier.who.name,
         courier.who.vehicle,
         courier.stop.order_id if courier.stop else "",
         courier.doing if client.connected or courier.doing in {"stopped", "done"} else "reconnecting",
-        f"{courier.speed * 3.6:.0f}",
+        f"{courier.phone.motion.speed * 3.6:.0f}",
         "" if to_go is None else f"{to_go:.0f} m",
         *(str(client.outbox.counts[what]) for what in ("sent", "acked")),
         str(client.outbox.unacked),

@@ -11,7 +11,7 @@ import pytest
 
 from driver_sim.api import ApiError, MerchantApi
 from driver_sim.client import DriverClient
-from driver_sim.courier import Pace
+from driver_sim.phone import Tempo
 from driver_sim.reconnect import Stopped
 from driver_sim.replay import Replay, replay
 from driver_sim.scenario import Scenario, Settings
@@ -20,7 +20,7 @@ from driver_sim.timetable import Timing
 from driver_sim.tracks import read_tracks
 from tests.service import ADMIN_KEY, Service
 
-RUN = {"pace": Pace(0.2, 60.0), "seed": 4711}
+RUN = {"tempo": Tempo(0.2, 60.0), "seed": 4711}
 
 
 def asked(service: Service, path: str) -> httpx.Response:
@@ -59,7 +59,7 @@ async def test_couriers_deliver_their_orders_and_lose_nothing(service: Service) 
 async def test_a_second_run_takes_the_same_couriers_and_their_open_orders(service: Service) -> None:
     """Started again, no driver is made twice, and what was left open is delivered before anything new."""
     seed = 4712
-    first, told = await run(service, drivers=1, seed=seed, duration=2.0, pace=Pace(0.2, 1.0))
+    first, told = await run(service, drivers=1, seed=seed, duration=2.0, tempo=Tempo(0.2, 1.0))
     (open_order,) = [event.order_id for event in told if event.event == "order_created"]
     assert asked(service, f"/v1/orders/{open_order}").json()["status"] == "assigned"
     second, told = await run(service, drivers=1, seed=seed, orders=0)

@@ -5,10 +5,10 @@ from typing import Final
 
 from tracker.domain.geo import LonLat
 
-SHORTEST_CYCLE: Final = 50.0  # seconds
-LONGEST_CYCLE: Final = 90.0
-LEAST_GREEN: Final = 0.45  # of the cycle
-MOST_GREEN: Final = 0.65
+SHORTEST_CYCLE: Final = 45.0  # seconds
+LONGEST_CYCLE: Final = 80.0
+LEAST_GREEN: Final = 0.5  # of the cycle
+MOST_GREEN: Final = 0.7
 
 
 def red_for(place: LonLat, at: float) -> float:
@@ -19,8 +19,9 @@ def red_for(place: LonLat, at: float) -> float:
 
 
 def _cycle(place: LonLat) -> tuple[float, float, float]:
-    """Cycle, green time and offset in seconds. Five decimals (about 1 m) make one light of all its edges."""
-    digest = blake2b(f"{place.lon:.5f} {place.lat:.5f}".encode(), digest_size=6).digest()
+    """Cycle, green time and offset in seconds; the lights of one crossing (some 50 m) turn together."""
+    crossing = f"{round(place.lon * 1000)} {round(place.lat * 2000)}"
+    digest = blake2b(crossing.encode(), digest_size=6).digest()
     a, b, c = (int.from_bytes(digest[i : i + 2]) / 65536 for i in (0, 2, 4))
     cycle = SHORTEST_CYCLE + a * (LONGEST_CYCLE - SHORTEST_CYCLE)
     return cycle, cycle * (LEAST_GREEN + b * (MOST_GREEN - LEAST_GREEN)), c * cycle

@@ -13,7 +13,7 @@ from tracker.domain.order import Vehicle
 from tracker.domain.route import Leg
 
 TICK: Final = 0.1  # seconds of one step of the motion
-CORNER: Final = 8.0  # metres before and after a corner that the turn may use
+CORNER: Final = 10.0  # metres before and after a corner that the turn may use
 SLOWEST_TURN: Final = 1.2  # metres per second
 SLOWEST_EDGE: Final = 1.0  # metres per second; tiny edges carry turn costs and would be slower than walking
 
@@ -28,8 +28,8 @@ class Caps(msgspec.Struct, frozen=True):
 
 
 CAPS: Final[Mapping[Vehicle, Caps]] = {
-    "car": Caps(22.0, 1.8, 2.5, 2.5),
-    "scooter": Caps(12.5, 1.6, 2.5, 2.2),
+    "car": Caps(22.0, 2.0, 2.8, 3.0),
+    "scooter": Caps(12.5, 2.0, 2.8, 3.0),
     "bicycle": Caps(7.5, 0.9, 2.0, 1.8),
     "foot": Caps(1.8, 1.0, 1.5, 2.0),
 }

@@ -17,7 +17,7 @@ from tracker.domain.route import Leg
 ARRIVED: Final = 0.5  # metres before the end that count as there
 CREEP: Final = 0.4  # metres per second, so that braking never stops short for good
 LATE: Final = 1.6  # times the usual braking: harder than this nobody brakes for a light
-STOPS_PER_KM: Final = 0.7  # pedestrians, double-parked vans, a look at the phone
+STOPS_PER_KM: Final = 0.5  # pedestrians, double-parked vans, a look at the phone
 STOP_SECONDS: Final = (3.0, 14.0)
 
 
@@ -44,7 +44,7 @@ class Ride:
     def __init__(self, leg: Leg, caps: Caps, *, seed: int | str, started_at: float) -> None:
         """`started_at`: seconds since 1970, for the lights."""
         random = Random(f"ride {seed}")
-        self._profile = SpeedProfile(leg, caps, eagerness=random.uniform(0.85, 1.05))
+        self._profile = SpeedProfile(leg, caps, eagerness=random.uniform(0.95, 1.15))
         self._halts = _halts(self._profile, random)
         self._clock = started_at
         self._pending = 0.0

@@ -101,7 +101,7 @@ def test_a_straight_street_is_driven_at_its_speed() -> None:
     line = (HELSINKI, Plane(HELSINKI).to_lonlat(0.0, 2000.0))
     ride = Ride(Leg(line, 2000.0, 200.0), CAPS["car"], seed=1, started_at=0.0)
     fastest = max(speed for _, speed in drive(ride))
-    assert 8.0 <= fastest <= 10.6
+    assert 9.5 <= fastest <= 11.5
 
 
 def test_a_red_light_stops_and_a_green_one_does_not() -> None:

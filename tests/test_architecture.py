@@ -21,6 +21,7 @@ LAYERS = (
     {"mapfile", "messages", "database", "postgres", "setup"},
     {"codecs", "hub", "bus", "routing", "gazetteer", "basemap", "migrations", "recorder", "order_steps"},
     {"orders", "shown"},
+    {"audience"},
     {"fleet"},
     {"parts"},
     {"api", "server"},

@@ -7,7 +7,7 @@ life, and even the request to cancel would hang.
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress, suppress
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 import asyncpg
@@ -161,7 +161,9 @@ async def acquire(pool: "Pool") -> AsyncIterator["Raw"]:
     try:
         yield raw
     except StorageUnavailable:
-        raw.terminate()
+        with suppress(asyncpg.InterfaceError):  # the pool has taken back one that was cut already
+            with suppress(asyncpg.InterfaceError):  # a server that cut it has given it back already
+            raw.terminate()
         raise
     finally:
         with storage_errors():

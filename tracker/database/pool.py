@@ -162,7 +162,6 @@ async def acquire(pool: "Pool") -> AsyncIterator["Raw"]:
         yield raw
     except StorageUnavailable:
         with suppress(asyncpg.InterfaceError):  # the pool has taken back one that was cut already
-            with suppress(asyncpg.InterfaceError):  # a server that cut it has given it back already
             raw.terminate()
         raise
     finally:

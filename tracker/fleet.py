@@ -327,13 +327,13 @@ class Fleet:
             self._tasks.create_task(self._route(live))
 
     async def _route(self, live: _Live) -> None:
-        trip, stops = live.trip, live.trip.stops
+        trip, stops = live.trip, live.trip.ahead
         newest = trip.track.newest
         try:
             if newest is not None:
                 places = [newest.lonlat, *(stop.at for stop in stops)]
                 legs = await self._router.route(places, trip.vehicle, edges=True)
-                if trip.stops == stops:
+                if trip.ahead == stops:
                     trip.take_route(Route(stops, legs))
         except RoutingError as error:
             log.info("no_route", driver=trip.driver.id, why=type(error).__name__, stops=len(stops))

@@ -1,18 +1,29 @@
 """ETA: when a driver arrives at a stop, with the interval that holds 80 % of arrivals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
-from math import exp
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 import msgspec
 
+from tracker.domain.expected import Expected
 from tracker.domain.geo import LonLat, distance
+from tracker.domain.interval import WIDEST, Spread
+from tracker.domain.learning import DWELL, ROUTER_RATIO, STRAIGHT_SPEED, Knowledge, Told
 from tracker.domain.order import Vehicle
+from tracker.domain.pace import Pace
 from tracker.domain.route import Progress, Route, Stop
 
 Basis = Literal["route", "straight_line", "none"]
+
+__all__ = ["ROUTER_RATIO", "SERVICE", "STALE_AFTER", "STRAIGHT_SPEED", "Basis", "Eta", "Forecast", "forecast"]
+
+SERVICE: Final = DWELL  # seconds at a stop whose service time nobody told, until it is learned
+STALE_AFTER: Final = 120.0  # seconds without a fix; nor is a driver believed to have driven on for longer
+STILL_SERVING: Final = 15.0  # seconds that a stop takes yet, however long it has taken
+PASSED: Final = 50.0  # metres along the route beyond a stop: it takes no time any more
+COLD: Final = Knowledge()  # what a fresh installation knows; nobody changes it
 
 
 class Eta(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,33 +39,82 @@ class Eta(msgspec.Struct, frozen=True, kw_only=True):
     stale: bool = False
 
 
-ROUTER_RATIO: Final = 1.2  # real seconds for one of the router's, until it is learned
-SERVICE: Final = 87.0  # seconds at a stop whose service time nobody told
-STRAIGHT_SPEED: Final[Mapping[Vehicle, float]] = {  # m/s as the crow flies in central Helsinki: measured on
-    "car": 3.7,  # cars, and for the others taken from the router's times for the same pairs of places
-    "scooter": 3.1,
-    "bicycle": 2.3,
-    "foot": 0.8,
-}
-STALE_AFTER: Final = 120.0  # seconds without a fix; nor is a driver believed to have driven on for longer
-_BLUR: Final = 30.0  # seconds that every arrival is uncertain by, however near
+class Forecast(msgspec.Struct, frozen=True, gc=False):
+    """What is foreseen at one moment for one stop, before it is told as an Eta."""
+
+    driving: float  # seconds
+    serving: float  # seconds at the stops before
+    metres: float
+    basis: Basis
+    spread: Spread
+    terms: tuple[float, ...]  # what it was made of; empty without a route
+
+    @property
+    def seconds(self) -> float:
+        """To go, by the median."""
+        return self.driving + self.serving
+
+    def told(self, at: datetime) -> Told:
+        """As it is kept until the truth is known."""
+        return Told(at, self.seconds, self.terms)
+
+    def eta(self, *, now: datetime, last_fix_at: datetime, stops_before: int) -> Eta:
+        """In times. Since the last fix the driver is believed to have driven on; silence only widens."""
+        low, high = self.spread.around(self.seconds)
+        age = max((now - last_fix_at).total_seconds(), 0.0)
+        driven = min(age, STALE_AFTER)
+        return Eta(
+            arrives_at=now + timedelta(seconds=max(self.driving - driven, 0.0) + self.serving),
+            earliest=now + timedelta(seconds=max(low - driven, 0.0)),
+            latest=now + timedelta(seconds=high - driven + age),
+            distance_m=self.metres,
+            stops_before=stops_before,
+            computed_at=now,
+            basis=self.basis,
+            stale=age > STALE_AFTER,
+        )
 
 
-class _Spread(NamedTuple):
-    """Logarithms of (real + _BLUR) / (forecast + _BLUR) that a tenth of arrivals falls below, and above.
+def foresee(
+    *,
+    expected: Expected | None,
+    progress: Progress | None,
+    at: LonLat,
+    stops: Sequence[Stop],
+    index: int,
+    vehicle: Vehicle = "car",
+    knowledge: Knowledge = COLD,
+    pace: Pace | None = None,
+    left: int = 0,
+    served_s: float | None = None,
+) -> Forecast:
+    """How long a driver who is at `at` takes to `stops[index]`.
 
-    On 550 forecasts of recorded car trips in Helsinki: -0.27 and 0.30 on a route, a little wider here because
-    other cities are other. A forecast without a route stays the widest.
+    `expected` holds the route, which ends with the same stops (those before may be missing). The first `left`
+    stops are done; at the next one the driver has been for `served_s`, or None.
     """
-
-    low: float
-    high: float
-
-
-_SPREAD: Final[Mapping[Basis, _Spread]] = {
-    "route": _Spread(-0.30, 0.32),
-    "straight_line": _Spread(-0.6, 0.6),
-}
+    places = [at, *(stop.at for stop in stops[left : index + 1])]
+    crow = sum(distance(a, b) for a, b in pairwise(places))
+    straight = crow / knowledge.straight_speed(vehicle)
+    serving = _serving(stops[left:index], knowledge, served_s)
+    if expected is None or (leg := index - len(stops) + len(expected.route.stops)) < 0:
+        return Forecast(straight, serving, crow, "straight_line", WIDEST, ())
+    route = expected.route
+    progress = progress or route.locate(at)
+    metres, router = route.remaining(progress, leg)
+    learned = max(expected.at(route.stop_at_m(leg)) - expected.at(progress.along_m), 0.0)
+    if pace is not None:
+        learned = pace.applied(learned)
+    terms = (
+        learned,
+        router * knowledge.router_ratio(),
+        metres / knowledge.route_speed(vehicle),
+        straight,
+        serving,
+    )
+    weights = knowledge.weights
+    total, rest = weights.total(terms), weights.weights[-1] * serving
+    return Forecast(total - rest, rest, metres, "route", knowledge.residuals.spread(total), terms)
 
 
 def forecast(
@@ -67,33 +127,25 @@ def forecast(
     now: datetime,
     last_fix_at: datetime,
     vehicle: Vehicle = "car",
+    knowledge: Knowledge = COLD,
+    pace: Pace | None = None,
 ) -> Eta:
     """When the driver, who was at `at` at `last_fix_at`, arrives at `stops[index]`, having served all before.
 
-    `route` leads through the same stops; where it is None the way is taken as straight. Since the last fix
-    the driver is believed to have driven on. [earliest, latest] holds the median, and widens with the time
-    to go and with that silence.
+    `route` leads through the same stops; where it is None the way is taken as straight. [earliest, latest]
+    holds the median, and widens with the time to go and with the silence since the last fix.
     """
-    if route is None:
-        metres, driving = _straight_way(at, stops[: index + 1], vehicle)
-    else:
-        metres, driving = route.remaining(progress or route.locate(at), index)
-        driving *= ROUTER_RATIO
-    serving = sum(SERVICE if stop.service_s is None else stop.service_s for stop in stops[:index])
-    basis: Basis = "straight_line" if route is None else "route"
-    low, high = _interval(driving + serving, _SPREAD[basis])
-    age = max((now - last_fix_at).total_seconds(), 0.0)
-    driven = min(age, STALE_AFTER)
-    return Eta(
-        arrives_at=now + timedelta(seconds=max(driving - driven, 0.0) + serving),
-        earliest=now + timedelta(seconds=max(low - driven, 0.0)),
-        latest=now + timedelta(seconds=high - driven + age),
-        distance_m=metres,
-        stops_before=stops_before(stops, index),
-        computed_at=now,
-        basis=basis,
-        stale=age > STALE_AFTER,
+    seen = foresee(
+        expected=None if route is None else Expected(route, knowledge.ratio),
+        progress=progress,
+        at=at,
+        stops=stops,
+        index=index,
+        vehicle=vehicle,
+        knowledge=knowledge,
+        pace=pace,
     )
+    return seen.eta(now=now, last_fix_at=last_fix_at, stops_before=stops_before(stops, index))
 
 
 def stops_before(stops: Sequence[Stop], index: int) -> int:
@@ -101,14 +153,9 @@ def stops_before(stops: Sequence[Stop], index: int) -> int:
     return sum(stop.order_id != stops[index].order_id for stop in stops[:index])
 
 
-def _straight_way(at: LonLat, stops: Sequence[Stop], vehicle: Vehicle) -> tuple[float, float]:
-    """Metres and seconds from stop to stop as the crow flies."""
-    places = (at, *(stop.at for stop in stops))
-    metres = sum(distance(a, b) for a, b in pairwise(places))
-    return metres, metres / STRAIGHT_SPEED[vehicle]
-
-
-def _interval(left: float, spread: _Spread) -> tuple[float, float]:
-    """Seconds to go, at least and at most, for the 80 % around a median of `left`; below zero is past."""
-    low, high = ((left + _BLUR) * exp(quantile) - _BLUR for quantile in spread)
-    return low, high
+def _serving(stops: Sequence[Stop], knowledge: Knowledge, served_s: float | None) -> float:
+    """Seconds at these stops; the first one may have begun."""
+    whole = [knowledge.dwell_at(stop.service_s) for stop in stops]
+    if whole and served_s is not None:
+        whole[0] = max(whole[0] - served_s, STILL_SERVING)
+    return sum(whole)

@@ -3,7 +3,7 @@
 from bisect import bisect_left, bisect_right
 from itertools import accumulate, pairwise
 from math import cos, hypot, inf, radians, sin
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -29,6 +29,7 @@ class Edge(msgspec.Struct, frozen=True, gc=False):
     duration_s: float  # the router's
     road_class: str  # as the engine names it: primary, residential, footway, …
     signal: bool  # traffic lights at its end
+    key: str = ""  # the same for everybody who passes here, as long as the map is the same; "": not known
 
 
 class Leg(msgspec.Struct, frozen=True):
@@ -38,6 +39,15 @@ class Leg(msgspec.Struct, frozen=True):
     distance_m: float
     duration_s: float
     edges: tuple[Edge, ...] = ()
+
+
+class Stretch(NamedTuple):
+    """An edge as a part of a whole route, with the router's seconds for it."""
+
+    edge: Edge
+    begin_m: float  # from the route's beginning
+    end_m: float
+    seconds: float
 
 
 class Progress(msgspec.Struct, frozen=True, gc=False):
@@ -67,7 +77,18 @@ class Route:
     Raises ValueError unless there are as many legs as stops, and at least one.
     """
 
-    __slots__ = ("_lons", "_metres", "_seconds", "_stop_m", "_stop_s", "legs", "length_m", "line", "stops")
+    __slots__ = (
+        "_lons",
+        "_metres",
+        "_seconds",
+        "_stop_m",
+        "_stop_s",
+        "legs",
+        "length_m",
+        "line",
+        "stops",
+        "stretches",
+    )
 
     def __init__(self, stops: tuple[Stop, ...], legs: tuple[Leg, ...]) -> None:
         if not stops or len(stops) != len(legs):
@@ -82,6 +103,7 @@ class Route:
         self._seconds: Final = joined.seconds
         self._stop_m: Final = joined.stop_m
         self._stop_s: Final = joined.stop_s
+        self.stretches: Final = tuple(joined.stretches)
 
     def stop_at_m(self, index: int) -> float:
         """Metres along the route of `stops[index]`."""
@@ -181,17 +203,23 @@ class _Joined:
         self.metres, self.seconds = [0.0], [0.0]
         self.stop_m: list[float] = []
         self.stop_s: list[float] = []
+        self.stretches: list[Stretch] = []
         for leg in legs:
             self._append(leg)
         if len(self.line) == 1:
             self._append_place(self.line[0], 0.0)
 
     def _append(self, leg: Leg) -> None:
+        marks: list[tuple[float, float]] = []  # metres and seconds at each place of the leg
         for place, seconds in zip(leg.line, (0.0, *_segment_seconds(leg)), strict=True):
             metres = distance(self.line[-1], place)
             if metres > 0.0:
                 self._append_place(place, metres)
             self.seconds[-1] += seconds
+            marks.append((self.metres[-1], self.seconds[-1]))
+        for edge in leg.edges or (_whole(leg),):
+            (begin_m, begin_s), (end_m, end_s) = marks[edge.begin], marks[edge.end]
+            self.stretches.append(Stretch(edge, begin_m, end_m, end_s - begin_s))
         self.stop_m.append(self.metres[-1])
         self.stop_s.append(self.seconds[-1])
 
@@ -201,11 +229,16 @@ class _Joined:
         self.seconds.append(self.seconds[-1])
 
 
+def _whole(leg: Leg) -> Edge:
+    """A leg whose streets are not known, as one."""
+    return Edge(0, len(leg.line) - 1, leg.distance_m, leg.duration_s, "", False)
+
+
 def _segment_seconds(leg: Leg) -> list[float]:
     """The router's seconds of each segment: by the leg's edges, or evenly where it has none."""
     metres = [distance(a, b) for a, b in pairwise(leg.line)]
     seconds = [0.0] * len(metres)
-    for edge in leg.edges or (Edge(0, len(metres), leg.distance_m, leg.duration_s, "", False),):
+    for edge in leg.edges or (_whole(leg),):
         whole = sum(metres[edge.begin : edge.end])
         for segment in range(edge.begin, edge.end):
             share = metres[segment] / whole if whole else 1.0 / (edge.end - edge.begin)

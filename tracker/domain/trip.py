@@ -6,16 +6,17 @@ from typing import Final, Literal
 
 import msgspec
 
-from tracker.domain.eta import Eta, forecast
+from tracker.domain.course import Course
+from tracker.domain.eta import Eta
 from tracker.domain.geo import LonLat, clear_tail, distance
-from tracker.domain.order import ON_THE_ROAD, Driver, Order, Vehicle
+from tracker.domain.learning import Arrival, Learned
+from tracker.domain.order import ON_THE_ROAD, Driver, Order, StopKind, Vehicle
 from tracker.domain.route import Progress, Route, Stop
+from tracker.domain.smoothing import Shown as ShownArrival
 from tracker.domain.track import Doubt, Fix, Track
 from tracker.domain.visibility import HIDING_RADIUS, Circumstances, Rules, visible
 
-OFF_ROUTE: Final = 45.0  # metres; measured: 0.9 false alarms per 100 km on real GPS, 1.9 at 30 m
 OFF_ROUTE_FIXES: Final = 3  # in a row
-MOVING: Final = 2.0  # m/s; below, a receiver's heading means nothing
 REROUTE_PAUSE: Final = timedelta(seconds=10)
 LIVE_FOR: Final = 15.0  # seconds, at least
 STALE_FOR: Final = 120.0  # seconds
@@ -74,22 +75,42 @@ def view_without_trip(order: Order) -> View:
 class Trip:
     """One driver's orders, stops, route and track, as they are now. Holds no clock and does no I/O."""
 
-    def __init__(self, driver: Driver, newest: Fix | None = None) -> None:
+    def __init__(self, driver: Driver, newest: Fix | None = None, learned: Learned | None = None) -> None:
         self.driver = driver
         self.orders: dict[str, Order] = {}
         self.rules: dict[str, Rules] = {}
-        self.stops: tuple[Stop, ...] = ()
         self.track = Track(driver.vehicle, newest)
-        self.route: Route | None = None
-        self.progress: Progress | None = None
+        self.course = Course(driver.vehicle, (learned or Learned()).of(driver.vehicle))
         self.trails: dict[str, Trail] = {}
         self._lines: dict[str, tuple[LonLat, ...]] = {}  # an order's part of the route, cut once
-        self._off_route = 0  # fixes in a row
+        self._shown: dict[str, ShownArrival] = {}
         self._routed_at: datetime | None = None
 
     @property
     def vehicle(self) -> Vehicle:
         return self.driver.vehicle
+
+    @property
+    def stops(self) -> tuple[Stop, ...]:
+        return self.course.stops
+
+    @property
+    def ahead(self) -> tuple[Stop, ...]:
+        """The stops that the next route leads through: those not left yet, whatever their orders say."""
+        return self.course.ahead
+
+    @property
+    def route(self) -> Route | None:
+        """May lead through fewer stops than there are: its last ones are the last of `stops`."""
+        return self.course.route
+
+    @property
+    def progress(self) -> Progress | None:
+        return self.course.progress
+
+    def learns_from(self, learned: Learned) -> None:
+        """Forecasts from now on with this knowledge; routes taken before keep the old one's street times."""
+        self.course.knowledge = learned.of(self.vehicle)
 
     def replan(self, orders: Sequence[Order], stops: Sequence[Stop]) -> None:
         """Takes over what is to be done now; the route goes when the stops changed."""
@@ -97,24 +118,30 @@ class Trip:
         self.rules = {order.id: msgspec.convert(order.visibility, Rules) for order in orders}
         self.trails = {order.id: self.trails.get(order.id) or Trail() for order in orders}
         if tuple(stops) != self.stops:
-            self.stops = tuple(stops)
-            self.take_route(None)
+            self.course.take_stops(tuple(stops))
+            self._route_changed()
 
     def receive_fix(self, fix: Fix, now: datetime) -> Doubt | None:
         """Judges a fix; a believed one that is newer than all before moves the driver."""
         before = self.track.newest
         doubt = self.track.add(fix)
         if self.track.newest is not before:
-            self._move(fix, now)
+            self._move(fix, before, now)
         return doubt
+
+    def arrived(self, order_id: str, kind: StopKind, at: datetime) -> Arrival | None:
+        """What reaching this stop at that time teaches; None where it is not a stop. Asked once, before the
+        stop is taken out by `replan`."""
+        index = self.course.stop_at(order_id, kind)
+        return None if index is None else self.course.arrived(index, at)
 
     def wants_route(self, now: datetime) -> bool:
         """Whether the router should be asked: stops but no route, or off the route; not too often."""
-        if not self.stops or self.track.newest is None:
+        if not self.ahead or self.track.newest is None:
             return False
         if self._routed_at is not None and now - self._routed_at < REROUTE_PAUSE:
             return False
-        return self.route is None or self._off_route >= OFF_ROUTE_FIXES
+        return self.route is None or self.course.off_route >= OFF_ROUTE_FIXES
 
     def routing_begun(self, now: datetime) -> None:
         """Holds further wishes back until an answer had its time."""
@@ -122,12 +149,15 @@ class Trip:
 
     def take_route(self, route: Route | None) -> None:
         """Follows this route from now on; None: there is none."""
-        self.route, self.progress, self._off_route = route, None, 0
+        self.course.take_route(route, self.track.newest)
+        self._route_changed()
+
+    def _route_changed(self) -> None:
         self._lines.clear()
-        if route is None:
+        for shown in self._shown.values():
+            shown.bypass()
+        if self.route is None:
             self._routed_at = None
-        elif self.track.newest is not None:
-            self.progress = route.locate(self.track.newest.lonlat)
 
     def view(self, order_id: str, now: datetime) -> View:
         """What this order's customer may see now. KeyError where the driver does not carry it."""
@@ -154,14 +184,9 @@ class Trip:
         index = self._dropoff_index(order_id)
         return self._eta(index, sum(stop.order_id != order_id for stop in self.stops[:index]), now)
 
-    def _move(self, fix: Fix, now: datetime) -> None:
-        if self.route is not None:
-            after = self.progress.along_m if self.progress else 0.0
-            heading = fix.heading if (fix.speed or 0.0) >= MOVING else None
-            found = self.route.locate(fix.lonlat, after_m=after, heading=heading)
-            self._off_route = self._off_route + 1 if found.offset_m > OFF_ROUTE else 0
-            if not self._off_route:
-                self.progress = found
+    def _move(self, fix: Fix, before: Fix | None, now: datetime) -> None:
+        self.course.move(fix, before)
+        self.course.note_forecasts(fix)
         for order_id, trail in self.trails.items():
             if self.view(order_id, now).position is not None:
                 trail.grow(fix.lonlat)
@@ -169,10 +194,10 @@ class Trip:
                 trail.restart()
 
     def _dropoff_index(self, order_id: str) -> int:
-        for index, stop in enumerate(self.stops):
-            if stop.order_id == order_id and stop.kind == "dropoff":
-                return index
-        raise KeyError(order_id)
+        index = self.course.stop_at(order_id, "dropoff")
+        if index is None:
+            raise KeyError(order_id)
+        return index
 
     def _eta(self, index: int, stops_before: int, now: datetime) -> Eta:
         fix = self.track.newest
@@ -186,15 +211,18 @@ class Trip:
                 computed_at=now,
                 basis="none",
             )
-        return forecast(
-            route=self.route,
-            progress=self.progress,
-            at=fix.lonlat,
-            stops=self.stops,
-            index=index,
-            now=now,
-            last_fix_at=min(fix.recorded_at, now),
-            vehicle=self.vehicle,
+        foreseen = self.course.foresee(index, fix)
+        eta = foreseen.eta(now=now, last_fix_at=min(fix.recorded_at, now), stops_before=stops_before)
+        return self._smoothed(eta, self.stops[index].order_id)
+
+    def _smoothed(self, eta: Eta, order_id: str) -> Eta:
+        """As it is shown: the arrival follows the forecast, and the interval holds it."""
+        assert eta.arrives_at is not None
+        assert eta.earliest is not None
+        assert eta.latest is not None
+        shown = self._shown.setdefault(order_id, ShownArrival()).follow(eta.arrives_at, eta.computed_at)
+        return msgspec.structs.replace(
+            eta, arrives_at=shown, earliest=min(eta.earliest, shown), latest=max(eta.latest, shown)
         )
 
     def _circumstances(self, order: Order, stops_before: int, eta: Eta, now: datetime) -> Circumstances:
@@ -217,10 +245,11 @@ class Trip:
 
     def _line(self, order_id: str, index: int) -> tuple[LonLat, ...]:
         """The route to this order's dropoff, from where it has left all other customers' dropoffs behind."""
-        if self.route is None:
+        on_route = self.course.on_route(index)
+        if self.route is None or on_route is None:
             return ()
         if order_id not in self._lines:
-            whole = self.route.between(0.0, self.route.stop_at_m(index))
+            whole = self.route.between(0.0, self.route.stop_at_m(on_route))
             self._lines[order_id] = clear_tail(whole, self._other_dropoffs(order_id), HIDING_RADIUS)
         return self._lines[order_id]
 

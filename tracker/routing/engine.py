@@ -34,6 +34,8 @@ _EDGE_FIELDS: Final = (
     "shape",
     "edge.begin_shape_index",
     "edge.end_shape_index",
+    "edge.id",
+    "edge.way_id",
     "edge.road_class",
     "edge.traffic_signal",
     "node.elapsed_time",
@@ -67,6 +69,8 @@ class _EndNode(msgspec.Struct, frozen=True):
 class _RawEdge(msgspec.Struct):
     begin_shape_index: int
     end_shape_index: int
+    id: int = 0  # of the directed edge, in these tiles
+    way_id: int = 0  # OpenStreetMap's
     road_class: str = "unclassified"
     traffic_signal: bool = False
     end_node: _EndNode = _EndNode()
@@ -175,11 +179,15 @@ def _edges(line: tuple[LonLat, ...], raw: list[_RawEdge]) -> list[Edge]:
         begin, end = each.begin_shape_index, each.end_shape_index
         until = max(each.end_node.elapsed_time, elapsed)
         signal = each.traffic_signal or each.end_node.traffic_signal
-        edges.append(
-            Edge(begin, end, _length(line[begin : end + 1]), until - elapsed, each.road_class, signal)
-        )
+        length = _length(line[begin : end + 1])
+        edges.append(Edge(begin, end, length, until - elapsed, each.road_class, signal, _key(each)))
         elapsed = until
     return edges
+
+
+def _key(edge: _RawEdge) -> str:
+    """Other tiles number their edges anew; the way's own number tells most of those apart."""
+    return f"{edge.way_id:x}.{edge.id:x}" if edge.id else ""
 
 
 def _same_way(a: tuple[LonLat, ...], b: tuple[LonLat, ...]) -> bool:

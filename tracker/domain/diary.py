@@ -1,0 +1,95 @@
+"""Diary: what a driver's way to the next stops has shown, kept until arrivals tell what it was worth."""
+
+from datetime import datetime
+from typing import Final
+
+from tracker.domain.expected import Driven, passages
+from tracker.domain.geo import LonLat, distance
+from tracker.domain.learning import Arrival, Dwell, Passage, Told
+from tracker.domain.order import StopKind, Vehicle
+from tracker.domain.route import Route, Stop
+from tracker.domain.track import Fix
+
+TOLD_EVERY: Final = 15.0  # seconds between two forecasts that are kept
+TOLD_KEPT: Final = 240  # for one stop; beyond, every other one goes
+
+StopKey = tuple[str, StopKind]  # an order has one stop of each kind
+
+
+def key_of(stop: Stop) -> StopKey:
+    return stop.order_id, stop.kind
+
+
+class Diary:
+    """Belongs to one driver. Passages and the leg are those since the last stop."""
+
+    __slots__ = ("_driven", "_leg_at", "_leg_from", "_metres", "_passages", "_told", "_told_at", "dwell")
+
+    def __init__(self) -> None:
+        self._told: dict[StopKey, list[Told]] = {}
+        self._told_at: datetime | None = None
+        self._driven: list[Driven] = []  # on the present route
+        self._passages: list[Passage] = []  # on the routes before it
+        self._metres = 0.0  # driven on this leg
+        self._leg_from: LonLat | None = None
+        self._leg_at: datetime | None = None
+        self.dwell: Dwell | None = None  # at the stop before
+
+    def begin_leg(self, fix: Fix) -> None:
+        """The driver sets out, seen for the first time or from a stop."""
+        self._leg_from, self._leg_at, self._metres = fix.lonlat, fix.recorded_at, 0.0
+
+    @property
+    def on_a_leg(self) -> bool:
+        return self._leg_from is not None
+
+    def drove(self, driven: Driven) -> None:
+        """On the present route, and not while at a stop."""
+        self._metres += max(driven.to_m - driven.from_m, 0.0)
+        if driven.to_m > driven.from_m or not self._driven:
+            self._driven.append(driven)
+        else:  # a halt, or noise: the time belongs to where the driver was
+            last = self._driven[-1]
+            self._driven[-1] = last._replace(seconds=last.seconds + driven.seconds)
+
+    def route_ends(self, route: Route) -> None:
+        """The present route is followed no longer."""
+        self._passages.extend(passages(route, self._driven))
+        self._driven.clear()
+
+    def wants_forecasts(self, at: datetime) -> bool:
+        """Whether the last ones that were kept are old enough."""
+        return self._told_at is None or (at - self._told_at).total_seconds() >= TOLD_EVERY
+
+    def note(self, stop: Stop, told: Told) -> None:
+        kept = self._told.setdefault(key_of(stop), [])
+        kept.append(told)
+        self._told_at = told.at
+        if len(kept) > TOLD_KEPT:
+            del kept[::2]
+
+    def keep_only(self, stops: tuple[Stop, ...]) -> None:
+        """Forgets what was told about stops that are not to be served any more."""
+        keys = {key_of(stop) for stop in stops}
+        self._told = {key: told for key, told in self._told.items() if key in keys}
+
+    def arrived(self, stop: Stop, arrived_at: datetime, vehicle: Vehicle, route: Route | None) -> Arrival:
+        """What reaching this stop teaches; the leg ends with it."""
+        if route is not None:
+            self.route_ends(route)
+        told = tuple(each for each in self._told.pop(key_of(stop), ()) if each.at < arrived_at)
+        begun, begun_at, passed, dwell = self._leg_from, self._leg_at, tuple(self._passages), self.dwell
+        self._passages.clear()
+        self._leg_from = self._leg_at = self.dwell = None
+        whole = begun is not None and begun_at is not None and begun_at < arrived_at
+        return Arrival(
+            vehicle=vehicle,
+            at=stop.at,
+            arrived_at=arrived_at,
+            told=told,
+            passages=passed,
+            straight_m=distance(begun, stop.at) if whole and begun else 0.0,
+            drove_m=self._metres,
+            drove_s=(arrived_at - begun_at).total_seconds() if whole and begun_at else 0.0,
+            dwell=dwell,
+        )

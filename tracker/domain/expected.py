@@ -1,0 +1,58 @@
+"""Expected: the seconds that a route takes by what was learned, street by street."""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from tracker.domain.learning import Passage, kind_of
+from tracker.domain.route import Edge, Route
+
+
+class Driven(NamedTuple):
+    """A driver went from one place of a route to another."""
+
+    from_m: float
+    to_m: float
+    seconds: float
+
+
+class Expected:
+    """Learned seconds from the route's beginning; made once for a route, and read at every fix."""
+
+    __slots__ = ("_metres", "_seconds", "route")
+
+    def __init__(self, route: Route, ratio: Callable[[Edge], float]) -> None:
+        self.route = route
+        self._metres, self._seconds = [0.0], [0.0]
+        for stretch in route.stretches:
+            self._metres.append(stretch.end_m)
+            self._seconds.append(self._seconds[-1] + stretch.seconds * ratio(stretch.edge))
+
+    def at(self, along_m: float) -> float:
+        """Seconds from the beginning to there."""
+        metres, seconds = self._metres, self._seconds
+        i = bisect_right(metres, along_m)
+        if i >= len(metres):
+            return seconds[-1]
+        if i == 0:
+            return 0.0
+        share = (along_m - metres[i - 1]) / (metres[i] - metres[i - 1])
+        return seconds[i - 1] + share * (seconds[i] - seconds[i - 1])
+
+
+def passages(route: Route, driven: Iterable[Driven]) -> Iterator[Passage]:
+    """The time on each street: that of each piece goes to its streets as the router would share it."""
+    ends = [stretch.end_m for stretch in route.stretches]
+    for piece in driven:
+        parts = []
+        for stretch in route.stretches[bisect_right(ends, piece.from_m) :]:
+            if stretch.begin_m > piece.to_m:
+                break
+            length = stretch.end_m - stretch.begin_m
+            inside = min(piece.to_m, stretch.end_m) - max(piece.from_m, stretch.begin_m)
+            if length > 0.0 and stretch.edge.road_class:
+                parts.append((stretch.edge, max(inside, 0.0) / length * stretch.seconds))
+        whole = sum(seconds for _, seconds in parts)
+        for edge, seconds in parts:
+            share = seconds / whole if whole else 1.0 / len(parts)
+            yield Passage(edge.key, kind_of(edge), piece.seconds * share, seconds)

@@ -1,0 +1,170 @@
+"""Learning: what finished ways teach about the next ones. Plain values that encode to JSON."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from tracker.domain.geo import LonLat
+from tracker.domain.interval import Residuals
+from tracker.domain.order import Vehicle
+from tracker.domain.route import Edge
+from tracker.domain.weights import Weights
+
+ROUTER_RATIO: Final = 1.2  # real seconds for one of the router's, until it is learned
+DWELL: Final = 87.0  # seconds at a stop, until it is learned
+STRAIGHT_SPEED: Final[Mapping[Vehicle, float]] = {  # m/s as the crow flies in central Helsinki: measured on
+    "car": 3.7,  # cars, and for the others taken from the router's times for the same pairs of places
+    "scooter": 3.1,
+    "bicycle": 2.3,
+    "foot": 0.8,
+}
+WHOLE_PRIOR: Final = 1_200.0  # expected seconds that ROUTER_RATIO counts as
+KIND_PRIOR: Final = 600.0  # expected seconds that the whole network's ratio counts as in a class
+EDGE_PRIOR: Final = 40.0  # expected seconds that the class's ratio counts as on one edge
+DWELL_PRIOR: Final = 5.0  # stops that the usual dwell counts as
+SERVICE_PRIOR: Final = 400.0  # seconds told beforehand that are believed as they are
+WINDING: Final = 1.4  # metres of route for one as the crow flies, until it is learned
+SPEED_PRIOR: Final = 600.0  # seconds that STRAIGHT_SPEED counts as
+EDGES_KEPT: Final = 50_000  # with the most seconds; the others are forgotten
+
+
+class Tally(msgspec.Struct, gc=False):
+    """What was seen and what was expected: of seconds, or dwell and stops, or metres and seconds."""
+
+    observed: float = 0.0
+    expected: float = 0.0
+
+    def add(self, observed: float, expected: float) -> None:
+        self.observed += observed
+        self.expected += expected
+
+    def ratio(self, prior: float, weight: float) -> float:
+        """Observed for one expected; `prior` until there is more than `weight` of them."""
+        return (weight * prior + self.observed) / (weight + self.expected)
+
+
+_NOTHING: Final = Tally()
+
+
+def kind_of(edge: Edge) -> str:
+    """What edges have in common: the class of the road, and whether they end at traffic lights."""
+    return f"{edge.road_class}+signal" if edge.signal else edge.road_class
+
+
+class Passage(msgspec.Struct, gc=False):
+    """The time that a driver took on one edge, or on a part of it."""
+
+    edge: str  # Edge.key
+    kind: str  # see `kind_of`
+    observed: float  # seconds
+    expected: float  # the router's
+
+
+class Told(msgspec.Struct, frozen=True, gc=False):
+    """A forecast as it was made: what it knew, and what it said."""
+
+    at: datetime
+    eta_s: float
+    terms: tuple[float, ...]  # seconds, each an answer of its own; see domain.weights
+
+
+class Dwell(msgspec.Struct, frozen=True, gc=False):
+    """How long a driver was at a stop."""
+
+    seconds: float
+    service_s: float | None  # what had been told beforehand
+
+
+class Arrival(msgspec.Struct, frozen=True, kw_only=True):
+    """All that reaching one stop teaches. Made by `Trip.arrived`; encodes to JSON."""
+
+    vehicle: Vehicle
+    at: LonLat
+    arrived_at: datetime
+    told: tuple[Told, ...] = ()
+    passages: tuple[Passage, ...] = ()
+    straight_m: float = 0.0  # as the crow flies, from where this leg began
+    drove_m: float = 0.0  # the same way along the route
+    drove_s: float = 0.0  # the same way in seconds
+    dwell: Dwell | None = None  # at the stop before
+
+
+class Knowledge(msgspec.Struct):
+    """What is known of one kind of vehicle."""
+
+    whole: Tally = msgspec.field(default_factory=Tally)
+    kinds: dict[str, Tally] = {}
+    edges: dict[str, Tally] = {}
+    straight: Tally = msgspec.field(default_factory=Tally)  # metres as the crow flies, seconds
+    along: Tally = msgspec.field(default_factory=Tally)  # metres of route, seconds
+    dwell: Tally = msgspec.field(default_factory=Tally)  # seconds, stops whose service time nobody told
+    service: Tally = msgspec.field(default_factory=Tally)  # seconds, and those that had been told
+    weights: Weights = msgspec.field(default_factory=Weights)
+    residuals: Residuals = msgspec.field(default_factory=Residuals)
+
+    def ratio(self, edge: Edge) -> float:
+        """Real seconds for one of the router's on this edge."""
+        whole = self.whole.ratio(ROUTER_RATIO, WHOLE_PRIOR)
+        kind = self.kinds.get(kind_of(edge), _NOTHING).ratio(whole, KIND_PRIOR)
+        return self.edges.get(edge.key, _NOTHING).ratio(kind, EDGE_PRIOR)
+
+    def router_ratio(self) -> float:
+        """The same for the network as a whole."""
+        return self.whole.ratio(ROUTER_RATIO, WHOLE_PRIOR)
+
+    def straight_speed(self, vehicle: Vehicle) -> float:
+        """Metres a second as the crow flies."""
+        return self.straight.ratio(STRAIGHT_SPEED[vehicle], SPEED_PRIOR)
+
+    def route_speed(self, vehicle: Vehicle) -> float:
+        """Metres of route a second, lights and queues included."""
+        return self.along.ratio(WINDING * STRAIGHT_SPEED[vehicle], SPEED_PRIOR)
+
+    def dwell_at(self, service_s: float | None) -> float:
+        """Seconds at a stop, if so many were told."""
+        if service_s is None:
+            return self.dwell.ratio(DWELL, DWELL_PRIOR)
+        return service_s * self.service.ratio(1.0, SERVICE_PRIOR)
+
+    def learn(self, arrival: Arrival) -> None:
+        """What was told is judged before anything else is changed by this arrival."""
+        real = [(told, (arrival.arrived_at - told.at).total_seconds()) for told in arrival.told]
+        if real:
+            self.residuals.learn([(told.eta_s, seconds) for told, seconds in real])
+            self.weights.learn([(told.terms, seconds) for told, seconds in real])
+        for passage in arrival.passages:
+            self.whole.add(passage.observed, passage.expected)
+            self.kinds.setdefault(passage.kind, Tally()).add(passage.observed, passage.expected)
+            self.edges.setdefault(passage.edge, Tally()).add(passage.observed, passage.expected)
+        if arrival.drove_s > 0.0:
+            self.straight.add(arrival.straight_m, arrival.drove_s)
+            self.along.add(arrival.drove_m, arrival.drove_s)
+        if (dwell := arrival.dwell) is not None:
+            if dwell.service_s is None:
+                self.dwell.add(dwell.seconds, 1.0)
+            else:
+                self.service.add(dwell.seconds, dwell.service_s)
+        self._forget()
+
+    def _forget(self) -> None:
+        if len(self.edges) > EDGES_KEPT * 1.1:
+            kept = sorted(self.edges.items(), key=lambda each: each[1].expected)[-EDGES_KEPT:]
+            self.edges = dict(kept)
+
+
+class Learned(msgspec.Struct):
+    """All that a service has learned. Changed only by `learn`; a fresh one forecasts sensibly."""
+
+    arrivals: int = 0
+    vehicles: dict[Vehicle, Knowledge] = {}
+
+    def of(self, vehicle: Vehicle) -> Knowledge:
+        """What is known of this kind of vehicle; nothing yet is fine too."""
+        return self.vehicles.setdefault(vehicle, Knowledge())
+
+    def learn(self, arrival: Arrival) -> None:
+        """Takes in one arrival; off the hot path (under a millisecond)."""
+        self.arrivals += 1
+        self.of(arrival.vehicle).learn(arrival)

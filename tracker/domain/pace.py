@@ -1,0 +1,32 @@
+"""Pace: how fast this driver is, against what is expected of the streets driven."""
+
+from math import exp
+from typing import Final
+
+import msgspec
+
+MEMORY: Final = 900.0  # seconds of driving after which what was seen counts 1/e
+SHRINKAGE: Final = 240.0  # seconds of driving as expected, added to what was seen: a short look proves little
+FADES: Final = 240.0  # seconds of driving ahead after which a driver's own ratio has lost most of its meaning
+
+
+class Pace(msgspec.Struct, gc=False):
+    """Seconds that one driver drove lately, and the seconds that were expected for the same way."""
+
+    observed: float = 0.0
+    expected: float = 0.0
+
+    def drove(self, seconds: float, expected: float) -> None:
+        """Adds a stretch of driving; no time at a stop belongs to it."""
+        keep = exp(-seconds / MEMORY)
+        self.observed = keep * self.observed + seconds
+        self.expected = keep * self.expected + max(expected, 0.0)
+
+    @property
+    def ratio(self) -> float:
+        """Seconds for an expected one; near 1 until enough was seen."""
+        return (SHRINKAGE + self.observed) / (SHRINKAGE + self.expected)
+
+    def applied(self, expected: float) -> float:
+        """The seconds for a way: its first minutes at the driver's own ratio, the rest as everybody."""
+        return expected + (self.ratio - 1.0) * FADES * (1.0 - exp(-expected / FADES))

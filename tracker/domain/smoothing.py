@@ -1,0 +1,31 @@
+"""Smoothing: the arrival that is shown follows the forecast without jumping to and fro."""
+
+from datetime import datetime, timedelta
+from math import exp
+from typing import Final
+
+import msgspec
+
+SETTLES: Final = 45.0  # seconds in which the shown arrival goes most of the way to the forecast
+
+
+class Shown(msgspec.Struct):
+    """The arrival as one customer sees it. Bypass it (`None`) on a reroute or a change of stops."""
+
+    arrives_at: datetime | None = None
+    at: datetime | None = None  # when it was last moved
+
+    def follow(self, arrives_at: datetime, now: datetime) -> datetime:
+        """What is shown now that the forecast is `arrives_at`; never in the past."""
+        if self.arrives_at is None or self.at is None:
+            self.arrives_at = arrives_at
+        else:
+            passed = max((now - self.at).total_seconds(), 0.0)
+            off = (arrives_at - self.arrives_at).total_seconds()
+            self.arrives_at += timedelta(seconds=(1.0 - exp(-passed / SETTLES)) * off)
+        self.at = now
+        return max(self.arrives_at, now)
+
+    def bypass(self) -> None:
+        """The next forecast is shown as it is."""
+        self.arrives_at = self.at = None

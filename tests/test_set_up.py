@@ -1,0 +1,105 @@
+"""The set-up: locked packages that agree with what is asked for, and a Python that is found or explained."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+ROOT = Path(__file__).parent.parent
+LOCKS = sorted(ROOT.glob("requirements*.lock"))
+PIN = re.compile(r"^(?P<name>[a-z0-9-]+)==(?P<version>\S+)(?: ; (?P<marker>[^\\]+))? \\\n", re.MULTILINE)
+
+
+def pins(lock: Path) -> dict[str, list[Version]]:
+    """What a lock file installs; a name may have several versions, told apart by markers."""
+    found: dict[str, list[Version]] = {}
+    for pin in PIN.finditer(lock.read_text(encoding="utf-8")):
+        found.setdefault(pin["name"], []).append(Version(pin["version"]))
+    return found
+
+
+def asked_for() -> dict[str, list[str]]:
+    """Lock file -> the requirements of pyproject.toml that it must meet."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    run, dev = project["project"]["dependencies"], project["dependency-groups"]["dev"]
+    return {"requirements.lock": run, "requirements-dev.lock": run + dev}
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+def test_a_lock_file_names_no_host(lock: Path) -> None:
+    """Lock files work with any index or mirror, so they hold no address of one."""
+    text = lock.read_text(encoding="utf-8")
+    assert pins(lock)
+    assert "://" not in text
+    assert "--index" not in text
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+def test_every_pin_has_hashes(lock: Path) -> None:
+    """Whatever is installed is known by its content."""
+    for entry in re.split(r"\n(?=\S)", lock.read_text(encoding="utf-8").strip()):
+        assert re.search(r"--hash=sha256:[0-9a-f]{64}", entry), entry
+
+
+@pytest.mark.parametrize("name", sorted(asked_for()))
+def test_a_lock_file_meets_what_is_asked_for(name: str) -> None:
+    """Each requirement of pyproject.toml is pinned to a version that it allows: else `make lock`."""
+    locked = pins(ROOT / name)
+    for requirement in map(Requirement, asked_for()[name]):
+        versions = locked.get(requirement.name, [])
+        assert versions, f"{requirement.name} is not locked"
+        assert all(version in requirement.specifier for version in versions), str(requirement)
+
+
+def test_tests_run_with_what_the_product_runs_with() -> None:
+    """The two lock files agree on every package that both hold."""
+    run, dev = pins(ROOT / "requirements.lock"), pins(ROOT / "requirements-dev.lock")
+    assert {name: dev.get(name) for name in run} == run
+
+
+def find_python(folder: Path, python3: str) -> subprocess.CompletedProcess[str]:
+    """Runs the search where `python3` is this script and nothing else is installed."""
+    fake = folder / "python3"
+    fake.write_text(f"#!/bin/sh\n{python3}\n")
+    fake.chmod(0o755)
+    return subprocess.run(
+        ["/bin/sh", str(ROOT / "scripts" / "find-python.sh")],
+        env={"PATH": str(folder), "HOME": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def test_a_python_that_is_new_enough_is_taken(tmp_path: Path) -> None:
+    """`python3` is used where it is one of the supported versions; the interpreter behind it is named."""
+    found = find_python(tmp_path, f'exec "{sys.executable}" "$@"')
+    assert found.returncode == 0
+    assert Path(found.stdout.strip()).resolve() == Path(sys.executable).resolve()
+
+
+def test_a_python_from_pyenv_is_found(tmp_path: Path) -> None:
+    """Where `python3` is too old, one of pyenv's versions is taken, selected there or not."""
+    version = tmp_path / ".pyenv" / "versions" / "3.13.0" / "bin"
+    version.mkdir(parents=True)
+    launcher = version / "python3"
+    launcher.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    launcher.chmod(0o755)
+    found = find_python(tmp_path, "exit 1")
+    assert found.returncode == 0
+    assert Path(found.stdout.strip()).resolve() == Path(sys.executable).resolve()
+
+
+def test_a_python_that_is_too_old_is_explained_in_a_sentence(tmp_path: Path) -> None:
+    """Without a Python that fits, one sentence names the versions and what to install."""
+    found = find_python(tmp_path, '[ "$1" = --version ] && echo Python 3.9.2 || exit 1')
+    assert found.returncode == 1
+    assert "Python 3.12, 3.13 or 3.14 is needed" in found.stderr
+    assert "Python 3.9.2 here" in found.stderr
+    assert found.stderr.count("\n") == 1

@@ -296,8 +296,27 @@ SELECT * FROM links WHERE order_id = ANY ($1::text[]) AND revoked_at IS NULL ORD
 -- name: revoke_link
 UPDATE links SET revoked_at = $3 WHERE id = $1 AND order_id = $2 AND revoked_at IS NULL;
 
--- name: count_link_opening
-UPDATE links SET opened = opened + 1, last_opened_at = $2 WHERE id = $1;
+-- name: insert_link_open
+-- Counted and noted in one; no row where there is no such link.
+WITH counted AS (
+    UPDATE links SET opened = opened + 1, last_opened_at = greatest(last_opened_at, $3) WHERE id = $2 RETURNING id, opened
+), noted AS (
+    INSERT INTO link_opens (id, link_id, at, way, network, agent) SELECT $1, id, $3, $4, $5, $6 FROM counted
+)
+SELECT opened FROM counted;
+
+-- name: delete_old_link_opens
+-- All but the newest $2.
+DELETE FROM link_opens o
+USING (SELECT at, id FROM link_opens WHERE link_id = $1 ORDER BY at DESC, id DESC OFFSET $2 LIMIT 1) AS first
+WHERE o.link_id = $1 AND (o.at, o.id) <= (first.at, first.id);
+
+-- name: select_link_opens
+SELECT id, at, way, network, agent
+FROM link_opens
+WHERE link_id = $1 AND ($2::timestamptz IS NULL OR (at, id) < ($2, $3::text))
+ORDER BY at DESC, id DESC
+LIMIT $4;
 
 
 -- ------------------------------------------------------------------ keys
@@ -328,3 +347,143 @@ DELETE FROM idempotency WHERE created_at < $1;
 
 -- name: delete_answers_about
 DELETE FROM idempotency WHERE position(convert_to($1, 'UTF8') IN body) > 0;
+
+
+-- ------------------------------------------------------------------ forecasts
+
+-- name: insert_eta_forecasts
+INSERT INTO eta_forecasts (order_id, made_at, driver, arrives_at, earliest, latest, distance_m, stops_before, basis,
+                           stale, last_fix_at, progress_m)
+SELECT *
+FROM unnest($1::text[], $2::timestamptz[], $3::bigint[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[],
+            $7::real[], $8::integer[], $9::text[], $10::boolean[], $11::timestamptz[], $12::real[])
+ON CONFLICT (order_id, made_at) DO NOTHING;
+
+-- name: open_eta_accounts
+-- In sequence, so that two nodes with the same orders never wait in a circle.
+INSERT INTO eta_open_accounts (order_id)
+SELECT order_id FROM unnest($1::text[]) AS told (order_id) ORDER BY order_id
+ON CONFLICT (order_id) DO NOTHING;
+
+-- name: select_eta_forecasts
+SELECT *
+FROM eta_forecasts
+WHERE order_id = $1 AND ($2::timestamptz IS NULL OR made_at > $2)
+ORDER BY made_at
+LIMIT $3;
+
+-- name: select_arrival
+SELECT coalesce((SELECT min(t.at) FROM timeline t WHERE t.order_id = o.id AND t.kind = 'arrived_at_dropoff'),
+                o.delivered_at)
+FROM orders o
+WHERE o.id = $1;
+
+-- name: lock_ended_accounts
+SELECT a.order_id
+FROM eta_open_accounts a
+JOIN orders o ON o.id = a.order_id
+WHERE o.status IN ('delivered', 'failed', 'cancelled') AND ($1::text[] IS NULL OR a.order_id = ANY ($1))
+LIMIT $2
+FOR UPDATE OF a SKIP LOCKED;
+
+-- name: delete_eta_errors
+DELETE FROM eta_errors WHERE order_id = ANY ($1::text[]);
+
+-- name: insert_eta_errors
+-- $2: where the buckets of true minutes to go begin; $3: forecasts with less to go are not counted.
+INSERT INTO eta_errors (order_id, bucket, hour, driver, arrived_at, forecasts, off_s, bias_s, off_share, held, width_s)
+WITH arrived AS (
+    SELECT o.id, coalesce((SELECT min(t.at) FROM timeline t WHERE t.order_id = o.id AND t.kind = 'arrived_at_dropoff'),
+                          o.delivered_at) AS arrived_at
+    FROM orders o
+    WHERE o.id = ANY ($1::text[])
+), told AS (
+    SELECT f.order_id, f.driver, a.arrived_at,
+           extract(hour FROM f.made_at AT TIME ZONE 'UTC')::integer AS hour,
+           extract(epoch FROM a.arrived_at - f.made_at)::float8 AS to_go_s,
+           extract(epoch FROM f.arrives_at - a.arrived_at)::float8 AS error_s,
+           extract(epoch FROM f.latest - f.earliest)::float8 AS width_s,
+           a.arrived_at BETWEEN f.earliest AND f.latest AS held
+    FROM eta_forecasts f
+    JOIN arrived a ON a.id = f.order_id
+    WHERE f.made_at <= a.arrived_at - $3::interval
+)
+SELECT order_id, ($2::integer[])[width_bucket(to_go_s / 60, $2::integer[]::float8[])], hour, d.number, arrived_at,
+       count(*), sum(abs(error_s)), sum(error_s), sum(abs(error_s) / to_go_s), count(*) FILTER (WHERE held),
+       sum(width_s)
+FROM told
+LEFT JOIN drivers d ON d.number = told.driver
+GROUP BY order_id, 2, hour, d.number, arrived_at;
+
+-- name: close_eta_accounts
+DELETE FROM eta_open_accounts WHERE order_id = ANY ($1::text[]);
+
+-- name: select_first_errors
+-- How far the first forecast after the pickup was off, for each of these orders that has one.
+SELECT DISTINCT ON (o.id) abs(extract(epoch FROM f.arrives_at - o.arrived_at))::float8 AS off_s
+FROM (SELECT id, picked_up_at,
+             coalesce((SELECT min(t.at) FROM timeline t WHERE t.order_id = orders.id AND t.kind = 'arrived_at_dropoff'),
+                      delivered_at) AS arrived_at
+      FROM orders
+      WHERE id = ANY ($1::text[])) AS o
+JOIN eta_forecasts f ON f.order_id = o.id AND f.made_at >= o.picked_up_at AND f.made_at <= o.arrived_at
+ORDER BY o.id, f.made_at;
+
+-- name: select_eta_errors
+SELECT CASE WHEN grouping(e.bucket) = 0 THEN 'bucket' WHEN grouping(e.hour) = 0 THEN 'hour'
+            WHEN grouping(d.id) = 0 THEN 'driver' ELSE 'overall' END AS grouped_by,
+       e.bucket, e.hour, d.id AS driver,
+       coalesce(sum(e.forecasts), 0)::bigint AS forecasts, count(DISTINCT e.order_id) AS orders,
+       sum(e.off_s) / sum(e.forecasts) AS mae_s, sum(e.bias_s) / sum(e.forecasts) AS bias_s,
+       sum(e.off_share) / sum(e.forecasts) AS mape, sum(e.held)::float8 / sum(e.forecasts) AS coverage,
+       sum(e.width_s) / sum(e.forecasts) AS width_s
+FROM eta_errors e
+LEFT JOIN drivers d ON d.number = e.driver
+WHERE e.arrived_at >= $1 AND e.arrived_at < $2
+GROUP BY GROUPING SETS ((), (e.bucket), (e.hour), (d.id))
+ORDER BY e.bucket, e.hour, d.id;
+
+-- name: delete_old_forecasts
+DELETE FROM eta_forecasts
+WHERE ctid = ANY (ARRAY(SELECT ctid FROM eta_forecasts WHERE made_at < $1 LIMIT $2));
+
+
+-- ------------------------------------------------------------------ what was learned
+
+-- name: insert_lessons
+INSERT INTO eta_lessons (lesson) SELECT lesson FROM unnest($1::jsonb[]) AS taught (lesson);
+
+-- name: lock_learning
+-- One node learns at a time; the others pass by. Until the transaction ends.
+SELECT pg_try_advisory_xact_lock(hashtext('tracker learning'));
+
+-- name: select_lessons
+SELECT id, lesson FROM eta_lessons ORDER BY id LIMIT $1;
+
+-- name: delete_lessons
+DELETE FROM eta_lessons WHERE id = ANY ($1::bigint[]);
+
+-- name: select_knowledge
+-- Newer than what the asker holds: $1 and $2 are vehicles and their versions.
+SELECT k.vehicle, k.version, k.arrivals, k.state
+FROM eta_knowledge k
+LEFT JOIN unnest($1::text[], $2::bigint[]) AS held (vehicle, version) ON held.vehicle = k.vehicle
+WHERE held.version IS NULL OR k.version > held.version;
+
+-- name: upsert_knowledge
+INSERT INTO eta_knowledge (vehicle, version, arrivals, state, updated_at)
+VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (vehicle) DO UPDATE
+SET (version, arrivals, state, updated_at) = (excluded.version, excluded.arrivals, excluded.state, excluded.updated_at);
+
+-- name: upsert_driver_paces
+INSERT INTO driver_paces (driver, observed, expected, updated_at)
+SELECT pace.driver, pace.observed, pace.expected, $4
+FROM unnest($1::bigint[], $2::float8[], $3::float8[]) AS pace (driver, observed, expected)
+JOIN drivers ON drivers.number = pace.driver
+ORDER BY pace.driver
+ON CONFLICT (driver) DO UPDATE
+SET (observed, expected, updated_at) = (excluded.observed, excluded.expected, excluded.updated_at);
+
+-- name: select_driver_pace
+SELECT observed, expected FROM driver_paces WHERE driver = $1 AND updated_at >= $2;

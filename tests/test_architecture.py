@@ -30,7 +30,7 @@ LAYERS = (
     {"parts"},
     {"api", "server"},
     {"app"},
-    {"check", "demo"},
+    {"check", "demo", "evaluation"},
     {"__main__"},
 )
 ROOM_OF = {"postgres_files": "postgres", "mailbox": "hub"}  # two files, one room
@@ -218,7 +218,7 @@ def impurities(module: str) -> Iterator[str]:
     for node in ast.walk(modules()[module]):
         if isinstance(node, ast.AsyncFunctionDef | ast.Await):
             yield f"{module}:{node.lineno} is asynchronous"
-        if isinstance(node, ast.Attribute) and node.attr in {"now", "utcnow", "today"}:
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in {"now", "utcnow", "today"}:
             yield f"{module}:{node.lineno} reads a clock"
 
 

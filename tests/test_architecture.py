@@ -22,7 +22,7 @@ LAYERS = (
     {"mailbox"},
     {
         *("account", "basemap", "bus", "codecs", "gazetteer", "hub", "learner", "migrations", "order_steps"),
-        *("recorder", "routing"),
+        *("paces", "recorder", "routing"),
     },
     {"orders", "shown"},
     {"audience", "remembered"},

@@ -35,6 +35,15 @@ class Metrics:
             ["result"],
             registry=registry,
         )
+        self.lessons = Counter(
+            "tracker_eta_lessons",
+            "What reaching stops taught, by what became of it",
+            ["result"],
+            registry=registry,
+        )
+        self.arrivals_learned = Gauge(
+            "tracker_eta_arrivals_learned", "Arrivals that the forecasts rest on", registry=registry
+        )
         self.subscribers = Gauge("tracker_subscribers", "Customers watching now", registry=registry)
         self.drivers = Gauge("tracker_drivers_online", "Drivers connected now", registry=registry)
         self.stray_fixes = Gauge(

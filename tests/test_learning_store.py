@@ -1,0 +1,204 @@
+"""What is learned lives in the database: a node that starts anew goes on, and several nodes share it."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from tracker.database import Database
+from tracker.database.drivers import insert_driver
+from tracker.database.learning import StoredKnowledge, insert_lessons, select_knowledge, upsert_knowledge
+from tracker.domain.geo import LonLat
+from tracker.domain.learning import Arrival, Knowledge, Learned, Passage, Told
+from tracker.domain.order import Driver, Vehicle
+from tracker.domain.pace import Pace
+from tracker.errors import StorageUnavailable
+from tracker.learner import WAITING, Learner
+from tracker.metrics import Metrics
+from tracker.paces import VALID_FOR, Paces
+
+NOW = datetime(2026, 11, 22, 16, 43, tzinfo=UTC)
+PLACE = LonLat(24.94, 60.17)
+
+
+def arrival(vehicle: Vehicle = "car", ratio: float = 2.0, edge: str = "a.1") -> Arrival:
+    """A way that took `ratio` of the router's time, foretold as the router had it."""
+    told = tuple(
+        Told(NOW - timedelta(seconds=to_go), to_go / ratio, (to_go / ratio, to_go / ratio, to_go, to_go, 0.0))
+        for to_go in (600.0, 300.0, 100.0)
+    )
+    return Arrival(
+        vehicle=vehicle,
+        at=PLACE,
+        arrived_at=NOW,
+        told=told,
+        passages=(Passage(edge, "primary", 60.0 * ratio, 60.0),),
+        straight_m=1_000.0,
+        drove_m=1_400.0,
+        drove_s=300.0,
+    )
+
+
+def learner(database: Database, metrics: Metrics | None = None) -> Learner:
+    return Learner(database, metrics or Metrics(), lambda: NOW)
+
+
+def known(one: Learner, vehicle: Vehicle = "car") -> bytes:
+    return msgspec.json.encode(one.learned.of(vehicle), order="deterministic")
+
+
+async def test_a_fresh_installation_knows_what_anybody_knows(database: Database) -> None:
+    """Nothing in the database: the cold knowledge, and no error."""
+    async with learner(database) as fresh:
+        assert fresh.learned.arrivals == 0
+        assert known(fresh) == msgspec.json.encode(Knowledge(), order="deterministic")
+
+
+async def test_a_node_that_starts_anew_goes_on(database: Database) -> None:
+    """What one life has learned is what the next one begins with, to the last digit; then it learns more."""
+    async with learner(database) as first:
+        for number in range(30):
+            first.teach(arrival(edge=f"a.{number}"))
+        assert not await first.learn()
+        slow = first.learned.of("car").router_ratio()
+        assert slow > Knowledge().router_ratio()
+    async with learner(database) as second:
+        assert known(second) == known(first)
+        assert second.learned.arrivals == 30
+        second.teach(arrival())
+        await second.learn()
+        assert second.learned.arrivals == 31
+        assert second.learned.of("car").router_ratio() > slow
+
+
+async def test_what_was_not_learned_before_the_end_is_learned_after_it(database: Database) -> None:
+    """Lessons outlive the node that was taught them."""
+    async with learner(database) as first:
+        first.teach(arrival())
+    assert first.learned.arrivals == 0
+    async with learner(database) as second:
+        await second.learn()
+        assert second.learned.arrivals == 1
+
+
+async def test_two_nodes_learn_each_lesson_once_and_know_the_same(database: Database) -> None:
+    """Taught and learning at the same time, both know in the end what one alone would."""
+    async with learner(database) as one, learner(database) as two:
+        for number in range(120):
+            (one if number % 2 else two).teach(arrival(edge=f"a.{number % 7}"))
+        for _ in range(5):
+            await asyncio.gather(one.learn(), two.learn())
+        await one.catch_up()
+        await two.catch_up()
+        assert one.learned.arrivals == two.learned.arrivals == 120
+        assert known(one) == known(two)
+        assert one.learned.of("car").whole.observed == pytest.approx(120 * 120.0)
+
+
+async def test_each_vehicle_learns_for_itself(database: Database) -> None:
+    """What a car is taught says nothing of bicycles."""
+    async with learner(database) as one:
+        one.teach(arrival("car"))
+        one.teach(arrival("bicycle", ratio=0.5))
+        await one.learn()
+        assert one.learned.of("car").router_ratio() > one.learned.of("bicycle").router_ratio()
+        assert len(await select_knowledge(database, {})) == 2
+
+
+async def test_what_is_in_use_is_replaced_and_never_changed(database: Database) -> None:
+    """Forecasts read one whole value; who wants to know of the next is told."""
+    heard: list[Learned] = []
+    async with learner(database) as one:
+        one.on_change = heard.append
+        before = one.learned
+        as_it_was = msgspec.json.encode(before)
+        one.teach(arrival())
+        await one.learn()
+        assert one.learned is not before
+        assert msgspec.json.encode(before) == as_it_was
+        assert heard == [one.learned]
+
+
+async def test_a_lesson_that_teaches_nothing_costs_only_itself(database: Database) -> None:
+    """A forecast of another make, and one that cannot be read at all: the others are learned."""
+    odd = msgspec.structs.replace(arrival(), told=(Told(NOW - timedelta(minutes=5), 100.0, (1.0,)),))
+    async with learner(database) as one:
+        one.teach(odd)
+        one.teach(arrival())
+        await database.pool.execute("INSERT INTO eta_lessons (lesson) VALUES ($1)", {"vehicle": "ship"})
+        assert not await one.learn()
+        assert one.learned.of("car").whole.observed >= 120.0
+        assert await database.pool.fetchval("SELECT count(*) FROM eta_lessons") == 0
+
+
+async def test_knowledge_that_cannot_be_read_is_begun_anew(database: Database) -> None:
+    """Another version's form stops no start."""
+    await upsert_knowledge(database, StoredKnowledge("car", 7, 500, b'{"whole": "?"}'), NOW)
+    async with learner(database) as one:
+        assert known(one) == msgspec.json.encode(Knowledge(), order="deterministic")
+        one.teach(arrival())
+        await one.learn()
+    async with learner(database) as two:
+        assert known(two) == known(one)
+
+
+async def test_lessons_wait_for_the_database_within_bounds(database_url: str) -> None:
+    """While it is away the newest are kept and the others counted; what is in use stays in use."""
+    metrics = Metrics()
+    async with Database.open(database_url) as database:
+        one = learner(database, metrics)
+        await one.catch_up()
+        one.teach(arrival())
+        await one.learn()
+        await insert_lessons(database, [arrival()])
+        used = one.learned
+        await database.pool.close()
+        for _ in range(WAITING + 5):
+            one.teach(arrival())
+        with pytest.raises(StorageUnavailable):
+            await one.learn()
+        assert one.learned is used
+        assert b'tracker_eta_lessons_total{result="dropped"} 5.0' in metrics.text()
+
+
+# --- the drivers' own pace
+
+
+async def new_driver(database: Database, name: str = "a") -> Driver:
+    driver = Driver(id=f"drv_{name}", number=0, name=name, vehicle="car", created_at=NOW)
+    return await insert_driver(database, driver, name.encode())
+
+
+async def test_a_pace_outlives_its_node(database: Database) -> None:
+    """Another node goes on with it, and is not changed by what the first does afterwards."""
+    number = (await new_driver(database)).number
+    pace = Pace(300.0, 200.0)
+    first = Paces(database, lambda: NOW)
+    await first.keep({number: pace})
+    pace.drove(60.0, 60.0)
+    second = await Paces(database, lambda: NOW + timedelta(minutes=5)).of(number)
+    assert second == Pace(300.0, 200.0)
+    await first.keep({number: pace})
+    assert await Paces(database, lambda: NOW).of(number) == pace
+
+
+async def test_an_old_pace_is_worth_nothing(database: Database) -> None:
+    """After half an hour the driver is like anybody; so is one who was never heard of."""
+    number = (await new_driver(database)).number
+    await Paces(database, lambda: NOW).keep({number: Pace(300.0, 200.0)})
+    later = Paces(database, lambda: NOW + VALID_FOR + timedelta(seconds=1))
+    assert await later.of(number) == Pace()
+    assert await later.of(number + 1) == Pace()
+
+
+async def test_who_stands_still_costs_nothing(database: Database) -> None:
+    """Only what has changed is written; a driver who was erased meanwhile hinders nobody."""
+    one, two = [(await new_driver(database, name)).number for name in "ab"]
+    now = NOW
+    paces = Paces(database, lambda: now)
+    await paces.keep({one: Pace(1.0, 1.0), two: Pace(1.0, 1.0), 10**9: Pace(1.0, 1.0)})
+    now += timedelta(minutes=1)
+    await paces.keep({one: Pace(2.0, 1.0), two: Pace(1.0, 1.0)})
+    rows = await database.pool.fetch("SELECT driver, updated_at FROM driver_paces ORDER BY driver")
+    assert {row["driver"]: row["updated_at"] for row in rows} == {one: now, two: NOW}

@@ -1,0 +1,176 @@
+"""Learner: what reaching stops taught becomes knowledge that all nodes share, off the hot path.
+
+A lesson goes into the database first. Whichever node comes next takes the lessons that wait there, learns
+from them beside the knowledge in use, and stores the outcome in the same commit: each lesson is learned once,
+however many nodes there are and whenever one dies. The others read what is newer than theirs. In use is
+always one whole value, which is replaced and never changed.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Final, Self
+
+import msgspec
+import structlog
+
+from tracker.database import Database
+from tracker.database.learning import (
+    StoredKnowledge,
+    insert_lessons,
+    select_knowledge,
+    take_lessons,
+    upsert_knowledge,
+)
+from tracker.domain.learning import Arrival, Knowledge, Learned
+from tracker.domain.order import Vehicle
+from tracker.errors import StorageUnavailable
+from tracker.metrics import Metrics
+
+WAITING: Final = 2_000  # lessons not in the database yet, some 20 MB
+AT_ONCE: Final = 100  # lessons of one commit: less than a tenth of a second of learning
+LEARN_EVERY: Final = 5.0  # seconds; also how old the knowledge of a node may be that did not learn itself
+END_WITHIN: Final = 2.0  # seconds
+
+log = structlog.get_logger()
+
+
+class Learner:
+    """Owns the task that learns. `learned` is to be read and never changed."""
+
+    def __init__(self, database: Database, metrics: Metrics, now: Callable[[], datetime]) -> None:
+        self.learned = Learned()
+        self.on_change: Callable[[Learned], None] = _nobody
+        self._database, self._metrics, self._now = database, metrics, now
+        self._stored: dict[Vehicle, StoredKnowledge] = {}
+        self._waiting: deque[Arrival] = deque(maxlen=WAITING)
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Goes on with what was learned before. Raises StorageUnavailable."""
+        await self.catch_up()
+        self._task = asyncio.create_task(self._learn_forever())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Leaves the last lessons to whoever learns next."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        with suppress(StorageUnavailable, TimeoutError):
+            async with asyncio.timeout(END_WITHIN):
+                await self._hand_in()
+
+    def teach(self, lesson: Arrival) -> None:
+        """Never waits. With the database away the oldest lessons are forgotten."""
+        if len(self._waiting) == WAITING:
+            self._metrics.lessons.labels("dropped").inc()
+        self._waiting.append(lesson)
+
+    async def learn(self) -> bool:
+        """Learns what waits, from any node; whether there may be more. Raises StorageUnavailable."""
+        await self._hand_in()
+        async with self._database.transaction() as connection:
+            lessons = await take_lessons(connection, AT_ONCE)
+            if not lessons:
+                return False
+            newest = self._stored | _by_vehicle(await select_knowledge(connection, self._versions))
+            learned, stored = await asyncio.to_thread(_learned, newest, lessons)
+            for each in stored.values():
+                await upsert_knowledge(connection, each, self._now())
+        self._metrics.lessons.labels("learned").inc(len(lessons))
+        self._stored = newest | stored
+        self._use({**self.learned.vehicles, **learned})
+        return len(lessons) == AT_ONCE
+
+    async def catch_up(self) -> None:
+        """Takes over what another node has learned meanwhile. Raises StorageUnavailable."""
+        newer = await select_knowledge(self._database, self._versions)
+        if newer:
+            self._stored |= _by_vehicle(newer)
+            read = await asyncio.to_thread(lambda: {each.vehicle: _knowledge(each) for each in newer})
+            self._use({**self.learned.vehicles, **read})
+
+    @property
+    def _versions(self) -> dict[Vehicle, int]:
+        return {vehicle: stored.version for vehicle, stored in self._stored.items()}
+
+    def _use(self, vehicles: dict[Vehicle, Knowledge]) -> None:
+        arrivals = sum(stored.arrivals for stored in self._stored.values())
+        self.learned = Learned(arrivals, vehicles)
+        self._metrics.arrivals_learned.set(arrivals)
+        self.on_change(self.learned)
+
+    async def _hand_in(self) -> None:
+        batch = list(self._waiting)
+        if not batch:
+            return
+        self._waiting.clear()
+        try:
+            await insert_lessons(self._database, batch)
+        except (StorageUnavailable, asyncio.CancelledError):
+            room = WAITING - len(self._waiting)
+            self._waiting.extendleft(reversed(batch[-room:] if room else []))
+            raise
+
+    async def _learn_forever(self) -> None:
+        while True:
+            await asyncio.sleep(LEARN_EVERY)
+            try:
+                while await self.learn():
+                    pass
+                await self.catch_up()
+            except StorageUnavailable:
+                log.warning("learning_waits", lessons=len(self._waiting))
+            except Exception as error:  # what was learned so far stays in use
+                log.error("learning_failed", exc_info=error)
+
+
+def _nobody(_: Learned) -> None:
+    """Nobody wants to know."""
+
+
+def _by_vehicle(stored: Iterable[StoredKnowledge]) -> dict[Vehicle, StoredKnowledge]:
+    return {each.vehicle: each for each in stored}
+
+
+def _learned(
+    before: dict[Vehicle, StoredKnowledge], lessons: Sequence[Arrival]
+) -> tuple[dict[Vehicle, Knowledge], dict[Vehicle, StoredKnowledge]]:
+    """What is known with these lessons, and its form for the database, of the vehicles that they are about.
+
+    In a thread: it works on values of its own.
+    """
+    vehicles: list[Vehicle] = list(dict.fromkeys(lesson.vehicle for lesson in lessons))
+    known = {vehicle: _knowledge(before.get(vehicle)) for vehicle in vehicles}
+    stored: dict[Vehicle, StoredKnowledge] = {}
+    for vehicle, knowledge in known.items():
+        mine = [lesson for lesson in lessons if lesson.vehicle == vehicle]
+        for lesson in mine:
+            _learn_one(knowledge, lesson)
+        old = before.get(vehicle)
+        version, arrivals = (0, 0) if old is None else (old.version, old.arrivals)
+        state = msgspec.json.encode(knowledge)
+        stored[vehicle] = StoredKnowledge(vehicle, version + 1, arrivals + len(mine), state)
+    return known, stored
+
+
+def _learn_one(knowledge: Knowledge, lesson: Arrival) -> None:
+    """One that cannot be learned from costs only itself."""
+    try:
+        knowledge.learn(lesson)
+    except (ArithmeticError, LookupError, ValueError) as error:
+        log.warning("lesson_not_learned", why=repr(error))
+
+
+def _knowledge(stored: StoredKnowledge | None) -> Knowledge:
+    """A value of its own. What another version wrote and this one cannot read is begun anew."""
+    if stored is None:
+        return Knowledge()
+    try:
+        return msgspec.json.decode(stored.state, type=Knowledge)
+    except msgspec.DecodeError as error:
+        log.warning("knowledge_begun_anew", vehicle=stored.vehicle, why=str(error))
+        return Knowledge()

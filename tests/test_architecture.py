@@ -25,7 +25,7 @@ LAYERS = (
         *("paces", "recorder", "routing"),
     },
     {"orders", "shown"},
-    {"audience", "remembered"},
+    {"audience", "live_trip", "remembered"},
     {"fleet"},
     {"parts"},
     {"api", "server"},

@@ -99,13 +99,13 @@ async def test_reassigning_ends_the_old_drivers_visibility_and_keeps_the_link(se
         service.drive(second["token"]) as new,
         service.watch(order) as customer,
     ):
-        await hear(customer, "snapshot")
+        state = await hear(customer, "snapshot")
         await say(old, type="fixes", id=1, fixes=[fix(0.0, *on_the_way(0.1))])
-        assert (await hear(customer, "update"))["position"]
+        state |= await hear(customer, "update")
+        assert state["position"]
         reassigned = await service.post(f"/v1/orders/{order['id']}/assign", {"driver_id": second["id"]})
         assert reassigned["tracking_url"] == order["tracking_url"]
-        state: dict[str, Any] = {}
-        while state.get("driver", {}).get("name") != "Linnea":
+        while state["driver"]["name"] != "Linnea":
             state |= await hear(customer, "update")
         assert (state["position"], state["trail"]) == (None, None)
         assert (await hear(old, "orders"))["orders"] == []

@@ -4,11 +4,13 @@ import asyncio
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.hub import Hub, Subscription
-from tracker.messages import End, NoteToCustomer, TrackedOrder, Update, WirePlace
+from tracker.hub import Hub
+from tracker.mailbox import Subscription
+from tracker.messages import End, TrackedOrder, Update, WirePlace
 
 PLACE = WirePlace(60.0, 24.0)
 
@@ -34,7 +36,8 @@ def state(**more: Any) -> dict[str, Any]:
 
 def watching(hub: Hub) -> Subscription:
     subscription = hub.subscribe("ord_1", "lnk_1")
-    hub.snapshot("ord_1", state(), "now")
+    hub.publish("ord_1", state(), "now")
+    subscription.start(hub.cursor("ord_1"))
     return subscription
 
 
@@ -130,7 +133,7 @@ async def test_notes_are_kept_beside_updates_and_bounded() -> None:
     hub = Hub()
     subscription = watching(hub)
     for n in range(30):
-        hub.note("ord_1", NoteToCustomer(str(n), "now"))
+        hub.note("ord_1", str(n), "now")
     assert [(await taken(subscription)).text for _ in range(20)] == [str(n) for n in range(10, 30)]
 
 
@@ -144,14 +147,18 @@ async def test_a_revoked_link_ends_its_own_watchers_only() -> None:
     assert isinstance(await taken(revoked), Update | End)
 
 
-async def test_nothing_is_kept_for_an_order_that_nobody_watches() -> None:
-    """The last one out takes the channel along."""
+async def test_an_order_that_nobody_watches_is_forgotten_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not at once, since who left may come back; and never more than a thousand of them."""
     hub = Hub()
     subscription = watching(hub)
     assert (len(hub), hub.watched()) == (1, ["ord_1"])
     hub.unsubscribe("ord_1", subscription)
-    hub.publish("ord_1", state(stops_before=1), "now")
-    assert (len(hub), hub.watched()) == (0, [])
+    assert (len(hub), hub.watched(), hub.knows("ord_1"), hub.prune()) == (0, [], True, [])
+    for n in range(1_500):
+        hub.open(f"ord_other_{n}")
+    assert len(hub.prune()) == 501 and not hub.knows("ord_1")
+    monkeypatch.setattr("tracker.hub.KEPT_FOR", 0.0)
+    assert len(hub.prune()) == 1_000
 
 
 async def test_a_stopping_node_sends_everybody_away_after_the_last_update() -> None:

@@ -22,6 +22,9 @@ from tracker.api import (
     openapi,
     orders,
     pages,
+    tracking_events,
+    tracking_notes,
+    tracking_poll,
     tracking_stream,
 )
 from tracker.api.errors import register_errors
@@ -39,10 +42,13 @@ from tracker.migrations import migrate, pending
 from tracker.orders import OrderChange, Orders
 from tracker.parts import Parts
 from tracker.postgres import embedded
+from tracker.rates import Buckets
 from tracker.recorder import Recorder
 from tracker.routing import Router
 from tracker.tokens import LinkTokens
 
+NOTES_AT_ONCE: Final = 5  # of one tracking link's customers
+NOTE_EVERY: Final = 10.0  # seconds; for each further note
 KEEP_HOUSE_EVERY: Final = 3_600.0  # seconds
 
 ROOMS: Final = (
@@ -56,6 +62,9 @@ ROOMS: Final = (
     openapi,
     orders,
     pages,
+    tracking_events,
+    tracking_notes,
+    tracking_poll,
     tracking_stream,
 )
 
@@ -85,7 +94,8 @@ async def open_parts(
 ) -> AsyncIterator[Parts]:
     """Everything one node needs. `say` is told of long steps. Raises ConfigError, StorageUnavailable."""
     map_file = find_map(config)
-    metrics, hub = Metrics(), Hub()
+    metrics, link_tokens = Metrics(), LinkTokens(secret_of(config))
+    hub = Hub(link_tokens.cursor_key)
     async with (
         database_url(config, say) as url,
         _prepared(url, say, migrating=migrating or config.database_url is None),
@@ -117,7 +127,8 @@ async def open_parts(
                 orders=Orders(database, tell, now),
                 fleet=fleet,
                 hub=hub,
-                link_tokens=LinkTokens(secret_of(config)),
+                link_tokens=link_tokens,
+                note_rates=Buckets(NOTES_AT_ONCE, 1.0 / NOTE_EVERY),
                 metrics=metrics,
                 now=now,
             )

@@ -3,57 +3,113 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from tracker.domain.trip import View
+import msgspec
+
+from tracker.domain.trip import Trail, Trip, View
 from tracker.hub import Hub
-from tracker.messages import rfc3339
+from tracker.messages import LineString, rfc3339
 from tracker.shown import line, state_of
 
 ETA_MOVED: Final = timedelta(seconds=20)  # a change of the forecast that is told between fixes
+LOOK_EVERY: Final = timedelta(seconds=5)  # between fixes; how fresh the position is, is looked at each second
+TRAIL_LAG: Final = timedelta(seconds=10)  # the told trail is never further behind
+TRAIL_SHARE: Final = 16  # told when grown by a sixteenth: so it costs the same however long it is
+
+
+class _Told(msgspec.Struct, frozen=True):
+    """What the watchers of an order know."""
+
+    view: View
+    looked_at: datetime
+    route: LineString | None
+    trail: LineString | None
+    source: Trail | None  # whence the trail is
+    version: int  # of the source
+    places: int  # how many of the source were told
+    trail_at: datetime
 
 
 class Audience:
-    """Turns views of the core into the hub's updates; remembers only orders that are watched."""
+    """Turns views of the core into the hub's updates; remembers only orders that the hub knows."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._told: dict[str, View] = {}
-        self._trails: dict[str, tuple[int, int]] = {}  # which trail it was, and its version
-
-    def told(self, view: View) -> None:
-        """A snapshot of this view was given."""
-        self._told.setdefault(view.order.id, view)
-        self._trails.setdefault(view.order.id, _trail_of(view))
+        self._told: dict[str, _Told] = {}
 
     def publish(self, view: View, now: datetime) -> None:
-        """Tells the watchers of the view's order what changed; the trail only where it did not just grow."""
-        order_id, trail = view.order.id, _trail_of(view)
-        if not self._hub.watches(order_id):
-            return
-        replaced = {"trail": line(view.trail.places) if view.trail else None}
-        broke = trail != self._trails.get(order_id)
-        self._told[order_id], self._trails[order_id] = view, trail
-        self._hub.publish(order_id, state_of(view, with_lines=False), rfc3339(now), replaced if broke else {})
+        """Tells the watchers of the view's order what changed."""
+        if self._hub.watches(view.order.id):
+            self._tell(view, now, whole_trail=False)
 
-    def publish_if_worth_it(self, view: View, now: datetime) -> None:
-        """Between two fixes only what a person would notice."""
+    def refresh(self, view: View, now: datetime) -> None:
+        """Somebody new looks: brings what is known of the order, its trail too, up to this moment."""
         told = self._told.get(view.order.id)
-        if told is None or _noticeable(told, view):
-            self.publish(view, now)
+        if told is None or _noticeable(told.view, view) or _grown(told, view):
+            self._tell(view, now, whole_trail=True)
+
+    def look(self, trip: Trip, order_id: str, now: datetime) -> None:
+        """Between two fixes, of what time alone has changed only what a person would notice."""
+        told = self._told.get(order_id)
+        if told is None:
+            self._tell(trip.view(order_id, now), now, whole_trail=True)
+        elif now - told.looked_at >= LOOK_EVERY or _aged(trip, told.view, now):
+            view = trip.view(order_id, now)
+            if _noticeable(told.view, view) or _trail_is_due(told, view, now):
+                self._tell(view, now, whole_trail=False)
+            else:
+                self._told[order_id] = msgspec.structs.replace(told, looked_at=now)
 
     def forget(self, order_id: str) -> None:
-        """Unless somebody still watches."""
-        if not self._hub.watches(order_id):
-            self._told.pop(order_id, None)
-            self._trails.pop(order_id, None)
+        self._told.pop(order_id, None)
+
+    def _tell(self, view: View, now: datetime, *, whole_trail: bool) -> None:
+        before = self._told.get(view.order.id)
+        known = before is not None and before.view.route is view.route
+        route = before.route if before is not None and known else line(view.route)
+        if before is None or whole_trail or _trail_is_due(before, view, now):
+            told = _told_with_trail(view, route, now)
+        else:
+            told = msgspec.structs.replace(before, view=view, looked_at=now, route=route)
+        self._told[view.order.id] = told
+        self._hub.publish(view.order.id, state_of(view, route=route, trail=told.trail), rfc3339(now))
 
 
-def _trail_of(view: View) -> tuple[int, int]:
-    return (0, 0) if view.trail is None else (id(view.trail), view.trail.version)
+def _told_with_trail(view: View, route: LineString | None, now: datetime) -> _Told:
+    trail = view.trail
+    if trail is None:
+        return _Told(view, now, route, None, None, 0, 0, now)
+    return _Told(view, now, route, line(trail.places), trail, trail.version, len(trail.places), now)
+
+
+def _trail_is_due(told: _Told, view: View, now: datetime) -> bool:
+    """Whether the trail broke, or has grown enough to be told whole again."""
+    if view.trail is not told.source or (view.trail is not None and view.trail.version != told.version):
+        return True
+    grown = 0 if view.trail is None else len(view.trail.places) - told.places
+    return grown > 0 and (grown * TRAIL_SHARE >= told.places or now - told.trail_at >= TRAIL_LAG)
+
+
+def _grown(told: _Told, view: View) -> bool:
+    trail = view.trail
+    return trail is not told.source or (
+        trail is not None and (trail.version, len(trail.places)) != (told.version, told.places)
+    )
+
+
+def _aged(trip: Trip, told: View, now: datetime) -> bool:
+    return trip.freshness(told.position, now) != told.freshness
 
 
 def _noticeable(told: View, view: View) -> bool:
-    if (told.freshness, told.shown) != (view.freshness, view.shown):
+    """Whether a person would notice the difference."""
+    if (told.freshness, told.shown, told.stops_before) != (view.freshness, view.shown, view.stops_before):
         return True
+    if told.order != view.order or told.driver != view.driver or told.position != view.position:
+        return True
+    return told.route != view.route or _eta_moved(told, view)
+
+
+def _eta_moved(told: View, view: View) -> bool:
     before, after = told.eta, view.eta
     if before is None or after is None or before.arrives_at is None or after.arrives_at is None:
         return (before is None) != (after is None)

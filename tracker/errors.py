@@ -13,6 +13,9 @@ TrackerError
 ├── Conflict               not in this state
 │   ├── ForbiddenTransition
 │   └── IdempotencyMismatch
+├── Throttled              too much at once; the same later is welcome
+│   ├── TooManyConnections
+│   └── RateLimited
 ├── StorageUnavailable     the database is away; nothing was acknowledged
 └── RoutingError
     ├── NoRoute            there is no way between these places
@@ -109,6 +112,18 @@ class IdempotencyMismatch(Conflict):
 
     def __init__(self) -> None:
         super().__init__("This Idempotency-Key was used before with another body.")
+
+
+class Throttled(TrackerError):
+    """Too much at once."""
+
+
+class TooManyConnections(Throttled):
+    """More live views than one link or one address may have."""
+
+
+class RateLimited(Throttled):
+    """More of something than its limit a minute."""
 
 
 class StorageUnavailable(TrackerError):

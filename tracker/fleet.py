@@ -2,77 +2,48 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from time import perf_counter
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-import msgspec
 import structlog
 
 from tracker.audience import Audience
 from tracker.database import Database, drivers, fixes, orders
 from tracker.domain.eta import Eta
+from tracker.domain.link import Link
 from tracker.domain.order import Driver, Order
+from tracker.domain.policy import Policy
 from tracker.domain.route import Route, Stop
 from tracker.domain.track import Fix, Refusal, sift
 from tracker.domain.trip import Trip, View, view_without_trip
-from tracker.errors import NotFound, RoutingError
-from tracker.hub import Hub, Subscription
+from tracker.errors import NotFound, RoutingError, StorageUnavailable
+from tracker.hub import Hub
+from tracker.live_trip import DriverConnection, LiveTrip, Receipt
+from tracker.mailbox import Outgoing, Subscription
 from tracker.messages import (
     End,
-    NoteToCustomer,
     NoteToDriver,
     Orders,
+    PolicyChange,
     RejectedFix,
     Snapshot,
-    ToDriver,
     rfc3339,
 )
 from tracker.metrics import Metrics
 from tracker.orders import Note, OrderChange
 from tracker.recorder import Recorder
+from tracker.remembered import Remembered
 from tracker.routing import Router
-from tracker.shown import assigned_order, state_of
+from tracker.shown import assigned_order
 
 TICK: Final = 1.0  # seconds
+AT_A_TIME: Final = 50  # trips looked at before the loop goes on with what came meanwhile
 IDLE_AFTER: Final = timedelta(minutes=10)  # a trip that nobody needs leaves the memory
 HEARD_LATELY: Final = timedelta(seconds=60)
 
 log = structlog.get_logger()
-
-
-class DriverConnection(Protocol):
-    """What the fleet needs of a driver's socket."""
-
-    def push(self, message: ToDriver) -> None:
-        """Sends soon; never waits."""
-
-    def replace(self) -> None:
-        """Another connection of the same driver has come."""
-
-    def revoke(self) -> None:
-        """The token is worth nothing any more."""
-
-    async def drain(self) -> None:
-        """Acknowledges what is in flight and ends with 1012."""
-
-
-class Receipt(msgspec.Struct, frozen=True):
-    """What became of a message's fixes, after the commit."""
-
-    stored: int
-    duplicates: int
-    rejected: list[RejectedFix]
-
-
-class _Live:
-    """A trip with what this node knows beside it."""
-
-    def __init__(self, trip: Trip) -> None:
-        self.trip = trip
-        self.heard_at: datetime | None = None
-        self.routing = False
 
 
 class Fleet:
@@ -91,10 +62,12 @@ class Fleet:
     ) -> None:
         self._database, self._recorder, self._router = database, recorder, router
         self._hub, self._metrics, self._now, self._retention = hub, metrics, now, retention
-        self._live: dict[str, _Live] = {}
+        self._live: dict[str, LiveTrip] = {}
         self._loading: dict[str, asyncio.Lock] = {}
         self._connections: dict[str, DriverConnection] = {}
         self._audience = Audience(hub)
+        self._remembered = Remembered(database, hub)
+        self._untold: list[OrderChange] = []  # committed, but the database went away before it could be told
         self._errands: set[asyncio.Task[Any]] = set()
         self._tasks: asyncio.TaskGroup
         self.draining = False
@@ -170,6 +143,11 @@ class Fleet:
             del self._connections[driver_id]
         self._metrics.drivers.set(len(self._connections))
 
+    def policy(self, driver_id: str) -> Policy:
+        """How often the driver's device should report now."""
+        live = self._live.get(driver_id)
+        return Policy() if live is None else live.given.policy
+
     def online(self, driver_id: str) -> bool:
         """Whether the driver is connected, or was heard in the last minute."""
         live = self._live.get(driver_id)
@@ -185,33 +163,61 @@ class Fleet:
     # --- orders
 
     async def order_changed(self, change: OrderChange) -> None:
-        """Tells everybody concerned: drivers their orders, customers their order's new state."""
+        """Tells everybody concerned: drivers their orders, customers their order's new state.
+
+        Where the database goes away in between, nothing of these drivers is shown until it is back.
+        """
+        try:
+            await self._order_changed(change)
+        except StorageUnavailable:
+            for driver_id in change.driver_ids:
+                self._live.pop(driver_id, None)
+            self._remembered.forget(change.order_id)
+            self._untold.append(change)
+            raise
+
+    async def _order_changed(self, change: OrderChange) -> None:
+        order = await self._remembered.reread(change.order_id)
+        self._take_away(order, change.driver_ids)
         for driver_id in change.driver_ids:
             await self._replan(driver_id)
-        order = await self._order(change.order_id)
         if change.note is not None:
             self._pass_on(order, change.note)
-        now = self._now()
-        self._audience.publish(await self._view(order, now), now)
-        if order.ended_at is not None:
-            self._hub.finish(order.id, End(order.status.value))  # type: ignore[arg-type]  # one of the ended
+        view, now = await self._view(change.order_id), self._now()
+        self._audience.publish(view, now)
+        if view.order.ended_at is not None:
+            self._hub.finish(order.id, End(view.order.status.value))  # type: ignore[arg-type]  # one of the ended
+
+    def _take_away(self, order: Order, driver_ids: Sequence[str]) -> None:
+        """At once: nothing may lie between the change and the moment from which nothing more is shown."""
+        for driver_id in driver_ids:
+            live = self._live.get(driver_id)
+            if live is not None and (driver_id != order.driver_id or order.ended_at is not None):
+                live.trip.release(order.id)
+
+    async def _tell_untold(self) -> None:
+        untold, self._untold = self._untold, []
+        for change in untold:
+            with suppress(StorageUnavailable, NotFound):
+                await self.order_changed(change)
 
     def _pass_on(self, order: Order, note: Note) -> None:
         if note.sender == "driver":
-            self._hub.note(order.id, NoteToCustomer(note.text, rfc3339(note.at)))
+            self._hub.note(order.id, note.text, rfc3339(note.at))
         elif (connection := self._connections.get(order.driver_id or "")) is not None:
             connection.push(NoteToDriver(order.id, note.text, rfc3339(note.at)))
 
     async def _replan(self, driver_id: str) -> None:
-        live = self._live.get(driver_id)
-        connection = self._connections.get(driver_id)
-        if live is None and connection is None:
-            return
-        todo = await self._plan(driver_id)
-        if live is not None:
-            live.trip.replan(*todo)
-            self._consider_route(live, self._now())
-            self._publish(live.trip, self._now())
+        """One at a time for each driver, so that no plan read earlier overwrites a later one."""
+        async with self._loading.setdefault(driver_id, asyncio.Lock()):
+            live, connection = self._live.get(driver_id), self._connections.get(driver_id)
+            if live is None and connection is None:
+                return
+            todo = await self._plan(driver_id)
+            if live is not None:
+                live.trip.replan(*todo)
+                self._consider_route(live, self._now())
+                self._publish(live.trip, self._now())
         if connection is not None:
             connection.push(Orders([assigned_order(order) for order in todo[0]]))
 
@@ -228,40 +234,65 @@ class Fleet:
 
     # --- customers
 
-    async def subscribe(self, order_id: str, link_id: str) -> tuple[Subscription, Snapshot]:
-        """Begins a live view: what it looks like now, and the mailbox of what comes. NotFound."""
-        subscription = self._hub.subscribe(order_id, link_id)
+    async def order(self, order_id: str) -> Order:
+        """Without a read where customers look at it. NotFound."""
+        return await self._remembered.order(order_id)
+
+    async def link(self, link_id: str) -> Link | None:
+        """Without a read where somebody has come by it lately."""
+        return await self._remembered.link(link_id)
+
+    def link_revoked(self, link_id: str) -> None:
+        """Ends every live view that was opened with this link."""
+        self._remembered.link_changed(link_id)
+        self._hub.revoke(link_id)
+
+    async def subscribe(
+        self, order_id: str, link_id: str, *, cursor: str = "", address: str = ""
+    ) -> tuple[Subscription, list[Outgoing]]:
+        """Begins a live view: what to tell first, and the mailbox of what comes.
+
+        First comes what was missed since the cursor, or a snapshot. NotFound, TooManyConnections.
+        """
+        subscription = self._hub.subscribe(order_id, link_id, address)
         try:
-            view = await self._view(await self._order(order_id), self._now())
+            view, now = await self._view(order_id), self._now()
         except BaseException:
             self.unsubscribe(order_id, subscription)
             raise
         self._metrics.subscribers.set(len(self._hub))
-        self._audience.told(view)
-        return subscription, self._snapshot(view)
+        self._audience.refresh(view, now)
+        missed = None if view.shown == "ended" else self._hub.missed(order_id, cursor, rfc3339(now))
+        subscription.start(self._hub.cursor(order_id), notes_too=missed is not None)
+        if missed is None:
+            return subscription, [Outgoing(self._hub.snapshot(order_id, rfc3339(now)))]
+        return subscription, missed
 
     def unsubscribe(self, order_id: str, subscription: Subscription) -> None:
         self._hub.unsubscribe(order_id, subscription)
         self._metrics.subscribers.set(len(self._hub))
-        self._audience.forget(order_id)
 
     async def snapshot(self, order_id: str) -> Snapshot:
         """One look, without watching. NotFound."""
-        return self._snapshot(await self._view(await self._order(order_id), self._now()))
+        self._hub.open(order_id)
+        view, now = await self._view(order_id), self._now()
+        self._hub.open(order_id)
+        self._audience.refresh(view, now)
+        return self._hub.snapshot(order_id, rfc3339(now))
 
-    def link_revoked(self, link_id: str) -> None:
-        """Ends every live view that was opened with this link."""
-        self._hub.revoke(link_id)
-
-    def _snapshot(self, view: View) -> Snapshot:
-        return self._hub.snapshot(view.order.id, state_of(view), rfc3339(self._now()))
-
-    async def _view(self, order: Order, now: datetime) -> View:
-        if order.driver_id is not None and order.ended_at is None:
+    async def _view(self, order_id: str) -> View:
+        """What the order's customer may see, of its newest version."""
+        while True:
+            order = await self._remembered.order(order_id)
+            if order.driver_id is None or order.ended_at is not None:
+                return view_without_trip(order)
             live = self._live.get(order.driver_id) or await self._load(order.driver_id)
-            if order.id in live.trip.orders:
-                return live.trip.view(order.id, now)
-        return view_without_trip(order)
+            if self._remembered.is_newest(order):
+                return (
+                    live.trip.view(order_id, self._now())
+                    if order_id in live.trip.orders
+                    else view_without_trip(order)
+                )
 
     # --- telling
 
@@ -274,12 +305,28 @@ class Fleet:
         """Freshness changes by itself, and a silent driver's forecast grows old."""
         while True:
             await asyncio.sleep(TICK)
-            now = self._now()
-            for live in self._live.values():
-                for order_id in live.trip.orders:
-                    if self._hub.watches(order_id):
-                        self._audience.publish_if_worth_it(live.trip.view(order_id, now), now)
-            self._forget_idle(now)
+            await self._look_at_all()
+            self._forget_idle(self._now())
+            for order_id in self._hub.prune():
+                self._audience.forget(order_id)
+                self._remembered.forget(order_id)
+            await self._tell_untold()
+
+    async def _look_at_all(self) -> None:
+        for number, driver_id in enumerate(list(self._live)):
+            if number % AT_A_TIME == 0:
+                await asyncio.sleep(0)
+            if (live := self._live.get(driver_id)) is not None:
+                self._look_at(live, self._now())
+
+    def _look_at(self, live: LiveTrip, now: datetime) -> None:
+        watched = [order_id for order_id in live.trip.orders if self._hub.watches(order_id)]
+        for order_id in watched:
+            self._audience.look(live.trip, order_id, now)
+        if live.reconsider_policy(now, watched=bool(watched)):
+            connection = self._connections.get(live.trip.driver.id)
+            if connection is not None:
+                connection.push(PolicyChange(live.given.policy))
 
     def _forget_idle(self, now: datetime) -> None:
         for driver_id, live in list(self._live.items()):
@@ -291,10 +338,10 @@ class Fleet:
 
     # --- loading
 
-    async def _of(self, driver: Driver) -> _Live:
+    async def _of(self, driver: Driver) -> LiveTrip:
         return self._live.get(driver.id) or await self._load(driver.id)
 
-    async def _load(self, driver_id: str) -> _Live:
+    async def _load(self, driver_id: str) -> LiveTrip:
         async with self._loading.setdefault(driver_id, asyncio.Lock()):
             if driver_id not in self._live:
                 driver = await drivers.select_driver(self._database, driver_id)
@@ -304,7 +351,7 @@ class Fleet:
                 state = newest.get(driver.number)
                 trip = Trip(driver, None if state is None else state.fix)
                 trip.replan(*await self._plan(driver_id))
-                self._live[driver_id] = live = _Live(trip)
+                self._live[driver_id] = live = LiveTrip(trip)
                 self._consider_route(live, self._now())
         return self._live[driver_id]
 
@@ -312,21 +359,15 @@ class Fleet:
         todo = await orders.select_orders_of_driver(self._database, driver_id)
         return todo, await orders.select_stops(self._database, driver_id)
 
-    async def _order(self, order_id: str) -> Order:
-        order = await orders.select_order(self._database, order_id)
-        if order is None:
-            raise NotFound("order")
-        return order
-
     # --- routing
 
-    def _consider_route(self, live: _Live, now: datetime) -> None:
+    def _consider_route(self, live: LiveTrip, now: datetime) -> None:
         if not live.routing and live.trip.wants_route(now):
             live.routing = True
             live.trip.routing_begun(now)
             self._tasks.create_task(self._route(live))
 
-    async def _route(self, live: _Live) -> None:
+    async def _route(self, live: LiveTrip) -> None:
         trip, stops = live.trip, live.trip.ahead
         newest = trip.track.newest
         try:

@@ -1,203 +1,209 @@
-"""Hub: from each order to the customers of this node who watch it, each with a mailbox that conflates."""
+"""Hub: from each order to the customers of this node who watch it, and what they have been told."""
 
-import asyncio
-from collections import deque
-from collections.abc import Iterator, Mapping
+import hmac
+from collections import Counter, deque
+from collections.abc import Mapping
 from secrets import token_hex
-from time import perf_counter
-from types import MappingProxyType
+from time import monotonic
 from typing import Any, Final
 
-import msgspec
+from tracker.errors import TooManyConnections
+from tracker.mailbox import NOTES_KEPT, Outgoing, Subscription
+from tracker.messages import End, Heartbeat, NoteToCustomer, Snapshot, Update
 
-from tracker.messages import End, NoteToCustomer, Snapshot, Update
-
-NOTES_KEPT: Final = 20  # unread notes of one subscription; the oldest go first
-UNSEEN_UPDATES: Final = 2  # for a client that tells what it has shown
+KEPT_FOR: Final = 120.0  # seconds after the last customer left: who comes back is told what was missed
+KEPT_ORDERS: Final = 1_000  # orders that nobody watches just now; the longest left goes first
+PER_LINK: Final = 50  # live views at a time
+PER_ADDRESS: Final = 1_000
+NONCE: Final = 6  # letters of a cursor that are chance
+SIGNATURE: Final = 12  # letters of a cursor that say that this service gave it for this order
+REVISION_DIGITS: Final = 15
 
 State = Mapping[str, Any]
 """The fields of a snapshot, by name, in the words of the wire."""
 
 
-class Outgoing:
-    """A message on its way to customers; encoded once, by the first that needs it, for all of them."""
-
-    __slots__ = ("_json", "message", "since")
-
-    def __init__(self, message: Update | NoteToCustomer | End) -> None:
-        self.message = message
-        self.since = perf_counter()  # seconds; for measuring how long it took to the socket
-        self._json: str | None = None
-
-    def json(self) -> str:
-        if self._json is None:
-            self._json = msgspec.json.encode(self.message).decode()
-        return self._json
-
-
-class Subscription:
-    """One customer's live view: the newest state not yet sent, and nothing behind it.
-
-    Whatever the reader does, it holds at most one update for each status the order went through.
-    """
-
-    def __init__(self, link_id: str) -> None:
-        self.link_id = link_id
-        self.end: End | None = None
-        self.restarting = False
-        self._updates: deque[Outgoing] = deque()
-        self._notes: deque[Outgoing] = deque(maxlen=NOTES_KEPT)
-        self._ready = asyncio.Event()
-        self._unseen: deque[str] | None = None  # cursors sent; None until the client tells what it has seen
-        self._seen = asyncio.Event()
-
-    def offer(self, update: Outgoing) -> None:
-        """Takes an update; one that is still waiting is merged into it, but no status is skipped."""
-        newer = update.message
-        older = self._updates[-1].message if self._updates else None
-        if isinstance(newer, Update) and isinstance(older, Update) and not _both_tell_status(older, newer):
-            self._updates[-1] = Outgoing(merge(older, newer))
-        else:
-            self._updates.append(update)
-        self._ready.set()
-
-    def offer_note(self, note: Outgoing) -> None:
-        self._notes.append(note)
-        self._ready.set()
-
-    def finish(self, end: End) -> None:
-        """Nothing comes after this."""
-        self.end = self.end or end
-        self._ready.set()
-
-    def restart(self) -> None:
-        """This node is about to stop."""
-        self.restarting = True
-        self._ready.set()
-
-    async def next(self) -> Outgoing | None:
-        """The next message, once there is one; None: this node stops.
-
-        Waits while the client has not shown the last two updates, if it tells at all.
-        """
-        while True:
-            await self._ready.wait()
-            if self._notes:
-                return self._notes.popleft()
-            if self._updates:
-                await self._credit()
-                return self._take()
-            if self.end is not None:
-                return Outgoing(self.end)
-            if self.restarting:
-                return None
-            self._ready.clear()
-
-    def saw(self, cursor: str) -> None:
-        """The client has shown everything up to this cursor; a cursor never sent changes nothing."""
-        if self._unseen is None:
-            self._unseen = deque()
-        elif cursor in self._unseen:
-            while self._unseen.popleft() != cursor:
-                pass
-        self._seen.set()
-
-    async def _credit(self) -> None:
-        while self._unseen is not None and len(self._unseen) >= UNSEEN_UPDATES and self.end is None:
-            self._seen.clear()
-            await self._seen.wait()
-
-    def _take(self) -> Outgoing:
-        update = self._updates.popleft()
-        if self._unseen is not None and isinstance(update.message, Update):
-            self._unseen.append(update.message.cursor)
-        return update
-
-
-def _both_tell_status(older: Update, newer: Update) -> bool:
-    return older.order is not msgspec.UNSET and newer.order is not msgspec.UNSET
-
-
-def merge(older: Update, newer: Update) -> Update:
-    """One update that says what both say in turn."""
-    said = {name: value for name, value in _said(newer) if value is not msgspec.UNSET}
-    return msgspec.structs.replace(older, **said)
-
-
-def _said(update: Update) -> Iterator[tuple[str, Any]]:
-    return ((name, getattr(update, name)) for name in update.__struct_fields__)
-
-
 class _Channel:
-    """One order that somebody on this node watches."""
+    """One order that somebody on this node watches, or watched lately."""
 
-    def __init__(self) -> None:
-        self.state: dict[str, Any] = {}  # as published last; empty before the first time
+    __slots__ = ("changed", "notes", "revision", "state", "subscriptions", "tag")
+
+    def __init__(self, tag: str) -> None:
+        self.tag = tag
         self.revision = 0
+        self.state: dict[str, Any] = {}  # as told last; empty before the first time
+        self.changed: dict[str, int] = {}  # the revision that last changed each field
+        self.notes: deque[tuple[int, Outgoing]] = deque(maxlen=NOTES_KEPT)
         self.subscriptions: set[Subscription] = set()
+
+    @property
+    def cursor(self) -> str:
+        return f"{self.tag}-{self.revision}"
+
+    def step(self) -> str:
+        self.revision += 1
+        return self.cursor
+
+    def revision_of(self, cursor: str) -> int | None:
+        """None for a cursor that this channel has not given."""
+        tag, _, digits = cursor.partition("-")
+        if tag != self.tag or not (digits.isascii() and digits.isdecimal()) or len(digits) > REVISION_DIGITS:
+            return None
+        revision = int(digits)
+        return revision if revision <= self.revision else None
 
 
 class Hub:
     """Who watches what on this node. Everything here is synchronous: a snapshot and the updates after it
-    cannot miss each other."""
+    cannot miss each other.
 
-    def __init__(self) -> None:
+    A cursor is `<tag>-<revision>`. The tag is of one order and one start of the service, and signed with
+    `key`: what another order, another start or somebody's fancy gave means nothing here and reveals nothing.
+    """
+
+    def __init__(self, key: bytes = b"") -> None:
+        self._key = key
         self._channels: dict[str, _Channel] = {}
-        self._epoch = token_hex(4)  # cursors of another start of the service mean nothing here
+        self._left: dict[
+            str, float
+        ] = {}  # nobody watches any more, and since when; the oldest first
+        self._addresses: Counter[str] = Counter()
+        self._count = 0
 
     def __len__(self) -> int:
-        return sum(len(channel.subscriptions) for channel in self._channels.values())
+        return self._count
 
     def watched(self) -> list[str]:
         """The orders that somebody watches."""
-        return list(self._channels)
+        return [order_id for order_id, channel in self._channels.items() if channel.subscriptions]
 
     def watches(self, order_id: str) -> bool:
+        channel = self._channels.get(order_id)
+        return channel is not None and bool(channel.subscriptions)
+
+    def knows(self, order_id: str) -> bool:
+        """Whether somebody watches the order, or did lately."""
         return order_id in self._channels
 
-    def subscribe(self, order_id: str, link_id: str) -> Subscription:
-        """Begins to watch. The snapshot is taken afterwards: the other way round loses what lies between."""
-        channel = self._channels.setdefault(order_id, _Channel())
-        subscription = Subscription(link_id)
-        channel.subscriptions.add(subscription)
+    # --- coming and going
+
+    def open(self, order_id: str) -> None:
+        """Somebody looks at the order, and may come back with a cursor."""
+        channel = self._channels.get(order_id)
+        if channel is None:
+            channel = self._channels[order_id] = _Channel(self._new_tag(order_id))
+        if not channel.subscriptions:
+            self._left.pop(order_id, None)
+            self._left[order_id] = monotonic()
+
+    def subscribe(self, order_id: str, link_id: str, address: str = "") -> Subscription:
+        """Begins to watch. The snapshot is taken afterwards: the other way round loses what lies between.
+
+        Raises TooManyConnections.
+        """
+        self._check_limits(order_id, link_id, address)
+        self.open(order_id)
+        self._left.pop(order_id, None)
+        subscription = Subscription(link_id, address)
+        self._channels[order_id].subscriptions.add(subscription)
+        self._addresses[address] += 1
+        self._count += 1
         return subscription
 
     def unsubscribe(self, order_id: str, subscription: Subscription) -> None:
-        """Ends a watch; the order's last one takes its channel along."""
-        if (channel := self._channels.get(order_id)) is not None:
-            channel.subscriptions.discard(subscription)
-            if not channel.subscriptions:
-                del self._channels[order_id]
+        """Ends a watch; what the order's last one was told is kept for a while."""
+        channel = self._channels.get(order_id)
+        if channel is None or subscription not in channel.subscriptions:
+            return
+        channel.subscriptions.remove(subscription)
+        self._count -= 1
+        self._addresses[subscription.address] -= 1
+        if not self._addresses[subscription.address]:
+            del self._addresses[subscription.address]
+        self.open(order_id)
 
-    def snapshot(self, order_id: str, state: State, now: str) -> Snapshot:
-        """The whole state with a cursor; updates that wait already say the same or something newer."""
-        if (channel := self._channels.get(order_id)) is not None and not channel.state:
-            channel.state = {**state, "trail": None}
-        return Snapshot(cursor=self.cursor(order_id), now=now, **state)
+    def prune(self) -> list[str]:
+        """Forgets orders that nobody has watched for a while, or that are too many; says which."""
+        oldest = monotonic() - KEPT_FOR
+        gone: list[str] = []
+        for order_id, left_at in self._left.items():
+            if left_at > oldest and len(self._left) - len(gone) <= KEPT_ORDERS:
+                break
+            gone.append(order_id)
+        for order_id in gone:
+            del self._left[order_id], self._channels[order_id]
+        return gone
+
+    def _check_limits(self, order_id: str, link_id: str, address: str) -> None:
+        if address and self._addresses[address] >= PER_ADDRESS:
+            raise TooManyConnections(f"At most {PER_ADDRESS} live views at a time from one address.")
+        views = sum(one.link_id == link_id for one in self._subscriptions(order_id))
+        if views >= PER_LINK:
+            raise TooManyConnections(f"At most {PER_LINK} live views at a time of one tracking link.")
+
+    # --- cursors
 
     def cursor(self, order_id: str) -> str:
         channel = self._channels.get(order_id)
-        return f"{self._epoch}-{channel.revision if channel else 0}"
+        return channel.cursor if channel else ""
 
-    def publish(self, order_id: str, state: State, now: str, replaced: State = MappingProxyType({})) -> None:
-        """Tells every watcher what changed, and what of the trail was `replaced` rather than grown."""
+    def gave(self, order_id: str, cursor: str) -> bool:
+        """Whether this service gave the cursor for this order, be it before a restart."""
+        tag = cursor.partition("-")[0]
+        given = tag.encode("utf-8", "replace")
+        return hmac.compare_digest(given, self._tag(order_id, tag[:NONCE]).encode("utf-8", "replace"))
+
+    def _new_tag(self, order_id: str) -> str:
+        return self._tag(order_id, token_hex(NONCE // 2))
+
+    def _tag(self, order_id: str, nonce: str) -> str:
+        signed = hmac.digest(self._key, f"{order_id} {nonce}".encode("utf-8", "replace"), "sha256")
+        return nonce + signed.hex()[:SIGNATURE]
+
+    # --- telling
+
+    def snapshot(self, order_id: str, now: str) -> Snapshot:
+        """All that watchers know. The order has been published before."""
+        channel = self._channels[order_id]
+        return Snapshot(cursor=channel.cursor, now=now, **channel.state)
+
+    def missed(self, order_id: str, cursor: str, now: str) -> list[Outgoing] | None:
+        """What came after the cursor: notes, and one update of all that changed; None: take a snapshot."""
+        channel = self._channels[order_id]
+        since = channel.revision_of(cursor)
+        if since is None or not channel.state:
+            return None
+        notes = [note for revision, note in channel.notes if revision > since]
+        fields = {name: channel.state[name] for name, at in channel.changed.items() if at > since}
+        return notes + ([Outgoing(Update(cursor=channel.cursor, now=now, **fields))] if fields else [])
+
+    def heartbeat(self, order_id: str, subscription: Subscription, now: str) -> Outgoing:
+        """Its cursor promises no more than what the customer was given."""
+        cursor = self.cursor(order_id) if subscription.is_empty else subscription.cursor
+        return Outgoing(Heartbeat(cursor, now))
+
+    def publish(self, order_id: str, state: State, now: str) -> None:
+        """Takes over the state, and tells every watcher what of it changed."""
         if (channel := self._channels.get(order_id)) is None:
             return
-        changed = {name: value for name, value in state.items() if not _same(channel.state.get(name), value)}
-        changed.update(replaced)
-        channel.state = dict(state)
-        if not changed:
+        before, channel.state = channel.state, dict(state)
+        changed = {name: value for name, value in state.items() if not _same(before.get(name), value)}
+        if not before or not changed:
             return
-        channel.revision += 1
-        update = Outgoing(Update(cursor=self.cursor(order_id), now=now, **changed))
+        update = Outgoing(Update(cursor=channel.step(), now=now, **changed))
+        channel.changed.update(dict.fromkeys(changed, channel.revision))
         for subscription in channel.subscriptions:
             subscription.offer(update)
 
-    def note(self, order_id: str, note: NoteToCustomer) -> None:
-        """Passes a driver's words on to every watcher."""
-        outgoing = Outgoing(note)
-        for subscription in self._subscriptions(order_id):
-            subscription.offer_note(outgoing)
+    def note(self, order_id: str, text: str, at: str) -> None:
+        """Passes a driver's words on to every watcher, and to those who come back."""
+        if (channel := self._channels.get(order_id)) is None:
+            return
+        note = Outgoing(NoteToCustomer(text, at))
+        channel.step()
+        channel.notes.append((channel.revision, note))
+        for subscription in channel.subscriptions:
+            subscription.offer_note(note)
 
     def finish(self, order_id: str, end: End) -> None:
         """The order is over."""
@@ -206,8 +212,8 @@ class Hub:
 
     def revoke(self, link_id: str) -> None:
         """The link is worth nothing any more."""
-        for order_id in self._channels:
-            for subscription in self._subscriptions(order_id):
+        for channel in self._channels.values():
+            for subscription in channel.subscriptions:
                 if subscription.link_id == link_id:
                     subscription.finish(End("revoked"))
 

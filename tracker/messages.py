@@ -12,6 +12,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from tracker.domain.eta import Eta
 from tracker.domain.geo import LonLat
+from tracker.domain.policy import Policy
 from tracker.domain.track import Fix
 
 FIXES_PER_MESSAGE = 500
@@ -82,13 +83,6 @@ class LineString(Struct, frozen=True):
     @classmethod
     def of(cls, line: Sequence[LonLat]) -> "LineString":
         return cls([(round(lon, 6), round(lat, 6)) for lon, lat in line])
-
-
-class Policy(Struct, frozen=True):
-    """How often a driver's device should report."""
-
-    interval_s: float = 5
-    min_move_m: float = 10
 
 
 class Limits(Struct, frozen=True):
@@ -233,6 +227,8 @@ class Slow(Struct, tag="slow", tag_field="type"):
 
 
 class ErrorReply(Struct, tag="error", tag_field="type"):
+    """To drivers and customers."""
+
     id: int | None
     code: str
     detail: str
@@ -294,7 +290,7 @@ class Snapshot(Struct, tag="snapshot", tag_field="type"):
 
 
 class Update(Struct, tag="update", tag_field="type", omit_defaults=True):
-    """The fields that changed, each whole. `trail` comes only where it did not just grow by `position`."""
+    """The fields that changed, each whole."""
 
     cursor: str
     now: str
@@ -324,4 +320,4 @@ class End(Struct, tag="end", tag_field="type"):
     reason: Literal["delivered", "failed", "cancelled", "revoked", "expired"]
 
 
-ToCustomer = Snapshot | Update | NoteToCustomer | Heartbeat | End | Pong
+ToCustomer = Snapshot | Update | NoteToCustomer | Heartbeat | End | Pong | ErrorReply

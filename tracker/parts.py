@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tracker.mapfile import MapFile
     from tracker.metrics import Metrics
     from tracker.orders import Orders
+    from tracker.rates import Buckets
     from tracker.recorder import Recorder
     from tracker.routing import Router
     from tracker.tokens import LinkTokens
@@ -34,6 +35,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     fleet: "Fleet"
     hub: "Hub"
     link_tokens: "LinkTokens"
+    note_rates: "Buckets"
     metrics: "Metrics"
     now: Callable[[], datetime]
 

@@ -23,16 +23,16 @@ from tracker.messages import (
 )
 
 
-def state_of(view: View, *, with_lines: bool = True) -> State:
-    """Every field of a snapshot. The trail is left out without `with_lines`, as it only grows."""
+def state_of(view: View, *, route: LineString | None, trail: LineString | None) -> State:
+    """Every field of a snapshot; the lines as they were made before, since they seldom change."""
     return {
         "order": tracked_order(view.order),
         "driver": _driver(view),
         "position": None if view.position is None else position(view.position),
         "eta": None if view.eta is None else WireEta.of(view.eta),
         "stops_before": view.stops_before,
-        "route": line(view.route),
-        "trail": line(view.trail.places) if with_lines and view.trail is not None else None,
+        "route": route,
+        "trail": trail,
         "visibility": view.shown,
         "freshness": view.freshness,
     }

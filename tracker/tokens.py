@@ -46,6 +46,7 @@ class LinkTokens:
 
     def __init__(self, secret: str) -> None:
         self._key = hmac.digest(secret.encode(), b"tracking links, version 1", "sha256")
+        self.cursor_key = hmac.digest(secret.encode(), b"cursors of live views, version 1", "sha256")
 
     def token(self, link_id: str) -> str:
         """Always the same for one id; ValueError where `link_id` was not made by `new_id("lnk")`."""

@@ -10,7 +10,7 @@ from tracker.api.errors import problem_of
 from tracker.codecs import JsonCodec, MsgpackCodec, readings
 from tracker.domain.order import Driver, OrderStatus
 from tracker.errors import StorageUnavailable, TrackerError, Unparsable
-from tracker.fleet import Receipt
+from tracker.live_trip import Receipt
 from tracker.messages import (
     FIXES_PER_MESSAGE,
     Ack,
@@ -98,6 +98,7 @@ class DriverSession:
                 wire_driver(self._driver),
                 [assigned_order(order) for order in orders],
                 rfc3339(self._here.now()),
+                fleet.policy(self._driver.id),
             )
         )
         fleet.connect(self._driver.id, self)

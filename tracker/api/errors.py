@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException
 from tracker import errors
 
 PROBLEM_JSON: Final = "application/problem+json"
-RETRY_AFTER: Final = "5"  # seconds, with every 503
+RETRY_AFTER: Final = "5"  # seconds, with every 503 and 429
 
 _log = structlog.get_logger("tracker.api")
 blueprint = Blueprint("problems", __name__)
@@ -82,6 +82,16 @@ TABLE: Final[dict[type[errors.TrackerError], Problem]] = {
         "idempotency-mismatch",
         "Key used before",
         "The Idempotency-Key came earlier with another body.",
+    ),
+    errors.Throttled: Problem(
+        429, 4103, "rate-limited", "Too much at once", "The same is welcome again after a while."
+    ),
+    errors.TooManyConnections: Problem(
+        429,
+        4029,
+        "too-many-connections",
+        "Too many connections",
+        "One tracking link and one address may have only so many live views at a time.",
     ),
     errors.StorageUnavailable: Problem(
         503, 4101, "storage-unavailable", "Storage unavailable", "Nothing was stored; send it again later."
@@ -189,7 +199,7 @@ def _response(problem: ProblemDetails) -> Response:
     response.headers["Cache-Control"] = "no-store"
     if problem.status == HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = 'Bearer realm="tracker"'
-    if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if problem.status in {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS}:
         response.headers["Retry-After"] = RETRY_AFTER
     return response
 

@@ -7,7 +7,7 @@ from markupsafe import Markup
 from quart import Blueprint, Response, render_template, request
 
 from tracker.api.first_card import STEPS, VEHICLES, describe
-from tracker.api.tracking_stream import open_link
+from tracker.api.tracking_link import open_link
 from tracker.api.web_files import WebFile, web_files
 from tracker.basemap.palette import Theme
 from tracker.basemap.style import style

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from tracker.database.pool import Queries, Row
-from tracker.domain.link import Link
+from tracker.domain.link import Link, LinkOpen
 
 
 async def insert_link(queries: Queries, link: Link) -> None:
@@ -31,9 +31,21 @@ async def revoke_link(queries: Queries, link_id: str, order_id: str, at: datetim
     return await queries.execute("revoke_link", link_id, order_id, at) == "UPDATE 1"
 
 
-async def count_link_opening(queries: Queries, link_id: str, at: datetime) -> None:
-    """One more customer opened it."""
-    await queries.execute("count_link_opening", link_id, at)
+async def insert_link_open(queries: Queries, link_id: str, opening: LinkOpen, keep: int) -> None:
+    """One more customer opened it; of what is known of them only the newest `keep` stay."""
+    opened = await queries.fetchval(
+        "insert_link_open", opening.id, link_id, opening.at, opening.way, opening.network, opening.agent
+    )
+    if opened is not None and opened > keep:
+        await queries.execute("delete_old_link_opens", link_id, keep)
+
+
+async def select_link_opens(
+    queries: Queries, link_id: str, below: tuple[datetime, str] | None, limit: int
+) -> list[LinkOpen]:
+    """The newest first, from below a key on."""
+    at, id_ = below or (None, None)
+    return [LinkOpen(*row) for row in await queries.fetch("select_link_opens", link_id, at, id_, limit)]
 
 
 def _link(row: Row) -> Link:

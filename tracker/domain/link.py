@@ -1,13 +1,26 @@
 """Link: who has its token may watch one order, until it expires, is revoked, or the order is long over."""
 
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
 from tracker.domain.order import Order
 
 OUTLIVES_ORDER: Final = timedelta(hours=2)  # the last snapshot can be looked at for so long
+
+
+Way = Literal["page", "snapshot", "ws", "sse", "poll"]
+
+
+class LinkOpen(msgspec.Struct, frozen=True):
+    """One opening of a link, as much of it as its merchant may know."""
+
+    id: str
+    at: datetime
+    way: Way
+    network: str | None  # never a whole address
+    agent: str | None  # `Firefox on Android`
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):

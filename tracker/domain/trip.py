@@ -21,6 +21,7 @@ REROUTE_PAUSE: Final = timedelta(seconds=10)
 LIVE_FOR: Final = 15.0  # seconds, at least
 STALE_FOR: Final = 120.0  # seconds
 REPORT_EVERY: Final = 5.0  # seconds; what a device is asked for
+CLOCK_TOLERANCE: Final = timedelta(seconds=1)  # by so much a device's clock may be ahead
 TRAIL_STEP: Final = 3.0  # metres between two places of a trail
 TRAIL_LENGTH: Final = 1_000  # places; beyond, every other one goes
 
@@ -84,7 +85,10 @@ class Trip:
         self.trails: dict[str, Trail] = {}
         self._lines: dict[str, tuple[LonLat, ...]] = {}  # an order's part of the route, cut once
         self._shown: dict[str, ShownArrival] = {}
+        self._begins: dict[str, float] = {}  # metres of the route that an order's customer must not see
         self._routed_at: datetime | None = None
+        self.position = newest  # the newest believed fix, never from the future
+        self.report_every = REPORT_EVERY  # seconds; what the device is asked for
 
     @property
     def vehicle(self) -> Vehicle:
@@ -120,6 +124,12 @@ class Trip:
         if tuple(stops) != self.stops:
             self.course.take_stops(tuple(stops))
             self._route_changed()
+            self._clear_trails()
+
+    def release(self, order_id: str) -> None:
+        """No longer this driver's: the order's customer sees nothing more. Its stops go with `replan`."""
+        for known in (self.orders, self.rules, self.trails):
+            known.pop(order_id, None)
 
     def receive_fix(self, fix: Fix, now: datetime) -> Doubt | None:
         """Judges a fix; a believed one that is newer than all before moves the driver."""
@@ -154,6 +164,7 @@ class Trip:
 
     def _route_changed(self) -> None:
         self._lines.clear()
+        self._begins.clear()
         for shown in self._shown.values():
             shown.bypass()
         if self.route is None:
@@ -161,12 +172,12 @@ class Trip:
 
     def view(self, order_id: str, now: datetime) -> View:
         """What this order's customer may see now. KeyError where the driver does not carry it."""
-        order, fix = self.orders[order_id], self.track.newest
+        order = self.orders[order_id]
         index = self._dropoff_index(order_id)
         stops_before = sum(stop.order_id != order_id for stop in self.stops[:index])
         eta = self._eta(index, stops_before, now)
         seen = visible(self.rules[order_id], self._circumstances(order, stops_before, eta, now))
-        position = fix if seen.position else None
+        position = self.position if seen.position else None
         return View(
             order=order,
             driver=self.driver if order.status in ON_THE_ROAD else None,
@@ -176,7 +187,7 @@ class Trip:
             route=self._line(order_id, index) if seen.route else (),
             trail=self.trails[order_id] if seen.position else None,
             shown="live" if seen.position else "hidden",
-            freshness=self._freshness(position, now),
+            freshness=self.freshness(position, now),
         )
 
     def eta(self, order_id: str, now: datetime) -> Eta:
@@ -184,14 +195,35 @@ class Trip:
         index = self._dropoff_index(order_id)
         return self._eta(index, sum(stop.order_id != order_id for stop in self.stops[:index]), now)
 
+    def freshness(self, position: Fix | None, now: datetime) -> Freshness:
+        """How old a position is, in words: by the time of its fix, so that no age is understated."""
+        if position is None:
+            return "none"
+        age = (now - position.recorded_at).total_seconds()
+        if age <= max(LIVE_FOR, 3.0 * max(self.report_every, self.track.median_interval or 0.0)):
+            return "live"
+        return "stale" if age <= STALE_FOR else "lost"
+
     def _move(self, fix: Fix, before: Fix | None, now: datetime) -> None:
+        ahead = fix.recorded_at - now > CLOCK_TOLERANCE
+        self.position = msgspec.structs.replace(fix, recorded_at=now) if ahead else fix
         self.course.move(fix, before)
         self.course.note_forecasts(fix)
         for order_id, trail in self.trails.items():
-            if self.view(order_id, now).position is not None:
-                trail.grow(fix.lonlat)
-            else:
+            if self.view(order_id, now).position is None:
                 trail.restart()
+                continue
+            if not trail.places:  # what was driven out of sight is no part of the route that is shown
+                self._begins[order_id] = self.progress.along_m if self.progress else 0.0
+                self._lines.pop(order_id, None)
+            trail.grow(fix.lonlat)
+
+    def _clear_trails(self) -> None:
+        """A new stop may lie where the driver was before: no trail leads past another customer's door."""
+        for order_id, trail in self.trails.items():
+            clear = clear_tail(tuple(trail.places), self._other_dropoffs(order_id), HIDING_RADIUS)
+            if clear != tuple(trail.places):
+                trail.restart(clear)
 
     def _dropoff_index(self, order_id: str) -> int:
         index = self.course.stop_at(order_id, "dropoff")
@@ -249,14 +281,6 @@ class Trip:
         if self.route is None or on_route is None:
             return ()
         if order_id not in self._lines:
-            whole = self.route.between(0.0, self.route.stop_at_m(on_route))
+            whole = self.route.between(self._begins.get(order_id, 0.0), self.route.stop_at_m(on_route))
             self._lines[order_id] = clear_tail(whole, self._other_dropoffs(order_id), HIDING_RADIUS)
         return self._lines[order_id]
-
-    def _freshness(self, position: Fix | None, now: datetime) -> Freshness:
-        if position is None:
-            return "none"
-        age = (now - position.recorded_at).total_seconds()
-        if age <= max(LIVE_FOR, 3.0 * max(REPORT_EVERY, self.track.median_interval or 0.0)):
-            return "live"
-        return "stale" if age <= STALE_FOR else "lost"

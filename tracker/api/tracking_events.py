@@ -1,0 +1,72 @@
+"""`GET /v1/track/<token>/events`: the stream as server-sent events (HTML standard, 9.2)."""
+
+from collections.abc import AsyncIterator
+from random import random
+from typing import Final
+
+from quart import Blueprint, Response, request
+
+from tracker.api.openapi import described
+from tracker.api.tracking_link import find_link
+from tracker.api.tracking_reader import watching
+from tracker.errors import StorageUnavailable, TooManyConnections
+from tracker.mailbox import Outgoing
+from tracker.messages import End
+from tracker.parts import Parts, parts
+
+RETRY: Final = 2_000  # milliseconds after a break
+SPREAD: Final = 15_000  # milliseconds over which customers come back to a node that stopped
+OVER: Final = ".end"  # what an ended stream's last id ends with
+HEADERS: Final = {
+    "Content-Type": "text/event-stream; charset=utf-8",
+    "Cache-Control": "no-store, no-transform",
+    "X-Accel-Buffering": "no",  # nginx passes on at once
+}
+
+blueprint = Blueprint("tracking_events", __name__)
+
+
+@blueprint.get("/v1/track/<token>/events")
+@described(media=("text/event-stream",), raises=(TooManyConnections, StorageUnavailable))
+async def events(token: str) -> Response:
+    """A snapshot or what was missed, then what changes; `event:` is the type, `id:` the cursor.
+
+    `Last-Event-ID` (or `?cursor=`) tells what is known already. Whoever comes back after the end of the order
+    gets 204, which ends an EventSource.
+    """
+    here, cursor = parts(), request.headers.get("Last-Event-ID") or request.args.get("cursor", "")
+    opened = await find_link(here, token)
+    if opened.is_over and cursor.endswith(OVER) and here.hub.gave(opened.order_id, cursor):
+        return Response(status=204)
+    if request.method == "HEAD":
+        return Response(status=200, headers=HEADERS)
+    pieces = _pieces(here, token, cursor)
+    response = Response(_with_first(await anext(pieces), pieces), headers=HEADERS)
+    response.timeout = None
+    return response
+
+
+async def _with_first(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """What was needed to know that there is a stream at all, and the rest."""
+    yield first
+    async for piece in rest:
+        yield piece
+
+
+async def _pieces(here: Parts, token: str, cursor: str) -> AsyncIterator[bytes]:
+    async with watching(here, token, "sse", cursor) as reader:
+        reader.begin()
+        yield b"retry: %d\n\n" % RETRY
+        while (outgoing := await reader.next()) is not None:
+            is_end = isinstance(outgoing.message, End)
+            yield _event(outgoing, reader.cursor + OVER if is_end else outgoing.cursor)
+            if is_end:
+                return
+        yield b"retry: %d\n\n" % (random() * SPREAD)
+
+
+def _event(outgoing: Outgoing, id_: str | None) -> bytes:
+    """JSON has no line breaks, so it is one line of data. Words have no id: the last one still stands."""
+    kind = outgoing.message.__struct_config__.tag
+    id_line = "" if id_ is None else f"id: {id_}\n"
+    return f"event: {kind}\n{id_line}data: {outgoing.json()}\n\n".encode()

@@ -1,0 +1,61 @@
+"""A tracking link's token: what it opens now, and the log of who opened it."""
+
+from datetime import datetime
+from typing import Final
+
+import msgspec
+import structlog
+
+from tracker.api.visitors import Visitor, visitor
+from tracker.database.links import insert_link_open
+from tracker.domain.link import Link, LinkOpen, Way
+from tracker.errors import NotFound, StorageUnavailable
+from tracker.messages import Snapshot
+from tracker.parts import Parts, parts
+from tracker.tokens import new_id
+
+OPENS_KEPT: Final = 1_000  # of each link
+
+log = structlog.get_logger()
+
+
+class OpenLink(msgspec.Struct, frozen=True):
+    """A tracking link that is good now."""
+
+    link: Link
+    order_id: str
+    ends_at: datetime | None  # None: not while the order is open
+    is_over: bool  # the order; the link shows a last snapshot
+
+
+async def find_link(here: Parts, token: str) -> OpenLink:
+    """What a token opens. Raises NotFound for unknown, revoked and expired links alike."""
+    link_id = here.link_tokens.link_id(token)
+    link = None if link_id is None else await here.fleet.link(link_id)
+    if link is None:
+        raise NotFound("tracking link")
+    try:
+        order = await here.fleet.order(link.order_id)
+    except NotFound:
+        raise NotFound("tracking link") from None
+    if not link.is_live(order, here.now()):
+        raise NotFound("tracking link")
+    return OpenLink(link, order.id, link.ends_at(order), order.ended_at is not None)
+
+
+async def open_link(token: str, way: Way = "page") -> Snapshot:
+    """What a link shows now, noted as an opening. Raises NotFound."""
+    here = parts()
+    opened = await find_link(here, token)
+    snapshot = await here.fleet.snapshot(opened.order_id)
+    await note_opening(here, opened, way, visitor())
+    return snapshot
+
+
+async def note_opening(here: Parts, opened: OpenLink, way: Way, who: Visitor) -> None:
+    """For the merchant; that it cannot be written keeps no customer out."""
+    opening = LinkOpen(new_id("opn"), here.now(), way, who.network, who.agent)
+    try:
+        await here.fleet.to_the_end(insert_link_open(here.database, opened.link.id, opening, OPENS_KEPT))
+    except StorageUnavailable as error:
+        log.warning("opening_not_noted", link=opened.link.id, why=str(error))

@@ -1,0 +1,38 @@
+"""`POST /v1/track/<token>/messages`: a customer's words to the driver."""
+
+import asyncio
+
+import msgspec
+from quart import Blueprint, Response
+
+from tracker.api.bodies import body
+from tracker.api.openapi import described
+from tracker.api.tracking_link import OpenLink, find_link
+from tracker.errors import Conflict, RateLimited
+from tracker.parts import Parts, parts
+
+blueprint = Blueprint("tracking_notes", __name__)
+
+
+class NoteBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a customer wants to tell the driver."""
+
+    text: str
+
+
+@blueprint.post("/v1/track/<token>/messages")
+@described(body=NoteBody, status=204, raises=(Conflict, RateLimited))
+async def post_note(token: str) -> Response:
+    """A note to the driver, of 4,096 bytes at most; five at once, then one every ten seconds."""
+    here = parts()
+    opened = await find_link(here, token)
+    note = await body(NoteBody)
+    await add_note(here, opened, note.text)
+    return Response(status=204)
+
+
+async def add_note(here: Parts, opened: OpenLink, text: str) -> None:
+    """To the driver and into the timeline. Raises RateLimited, Conflict, InvalidFields."""
+    if not here.note_rates.take(opened.link.id, asyncio.get_running_loop().time()):
+        raise RateLimited("Please wait a little before the next message.")
+    await here.fleet.to_the_end(here.orders.add_note(opened.order_id, "customer", text))

@@ -1,0 +1,83 @@
+"""`GET /v1/track/<token>` and `…/poll`: the state once, and the stream as long polling."""
+
+import asyncio
+from random import randint
+from typing import Annotated, Final
+
+import msgspec
+from quart import Blueprint, Response
+
+from tracker.api.bodies import answer, query
+from tracker.api.errors import PROBLEM_JSON, details
+from tracker.api.openapi import described
+from tracker.api.tracking_link import open_link
+from tracker.api.tracking_reader import UPDATE_GAP, Reader, watching
+from tracker.errors import StorageUnavailable, TooManyConnections
+from tracker.mailbox import Outgoing
+from tracker.messages import End, Heartbeat, NoteToCustomer, Snapshot, Update
+from tracker.parts import parts
+
+LONGEST_WAIT: Final = 60  # seconds
+SPREAD: Final = 15  # seconds over which customers come back to a node that stopped
+NO_STORE: Final = "no-store"
+
+blueprint = Blueprint("tracking_poll", __name__)
+
+WaitSeconds = Annotated[float, msgspec.Meta(ge=0, le=LONGEST_WAIT, description="How long to wait for news.")]
+
+
+class PollQuery(msgspec.Struct, frozen=True):
+    """Where a poll goes on, and how long it may take."""
+
+    cursor: str = ""
+    wait_s: WaitSeconds = 25.0
+
+
+class PollAnswer(msgspec.Struct, frozen=True):
+    """What is new; `cursor` is for the next poll."""
+
+    messages: list[Snapshot | Update | NoteToCustomer | Heartbeat | End]
+    cursor: str
+
+
+@blueprint.get("/v1/track/<token>")
+@described(answer=Snapshot)
+async def one_snapshot(token: str) -> Response:
+    """The state of the order as one snapshot."""
+    return _not_kept(answer(await open_link(token, "snapshot")))
+
+
+@blueprint.get("/v1/track/<token>/poll")
+@described(query=PollQuery, answer=PollAnswer, raises=(TooManyConnections, StorageUnavailable))
+async def poll(token: str) -> Response:
+    """A snapshot or what was missed since `cursor`, at once; else what comes next, or 204 after `wait_s`."""
+    asked = query(PollQuery)
+    async with watching(parts(), token, "poll", asked.cursor) as reader:
+        told = await _told(reader, asked.wait_s)
+        if told:
+            messages = b",".join(outgoing.json().encode() for outgoing in told)
+            content = b'{"messages":[%b],"cursor":%b}' % (messages, msgspec.json.encode(reader.cursor))
+            return _not_kept(Response(content, content_type="application/json"))
+        return _come_back() if reader.subscription.restarting else _not_kept(Response(status=204))
+
+
+async def _told(reader: Reader, wait_s: float) -> list[Outgoing]:
+    """All there is to tell, once there is something; not more than twice a second, as on the other ways."""
+    clock = asyncio.get_running_loop().time
+    begun = clock()
+    await reader.wait(wait_s)
+    if not reader.starts_anew:
+        await asyncio.sleep(begun + min(UPDATE_GAP, wait_s) - clock())
+    return reader.take_all()
+
+
+def _come_back() -> Response:
+    """This node stops: in a while, and not all at once."""
+    error = StorageUnavailable("This node is about to stop.")
+    headers = {"Retry-After": str(randint(1, SPREAD)), "Cache-Control": NO_STORE}
+    return Response(msgspec.json.encode(details(error)), 503, headers, content_type=PROBLEM_JSON)
+
+
+def _not_kept(response: Response) -> Response:
+    response.headers["Cache-Control"] = NO_STORE
+    return response

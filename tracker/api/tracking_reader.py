@@ -1,0 +1,112 @@
+"""Reader: one customer's live view, whatever carries it: WebSocket, server-sent events, or polls."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from time import perf_counter
+from typing import Final
+
+from tracker.api.tracking_link import OpenLink, find_link, note_opening
+from tracker.api.visitors import visitor
+from tracker.domain.link import Way
+from tracker.errors import StorageUnavailable
+from tracker.mailbox import Outgoing, Subscription
+from tracker.messages import End, Snapshot, Update, rfc3339
+from tracker.parts import Parts
+
+HEARTBEAT_EVERY: Final = 15.0  # seconds; the interface promises 20
+UPDATE_GAP: Final = 0.51  # seconds; at most two updates a second go to one customer, on their clock too
+
+
+class Reader:
+    """First a snapshot or what was missed, then what changes, paced, with heartbeats, and an end."""
+
+    def __init__(
+        self, here: Parts, opened: OpenLink, subscription: Subscription, first: list[Outgoing]
+    ) -> None:
+        self.here, self.opened, self.subscription = here, opened, subscription
+        self._first = deque(first)
+        self.starts_anew = any(isinstance(one.message, Snapshot) for one in first)
+
+    @property
+    def cursor(self) -> str:
+        """Up to here the customer knows everything."""
+        heartbeat = self._heartbeat()
+        return heartbeat.cursor or ""
+
+    def begin(self) -> None:
+        """Where nothing was missed something is said at once: the other side knows that it is heard."""
+        if not self._first:
+            self._first.append(self._heartbeat())
+
+    async def next(self) -> Outgoing | None:
+        """The next message, a heartbeat whenever nothing came for a while; None: this node stops."""
+        if self._first:
+            return self._given(self._first.popleft())
+        try:
+            async with asyncio.timeout(min(HEARTBEAT_EVERY, self._remaining())):
+                outgoing = await self.subscription.next()
+        except TimeoutError:
+            return Outgoing(End("expired")) if self._remaining() <= 0.0 else self._heartbeat()
+        if outgoing is not None and isinstance(outgoing.message, Update):
+            self.subscription.pause(UPDATE_GAP)
+        return outgoing if outgoing is None else self._given(outgoing)
+
+    async def wait(self, seconds: float) -> None:
+        """Until there is something to tell, but not longer."""
+        if self._first:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(seconds, self._remaining())):
+                await self.subscription.ready()
+        if self._remaining() <= 0.0:
+            self.subscription.finish(End("expired"))
+
+    def take_all(self) -> list[Outgoing]:
+        """All that can be told now."""
+        told = []
+        while self._first:
+            told.append(self._given(self._first.popleft()))
+        while not any(isinstance(one.message, End) for one in told):
+            outgoing = self.subscription.take()
+            if outgoing is None:
+                break
+            told.append(self._given(outgoing))
+        return told
+
+    def _given(self, outgoing: Outgoing) -> Outgoing:
+        match outgoing.message:
+            case Snapshot(visibility="ended", order=order):
+                self._first.append(Outgoing(End(order.status)))  # type: ignore[arg-type]  # an ended one
+            case Update():
+                self.here.metrics.fix_to_send.observe(perf_counter() - outgoing.since)
+        return outgoing
+
+    def _remaining(self) -> float:
+        """Seconds until the link expires."""
+        if self.opened.ends_at is None:
+            return float("inf")
+        return max(0.0, (self.opened.ends_at - self.here.now()).total_seconds())
+
+    def _heartbeat(self) -> Outgoing:
+        now = rfc3339(self.here.now())
+        return self.here.hub.heartbeat(self.opened.order_id, self.subscription, now)
+
+
+@asynccontextmanager
+async def watching(here: Parts, token: str, way: Way, cursor: str) -> AsyncIterator[Reader]:
+    """A live view while the block runs. Raises NotFound, TooManyConnections, StorageUnavailable."""
+    if here.fleet.draining:
+        raise StorageUnavailable("This node is about to stop.")
+    who, opened = visitor(), await find_link(here, token)
+    subscription, first = await here.fleet.subscribe(
+        opened.order_id, opened.link.id, cursor=cursor, address=who.address
+    )
+    try:
+        opened = await find_link(here, token)  # had it been revoked in between, nobody would have told us
+        if not here.hub.gave(opened.order_id, cursor):
+            await note_opening(here, opened, way, who)
+        yield Reader(here, opened, subscription, first)
+    finally:
+        here.fleet.unsubscribe(opened.order_id, subscription)

@@ -1,0 +1,55 @@
+"""LiveTrip: a trip with what this node knows beside it, and what the fleet needs of a driver's connection."""
+
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from tracker.domain.geo import distance
+from tracker.domain.policy import Given, Need, next_policy
+from tracker.domain.trip import Trip
+from tracker.messages import RejectedFix, ToDriver
+
+
+class DriverConnection(Protocol):
+    """What the fleet needs of a driver's socket."""
+
+    def push(self, message: ToDriver) -> None:
+        """Sends soon; never waits."""
+
+    def replace(self) -> None:
+        """Another connection of the same driver has come."""
+
+    def revoke(self) -> None:
+        """The token is worth nothing any more."""
+
+    async def drain(self) -> None:
+        """Acknowledges what is in flight and ends with 1012."""
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """What became of a message's fixes, after the commit."""
+
+    stored: int
+    duplicates: int
+    rejected: list[RejectedFix]
+
+
+class LiveTrip:
+    """A trip with what this node knows beside it."""
+
+    def __init__(self, trip: Trip) -> None:
+        self.trip = trip
+        self.heard_at: datetime | None = None
+        self.routing = False
+        self.given = Given()
+
+    def reconsider_policy(self, now: datetime, *, watched: bool) -> bool:
+        """Whether the device should report otherwise than before."""
+        trip, before = self.trip, self.given.policy
+        newest = trip.track.newest
+        to_stop = distance(newest.lonlat, trip.stops[0].at) if newest is not None and trip.stops else None
+        need = Need(watched=watched, busy=bool(trip.stops), to_stop_m=to_stop)
+        self.given = next_policy(self.given, need, now)
+        trip.report_every = self.given.policy.interval_s
+        return before != self.given.policy

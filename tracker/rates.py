@@ -1,0 +1,53 @@
+"""Rates: so many at once, then one every so often. Held in memory, bounded, without a clock of its own."""
+
+from collections import OrderedDict
+from typing import Final
+
+MOST: Final = 100_000  # keys; the one that was quiet for longest is forgotten first
+
+
+class Bucket:
+    """`capacity` at once, then `per_s` a second."""
+
+    __slots__ = ("_at", "_left")
+
+    def __init__(self, capacity: float, now: float) -> None:
+        self._left = capacity
+        self._at = now
+
+    def take(self, capacity: float, per_s: float, now: float) -> bool:
+        """Whether one more is allowed; then it counts."""
+        self._left = min(capacity, self._left + (now - self._at) * per_s)
+        self._at = now
+        if self._left < 1.0:
+            return False
+        self._left -= 1.0
+        return True
+
+    def is_full(self, capacity: float, per_s: float, now: float) -> bool:
+        return self._left + (now - self._at) * per_s >= capacity
+
+
+class Buckets:
+    """One bucket for each key; a full one is like none."""
+
+    def __init__(self, capacity: float, per_s: float) -> None:
+        self._capacity, self._per_s = capacity, per_s
+        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+    def take(self, key: str, now: float) -> bool:
+        """Whether one more is allowed for this key at `now` (seconds); then it counts."""
+        bucket = self._buckets.setdefault(key, Bucket(self._capacity, now))
+        self._buckets.move_to_end(key)
+        self._forget(now)
+        return bucket.take(self._capacity, self._per_s, now)
+
+    def _forget(self, now: float) -> None:
+        while len(self._buckets) > 1:
+            oldest = next(iter(self._buckets.values()))
+            if len(self._buckets) <= MOST and not oldest.is_full(self._capacity, self._per_s, now):
+                return
+            self._buckets.popitem(last=False)

@@ -1,4 +1,4 @@
-"""Children: Python programs of ours that a parent starts, listens to and ends in order.
+"""Children: programs that a parent starts, listens to and ends in order.
 
 They get process groups of their own: Ctrl-C reaches only the parent, which decides who ends first.
 """
@@ -23,12 +23,13 @@ Said = Callable[[str], None]
 
 
 class Program(msgspec.Struct, frozen=True):
-    """What to start: arguments after `python`, settings on top of our environment."""
+    """What to start: its arguments, and settings on top of our environment."""
 
     name: str
     arguments: tuple[str, ...]
     settings: Mapping[str, str]
     ends_within: float  # seconds after SIGTERM; then it is killed
+    executable: str = sys.executable
 
 
 class Child(msgspec.Struct, frozen=True):
@@ -43,7 +44,7 @@ class Child(msgspec.Struct, frozen=True):
 async def running(program: Program, *, out: Said, err: Said) -> AsyncIterator[Child]:
     """Leaving asks it to end, and kills it where it does not in time. `out` and `err` get its lines."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
+        program.executable,
         *program.arguments,
         env={**os.environ, **program.settings, "PYTHONUNBUFFERED": "1"},
         stdin=asyncio.subprocess.DEVNULL,

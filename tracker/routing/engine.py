@@ -1,17 +1,17 @@
-"""Engine: one Valhalla actor, and what is asked of it. Blocking; never used by two threads."""
+"""Engine: one Valhalla, wherever it is, and what is asked of it. Blocking; never used by two threads."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import Final
 
 import msgspec
-from valhalla import Actor, ValhallaError
+from valhalla import ValhallaError
 
 from tracker.domain.geo import LonLat, distance
 from tracker.domain.order import Vehicle
 from tracker.domain.route import Edge, Leg
 from tracker.errors import NoRoute, RouterUnavailable
+from tracker.routing.actors import Asked
 from tracker.routing.polyline import decode
 
 COSTINGS: Final[Mapping[Vehicle, str]] = {
@@ -27,6 +27,7 @@ MINIMUM_REACHABILITY: Final = 100  # nodes
 # The nearest street may still be one that cannot be left: so for up to 10 % of the pairs on two wheels. Asked
 # once more, with any street within this radius, 0 to 2 % have no way.
 SECOND_RADIUS: Final = 200  # metres, the engine's limit
+HEADING_TOLERANCE: Final = 60  # degrees between a driver's heading and the street that the route begins with
 NO_PATH: Final = 442  # the engine's code for streets that are there but not connected
 PLACES_AT_ONCE: Final = 20  # the engine's limit for cars; longer routes are asked for in pieces
 
@@ -88,29 +89,39 @@ class _NotConnected(NoRoute):
 class Engine:
     """Answers with our own values and errors; what the engine itself raises does not leave this class."""
 
-    def __init__(self, configuration: Path) -> None:
-        self._actor = Actor(str(configuration))
+    def __init__(self, actor: Asked) -> None:
+        self._actor = actor
 
-    def route(self, places: Sequence[LonLat], vehicle: Vehicle, *, edges: bool) -> tuple[Leg, ...]:
+    def route(
+        self, places: Sequence[LonLat], vehicle: Vehicle, *, edges: bool, heading: float | None = None
+    ) -> tuple[Leg, ...]:
         """One leg between each two places. Raises NoRoute, RouterUnavailable."""
         legs: list[Leg] = []
         for first in range(0, len(places) - 1, PLACES_AT_ONCE - 1):
-            raw = self._legs(places[first : first + PLACES_AT_ONCE], vehicle)
+            some = places[first : first + PLACES_AT_ONCE]
+            raw = self._legs(some, vehicle, heading if first == 0 else None)
             legs.extend(self._with_edges(each, vehicle) if edges else _leg(each) for each in raw)
         return tuple(legs)
 
-    def _legs(self, places: Sequence[LonLat], vehicle: Vehicle) -> list[_RawLeg]:
+    def _legs(self, places: Sequence[LonLat], vehicle: Vehicle, heading: float | None) -> list[_RawLeg]:
+        """With the heading, then without where that leads nowhere, then from any street around."""
+        if heading is not None:
+            try:
+                return self._legs_within(0, places, vehicle, heading)
+            except NoRoute:
+                pass
         try:
             return self._legs_within(0, places, vehicle)
         except _NotConnected:
             return self._legs_within(SECOND_RADIUS, places, vehicle)
 
-    def _legs_within(self, radius: int, places: Sequence[LonLat], vehicle: Vehicle) -> list[_RawLeg]:
-        wanted = {
-            "locations": [_location(place, radius) for place in places],
-            "costing": COSTINGS[vehicle],
-            "directions_type": "none",
-        }
+    def _legs_within(
+        self, radius: int, places: Sequence[LonLat], vehicle: Vehicle, heading: float | None = None
+    ) -> list[_RawLeg]:
+        locations = [_location(place, radius) for place in places]
+        if heading is not None:
+            locations[0] |= {"heading": round(heading) % 360, "heading_tolerance": HEADING_TOLERANCE}
+        wanted = {"locations": locations, "costing": COSTINGS[vehicle], "directions_type": "none"}
         try:
             answer = self._actor.route(_text(wanted))
         except RuntimeError as error:

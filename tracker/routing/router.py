@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from pathlib import Path
 from threading import local
 from typing import Final
 
@@ -13,10 +12,10 @@ from tracker.domain.order import Vehicle
 from tracker.domain.route import Leg
 from tracker.errors import NoRoute, RouterUnavailable
 from tracker.mapfile import MapFile
+from tracker.routing.actors import THREADS, Asked, actors, threads_for
+from tracker.routing.breaker import Breaker
 from tracker.routing.engine import Engine
-from tracker.routing.tiles import prepare_tiles
 
-THREADS: Final = 2
 TIME_OUT: Final = 5.0  # seconds, waiting for a thread included
 
 
@@ -26,44 +25,74 @@ class Router:
     Every thread has an engine of its own, because one that two threads share crashes the process.
     """
 
-    def __init__(self, configuration: Path) -> None:
-        self._configuration = configuration
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="router")
+    def __init__(self, new_actor: Callable[[], Asked], threads: int = THREADS) -> None:
+        self._new_actor = new_actor
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="router")
         self._own = local()
+        self._breaker = Breaker()
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, map_file: MapFile, on_progress: Callable[[str], None]) -> AsyncIterator["Router"]:
-        """Builds the tiles if this extract has none yet, and tells so. Raises RouterUnavailable."""
-        router = cls(await prepare_tiles(map_file, on_progress))
-        try:
-            await router._run(router._engine)
-            yield router
-        finally:
-            router._threads.shutdown(wait=False, cancel_futures=True)
+    async def open(
+        cls, map_file: MapFile, on_progress: Callable[[str], None], where: str | None = None
+    ) -> AsyncIterator["Router"]:
+        """`where` the engine is: None for our threads, `child`, or its address.
+
+        Builds the tiles if this extract has none yet, and tells so. Raises RouterUnavailable, but not for an
+        address where nobody answers yet.
+        """
+        async with actors(map_file, on_progress, where) as new_actor:
+            router = cls(new_actor, threads_for(where))
+            try:
+                await router._run(router._engine)
+                yield router
+            finally:
+                router._threads.shutdown(wait=False, cancel_futures=True)
+
+    @property
+    def up(self) -> bool:
+        """False after several failures in a row, until it answers again."""
+        return self._breaker.up
 
     async def route(
-        self, places: Sequence[LonLat], vehicle: Vehicle, *, edges: bool = False
+        self,
+        places: Sequence[LonLat],
+        vehicle: Vehicle,
+        *,
+        edges: bool = False,
+        heading: float | None = None,
     ) -> tuple[Leg, ...]:
         """One leg between each two of the places, in their order; with `edges` also street by street.
+
+        A `heading` (degrees) says where somebody who moves is going: the route begins that way if it can.
 
         Raises NoRoute where a place is more than 300 m from any street or cannot be reached, and
         RouterUnavailable where there is no answer within 5 s.
         """
         if len(places) < 2:
             raise NoRoute("A route needs at least two places.")
-        return await self._run(lambda: self._engine().route(places, vehicle, edges=edges))
+        return await self._run(lambda: self._engine().route(places, vehicle, edges=edges, heading=heading))
 
     def _engine(self) -> Engine:
         """The engine of the thread that asks."""
         if not hasattr(self._own, "engine"):
-            self._own.engine = Engine(self._configuration)
+            self._own.engine = Engine(self._new_actor())
         engine: Engine = self._own.engine
         return engine
 
     async def _run[T](self, call: Callable[[], T]) -> T:
+        self._breaker.enter()
         running = asyncio.get_running_loop().run_in_executor(self._threads, call)
         try:
-            return await asyncio.wait_for(running, TIME_OUT)
+            answer = await asyncio.wait_for(running, TIME_OUT)
         except TimeoutError as error:
+            self._breaker.failed()
             raise RouterUnavailable(f"The router gave no answer within {TIME_OUT:.0f} s.") from error
+        except RouterUnavailable:
+            self._breaker.failed()
+            raise
+        except NoRoute:
+            self._breaker.succeeded()
+            raise
+        self._breaker.succeeded()
+        return answer

@@ -1,0 +1,50 @@
+"""Where the engine is: in our threads, in a child of ours, or at an address; the calls are the same."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Final, Protocol
+
+from valhalla import Actor
+
+from tracker.mapfile import MapFile
+from tracker.routing.remote import RemoteActor
+from tracker.routing.serving import serving
+from tracker.routing.tiles import prepare_tiles
+
+CHILD: Final = "child"
+THREADS: Final = 2  # an engine in each, which computes
+THREADS_WAITING: Final = 8  # each waits for an engine elsewhere
+
+
+class Asked(Protocol):
+    """What is asked of an engine, as text. For one thread."""
+
+    def route(self, wanted: str) -> str: ...
+    def trace_attributes(self, wanted: str) -> str: ...
+    def matrix(self, wanted: str) -> str: ...
+    def status(self) -> str: ...
+
+
+@asynccontextmanager
+async def actors(
+    map_file: MapFile, on_progress: Callable[[str], None], where: str | None
+) -> AsyncIterator[Callable[[], Asked]]:
+    """Makes an actor for a thread. `where`: None for our threads, `child`, or an address.
+
+    Builds the tiles if this extract has none yet, unless the engine at the address has its own. Raises
+    RouterUnavailable.
+    """
+    if where is not None and where != CHILD:
+        yield lambda: RemoteActor(where)
+        return
+    configuration = await prepare_tiles(map_file, on_progress)
+    if where is None:
+        yield lambda: Actor(str(configuration))
+    else:
+        async with serving(configuration) as url:
+            yield lambda: RemoteActor(url)
+
+
+def threads_for(where: str | None) -> int:
+    """How many threads ask."""
+    return THREADS if where is None else THREADS_WAITING

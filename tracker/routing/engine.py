@@ -124,9 +124,11 @@ class Engine:
         wanted = {"locations": locations, "costing": COSTINGS[vehicle], "directions_type": "none"}
         try:
             answer = self._actor.route(_text(wanted))
+            return msgspec.json.decode(answer, type=_RouteAnswer).trip.legs
         except RuntimeError as error:
             raise _translated(error) from error
-        return msgspec.json.decode(answer, type=_RouteAnswer).trip.legs
+        except msgspec.DecodeError as error:
+            raise RouterUnavailable("Whatever answers is no Valhalla.") from error
 
     def _with_edges(self, raw: _RawLeg, vehicle: Vehicle) -> Leg:
         """The leg with its streets, by walking the line once more (about 1 ms).

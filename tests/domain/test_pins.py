@@ -1,0 +1,116 @@
+"""Where drivers really stop for an address."""
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tracker.domain.geo import LonLat, Plane, distance
+from tracker.domain.order import Place
+from tracker.domain.pins import AGREE, ENOUGH, PINS_KEPT, REACH, Pin, learned, place_key, stood_at, target
+from tracker.domain.track import Fix
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+PLANE = Plane(LonLat(24.9450, 60.1700))
+GIVEN = PLANE.to_lonlat(0.0, 0.0)
+
+
+def fix(seconds: float, east: float, accuracy: float | None = 8.0) -> Fix:
+    lon, lat = PLANE.to_lonlat(east, 0.0)
+    return Fix(NOW + timedelta(seconds=seconds), lat, lon, accuracy)
+
+
+def after(*metres_east: float) -> list[Pin]:
+    pins: list[Pin] = []
+    for east in metres_east:
+        pins = learned(pins, PLANE.to_lonlat(east, 0.0), 60.0)
+    return pins
+
+
+def test_three_who_agree_move_the_target() -> None:
+    """Two are not enough; three within 40 m are, and the mean of them is taken."""
+    assert target(after(80.0, 90.0), GIVEN) == GIVEN
+    assert distance(target(after(80.0, 90.0, 100.0), GIVEN), PLANE.to_lonlat(90.0, 0.0)) < 1.0
+
+
+def test_those_who_disagree_move_nothing() -> None:
+    """Three deliveries at three doors are three pins of one."""
+    pins = after(-60.0, 0.0, 60.0)
+    assert [pin.n for pin in pins] == [1, 1, 1]
+    assert target(pins, GIVEN) == GIVEN
+
+
+def test_what_is_too_far_is_never_the_target() -> None:
+    """Beyond 150 m of the coordinate as it is given now, somebody else was served."""
+    pins = after(140.0, 140.0, 140.0)
+    assert target(pins, GIVEN) != GIVEN
+    elsewhere = PLANE.to_lonlat(-20.0, 0.0)
+    assert target(pins, elsewhere) == elsewhere
+
+
+def test_the_better_known_pin_wins() -> None:
+    """Where both doors are used, the one that is used more."""
+    pins = after(*[60.0] * 3, *[-60.0] * 5)
+    assert distance(target(pins, GIVEN), PLANE.to_lonlat(-60.0, 0.0)) < 1.0
+
+
+def test_the_time_at_the_door_is_added_up() -> None:
+    """Deliveries whose arrival is not known count as stops, not as durations."""
+    (pin,) = learned(learned([], GIVEN, 90.0), GIVEN, None)
+    assert (pin.n, pin.dwells, pin.dwell_s) == (2, 1, 90.0)
+
+
+@given(st.lists(st.floats(-500, 500), max_size=40))
+def test_an_address_costs_a_few_rows(east: list[float]) -> None:
+    """However many deliver there; and the target lies within reach, or is the place itself."""
+    pins = after(*east)
+    assert len(pins) <= PINS_KEPT
+    assert all(pin.n >= 1 and pin.dwells == pin.n for pin in pins)
+    found = target(pins, GIVEN)
+    assert distance(found, GIVEN) <= REACH
+    assert found == GIVEN or any(pin.at == found and pin.n >= ENOUGH for pin in pins)
+
+
+@given(st.lists(st.floats(-20, 20), min_size=3, max_size=30))
+def test_a_pin_is_where_its_stops_are(east: list[float]) -> None:
+    """The mean of all that agreed with it, to the metre."""
+    (pin,) = after(*east)
+    assert pin.n == len(east)
+    assert distance(pin.at, PLANE.to_lonlat(sum(east) / len(east), 0.0)) < 1.0
+
+
+def test_the_driver_stood_where_two_fixes_agree() -> None:
+    """The middle of both, shortly before the delivery was told."""
+    here = stood_at([fix(0, 50), fix(5, 54)], GIVEN, NOW + timedelta(seconds=20))
+    assert here is not None
+    assert distance(here, PLANE.to_lonlat(52.0, 0.0)) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("fixes", "told_s"),
+    [
+        ([], 5.0),
+        ([fix(0, 50)], 5.0),
+        ([fix(0, 0), fix(5, 50)], 5.0),
+        ([fix(0, 50), fix(5, 50, accuracy=80.0)], 5.0),
+        ([fix(0, 50), fix(5, 50, accuracy=None)], 5.0),
+        ([fix(0, 50), fix(5, 50)], 300.0),
+        ([fix(0, 400), fix(5, 400)], 5.0),
+    ],
+    ids=["unheard", "heard once", "moving", "inaccurate", "accuracy unknown", "long ago", "elsewhere"],
+)
+def test_a_doubtful_stand_is_none(fixes: list[Fix], told_s: float) -> None:
+    """What isn't sure teaches nothing: a delivery told from the office has no place."""
+    assert stood_at(fixes, GIVEN, NOW + timedelta(seconds=told_s)) is None
+
+
+def test_the_key_is_the_address_without_telling_it() -> None:
+    """The same for other spellings; another for another stairway; no name of a street in it."""
+    place = Place(60.171312, 24.944012, "Kasarmikatu 36  B")
+    assert place_key(place) == place_key(msgspec.structs.replace(place, address="kasarmikatu 36 b"))
+    assert place_key(place) != place_key(msgspec.structs.replace(place, address="Kasarmikatu 36 A"))
+    assert "asarmi" not in place_key(place)
+    assert place_key(msgspec.structs.replace(place, address=None)) == "60.1713,24.9440"
+    assert AGREE < REACH

@@ -1,0 +1,93 @@
+"""Milestones: a driver's believed fixes held against the stops of their orders, fix by fix."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Final
+
+from tracker.domain.arrival import Event, Milestone, Sight, Spot, Watch, confirms, observe
+from tracker.domain.course import OFF_ROUTE
+from tracker.domain.geo import LonLat, distance
+from tracker.domain.order import ON_THE_ROAD, Order, OrderStatus, StopKind
+from tracker.domain.track import Fix
+from tracker.domain.trip import Trip
+
+GATE: Final = 150.0  # metres; a route that ends further from its stop does not say where to stand for it
+
+
+class Milestones:
+    """What was seen of each order of a trip. Begins with what the timeline holds, so nothing comes twice."""
+
+    def __init__(self) -> None:
+        self._watches: dict[str, Watch] = {}
+        self.fixes: tuple[Fix, ...] = ()  # the newest four that can confirm, the oldest first
+
+    def knows(self, order_id: str) -> bool:
+        return order_id in self._watches
+
+    def begin(self, told: Mapping[str, Collection[Milestone]], orders: Collection[str]) -> None:
+        """Watches these orders from now on, no others; `told` is the timeline's, of those not known yet."""
+        self._watches = {
+            order_id: self._watches.get(order_id) or Watch(frozenset(told.get(order_id, ())))
+            for order_id in orders
+        }
+
+    def observe(self, trip: Trip, fix: Fix, now: datetime) -> list[Event]:
+        """What this fix, which `trip` has received, shows for the first time. A late one shows nothing."""
+        if not confirms(fix) or (self.fixes and fix.recorded_at <= self.fixes[-1].recorded_at):
+            return []
+        self.fixes = (*self.fixes[-3:], fix)
+        events: list[Event] = []
+        for order_id, watch in self._watches.items():
+            if order_id in trip.orders and trip.orders[order_id].status in ON_THE_ROAD:
+                self._watches[order_id], seen = observe(watch, _sight(trip, order_id, watch, self.fixes, now))
+                events += seen
+        return events
+
+
+def _sight(trip: Trip, order_id: str, watch: Watch, fixes: tuple[Fix, ...], now: datetime) -> Sight:
+    order = trip.orders[order_id]
+    metres, seconds = _left(trip, order, watch, now)
+    return Sight(
+        order_id=order_id,
+        vehicle=trip.vehicle,
+        fixes=fixes,
+        pickup=_spot(trip, order, "pickup", fixes[-1]),
+        dropoff=_spot(trip, order, "dropoff", fixes[-1]),
+        others=tuple(stop.at for stop in trip.stops if stop.order_id != order_id),
+        assigned_at=order.assigned_at,
+        picked_up_at=order.picked_up_at if order.status is OrderStatus.PICKED_UP else None,
+        left_m=metres,
+        left_s=seconds,
+        now=now,
+    )
+
+
+def _left(trip: Trip, order: Order, watch: Watch, now: datetime) -> tuple[float | None, float | None]:
+    """Metres and seconds to the dropoff; not asked for where nothing depends on them."""
+    fetched = order.status is OrderStatus.PICKED_UP or "departed_pickup" in watch.told
+    if "approaching" in watch.told or not fetched or trip.course.stop_at(order.id, "dropoff") is None:
+        return None, None
+    eta = trip.eta(order.id, now)
+    seconds = None if eta.arrives_at is None else (eta.arrives_at - now).total_seconds()
+    return eta.distance_m, seconds
+
+
+def _spot(trip: Trip, order: Order, kind: StopKind, fix: Fix) -> Spot:
+    place = order.pickup if kind == "pickup" else order.dropoff
+    index = trip.course.stop_at(order.id, kind)
+    if index is None:
+        return Spot((place.lonlat,))
+    is_next = all(stop.order_id == order.id for stop in trip.stops[:index])
+    leg = trip.course.on_route(index)
+    if trip.route is None or leg is None:
+        return Spot((place.lonlat,), None, is_next)
+    gate: LonLat = trip.route.legs[leg].line[-1]
+    places = (place.lonlat, gate) if distance(gate, place.lonlat) <= GATE else (place.lonlat,)
+    return Spot(places, _route_m(trip, leg, fix), is_next)
+
+
+def _route_m(trip: Trip, leg: int, fix: Fix) -> float | None:
+    """Metres of the route that are left to the end of `leg`; None for a driver who is not on it now."""
+    if trip.route is None or trip.progress is None or distance(trip.progress.at, fix.lonlat) > OFF_ROUTE:
+        return None
+    return trip.route.remaining(trip.progress, leg)[0]

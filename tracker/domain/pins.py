@@ -1,0 +1,80 @@
+"""Pins: where drivers really stop for an address, learned from where they stood when they delivered there.
+
+A pin knows a place and how many stood there; nobody's name, order or time.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from typing import Final
+
+import msgspec
+
+from tracker.domain.geo import LonLat, distance, part_way
+from tracker.domain.order import Place
+from tracker.domain.track import Fix
+
+AGREE: Final = 40.0  # metres between those who stopped at one place
+ENOUGH: Final = 3  # who agree
+REACH: Final = 150.0  # metres from the given coordinate; further off somebody else was served
+PINS_KEPT: Final = 5  # of one address
+ACCURACY: Final = 30.0  # metres; a fix that is worse does not say where somebody stood
+LATELY: Final = timedelta(seconds=90)  # between the fix and the delivery
+SPEED_OF_STANDING: Final = 1.5  # m/s
+SLACK: Final = 10.0  # metres
+
+
+class Pin(msgspec.Struct, frozen=True):
+    """A place where drivers stop: the mean of `n` of them, and how long some of them stayed."""
+
+    at: LonLat
+    n: int
+    dwells: int = 0
+    dwell_s: float = 0.0  # all together
+
+
+def place_key(place: Place) -> str:
+    """The same for the same address or coordinate (to about 10 m), and not to be read as an address."""
+    key = f"{place.lat:.4f},{place.lon:.4f}"
+    words = " ".join((place.address or "").casefold().split())
+    return f"{key}:{blake2b(words.encode(), digest_size=8).hexdigest()}" if words else key
+
+
+def stood_at(fixes: Sequence[Fix], given: LonLat, delivered_at: datetime) -> LonLat | None:
+    """Where the driver stood when they delivered to `given`, by their last fixes; None where unsure."""
+    if len(fixes) < 2:
+        return None
+    before, last = fixes[-2:]
+    elapsed = (last.recorded_at - before.recorded_at).total_seconds()
+    moved = distance(before.lonlat, last.lonlat)
+    here = part_way(before.lonlat, last.lonlat, 0.5)
+    sure = (
+        abs(delivered_at - last.recorded_at) <= LATELY
+        and all(fix.accuracy is not None and fix.accuracy <= ACCURACY for fix in (before, last))
+        and moved <= min(SPEED_OF_STANDING * elapsed + SLACK, AGREE)
+        and distance(here, given) <= REACH
+    )
+    return here if sure else None
+
+
+def learned(pins: Sequence[Pin], at: LonLat, dwell_s: float | None) -> list[Pin]:
+    """The pins of an address after one more delivery: the nearest one that agrees moves, or a new one comes.
+
+    The best known are kept.
+    """
+    dwells, dwelt = (0, 0.0) if dwell_s is None else (1, dwell_s)
+    agreeing = [pin for pin in pins if distance(pin.at, at) <= AGREE]
+    near = min(agreeing, key=lambda pin: distance(pin.at, at), default=None)
+    if near is None:
+        kept = sorted(pins, key=lambda pin: -pin.n)[: PINS_KEPT - 1]
+        return [*kept, Pin(at, 1, dwells, dwelt)]
+    moved = Pin(
+        part_way(near.at, at, 1.0 / (near.n + 1)), near.n + 1, near.dwells + dwells, near.dwell_s + dwelt
+    )
+    return [moved if pin is near else pin for pin in pins]
+
+
+def target(pins: Iterable[Pin], given: LonLat) -> LonLat:
+    """Where to route for `given`: where enough drivers agree to stop, or the place itself."""
+    good = [pin for pin in pins if pin.n >= ENOUGH and distance(pin.at, given) <= REACH]
+    return max(good, key=lambda pin: pin.n).at if good else given

@@ -59,7 +59,7 @@ def _on_the_way(snapshot: Snapshot) -> Card:
         [1.0 if i < current else begun if i == current else 0.0 for i in range(len(STEPS))],
         current if snapshot.driver else -1,
         progress,
-        _stops(snapshot.stops_before),
+        _stops(snapshot.stops_before, hidden=snapshot.driver is not None and snapshot.visibility == "hidden"),
     )
 
 
@@ -96,10 +96,13 @@ def _range(word: str, begin: str, end: str) -> str:
     return f"{word} {begin}" if begin == end else f"{word} {begin} – {end}"
 
 
-def _stops(count: int | None) -> str:
+def _stops(count: int | None, *, hidden: bool) -> str:
+    stops = "1 stop" if count == 1 else f"{count} stops"
+    if not hidden:
+        return f"{stops} before yours" if count else ""
     if not count:
-        return ""
-    return "1 stop before yours" if count == 1 else f"{count} stops before yours"
+        return "You will see your courier on the map when they are near."
+    return f"Your courier has {stops} before yours; you will see them on the map when they are near."
 
 
 def _is_near(snapshot: Snapshot) -> bool:

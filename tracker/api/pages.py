@@ -6,6 +6,7 @@ import msgspec
 from markupsafe import Markup
 from quart import Blueprint, Response, render_template, request
 
+from tracker.api.cross_origin import opened_to_others
 from tracker.api.first_card import STEPS, VEHICLES, describe
 from tracker.api.tracking_link import open_link
 from tracker.api.web_files import WebFile, web_files
@@ -19,16 +20,17 @@ from tracker.parts import parts
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; worker-src 'self'; connect-src 'self'; "
     "img-src 'self' data:; font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'"
 )
 PAGE_HEADERS: Final = {
-    "Content-Security-Policy": POLICY,
+    "Content-Security-Policy": f"{POLICY}frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "geolocation=(), camera=(), microphone=()",
 }
+WISHED_DARK: Final = "(prefers-color-scheme: dark)"
+DARK_WHEN: Final = {"light": "not all", "dark": "all"}  # the media of the dark colours, by `?theme=`
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 ASK_AGAIN: Final = "public, no-cache"
 A_DAY: Final = "public, max-age=86400"
@@ -47,10 +49,17 @@ async def _protect(response: Response) -> Response:
     return protected(response)
 
 
+@blueprint.after_app_request
+async def _open(response: Response) -> Response:
+    return opened_to_others(response)
+
+
 def protected(response: Response) -> Response:
     """The headers of every page; a page that needs others may have set them before."""
     for name, content in PAGE_HEADERS.items():
         response.headers.setdefault(name, content)
+    if request.path.startswith("/embed/"):
+        del response.headers["X-Frame-Options"]  # frame-ancestors says it
     return response
 
 
@@ -74,13 +83,20 @@ async def track(token: str) -> Response:
         snapshot = await open_link(token)
     except NotFound:
         return await _no_such_link()
-    return _html(200, await render_template("track.html", **_shown(token, snapshot)))
+    return _html(200, await render_template("track.html", **_shown(snapshot)))
 
 
-def _shown(token: str, snapshot: Snapshot) -> dict[str, object]:
+@blueprint.get("/embed/<token>")
+async def embedded(token: str) -> Response:
+    """The same for other sites: in a frame, or read by `<order-tracker>`; who frames it has the link."""
+    response = await track(token)
+    response.headers["Content-Security-Policy"] = f"{POLICY}frame-ancestors *"
+    return response
+
+
+def _shown(snapshot: Snapshot) -> dict[str, object]:
     driver, card = snapshot.driver, describe(snapshot)
     return {
-        "token": token,
         "card": card,
         "steps": STEPS,
         "order": snapshot.order,
@@ -90,6 +106,8 @@ def _shown(token: str, snapshot: Snapshot) -> dict[str, object]:
         "pill": "Ended" if snapshot.visibility == "ended" else "Connecting…",
         "snapshot": _data_block(snapshot),
         "static": web_files().url,
+        "dark": DARK_WHEN.get(request.args.get("theme", ""), WISHED_DARK),
+        "map": "off" if "no-map" in request.args else "wait",
     }
 
 

@@ -71,7 +71,7 @@ function onTheWay(state, now, clock) {
     steps,
     current: state.driver ? current : -1,
     progress,
-    stops: stopsBefore(state.stops_before),
+    stops: stopsBefore(state.stops_before, state.driver !== null && state.visibility === 'hidden'),
   };
 }
 
@@ -110,10 +110,12 @@ function range(word, from, to) {
   return from === to ? `${word} ${from}` : `${word} ${from} – ${to}`;
 }
 
-/** @param {number|null} count */
-function stopsBefore(count) {
-  if (!count) return '';
-  return count === 1 ? '1 stop before yours' : `${count} stops before yours`;
+/** @param {number|null} count @param {boolean} hidden whether the courier's place is kept from this customer */
+function stopsBefore(count, hidden) {
+  const stops = count === 1 ? '1 stop' : `${count} stops`;
+  if (!hidden) return count ? `${stops} before yours` : '';
+  if (!count) return 'You will see your courier on the map when they are near.';
+  return `Your courier has ${stops} before yours; you will see them on the map when they are near.`;
 }
 
 /** @param {State} state @param {number} now */

@@ -10,15 +10,36 @@ const ROUTE = 'route';
 const TRAIL = 'trail';
 const BELOW_LABELS = 'labels-begin';
 
+/** Whether this browser draws it: WebGL2 is there, and the worker may start on the page that shows it. */
+export async function canDraw() {
+  const context = document.createElement('canvas').getContext('webgl2');
+  context?.getExtension('WEBGL_lose_context')?.loseContext();
+  return Boolean(context) && (new URL(import.meta.url).origin === location.origin || (await blobWorkers()));
+}
+
+/** The library starts its worker from a blob where its files come from another site; a page may forbid that. */
+function blobWorkers() {
+  const address = URL.createObjectURL(new Blob(['postMessage(1)'], { type: 'text/javascript' }));
+  return new Promise((tell) => {
+    const worker = new Worker(address, { type: 'module' });
+    worker.onmessage = () => (worker.terminate(), tell(true));
+    worker.onerror = () => tell(false);
+  })
+    .catch(() => false)
+    .finally(() => URL.revokeObjectURL(address));
+}
+
 export class MapView {
   /**
    * @param {HTMLElement} container
-   * @param {{styleUrl: (dark: boolean) => string, dark: boolean, still: boolean, center: LonLat,
+   * @param {{service: string, dark: boolean, still: boolean, center: LonLat,
    *   padding: () => maplibre.PaddingOptions, onTaken: (taken: boolean) => void}} options
-   *   still: no animations; onTaken: the user moved the map, or gave it back
+   *   service: the origin of style, tiles and fonts; still: no animations; onTaken: the user moved the map, or
+   *   gave it back
    */
-  constructor(container, { styleUrl, dark, still, center, padding, onTaken }) {
-    this._styleUrl = styleUrl;
+  constructor(container, { service, dark, still, center, padding, onTaken }) {
+    this._container = container;
+    this._service = service;
     this._still = still;
     this._padding = padding;
     this._onTaken = onTaken;
@@ -32,9 +53,9 @@ export class MapView {
     this._length = 0;
     /** @type {LonLat[]} */ this._inView = [];
     this._map = new maplibre.Map({
-      container, style: styleUrl(dark), center, zoom: 15, minZoom: 10, maxZoom: 19, attributionControl: false,
+      container, style: this._styleUrl(dark), center, zoom: 15, minZoom: 10, maxZoom: 19, attributionControl: false,
       pitchWithRotate: false, dragRotate: false, touchPitch: false, fadeDuration: still ? 0 : 200,
-      transformRequest: (url) => ({ url: new URL(url, location.href).href }),
+      transformRequest: (url) => ({ url: new URL(url, service).href }),
       locale: { 'Map.Title': 'Map with the courier and the destination' },
     });
     this._map.touchZoomRotate.disableRotation();
@@ -57,6 +78,16 @@ export class MapView {
   retry() {
     if (this._missing) this._map.refreshTiles('map');
     this._missing = false;
+  }
+
+  /** Gives back all it holds: the context, the workers, the markers. */
+  remove() {
+    this._map.remove();
+  }
+
+  /** @param {boolean} dark */
+  _styleUrl(dark) {
+    return `${this._service}/map/style.json?theme=${dark ? 'dark' : 'light'}`;
   }
 
   /** @param {boolean} dark */
@@ -102,7 +133,7 @@ export class MapView {
     this._along = along;
     if (Math.abs(along - this._drawn) < REDRAW_AFTER || !this._map.getLayer(ROUTE)) return;
     this._drawn = along;
-    this._map.setPaintProperty(ROUTE, 'line-gradient', gradient(this._length ? along / this._length : 0));
+    this._map.setPaintProperty(ROUTE, 'line-gradient', this._gradient(this._length ? along / this._length : 0));
   }
 
   /** Keeps these places in view until the user takes the map. @param {LonLat[]} places @param {boolean} [now] */
@@ -153,15 +184,28 @@ export class MapView {
     const before = this._map.getLayer(BELOW_LABELS) ? BELOW_LABELS : undefined;
     this._map.addSource(TRAIL, { type: 'geojson', data: line(this._trail) });
     this._map.addSource(ROUTE, { type: 'geojson', data: line(this._route), lineMetrics: true, tolerance: 0.2 });
-    const casing = { 'line-color': colour('--route-casing'), 'line-width': width(3) };
+    const casing = { 'line-color': this._colour('--route-casing'), 'line-width': width(3) };
     this._map.addLayer({ id: 'trail-casing', type: 'line', source: TRAIL, layout: round, paint: casing }, before);
     this._map.addLayer({ id: 'route-casing', type: 'line', source: ROUTE, layout: round, paint: casing }, before);
-    const behind = { 'line-color': colour('--route-travelled'), 'line-width': width(0) };
+    const behind = { 'line-color': this._colour('--route-travelled'), 'line-width': width(0) };
     this._map.addLayer({ id: TRAIL, type: 'line', source: TRAIL, layout: round, paint: behind }, before);
-    const ahead = { 'line-gradient': gradient(0), 'line-width': width(0) };
+    const ahead = { 'line-gradient': this._gradient(0), 'line-width': width(0) };
     this._map.addLayer({ id: ROUTE, type: 'line', source: ROUTE, layout: round, paint: ahead }, before);
     this._drawn = -Infinity;
     this.setTravelled(this._along);
+  }
+
+  /** @param {number} part 0..1 of the line that is travelled @returns {any} */
+  _gradient(part) {
+    const behind = this._colour('--route-travelled');
+    const ahead = this._colour('--route-ahead');
+    if (part <= 0) return ['step', ['line-progress'], ahead, 1, ahead];
+    return ['step', ['line-progress'], behind, Math.min(1, part), ahead];
+  }
+
+  /** @param {string} name of a custom property of the page's style */
+  _colour(name) {
+    return getComputedStyle(this._container).getPropertyValue(name).trim();
   }
 
   /** @param {string} name @returns {maplibre.GeoJSONSource|undefined} */
@@ -176,20 +220,7 @@ function line(coordinates) {
   return { type: 'Feature', properties: {}, geometry: { type: 'LineString', coordinates: places } };
 }
 
-/** @param {number} part 0..1 of the line that is travelled @returns {any} */
-function gradient(part) {
-  const behind = colour('--route-travelled');
-  const ahead = colour('--route-ahead');
-  if (part <= 0) return ['step', ['line-progress'], ahead, 1, ahead];
-  return ['step', ['line-progress'], behind, Math.min(1, part), ahead];
-}
-
 /** @param {number} more pixels @returns {any} */
 function width(more) {
   return ['interpolate', ['linear'], ['zoom'], 12, 3 + more, 15, 5 + more, 17, 7 + more, 19, 10 + more];
-}
-
-/** @param {string} name of a custom property of the page's style */
-function colour(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }

@@ -42,7 +42,7 @@ export function merge(state, message) {
     case 'update':
       return checked({ ...state, ...grown(state, message), ...fields(message) });
     case 'heartbeat':
-      return { ...state, cursor: message.cursor, now: message.now };
+      return { ...state, cursor: message.cursor ?? state.cursor, now: message.now };
     case 'message':
       return { ...state, note: { text: message.text, at: message.at } };
     case 'end':

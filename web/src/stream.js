@@ -1,147 +1,276 @@
-/** OrderStream: the order's messages over a connection that comes back by itself. */
-
-/** @typedef {'connecting'|'live'|'quiet'|'reconnecting'|'offline'|'over'} Connection */
-/** @typedef {{send: (message: object) => void, close: () => void}} Line */
-/** @typedef {{opened: () => void, message: (message: any) => void, closed: (code: number) => void}} Ears */
-/** @typedef {(url: string, ears: Ears) => Line} Transport other ways (events, polling) can take this place */
-
-const SILENT_AFTER = 45_000; // milliseconds: the server speaks every 20 s at most
-const QUIET_AFTER = 25_000; // milliseconds
-const STEADY_AFTER = 10_000; // milliseconds of connection that make earlier failures forgotten
-const LONGEST_PAUSE = 15_000; // milliseconds
-const WENT_AWAY = new Set([1001, 1012]);
-
 /**
- * How long to wait before connecting again.
- * @param {number} code the close code
- * @param {number} attempt failures in a row, from 0
- * @param {() => number} random 0..1
- * @returns {number|null} milliseconds; null: do not come back
+ * OrderStream: an order as it changes, over a connection that comes back by itself.
+ *
+ *     const stream = new OrderStream('https://track.example/t/<token>');
+ *     stream.addEventListener('state', ({ detail }) => console.log(detail.order.status, detail.eta?.arrives_at));
+ *     stream.addEventListener('message', ({ detail }) => console.log('the courier says', detail.text));
+ *     await stream.send('at the back door');
+ *
+ * Events, each with its `detail`: `snapshot` (the message), `state` (the State, whole, after each change), `message`
+ * ({from, text, at}), `end` ({reason}), `connection` ({connection, way, code}). Runs wherever WebSocket, fetch and CustomEvent are.
  */
-export function pauseAfter(code, attempt, random = Math.random) {
-  if (code === 1000 || (code >= 4000 && code < 4100)) return null;
-  if (WENT_AWAY.has(code)) return LONGEST_PAUSE * random() ** 2; // all of 0..15 s, most of them soon
-  const first = code >= 4100 && code < 4200 ? 4_000 : 1_000;
-  return Math.min(LONGEST_PAUSE, first * 2 ** attempt) * random();
+
+import { Ladder, WAYS } from './ladder.js';
+import { begin, merge } from './state.js';
+import { anywhere, browser } from './surroundings.js';
+import { events, polling, webSocket, wishOf } from './ways.js';
+
+/** @typedef {import('./state.js').State} State */
+/** @typedef {'connecting'|'live'|'quiet'|'reconnecting'|'offline'|'over'} Connection */
+/** @typedef {import('./ways.js').Line} Line */
+/** @typedef {import('./ways.js').Way} Way */
+
+const TIMES = { // milliseconds
+  quiet: 25_000, // of silence: ask whether anybody is there
+  silent: 45_000, // of silence: give it up; the server speaks every 20 s at most
+  first: 15_000, // for the first message of a connection
+  steady: 10_000, // of connection that make earlier failures forgotten
+  probeSoon: 15_000, // after falling back: the outage may have been short
+  probe: 60_000, // from then on
+};
+
+/** Why a note was not taken. `status` is HTTP's, 0 where nobody answered; `retryAfter` in milliseconds. */
+export class NotSent extends Error {
+  /** @param {number} status @param {number} retryAfter */
+  constructor(status, retryAfter) {
+    super(`the note was not taken (${status})`);
+    this.status = status;
+    this.retryAfter = retryAfter;
+  }
 }
 
-/** @type {Transport} */
-export function webSocket(url, ears) {
-  const socket = new WebSocket(url);
-  socket.onopen = () => ears.opened();
-  socket.onmessage = (event) => ears.message(JSON.parse(event.data));
-  socket.onclose = (event) => ears.closed(event.code);
-  return {
-    send: (message) => socket.readyState === WebSocket.OPEN && socket.send(JSON.stringify(message)),
-    close: () => {
-      socket.onopen = socket.onmessage = socket.onclose = null;
-      socket.close(1000);
-    },
-  };
-}
-
-export class OrderStream {
+export class OrderStream extends EventTarget {
   /**
-   * @param {string} url of the stream, without a cursor
-   * @param {{onMessage: (message: any) => void, onConnection: (connection: Connection, code: number) => void,
-   *   transport?: Transport}} options
+   * Connects by itself once the caller has had time to listen.
+   * @param {string} url a tracking link, https://…/t/<token>
+   * @param {{snapshot?: object, ways?: Way[], ladder?: Ladder, surroundings?: import('./surroundings.js').Surroundings,
+   *   times?: Partial<typeof TIMES>}} [options] snapshot: one that is known already; the others are for tests
    */
-  constructor(url, { onMessage, onConnection, transport = webSocket }) {
-    this._url = url;
-    this._transport = transport;
-    this._onMessage = onMessage;
-    this._onConnection = onConnection;
-    this._cursor = '';
-    this._attempt = 0;
-    this._over = false;
+  constructor(url, options = {}) {
+    super();
+    const { snapshot, ways = [webSocket, events, polling], times } = options;
+    const { surroundings = globalThis.document ? browser : anywhere } = options;
+    this._link = linkOf(url);
+    this._ways = ways;
+    this._ladder = options.ladder ?? new Ladder(ways.length);
+    this._surroundings = surroundings;
+    this._times = { ...TIMES, ...times };
+    /** @type {State|null} what is known of the order; replaced, never changed */
+    this.state = snapshot ? begin(snapshot) : null;
+    /** @type {Connection} */ this.connection = 'connecting';
+    this._heard = 0; // when anything was heard last
+    this._shown = ''; // the newest cursor that waits to be seen
     /** @type {Line|null} */ this._line = null;
+    /** @type {Line|null} */ this._trial = null;
     /** @type {Record<string, ReturnType<typeof setTimeout>>} */ this._timers = {};
+    this._deaf = surroundings.listen({
+      online: () => this._hurry(),
+      offline: () => this._tell('offline'),
+      looked: () => this._lookedAt(),
+    });
+    queueMicrotask(() => this._over || this._connect());
   }
 
-  /** @param {string} cursor of the newest state that is known already */
-  start(cursor) {
-    this._cursor = cursor;
-    this._connect('connecting');
+  /** By which way it is connected, or tries to be. @returns {'websocket'|'events'|'polling'} */
+  get way() {
+    return WAYS[this._ladder.rung];
   }
 
-  /** Tells the server what has been shown, so that it never gets far ahead. @param {string} cursor */
-  seen(cursor) {
-    this._line?.send({ type: 'seen', cursor });
-  }
-
-  /** Connects anew at once: the network is back, or the page is looked at again. */
-  hurry() {
-    if (this._over) return;
-    this._attempt = 0;
-    this._connect('reconnecting');
-  }
-
-  /** The network is away; the socket does not notice. */
-  lose() {
-    if (!this._over) this._onConnection('offline', 0);
+  /**
+   * A note to the driver. Over HTTP and not over the stream, as there is an answer to each.
+   * @param {string} text
+   * @returns {Promise<void>} once the service has it; rejects with NotSent
+   */
+  async send(text) {
+    const body = JSON.stringify({ text });
+    const headers = { 'Content-Type': 'application/json' };
+    const answer = await fetch(`${this._link}/messages`, { method: 'POST', body, headers, credentials: 'omit' }).catch(
+      () => null,
+    );
+    if (!answer?.ok) throw new NotSent(answer?.status ?? 0, answer ? wishOf(answer) : 0);
   }
 
   /** Ends it for good. */
-  stop() {
-    this._over = true;
-    this._hangUp();
+  close() {
+    this._stop();
+    this._tell('over', 1000);
   }
 
-  /** @param {Connection} connection */
-  _connect(connection) {
+  get _over() {
+    return this.connection === 'over';
+  }
+
+  _connect() {
     this._hangUp();
-    this._onConnection(connection, 0);
-    const url = this._cursor ? `${this._url}?cursor=${encodeURIComponent(this._cursor)}` : this._url;
-    this._line = this._transport(url, {
-      opened: () => this._listen(),
+    this._line = this._open(this._ladder.rung, {
       message: (message) => this._hear(message),
-      closed: (code) => this._closed(code),
+      alive: () => this._alive(),
+      closed: (code, wish) => this._closed(code, wish),
     });
-    this._after('silent', SILENT_AFTER, () => this._closed(4104));
+    this._after('silent', this._times.first, () => this._closed(4104));
+  }
+
+  /**
+   * A line whose ears fall silent once it is neither in use nor on trial.
+   * @param {number} rung @param {import('./ways.js').Ears} ears @returns {Line}
+   */
+  _open(rung, ears) {
+    const current = () => line === this._line || line === this._trial;
+    const line = this._ways[rung](this._link, this.state?.cursor ?? '', {
+      message: (message) => current() && ears.message(message),
+      alive: () => current() && ears.alive(),
+      closed: (code, wish) => current() && ears.closed(code, wish),
+    });
+    return line;
   }
 
   /** @param {any} message */
   _hear(message) {
-    this._listen();
-    if (!this._timers.steady) this._after('steady', STEADY_AFTER, () => (this._attempt = 0));
-    if (message.cursor) this._cursor = message.cursor;
-    if (message.type === 'end') this._over = true;
-    this._onConnection(this._over ? 'over' : 'live', 0);
-    this._onMessage(message);
+    this._alive();
+    const before = this.state;
+    this.state = message.type === 'snapshot' && !before ? begin(message) : before && merge(before, message);
+    if (message.type === 'snapshot' || message.type === 'message') this._emit(message.type, message);
+    if (message.type === 'end') this._end(message);
+    else if (this.state !== before && message.type !== 'heartbeat') this._emit('state', this.state);
+    if (message.cursor) this._see(message.cursor);
   }
 
-  /** Every message winds the clocks of silence again. */
-  _listen() {
-    this._after('silent', SILENT_AFTER, () => this._closed(4104));
-    this._after('quiet', QUIET_AFTER, () => {
-      this._onConnection('quiet', 0);
+  /** @param {{reason: string}} message */
+  _end(message) {
+    this._stop();
+    this._emit('state', this.state);
+    this._emit('end', { reason: message.reason });
+    this._tell('over', message.reason === 'revoked' || message.reason === 'expired' ? 4011 : 1000);
+  }
+
+  /** Somebody is there: the clocks of silence are wound again. */
+  _alive() {
+    this._heard = Date.now();
+    this._ladder.works();
+    this._tell('live');
+    this._after('silent', this._times.silent, () => this._closed(4104));
+    this._after('quiet', this._times.quiet, () => {
+      this._tell('quiet');
       this._line?.send({ type: 'ping', n: 1 });
+    });
+    if (!this._timers.steady) this._after('steady', this._times.steady, () => this._ladder.steady());
+    if (!this._timers.probe) this._probeAfter(this._times.probeSoon);
+  }
+
+  /** Tells what has been on the screen, the newest only. @param {string} cursor */
+  _see(cursor) {
+    const waiting = this._shown !== '';
+    this._shown = cursor;
+    if (waiting) return;
+    this._surroundings.whenShown(() => {
+      this._line?.send({ type: 'seen', cursor: this._shown });
+      this._shown = '';
     });
   }
 
-  /** @param {number} code */
-  _closed(code) {
+  /** @param {number} code @param {number} [wish] milliseconds */
+  _closed(code, wish) {
     this._hangUp();
-    const pause = this._over ? null : pauseAfter(code, this._attempt++);
+    const pause = this._ladder.ended(code, { offline: this._surroundings.offline(), wish });
     if (pause === null) {
-      this._over = true;
-      this._onConnection('over', code);
-    } else {
-      this._onConnection('reconnecting', code);
-      this._after('again', pause, () => this._connect('reconnecting'));
+      this._stop();
+      this._tell('over', code);
+      return;
     }
+    if (this.connection !== 'offline') this._tell(this.connection === 'connecting' ? 'connecting' : 'reconnecting', code);
+    this._after('again', pause, () => this._connect());
+  }
+
+  // --- back up
+
+  /** @param {number} milliseconds */
+  _probeAfter(milliseconds) {
+    if (this._ladder.above !== null) this._after('probe', milliseconds, () => this._probe());
+  }
+
+  /** Tries the way above beside the one that works; whatever the trial says first only proves that it can. */
+  _probe() {
+    const above = this._ladder.above;
+    if (above === null) return;
+    this._trial = this._open(above, {
+      message: () => this._climb(),
+      alive: () => this._climb(),
+      closed: () => this._giveUp(),
+    });
+    this._after('trial', this._times.first, () => this._giveUp());
+  }
+
+  /** The way above works: it is opened anew at the newest cursor, so that nobody reads twice. */
+  _climb() {
+    this._ladder.climb();
+    this._connect();
+  }
+
+  _giveUp() {
+    clearTimeout(this._timers.trial);
+    this._trial?.close();
+    this._trial = null;
+    this._probeAfter(this._times.probe);
+  }
+
+  // --- the surroundings
+
+  /** The network is back. */
+  _hurry() {
+    if (this._over) return;
+    this._ladder.anew();
+    if (this.connection === 'offline') this._tell('reconnecting');
+    this._connect();
+  }
+
+  /** After a sleep the timers may be late, and what seems live is long dead. */
+  _lookedAt() {
+    if (this.connection !== 'live' || Date.now() - this._heard > this._times.quiet) this._hurry();
+  }
+
+  // --- below
+
+  _stop() {
+    this._hangUp();
+    this._deaf();
   }
 
   _hangUp() {
     Object.values(this._timers).forEach(clearTimeout);
     this._timers = {};
-    this._line?.close();
-    this._line = null;
+    const lines = [this._line, this._trial];
+    this._line = this._trial = null;
+    for (const line of lines) line?.close();
+  }
+
+  /** @param {Connection} connection @param {number} [code] */
+  _tell(connection, code = 0) {
+    const told = `${connection} ${this.way}`;
+    if (this._over || told === this._told) return;
+    this.connection = connection;
+    this._told = told;
+    this._emit('connection', { connection, way: this.way, code });
+  }
+
+  /** @param {string} type @param {unknown} detail */
+  _emit(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 
   /** @param {string} name @param {number} milliseconds @param {() => void} act */
   _after(name, milliseconds, act) {
     clearTimeout(this._timers[name]);
-    this._timers[name] = setTimeout(act, milliseconds);
+    this._timers[name] = setTimeout(() => {
+      delete this._timers[name];
+      act();
+    }, milliseconds);
   }
+}
+
+/** `https://track.example/t/<token>` -> `https://track.example/v1/track/<token>` @param {string} url */
+export function linkOf(url) {
+  const { origin, pathname } = new URL(url, globalThis.location?.href);
+  const token = /\/(?:t|embed)\/([^/]+)\/?$/.exec(pathname)?.[1];
+  if (!token) throw new TypeError(`not a tracking link: ${origin}/…`);
+  return `${origin}/v1/track/${token}`;
 }

@@ -1,92 +1,210 @@
 import assert from 'node:assert/strict';
-import { mock, test } from 'node:test';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
 
-import { OrderStream, pauseAfter } from '../src/stream.js';
+import { Ladder } from '../src/ladder.js';
+import { OrderStream, linkOf } from '../src/stream.js';
 
-/** A stream on a transport that the test drives. */
-function connect() {
+const SNAPSHOT = JSON.parse(
+  readFileSync(new URL('../../tests/samples/to_customer.snapshot.json', import.meta.url), 'utf8'),
+);
+const LINK = 'https://track.example/t/abc';
+const update = (cursor, more = {}) => ({ type: 'update', cursor, now: SNAPSHOT.now, ...more });
+
+/** A stream whose ways, network and screen the test drives; with the test's clock. */
+async function connect(t, options = {}) {
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
   const lines = [];
-  const connections = [];
-  const messages = [];
-  const transport = (url, ears) => {
-    const line = { url, ears, sent: [], open: true, send: (m) => line.sent.push(m), close: () => (line.open = false) };
+  const told = [];
+  const world = { offline: false, screen: [], heard: null };
+  const way = (name) => (link, cursor, ears) => {
+    const line = { name, link, cursor, ears, sent: [], open: true };
     lines.push(line);
-    return line;
+    return Object.assign(line, { send: (m) => line.sent.push(m), close: () => (line.open = false) });
   };
-  const stream = new OrderStream('ws://here/stream', {
-    onMessage: (message) => messages.push(message),
-    onConnection: (connection) => connections.push(connection),
-    transport,
+  const surroundings = {
+    offline: () => world.offline,
+    whenShown: (act) => world.screen.push(act),
+    listen: (heard) => ((world.heard = heard), () => (world.heard = null)),
+  };
+  const stream = new OrderStream(LINK, {
+    snapshot: { ...SNAPSHOT, cursor: 'c0' }, ways: ['websocket', 'events', 'polling'].map(way), surroundings,
+    ladder: new Ladder(3, () => 1), ...options,
   });
-  stream.start('c0');
-  return { stream, lines, connections, messages };
+  for (const type of ['snapshot', 'state', 'message', 'end', 'connection']) {
+    stream.addEventListener(type, ({ detail }) => told.push([type, type === 'connection' ? detail.connection : detail]));
+  }
+  await null; // it connects once the caller had time to listen
+  const open = () => lines.filter((line) => line.open);
+  const fail = (code = 1006, wish = 0) => (open()[0].ears.closed(code, wish), t.mock.timers.tick(15_000));
+  return { stream, lines, told, world, open, fail, tick: (ms) => t.mock.timers.tick(ms) };
 }
 
-test('the hundred of a close code tells whether to come back', () => {
-  for (const code of [1000, 4000, 4003, 4010, 4011, 4029]) assert.equal(pauseAfter(code, 0), null);
-  for (const code of [1001, 1006, 1011, 1012, 4100, 4102, 4199]) assert.notEqual(pauseAfter(code, 0), null);
+/** Fails until it reads by polling. */
+async function onPolling(t) {
+  const all = await connect(t);
+  for (let i = 0; i < 5; i++) all.fail();
+  assert.equal(all.open()[0].name, 'polling');
+  all.open()[0].ears.message(update('p1'));
+  return all;
+}
+
+test('a tracking link leads to the stream, whatever follows it', () => {
+  assert.equal(linkOf(LINK), 'https://track.example/v1/track/abc');
+  assert.equal(linkOf('http://here:8080/embed/a-b_c/?x=1#y'), 'http://here:8080/v1/track/a-b_c');
+  assert.throws(() => linkOf('https://track.example/other'), TypeError);
 });
 
-test('a restarting server is given up to 15 seconds, spread at random', () => {
-  assert.equal(pauseAfter(1012, 0, () => 1), 15_000);
-  assert.equal(pauseAfter(1001, 3, () => 0), 0);
-});
-
-test('pauses grow with each failure, with full jitter and a limit', () => {
-  assert.equal(pauseAfter(1006, 0, () => 1), 1_000);
-  assert.equal(pauseAfter(1006, 2, () => 0.5), 2_000);
-  assert.equal(pauseAfter(1006, 30, () => 1), 15_000);
-  assert.equal(pauseAfter(4100, 0, () => 1), 4_000);
-});
-
-test('it comes back with the newest cursor', (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
-  const { lines, connections } = connect();
-  assert.equal(lines[0].url, 'ws://here/stream?cursor=c0');
-  lines[0].ears.message({ type: 'update', cursor: 'c7', now: '' });
+test('it comes back with the newest cursor', async (t) => {
+  const { lines, tick } = await connect(t);
+  assert.equal(lines[0].cursor, 'c0');
+  lines[0].ears.message(update('c7'));
   lines[0].ears.closed(1006);
-  t.mock.timers.tick(15_000);
-  assert.equal(lines[1].url, 'ws://here/stream?cursor=c7');
-  assert.deepEqual(connections, ['connecting', 'live', 'reconnecting', 'reconnecting']);
+  tick(15_000);
+  assert.deepEqual(lines.map(({ name, cursor }) => [name, cursor]), [['websocket', 'c0'], ['websocket', 'c7']]);
 });
 
-test('a connection that says nothing for 45 seconds is given up', (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
-  const { lines, connections } = connect();
-  lines[0].ears.message({ type: 'heartbeat', cursor: 'c1', now: '' });
-  t.mock.timers.tick(25_000);
-  assert.equal(connections.at(-1), 'quiet');
+test('three failed WebSockets, then events, then polling; never two at once', async (t) => {
+  const { lines, open, fail } = await connect(t);
+  for (let i = 0; i < 6; i++) {
+    assert.equal(open().length, 1);
+    fail();
+  }
+  const names = ['websocket', 'websocket', 'websocket', 'events', 'events', 'polling', 'polling'];
+  assert.deepEqual(lines.map(({ name }) => name), names);
+});
+
+test('back up one step at a time, while what works goes on', async (t) => {
+  const { stream, lines, open, tick } = await onPolling(t);
+  tick(15_000);
+  assert.deepEqual(open().map(({ name }) => name), ['polling', 'events']); // on trial
+  open()[0].ears.message(update('p2'));
+  assert.equal(stream.state.cursor, 'p2');
+  open()[1].ears.message(update('old'));
+  assert.equal(stream.state.cursor, 'p2', 'what a trial says is not read');
+  assert.deepEqual(open().map(({ name, cursor }) => [name, cursor]), [['events', 'p2']]);
+  assert.equal(stream.connection, 'live');
+  open()[0].ears.message(update('e1'));
+  tick(15_000);
+  open()[1].ears.message(update('w1'));
+  assert.equal(stream.way, 'websocket');
+  assert.ok(lines.every((line) => line.sent.every((m) => m.type !== 'ping')));
+});
+
+test('a trial that fails is repeated every 60 seconds and disturbs nothing', async (t) => {
+  const { stream, lines, open, tick } = await onPolling(t);
+  const before = lines.length;
+  for (let i = 0; i < 36; i++) {
+    tick(5_000);
+    open()[0].ears.message(update(`p${i}`));
+    open()[1]?.ears.closed(1006);
+  }
+  assert.equal(stream.connection, 'live');
+  assert.equal(lines.length - before, 3); // at 15, 75 and 135 s of 180
+});
+
+test('a trial that hangs is given up', async (t) => {
+  const { open, tick } = await onPolling(t);
+  tick(15_000);
+  open()[0].ears.alive();
+  tick(15_000);
+  assert.deepEqual(open().map(({ name }) => name), ['polling']);
+});
+
+test('a connection that says nothing for 45 seconds is given up', async (t) => {
+  const { stream, lines, tick } = await connect(t);
+  lines[0].ears.message({ type: 'heartbeat', cursor: 'c1', now: SNAPSHOT.now });
+  tick(25_000);
+  assert.equal(stream.connection, 'quiet');
   assert.deepEqual(lines[0].sent, [{ type: 'ping', n: 1 }]);
-  t.mock.timers.tick(20_000);
+  tick(20_000);
   assert.equal(lines[0].open, false);
-  t.mock.timers.tick(15_000);
+  tick(15_000);
   assert.equal(lines.length, 2);
 });
 
-test('after the end it stays away', (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
-  const { lines, connections } = connect();
+test('a connection that never says a first word is given up sooner', async (t) => {
+  const { lines, tick } = await connect(t);
+  tick(15_000);
+  assert.equal(lines[0].open, false);
+});
+
+test('after the end it stays away, and hears nothing of the page either', async (t) => {
+  const { stream, lines, told, world, tick } = await connect(t);
   lines[0].ears.message({ type: 'end', reason: 'delivered' });
   lines[0].ears.closed(1000);
-  t.mock.timers.tick(60_000);
+  tick(600_000);
   assert.equal(lines.length, 1);
-  assert.equal(connections.at(-1), 'over');
+  assert.equal(world.heard, null);
+  assert.deepEqual(told.map(([type]) => type), ['connection', 'state', 'end', 'connection']);
+  assert.equal(stream.state.ended, 'delivered');
 });
 
-test('when the network is back it connects at once', (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
-  const { stream, lines, connections } = connect();
-  stream.lose();
-  assert.equal(connections.at(-1), 'offline');
-  stream.hurry();
+for (const code of [4003, 4011]) {
+  test(`close code ${code} is the end`, async (t) => {
+    const { stream, lines, fail } = await connect(t);
+    fail(code);
+    assert.equal(stream.connection, 'over');
+    assert.equal(lines.length, 1);
+  });
+}
+
+test('the server is waited for as long as it asks', async (t) => {
+  const { lines, tick } = await connect(t);
+  lines[0].ears.closed(4103, 40_000);
+  tick(49_000);
+  assert.equal(lines.length, 1);
+  tick(1_000);
   assert.equal(lines.length, 2);
-  assert.equal(lines[0].open, false);
 });
 
-test('it says what has been shown', () => {
-  mock.timers.enable({ apis: ['setTimeout'] });
-  const { stream, lines } = connect();
-  stream.seen('c9');
-  assert.deepEqual(lines[0].sent, [{ type: 'seen', cursor: 'c9' }]);
-  mock.timers.reset();
+test('when the network is back it connects at once, by the same way', async (t) => {
+  const { stream, lines, world } = await connect(t);
+  world.offline = true;
+  world.heard.offline();
+  assert.equal(stream.connection, 'offline');
+  lines[0].ears.closed(1006);
+  assert.equal(stream.connection, 'offline');
+  world.offline = false;
+  world.heard.online();
+  assert.equal(lines.length, 2);
+  assert.equal(lines[1].name, 'websocket');
+});
+
+test('looked at again: a fresh connection is kept, an old one is not believed', async (t) => {
+  const { lines, world } = await connect(t);
+  lines[0].ears.message(update('c1'));
+  world.heard.looked();
+  assert.equal(lines.length, 1);
+  t.mock.timers.setTime(3_600_000); // asleep: no timer ran
+  world.heard.looked();
+  assert.equal(lines.filter((line) => line.open).length, 1);
+  assert.ok(lines.length > 1);
+});
+
+test('what has been shown is told once it was on the screen, the newest only', async (t) => {
+  const { lines, world } = await connect(t);
+  for (const cursor of ['c1', 'c2', 'c3']) lines[0].ears.message(update(cursor));
+  assert.deepEqual(lines[0].sent, []);
+  assert.equal(world.screen.length, 1);
+  world.screen.pop()();
+  assert.deepEqual(lines[0].sent, [{ type: 'seen', cursor: 'c3' }]);
+});
+
+test('a line that was hung up is heard no more', async (t) => {
+  const { stream, lines, fail } = await connect(t);
+  fail();
+  lines[0].ears.message(update('ghost'));
+  lines[0].ears.closed(4003);
+  assert.equal(stream.state.cursor, 'c0');
+  assert.notEqual(stream.connection, 'over');
+});
+
+test('it can be left', async (t) => {
+  const { stream, lines, open, tick } = await connect(t);
+  stream.close();
+  tick(60_000);
+  assert.equal(open().length, 0);
+  assert.equal(lines.length, 1);
+  assert.equal(stream.connection, 'over');
 });

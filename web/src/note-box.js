@@ -1,0 +1,80 @@
+/** NoteBox: what the customer and the courier say to each other, and the box to say it in. */
+
+import { bytesLeft, roomLeft, whyNotSent } from './notes.js';
+
+const KEPT = 6; // on the screen; older ones go
+
+export class NoteBox {
+  /**
+   * @param {import('./page.js').Page} page
+   * @param {(text: string) => Promise<void>} send rejects with a NotSent
+   */
+  constructor(page, send) {
+    this._page = page;
+    this._send = send;
+    this._text = /** @type {HTMLTextAreaElement} */ (page.element('note-text'));
+    this._button = /** @type {HTMLButtonElement} */ (page.element('note-send'));
+    this._said = page.element('said');
+    this._text.addEventListener('input', () => this._measure());
+    this._text.addEventListener('keydown', (event) => {
+      if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) this._submit();
+    });
+    page.element('note-form').addEventListener('submit', (event) => {
+      event.preventDefault();
+      this._submit();
+    });
+    this._measure();
+  }
+
+  /** @param {boolean} possible whether there is a courier, and the order is not over */
+  allow(possible) {
+    this._page.element('note-box').hidden = !possible;
+    this._page.element('notes').hidden = !possible && !this._said.children.length;
+  }
+
+  /** @param {'customer'|'driver'} from @param {string} text as text, whatever it holds */
+  add(from, text) {
+    const item = document.createElement('li');
+    const who = document.createElement('span');
+    item.dataset.from = from;
+    who.className = 'unseen';
+    who.textContent = from === 'driver' ? 'Courier: ' : 'You: ';
+    item.append(who, text);
+    this._said.append(item);
+    while (this._said.children.length > KEPT) this._said.children[0].remove();
+    this._said.hidden = false;
+    this._page.element('notes').hidden = false;
+    item.scrollIntoView?.({ block: 'nearest' });
+  }
+
+  _measure() {
+    const left = bytesLeft(this._text.value);
+    this._page.write('note-room', roomLeft(left));
+    this._button.disabled = this._sending === true || left < 0 || !this._text.value.trim();
+  }
+
+  async _submit() {
+    const text = this._text.value.trim();
+    if (this._button.disabled) return;
+    this._answer('', 'Sending…');
+    this._sending = true;
+    this._measure();
+    try {
+      await this._send(text);
+      this._text.value = '';
+      this.add('customer', text);
+      this._answer('sent', 'Sent');
+    } catch (refusal) {
+      this._answer('refused', whyNotSent(/** @type {import('./stream.js').NotSent} */ (refusal)));
+    }
+    this._sending = false;
+    this._measure();
+  }
+
+  /** @param {string} kind @param {string} words */
+  _answer(kind, words) {
+    const answer = this._page.element('note-answer');
+    answer.dataset.kind = kind;
+    answer.textContent = words;
+  }
+}

@@ -1,0 +1,164 @@
+/** SketchView: the way as a drawing without streets, for browsers that cannot draw the map. Speaks as MapView does. */
+
+import { Path } from './path.js';
+
+/** @typedef {import('./path.js').LonLat} LonLat */
+/** @typedef {[number, number]} Point pixels from the left and the top */
+/** @typedef {{top: number, right: number, bottom: number, left: number}} Padding */
+
+const SVG = 'http://www.w3.org/2000/svg';
+const CLOSEST = 0.5; // metres a pixel: a short way is not blown up
+const METRES = 111_195; // a degree of latitude
+const GRID = 80; // pixels
+
+/**
+ * How to draw these places, north up, all of them within the padding.
+ * @param {LonLat[]} places @param {number} width @param {number} height @param {Padding} padding
+ * @returns {(place: LonLat) => Point}
+ */
+export function fit(places, width, height, { top, right, bottom, left }) {
+  const lons = places.map(([lon]) => lon);
+  const lats = places.map(([, lat]) => lat);
+  const middle = [(Math.min(...lons) + Math.max(...lons)) / 2, (Math.min(...lats) + Math.max(...lats)) / 2];
+  const squeeze = Math.cos((middle[1] * Math.PI) / 180);
+  const wide = (Math.max(...lons) - Math.min(...lons)) * METRES * squeeze;
+  const high = (Math.max(...lats) - Math.min(...lats)) * METRES;
+  const room = [Math.max(1, width - left - right), Math.max(1, height - top - bottom)];
+  const scale = Math.max(CLOSEST, wide / room[0], high / room[1]); // metres a pixel
+  const centre = [left + room[0] / 2, top + room[1] / 2];
+  return ([lon, lat]) => [
+    centre[0] + ((lon - middle[0]) * METRES * squeeze) / scale,
+    centre[1] - ((lat - middle[1]) * METRES) / scale,
+  ];
+}
+
+export class SketchView {
+  /**
+   * @param {HTMLElement} container
+   * @param {{padding: () => Padding}} options the others are the map's
+   */
+  constructor(container, { padding }) {
+    this._container = container;
+    this._padding = padding;
+    this._svg = container.appendChild(document.createElementNS(SVG, 'svg'));
+    this._svg.setAttribute('class', 'sketch');
+    this._svg.setAttribute('aria-hidden', 'true');
+    this._lines = Object.fromEntries(['grid', 'casing', 'ahead', 'behind'].map((name) => [name, this._line(name)]));
+    this._note = container.appendChild(document.createElement('p'));
+    this._note.className = 'sketch-note';
+    this._note.textContent = 'A sketch of the way: the map cannot be shown here.';
+    /** @type {LonLat[]} */ this._places = [];
+    /** @type {LonLat[]} */ this._route = [];
+    /** @type {LonLat[]} */ this._trail = [];
+    /** @type {[LonLat, HTMLElement]|null} */ this._destination = null;
+    /** @type {[LonLat, HTMLElement, number]|null} */ this._courier = null;
+    this._along = 0;
+    container.setAttribute('data-ready', '');
+    container.setAttribute('data-idle', '');
+  }
+
+  remove() {
+    this._svg.remove();
+    this._note.remove();
+  }
+
+  retry() {}
+  recentre() {}
+  setDark() {} // the colours are the style's
+
+  /** @param {LonLat} at @param {HTMLElement} element */
+  setDestination(at, element) {
+    this._destination = [at, this._placed(element)];
+    this._draw();
+  }
+
+  /** @param {LonLat|null} at @param {number} heading degrees @param {HTMLElement} element */
+  setCourier(at, heading, element) {
+    this._courier = at && [at, this._placed(element), heading];
+    element.hidden = !at;
+    this._drawMarks();
+  }
+
+  /** @param {LonLat[]} route @param {number} _length @param {LonLat[]} trail */
+  setLines(route, _length, trail) {
+    this._route = route;
+    this._trail = trail;
+    this._draw();
+  }
+
+  /** @param {number} along metres of the route */
+  setTravelled(along) {
+    if (Math.abs(along - this._along) < 4) return;
+    this._along = along;
+    this._draw();
+  }
+
+  /** @param {LonLat[]} places */
+  keepInView(places) {
+    this._places = places;
+    this._draw();
+  }
+
+  /** @param {HTMLElement} element */
+  _placed(element) {
+    if (element.parentNode !== this._container) this._container.append(element);
+    element.classList.add('sketched');
+    element.hidden = false;
+    return element;
+  }
+
+  _draw() {
+    const { clientWidth: width, clientHeight: height } = this._container;
+    const places = this._places.length ? this._places : [this._destination?.[0] ?? [0, 0]];
+    this._point = fit(/** @type {LonLat[]} */ (places), width, height, this._padding());
+    const path = this._route.length > 1 ? new Path(this._route) : null;
+    const behind = path ? [...this._route.filter((_, i) => i < this._passed(path)), path.at(this._along)] : [];
+    this._write('grid', grid(width, height));
+    this._write('casing', this._text(this._trail) + this._text(this._route));
+    this._write('ahead', this._text(this._route));
+    this._write('behind', this._text(this._trail) + this._text(behind));
+    this._drawMarks();
+  }
+
+  /** How many corners of the route lie behind. @param {Path} path */
+  _passed(path) {
+    return this._route.length - path.after(this._along).length;
+  }
+
+  _drawMarks() {
+    if (this._destination) this._put(this._destination[1], this._destination[0], -18, -48, '');
+    if (this._courier) this._put(this._courier[1], this._courier[0], -20, -20, ` rotate(${this._courier[2]}deg)`);
+  }
+
+  /** @param {HTMLElement} element @param {LonLat} at @param {number} dx @param {number} dy @param {string} turn */
+  _put(element, at, dx, dy, turn) {
+    const [x, y] = this._point?.(at) ?? [0, 0];
+    element.style.transform = `translate(${(x + dx).toFixed(1)}px, ${(y + dy).toFixed(1)}px)${turn}`;
+  }
+
+  /** @param {LonLat[]} places */
+  _text(places) {
+    if (places.length < 2 || !this._point) return '';
+    return `M${places.map((place) => this._point?.(place).map((n) => n.toFixed(1)).join(' ')).join('L')}`;
+  }
+
+  /** @param {string} name */
+  _line(name) {
+    const line = this._svg.appendChild(document.createElementNS(SVG, 'path'));
+    line.setAttribute('class', name);
+    return line;
+  }
+
+  /** @param {string} name @param {string} drawing */
+  _write(name, drawing) {
+    if (this._lines[name].getAttribute('d') !== drawing) this._lines[name].setAttribute('d', drawing);
+  }
+}
+
+/** @param {number} width @param {number} height */
+function grid(width, height) {
+  let drawing = '';
+  for (let x = GRID; x < width; x += GRID) drawing += `M${x} 0V${height}`;
+  for (let y = GRID; y < height; y += GRID) drawing += `M0 ${y}H${width}`;
+  return drawing;
+}

@@ -1,0 +1,30 @@
+/** Surroundings: what a browser tells of the network and of being looked at. */
+
+/**
+ * @typedef {object} Surroundings
+ * @property {() => boolean} offline
+ * @property {(act: () => void) => void} whenShown calls once what is drawn now has been on the screen
+ * @property {(heard: {online: () => void, offline: () => void, looked: () => void}) => () => void} listen
+ *   looked: the page is looked at again; the answer ends the listening
+ */
+
+/** @type {Surroundings} */
+export const browser = {
+  offline: () => navigator.onLine === false,
+  whenShown(act) {
+    // a page in the background draws nothing: browsers keep its animation frames until it is looked at
+    requestAnimationFrame(() => requestAnimationFrame(() => act()));
+  },
+  listen({ online, offline, looked }) {
+    const end = new AbortController();
+    const { signal } = end;
+    addEventListener('online', online, { signal });
+    addEventListener('offline', offline, { signal });
+    addEventListener('pageshow', (event) => event.persisted && looked(), { signal });
+    document.addEventListener('visibilitychange', () => document.hidden || looked(), { signal });
+    return () => end.abort();
+  },
+};
+
+/** Where there is no page: a program. @type {Surroundings} */
+export const anywhere = { offline: () => false, whenShown: queueMicrotask, listen: () => () => {} };

@@ -1,0 +1,201 @@
+/** OrderView: an order on the screen. Joins stream, state, card and map, wherever the server's HTML was put. */
+
+import { describe } from './card.js';
+import { Follower } from './follower.js';
+import { NoteBox } from './note-box.js';
+import { Page } from './page.js';
+import { pill, pillTitle } from './pill.js';
+import { ServerClock, freshness, positionAge } from './state.js';
+import { before } from './trail.js';
+
+/** @typedef {import('./path.js').LonLat} LonLat */
+/** @typedef {import('./state.js').State} State */
+
+const WISHED_DARK = '(prefers-color-scheme: dark)';
+const WIDE = 720; // pixels: from there on the card stands beside the map
+
+export class OrderView {
+  /**
+   * @param {Document|ShadowRoot} root
+   * @param {import('./stream.js').OrderStream} stream with a state already
+   * @param {{service: string, onCard?: (card: import('./card.js').Card) => void, languages?: readonly string[]}} options
+   *   service: the origin that map and tiles come from
+   */
+  constructor(root, stream, { service, onCard = () => {}, languages = navigator.languages }) {
+    this._page = new Page(root);
+    this._stream = stream;
+    this._service = service;
+    this._onCard = onCard;
+    this._still = matchMedia('(prefers-reduced-motion: reduce)').matches;
+    const times = new Intl.DateTimeFormat(languages.slice(), { hour: '2-digit', minute: '2-digit' });
+    this._timeOfDay = (/** @type {string} */ time) => times.format(new Date(time));
+    this._tracker = this._page.element('tracker');
+    this._marker = this._page.element('marker'); // the map takes both out of the page and in again
+    this._pin = this._page.element('pin');
+    this._notes = new NoteBox(this._page, (text) => stream.send(text));
+    this._clock = new ServerClock();
+    this._follower = new Follower();
+    this._announced = '';
+    this._gone = new AbortController();
+    /** @type {import('./map.js').MapView|import('./sketch.js').SketchView|null} */ this._map = null;
+    /** @type {State|null} */ this._drawn = null;
+    this._listen();
+    this.update();
+    this._ticking = setInterval(() => this._tick(), 1000);
+    this._sized = new ResizeObserver(() => this._resized());
+    for (const id of ['tracker', 'card']) this._sized.observe(this._page.element(id));
+    if (this._tracker.dataset.map !== 'off') this._openMap();
+  }
+
+  /** Takes everything down again. */
+  remove() {
+    this._gone.abort();
+    clearInterval(this._ticking);
+    this._sized.disconnect();
+    this._map?.remove();
+    this._map = null;
+  }
+
+  get _state() {
+    return /** @type {State} */ (this._stream.state);
+  }
+
+  _listen() {
+    const { signal } = this._gone;
+    this._stream.addEventListener('state', () => this.update(), { signal });
+    this._stream.addEventListener('message', (event) => this._notes.add('driver', event.detail.text), { signal });
+    this._stream.addEventListener('connection', () => {
+      if (this._stream.connection === 'live') this._map?.retry();
+      this._render();
+    }, { signal });
+    matchMedia(WISHED_DARK).addEventListener('change', () => this.themed(), { signal });
+    this._page.element('recentre').addEventListener('click', () => this._map?.recentre(), { signal });
+  }
+
+  /** The state is another one. */
+  update() {
+    const { _state: state, _drawn: last } = this;
+    this._drawn = state;
+    this._clock.hear(state.now);
+    if (state.route !== last?.route) this._follower.setRoute(state.route?.coordinates ?? null);
+    if (state.position !== last?.position || !last) this._follower.receive(state.position);
+    if (state.route !== last?.route || state.trail !== last?.trail) this._drawLines();
+    this._draw();
+    this._map?.keepInView(this._places());
+    this._render();
+  }
+
+  _tick() {
+    this._clock.hear(this._state.now);
+    this._render();
+    if (this._still) this._draw();
+  }
+
+  /** The colours may be others now. */
+  themed() {
+    const dark = this._isDark();
+    if (this._map && dark !== this._dark) this._map.setDark((this._dark = dark));
+  }
+
+  /** The page wears what its link to the dark colours says. */
+  _isDark() {
+    return matchMedia(/** @type {HTMLLinkElement} */ (this._page.element('dark')).media).matches;
+  }
+
+  // --- words
+
+  /** Time alone changes them too. */
+  _render() {
+    const card = describe(this._state, this._clock.now(), this._timeOfDay);
+    const { connection, way } = this._stream;
+    const fresh = this._fresh();
+    const age = positionAge(this._state, this._clock.now()) ?? 0;
+    this._page.writeCard(card, this._state);
+    this._marker.dataset.freshness = fresh;
+    this._page.writePill(...pill(this._state, connection, fresh, age), pillTitle(connection, way));
+    this._notes.allow(card.phase === 'moving' && connection !== 'over');
+    const news = [card.headline, card.stops].filter(Boolean).join('. ');
+    if (news !== this._announced) this._page.write('announcer', (this._announced = news));
+    this._onCard(card);
+  }
+
+  _fresh() {
+    return freshness(this._state, this._clock.now(), this._stream.connection === 'live');
+  }
+
+  // --- map
+
+  /** What should be seen: the destination, the courier and the way between them. @returns {LonLat[]} */
+  _places() {
+    const { order: { dropoff }, position } = this._state;
+    if (!position) return [[dropoff.lon, dropoff.lat]];
+    return [[dropoff.lon, dropoff.lat], [position.lon, position.lat], ...this._follower.remaining()];
+  }
+
+  _drawLines() {
+    const { route, trail } = this._state;
+    const { path } = this._follower;
+    this._map?.setLines(route?.coordinates ?? [], path?.length ?? 0, before(path, trail?.coordinates ?? []));
+  }
+
+  /** The courier, between two positions too; never guessed on from one that is not live. */
+  _draw() {
+    if (!this._map) return;
+    const live = this._fresh() === 'live';
+    const shown = this._follower.show(this._clock.now(), { reckon: live && !this._still, glide: !this._still });
+    this._map.setCourier(shown?.at ?? null, shown?.heading ?? 0, this._marker);
+    this._map.setTravelled(shown?.along ?? 0);
+  }
+
+  _animate() {
+    this._draw();
+    if (!this._gone.signal.aborted) requestAnimationFrame(() => this._animate());
+  }
+
+  async _openMap() {
+    const View = await mapView();
+    if (this._gone.signal.aborted) return;
+    this._tracker.dataset.map = View.name === 'MapView' ? 'map' : 'sketch';
+    this._map = new View(this._page.element('map'), {
+      service: this._service,
+      dark: (this._dark = this._isDark()),
+      still: this._still,
+      center: this._places()[0],
+      padding: () => this._padding(),
+      onTaken: (taken) => (this._page.element('recentre').hidden = !taken),
+    });
+    this._map.setDestination(this._places()[0], this._pin);
+    this._drawLines();
+    this._map.keepInView(this._places(), true);
+    if (this._still) this._draw();
+    else this._animate();
+  }
+
+  /** Room for the card, the pill and the marks themselves. */
+  _padding() {
+    const { clientWidth, clientHeight } = this._tracker;
+    const card = this._page.element('card');
+    return clientWidth >= WIDE
+      ? { top: 96, right: 72, bottom: 64, left: card.offsetLeft + card.offsetWidth + 56 }
+      : { top: 110, right: 48, bottom: clientHeight - card.offsetTop + 56, left: 48 };
+  }
+
+  /** The attribution stays above the sheet on small screens. */
+  _resized() {
+    const sheet = this._tracker.clientHeight - this._page.element('card').offsetTop;
+    this._tracker.style.setProperty('--sheet', `${Math.round(sheet)}px`);
+    this._map?.keepInView(this._places());
+  }
+}
+
+/** The map where it can be drawn; else a sketch of the way. */
+async function mapView() {
+  try {
+    const { MapView, canDraw } = await import('./map.js');
+    if (await canDraw()) return MapView;
+  } catch (error) {
+    console.warn('The map cannot be shown:', error);
+  }
+  const { SketchView } = await import('./sketch.js');
+  return SketchView;
+}

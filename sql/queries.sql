@@ -378,6 +378,9 @@ SELECT coalesce((SELECT min(t.at) FROM timeline t WHERE t.order_id = o.id AND t.
 FROM orders o
 WHERE o.id = $1;
 
+-- name: select_milestone
+SELECT min(at) FROM timeline WHERE order_id = $1 AND kind = $2;
+
 -- name: lock_ended_accounts
 SELECT a.order_id
 FROM eta_open_accounts a

@@ -25,7 +25,7 @@ LAYERS = (
         *("paces", "recorder", "routing"),
     },
     {"orders", "shown"},
-    {"audience", "live_trip", "remembered"},
+    {"audience", "hindsight", "live_trip", "remembered"},
     {"fleet"},
     {"parts"},
     {"api", "server"},

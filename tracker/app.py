@@ -11,11 +11,13 @@ from typing import Final
 import structlog
 from quart import Quart
 
+from tracker.account import Account
 from tracker.api import (
     control,
     docs,
     driver_stream,
     drivers,
+    forecasts,
     history,
     links,
     map,
@@ -31,15 +33,19 @@ from tracker.api.errors import register_errors
 from tracker.basemap import Basemap, ensure_basemap
 from tracker.config import Config
 from tracker.database import Database
+from tracker.database.forecasts import delete_old_forecasts
 from tracker.database.keys import delete_old_answers
 from tracker.database.partitions import keep_partitions
 from tracker.errors import ConfigError, StorageUnavailable
 from tracker.fleet import Fleet
+from tracker.hindsight import Hindsight
 from tracker.hub import Hub
+from tracker.learner import Learner
 from tracker.mapfile import MapFile, find_map
 from tracker.metrics import Metrics
 from tracker.migrations import migrate, pending
 from tracker.orders import OrderChange, Orders
+from tracker.paces import Paces
 from tracker.parts import Parts
 from tracker.postgres import embedded
 from tracker.rates import Buckets
@@ -56,6 +62,7 @@ ROOMS: Final = (
     docs,
     driver_stream,
     drivers,
+    forecasts,
     history,
     links,
     map,
@@ -101,6 +108,8 @@ async def open_parts(
         _prepared(url, say, migrating=migrating or config.database_url is None),
         Database.open(url) as database,
         Recorder(database) as recorder,
+        Account(database, metrics) as account,
+        Learner(database, metrics, now) as learner,
         _router_and_basemap(map_file, say) as (router, basemap),
     ):
         fleet = Fleet(
@@ -108,6 +117,7 @@ async def open_parts(
             recorder=recorder,
             router=router,
             hub=hub,
+            hindsight=Hindsight(database, account, learner, Paces(database, now)),
             metrics=metrics,
             retention=timedelta(days=config.retention_days),
             now=now,
@@ -120,6 +130,7 @@ async def open_parts(
             yield Parts(
                 config=config,
                 database=database,
+                account=account,
                 recorder=recorder,
                 router=router,
                 map_file=map_file,
@@ -190,6 +201,7 @@ async def _keep_house(database: Database, config: Config, metrics: Metrics, now:
         partitions = await keep_partitions(database, config.retention_days, now)
         metrics.stray_fixes.set(partitions.in_default)
         await delete_old_answers(database, now)
+        await delete_old_forecasts(database, now - timedelta(days=config.retention_days))
     except StorageUnavailable as error:
         log.warning("house_not_kept", why=str(error))
 

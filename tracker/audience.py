@@ -1,5 +1,6 @@
 """Audience: what the watchers of each order were told, and what is worth telling them now."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -30,10 +31,13 @@ class _Told(msgspec.Struct, frozen=True):
 
 
 class Audience:
-    """Turns views of the core into the hub's updates; remembers only orders that the hub knows."""
+    """Turns views of the core into the hub's updates; remembers only orders that the hub knows.
 
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
+    `shown` hears of each view that is told.
+    """
+
+    def __init__(self, hub: Hub, shown: Callable[[View], None]) -> None:
+        self._hub, self._shown = hub, shown
         self._told: dict[str, _Told] = {}
 
     def publish(self, view: View, now: datetime) -> None:
@@ -71,6 +75,7 @@ class Audience:
         else:
             told = msgspec.structs.replace(before, view=view, looked_at=now, route=route)
         self._told[view.order.id] = told
+        self._shown(view)
         self._hub.publish(view.order.id, state_of(view, route=route, trail=told.trail), rfc3339(now))
 
 

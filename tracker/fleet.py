@@ -19,6 +19,7 @@ from tracker.domain.route import Route, Stop
 from tracker.domain.track import Fix, Refusal, sift
 from tracker.domain.trip import Trip, View, view_without_trip
 from tracker.errors import NotFound, RoutingError, StorageUnavailable
+from tracker.hindsight import Hindsight
 from tracker.hub import Hub
 from tracker.live_trip import DriverConnection, LiveTrip, Receipt
 from tracker.mailbox import Outgoing, Subscription
@@ -56,16 +57,18 @@ class Fleet:
         recorder: Recorder,
         router: Router,
         hub: Hub,
+        hindsight: Hindsight,
         metrics: Metrics,
         retention: timedelta,
         now: Callable[[], datetime],
     ) -> None:
         self._database, self._recorder, self._router = database, recorder, router
         self._hub, self._metrics, self._now, self._retention = hub, metrics, now, retention
+        self._hindsight = hindsight
         self._live: dict[str, LiveTrip] = {}
         self._loading: dict[str, asyncio.Lock] = {}
         self._connections: dict[str, DriverConnection] = {}
-        self._audience = Audience(hub)
+        self._audience = Audience(hub, self._shown)
         self._remembered = Remembered(database, hub)
         self._untold: list[OrderChange] = []  # committed, but the database went away before it could be told
         self._errands: set[asyncio.Task[Any]] = set()
@@ -77,10 +80,12 @@ class Fleet:
         """Owns the routing tasks, the timer, and what has to be finished though its socket has gone."""
         async with asyncio.TaskGroup() as self._tasks:
             timer = self._tasks.create_task(self._tick_forever())
+            keeper = self._tasks.create_task(self._hindsight.keep(self._trips))
             try:
                 yield
             finally:
                 timer.cancel()
+                keeper.cancel()
                 await asyncio.gather(*self._errands, return_exceptions=True)
 
     async def to_the_end[T](self, work: Coroutine[Any, Any, T]) -> T:
@@ -179,6 +184,8 @@ class Fleet:
     async def _order_changed(self, change: OrderChange) -> None:
         order = await self._remembered.reread(change.order_id)
         self._take_away(order, change.driver_ids)
+        trips = [self._live[driver_id].trip for driver_id in change.driver_ids if driver_id in self._live]
+        await self._hindsight.order_changed(order, trips)
         for driver_id in change.driver_ids:
             await self._replan(driver_id)
         if change.note is not None:
@@ -229,7 +236,9 @@ class Fleet:
         """The forecast for an order that is on the road on this node."""
         for live in self._live.values():
             if order_id in live.trip.orders:
-                return live.trip.eta(order_id, self._now())
+                eta = live.trip.eta(order_id, self._now())
+                self._hindsight.shown(live.trip, order_id, eta)
+                return eta
         return None
 
     # --- customers
@@ -296,6 +305,14 @@ class Fleet:
 
     # --- telling
 
+    def _trips(self) -> list[Trip]:
+        return [live.trip for live in self._live.values()]
+
+    def _shown(self, view: View) -> None:
+        live = self._live.get(view.order.driver_id or "")
+        if live is not None and view.eta is not None:
+            self._hindsight.shown(live.trip, view.order.id, view.eta)
+
     def _publish(self, trip: Trip, now: datetime) -> None:
         for order_id in trip.orders:
             if self._hub.watches(order_id):
@@ -349,7 +366,7 @@ class Fleet:
                     raise NotFound("driver")
                 newest = await fixes.newest_states(self._database, [driver.number])
                 state = newest.get(driver.number)
-                trip = Trip(driver, None if state is None else state.fix)
+                trip = await self._hindsight.new_trip(driver, None if state is None else state.fix)
                 trip.replan(*await self._plan(driver_id))
                 self._live[driver_id] = live = LiveTrip(trip)
                 self._consider_route(live, self._now())

@@ -8,6 +8,7 @@ import msgspec
 from quart import current_app
 
 if TYPE_CHECKING:
+    from tracker.account import Account
     from tracker.basemap import Basemap
     from tracker.config import Config
     from tracker.database import Database
@@ -27,6 +28,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 
     config: "Config"
     database: "Database"
+    account: "Account"
     recorder: "Recorder"
     router: "Router"
     map_file: "MapFile"

@@ -43,6 +43,7 @@ TAGS: Final[Mapping[str, str]] = {  # rooms in the sequence in which a reader wa
     "drivers": "Who moves.",
     "links": "Tracking links, which customers open.",
     "history": "What happened to an order, and the way it took.",
+    "forecasts": "What was foretold, and how wrong it was.",
     "driver stream": "Drivers send positions, over a WebSocket or HTTP.",
     "tracking stream": "Customers watch one order, with the token of its link and nothing else.",
     "tracking events": "The same as server-sent events.",

@@ -8,6 +8,7 @@ import msgspec
 
 from tracker.database.pool import Connection, Queries, Row
 from tracker.domain.account import BUCKETS, COUNTED_FROM, KeptForecast
+from tracker.domain.order import StopKind
 
 DELETED_AT_ONCE: Final = 20_000  # rows, so that a statement stays within its time
 _COLUMNS: Final = KeptForecast.__struct_fields__
@@ -49,6 +50,12 @@ async def select_forecasts(
 async def select_arrival(queries: Queries, order_id: str) -> datetime | None:
     """When the order arrived: as positions showed it, or else when it was delivered."""
     at: datetime | None = await queries.fetchval("select_arrival", order_id)
+    return at
+
+
+async def select_milestone(queries: Queries, order_id: str, kind: StopKind) -> datetime | None:
+    """When positions showed the driver at that stop; None where they did not."""
+    at: datetime | None = await queries.fetchval("select_milestone", order_id, f"arrived_at_{kind}")
     return at
 
 

@@ -1,0 +1,191 @@
+"""`/v1/orders/…/eta/history` and `/v1/reports/eta`: what was foretold, and how wrong it was."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+from quart import Blueprint, Response
+
+from tracker.api.access import needs
+from tracker.api.answers import rounded
+from tracker.api.bodies import answer, query
+from tracker.api.lists import PageQuery, decode_cursor, encode_cursor
+from tracker.api.openapi import described
+from tracker.database.forecasts import Errors, ErrorsOf, select_arrival, select_errors, select_forecasts
+from tracker.domain.account import BUCKETS, KeptForecast
+from tracker.errors import FieldError, InvalidFields
+from tracker.messages import AwareTime, rfc3339, rfc3339_or_none
+from tracker.parts import parts
+
+LONGEST: Final = timedelta(days=92)
+USUAL: Final = timedelta(days=7)  # where `from` is not given
+DRIVERS: Final = 500  # of a report; those with the most forecasts
+NO_ERRORS: Final = Errors(0, 0, None, None, None, None, None)
+
+blueprint = Blueprint("forecasts", __name__)
+
+
+class ForecastAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A forecast as it was shown, with what it knew: the newest fix, and the metres along the route.
+
+    `error_s` is what was foretold minus what came true, above zero where the order came earlier; `held` is
+    whether the interval held the arrival. Both are null until it has arrived.
+    """
+
+    computed_at: str
+    arrives_at: str
+    earliest: str
+    latest: str
+    distance_m: float | None
+    stops_before: int
+    basis: str
+    stale: bool
+    last_fix_at: str | None
+    progress_m: float | None
+    error_s: float | None
+    held: bool | None
+
+
+class ForecastsAnswer(msgspec.Struct, frozen=True):
+    """A page of an order's forecasts; `arrived_at` is what they are held against."""
+
+    items: list[ForecastAnswer]
+    next: str | None
+    arrived_at: str | None
+
+
+class ErrorRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Errors of forecasts with at least 30 s to go. `mape`, `coverage`: fractions; null: no forecasts."""
+
+    forecasts: int
+    orders: int
+    mae_s: float | None
+    mape: float | None
+    bias_s: float | None
+    coverage: float | None
+    width_s: float | None
+
+
+class HourRow(ErrorRow, frozen=True, kw_only=True):
+    """Of the forecasts made in this hour of the day, UTC."""
+
+    hour: int
+
+
+class DriverRow(ErrorRow, frozen=True, kw_only=True):
+    """Of this driver's orders; null: of drivers who were erased."""
+
+    driver_id: str | None
+
+
+class EtaReport(msgspec.Struct, frozen=True, kw_only=True):
+    """About the orders that arrived in the window; `buckets` are by true minutes to go."""
+
+    from_: str = msgspec.field(name="from")
+    to: str
+    overall: ErrorRow
+    buckets: dict[str, ErrorRow]
+    hours: list[HourRow]
+    drivers: list[DriverRow]
+
+
+class ReportQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When the orders arrived, `from` inclusive: at most 92 days; the last seven where nothing is given."""
+
+    from_: AwareTime | None = msgspec.field(name="from", default=None)
+    to: AwareTime | None = None
+
+    def window(self, now: datetime) -> tuple[datetime, datetime]:
+        """Raises InvalidFields for one that is empty or too long."""
+        ends = self.to or (now if self.from_ is None else max(now, self.from_ + timedelta(seconds=1)))
+        begins = self.from_ or ends - USUAL
+        if begins >= ends:
+            raise InvalidFields([FieldError("to", "Must lie after `from`.")])
+        if ends - begins > LONGEST:
+            raise InvalidFields([FieldError("from", f"Must lie at most {LONGEST.days} days before `to`.")])
+        return begins, ends
+
+
+@blueprint.get("/v1/orders/<order_id>/eta/history")
+@needs("read")
+@described(query=PageQuery, answer=ForecastsAnswer)
+async def get_eta_history(order_id: str) -> Response:
+    """Every forecast that was shown to somebody, earliest first, and its error once the order has arrived.
+
+    Of an order that is looked at all the time one is kept every 15 s, and each that says something else.
+    """
+    here, wanted = parts(), query(PageQuery)
+    await here.orders.get(order_id)
+    key = decode_cursor(wanted.cursor)
+    await here.account.written()
+    arrived_at = await select_arrival(here.database, order_id)
+    found = await select_forecasts(here.database, order_id, wanted.limit + 1, key and key[0])
+    shown = found[: wanted.limit]
+    following = encode_cursor(shown[-1].made_at) if len(found) > len(shown) else None
+    items = [_forecast(kept, arrived_at) for kept in shown]
+    return answer(ForecastsAnswer(items, following, rfc3339_or_none(arrived_at)))
+
+
+@blueprint.get("/v1/reports/eta")
+@needs("read")
+@described(query=ReportQuery, answer=EtaReport)
+async def get_eta_report() -> Response:
+    """How good the forecasts were: error and interval coverage by true time to go, hour of day, and driver.
+
+    Counts the forecasts that were shown for orders that arrived in the window: as positions showed it, or
+    else when they were delivered.
+    """
+    here = parts()
+    begins, ends = query(ReportQuery).window(here.now())
+    await here.account.written()
+    found = await select_errors(here.database, begins, ends)
+    by_bucket = {group.key: group.errors for group in found["bucket"]}
+    drivers = sorted(found["driver"], key=lambda group: -group.errors.forecasts)[:DRIVERS]
+    report = EtaReport(
+        from_=rfc3339(begins),
+        to=rfc3339(ends),
+        overall=ErrorRow(**_row(_overall(found["overall"]))),
+        buckets={
+            label: ErrorRow(**_row(by_bucket.get(bucket, NO_ERRORS))) for bucket, label in _labels().items()
+        },
+        hours=[HourRow(hour=group.key, **_row(group.errors)) for group in found["hour"]],
+        drivers=[DriverRow(driver_id=group.key, **_row(group.errors)) for group in drivers],
+    )
+    return answer(report)
+
+
+def _forecast(kept: KeptForecast, arrived_at: datetime | None) -> ForecastAnswer:
+    error = None if arrived_at is None else kept.error_s(arrived_at)
+    return ForecastAnswer(
+        computed_at=rfc3339(kept.made_at),
+        arrives_at=rfc3339(kept.arrives_at),
+        earliest=rfc3339(kept.earliest),
+        latest=rfc3339(kept.latest),
+        distance_m=rounded(kept.distance_m),
+        stops_before=kept.stops_before,
+        basis=kept.basis,
+        stale=kept.stale,
+        last_fix_at=rfc3339_or_none(kept.last_fix_at),
+        progress_m=rounded(kept.progress_m),
+        error_s=rounded(error),
+        held=None if arrived_at is None or error is None else kept.held(arrived_at),
+    )
+
+
+def _overall(groups: Sequence[ErrorsOf]) -> Errors:
+    return groups[0].errors if groups else NO_ERRORS
+
+
+def _labels() -> dict[int, str]:
+    """`0-2` … `20+`, by where the bucket begins."""
+    ends = (*BUCKETS[1:], None)
+    return {
+        begin: f"{begin}+" if end is None else f"{begin}-{end}"
+        for begin, end in zip(BUCKETS, ends, strict=True)
+    }
+
+
+def _row(errors: Errors) -> dict[str, float | int | None]:
+    fields = msgspec.structs.asdict(errors)
+    return {name: round(value, 4) if isinstance(value, float) else value for name, value in fields.items()}

@@ -302,6 +302,40 @@ WITH counted AS (
     UPDATE links SET opened = opened + 1, last_opened_at = greatest(last_opened_at, $3) WHERE id = $2 RETURNING id, opened
 ), noted AS (
     INSERT INTO link_opens (id, link_id, at, way, network, agent) SELECT $1, id, $3, $4, $5, $6 FROM counted
+-- name: insert_milestone
+-- Once for an order and kind, and not after the order was over.
+INSERT INTO timeline (order_id, at, kind)
+SELECT id, $3::timestamptz, $2
+FROM orders
+WHERE id = $1 AND $3::timestamptz <= coalesce(delivered_at, failed_at, cancelled_at, 'infinity')
+ON CONFLICT (order_id, kind)
+    WHERE kind IN ('arrived_at_pickup', 'departed_pickup', 'approaching', 'arrived_at_dropoff') DO NOTHING
+RETURNING true;
+
+-- name: select_milestones
+SELECT order_id, kind, at
+FROM timeline
+WHERE order_id = ANY ($1::text[])
+  AND kind IN ('arrived_at_pickup', 'departed_pickup', 'approaching', 'arrived_at_dropoff')
+ORDER BY at, id;
+
+
+-- ------------------------------------------------------------------ stop pins
+
+-- name: lock_pins
+-- Who changes the pins of a place is alone with them until the commit.
+SELECT pg_advisory_xact_lock(hashtext('tracker pins'), hashtext($1));
+
+-- name: select_pins
+SELECT place, lat, lon, n, dwells, dwell_s FROM stop_pins WHERE place = ANY ($1::text[]) ORDER BY n DESC, lat, lon;
+
+-- name: delete_pins
+DELETE FROM stop_pins WHERE place = $1;
+
+-- name: insert_pins
+INSERT INTO stop_pins (place, lat, lon, n, dwells, dwell_s)
+SELECT $1, * FROM unnest($2::float8[], $3::float8[], $4::integer[], $5::integer[], $6::float8[]);
+
 )
 SELECT opened FROM counted;
 

@@ -174,6 +174,30 @@ async def test_many_stops_are_routed_whole(router: Router) -> None:
     assert all(distance(a.line[-1], b.line[0]) < 5 for a, b in pairwise(legs))
 
 
+@pytest.mark.parametrize("vehicle", ["car", "bicycle", "scooter", "foot"])
+async def test_a_matrix_holds_the_way_from_each_to_each(router: Router, vehicle: Vehicle) -> None:
+    """The seconds of the routes, one-way streets and all; none from a place to itself."""
+    places = [STATION, ESPLANADE]
+    matrix = await router.matrix(places, vehicle)
+    assert [matrix[n][n] for n in range(2)] == [0.0, 0.0]
+    for a, b in ((0, 1), (1, 0)):
+        (leg,) = await router.route([places[a], places[b]], vehicle)
+        assert matrix[a][b] == pytest.approx(leg.duration_s, rel=0.15, abs=5.0)
+
+
+async def test_a_large_matrix_is_whole(router: Router) -> None:
+    """More places than are asked for at once: every row has every column."""
+    matrix = await router.matrix([STATION, ESPLANADE] * 13, "car")
+    assert [len(row) for row in matrix] == [26] * 26
+    assert len({matrix[a][b] for a in range(0, 26, 2) for b in range(1, 26, 2)}) == 1
+
+
+async def test_a_matrix_with_a_place_off_the_map_is_none(router: Router) -> None:
+    """As with routes: nothing is quietly moved onto the map."""
+    with pytest.raises(NoRoute):
+        await router.matrix([OFF_THE_MAP, STATION], "car")
+
+
 async def test_many_askers_at_once_are_answered(router: Router) -> None:
     """Every thread has its own engine: a shared one would end the process."""
     answers = await asyncio.gather(*(router.route([STATION, CATHEDRAL], "car") for _ in range(60)))

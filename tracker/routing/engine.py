@@ -1,7 +1,8 @@
 """Engine: one Valhalla, wherever it is, and what is asked of it. Blocking; never used by two threads."""
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
+from math import inf
 from typing import Final
 
 import msgspec
@@ -62,6 +63,14 @@ class _RouteAnswer(msgspec.Struct):
     trip: _RawTrip
 
 
+class _Durations(msgspec.Struct):
+    durations: list[list[float | None]]  # seconds; a row for each source
+
+
+class _MatrixAnswer(msgspec.Struct):
+    sources_to_targets: _Durations
+
+
 class _EndNode(msgspec.Struct, frozen=True):
     elapsed_time: float = 0.0  # seconds since the beginning of the leg
     traffic_signal: bool = False
@@ -102,6 +111,43 @@ class Engine:
             raw = self._legs(some, vehicle, heading if first == 0 else None)
             legs.extend(self._with_edges(each, vehicle) if edges else _leg(each) for each in raw)
         return tuple(legs)
+
+    def matrix(self, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[tuple[float, ...], ...]:
+        """Seconds from each place to each; infinite where no way leads. Raises NoRoute, RouterUnavailable."""
+        try:
+            return self._matrix_within(0, places, vehicle)
+        except _NotConnected:
+            return self._matrix_within(SECOND_RADIUS, places, vehicle)
+
+    def _matrix_within(
+        self, radius: int, places: Sequence[LonLat], vehicle: Vehicle
+    ) -> tuple[tuple[float, ...], ...]:
+        parts = [places[n : n + PLACES_AT_ONCE] for n in range(0, len(places), PLACES_AT_ONCE)]
+        rows: list[tuple[float, ...]] = []
+        for sources in parts:
+            blocks = [self._block(radius, sources, targets, vehicle) for targets in parts]
+            rows += [tuple(chain.from_iterable(row)) for row in zip(*blocks, strict=True)]
+        if radius == 0 and any(inf in row for row in rows):
+            raise _NotConnected("A place cannot be reached, or left, by the street next to it.")
+        return tuple(rows)
+
+    def _block(
+        self, radius: int, sources: Sequence[LonLat], targets: Sequence[LonLat], vehicle: Vehicle
+    ) -> list[list[float]]:
+        wanted = {
+            "sources": [_location(place, radius) for place in sources],
+            "targets": [_location(place, radius) for place in targets],
+            "costing": COSTINGS[vehicle],
+            "verbose": False,
+        }
+        try:
+            answer = self._actor.matrix(_text(wanted))
+            durations = msgspec.json.decode(answer, type=_MatrixAnswer).sources_to_targets.durations
+        except RuntimeError as error:
+            raise _translated(error) from error
+        except msgspec.DecodeError as error:
+            raise RouterUnavailable("Whatever answers is no Valhalla.") from error
+        return [[inf if seconds is None else seconds for seconds in row] for row in durations]
 
     def _legs(self, places: Sequence[LonLat], vehicle: Vehicle, heading: float | None) -> list[_RawLeg]:
         """With the heading, then without where that leads nowhere, then from any street around."""

@@ -73,6 +73,13 @@ class Router:
             raise NoRoute("A route needs at least two places.")
         return await self._run(lambda: self._engine().route(places, vehicle, edges=edges, heading=heading))
 
+    async def matrix(self, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[tuple[float, ...], ...]:
+        """Seconds from each place (row) to each (column); infinite where no way leads.
+
+        Raises NoRoute where a place is more than 300 m from any street, and RouterUnavailable.
+        """
+        return await self._run(lambda: self._engine().matrix(places, vehicle))
+
     def _engine(self) -> Engine:
         """The engine of the thread that asks."""
         if not hasattr(self._own, "engine"):

@@ -1,0 +1,29 @@
+"""Where drivers really stop, by place."""
+
+from collections.abc import Iterable, Sequence
+
+from tracker.database.pool import Connection, Queries
+from tracker.domain.geo import LonLat
+from tracker.domain.pins import Pin
+
+
+async def select_pins(queries: Queries, places: Iterable[str]) -> dict[str, list[Pin]]:
+    """Those of each of these places, the best known first."""
+    found: dict[str, list[Pin]] = {}
+    for place, lat, lon, *counts in await queries.fetch("select_pins", list(places)):
+        found.setdefault(place, []).append(Pin(LonLat(lon, lat), *counts))
+    return found
+
+
+async def lock_pins(connection: Connection, place: str) -> list[Pin]:
+    """The pins of a place, nobody else's to change until the commit."""
+    await connection.execute("lock_pins", place)
+    return (await select_pins(connection, [place])).get(place, [])
+
+
+async def replace_pins(connection: Connection, place: str, pins: Sequence[Pin]) -> None:
+    """The caller has locked them."""
+    await connection.execute("delete_pins", place)
+    columns = [[pin.at.lat for pin in pins], [pin.at.lon for pin in pins], [pin.n for pin in pins]]
+    dwells = [[pin.dwells for pin in pins], [pin.dwell_s for pin in pins]]
+    await connection.execute("insert_pins", place, *columns, *dwells)

@@ -278,30 +278,6 @@ INSERT INTO timeline (order_id, at, kind, detail) VALUES ($1, $2, $3, $4);
 -- name: select_timeline
 SELECT at, kind, detail FROM timeline WHERE order_id = $1 ORDER BY at, id;
 
-
--- ------------------------------------------------------------------ links
-
--- name: insert_link
-INSERT INTO links (id, order_id, created_at, expires_at) VALUES ($1, $2, $3, $4) RETURNING *;
-
--- name: select_link
-SELECT * FROM links WHERE id = $1;
-
--- name: select_links
-SELECT * FROM links WHERE order_id = $1 ORDER BY created_at, id;
-
--- name: select_links_of_orders
-SELECT * FROM links WHERE order_id = ANY ($1::text[]) AND revoked_at IS NULL ORDER BY created_at, id;
-
--- name: revoke_link
-UPDATE links SET revoked_at = $3 WHERE id = $1 AND order_id = $2 AND revoked_at IS NULL;
-
--- name: insert_link_open
--- Counted and noted in one; no row where there is no such link.
-WITH counted AS (
-    UPDATE links SET opened = opened + 1, last_opened_at = greatest(last_opened_at, $3) WHERE id = $2 RETURNING id, opened
-), noted AS (
-    INSERT INTO link_opens (id, link_id, at, way, network, agent) SELECT $1, id, $3, $4, $5, $6 FROM counted
 -- name: insert_milestone
 -- Once for an order and kind, and not after the order was over.
 INSERT INTO timeline (order_id, at, kind)
@@ -336,6 +312,30 @@ DELETE FROM stop_pins WHERE place = $1;
 INSERT INTO stop_pins (place, lat, lon, n, dwells, dwell_s)
 SELECT $1, * FROM unnest($2::float8[], $3::float8[], $4::integer[], $5::integer[], $6::float8[]);
 
+
+-- ------------------------------------------------------------------ links
+
+-- name: insert_link
+INSERT INTO links (id, order_id, created_at, expires_at) VALUES ($1, $2, $3, $4) RETURNING *;
+
+-- name: select_link
+SELECT * FROM links WHERE id = $1;
+
+-- name: select_links
+SELECT * FROM links WHERE order_id = $1 ORDER BY created_at, id;
+
+-- name: select_links_of_orders
+SELECT * FROM links WHERE order_id = ANY ($1::text[]) AND revoked_at IS NULL ORDER BY created_at, id;
+
+-- name: revoke_link
+UPDATE links SET revoked_at = $3 WHERE id = $1 AND order_id = $2 AND revoked_at IS NULL;
+
+-- name: insert_link_open
+-- Counted and noted in one; no row where there is no such link.
+WITH counted AS (
+    UPDATE links SET opened = opened + 1, last_opened_at = greatest(last_opened_at, $3) WHERE id = $2 RETURNING id, opened
+), noted AS (
+    INSERT INTO link_opens (id, link_id, at, way, network, agent) SELECT $1, id, $3, $4, $5, $6 FROM counted
 )
 SELECT opened FROM counted;
 

@@ -73,16 +73,38 @@ SET (recorded_at, received_at, lat, lon, accuracy, speed, heading, altitude, bat
 WHERE excluded.recorded_at > state.recorded_at;
 
 -- name: select_track_page
-SELECT recorded_at, received_at, lat, lon, accuracy, speed, heading, altitude, battery, reason
-FROM fixes
-WHERE driver = $1 AND recorded_at BETWEEN $2 AND $3 AND ($4::boolean OR reason IS NULL)
+-- By our clock. Each half reads no more than the limit; two days are the most that a time is corrected by.
+SELECT *
+FROM ((SELECT recorded_at, received_at, lat, lon, accuracy, speed, heading, altitude, battery, reason
+       FROM fixes
+       WHERE driver = $1 AND recorded_at BETWEEN $2 AND $3 AND corrected_at IS NULL
+         AND ($4::boolean OR reason IS NULL)
+       ORDER BY recorded_at
+       LIMIT $5)
+      UNION ALL
+      (SELECT corrected_at, received_at, lat, lon, accuracy, speed, heading, altitude, battery, reason
+       FROM fixes
+       WHERE driver = $1 AND corrected_at BETWEEN $2 AND $3 AND ($4::boolean OR reason IS NULL)
+         AND recorded_at BETWEEN $2 - interval '2 days' AND $3 + interval '2 days'
+       ORDER BY corrected_at
+       LIMIT $5)) AS page
 ORDER BY recorded_at
 LIMIT $5;
 
 -- name: select_last_fix
-SELECT recorded_at, received_at, lat, lon, accuracy, speed, heading, altitude, battery, reason
-FROM fixes
-WHERE driver = $1 AND recorded_at BETWEEN $2 AND $3 AND reason IS NULL
+SELECT *
+FROM ((SELECT recorded_at, received_at, lat, lon, accuracy, speed, heading, altitude, battery, reason
+       FROM fixes
+       WHERE driver = $1 AND recorded_at BETWEEN $2 AND $3 AND corrected_at IS NULL AND reason IS NULL
+       ORDER BY recorded_at DESC
+       LIMIT 1)
+      UNION ALL
+      (SELECT corrected_at, received_at, lat, lon, accuracy, speed, heading, altitude, battery, reason
+       FROM fixes
+       WHERE driver = $1 AND corrected_at BETWEEN $2 AND $3 AND reason IS NULL
+         AND recorded_at BETWEEN $2 - interval '2 days' AND $3 + interval '2 days'
+       ORDER BY corrected_at DESC
+       LIMIT 1)) AS last
 ORDER BY recorded_at DESC
 LIMIT 1;
 
@@ -95,9 +117,10 @@ WHERE driver = ANY ($1::bigint[]);
 -- Lengths by the haversine on a sphere of 6,371,008.8 m. In motion: faster than 0.5 m/s on average between two fixes
 -- that are not more than 120 s apart.
 WITH track AS (
-    SELECT recorded_at, reason, radians(lat) AS lat, radians(lon) AS lon, begins
+    SELECT at AS recorded_at, reason, radians(lat) AS lat, radians(lon) AS lon, begins
     FROM unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[]) AS track_window (driver, begins, ends)
-    JOIN fixes ON fixes.driver = track_window.driver AND recorded_at BETWEEN begins AND ends
+    JOIN timed_fixes f ON f.driver = track_window.driver AND at BETWEEN begins AND ends
+         AND f.recorded_at BETWEEN begins - interval '2 days' AND ends + interval '2 days'
 ), steps AS (
     SELECT recorded_at - lag(recorded_at) OVER step AS elapsed,
            lat, lon, lag(lat) OVER step AS lat_before, lag(lon) OVER step AS lon_before
@@ -269,7 +292,8 @@ SELECT driver, begun_at, ended_at FROM assignments WHERE order_id = $1 ORDER BY 
 SELECT count(*)
 FROM (SELECT 1
       FROM unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[]) AS w (driver, begins, ends)
-      JOIN fixes ON fixes.driver = w.driver AND fixes.recorded_at BETWEEN w.begins AND w.ends
+      JOIN timed_fixes f ON f.driver = w.driver AND f.at BETWEEN w.begins AND w.ends
+           AND f.recorded_at BETWEEN w.begins - interval '2 days' AND w.ends + interval '2 days'
       LIMIT $4) AS track;
 
 -- name: insert_timeline

@@ -147,7 +147,8 @@ async def test_a_long_track_begins_at_once(database: Database, drivers: tuple[in
     explain = "EXPLAIN (ANALYZE, TIMING OFF, COSTS OFF, FORMAT JSON) " + sql("select_track_page")
     plan = await database.pool.fetchval(explain, drivers[0], at(3600), at(10**6), False, 100)
     assert len(page) == 100
-    assert rows_read(json.loads(plan)[0]["Plan"]) <= 110
+    others = 60  # of a day so small that no index is worth it
+    assert rows_read(json.loads(plan)[0]["Plan"]) <= 110 + others
 
 
 def rows_read(plan: dict[str, Any]) -> float:

@@ -63,8 +63,8 @@ async def test_what_goes_in_comes_out(bench: Bench) -> None:
     whole = Fix(NOW, 60.17, 24.94, accuracy=5.5, speed=3.25, heading=270.0, altitude=-12.5, battery=0.5)
     assert await bench.record(driver, whole, fix(1, speed=2.0)) == Recorded(2, 0)
     rows = await bench.database.pool.fetch("SELECT * FROM fixes ORDER BY recorded_at")
-    assert tuple(rows[0]) == (driver, NOW, NOW, 60.17, 24.94, 5.5, 3.25, 270.0, -12.5, 0.5, None)
-    assert tuple(rows[1])[5:] == (None, 2.0, None, None, None, None)
+    assert tuple(rows[0]) == (driver, NOW, NOW, 60.17, 24.94, 5.5, 3.25, 270.0, -12.5, 0.5, None, None)
+    assert tuple(rows[1])[5:] == (None, 2.0, *[None] * 5)
 
 
 async def test_a_second_sending_is_a_duplicate_and_the_first_stands(bench: Bench) -> None:

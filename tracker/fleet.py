@@ -16,19 +16,18 @@ from tracker.domain.link import Link
 from tracker.domain.order import Driver, Order
 from tracker.domain.policy import Policy
 from tracker.domain.route import Route, Stop
-from tracker.domain.track import Fix, Refusal, sift
+from tracker.domain.track import Fix, Refusal
 from tracker.domain.trip import Trip, View, view_without_trip
 from tracker.errors import NotFound, RoutingError, StorageUnavailable
 from tracker.hindsight import Hindsight
 from tracker.hub import Hub
-from tracker.live_trip import DriverConnection, LiveTrip, Receipt
+from tracker.live_trip import DriverConnection, Judged, LiveTrip, Receipt
 from tracker.mailbox import Outgoing, Subscription
 from tracker.messages import (
     End,
     NoteToDriver,
     Orders,
     PolicyChange,
-    RejectedFix,
     Snapshot,
     rfc3339,
 )
@@ -109,25 +108,23 @@ class Fleet:
         Live does not wait for history: customers see the driver move before the commit.
         """
         now = self._now()
-        accepted, refused = sift(readings, now=now, retention=self._retention)
-        doubts = await self._show(driver, accepted, now)
+        judged = await self._show(driver, readings, now)
         begun = perf_counter()
-        recorded = await self._recorder.record(driver.number, accepted, now, doubts)
-        self._metrics.commit.observe(perf_counter() - begun)
-        self._count(recorded.stored, recorded.duplicates, len(refused))
-        return Receipt(
-            recorded.stored, recorded.duplicates, [RejectedFix(index, why) for index, why in refused]
+        recorded = await self._recorder.record(
+            driver.number, judged.fixes, now, judged.doubts, judged.correction
         )
+        self._metrics.commit.observe(perf_counter() - begun)
+        self._count(recorded.stored, recorded.duplicates, len(judged.rejected))
+        return Receipt(recorded.stored, recorded.duplicates, judged.rejected)
 
-    async def _show(self, driver: Driver, accepted: Sequence[Fix], now: datetime) -> list[str | None]:
+    async def _show(self, driver: Driver, readings: Sequence[Fix | Refusal], now: datetime) -> Judged:
         live = await self._of(driver)
-        live.heard_at = now
         before = live.trip.track.newest
-        doubts: list[str | None] = [live.trip.receive_fix(fix, now) for fix in accepted]
+        judged = live.receive_fixes(readings, now=now, retention=self._retention)
         if live.trip.track.newest is not before:
             self._publish(live.trip, now)
             self._consider_route(live, now)
-        return doubts
+        return judged
 
     def _count(self, stored: int, duplicates: int, rejected: int) -> None:
         for result, count in (("stored", stored), ("duplicate", duplicates), ("rejected", rejected)):

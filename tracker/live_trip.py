@@ -1,12 +1,15 @@
 """LiveTrip: a trip with what this node knows beside it, and what the fleet needs of a driver's connection."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import msgspec
 
 from tracker.domain.geo import distance
 from tracker.domain.policy import Given, Need, next_policy
+from tracker.domain.skew import NONE, DeviceClock
+from tracker.domain.track import Doubt, Fix, Refusal, sift
 from tracker.domain.trip import Trip
 from tracker.messages import RejectedFix, ToDriver
 
@@ -35,14 +38,37 @@ class Receipt(msgspec.Struct, frozen=True):
     rejected: list[RejectedFix]
 
 
+class Judged(msgspec.Struct, frozen=True):
+    """One message's fixes, as they were sent, oldest first, and what was made of them."""
+
+    fixes: list[Fix]
+    doubts: list[Doubt | None]
+    correction: timedelta  # to be taken off their times
+    rejected: list[RejectedFix]
+
+
 class LiveTrip:
     """A trip with what this node knows beside it."""
 
     def __init__(self, trip: Trip) -> None:
         self.trip = trip
+        self.clock = DeviceClock()
         self.heard_at: datetime | None = None
         self.routing = False
         self.given = Given()
+
+    def receive_fixes(
+        self, readings: Sequence[Fix | Refusal], *, now: datetime, retention: timedelta
+    ) -> "Judged":
+        """Refuses, corrects and believes or doubts; the trip goes on with what is believed."""
+        self.heard_at = now
+        newest = max((one.recorded_at for one in readings if isinstance(one, Fix)), default=None)
+        if newest is not None:
+            self.clock.hear(newest, now)
+        accepted, refused = sift(readings, now=now, retention=retention, ahead=self.clock.ahead)
+        correction = self.clock.correction(accepted[-1].recorded_at, now) if accepted else NONE
+        doubts = [self.trip.receive_fix(_timed(fix, correction), now) for fix in accepted]
+        return Judged(accepted, doubts, correction, [RejectedFix(index, why) for index, why in refused])
 
     def reconsider_policy(self, now: datetime, *, watched: bool) -> bool:
         """Whether the device should report otherwise than before."""
@@ -53,3 +79,8 @@ class LiveTrip:
         self.given = next_policy(self.given, need, now)
         trip.report_every = self.given.policy.interval_s
         return before != self.given.policy
+
+
+def _timed(fix: Fix, correction: timedelta) -> Fix:
+    """By our clock."""
+    return msgspec.structs.replace(fix, recorded_at=fix.recorded_at - correction) if correction else fix

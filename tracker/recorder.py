@@ -16,6 +16,7 @@ import msgspec
 from tracker.database.batch import Batch, Key, Stored, microseconds, pack, store
 from tracker.database.partitions import ensure_partition_for
 from tracker.database.pool import Database, acquire
+from tracker.domain.skew import FUTURE_LIMIT, NONE
 from tracker.domain.track import Fix
 from tracker.errors import StorageUnavailable
 
@@ -113,9 +114,16 @@ class Recorder:
         return self._waiting
 
     async def record(
-        self, driver: int, fixes: Sequence[Fix], received_at: datetime, reasons: Sequence[str | None]
+        self,
+        driver: int,
+        fixes: Sequence[Fix],
+        received_at: datetime,
+        reasons: Sequence[str | None],
+        correction: timedelta = NONE,
     ) -> Recorded:
         """Returns after the commit. `driver` is drivers.number; `reasons[i]` is None where a fix is believed.
+
+        What their times have to be corrected by is kept beside them: the key stays as the device sent it.
 
         Raises StorageUnavailable where it is not committed within 5 s, or too much is waiting already. Then
         nothing is promised; some may be stored all the same, and the same call again is safe.
@@ -124,9 +132,12 @@ class Recorder:
             return Recorded(0, 0)
         self._check_room(len(fixes))
         received = microseconds(received_at)
-        rows = [pack(driver, fix, received, why) for fix, why in zip(fixes, reasons, strict=True)]
+        kept = correction if abs(correction) > FUTURE_LIMIT else NONE
+        rows = [pack(driver, fix, received, why, kept) for fix, why in zip(fixes, reasons, strict=True)]
         believed = [fix for fix, why in zip(fixes, reasons, strict=True) if why is None]
         newest = max(believed, key=lambda fix: fix.recorded_at, default=None)
+        if newest is not None and correction:
+            newest = msgspec.structs.replace(newest, recorded_at=newest.recorded_at - correction)
         submission = _Submission(driver, rows, newest, received_at)
         self._put((submission,))
         self._unanswered.append(submission)

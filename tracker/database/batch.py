@@ -15,6 +15,7 @@ import asyncpg
 import msgspec
 
 from tracker.database.pool import Connection, in_transaction, storage_errors
+from tracker.domain.skew import NONE
 from tracker.domain.track import Fix
 
 if TYPE_CHECKING:
@@ -26,13 +27,15 @@ type Key = tuple[int, int]
 EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 DAY: Final = 86_400_000_000  # microseconds
 LARGEST_REAL: Final = 3.4e38
+_MICROSECOND: Final = timedelta(microseconds=1)
 
-_COLUMNS: Final = 11  # of fixes, in the table's order
+_COLUMNS: Final = 12  # of fixes, in the table's order
 _SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)  # no flags, no extension
 _END: Final = b"\xff\xff"
 _NULL: Final = b"\xff\xff\xff\xff"
 _KEY: Final = Struct("!hiqiqiqidid")  # up to lon, each value behind its length
 _REAL: Final = Struct("!if")
+_TIME: Final = Struct("!iq")
 _WHOLE: Final = Struct("!hiqiqiqididififififif")  # up to battery, nothing unknown
 
 
@@ -85,8 +88,13 @@ def microseconds(at: datetime) -> int:
     return (passed.days * 86_400 + passed.seconds) * 1_000_000 + passed.microseconds
 
 
-def pack(driver: int, fix: Fix, received_at: int, reason: str | None) -> tuple[Key, bytes]:
-    """A row of `fixes` for binary COPY; what no `real` can hold becomes unknown."""
+def pack(
+    driver: int, fix: Fix, received_at: int, reason: str | None, correction: timedelta = NONE
+) -> tuple[Key, bytes]:
+    """A row of `fixes` for binary COPY; what no `real` can hold becomes unknown.
+
+    `correction` is what the device's clock was ahead; without one the corrected time stays empty.
+    """
     recorded_at = microseconds(fix.recorded_at)
     head = (_COLUMNS, 8, driver, 8, recorded_at, 8, received_at, 8, fix.lat, 8, fix.lon)
     a, s, h, z, b = fix.accuracy, fix.speed, fix.heading, fix.altitude, fix.battery
@@ -97,7 +105,8 @@ def pack(driver: int, fix: Fix, received_at: int, reason: str | None) -> tuple[K
             row = _WHOLE.pack(*head, 4, a, 4, s, 4, h, 4, z, 4, b)
     except OverflowError:
         row = _KEY.pack(*head) + b"".join(_real(_possible(value)) for value in (a, s, h, z, b))
-    return (driver, recorded_at), row + _text(reason)
+    corrected = _TIME.pack(8, recorded_at - correction // _MICROSECOND) if correction else _NULL
+    return (driver, recorded_at), row + _text(reason) + corrected
 
 
 def _real(value: float | None) -> bytes:

@@ -10,8 +10,8 @@ import msgspec
 
 from tracker.domain.geo import LonLat, distance
 from tracker.domain.order import Vehicle
+from tracker.domain.skew import FUTURE_LIMIT, NONE
 
-FUTURE_LIMIT: Final = timedelta(seconds=60)
 ACCURACY_LIMIT: Final = 200.0  # metres; a fix that is worse is kept, but doubted
 RESEAT_AFTER: Final = 3  # consistent doubtful fixes in a row move the marker after all
 INTERVALS_KEPT: Final = 10
@@ -50,20 +50,20 @@ class Fix(msgspec.Struct, frozen=True, gc=False):
         return LonLat(self.lon, self.lat)
 
 
-def refusal(fix: Fix, *, now: datetime, retention: timedelta) -> Refusal | None:
-    """Why this fix cannot be stored, or None where it can."""
+def refusal(fix: Fix, *, now: datetime, retention: timedelta, ahead: timedelta = NONE) -> Refusal | None:
+    """Why this fix cannot be stored, or None where it can. The device's clock is steadily `ahead`."""
     place = _place_refusal(fix.lat, fix.lon)
     if place is not None:
         return place
-    if fix.recorded_at > now + FUTURE_LIMIT:
+    if fix.recorded_at > now + ahead + FUTURE_LIMIT:
         return "in_the_future"
-    if fix.recorded_at < now - retention:
+    if fix.recorded_at < now + min(ahead, NONE) - retention:
         return "too_old"
     return None
 
 
 def sift(
-    readings: Sequence[Fix | Refusal], *, now: datetime, retention: timedelta
+    readings: Sequence[Fix | Refusal], *, now: datetime, retention: timedelta, ahead: timedelta = NONE
 ) -> tuple[list[Fix], list[tuple[int, Refusal]]]:
     """What can be stored, cleaned and oldest first, and what cannot, each with its index and reason."""
     accepted: list[Fix] = []
@@ -71,7 +71,7 @@ def sift(
     for index, reading in enumerate(readings):
         if not isinstance(reading, Fix):
             refused.append((index, reading))
-        elif (why := refusal(reading, now=now, retention=retention)) is not None:
+        elif (why := refusal(reading, now=now, retention=retention, ahead=ahead)) is not None:
             refused.append((index, why))
         else:
             accepted.append(without_impossible_values(reading))

@@ -1,0 +1,171 @@
+"""How a device's wrong clock is found out and corrected, and what is never taken for one."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tracker.domain.order import Driver
+from tracker.domain.skew import NONE, STEADY_WITHIN, DeviceClock
+from tracker.domain.track import Fix
+from tracker.domain.trip import Trip
+from tracker.live_trip import Judged, LiveTrip
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+MONTH = timedelta(days=30)
+HOURS = timedelta(hours=1)
+
+
+def second(n: float) -> timedelta:
+    return timedelta(seconds=n)
+
+
+def heard(ahead: timedelta, count: int, *, late: tuple[float, ...] = (0.1, 0.7, 0.3)) -> DeviceClock:
+    """After `count` messages, one a second, each so many seconds on its way."""
+    clock = DeviceClock()
+    for n in range(count):
+        clock.hear(NOW + second(n) + ahead, NOW + second(n + late[n % len(late)]))
+    return clock
+
+
+def live_trip() -> LiveTrip:
+    return LiveTrip(
+        Trip(Driver(id="drv_a", number=1, name="A", vehicle="car", reference=None, created_at=NOW))
+    )
+
+
+def receive(live: LiveTrip, now: datetime, *times: datetime, lat: float = 60.17) -> Judged:
+    return live.receive_fixes([Fix(at, lat, 24.94) for at in times], now=now, retention=MONTH)
+
+
+@pytest.mark.parametrize("ahead", [second(30), 3 * HOURS, 26 * HOURS, -24 * HOURS, -3 * HOURS, -second(300)])
+def test_a_steady_clock_is_corrected_to_within_the_network_s_delay(ahead: timedelta) -> None:
+    """Ahead or behind, by minutes or a day: what is left is what the quickest message took."""
+    assert abs(heard(ahead, 10).ahead - ahead) <= second(0.2)
+
+
+def test_one_that_is_ahead_is_found_out_with_the_third_message() -> None:
+    """Nothing else can be ahead of us; two messages may be a coincidence."""
+    assert heard(3 * HOURS, 2).ahead == NONE
+    assert heard(3 * HOURS, 3).ahead > 2 * HOURS
+
+
+@pytest.mark.parametrize("ahead", [NONE, -second(1), -second(100)])
+def test_a_slow_network_is_no_slow_clock(ahead: timedelta) -> None:
+    """A device that sends what is up to two minutes old is believed: its age is never understated."""
+    assert heard(ahead, 60).ahead == NONE
+
+
+def test_a_clock_further_off_than_two_days_is_not_corrected() -> None:
+    """Its fixes are refused by name, or are history."""
+    assert heard(timedelta(days=365), 20).ahead == NONE
+    assert heard(-timedelta(days=5), 20).ahead == NONE
+
+
+def test_a_backlog_behind_a_live_fix_is_no_slow_clock() -> None:
+    """Not even where it comes at the pace at which it was driven."""
+    clock = DeviceClock()
+    clock.hear(NOW, NOW)
+    for n in range(50):
+        clock.hear(NOW - 2 * HOURS + second(n), NOW + second(n))
+    assert clock.ahead == NONE
+
+
+def test_a_backlog_that_comes_in_a_hurry_is_no_slow_clock() -> None:
+    """Its times do not keep pace with ours."""
+    clock = DeviceClock()
+    for n in range(50):
+        clock.hear(NOW - 20 * HOURS + second(500 * n), NOW + second(n))
+    assert clock.ahead == NONE
+
+
+def test_a_clock_that_is_set_right_is_believed_again() -> None:
+    """Three messages on time are enough."""
+    clock = heard(3 * HOURS, 10)
+    for n in range(3):
+        clock.hear(NOW + second(20 + n), NOW + second(20.2 + n))
+    assert clock.ahead == NONE
+
+
+@given(st.lists(st.tuples(st.floats(-1e6, 1e6), st.floats(0.0, 100.0)), max_size=60))
+def test_nothing_is_ever_shown_as_of_the_future(said: list[tuple[float, float]]) -> None:
+    """Whatever a device's clock does, a corrected time is not later than ours."""
+    clock, now = DeviceClock(), NOW
+    for ahead, pause in said:
+        now += second(pause)
+        newest = now + second(ahead)
+        clock.hear(newest, now)
+        assert newest - clock.correction(newest, now) <= now
+
+
+@given(st.lists(st.floats(0.0, 1.9), min_size=20, max_size=60), st.sampled_from([3 * HOURS, -24 * HOURS]))
+def test_delays_never_make_a_steady_clock_unsteady(delays: list[float], ahead: timedelta) -> None:
+    """Messages that are up to two seconds on their way leave the correction where it is, and close."""
+    clock, settled = DeviceClock(), []
+    for n, delay in enumerate(delays):
+        clock.hear(NOW + second(3 * n) + ahead, NOW + second(3 * n + delay))
+        settled.append(clock.ahead)
+    assert all(abs(each - ahead) <= STEADY_WITHIN for each in settled[8:])
+
+
+def test_a_minute_ahead_is_judged_after_the_correction() -> None:
+    """Of a device that is three hours ahead, what is a minute ahead of its own clock is of the future."""
+    live = live_trip()
+    for n in range(5):
+        judged = receive(live, NOW + second(n), NOW + second(n) + 3 * HOURS)
+        assert [one.reason for one in judged.rejected] == (["in_the_future"] if n < 2 else [])
+    judged = receive(live, NOW + second(6), NOW + second(6) + 3 * HOURS, NOW + second(70) + 3 * HOURS)
+    assert [one.reason for one in judged.rejected] == ["in_the_future"]
+
+
+def test_the_key_stays_as_it_was_sent() -> None:
+    """What is stored under is the device's time; what is shown is ours."""
+    live = live_trip()
+    for n in range(5):
+        judged = receive(live, NOW + second(n), NOW + second(n) - 24 * HOURS)
+    assert judged.fixes[-1].recorded_at == NOW + second(4) - 24 * HOURS
+    for n in range(5, 9):
+        judged = receive(live, NOW + second(n), NOW + second(n) - 24 * HOURS)
+    assert judged.fixes[-1].recorded_at == NOW + second(8) - 24 * HOURS
+    assert live.trip.position is not None
+    assert live.trip.position.recorded_at == NOW + second(8)
+    assert live.trip.freshness(live.trip.position, NOW + second(8)) == "live"
+
+
+def test_a_fix_of_the_future_does_not_hold_the_marker() -> None:
+    """One stray fix a minute ahead is shown as of now, and the next true one moves the marker on."""
+    live = live_trip()
+    receive(live, NOW, NOW + second(59), lat=60.1700)
+    receive(live, NOW + second(1), NOW + second(1), lat=60.1701)
+    assert live.trip.position is not None
+    assert (live.trip.position.lat, live.trip.position.recorded_at) == (60.1701, NOW + second(1))
+
+
+def test_a_fix_of_the_future_sent_again_is_no_newer() -> None:
+    """Repeating it does not keep a driver looking alive."""
+    live = live_trip()
+    for n in range(0, 40, 10):
+        receive(live, NOW + second(n), NOW + second(59))
+    assert live.trip.position is not None
+    assert live.trip.position.recorded_at <= NOW
+
+
+@pytest.mark.parametrize("step", [3 * HOURS, -3 * HOURS, -second(600), second(45), -second(45)])
+def test_a_clock_that_steps_in_the_middle_of_a_trip_never_moves_the_marker_back(step: timedelta) -> None:
+    """The shown time only grows, is never newer than the truth, and is right again within a minute and a half.
+
+    Less than two minutes behind is left as it is: the shown age is then too great by as much.
+    """
+    live, shown = live_trip(), []
+    for n in range(120):
+        now = NOW + second(n)
+        receive(live, now, now + (step if n >= 20 else NONE), lat=60.17 + n * 1e-5)
+        assert live.trip.position is not None
+        shown.append(live.trip.position)
+        assert live.trip.position.recorded_at <= now
+        made = round((live.trip.position.lat - 60.17) / 1e-5)
+        assert live.trip.position.recorded_at <= NOW + second(made + 0.01)
+    assert [one.recorded_at for one in shown] == sorted(one.recorded_at for one in shown)
+    assert [one.lat for one in shown] == sorted(one.lat for one in shown)
+    assert shown[-1].recorded_at == NOW + second(119) + (step if step == -second(45) else NONE)

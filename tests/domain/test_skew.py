@@ -153,7 +153,7 @@ def test_a_fix_of_the_future_sent_again_is_no_newer() -> None:
 
 @pytest.mark.parametrize("step", [3 * HOURS, -3 * HOURS, -second(600), second(45), -second(45)])
 def test_a_clock_that_steps_in_the_middle_of_a_trip_never_moves_the_marker_back(step: timedelta) -> None:
-    """The shown time only grows, is never newer than the truth, and is right again within a minute and a half.
+    """The shown time only grows, is never newer than the truth, and is soon right again.
 
     Less than two minutes behind is left as it is: the shown age is then too great by as much.
     """

@@ -13,16 +13,12 @@ from typing import Final, NamedTuple
 FUTURE_LIMIT: Final = timedelta(seconds=60)  # what is left after correcting; beyond, a fix is refused
 MOST: Final = timedelta(hours=48)  # a clock that is further off is not corrected
 STEADY_WITHIN: Final = timedelta(seconds=2)  # samples that differ by no more agree
-BEHIND_LEAST: Final = timedelta(
-    seconds=120
-)  # less is a slow network or a device that collects before it sends
+BEHIND_LEAST: Final = timedelta(seconds=120)  # less: a slow network, or a device that collects
 AHEAD_SAMPLES: Final = 3
 AHEAD_SPAN: Final = timedelta(seconds=0.5)  # between the first and the last of them
 BEHIND_SAMPLES: Final = 6
 BEHIND_SPAN: Final = timedelta(seconds=5)
-ON_TIME_COUNTS: Final = timedelta(
-    seconds=60
-)  # so long after a message on time nothing is taken for a slow clock
+ON_TIME_COUNTS: Final = timedelta(seconds=60)  # after a message on time, nothing is a slow clock
 NONE: Final = timedelta(0)
 
 

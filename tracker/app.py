@@ -11,7 +11,6 @@ from typing import Final
 import structlog
 from quart import Quart
 
-from tracker.account import Account
 from tracker.api import (
     control,
     docs,
@@ -40,12 +39,10 @@ from tracker.errors import ConfigError, StorageUnavailable
 from tracker.fleet import Fleet
 from tracker.hindsight import Hindsight
 from tracker.hub import Hub
-from tracker.learner import Learner
 from tracker.mapfile import MapFile, find_map
 from tracker.metrics import Metrics
 from tracker.migrations import migrate, pending
 from tracker.orders import OrderChange, Orders
-from tracker.paces import Paces
 from tracker.parts import Parts
 from tracker.postgres import embedded
 from tracker.rates import Buckets
@@ -108,8 +105,7 @@ async def open_parts(
         _prepared(url, say, migrating=migrating or config.database_url is None),
         Database.open(url) as database,
         Recorder(database) as recorder,
-        Account(database, metrics) as account,
-        Learner(database, metrics, now) as learner,
+        Hindsight.open(database, metrics, now) as hindsight,
         _router_and_basemap(map_file, say) as (router, basemap),
     ):
         fleet = Fleet(
@@ -117,25 +113,21 @@ async def open_parts(
             recorder=recorder,
             router=router,
             hub=hub,
-            hindsight=Hindsight(database, account, learner, Paces(database, now)),
+            hindsight=hindsight,
             metrics=metrics,
             retention=timedelta(days=config.retention_days),
             now=now,
         )
-
-        async def tell(change: OrderChange) -> None:
-            await fleet.to_the_end(fleet.order_changed(change))
-
         async with fleet.running(), _house_kept(database, config, metrics, now):
             yield Parts(
                 config=config,
                 database=database,
-                account=account,
+                account=hindsight.account,
                 recorder=recorder,
                 router=router,
                 map_file=map_file,
                 basemap=basemap,
-                orders=Orders(database, tell, now),
+                orders=_orders(database, fleet, now),
                 fleet=fleet,
                 hub=hub,
                 link_tokens=link_tokens,
@@ -143,6 +135,15 @@ async def open_parts(
                 metrics=metrics,
                 now=now,
             )
+
+
+def _orders(database: Database, fleet: Fleet, now: Callable[[], datetime]) -> Orders:
+    """What changes is told to the fleet, whether or not its requester waits for that."""
+
+    async def tell(change: OrderChange) -> None:
+        await fleet.to_the_end(fleet.order_changed(change))
+
+    return Orders(database, tell, now)
 
 
 @asynccontextmanager

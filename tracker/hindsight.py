@@ -1,8 +1,8 @@
 """Hindsight: what the fleet hands on so that forecasts can be judged, and the next ones are better."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Final
 
@@ -19,6 +19,7 @@ from tracker.domain.track import Fix
 from tracker.domain.trip import Trip
 from tracker.errors import StorageUnavailable
 from tracker.learner import Learner
+from tracker.metrics import Metrics
 from tracker.paces import KEPT_EVERY, Paces
 
 # A status that was set while the driver was further off than that tells no arrival; metres.
@@ -31,7 +32,17 @@ class Hindsight:
     """The account of what was shown, what arrivals teach, and each driver's pace, for one fleet."""
 
     def __init__(self, database: Database, account: Account, learner: Learner, paces: Paces) -> None:
-        self._database, self._account, self._learner, self._paces = database, account, learner, paces
+        self.account: Final = account
+        self._database, self._learner, self._paces = database, learner, paces
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, database: Database, metrics: Metrics, now: Callable[[], datetime]
+    ) -> AsyncIterator["Hindsight"]:
+        """Goes on with what was learned before. Raises StorageUnavailable."""
+        async with Account(database, metrics) as account, Learner(database, metrics, now) as learner:
+            yield cls(database, account, learner, Paces(database, now))
 
     async def new_trip(self, driver: Driver, newest: Fix | None) -> Trip:
         """A trip that knows what is known, and how fast the driver has been lately."""
@@ -41,7 +52,7 @@ class Hindsight:
 
     def shown(self, trip: Trip, order_id: str, eta: Eta) -> None:
         """Somebody sees this forecast."""
-        self._account.show(order_id, trip.driver.number, eta, lambda: _knew(trip))
+        self.account.show(order_id, trip.driver.number, eta, lambda: _knew(trip))
 
     async def order_changed(self, order: Order, trips: Iterable[Trip]) -> None:
         """The stops that the order has just reached teach something, before they leave these trips."""
@@ -51,7 +62,7 @@ class Hindsight:
                 if lesson is not None and _teaches(lesson):
                     self._learner.teach(lesson)
         if order.ended_at is not None:
-            self._account.arrived(order.id)
+            self.account.arrived(order.id)
 
     async def keep(self, trips: Callable[[], Iterable[Trip]]) -> None:
         """Hands new knowledge to the trips, and writes their drivers' paces now and then, until cancelled."""

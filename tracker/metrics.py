@@ -23,6 +23,17 @@ class Metrics:
         self.commit = Histogram(
             "tracker_commit_seconds", "From a fix to its commit", buckets=_FAST, registry=registry
         )
+        self._of_forecasts()
+        self.subscribers = Gauge("tracker_subscribers", "Customers watching now", registry=registry)
+        self.drivers = Gauge("tracker_drivers_online", "Drivers connected now", registry=registry)
+        self.stray_fixes = Gauge(
+            "tracker_default_partition_fixes",
+            "Fixes whose day has no partition: should be 0",
+            registry=registry,
+        )
+
+    def _of_forecasts(self) -> None:
+        registry = self.registry
         self.eta_error = Histogram(
             "tracker_eta_error_seconds",
             "How far the first forecast after the pickup was off",
@@ -43,13 +54,6 @@ class Metrics:
         )
         self.arrivals_learned = Gauge(
             "tracker_eta_arrivals_learned", "Arrivals that the forecasts rest on", registry=registry
-        )
-        self.subscribers = Gauge("tracker_subscribers", "Customers watching now", registry=registry)
-        self.drivers = Gauge("tracker_drivers_online", "Drivers connected now", registry=registry)
-        self.stray_fixes = Gauge(
-            "tracker_default_partition_fixes",
-            "Fixes whose day has no partition: should be 0",
-            registry=registry,
         )
 
     def text(self) -> bytes:

@@ -17,6 +17,7 @@ from websockets.asyncio.client import ClientConnection, connect
 ADMIN_KEY: Final = "an-admin-key-for-tests-only"
 SECRET: Final = "a-secret-for-tests-only"
 START_WITHIN: Final = 120.0  # seconds; the first start draws the map
+KEPT_ALIVE: Final = httpx.Limits(keepalive_expiry=2.0)  # seconds; the server ends idle connections at 5
 STOP_WITHIN: Final = 25.0  # seconds
 
 
@@ -123,7 +124,7 @@ async def running_service(
     try:
         url = await _serving(process, log)
         headers = {"Authorization": f"Bearer {ADMIN_KEY}"}
-        async with httpx.AsyncClient(base_url=url, headers=headers, timeout=30.0) as http:
+        async with httpx.AsyncClient(base_url=url, headers=headers, timeout=30.0, limits=KEPT_ALIVE) as http:
             service = Service(url, process, http, log)
             await _ready(service)
             yield service

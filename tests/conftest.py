@@ -3,8 +3,8 @@
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from itertools import count
 from pathlib import Path
+from secrets import token_hex
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -18,8 +18,6 @@ from tracker.postgres import embedded
 
 # A server to use instead of an embedded one. Taken out: the service refuses names that it doesn't know.
 GIVEN_SERVER = os.environ.pop("TRACKER_TEST_DATABASE_URL", None)
-
-_numbers = count(1)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -65,7 +63,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 @asynccontextmanager
 async def temporary_database(server: str, template: str = "template1") -> AsyncIterator[str]:
     """Makes a database on the server, yields its URL, and drops it whoever is still connected."""
-    name = f"test_{os.getpid()}_{next(_numbers)}"
+    name = f"test_{os.getpid()}_{token_hex(4)}"
     await _run(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     try:
         yield urlsplit(server)._replace(path=f"/{name}").geturl()

@@ -42,6 +42,7 @@ def test_every_setting_is_a_field_and_every_field_a_setting() -> None:
         ("TRACKER_SECRET", "s" * 20, "secret", "s" * 20),
         ("TRACKER_RETENTION_DAYS", "1", "retention_days", 1),
         ("TRACKER_LOG_LEVEL", "debug", "log_level", "debug"),
+        ("TRACKER_TRUSTED_PROXIES", "10.0.0.0/8, ::1", "trusted_proxies", "10.0.0.0/8, ::1"),
         ("TRACKER_RETENTION_DAYS", "", "retention_days", 30),  # set to nothing is not set
     ],
 )
@@ -63,6 +64,8 @@ def test_a_good_value_is_taken(name: str, value: str, field: str, meant: object)
         ("TRACKER_SECRET", "s" * 19),
         ("TRACKER_RETENTION_DAYS", "0"),
         ("TRACKER_RETENTION_DAYS", "a month"),
+        ("TRACKER_TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("TRACKER_TRUSTED_PROXIES", "the proxy"),
         ("TRACKER_LOG_LEVEL", "loud"),
         ("TRACKER_TLS_CERT", "/etc/ssl/tracker.pem"),  # without its key
     ],

@@ -29,6 +29,7 @@ from tracker.api import (
     tracking_stream,
 )
 from tracker.api.errors import register_errors
+from tracker.api.security_headers import with_security_headers
 from tracker.basemap import Basemap, ensure_basemap
 from tracker.config import Config
 from tracker.database import Database
@@ -52,6 +53,8 @@ from tracker.tokens import LinkTokens
 
 NOTES_AT_ONCE: Final = 5  # of one tracking link's customers
 NOTE_EVERY: Final = 10.0  # seconds; for each further note
+GUESSES_AT_ONCE: Final = 60  # unknown keys, tokens and links of one address
+GUESSES_PER_S: Final = 1.0
 KEEP_HOUSE_EVERY: Final = 3_600.0  # seconds
 
 ROOMS: Final = (
@@ -87,6 +90,7 @@ def create_app(parts: Parts) -> Quart:
     app.config["MAX_CONTENT_LENGTH"] = None  # api.bodies has its own limit, and reads on before it refuses
     app.extensions["tracker"] = parts
     register_errors(app)
+    app.after_request(with_security_headers)
     for room in ROOMS:
         app.register_blueprint(room.blueprint)
     return app
@@ -132,6 +136,7 @@ async def open_parts(
                 hub=hub,
                 link_tokens=link_tokens,
                 note_rates=Buckets(NOTES_AT_ONCE, 1.0 / NOTE_EVERY),
+                wrong_guesses=Buckets(GUESSES_AT_ONCE, GUESSES_PER_S),
                 metrics=metrics,
                 now=now,
             )

@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Mapping
-from ipaddress import ip_address
+from functools import cache
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -29,8 +30,12 @@ SETTINGS: Final[Mapping[str, str]] = {
     "TRACKER_RETENTION_DAYS": "retention_days",
     "TRACKER_TLS_CERT": "tls_cert",
     "TRACKER_TLS_KEY": "tls_key",
+    "TRACKER_TRUSTED_PROXIES": "trusted_proxies",
     "TRACKER_LOG_LEVEL": "log_level",
 }
+
+
+Networks = tuple[IPv4Network | IPv6Network, ...]
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +53,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     retention_days: int = 30  # days
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    trusted_proxies: str = ""  # networks with commas, whose X-Forwarded-… headers are believed
     log_level: str = "info"
 
     @classmethod
@@ -63,6 +69,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         return config
 
     @property
+    def proxies(self) -> "Networks":
+        return _networks(self.trusted_proxies)
+
+    @property
     def address(self) -> tuple[str, int]:
         """Host and port of `bind`."""
         host, _, port = self.bind.rpartition(":")
@@ -74,6 +84,12 @@ def _read(wanted: type[Any], text: str) -> Path:
     if wanted is not Path:
         raise NotImplementedError(wanted)
     return Path(text)
+
+
+@cache
+def _networks(text: str) -> Networks:
+    """`10.0.0.0/8, ::1`; raises ValueError."""
+    return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
 
 
 def _refuse_unknown(environment: Mapping[str, str]) -> None:
@@ -100,6 +116,7 @@ def _check(config: Config) -> None:
     if config.log_level not in LOG_LEVELS:
         raise ConfigError("TRACKER_LOG_LEVEL", f"must be one of {', '.join(LOG_LEVELS)}")
     _check_tls(config.tls_cert, config.tls_key)
+    _check_proxies(config)
     for name, value in (("NATS_URL", config.nats_url), ("TRACKER_MQTT_URL", config.mqtt_url)):
         if value is not None:
             raise ConfigError(name, NOT_YET)
@@ -123,6 +140,13 @@ def _check_tls(cert: Path | None, key: Path | None) -> None:
     for name, path in (("TRACKER_TLS_CERT", cert), ("TRACKER_TLS_KEY", key)):
         if path is not None and not path.is_file():
             raise ConfigError(name, f"there is no file {path}")
+
+
+def _check_proxies(config: Config) -> None:
+    try:
+        _ = config.proxies
+    except ValueError as error:
+        raise ConfigError("TRACKER_TRUSTED_PROXIES", f"must be networks with commas: {error}") from None
 
 
 def _check_bind(bind: str) -> None:

@@ -38,6 +38,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     hub: "Hub"
     link_tokens: "LinkTokens"
     note_rates: "Buckets"
+    wrong_guesses: "Buckets"
     metrics: "Metrics"
     now: Callable[[], datetime]
 

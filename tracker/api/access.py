@@ -1,5 +1,9 @@
-"""Who may: API keys and their scopes. `admin` may all that `orders` may, and `orders` all that `read` may."""
+"""Who may: API keys and their scopes. `admin` may all that `orders` may, and `orders` all that `read` may.
 
+Nothing here goes by cookies, so no other site's page can borrow anybody's rights; see docs/security.md.
+"""
+
+import asyncio
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
@@ -7,8 +11,9 @@ from typing import Any, Final
 
 from quart import g, request
 
+from tracker.api.visitors import visitor
 from tracker.database.keys import ApiKey, Scope, select_api_key
-from tracker.errors import Forbidden, NotFound, Unauthenticated
+from tracker.errors import Forbidden, NotFound, RateLimited, TrackerError, Unauthenticated
 from tracker.parts import Parts, parts
 from tracker.tokens import hash_token
 
@@ -62,8 +67,18 @@ async def key_of(here: Parts, key: str) -> ApiKey:
         return ApiKey(ADMIN_KEY_ID, "admin")
     found = await select_api_key(here.database, hash_token(key))
     if found is None:
-        raise Unauthenticated("This API key is not known (any more).")
+        raise refused(here, Unauthenticated("This API key is not known (any more)."))
     return found
+
+
+def refused(here: Parts, why: TrackerError) -> TrackerError:
+    """What to raise for a key, a token or a link that is not known: after many from one address, RateLimited.
+
+    Only what is wrong counts: behind the same address, whoever has a good one is never held up.
+    """
+    if here.wrong_guesses.take(visitor().address, asyncio.get_running_loop().time()):
+        return why
+    return RateLimited("Too many unknown keys, tokens or links came from this address.")
 
 
 def _same(given: str, expected: str) -> bool:

@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from quart import request
 
 from tracker.api.phone_setup import Setup
+from tracker.api.visitors import asked_url
 from tracker.database.drivers import Activity
 from tracker.domain.eta import Eta
 from tracker.domain.link import Link
@@ -21,7 +21,7 @@ from tracker.shown import timestamps, window, wire_place
 
 def base_url(here: Parts) -> str:
     """What our own addresses begin with; without a slash at the end."""
-    return (here.config.public_url or request.host_url).rstrip("/")
+    return (here.config.public_url or asked_url()).rstrip("/")
 
 
 class CustomerAnswer(Struct, frozen=True):

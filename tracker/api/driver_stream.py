@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 from quart import Blueprint, Response, request, websocket
 
+from tracker.api.access import refused
 from tracker.api.bodies import answer, raw_body
 from tracker.api.driver_session import Closing, DriverSession, await_hello
 from tracker.api.errors import close_code, problem_of
@@ -67,7 +68,7 @@ async def driver_of(here: Parts, token: str) -> Driver:
     """Whose token this is. Raises Unauthenticated."""
     driver = await drivers.select_driver_by_token(here.database, hash_token(token))
     if driver is None:
-        raise Unauthenticated("This driver's token is not known (any more).")
+        raise refused(here, Unauthenticated("This driver's token is not known (any more)."))
     return driver
 
 

@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 import structlog
 
+from tracker.api.access import refused
 from tracker.api.visitors import Visitor, visitor
 from tracker.database.links import insert_link_open
 from tracker.domain.link import Link, LinkOpen, Way
@@ -31,8 +32,9 @@ class OpenLink(msgspec.Struct, frozen=True):
 async def find_link(here: Parts, token: str) -> OpenLink:
     """What a token opens. Raises NotFound for unknown, revoked and expired links alike."""
     link_id = here.link_tokens.link_id(token)
-    link = None if link_id is None else await here.fleet.link(link_id)
-    if link is None:
+    if link_id is None:
+        raise refused(here, NotFound("tracking link"))
+    if (link := await here.fleet.link(link_id)) is None:
         raise NotFound("tracking link")
     try:
         order = await here.fleet.order(link.order_id)

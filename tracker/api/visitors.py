@@ -1,13 +1,19 @@
 """Visitors: who asks, as far as limits and a merchant's log may know."""
 
+import re
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final
 
 import msgspec
 from quart import has_websocket_context, request, websocket
+from quart.wrappers.base import BaseRequestWebsocket
+
+from tracker.config import Networks
+from tracker.parts import parts
 
 KEPT_BITS: Final = {4: 24, 6: 48}  # of an address, for the log
 HOME_BITS: Final = 64  # of an IPv6 address: one customer has all that lie below
+HOST: Final = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 AGENT_LENGTH: Final = 200  # letters of a User-Agent that are looked at
 
 # The first that occurs: browsers also name those that they want to be taken for.
@@ -33,18 +39,55 @@ class Visitor(msgspec.Struct, frozen=True):
 
 def visitor() -> Visitor:
     """Whoever sent the present request."""
-    asked = websocket if has_websocket_context() else request
-    client = asked.scope.get("client") or ("",)
-    address = client_address(client[0], asked.headers.get("X-Forwarded-For"))
+    asked = _asked()
+    address = client_address(_peer(asked), asked.headers.get("X-Forwarded-For"), parts().config.proxies)
     return Visitor(counted(address), network(address), agent_family(asked.headers.get("User-Agent")))
 
 
-def client_address(peer: str, forwarded: str | None) -> IPv4Address | IPv6Address | None:
-    """The peer's, or what a proxy beside us added last to X-Forwarded-For; nobody else is believed."""
+def asked_url() -> str:
+    """What the visitor's own address begins with, as `https://track.example/`."""
+    asked = _asked()
+    scheme, host = asked.scheme, asked.host
+    if is_trusted(_parsed(_peer(asked)), parts().config.proxies):
+        scheme = _last(asked.headers.get("X-Forwarded-Proto", "")).lower() or scheme
+        host = _last(asked.headers.get("X-Forwarded-Host", "")) or host
+    secure = scheme in {"https", "wss"}
+    return f"{'https' if secure else 'http'}://{host if HOST.fullmatch(host) else asked.host}/"
+
+
+def client_address(peer: str, forwarded: str | None, proxies: Networks) -> IPv4Address | IPv6Address | None:
+    """The peer's; where it is a proxy of ours, what it and those before it added to X-Forwarded-For.
+
+    Read from the end: whatever the first that is no proxy of ours claims about others is not believed.
+    """
     address = _parsed(peer)
-    if forwarded and address is not None and (address.is_loopback or address.is_private):
-        return _parsed(forwarded.rpartition(",")[2]) or address
+    claims = (forwarded or "").split(",")
+    while claims and is_trusted(address, proxies):
+        claimed = _parsed(claims.pop())
+        if claimed is None:
+            break
+        address = claimed
     return address
+
+
+def is_trusted(address: IPv4Address | IPv6Address | None, proxies: Networks) -> bool:
+    """Whether this is a proxy that was configured."""
+    return address is not None and any(address in each for each in proxies)
+
+
+def _asked() -> BaseRequestWebsocket:
+    asked: BaseRequestWebsocket = websocket if has_websocket_context() else request
+    return asked
+
+
+def _peer(asked: BaseRequestWebsocket) -> str:
+    client = asked.scope.get("client") or ("",)
+    return str(client[0])
+
+
+def _last(header: str) -> str:
+    """What the proxy nearest to us said."""
+    return header.rpartition(",")[2].strip()
 
 
 def counted(address: IPv4Address | IPv6Address | None) -> str:

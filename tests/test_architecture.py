@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 
 # From the bottom up. A room imports itself and rooms of lower layers; never its neighbours, never upwards.
 LAYERS = (
-    {"children", "errors", "files", "logs", "metrics", "rates", "tokens", "sockets"},
+    {"children", "errors", "files", "locking", "logs", "metrics", "rates", "tokens", "sockets"},
     {"config", "domain", "map_download"},
     {"mapfile", "messages", "database", "postgres"},
     {"mailbox"},

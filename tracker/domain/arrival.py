@@ -12,7 +12,7 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 
 from tracker.domain.geo import LonLat, Plane, distance, part_way
-from tracker.domain.order import Vehicle
+from tracker.domain.order import Order, Vehicle
 from tracker.domain.track import Fix
 
 Milestone = Literal["arrived_at_pickup", "departed_pickup", "approaching", "arrived_at_dropoff"]
@@ -119,21 +119,49 @@ def observe(watch: Watch, sight: Sight) -> tuple[Watch, tuple[Event, ...]]:
         watch, seen = look(watch, sight)
         for kind, at in seen:
             if kind not in watch.told:
-                watch, event = _tell(watch, sight, kind, at)
+                watch, event = _tell(
+                    watch, sight.order_id, kind, at, earliest=sight.assigned_at, latest=sight.now
+                )
                 events.append(event)
+    return watch, tuple(events)
+
+
+def restored(told: Mapping[Milestone, datetime]) -> Watch:
+    """Goes on where the timeline ends."""
+    return Watch(frozenset(told), last_at=max(told.values(), default=None))
+
+
+def delivered(watch: Watch, order: Order, fix: Fix, at: datetime) -> tuple[Watch, tuple[Event, ...]]:
+    """What is sure once the driver says so: one fix at the door at about that time is enough."""
+    seen = Stand(fix.lonlat, fix.recorded_at)
+    near = [
+        stand.since
+        for stand in (watch.stands, seen)
+        if stand is not None
+        and distance(stand.at, order.dropoff.lonlat) <= ENTER
+        and abs(stand.since - at) <= WORD
+    ]
+    if not near or "arrived_at_dropoff" in watch.told:
+        return watch, ()
+    events: list[Event] = []
+    for kind, since in _there(watch, near[0]):
+        if kind not in watch.told:
+            watch, event = _tell(watch, order.id, kind, since, earliest=order.assigned_at, latest=at)
+            events.append(event)
     return watch, tuple(events)
 
 
 type Seen = tuple[tuple[Milestone, datetime], ...]
 
 
-def _tell(watch: Watch, sight: Sight, kind: Milestone, at: datetime) -> tuple[Watch, Event]:
+def _tell(
+    watch: Watch, order_id: str, kind: Milestone, at: datetime, *, earliest: datetime | None, latest: datetime
+) -> tuple[Watch, Event]:
     """Never before the assignment or what was told already, and never in the future."""
-    at = min(at, sight.now)
-    for earliest in (sight.assigned_at, watch.last_at):
-        at = at if earliest is None else max(at, earliest)
-    told = msgspec.structs.replace(watch, told=watch.told | {kind}, last_at=at)
-    return told, Event(sight.order_id, kind, at)
+    at = min(at, latest)
+    for before in (earliest, watch.last_at):
+        at = at if before is None else max(at, before)
+    return msgspec.structs.replace(watch, told=watch.told | {kind}, last_at=at), Event(order_id, kind, at)
 
 
 # --- the four milestones
@@ -196,9 +224,13 @@ def _at_dropoff(watch: Watch, sight: Sight) -> tuple[Watch, Seen]:
     watch = msgspec.structs.replace(watch, stands=stands)
     if at is None:
         return watch, ()
+    return watch, _there(watch, at)
+
+
+def _there(watch: Watch, at: datetime) -> Seen:
     left: Seen = (("departed_pickup", at),) if "arrived_at_pickup" in watch.told else ()
-    soon = at if watch.soon is None else watch.soon.recorded_at
-    return watch, (*left, ("approaching", min(soon, at)), ("arrived_at_dropoff", at))
+    soon = at if watch.soon is None else min(watch.soon.recorded_at, at)
+    return (*left, ("approaching", soon), ("arrived_at_dropoff", at))
 
 
 # --- being at a place

@@ -1,21 +1,23 @@
 """Course: where one driver is on the route through the stops, how fast, and what is foreseen from that."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
 from tracker.domain.diary import Diary, StopKey, key_of
 from tracker.domain.eta import Forecast, foresee
 from tracker.domain.expected import Driven, Expected
-from tracker.domain.geo import LonLat
 from tracker.domain.learning import Arrival, Dwell, Knowledge
 from tracker.domain.order import StopKind, Vehicle
 from tracker.domain.pace import Pace
 from tracker.domain.route import Progress, Route, Stop
 from tracker.domain.standing import Standing
-from tracker.domain.track import Fix
+from tracker.domain.track import TOP_SPEED, Fix
 
 OFF_ROUTE: Final = 45.0  # metres; measured: 0.9 false alarms per 100 km on real GPS, 1.9 at 30 m
+BACKWARDS: Final = 120.0  # degrees between the driver's heading and the line's
+ACROSS: Final = 45.0  # degrees; on another street, if also
+BESIDE: Final = 20.0  # metres from the line
+SLACK: Final = 100.0  # metres further than the fastest would be: lines cut corners
 MOVING: Final = 2.0  # m/s; below, a receiver's heading means nothing
 LONGEST_STEP: Final = 120.0  # seconds between two fixes; over a longer silence nobody's pace is known
 
@@ -109,9 +111,9 @@ class Course:
         if self.expected is None:
             return
         after = self.progress.along_m if self.progress else 0.0
-        heading = fix.heading if (fix.speed or 0.0) >= MOVING else None
-        found = self.expected.route.locate(fix.lonlat, after_m=after, heading=heading)
-        if found.offset_m > OFF_ROUTE:
+        until = self._farthest(fix, before, after)
+        found = self.expected.route.locate(fix.lonlat, after_m=after, until_m=until, heading=heading_of(fix))
+        if _is_off(found, fix):
             self.off_route += 1
             self._seen = None
             return
@@ -133,6 +135,7 @@ class Course:
             pace=self.pace,
             left=self.left,
             served_s=None if since is None else (fix.recorded_at - since).total_seconds(),
+            traffic=self.knowledge.traffic(fix.recorded_at),
         )
 
     def note_forecasts(self, fix: Fix) -> None:
@@ -148,17 +151,34 @@ class Course:
 
     def _watch_the_stop(self, fix: Fix, before: Fix | None) -> None:
         left = self.left
-        if left < len(self.stops):
-            since = self.standing.since
-            if self.standing.move(fix, before, self.stops[left].at):
-                self._leave(self.stops[left], since, fix)
+        if left < len(self.stops) and self.standing.move(fix, before, self.stops[left].at, self._to_go(left)):
+            if left + 1 < len(self.stops):  # nobody leaves the last one for another
+                self._leave(self.stops[left], fix)
+            else:
+                self.standing.forget()
         if self.standing.since is None and not self.diary.on_a_leg:
             self.diary.begin_leg(fix)
 
-    def _leave(self, stop: Stop, since: datetime | None, fix: Fix) -> None:
+    def _farthest(self, fix: Fix, before: Fix | None, after_m: float) -> float:
+        """Metres along the route that the driver can't be beyond: too fast, or past a stop not come near."""
+        passed = 0.0 if before is None else (fix.recorded_at - before.recorded_at).total_seconds()
+        reach = after_m + SLACK + TOP_SPEED[self.vehicle] / 2.0 * passed * (1 + self.off_route)
+        leg = self.on_route(self.left)
+        if self.route is None or leg is None or self.standing.reached or leg >= len(self.route.stops):
+            return reach
+        return min(reach, self.route.stop_at_m(leg))
+
+    def _to_go(self, index: int) -> float:
+        """Metres of route to `stops[index]`; 0 where there is no route."""
+        leg = self.on_route(index)
+        if self.route is None or self.progress is None or leg is None or self.off_route:
+            return 0.0
+        return self.route.remaining(self.progress, leg)[0]
+
+    def _leave(self, stop: Stop, fix: Fix) -> None:
         self._left.add(key_of(stop))
-        if since is not None:
-            self.diary.dwell = Dwell((fix.recorded_at - since).total_seconds(), stop.service_s)
+        self.diary.dwell = Dwell(self.standing.served_s, stop.service_s)
+        self.standing.forget()
         self.diary.begin_leg(fix)
 
     def _measure(self, fix: Fix, found: Progress, expected: Expected) -> None:
@@ -174,6 +194,13 @@ class Course:
         self.diary.drove(Driven(from_m, found.along_m, seconds))
 
 
-def places_of(at: LonLat, stops: Sequence[Stop]) -> list[LonLat]:
-    """What the router is asked for: from here through the stops."""
-    return [at, *(stop.at for stop in stops)]
+def _is_off(found: Progress, fix: Fix) -> bool:
+    """Too far from the line, or on another street beside it, or going the other way."""
+    heading = heading_of(fix)
+    turned = 0.0 if heading is None else abs((heading - found.heading + 180.0) % 360.0 - 180.0)
+    return found.offset_m > OFF_ROUTE or turned > BACKWARDS or (turned > ACROSS and found.offset_m > BESIDE)
+
+
+def heading_of(fix: Fix) -> float | None:
+    """Where somebody who moves is going, degrees."""
+    return fix.heading if (fix.speed or 0.0) >= MOVING else None

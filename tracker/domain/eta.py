@@ -87,6 +87,7 @@ def foresee(
     pace: Pace | None = None,
     left: int = 0,
     served_s: float | None = None,
+    traffic: float = 1.0,
 ) -> Forecast:
     """How long a driver who is at `at` takes to `stops[index]`.
 
@@ -103,8 +104,7 @@ def foresee(
     progress = progress or route.locate(at)
     metres, router = route.remaining(progress, leg)
     learned = max(expected.at(route.stop_at_m(leg)) - expected.at(progress.along_m), 0.0)
-    if pace is not None:
-        learned = pace.applied(learned)
+    learned = (pace or Pace()).applied(learned, traffic)
     terms = (
         learned,
         router * knowledge.router_ratio(),
@@ -128,7 +128,6 @@ def forecast(
     last_fix_at: datetime,
     vehicle: Vehicle = "car",
     knowledge: Knowledge = COLD,
-    pace: Pace | None = None,
 ) -> Eta:
     """When the driver, who was at `at` at `last_fix_at`, arrives at `stops[index]`, having served all before.
 
@@ -143,7 +142,6 @@ def forecast(
         index=index,
         vehicle=vehicle,
         knowledge=knowledge,
-        pace=pace,
     )
     return seen.eta(now=now, last_fix_at=last_fix_at, stops_before=stops_before(stops, index))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from math import exp
 from typing import Final
 
 import msgspec
@@ -27,6 +28,9 @@ DWELL_PRIOR: Final = 5.0  # stops that the usual dwell counts as
 SERVICE_PRIOR: Final = 400.0  # seconds told beforehand that are believed as they are
 WINDING: Final = 1.4  # metres of route for one as the crow flies, until it is learned
 SPEED_PRIOR: Final = 600.0  # seconds that STRAIGHT_SPEED counts as
+LATELY: Final = 1_800.0  # seconds after which what the traffic was like counts 1/e
+LATELY_PRIOR: Final = 3_000.0  # expected seconds that ordinary traffic counts as
+NEAR: Final = 30.0  # seconds; nearer arrivals teach the weights nothing
 EDGES_KEPT: Final = 50_000  # with the most seconds; the others are forgotten
 
 
@@ -103,12 +107,24 @@ class Knowledge(msgspec.Struct):
     service: Tally = msgspec.field(default_factory=Tally)  # seconds, and those that had been told
     weights: Weights = msgspec.field(default_factory=Weights)
     residuals: Residuals = msgspec.field(default_factory=Residuals)
+    lately: Tally = msgspec.field(default_factory=Tally)  # seconds, and those expected by all of the above
+    lately_at: datetime | None = None
 
     def ratio(self, edge: Edge) -> float:
         """Real seconds for one of the router's on this edge."""
+        return self._ratio(edge.key, kind_of(edge))
+
+    def _ratio(self, key: str, kind: str) -> float:
         whole = self.whole.ratio(ROUTER_RATIO, WHOLE_PRIOR)
-        kind = self.kinds.get(kind_of(edge), _NOTHING).ratio(whole, KIND_PRIOR)
-        return self.edges.get(edge.key, _NOTHING).ratio(kind, EDGE_PRIOR)
+        of_kind = self.kinds.get(kind, _NOTHING).ratio(whole, KIND_PRIOR)
+        return self.edges.get(key, _NOTHING).ratio(of_kind, EDGE_PRIOR)
+
+    def traffic(self, at: datetime) -> float:
+        """Seconds for one that is expected, on the streets as they are at this time: a jam, a holiday."""
+        if self.lately_at is None:
+            return 1.0
+        keep = exp(-max((at - self.lately_at).total_seconds(), 0.0) / LATELY)
+        return (LATELY_PRIOR + keep * self.lately.observed) / (LATELY_PRIOR + keep * self.lately.expected)
 
     def router_ratio(self) -> float:
         """The same for the network as a whole."""
@@ -133,7 +149,9 @@ class Knowledge(msgspec.Struct):
         real = [(told, (arrival.arrived_at - told.at).total_seconds()) for told in arrival.told]
         if real:
             self.residuals.learn([(told.eta_s, seconds) for told, seconds in real])
-            self.weights.learn([(told.terms, seconds) for told, seconds in real])
+            far = [(told.terms, seconds) for told, seconds in real if told.terms and seconds >= NEAR]
+            self.weights.learn(far)
+        self._learn_traffic(arrival)
         for passage in arrival.passages:
             self.whole.add(passage.observed, passage.expected)
             self.kinds.setdefault(passage.kind, Tally()).add(passage.observed, passage.expected)
@@ -147,6 +165,14 @@ class Knowledge(msgspec.Struct):
             else:
                 self.service.add(dwell.seconds, dwell.service_s)
         self._forget()
+
+    def _learn_traffic(self, arrival: Arrival) -> None:
+        passed = (arrival.arrived_at - (self.lately_at or arrival.arrived_at)).total_seconds()
+        keep = exp(-max(passed, 0.0) / LATELY)
+        observed = sum(each.observed for each in arrival.passages)
+        expected = sum(each.expected * self._ratio(each.edge, each.kind) for each in arrival.passages)
+        self.lately = Tally(keep * self.lately.observed + observed, keep * self.lately.expected + expected)
+        self.lately_at = max(arrival.arrived_at, self.lately_at or arrival.arrived_at)
 
     def _forget(self) -> None:
         if len(self.edges) > EDGES_KEPT * 1.1:

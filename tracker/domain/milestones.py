@@ -4,7 +4,17 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Final
 
-from tracker.domain.arrival import Event, Milestone, Sight, Spot, Watch, confirms, observe
+from tracker.domain.arrival import (
+    Event,
+    Milestone,
+    Sight,
+    Spot,
+    Watch,
+    confirms,
+    delivered,
+    observe,
+    restored,
+)
 from tracker.domain.course import OFF_ROUTE
 from tracker.domain.geo import LonLat, distance
 from tracker.domain.order import ON_THE_ROAD, Order, OrderStatus, StopKind
@@ -24,11 +34,10 @@ class Milestones:
     def knows(self, order_id: str) -> bool:
         return order_id in self._watches
 
-    def begin(self, told: Mapping[str, Collection[Milestone]], orders: Collection[str]) -> None:
+    def begin(self, told: Mapping[str, Mapping[Milestone, datetime]], orders: Collection[str]) -> None:
         """Watches these orders from now on, no others; `told` is the timeline's, of those not known yet."""
         self._watches = {
-            order_id: self._watches.get(order_id) or Watch(frozenset(told.get(order_id, ())))
-            for order_id in orders
+            order_id: self._watches.get(order_id) or restored(told.get(order_id, {})) for order_id in orders
         }
 
     def observe(self, trip: Trip, fix: Fix, now: datetime) -> list[Event]:
@@ -42,6 +51,19 @@ class Milestones:
                 self._watches[order_id], seen = observe(watch, _sight(trip, order_id, watch, self.fixes, now))
                 events += seen
         return events
+
+    def delivered(self, order: Order, at: datetime) -> tuple[Event, ...]:
+        """What is sure now that the driver says so; the order is watched until the next `begin`."""
+        watch = self._watches.get(order.id)
+        if watch is None or not self.fixes:
+            return ()
+        self._watches[order.id], seen = delivered(watch, order, self.fixes[-1], at)
+        return seen
+
+    def arrived_at(self, order_id: str) -> datetime | None:
+        """When the driver arrived at the order's dropoff."""
+        watch = self._watches.get(order_id, Watch())
+        return watch.last_at if "arrived_at_dropoff" in watch.told else None
 
 
 def _sight(trip: Trip, order_id: str, watch: Watch, fixes: tuple[Fix, ...], now: datetime) -> Sight:

@@ -22,11 +22,10 @@ class Pace(msgspec.Struct, gc=False):
         self.observed = keep * self.observed + seconds
         self.expected = keep * self.expected + max(expected, 0.0)
 
-    @property
-    def ratio(self) -> float:
-        """Seconds for an expected one; near 1 until enough was seen."""
-        return (SHRINKAGE + self.observed) / (SHRINKAGE + self.expected)
+    def applied(self, expected: float, usual: float = 1.0) -> float:
+        """The seconds for a way: its first minutes at the driver's own ratio, the rest as everybody's.
 
-    def applied(self, expected: float) -> float:
-        """The seconds for a way: its first minutes at the driver's own ratio, the rest as everybody."""
-        return expected + (self.ratio - 1.0) * FADES * (1.0 - exp(-expected / FADES))
+        `usual` is everybody's ratio at the moment; a driver's own is near it until enough was seen.
+        """
+        own = (SHRINKAGE * usual + self.observed) / (SHRINKAGE + self.expected)
+        return usual * expected + (own - usual) * FADES * (1.0 - exp(-expected / FADES))

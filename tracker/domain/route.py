@@ -109,19 +109,22 @@ class Route:
         """Metres along the route of `stops[index]`."""
         return self._stop_m[index]
 
-    def locate(self, at: LonLat, *, after_m: float = 0.0, heading: float | None = None) -> Progress:
-        """Where on the line `at` is, if the driver was last at `after_m`.
+    def locate(
+        self, at: LonLat, *, after_m: float = 0.0, until_m: float = inf, heading: float | None = None
+    ) -> Progress:
+        """Where on the line `at` is, if the driver was last at `after_m` and can't be beyond `until_m`.
 
         The whole line is never searched. Give the heading (degrees) of a driver who moves: it tells the ways
         out and back apart. Where nothing is near, the answer is the nearest place close to `after_m`, and its
         offset says so.
         """
         after_m = min(max(after_m, 0.0), self.length_m)
-        found = nearest = self._search(at, after_m, AHEAD[0], heading)
+        most = max(min(self.length_m, until_m) - after_m, 0.0)
+        found = nearest = self._search(at, after_m, min(AHEAD[0], most), heading)
         for ahead, wider in pairwise(AHEAD):
-            if found.offset_m <= NEAR or after_m + ahead >= self.length_m:
+            if found.offset_m <= NEAR or ahead >= most:
                 break
-            found = self._search(at, after_m, wider, heading)
+            found = self._search(at, after_m, min(wider, most), heading)
         return found if found.offset_m <= NEAR else nearest
 
     def remaining(self, progress: Progress, stop: int) -> tuple[float, float]:

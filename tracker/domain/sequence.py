@@ -4,13 +4,14 @@ Stops are numbered: `seconds[a][b]` is the way from stop `a` to stop `b`, infini
 `start[b]` that from where the driver is. `before[b]` is the stop to be served before `b`, if there is one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from math import inf
 from typing import Final
 
 EXACT: Final = 12  # stops; up to here the best sequence is found, beyond a good one
 WORTH: Final = 1e-6  # seconds; less is rounding
+NOWHERE: Final = 1e9  # seconds, for a way that is none
 
 type Matrix = Sequence[Sequence[float]]
 
@@ -108,32 +109,32 @@ def _way_back(last: tuple[int, int], reached: Mapping[tuple[int, int], tuple[flo
 def _improved(
     found: list[int], start: Sequence[float], seconds: Matrix, before: Mapping[int, int]
 ) -> list[int]:
-    """Moves runs of up to three stops elsewhere, and turns runs round, as long as the way becomes quicker."""
-    best, cost = found, driving_s(found, start, seconds)
-    better = True
-    while better:
-        better = False
-        for way in _neighbours(best):
-            way_cost = driving_s(way, start, seconds)
-            if way_cost < cost - WORTH and is_feasible(way, before):
-                best, cost, better = way, way_cost, True
-                break
-    return best
+    """Moves runs of up to three stops elsewhere, as long as the way becomes quicker."""
+
+    def link(a: int | None, b: int | None) -> float:
+        return 0.0 if b is None else min(start[b] if a is None else seconds[a][b], NOWHERE)
+
+    way, moved = found, True
+    while moved:
+        moved = False
+        for length in (1, 2, 3):
+            for begin in range(len(way) - length + 1):
+                better = _moved(way, begin, length, link)
+                if better is not None and is_feasible(better, before):
+                    way, moved = better, True
+    return way
 
 
-def _neighbours(way: list[int]) -> list[list[int]]:
-    count = len(way)
-    moved = [
-        [*rest[:to], *run, *rest[to:]]
-        for length in (1, 2, 3)
-        for begin in range(count - length + 1)
-        for run, rest in [(way[begin : begin + length], way[:begin] + way[begin + length :])]
-        for to in range(len(rest) + 1)
-        if to != begin
-    ]
-    turned = [
-        [*way[:begin], *way[begin:end][::-1], *way[end:]]
-        for begin in range(count - 1)
-        for end in range(begin + 2, count + 1)
-    ]
-    return moved + turned
+def _moved(
+    way: list[int], begin: int, length: int, link: Callable[[int | None, int | None], float]
+) -> list[int] | None:
+    """The way with this run where it costs least; None where it stands best already."""
+    run, rest = way[begin : begin + length], way[:begin] + way[begin + length :]
+    ends: list[int | None] = [None, *rest, None]
+
+    def cost(place: int) -> float:
+        a, b = ends[place], ends[place + 1]
+        return link(a, run[0]) + link(run[-1], b) - link(a, b)
+
+    place = min(range(len(rest) + 1), key=cost)
+    return [*rest[:place], *run, *rest[place:]] if cost(place) < cost(begin) - WORTH else None

@@ -9,6 +9,8 @@ from tracker.domain.geo import LonLat, distance
 from tracker.domain.track import Fix
 
 AT_STOP: Final = 30.0  # metres; a driver who stands so near serves the stop
+AT_DOOR: Final = 20.0  # metres; that near, whatever the route says
+NEARLY: Final = 60.0  # metres along the route
 LEFT: Final = 60.0  # metres; so far off the stop has been left
 STANDS: Final = 1.5  # m/s; below
 SERVED_AFTER: Final = 20.0  # seconds; shorter halts are lights and queues
@@ -19,26 +21,44 @@ class Standing(msgspec.Struct):
 
     since: datetime | None = None  # when the present halt at the stop began
     stood: float = 0.0  # seconds of the longest halt there
-    still_at: datetime | None = None  # the newest fix of that halt
+    step: float = 0.0  # seconds between the last two fixes there
 
-    def move(self, fix: Fix, before: Fix | None, stop: LonLat) -> bool:
-        """Takes in a fix; whether the stop has been served and left by it."""
+    reached: bool = False  # the driver has been at the stop, however shortly
+
+    def move(self, fix: Fix, before: Fix | None, stop: LonLat, to_go: float) -> bool:
+        """Takes in a fix; whether the stop has been served and left by it.
+
+        `to_go`, metres along the route before this fix, tells a red light on the other side from the stop.
+        """
         away = distance(fix.lonlat, stop)
         if away > LEFT:
             served = self.stood >= SERVED_AFTER
-            self.forget()
+            if not served:
+                self._moves_on()
             return served
-        if away <= AT_STOP and _speed(fix, before) < STANDS:
+        here = away <= (AT_STOP if to_go <= NEARLY else AT_DOOR)
+        self.reached = self.reached or here
+        if here and _speed(fix, before) < STANDS:
             self.since = self.since or fix.recorded_at
-            self.still_at = fix.recorded_at
+            if before is not None:
+                self.step = (fix.recorded_at - before.recorded_at).total_seconds()
             self.stood = max(self.stood, (fix.recorded_at - self.since).total_seconds())
         elif self.stood < SERVED_AFTER:
-            self.since = None
+            self._moves_on()
         return False
+
+    @property
+    def served_s(self) -> float:
+        """Seconds of the longest halt, and half of the step after which the driver was seen moving."""
+        return self.stood + self.step / 2
 
     def forget(self) -> None:
         """Another stop is the next one, or the driver is far from it."""
-        self.since, self.stood, self.still_at = None, 0.0, None
+        self._moves_on()
+        self.reached = False
+
+    def _moves_on(self) -> None:
+        self.since, self.stood, self.step = None, 0.0, 0.0
 
 
 def _speed(fix: Fix, before: Fix | None) -> float:

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from tracker.domain.course import Course
+from tracker.domain.course import Course, heading_of
 from tracker.domain.eta import Eta
 from tracker.domain.geo import LonLat, clear_tail, distance
 from tracker.domain.learning import Arrival, Learned
@@ -107,6 +107,11 @@ class Trip:
     def route(self) -> Route | None:
         """May lead through fewer stops than there are: its last ones are the last of `stops`."""
         return self.course.route
+
+    @property
+    def heading(self) -> float | None:
+        """Where the driver is going, for the router; None of one who stands."""
+        return None if self.track.newest is None else heading_of(self.track.newest)
 
     @property
     def progress(self) -> Progress | None:

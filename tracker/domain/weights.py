@@ -7,7 +7,7 @@ import msgspec
 
 TERMS: Final = ("learned", "router", "metres", "crow", "service")  # the order of Told.terms; see domain.eta
 COLD_WEIGHTS: Final = (1.0, 0.0, 0.0, 0.0, 1.0)
-COLD_WORTH: Final = 20.0  # arrivals that the cold weights count as
+COLD_WORTH: Final = 100.0  # forecasts that the cold weights count as
 FORGETS: Final = 0.999  # of what was learned stays with each arrival
 EASE: Final = 60.0  # seconds; errors count relative to the time to go and this
 SWEEPS: Final = 60
@@ -26,8 +26,7 @@ class Weights(msgspec.Struct):
         return sum(weight * term for weight, term in zip(self.weights, terms, strict=True))
 
     def learn(self, samples: Iterable[tuple[Sequence[float], float]]) -> None:
-        """The terms of one arrival's forecasts, each with the seconds that it took; they count as one."""
-        samples = list(samples)
+        """The terms of one arrival's forecasts, each with the seconds that it took."""
         size = len(COLD_WEIGHTS)
         if not self.products:
             self._begin(size)
@@ -35,7 +34,7 @@ class Weights(msgspec.Struct):
             row[:] = [FORGETS * each for each in row]
         self.answers[:] = [FORGETS * each for each in self.answers]
         for terms, truth in samples:
-            share = 1.0 / len(samples) / (truth + EASE) ** 2
+            share = 1.0 / (truth + EASE)
             for i in range(size):
                 self.answers[i] += share * terms[i] * truth
                 for j in range(size):
@@ -43,7 +42,7 @@ class Weights(msgspec.Struct):
         self.weights = self._solved()
 
     def _begin(self, size: int) -> None:
-        worth = COLD_WORTH * (_TYPICAL / (_TYPICAL + EASE)) ** 2
+        worth = COLD_WORTH * _TYPICAL**2 / (_TYPICAL + EASE)
         self.products = [[worth if i == j else 0.0 for j in range(size)] for i in range(size)]
         self.answers = [worth * weight for weight in COLD_WEIGHTS]
 

@@ -1,23 +1,22 @@
 """Routing tiles: built once for an extract by the engine's own builder, then only read."""
 
 import asyncio
-import fcntl
 import json
 import shutil
 from asyncio.subprocess import PIPE, STDOUT
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import valhalla
 
 from tracker.errors import RouterUnavailable
+from tracker.locking import locked
 from tracker.mapfile import MapFile
 
 ENGINE: Final[str] = valhalla.__version__.partition("-")[0]  # tiles of another version are not read
 CACHE: Final = 128 * 2**20  # bytes of tiles an actor keeps; the default is 1 GB each
-LOCK_PAUSE: Final = 0.2  # seconds
+_WAITING: Final = "Waiting for another process that is preparing the street network"
 _ABSENT: Final = ("admin", "timezone", "landmarks", "traffic_extract", "transit_dir", "transit_feeds_dir")
 _STAGES: Final = {  # what the builder logs -> what that means
     "Parsing ways": "reading the streets",
@@ -40,29 +39,10 @@ async def prepare_tiles(map_file: MapFile, on_progress: Callable[[str], None]) -
     tiles = room / ENGINE
     if not tiles.is_dir():
         room.mkdir(parents=True, exist_ok=True)
-        async with _locked(room / "lock", on_progress):
+        async with locked(room / "lock", lambda: on_progress(_WAITING)):
             if not tiles.is_dir():
                 await _build(map_file, tiles, on_progress)
     return _write_configuration(room / f"{ENGINE}.json", tiles)
-
-
-@asynccontextmanager
-async def _locked(path: Path, on_progress: Callable[[str], None]) -> AsyncIterator[None]:
-    """Held until the block ends or the process dies."""
-    with path.open("w") as file:
-        if not _try_lock(file):
-            on_progress("Waiting for another process that is preparing the street network")
-            while not _try_lock(file):  # noqa: ASYNC110 - another process's lock raises no event of ours
-                await asyncio.sleep(LOCK_PAUSE)
-        yield
-
-
-def _try_lock(file: IO[str]) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 async def _build(map_file: MapFile, tiles: Path, on_progress: Callable[[str], None]) -> None:

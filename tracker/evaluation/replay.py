@@ -1,0 +1,185 @@
+"""Replay: recorded trips through the service's own trips, on a virtual clock, all of them side by side."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Final, NamedTuple, Protocol
+
+from tracker.domain.geo import LonLat, distance
+from tracker.domain.learning import Arrival, Learned
+from tracker.domain.order import Driver, Order, OrderStatus, Place, Vehicle
+from tracker.domain.route import Leg, Route, Stop
+from tracker.domain.track import Fix, refusal
+from tracker.domain.trip import Trip
+from tracker.errors import RoutingError
+from tracker.evaluation.peers import Peers, Plain
+from tracker.evaluation.recorded import RecordedTrip
+
+LEAST: Final = 30.0  # seconds to go; nearer ones are not counted
+RETENTION: Final = timedelta(days=30)
+_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+class Routes(Protocol):
+    """What a replay needs of the router."""
+
+    async def route(
+        self,
+        places: Sequence[LonLat],
+        vehicle: Vehicle,
+        *,
+        edges: bool = False,
+        heading: float | None = None,
+    ) -> tuple[Leg, ...]: ...
+
+
+class Said(NamedTuple):
+    """What one method said at one moment: seconds to go, and the interval where it has one."""
+
+    seconds: float
+    low: float | None = None
+    high: float | None = None
+
+
+class Moment(NamedTuple):
+    """One forecast for one stop: what every method said, and what came true."""
+
+    trip: int  # which of the trips
+    stop: int
+    at: datetime
+    real: float  # seconds
+    said: dict[str, Said]
+
+
+class _Event(NamedTuple):
+    at: datetime
+    trip: int
+    what: int  # _FIX, or the stop that was reached
+    fix: Fix | None
+
+
+class Replay:
+    """One run. What has been learned is carried on from run to run by whoever holds `learned` and `peers`."""
+
+    def __init__(self, router: Routes, learned: Learned, peers: Peers) -> None:
+        self._router, self._learned, self._peers = router, learned, peers
+        self._live: dict[int, Trip] = {}
+        self._arrivals: dict[int, list[Arrival]] = {}
+
+    async def run(
+        self, trips: Sequence[RecordedTrip], on_progress: Callable[[int], None] = lambda _: None
+    ) -> list[Moment]:
+        """Every forecast with at least 30 s to go. A trip is learned from when it is over, not before."""
+        moments: list[Moment] = []
+        done = 0
+        for event in _events(trips):
+            recorded = trips[event.trip]
+            if event.fix is not None:
+                moments += await self._fix(event.trip, recorded, event.fix)
+            elif self._reached(event.trip, event.what, event.at, last=len(recorded.stops) - 1):
+                done += 1
+                on_progress(done)
+        return moments
+
+    async def _fix(self, number: int, recorded: RecordedTrip, fix: Fix) -> list[Moment]:
+        now = fix.recorded_at
+        trip = self._live.get(number)
+        if trip is None:
+            if number in self._arrivals:
+                return []  # it is over
+            trip = self._live[number] = _begun(recorded, self._learned)
+            self._arrivals[number] = []
+        if refusal(fix, now=now, retention=RETENTION) is not None:
+            return []
+        trip.receive_fix(fix, now)
+        if trip.wants_route(now):
+            await self._route(trip, now)
+        return [
+            Moment(number, index, now, real, self._said(trip, index, now))
+            for index, reached in enumerate(recorded.arrived_at)
+            if (real := (reached - now).total_seconds()) >= LEAST
+        ]
+
+    async def _route(self, trip: Trip, now: datetime) -> None:
+        trip.routing_begun(now)
+        newest, stops = trip.track.newest, trip.ahead
+        assert newest is not None
+        places = [newest.lonlat, *(stop.at for stop in stops)]
+        try:
+            legs = await self._router.route(places, trip.vehicle, edges=True)
+        except RoutingError:
+            return
+        trip.take_route(Route(stops, legs))
+
+    def _said(self, trip: Trip, index: int, now: datetime) -> dict[str, Said]:
+        eta = trip.eta(f"{index}", now)
+        assert eta.arrives_at is not None
+        assert eta.earliest is not None
+        assert eta.latest is not None
+        low, middle, high = (
+            (each - now).total_seconds() for each in (eta.earliest, eta.arrives_at, eta.latest)
+        )
+        return {"tracker": Said(middle, low, high)} | {
+            name: Said(seconds)
+            for name, seconds in self._peers.said(trip.vehicle, _plain(trip, index)).items()
+        }
+
+    def _reached(self, number: int, stop: int, at: datetime, *, last: int) -> bool:
+        """Whether the trip is over."""
+        trip = self._live.get(number)
+        if trip is not None and (arrival := trip.arrived(f"{stop}", "dropoff", at)) is not None:
+            self._arrivals[number].append(arrival)
+        if stop != last:
+            return False
+        for arrival in self._arrivals.setdefault(number, []):
+            self._learned.learn(arrival)
+        self._arrivals[number] = []
+        self._live.pop(number, None)
+        return True
+
+
+def _events(trips: Sequence[RecordedTrip]) -> Iterator[_Event]:
+    """In the order of time; a fix of the very moment of an arrival comes after it."""
+    events = [
+        _Event(at, number, stop, None)
+        for number, trip in enumerate(trips)
+        for stop, at in enumerate(trip.arrived_at)
+    ]
+    events += [
+        _Event(fix.recorded_at, number, -1, fix) for number, trip in enumerate(trips) for fix in trip.fixes
+    ]
+    yield from sorted(events, key=lambda each: (each.at, each.fix is not None, each.trip, each.what))
+
+
+def _begun(recorded: RecordedTrip, learned: Learned) -> Trip:
+    driver = Driver(id="drv", number=1, name="", vehicle=recorded.vehicle, created_at=_EPOCH)
+    trip = Trip(driver, learned=learned)
+    stops = recorded.as_stops()
+    trip.replan([_order(stop) for stop in stops], stops)
+    return trip
+
+
+def _order(stop: Stop) -> Order:
+    place = Place(stop.at.lat, stop.at.lon, service_s=stop.service_s)
+    return Order(
+        id=stop.order_id,
+        status=OrderStatus.PICKED_UP,
+        created_at=_EPOCH,
+        driver_id="drv",
+        pickup=place,
+        dropoff=place,
+    )
+
+
+def _plain(trip: Trip, index: int) -> Plain:
+    newest, on_route, left = trip.track.newest, trip.course.on_route(index), trip.course.left
+    assert newest is not None
+    places = [newest.lonlat, *(stop.at for stop in trip.stops[left : index + 1])]
+    straight = sum(distance(a, b) for a, b in pairwise(places))
+    since = trip.course.standing.since
+    served = 0.0 if since is None else (newest.recorded_at - since).total_seconds()
+    services = [stop.service_s or 0.0 for stop in trip.stops[left:index]]
+    service = sum(services) - min(served, services[0]) if services else 0.0
+    if trip.route is None or on_route is None or trip.progress is None:
+        return Plain(None, straight, service)
+    return Plain(trip.route.remaining(trip.progress, on_route)[1], straight, service)

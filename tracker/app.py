@@ -49,7 +49,9 @@ from tracker.postgres import embedded
 from tracker.rates import Buckets
 from tracker.recorder import Recorder
 from tracker.routing import Router
+from tracker.sequencing import Sequencer
 from tracker.tokens import LinkTokens
+from tracker.witness import Witness
 
 NOTES_AT_ONCE: Final = 5  # of one tracking link's customers
 NOTE_EVERY: Final = 10.0  # seconds; for each further note
@@ -101,8 +103,7 @@ async def open_parts(
     config: Config, *, say: Say, migrating: bool = False, now: Callable[[], datetime] = utc_now
 ) -> AsyncIterator[Parts]:
     """Everything one node needs. `say` is told of long steps. Raises ConfigError, StorageUnavailable."""
-    map_file = find_map(config)
-    metrics, link_tokens = Metrics(), LinkTokens(secret_of(config))
+    map_file, metrics, link_tokens = find_map(config), Metrics(), LinkTokens(secret_of(config))
     hub = Hub(link_tokens.cursor_key)
     async with (
         database_url(config, say) as url,
@@ -112,12 +113,14 @@ async def open_parts(
         Hindsight.open(database, metrics, now) as hindsight,
         _router_and_basemap(map_file, say) as (router, basemap),
     ):
+        all_orders = _orders(database, router, now, lambda: fleet)
         fleet = Fleet(
             database=database,
             recorder=recorder,
             router=router,
             hub=hub,
             hindsight=hindsight,
+            witness=Witness(database, all_orders.note_milestone, metrics),
             metrics=metrics,
             retention=timedelta(days=config.retention_days),
             now=now,
@@ -131,7 +134,7 @@ async def open_parts(
                 router=router,
                 map_file=map_file,
                 basemap=basemap,
-                orders=_orders(database, fleet, now),
+                orders=all_orders,
                 fleet=fleet,
                 hub=hub,
                 link_tokens=link_tokens,
@@ -142,13 +145,15 @@ async def open_parts(
             )
 
 
-def _orders(database: Database, fleet: Fleet, now: Callable[[], datetime]) -> Orders:
+def _orders(
+    database: Database, router: Router, now: Callable[[], datetime], fleet: Callable[[], Fleet]
+) -> Orders:
     """What changes is told to the fleet, whether or not its requester waits for that."""
 
     async def tell(change: OrderChange) -> None:
-        await fleet.to_the_end(fleet.order_changed(change))
+        await fleet().to_the_end(fleet().order_changed(change))
 
-    return Orders(database, tell, now)
+    return Orders(database, tell, now, Sequencer(router))
 
 
 @asynccontextmanager

@@ -12,6 +12,7 @@ TrackerError
 ├── NotFound               does not exist, or is not yours: nobody can tell which
 ├── Conflict               not in this state
 │   ├── ForbiddenTransition
+│   ├── NoSequence         no way leads through all stops of a driver
 │   └── IdempotencyMismatch
 ├── Throttled              too much at once; the same later is welcome
 │   ├── TooManyConnections
@@ -105,6 +106,10 @@ class ForbiddenTransition(Conflict):
         self.status, self.wanted, self.allowed = status, wanted, tuple(allowed)
         possible = ", ".join(self.allowed) or "none"
         super().__init__(f"An order that is {status} cannot become {wanted}; allowed: {possible}.")
+
+
+class NoSequence(Conflict):
+    """The driver's stops cannot be sequenced: no way leads through all of them."""
 
 
 class IdempotencyMismatch(Conflict):

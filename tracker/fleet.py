@@ -1,7 +1,7 @@
 """Fleet: the trips that are live on this node. Joins the core, the router, the hub and the recorder."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from time import perf_counter
@@ -11,14 +11,15 @@ import structlog
 
 from tracker.audience import Audience
 from tracker.database import Database, drivers, fixes, orders
+from tracker.domain.arrival import Event
 from tracker.domain.eta import Eta
 from tracker.domain.link import Link
 from tracker.domain.order import Driver, Order
 from tracker.domain.policy import Policy
-from tracker.domain.route import Route, Stop
+from tracker.domain.route import Stop
 from tracker.domain.track import Fix, Refusal
 from tracker.domain.trip import Trip, View, view_without_trip
-from tracker.errors import NotFound, RoutingError, StorageUnavailable
+from tracker.errors import NotFound, StorageUnavailable
 from tracker.hindsight import Hindsight
 from tracker.hub import Hub
 from tracker.live_trip import DriverConnection, Judged, LiveTrip, Receipt
@@ -37,6 +38,7 @@ from tracker.recorder import Recorder
 from tracker.remembered import Remembered
 from tracker.routing import Router
 from tracker.shown import assigned_order
+from tracker.witness import Witness
 
 TICK: Final = 1.0  # seconds
 AT_A_TIME: Final = 50  # trips looked at before the loop goes on with what came meanwhile
@@ -57,13 +59,14 @@ class Fleet:
         router: Router,
         hub: Hub,
         hindsight: Hindsight,
+        witness: Witness,
         metrics: Metrics,
         retention: timedelta,
         now: Callable[[], datetime],
     ) -> None:
         self._database, self._recorder, self._router = database, recorder, router
         self._hub, self._metrics, self._now, self._retention = hub, metrics, now, retention
-        self._hindsight = hindsight
+        self._hindsight, self._witness = hindsight, witness
         self._live: dict[str, LiveTrip] = {}
         self._loading: dict[str, asyncio.Lock] = {}
         self._connections: dict[str, DriverConnection] = {}
@@ -114,7 +117,7 @@ class Fleet:
             driver.number, judged.fixes, now, judged.doubts, judged.correction
         )
         self._metrics.commit.observe(perf_counter() - begun)
-        self._count(recorded.stored, recorded.duplicates, len(judged.rejected))
+        self._metrics.count_fixes(recorded.stored, recorded.duplicates, len(judged.rejected))
         return Receipt(recorded.stored, recorded.duplicates, judged.rejected)
 
     async def _show(self, driver: Driver, readings: Sequence[Fix | Refusal], now: datetime) -> Judged:
@@ -124,12 +127,14 @@ class Fleet:
         if live.trip.track.newest is not before:
             self._publish(live.trip, now)
             self._consider_route(live, now)
+            self._write_down(live.take_seen())
         return judged
 
-    def _count(self, stored: int, duplicates: int, rejected: int) -> None:
-        for result, count in (("stored", stored), ("duplicate", duplicates), ("rejected", rejected)):
-            if count:
-                self._metrics.fixes.labels(result).inc(count)
+    def _write_down(self, seen: Iterable[Event] = ()) -> None:
+        """Into the timelines, without waiting for it."""
+        self._witness.saw(seen)
+        if self._witness.has_work:
+            self._tasks.create_task(self._witness.write())
 
     def connect(self, driver_id: str, connection: DriverConnection) -> None:
         """The newest connection wins: an older one of the same driver is told that it was replaced."""
@@ -181,8 +186,10 @@ class Fleet:
     async def _order_changed(self, change: OrderChange) -> None:
         order = await self._remembered.reread(change.order_id)
         self._take_away(order, change.driver_ids)
-        trips = [self._live[driver_id].trip for driver_id in change.driver_ids if driver_id in self._live]
-        await self._hindsight.order_changed(order, trips)
+        lives = [self._live[driver_id] for driver_id in change.driver_ids if driver_id in self._live]
+        await self._hindsight.order_changed(order, [live.trip for live in lives])
+        self._witness.order_changed(order, lives)
+        self._write_down()
         for driver_id in change.driver_ids:
             await self._replan(driver_id)
         if change.note is not None:
@@ -219,7 +226,7 @@ class Fleet:
                 return
             todo = await self._plan(driver_id)
             if live is not None:
-                live.trip.replan(*todo)
+                await self._witness.follow(live, *todo)
                 self._consider_route(live, self._now())
                 self._publish(live.trip, self._now())
         if connection is not None:
@@ -325,6 +332,7 @@ class Fleet:
                 self._audience.forget(order_id)
                 self._remembered.forget(order_id)
             await self._tell_untold()
+            self._write_down()
 
     async def _look_at_all(self) -> None:
         for number, driver_id in enumerate(list(self._live)):
@@ -364,14 +372,14 @@ class Fleet:
                 newest = await fixes.newest_states(self._database, [driver.number])
                 state = newest.get(driver.number)
                 trip = await self._hindsight.new_trip(driver, None if state is None else state.fix)
-                trip.replan(*await self._plan(driver_id))
-                self._live[driver_id] = live = LiveTrip(trip)
+                live = LiveTrip(trip)
+                await self._witness.follow(live, *await self._plan(driver_id))
+                self._live[driver_id] = live
                 self._consider_route(live, self._now())
         return self._live[driver_id]
 
     async def _plan(self, driver_id: str) -> tuple[list[Order], list[Stop]]:
-        todo = await orders.select_orders_of_driver(self._database, driver_id)
-        return todo, await orders.select_stops(self._database, driver_id)
+        return await orders.select_plan(self._database, driver_id)
 
     # --- routing
 
@@ -382,17 +390,9 @@ class Fleet:
             self._tasks.create_task(self._route(live))
 
     async def _route(self, live: LiveTrip) -> None:
-        trip, stops = live.trip, live.trip.ahead
-        newest = trip.track.newest
         try:
-            if newest is not None:
-                places = [newest.lonlat, *(stop.at for stop in stops)]
-                legs = await self._router.route(places, trip.vehicle, edges=True)
-                if trip.ahead == stops:
-                    trip.take_route(Route(stops, legs))
-        except RoutingError as error:
-            log.info("no_route", driver=trip.driver.id, why=type(error).__name__, stops=len(stops))
+            await self._witness.route(live, self._router)
         finally:
             live.routing = False
-        self._publish(trip, self._now())
+        self._publish(live.trip, self._now())
         self._consider_route(live, self._now())

@@ -6,7 +6,9 @@ from typing import Protocol
 
 import msgspec
 
+from tracker.domain.arrival import Event
 from tracker.domain.geo import distance
+from tracker.domain.milestones import Milestones
 from tracker.domain.policy import Given, Need, next_policy
 from tracker.domain.skew import NONE, DeviceClock
 from tracker.domain.track import Doubt, Fix, Refusal, sift
@@ -56,6 +58,8 @@ class LiveTrip:
         self.heard_at: datetime | None = None
         self.routing = False
         self.given = Given()
+        self.milestones = Milestones()
+        self._seen: list[Event] = []
 
     def receive_fixes(
         self, readings: Sequence[Fix | Refusal], *, now: datetime, retention: timedelta
@@ -67,8 +71,20 @@ class LiveTrip:
             self.clock.hear(newest, now)
         accepted, refused = sift(readings, now=now, retention=retention, ahead=self.clock.ahead)
         correction = self.clock.correction(accepted[-1].recorded_at, now) if accepted else NONE
-        doubts = [self.trip.receive_fix(_timed(fix, correction), now) for fix in accepted]
+        doubts = [self._receive(_timed(fix, correction), now) for fix in accepted]
         return Judged(accepted, doubts, correction, [RejectedFix(index, why) for index, why in refused])
+
+    def _receive(self, fix: Fix, now: datetime) -> Doubt | None:
+        before = self.trip.track.newest
+        doubt = self.trip.receive_fix(fix, now)
+        if self.trip.track.newest is not before:
+            self._seen += self.milestones.observe(self.trip, fix, now)
+        return doubt
+
+    def take_seen(self) -> list[Event]:
+        """What the fixes have shown of orders since this was asked last."""
+        seen, self._seen = self._seen, []
+        return seen
 
     def reconsider_policy(self, now: datetime, *, watched: bool) -> bool:
         """Whether the device should report otherwise than before."""

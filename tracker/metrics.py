@@ -24,6 +24,9 @@ class Metrics:
             "tracker_commit_seconds", "From a fix to its commit", buckets=_FAST, registry=registry
         )
         self._of_forecasts()
+        self.milestones = Counter(
+            "tracker_milestones", "What positions showed of orders", ["kind"], registry=registry
+        )
         self.subscribers = Gauge("tracker_subscribers", "Customers watching now", registry=registry)
         self.drivers = Gauge("tracker_drivers_online", "Drivers connected now", registry=registry)
         self.stray_fixes = Gauge(
@@ -55,6 +58,12 @@ class Metrics:
         self.arrivals_learned = Gauge(
             "tracker_eta_arrivals_learned", "Arrivals that the forecasts rest on", registry=registry
         )
+
+    def count_fixes(self, stored: int, duplicates: int, rejected: int) -> None:
+        """One message's."""
+        for result, count in (("stored", stored), ("duplicate", duplicates), ("rejected", rejected)):
+            if count:
+                self.fixes.labels(result).inc(count)
 
     def text(self) -> bytes:
         """All of it, as Prometheus reads it."""

@@ -15,11 +15,21 @@ from tracker.database import Connection, Database
 from tracker.database import drivers as driver_rows
 from tracker.database import links as link_rows
 from tracker.database import orders as rows
+from tracker.database.fixes import newest_states
+from tracker.database.milestones import insert_milestone
+from tracker.domain.arrival import Milestone
 from tracker.domain.link import Link
 from tracker.domain.order import OPEN, Customer, Order, OrderStatus, Place, StopKind, check_transition
 from tracker.domain.order_rules import check_change, check_sequence, drivers_of, found, has_been, past, words
-from tracker.errors import Conflict, FieldError, InvalidFields, NotFound, TrackerError
+from tracker.errors import (
+    Conflict,
+    FieldError,
+    InvalidFields,
+    NotFound,
+    TrackerError,
+)
 from tracker.messages import NOTE_BYTES
+from tracker.sequencing import Sequencer
 from tracker.tokens import new_id
 
 REASON_BYTES: Final = 2_000
@@ -44,6 +54,7 @@ class OrderChange(msgspec.Struct, frozen=True):
     order_id: str
     driver_ids: tuple[str, ...] = ()
     note: Note | None = None
+    given_to: str | None = None  # the driver at the end of whose stops the order was put
 
 
 class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,10 +78,12 @@ class Orders:
         database: Database,
         notice: Callable[[OrderChange], Awaitable[None]],
         now: Callable[[], datetime],
+        sequencer: Sequencer | None = None,
     ) -> None:
         self._database = database
         self._notice = notice
         self._clock = now
+        self._sequencer = sequencer
 
     def _now(self) -> datetime:
         """To the millisecond, as it is shown: a time that is read and sent back is the same instant."""
@@ -79,6 +92,10 @@ class Orders:
 
     async def tell(self, change: OrderChange) -> None:
         """Passes on what is committed. What fails now does not undo it, so it fails nobody's request."""
+        try:
+            await self._insert_stops(change)
+        except TrackerError as error:
+            _log.info("stops_appended", order=change.order_id, why=type(error).__name__)
         try:
             await self._notice(change)
         except TrackerError as error:
@@ -114,7 +131,7 @@ class Orders:
         if new.driver_id is None:
             return order, OrderChange(order.id)
         return await self._hand_over(connection, order, new.driver_id), OrderChange(
-            order.id, (new.driver_id,)
+            order.id, (new.driver_id,), given_to=new.driver_id
         )
 
     async def patch(self, order_id: str, edit: Callable[[Order], Order]) -> Order:
@@ -131,7 +148,7 @@ class Orders:
         return order
 
     async def assign(self, order_id: str, driver_id: str) -> Order:
-        """Hands the order to a driver, last in their sequence; a former driver has no part in it any more.
+        """Hands the order to a driver, where it fits best into their stops; a former driver is out of it.
 
         Raises NotFound, InvalidFields for an unknown driver, ForbiddenTransition once it is over.
         """
@@ -142,7 +159,7 @@ class Orders:
             if before.driver_id == driver_id:
                 return before
             order = await self._hand_over(connection, before, driver_id)
-        await self.tell(OrderChange(order_id, drivers_of(before, order)))
+        await self.tell(OrderChange(order_id, drivers_of(before, order), given_to=driver_id))
         return order
 
     async def unassign(self, order_id: str) -> Order:
@@ -233,6 +250,43 @@ class Orders:
             await rows.update_stop_sequence(connection, driver_id, sequence)
         for order_id in dict.fromkeys(order_id for order_id, _ in sequence):
             await self.tell(OrderChange(order_id, (driver_id,)))
+
+    async def optimize_stops(self, driver_id: str) -> None:
+        """Puts the driver's stops into the sequence that takes least driving.
+
+        Raises NotFound, NoSequence, RouterUnavailable, Conflict where the stops changed meanwhile.
+        """
+        driver = await driver_rows.select_driver(self._database, driver_id)
+        if driver is None:
+            raise NotFound("driver")
+        stops = await rows.select_stops(self._database, driver_id)
+        if self._sequencer is None or len(stops) < 2:
+            return
+        newest = (await newest_states(self._database, [driver.number])).get(driver.number)
+        at = None if newest is None else newest.fix.lonlat
+        sequence = await self._sequencer.best(stops, driver.vehicle, at)
+        try:
+            await self.set_stops(driver_id, sequence)
+        except InvalidFields as error:
+            raise Conflict("The driver's stops changed meanwhile; try again.") from error
+
+    async def _insert_stops(self, change: OrderChange) -> None:
+        """Moves what was appended to where it costs least; without a router, or a way, it stays last."""
+        if change.given_to is None or self._sequencer is None:
+            return
+        driver = await driver_rows.select_driver(self._database, change.given_to)
+        stops = await rows.select_stops(self._database, change.given_to)
+        if driver is None or len({stop.order_id for stop in stops}) < 2:
+            return
+        sequence = await self._sequencer.inserted(stops, change.order_id, driver.vehicle)
+        async with self._database.transaction() as connection:
+            await driver_rows.lock_drivers(connection, [driver.id])
+            if await rows.select_stops(connection, driver.id) == stops:  # else others changed them meanwhile
+                await rows.update_stop_sequence(connection, driver.id, sequence)
+
+    async def note_milestone(self, order_id: str, kind: Milestone, at: datetime) -> bool:
+        """What positions show of an order, once; False where it is known, or the order was over by then."""
+        return await insert_milestone(self._database, order_id, kind, at)
 
     async def release_driver(self, driver_id: str) -> None:
         """Takes everything off a driver who will be erased: what was fetched already counts as failed."""

@@ -62,7 +62,7 @@ class Ride:
         self.trip = Trip(Driver(id="drv_1", number=1, name="Aino", vehicle=vehicle, created_at=NOW))
         self.milestones = Milestones()
         self.events: list[Event] = []
-        self.told = {one.id: told for one in orders}
+        self.told = {one.id: dict.fromkeys(told, NOW) for one in orders}
         self.plan(*orders)
 
     def plan(self, *orders: Order) -> None:

@@ -24,7 +24,7 @@ from tracker.database import drivers as rows
 from tracker.database.orders import select_stops
 from tracker.domain.order import Driver
 from tracker.domain.route import Stop
-from tracker.errors import Conflict, NotFound
+from tracker.errors import Conflict, NoSequence, NotFound, RouterUnavailable
 from tracker.messages import rfc3339
 from tracker.parts import Parts, parts
 from tracker.tokens import hash_token, new_driver_token, new_id
@@ -127,6 +127,18 @@ async def put_stops(driver_id: str) -> Response:
     """The driver's stop sequence: every remaining stop once, a pickup before its dropoff."""
     wanted = await body(StopsBody)
     await parts().orders.set_stops(driver_id, [(stop.order_id, stop.kind) for stop in wanted.stops])
+    return await _stops(driver_id)
+
+
+@blueprint.post("/v1/drivers/<driver_id>/stops/optimize")
+@needs("orders")
+@described(answer=StopsAnswer, raises=(NoSequence, RouterUnavailable))
+async def optimize_stops(driver_id: str) -> Response:
+    """Puts the driver's stops into the sequence that takes least driving, from where the driver is.
+
+    A pickup stays before its dropoff. Up to 12 stops the sequence is the best one, beyond a good one.
+    """
+    await parts().orders.optimize_stops(driver_id)
     return await _stops(driver_id)
 
 

@@ -76,6 +76,13 @@ TABLE: Final[dict[type[errors.TrackerError], Problem]] = {
         "Forbidden transition",
         "`allowed` holds the statuses that may follow.",
     ),
+    errors.NoSequence: Problem(
+        409,
+        4000,
+        "no-sequence",
+        "No sequence",
+        "No way on the map leads through all stops of this driver; their sequence stays as it was.",
+    ),
     errors.IdempotencyMismatch: Problem(
         409,
         4000,
@@ -172,7 +179,7 @@ def register_errors(app: Quart) -> None:
 async def _answer_ours(error: errors.TrackerError) -> Response:
     problem = details(error)
     if problem.status >= 500:
-        _log.error("request_failed", problem=problem.type, cause=repr(error.__cause__ or error))
+        _log.error("request_failed", problem=problem.type, exc_info=error)
     return _response(problem)
 
 

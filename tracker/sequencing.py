@@ -1,0 +1,76 @@
+"""Sequencing: a driver's stops in the sequence that takes least driving, by the router's matrix."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from tracker.domain.geo import LonLat
+from tracker.domain.order import StopKind, Vehicle
+from tracker.domain.route import Stop
+from tracker.domain.sequence import Matrix, best_sequence, insertion
+from tracker.errors import NoRoute, NoSequence
+from tracker.routing import Router
+
+MOST: Final = 100  # stops of one driver; more are not sequenced
+
+type StopKey = tuple[str, StopKind]
+
+
+class Sequencer:
+    """Asks the router; holds nothing."""
+
+    def __init__(self, router: Router) -> None:
+        self._router = router
+
+    async def best(self, stops: Sequence[Stop], vehicle: Vehicle, at: LonLat | None) -> list[StopKey]:
+        """The quickest sequence from where the driver is (None: not known), a pickup before its dropoff.
+
+        Raises NoSequence where no way leads through all stops, RouterUnavailable.
+        """
+        start, seconds = await self._seconds(stops, vehicle, at)
+        found = await asyncio.to_thread(best_sequence, start, seconds, _before(stops))
+        if found is None:
+            raise NoSequence("No way leads through all of the driver's stops.")
+        return [_key(stops[n]) for n in found]
+
+    async def inserted(self, stops: Sequence[Stop], order_id: str, vehicle: Vehicle) -> list[StopKey]:
+        """The stops of this order where they cost the others least; the first of the others stays first.
+
+        Raises NoSequence, RouterUnavailable.
+        """
+        start, seconds = await self._seconds(stops, vehicle, None)
+        new = [n for n, stop in enumerate(stops) if stop.order_id == order_id]
+        old = [n for n, stop in enumerate(stops) if stop.order_id != order_id]
+        return [_key(stops[n]) for n in insertion(old, new, start, seconds, fixed=1)]
+
+    async def _seconds(
+        self, stops: Sequence[Stop], vehicle: Vehicle, at: LonLat | None
+    ) -> tuple[Sequence[float], Matrix]:
+        """From where the driver is to each stop, and from each stop to each."""
+        if len(stops) > MOST:
+            raise NoSequence(f"More than {MOST} stops are not sequenced.")
+        places = [stop.at for stop in stops]
+        if at is not None:
+            try:
+                from_driver, *rows = await self._router.matrix([at, *places], vehicle)
+                return from_driver[1:], [row[1:] for row in rows]
+            except NoRoute:
+                pass  # the driver may be off the map, and the stops on it
+        try:
+            return [0.0] * len(stops), await self._router.matrix(places, vehicle)
+        except NoRoute as error:
+            raise NoSequence("A stop is not on the map, or has no street that leads to it.") from error
+
+
+def _key(stop: Stop) -> StopKey:
+    return stop.order_id, stop.kind
+
+
+def _before(stops: Sequence[Stop]) -> dict[int, int]:
+    """Of each dropoff, the pickup that is still to be served before it."""
+    pickups = {stop.order_id: n for n, stop in enumerate(stops) if stop.kind == "pickup"}
+    return {
+        n: pickups[stop.order_id]
+        for n, stop in enumerate(stops)
+        if stop.kind == "dropoff" and stop.order_id in pickups
+    }

@@ -162,7 +162,7 @@ def _learn_one(knowledge: Knowledge, lesson: Arrival) -> None:
     try:
         knowledge.learn(lesson)
     except (ArithmeticError, LookupError, ValueError) as error:
-        log.warning("lesson_not_learned", why=repr(error))
+        log.warning("lesson_not_learned", why=type(error).__name__)
 
 
 def _knowledge(stored: StoredKnowledge | None) -> Knowledge:
@@ -172,5 +172,5 @@ def _knowledge(stored: StoredKnowledge | None) -> Knowledge:
     try:
         return msgspec.json.decode(stored.state, type=Knowledge)
     except msgspec.DecodeError as error:
-        log.warning("knowledge_begun_anew", vehicle=stored.vehicle, why=str(error))
+        log.warning("knowledge_begun_anew", vehicle=stored.vehicle, why=type(error).__name__)
         return Knowledge()

@@ -3,6 +3,7 @@
 from typing import Final
 
 import msgspec
+import structlog
 from quart import Blueprint, Response, request, websocket
 
 from tracker.api.access import refused
@@ -21,6 +22,7 @@ from tracker.sockets import Disconnected, QuartSocket, Socket
 from tracker.tokens import hash_token
 
 blueprint = Blueprint("driver_stream", __name__)
+log = structlog.get_logger()
 
 
 @blueprint.websocket("/v1/drivers/stream")
@@ -48,6 +50,9 @@ async def _serve(here: Parts, socket: Socket, codec: JsonCodec | MsgpackCodec, d
         await socket.close(closing.code, closing.word)
     except TrackerError as error:
         await socket.close(close_code(error), problem_of(type(error)).word)
+    except Exception as error:
+        log.error("driver_session_crashed", exc_info=error)
+        await socket.close(1011, "our_fault")
 
 
 def _agreed(offered: list[str]) -> str | None:

@@ -1,0 +1,182 @@
+"""No log line, at any level, holds a secret, a name, a phone, an address, somebody's words or a place."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+import msgspec
+import pytest
+import pytest_asyncio
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from tests.conftest import temporary_database
+from tests.service import ADMIN_KEY, SECRET, Service, hear, running_service, say, token_of
+from tracker.logs import outline
+
+NAME, PHONE, ADDRESS, NOTE = (
+    "Kanaria Laulurinne",
+    "+358 40 7654321",
+    "Kanarianpolku 9",
+    "canary behind the door",
+)
+LAT, LON = 60.16871, 24.93452
+REFERENCE, EMAIL = "REF-CANARY-77", "canary@example.org"
+PLANTED = ["Kanaria", "7654321", "Kanarianpolku", "canary", "CANARY", "60.1687", "24.9345", ADMIN_KEY, SECRET]
+
+
+@pytest_asyncio.fixture(loop_scope="session", scope="module")
+async def talkative(data_dir: Path, postgres: str, template: str) -> AsyncIterator[tuple[Service, str]]:
+    """A node of its own that logs all it can, and its database."""
+    async with (
+        temporary_database(postgres, template) as url,
+        running_service(data_dir, url, TRACKER_LOG_LEVEL="debug", PYTHONASYNCIODEBUG="1") as running,
+    ):
+        yield running, url
+
+
+def a_fix(**more: object) -> dict[str, Any]:
+    return {"recorded_at": datetime.now(UTC).isoformat(), "lat": LAT, "lon": LON, **more}
+
+
+def an_order(driver_id: str) -> dict[str, Any]:
+    place = {"lat": LAT, "lon": LON, "address": ADDRESS}
+    customer = {"name": NAME, "phone": PHONE, "email": EMAIL}
+    return {
+        "pickup": place,
+        "dropoff": place,
+        "customer": customer,
+        "driver_id": driver_id,
+        "reference": REFERENCE,
+    }
+
+
+async def everything_by_http(service: Service, driver: Any, order: Any) -> None:
+    """Each call of the description with good, foreign and broken input; what comes of it does not matter."""
+    description = await service.get("/openapi.json")
+    bodies: list[Any] = [
+        an_order(driver["id"]),
+        {"name": NAME, "text": NOTE, "status": NOTE},
+        b"{" + NOTE.encode(),
+    ]
+    ids = {"token": token_of(order), "driver_id": driver["id"], "order_id": order["id"], "id": order["id"]}
+    for path, calls in description["paths"].items():
+        if "/events" in path or "/poll" in path:
+            continue
+        for method in calls.keys() & {"get", "post", "put", "patch"}:
+            for known in (ids, dict.fromkeys(ids, "canary-id")):
+                for body in bodies if method != "get" else [None]:
+                    await one_call(service, method, filled(path, known), body)
+
+
+def filled(path: str, ids: dict[str, str]) -> str:
+    for part in path.split("/"):
+        if part.startswith("{"):
+            path = path.replace(part, ids.get(part.strip("{}"), "canary"))
+    return path
+
+
+async def one_call(service: Service, method: str, path: str, body: Any) -> None:
+    content = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+    with suppress(httpx.TransportError):
+        await service.http.request(method, f"{path}?at={NOTE}&bbox={LON},{LAT},{NOTE}", content=content)
+
+
+async def everything_by_socket(service: Service, driver: Any, order: Any) -> None:
+    """A driver's and a customer's words: good ones, wrong ones, and ones that cannot be read."""
+    async with service.drive(driver["token"]) as courier:
+        await say(courier, type="fixes", id=1, fixes=[a_fix(), a_fix(lat=LAT * 2), {"lat": NOTE}])
+        await hear(courier, "ack")
+        await say(courier, type="message", id=2, order_id=order["id"], text=NOTE)
+        await say(courier, type="status", id=3, order_id=NOTE, status="delivered", reason=NOTE)
+        await courier.send("{" + NOTE)
+        await hear(courier, "error")
+    async with service.watch(order) as customer:
+        await say(customer, type="message", text=NOTE)
+        await say(customer, type="seen", cursor=NOTE)
+        await customer.send(NOTE)
+        await hear(customer, "snapshot")
+    for url in (f"/v1/drivers/stream?{NOTE.replace(' ', '')}", "/v1/track/canary-token/stream"):
+        with suppress(Exception):
+            async with connect(service.ws_url + url) as socket:
+                await say(socket, type="hello", token=f"tdt_canary{driver['token']}")
+                await socket.recv()
+
+
+async def broken(url: str) -> None:
+    """From now on the database refuses what it is given, and says in its refusal what that was."""
+    database = await asyncpg.connect(url)
+    try:
+        for table, condition in (
+            ("drivers", "name <> $1"),
+            ("timeline", "detail ->> 'text' IS DISTINCT FROM $1"),
+            ("fixes", "lat <> $1"),
+            ("orders", "customer IS NULL"),
+        ):
+            value = {"drivers": f"'{NAME}'", "timeline": f"'{NOTE}'", "fixes": str(LAT)}.get(table, "")
+            rule = condition.replace("$1", value)
+            await database.execute(f"ALTER TABLE {table} ADD CONSTRAINT broken CHECK ({rule}) NOT VALID")
+    finally:
+        await database.close()
+
+
+async def test_nothing_of_anybody_is_ever_logged(talkative: tuple[Service, str]) -> None:
+    """All endpoints, with good and bad input, first as it should be and then with a database that refuses.
+
+    The crashes are real: the refusals' texts hold the whole rows.
+    """
+    service, url = talkative
+    driver = await service.new_driver(NAME)
+    order = await service.post("/v1/orders", an_order(driver["id"]))
+    await everything_by_socket(service, driver, order)
+    await everything_by_http(service, driver, order)
+    other = await service.new_driver(NAME)  # the first has a new token by now
+    await broken(url)
+    crash = await service.http.post("/v1/drivers", json={"name": NAME, "vehicle": "car"})
+    assert crash.status_code == 500
+    assert NAME not in crash.text
+    async with service.drive(other["token"]) as courier:
+        await say(courier, type="fixes", id=1, fixes=[a_fix()])
+        async with asyncio.timeout(10):
+            with pytest.raises(ConnectionClosed):
+                while True:
+                    await courier.recv()
+    assert courier.close_code == 1011
+    await everything_by_http(service, driver, order)
+    logged = service.log.read_text(errors="replace")
+    assert "CheckViolationError" in logged  # it did crash, and says where
+    assert "insert_driver" in logged
+    planted = [*PLANTED, driver["token"], other["token"], token_of(order)]
+    assert [word for word in planted if word in logged] == []
+    assert "Traceback" not in logged
+
+
+async def test_every_line_of_the_log_is_one_event(talkative: tuple[Service, str]) -> None:
+    """Once it serves, each line is JSON with its event, level and time."""
+    service, _ = talkative
+    await service.http.get("/v1/nothing")
+    said = service.log.read_text().splitlines()
+    serving = next(number for number, line in enumerate(said) if line.startswith("Serving on "))
+    events = [msgspec.json.decode(line) for line in said[serving + 1 :]]
+    assert events
+    assert all({"event", "level", "timestamp"} <= event.keys() for event in events)
+
+
+def test_an_outline_tells_where_and_not_what() -> None:
+    """Types and places of the error and its causes, grouped ones too."""
+    try:
+        try:
+            float(NOTE)
+        except ValueError as error:
+            raise ExceptionGroup(NOTE, [KeyError(NOTE)]) from error
+    except ExceptionGroup as group:
+        told = outline(group)
+    assert told.startswith("ExceptionGroup [test_log_canaries.py:")
+    assert "KeyError" in told
+    assert NOTE not in told

@@ -188,6 +188,14 @@ def _skips(older: Update, newer: Update) -> bool:
     return not unset and before.status != after.status  # type: ignore[union-attr]
 
 
+def conflated(older: Outgoing, newer: Outgoing) -> Outgoing | None:
+    """Two updates as one; None where there is something between them that must be told."""
+    first, second = older.message, newer.message
+    if not (isinstance(first, Update) and isinstance(second, Update)) or _skips(first, second):
+        return None
+    return Outgoing(merge(first, second))
+
+
 def merge(older: Update, newer: Update) -> Update:
     """One update that says what both say in turn."""
     said = {name: value for name, value in _said(newer) if value is not msgspec.UNSET}

@@ -10,7 +10,7 @@ from tracker.api.phone_setup import Setup
 from tracker.api.visitors import asked_url
 from tracker.database.drivers import Activity
 from tracker.domain.eta import Eta
-from tracker.domain.link import Link
+from tracker.domain.link import Link, LinkOpen, Way
 from tracker.domain.order import Driver, Order
 from tracker.domain.track import Fix
 from tracker.domain.visibility import Rules
@@ -173,6 +173,19 @@ def link_answer(link: Link, url: str) -> LinkAnswer:
         link.opened,
         rfc3339_or_none(link.last_opened_at),
     )
+
+
+class OpenAnswer(Struct, frozen=True):
+    """One opening of a tracking link; `address` is the network it came from."""
+
+    at: str
+    way: Way
+    address: str | None
+    agent: str | None
+
+
+def open_answer(opening: LinkOpen) -> OpenAnswer:
+    return OpenAnswer(rfc3339(opening.at), opening.way, opening.network, opening.agent)
 
 
 class Page[T](Struct, frozen=True):

@@ -3,13 +3,15 @@
 from quart import Blueprint, Response
 
 from tracker.api.access import needs
-from tracker.api.answers import LinkAnswer, Page, link_answer, link_url
-from tracker.api.bodies import answer, body
+from tracker.api.answers import LinkAnswer, OpenAnswer, Page, link_answer, link_url, open_answer
+from tracker.api.bodies import answer, body, query
 from tracker.api.idempotency import Created, once
+from tracker.api.lists import PageQuery, decode_cursor, page
 from tracker.api.openapi import described
 from tracker.api.requests import NewLinkBody
 from tracker.database import Connection
-from tracker.database.links import select_links
+from tracker.database.links import select_link, select_link_opens, select_links
+from tracker.errors import NotFound
 from tracker.parts import parts
 
 blueprint = Blueprint("links", __name__)
@@ -39,6 +41,20 @@ async def list_links(order_id: str) -> Response:
     await here.orders.get(order_id)
     links = await select_links(here.database, order_id)
     return answer(Page([link_answer(link, link_url(here, link.id)) for link in links], None))
+
+
+@blueprint.get("/v1/orders/<order_id>/links/<link_id>/opens")
+@needs("read")
+@described(query=PageQuery, answer=Page[OpenAnswer])
+async def list_opens(order_id: str, link_id: str) -> Response:
+    """Who opened the link, the newest first: a thousand of them, without anything that names a person."""
+    here, asked = parts(), query(PageQuery)
+    below = decode_cursor(asked.cursor)
+    link = await select_link(here.database, link_id)
+    if link is None or link.order_id != order_id:
+        raise NotFound("tracking link")
+    rows = await select_link_opens(here.database, link_id, below, asked.limit + 1)
+    return answer(page(rows, asked.limit, open_answer, lambda row: (row.at, row.id)))
 
 
 @blueprint.delete("/v1/orders/<order_id>/links/<link_id>")

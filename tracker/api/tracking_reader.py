@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from time import perf_counter
 from typing import Final
 
@@ -11,7 +11,7 @@ from tracker.api.tracking_link import OpenLink, find_link, note_opening
 from tracker.api.visitors import visitor
 from tracker.domain.link import Way
 from tracker.errors import StorageUnavailable
-from tracker.mailbox import Outgoing, Subscription
+from tracker.mailbox import Outgoing, Subscription, conflated
 from tracker.messages import End, Snapshot, Update, rfc3339
 from tracker.parts import Parts
 
@@ -44,11 +44,12 @@ class Reader:
         """The next message, a heartbeat whenever nothing came for a while; None: this node stops."""
         if self._first:
             return self._given(self._first.popleft())
+        remaining = self._remaining()
         try:
-            async with asyncio.timeout(min(HEARTBEAT_EVERY, self._remaining())):
+            async with asyncio.timeout(min(HEARTBEAT_EVERY, remaining)):
                 outgoing = await self.subscription.next()
         except TimeoutError:
-            return Outgoing(End("expired")) if self._remaining() <= 0.0 else self._heartbeat()
+            return Outgoing(End("expired")) if remaining <= HEARTBEAT_EVERY else self._heartbeat()
         if outgoing is not None and isinstance(outgoing.message, Update):
             self.subscription.pause(UPDATE_GAP)
         return outgoing if outgoing is None else self._given(outgoing)
@@ -57,22 +58,25 @@ class Reader:
         """Until there is something to tell, but not longer."""
         if self._first:
             return
-        with suppress(TimeoutError):
-            async with asyncio.timeout(min(seconds, self._remaining())):
+        remaining = self._remaining()
+        try:
+            async with asyncio.timeout(min(seconds, remaining)):
                 await self.subscription.ready()
-        if self._remaining() <= 0.0:
-            self.subscription.finish(End("expired"))
+        except TimeoutError:
+            if remaining <= seconds:
+                self.subscription.finish(End("expired"))
 
     def take_all(self) -> list[Outgoing]:
-        """All that can be told now."""
-        told = []
-        while self._first:
-            told.append(self._given(self._first.popleft()))
-        while not any(isinstance(one.message, End) for one in told):
-            outgoing = self.subscription.take()
-            if outgoing is None:
+        """All that can be told now, updates in one."""
+        told: list[Outgoing] = []
+        while (outgoing := self._first.popleft() if self._first else self.subscription.take()) is not None:
+            one = None if not told else conflated(told[-1], outgoing)
+            if one is None:
+                told.append(self._given(outgoing))
+            else:
+                told[-1] = one
+            if isinstance(outgoing.message, End):
                 break
-            told.append(self._given(outgoing))
         return told
 
     def _given(self, outgoing: Outgoing) -> Outgoing:

@@ -55,7 +55,7 @@ HOMES = {
     "pmtiles": ("tracker.basemap",),
     "prometheus_client": ("tracker.metrics", "tracker.api.control"),
     "quart": ("tracker.api", "tracker.app", "tracker.parts", "tracker.server", "tracker.sockets"),
-    "rich": ("driver_sim", "tracker.demo"),
+    "rich": ("driver_sim", "tracker.demo", "tracker.evaluation"),
     "shapely": ("tracker.basemap", "tracker.domain.geo", "tracker.domain.route", "tracker.domain.simplify"),
     "uvloop": ("tracker.__main__", "tracker.server", "driver_sim.__main__"),
     "valhalla": ("tracker.routing",),

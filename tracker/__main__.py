@@ -2,21 +2,27 @@
 
 import asyncio
 import sys
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 import uvloop
 
 from tracker import demo as demo_run
-from tracker import logs
+from tracker import evaluation, logs
 from tracker.app import create_app, database_url, open_parts, utc_now
 from tracker.check import check_all
 from tracker.config import Config
 from tracker.database import Database
-from tracker.database.keys import ApiKey, Scope, insert_api_key
+from tracker.database.keys import ApiKey, Scope, insert_api_key, revoke_api_key, select_api_keys
 from tracker.errors import TrackerError
+from tracker.mapfile import find_map
 from tracker.migrations import migrate as migrate_database
+from tracker.routing import Router
 from tracker.server import listen
 from tracker.server import serve as serve_app
 from tracker.tokens import hash_token, new_api_key, new_id
@@ -101,12 +107,111 @@ def create_key(name: str, scope: Scope) -> None:
 
 async def _create_key(config: Config, name: str, scope: Scope) -> str:
     key = new_api_key()
+    async with _migrated(config) as database:
+        await insert_api_key(database, ApiKey(new_id("key"), scope), name, hash_token(key), utc_now())
+    return key
+
+
+@keys.command("list")
+def list_keys() -> None:
+    """Show every key that was made: its id, scope, state and name. The keys themselves are not kept."""
+    click.echo("\n".join(run(_list_keys(configured()))) or "There are no keys yet.")
+
+
+async def _list_keys(config: Config) -> list[str]:
+    async with _migrated(config) as database:
+        known = await select_api_keys(database)
+    states = ["in use" if key.revoked_at is None else f"revoked {key.revoked_at:%Y-%m-%d}" for key in known]
+    return [
+        f"{key.id}  {key.scope:6}  {key.created_at:%Y-%m-%d}  {state:18}  {key.name}"
+        for key, state in zip(known, states, strict=True)
+    ]
+
+
+@keys.command("revoke")
+@click.argument("key_id")
+def revoke_key(key_id: str) -> None:
+    """Refuse the key with this id (`tracker keys list`) from now on, on every node."""
+    if not run(_revoke_key(configured(), key_id)):
+        raise click.ClickException("There is no key with this id; `tracker keys list` shows them.")
+    click.echo("Revoked.")
+
+
+async def _revoke_key(config: Config, key_id: str) -> bool:
+    async with _migrated(config) as database:
+        return await revoke_api_key(database, key_id, utc_now())
+
+
+@asynccontextmanager
+async def _migrated(config: Config) -> AsyncIterator[Database]:
+    """The database; one of our own is brought up to date first."""
     async with database_url(config, say) as url:
         if config.database_url is None:
             await migrate_database(url)
         async with Database.open(url) as database:
-            await insert_api_key(database, ApiKey(new_id("key"), scope), name, hash_token(key), utc_now())
-    return key
+            yield database
+
+
+@main.group()
+def eta() -> None:
+    """Arrival times."""
+
+
+class _SeveralEarlier(click.Command):
+    """Takes `--learn A B C` as well as `--learn A --learn B --learn C`."""
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(context, _spelled_out(args, "--learn"))
+
+
+def _spelled_out(args: list[str], option: str) -> list[str]:
+    """The option before each of its values; only before the first where nothing else were left over."""
+    spelled: list[str] = []
+    for argument in args:
+        follows = len(spelled) > 1 and spelled[-2] == option and not argument.startswith("-")
+        spelled += [option, argument] if follows else [argument]
+    return spelled if _free(spelled) else args
+
+
+def _free(args: list[str]) -> list[str]:
+    """The arguments that are no option and no option's value."""
+    takes = {"--map", "--learn"}
+    return [
+        each for before, each in pairwise(["", *args]) if before not in takes and not each.startswith("-")
+    ]
+
+
+@eta.command("evaluate", cls=_SeveralEarlier)
+@click.argument("trips", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--map", "extract", required=True, type=click.Path(path_type=Path), help="The .osm.pbf they drove on."
+)
+@click.option(
+    "--learn", type=click.Path(path_type=Path), multiple=True, help="Trips seen before, one file or several."
+)
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def evaluate_eta(trips: tuple[Path, ...], extract: Path, learn: tuple[Path, ...], *, as_json: bool) -> None:
+    """Replay recorded trips through the service's forecast and print how far it was off.
+
+    TRIPS are files of recorded trips, one JSON object a line, gzipped or not. A virtual clock replays them
+    side by side: every forecast knows what was known at its moment, and is learned from once its trip is
+    over. Without --learn the forecast begins like a fresh installation. Errors stand beside those of the
+    router's plain time, of that time with the best constant, and of the straight line.
+    """
+    report = run(_evaluate(trips, extract, learn))
+    if as_json:
+        click.echo(msgspec.json.encode(report))
+    else:
+        evaluation.print_table(report)
+
+
+async def _evaluate(trips: tuple[Path, ...], extract: Path, learn: tuple[Path, ...]) -> evaluation.Report:
+    judged, earlier = (
+        [trip for path in paths for trip in evaluation.read_trips(path)] for paths in (trips, learn)
+    )
+    config = msgspec.structs.replace(Config.from_environment(), map=str(extract))
+    async with Router.open(find_map(config), say) as router:
+        return await evaluation.evaluate(judged, earlier, router, say)
 
 
 @main.command()
@@ -121,10 +226,14 @@ def demo(drivers: int, port: int | None) -> None:
 
 
 @main.command()
-def check() -> None:
-    """Verify configuration, database, map and router; say what is wrong and how to mend it."""
+@click.option("--refresh", is_flag=True, help="Ask for a newer map, where TRACKER_MAP is a web address.")
+def check(*, refresh: bool) -> None:
+    """Verify configuration, database, map and router; say what is wrong and how to mend it.
+
+    A map at a web address that is not here yet is downloaded.
+    """
     config = configured()
-    sys.exit(0 if asyncio.run(check_all(config, click.echo)) else 1)
+    sys.exit(0 if asyncio.run(check_all(config, click.echo, refresh=refresh)) else 1)
 
 
 if __name__ == "__main__":

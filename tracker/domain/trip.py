@@ -13,6 +13,7 @@ from tracker.domain.learning import Arrival, Learned
 from tracker.domain.order import ON_THE_ROAD, Driver, Order, StopKind, Vehicle
 from tracker.domain.route import Progress, Route, Stop
 from tracker.domain.smoothing import Shown as ShownArrival
+from tracker.domain.snapping import OnStreet, on_street
 from tracker.domain.track import Doubt, Fix, Track
 from tracker.domain.visibility import HIDING_RADIUS, Circumstances, Rules, visible
 
@@ -88,6 +89,7 @@ class Trip:
         self._begins: dict[str, float] = {}  # metres of the route that an order's customer must not see
         self._routed_at: datetime | None = None
         self.position = newest  # the newest believed fix, never from the future
+        self._on_street: OnStreet | None = None  # the same, on the route where that is sure
         self.report_every = REPORT_EVERY  # seconds; what the device is asked for
 
     @property
@@ -182,7 +184,7 @@ class Trip:
         stops_before = sum(stop.order_id != order_id for stop in self.stops[:index])
         eta = self._eta(index, stops_before, now)
         seen = visible(self.rules[order_id], self._circumstances(order, stops_before, eta, now))
-        position = self.position if seen.position else None
+        position = self._position(order_id) if seen.position else None
         return View(
             order=order,
             driver=self.driver if order.status in ON_THE_ROAD else None,
@@ -214,14 +216,25 @@ class Trip:
         self.position = msgspec.structs.replace(fix, recorded_at=now) if ahead else fix
         self.course.move(fix, before)
         self.course.note_forecasts(fix)
+        found = None if self.course.off_route else self.progress
+        self._on_street = on_street(self.position, found, self._on_street)
         for order_id, trail in self.trails.items():
-            if self.view(order_id, now).position is None:
+            position = self.view(order_id, now).position
+            if position is None:
                 trail.restart()
                 continue
             if not trail.places:  # what was driven out of sight is no part of the route that is shown
                 self._begins[order_id] = self.progress.along_m if self.progress else 0.0
                 self._lines.pop(order_id, None)
-            trail.grow(fix.lonlat)
+            trail.grow(position.lonlat)
+
+    def _position(self, order_id: str) -> Fix | None:
+        """On the street where that is sure, but never moved up to another customer's door."""
+        if self._on_street is None:
+            return self.position
+        at = self._on_street.fix.lonlat
+        hidden = any(distance(at, place) <= HIDING_RADIUS for place in self._other_dropoffs(order_id))
+        return self.position if hidden else self._on_street.fix
 
     def _clear_trails(self) -> None:
         """A new stop may lie where the driver was before: no trail leads past another customer's door."""

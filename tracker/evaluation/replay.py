@@ -16,6 +16,7 @@ from tracker.evaluation.peers import Peers, Plain
 from tracker.evaluation.recorded import RecordedTrip
 
 LEAST: Final = 30.0  # seconds to go; nearer ones are not counted
+METHODS: Final = ("tracker", "router", "router_scaled", "straight_line")
 RETENTION: Final = timedelta(days=30)
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 

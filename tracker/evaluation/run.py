@@ -1,0 +1,39 @@
+"""Run: first the trips that were seen before, then those to judge; each learns from what was over by then."""
+
+from collections.abc import Callable, Sequence
+
+from tracker.domain.learning import Learned
+from tracker.evaluation.peers import Peers
+from tracker.evaluation.recorded import RecordedTrip
+from tracker.evaluation.replay import Replay, Routes
+from tracker.evaluation.score import Report, report_on
+
+Say = Callable[[str], None]
+TOLD_EVERY = 20  # trips
+
+
+async def evaluate(
+    trips: Sequence[RecordedTrip], earlier: Sequence[RecordedTrip], router: Routes, say: Say
+) -> Report:
+    """The forecast learns while it runs from the trips that are over, as the service does.
+
+    Without earlier trips it begins as a fresh installation does, and the peers' constants are the cold ones.
+    """
+    learned, peers = Learned(), Peers()
+    if earlier:
+        seen = await Replay(router, learned, peers).run(
+            earlier, _progress("Learning from", len(earlier), say)
+        )
+        peers.fit(
+            *([(each.said[name].seconds, each.real) for each in seen] for name in ("router", "straight_line"))
+        )
+    moments = await Replay(router, learned, peers).run(trips, _progress("Replaying", len(trips), say))
+    return report_on(moments, len(trips))
+
+
+def _progress(what: str, whole: int, say: Say) -> Callable[[int], None]:
+    def told(done: int) -> None:
+        if done % TOLD_EVERY == 0 or done == whole:
+            say(f"{what} {whole} trips: {done} done")
+
+    return told

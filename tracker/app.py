@@ -40,7 +40,7 @@ from tracker.errors import ConfigError, StorageUnavailable
 from tracker.fleet import Fleet
 from tracker.hindsight import Hindsight
 from tracker.hub import Hub
-from tracker.mapfile import MapFile, find_map
+from tracker.mapfile import MapFile, in_use, prepare_map
 from tracker.metrics import Metrics
 from tracker.migrations import migrate, pending
 from tracker.orders import OrderChange, Orders
@@ -103,7 +103,8 @@ async def open_parts(
     config: Config, *, say: Say, migrating: bool = False, now: Callable[[], datetime] = utc_now
 ) -> AsyncIterator[Parts]:
     """Everything one node needs. `say` is told of long steps. Raises ConfigError, StorageUnavailable."""
-    map_file, metrics, link_tokens = find_map(config), Metrics(), LinkTokens(secret_of(config))
+    map_file, metrics = await prepare_map(config, say), Metrics()
+    link_tokens = LinkTokens(secret_of(config))
     hub = Hub(link_tokens.cursor_key)
     async with (
         database_url(config, say) as url,
@@ -111,7 +112,7 @@ async def open_parts(
         Database.open(url) as database,
         Recorder(database) as recorder,
         Hindsight.open(database, metrics, now) as hindsight,
-        _router_and_basemap(map_file, say) as (router, basemap),
+        _router_and_basemap(map_file, config.router, metrics, say) as (router, basemap),
     ):
         all_orders = _orders(database, router, now, lambda: fleet)
         fleet = Fleet(
@@ -177,15 +178,19 @@ async def _prepared(url: str, say: Say, *, migrating: bool) -> AsyncIterator[Non
 
 
 @asynccontextmanager
-async def _router_and_basemap(map_file: MapFile, say: Say) -> AsyncIterator[tuple[Router, Basemap]]:
+async def _router_and_basemap(
+    map_file: MapFile, engine: str | None, metrics: Metrics, say: Say
+) -> AsyncIterator[tuple[Router, Basemap]]:
     """Both are made from the map at the first start, side by side."""
-    drawing = asyncio.create_task(ensure_basemap(map_file, say))
-    try:
-        async with Router.open(map_file, say) as router:
-            with Basemap(await drawing) as basemap:
-                yield router, basemap
-    finally:
-        drawing.cancel()
+    with in_use(map_file):
+        drawing = asyncio.create_task(ensure_basemap(map_file, say))
+        try:
+            async with Router.open(map_file, say, engine) as router:
+                metrics.router_up.set_function(lambda: float(router.up))
+                with Basemap(await drawing) as basemap:
+                    yield router, basemap
+        finally:
+            drawing.cancel()
 
 
 @asynccontextmanager
@@ -211,6 +216,8 @@ async def _keep_house(database: Database, config: Config, metrics: Metrics, now:
     try:
         partitions = await keep_partitions(database, config.retention_days, now)
         metrics.stray_fixes.set(partitions.in_default)
+        if partitions.in_default:  # an alarm each hour until it is empty
+            log.error("fixes_without_partition", count=partitions.in_default)
         await delete_old_answers(database, now)
         await delete_old_forecasts(database, now - timedelta(days=config.retention_days))
     except StorageUnavailable as error:

@@ -27,6 +27,7 @@ SETTINGS: Final[Mapping[str, str]] = {
     "TRACKER_SECRET": "secret",
     "TRACKER_MQTT_URL": "mqtt_url",
     "TRACKER_MAP": "map",
+    "TRACKER_ROUTER": "router",
     "TRACKER_RETENTION_DAYS": "retention_days",
     "TRACKER_TLS_CERT": "tls_cert",
     "TRACKER_TLS_KEY": "tls_key",
@@ -50,6 +51,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     secret: str | None = None  # None: made at first start in data_dir
     mqtt_url: str | None = None
     map: str | None = None  # None: the demo area
+    router: str | None = None  # None: in our own threads; `child`, or the address of a Valhalla
     retention_days: int = 30  # days
     tls_cert: Path | None = None
     tls_key: Path | None = None
@@ -109,6 +111,8 @@ def _check(config: Config) -> None:
     _check_bind(config.bind)
     _check_scheme("DATABASE_URL", config.database_url, {"postgres", "postgresql"})
     _check_scheme("TRACKER_PUBLIC_URL", config.public_url, {"http", "https"})
+    if config.router != "child":
+        _check_scheme("TRACKER_ROUTER", config.router, {"http", "https"})
     _check_length("TRACKER_ADMIN_KEY", config.admin_key)
     _check_length("TRACKER_SECRET", config.secret)
     if config.retention_days < 1:

@@ -37,6 +37,11 @@ class Metrics:
 
     def _of_forecasts(self) -> None:
         registry = self.registry
+        self.router_up = Gauge(
+            "tracker_router_up",
+            "0 while the router is left alone after failures in a row",
+            registry=registry,
+        )
         self.eta_error = Histogram(
             "tracker_eta_error_seconds",
             "How far the first forecast after the pickup was off",

@@ -1,10 +1,14 @@
 """`/livez`, `/readyz`, `/metrics`: how this node is, for machines that watch it."""
 
+from typing import Final
+
 from quart import Blueprint, Response
 
 from tracker.api.bodies import answer
 from tracker.errors import StorageUnavailable
 from tracker.parts import Parts, parts
+
+LAG_LIMIT: Final = 2.0  # seconds that fixes may wait for their commit
 
 blueprint = Blueprint("control", __name__)
 
@@ -17,9 +21,12 @@ async def livez() -> Response:
 
 @blueprint.get("/readyz")
 async def readyz() -> Response:
-    """200, or 503 with what is wrong."""
+    """200, or 503 with what is wrong. `degraded` is what is missing and does not stop anything."""
     wrong = await _wrong(parts())
-    return answer({"status": "not ready", "wrong": wrong}, 503) if wrong else answer({"status": "ready"})
+    if wrong:
+        return answer({"status": "not ready", "wrong": wrong}, 503)
+    degraded = [] if parts().router.up else ["router"]  # forecasts go by straight lines until it is back
+    return answer({"status": "ready", "degraded": degraded} if degraded else {"status": "ready"})
 
 
 async def _wrong(here: Parts) -> list[str]:
@@ -28,6 +35,8 @@ async def _wrong(here: Parts) -> list[str]:
         await here.database.fetchval("ping")
     except StorageUnavailable:
         wrong.append("database")
+    if here.recorder.lag > LAG_LIMIT:
+        wrong.append("lag")
     return wrong
 
 

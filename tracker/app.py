@@ -103,8 +103,7 @@ async def open_parts(
     config: Config, *, say: Say, migrating: bool = False, now: Callable[[], datetime] = utc_now
 ) -> AsyncIterator[Parts]:
     """Everything one node needs. `say` is told of long steps. Raises ConfigError, StorageUnavailable."""
-    map_file, metrics = await prepare_map(config, say), Metrics()
-    link_tokens = LinkTokens(secret_of(config))
+    map_file, metrics, link_tokens = await prepare_map(config, say), Metrics(), LinkTokens(secret_of(config))
     hub = Hub(link_tokens.cursor_key)
     async with (
         database_url(config, say) as url,

@@ -1,6 +1,6 @@
 # What can be done here: `make help`. Everything that is needed is installed into .venv on the way.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench lock clean
+.PHONY: help install demo test check bench soak lock clean
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
@@ -13,6 +13,7 @@ help:
 	@echo 'make test      the whole test suite'
 	@echo 'make check     lint, types, tests'
 	@echo 'make bench     the benchmarks (ARGS=--help for its options)'
+	@echo 'make soak      an hour of kills and faults against the real service, and a verdict (ARGS=--help)'
 	@echo 'make lock      the lock files again, from pyproject.toml (ARGS=--upgrade for the newest versions)'
 	@echo 'make clean     remove .venv and what the tools left; the data in .tracker stays'
 
@@ -40,6 +41,9 @@ types: install
 
 bench: install
 	@CHROMIUM=$$(sh scripts/browser.sh) exec $(RUN)python -m bench $(ARGS)
+
+soak: install
+	@exec $(RUN)python -m tests.faults.soak $(ARGS)
 
 lock: install
 	@sh scripts/lock.sh $(ARGS)

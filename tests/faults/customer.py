@@ -1,0 +1,110 @@
+"""Customer: somebody who watches an order by its link, and notes when what is shown breaks a promise."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from random import Random
+from time import monotonic
+from typing import Any, Final
+
+import msgspec
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+
+SILENT_AFTER: Final = 45.0  # seconds; heartbeats come every 20
+LONGEST_PAUSE: Final = 2.0
+
+
+class Customer:
+    """Keeps the newest state; comes back with its cursor after every break."""
+
+    def __init__(self, token: str, port: int, random: Random, starts: Callable[[], int]) -> None:
+        """`starts`: how often the service was started. What it showed before its commit dies with it, so
+        after a kill the marker may stand, until the driver's next message, where it was last stored."""
+        self.state: dict[str, Any] = {}
+        self.end: str | None = None
+        self.faults: list[str] = []
+        self.statuses: list[str] = []
+        self.connections = 0
+        self.closes: list[int] = []
+        self._token, self._port, self._random = token, port, random
+        self._starts = starts
+        self._shown_at = ""  # recorded_at of the newest position that was shown
+        self._shown_by = 0  # which start of the service showed it
+
+    @property
+    def shows(self) -> str | None:
+        """`recorded_at` of the position on its map."""
+        position = self.state.get("position")
+        return None if position is None else str(position["recorded_at"])
+
+    @property
+    def status(self) -> str:
+        return str(self.state.get("order", {}).get("status"))
+
+    async def run(self) -> None:
+        """Until the end was told, or cancelled."""
+        attempt = 0
+        while self.end is None:
+            attempt += 1
+            with suppress(OSError, TimeoutError, WebSocketException):
+                attempt = await self._watch(attempt)
+            if self.end is None:
+                await asyncio.sleep(
+                    self._random.uniform(0.05, min(LONGEST_PAUSE, 0.25 * 2 ** min(attempt, 5)))
+                )
+
+    async def _watch(self, attempt: int) -> int:
+        query = f"?cursor={self.state['cursor']}" if self.state else ""
+        url = f"ws://127.0.0.1:{self._port}/v1/track/{self._token}/stream{query}"
+        try:
+            async with connect(
+                url, compression=None, ping_interval=None, close_timeout=1, proxy=None
+            ) as socket:
+                self.connections += 1
+                async with asyncio.timeout(None) as patience:
+                    with suppress(ConnectionClosed):
+                        await self._listen(socket, patience)
+            self.closes.append(socket.close_code or 1006)
+        except InvalidStatus as refused:
+            self.closes.append(refused.response.status_code)
+            if refused.response.status_code == 404:
+                self.faults.append("a good link was refused")
+            return attempt
+        return 0
+
+    async def _listen(self, socket: ClientConnection, patience: asyncio.Timeout) -> None:
+        loop = asyncio.get_running_loop()
+        patience.reschedule(loop.time() + SILENT_AFTER)
+        async for raw in socket:
+            patience.reschedule(loop.time() + SILENT_AFTER)
+            self._hear(msgspec.json.decode(raw))
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        match message["type"]:
+            case "snapshot":
+                self.state = message
+            case "update":
+                self.state |= message
+            case "end":
+                self.end = message["reason"]
+        self._check(message)
+
+    def _check(self, message: dict[str, Any]) -> None:
+        if "order" in message and (not self.statuses or self.statuses[-1] != self.status):
+            self.statuses.append(self.status)
+        if self.status in {"delivered", "failed", "cancelled"} and self.shows is not None:
+            self.faults.append("a position is shown after the end")
+        if self.shows is not None:
+            if self.shows < self._shown_at and self._shown_by == self._starts():
+                self.faults.append(f"the marker went back in time ({message['type']})")
+            self._shown_at, self._shown_by = self.shows, self._starts()
+
+    async def until_shows(self, recorded_at: str, within: float) -> bool:
+        """Whether it came to show a position at least that new."""
+        latest = monotonic() + within
+        while (self.shows or "") < recorded_at:
+            if monotonic() > latest:
+                return False
+            await asyncio.sleep(0.05)
+        return True

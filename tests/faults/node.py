@@ -1,0 +1,183 @@
+"""Node: the real `tracker serve` as a process that is killed, frozen and started again on the same data."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import msgspec
+
+from tests.service import ADMIN_KEY, SECRET
+
+UP_WITHIN: Final = 120.0  # seconds; the first start draws the map
+ENDS_WITHIN: Final = 20.0  # seconds after SIGTERM, as the contract says
+AWAY: Final = frozenset(  # said when the database is away, and then expected
+    {
+        *("house_not_kept", "drain_unanswered", "notice_failed", "opening_not_noted"),
+        *("forecasts_wait", "learning_waits", "request_failed", "storage_away", "storage_unavailable"),
+    }
+)
+
+
+class Held(msgspec.Struct, frozen=True):
+    """What the kernel says that a process holds."""
+
+    files: int
+    sockets: int  # of TCP, to clients; the listening one is not counted
+    threads: int
+    rss_mb: float
+
+
+class Node:
+    """One node, whoever plays it: `module` is `tracker`, or a mutant of it."""
+
+    def __init__(self, folder: Path, data_dir: Path, database_url: str, module: str = "tracker") -> None:
+        self._folder = folder
+        self._module = module
+        self._environment = {
+            **os.environ,
+            "DATABASE_URL": database_url,
+            "TRACKER_DATA_DIR": str(data_dir),
+            "TRACKER_BIND": "127.0.0.1:0",
+            "TRACKER_ADMIN_KEY": ADMIN_KEY,
+            "TRACKER_SECRET": SECRET,
+        }
+        self.port = 0
+        self.logs: list[Path] = []
+        self.process: asyncio.subprocess.Process | None = None
+
+    async def start(self, module: str | None = None) -> None:
+        """Returns when it is ready."""
+        log = self._folder / f"serve-{len(self.logs)}.log"
+        self.logs.append(log)
+        with log.open("wb") as stderr:
+            self.process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", module or self._module, "serve", "--migrate"),
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+            )
+        async with asyncio.timeout(UP_WITHIN):
+            while not (port := self._announced(log)):
+                assert self.process.returncode is None, f"the service did not start:\n{log.read_text()}"
+                await asyncio.sleep(0.05)
+            self.port = port
+            while not await self.is_ready():  # noqa: ASYNC110 - there is nothing to be woken by
+                await asyncio.sleep(0.05)
+
+    @staticmethod
+    def _announced(log: Path) -> int:
+        for line in log.read_text(errors="replace").splitlines():
+            if line.startswith("Serving on "):
+                return int(line.rsplit(":", 1)[1])
+        return 0
+
+    async def is_ready(self) -> bool:
+        with suppress(httpx.TransportError):
+            async with self.merchant(timeout=5.0) as http:
+                return (await http.get("/readyz")).is_success
+        return False
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    def merchant(self, timeout: float = 30.0) -> httpx.AsyncClient:
+        """A client with every right, straight to the service; `async with` it."""
+        headers = {"Authorization": f"Bearer {ADMIN_KEY}"}
+        url = f"http://127.0.0.1:{self.port}"
+        return httpx.AsyncClient(base_url=url, headers=headers, timeout=timeout, trust_env=False)
+
+    async def metrics(self) -> dict[str, float]:
+        async with self.merchant() as http:
+            lines = (await http.get("/metrics")).text.splitlines()
+        pairs = (line.rsplit(" ", 1) for line in lines if line and not line.startswith("#"))
+        return {name: float(value) for name, value in pairs}
+
+    # --- what is done to it
+
+    async def kill(self) -> None:
+        assert self.process is not None
+        with suppress(ProcessLookupError):
+            self.process.kill()
+        await self.process.wait()
+
+    def freeze(self) -> None:
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGCONT)
+
+    async def terminate(self) -> int:
+        """SIGTERM; the exit code. Raises TimeoutError where it takes longer than it may."""
+        assert self.process is not None
+        self.process.terminate()
+        async with asyncio.timeout(ENDS_WITHIN):
+            return await self.process.wait()
+
+    async def end(self) -> None:
+        """In whatever state it is."""
+        if self.process is None or self.process.returncode is not None:
+            return
+        self.thaw()
+        try:
+            await self.terminate()
+        except TimeoutError:
+            await self.kill()
+
+    # --- what it leaves
+
+    def held(self) -> Held:
+        process = Path(f"/proc/{self.pid}")
+        links = [self._target(file) for file in (process / "fd").iterdir()]
+        inodes = {link[8:-1] for link in links if link.startswith("socket:[")}
+        status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
+        rss_mb = int(status["VmRSS"].split()[0]) * 1024 / 1e6
+        return Held(len(links), self._clients(process, inodes), int(status["Threads"]), rss_mb)
+
+    @staticmethod
+    def _target(file: Path) -> str:
+        try:
+            return str(file.readlink())
+        except OSError:  # closed meanwhile
+            return ""
+
+    @staticmethod
+    def _clients(process: Path, inodes: set[str]) -> int:
+        rows = [line.split() for line in (process / "net/tcp").read_text().splitlines()[1:]]
+        return sum(row[9] in inodes and row[3] != "0A" for row in rows)  # 0A: LISTEN
+
+    def unexpected_words(self) -> list[str]:
+        """Lines of its logs that tell of something that nobody foresaw."""
+        return [
+            f"{log.name}: {line[:300]}"
+            for log in self.logs
+            for line in log.read_text(errors="replace").splitlines()
+            if _is_unexpected(line)
+        ]
+
+
+def _is_unexpected(line: str) -> bool:
+    said = _event(line)
+    if said is None:
+        words = line.lower()
+        return any(word in words for word in ("traceback", "exception", "error", "never awaited", "warning"))
+    return said.get("level") in {"warning", "error", "critical"} and said.get("event") not in AWAY
+
+
+def _event(line: str) -> dict[str, Any] | None:
+    if not line.startswith("{"):
+        return None
+    try:
+        said = msgspec.json.decode(line)
+    except msgspec.DecodeError:
+        return None
+    return said if isinstance(said, dict) else None

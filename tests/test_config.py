@@ -116,3 +116,16 @@ def test_every_setting_stands_in_the_readme() -> None:
 
 def readme() -> str:
     return (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("router", ["child", "http://10.0.0.7:8002", "https://router.example/valhalla"])
+def test_the_router_may_be_elsewhere(router: str) -> None:
+    """As a child or at an address."""
+    assert Config.from_environment({"TRACKER_ROUTER": router}).router == router
+
+
+@pytest.mark.parametrize("router", ["threads", "10.0.0.7:8002", "tcp://10.0.0.7:8002"])
+def test_a_router_that_is_nowhere_is_named(router: str) -> None:
+    """Anything else stops the start."""
+    with pytest.raises(ConfigError, match="TRACKER_ROUTER"):
+        Config.from_environment({"TRACKER_ROUTER": router})

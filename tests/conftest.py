@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 import pytest_asyncio
+from playwright.async_api import Browser
 
+from tests.browser import launched
 from tests.service import Service, running_service
 from tracker.database import Database
 from tracker.migrations import migrate
@@ -97,3 +99,10 @@ async def service(data_dir: Path, service_database: str) -> AsyncIterator[Servic
     """A running node that tests share: each makes its own drivers and orders."""
     async with running_service(data_dir, service_database) as running:
         yield running
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """A Chromium that all tests of pages share."""
+    async with launched() as chromium:
+        yield chromium

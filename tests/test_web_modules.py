@@ -41,6 +41,7 @@ def test_every_module_has_its_test_or_needs_a_browser() -> None:
     """Only what touches the document goes without a test of its own; the browser tests cover that."""
     in_browser = {
         "docs", "map", "note-box", "order-tracker", "page", "surroundings", "track", "view", "ways",
+        "worker-probe",
     }  # fmt: skip
     tested = {path.name.removesuffix(".test.js") for path in (WEB / "test").glob("*.test.js")}
     assert {path.stem for path in (WEB / "src").glob("*.js")} - in_browser == tested

@@ -17,9 +17,10 @@ export async function canDraw() {
   return Boolean(context) && (new URL(import.meta.url).origin === location.origin || (await blobWorkers()));
 }
 
-/** The library starts its worker from a blob where its files come from another site; a page may forbid that. */
+/** The library starts its worker by a blob where its files come from another site; a page may forbid either. */
 function blobWorkers() {
-  const address = URL.createObjectURL(new Blob(['postMessage(1)'], { type: 'text/javascript' }));
+  const probe = new URL('./worker-probe.js', import.meta.url).href;
+  const address = URL.createObjectURL(new Blob([`import ${JSON.stringify(probe)}`], { type: 'text/javascript' }));
   return new Promise((tell) => {
     const worker = new Worker(address, { type: 'module' });
     worker.onmessage = () => (worker.terminate(), tell(true));

@@ -10,11 +10,12 @@ const SVG = 'http://www.w3.org/2000/svg';
 const CLOSEST = 0.5; // metres a pixel: a short way is not blown up
 const METRES = 111_195; // a degree of latitude
 const GRID = 80; // pixels
+const TOO_SMALL = 1.7; // times smaller than it could be: drawn anew
 
 /**
  * How to draw these places, north up, all of them within the padding.
  * @param {LonLat[]} places @param {number} width @param {number} height @param {Padding} padding
- * @returns {(place: LonLat) => Point}
+ * @returns {{at: (place: LonLat) => Point, scale: number}} scale: metres a pixel
  */
 export function fit(places, width, height, { top, right, bottom, left }) {
   const lons = places.map(([lon]) => lon);
@@ -24,12 +25,14 @@ export function fit(places, width, height, { top, right, bottom, left }) {
   const wide = (Math.max(...lons) - Math.min(...lons)) * METRES * squeeze;
   const high = (Math.max(...lats) - Math.min(...lats)) * METRES;
   const room = [Math.max(1, width - left - right), Math.max(1, height - top - bottom)];
-  const scale = Math.max(CLOSEST, wide / room[0], high / room[1]); // metres a pixel
+  const scale = Math.max(CLOSEST, wide / room[0], high / room[1]);
   const centre = [left + room[0] / 2, top + room[1] / 2];
-  return ([lon, lat]) => [
+  /** @param {LonLat} place @returns {Point} */
+  const at = ([lon, lat]) => [
     centre[0] + ((lon - middle[0]) * METRES * squeeze) / scale,
     centre[1] - ((lat - middle[1]) * METRES) / scale,
   ];
+  return { at, scale };
 }
 
 export class SketchView {
@@ -109,8 +112,7 @@ export class SketchView {
 
   _draw() {
     const { clientWidth: width, clientHeight: height } = this._container;
-    const places = this._places.length ? this._places : [this._destination?.[0] ?? [0, 0]];
-    this._point = fit(/** @type {LonLat[]} */ (places), width, height, this._padding());
+    this._fit(width, height, this._padding());
     const path = this._route.length > 1 ? new Path(this._route) : null;
     const behind = path ? [...this._route.filter((_, i) => i < this._passed(path)), path.at(this._along)] : [];
     this._write('grid', grid(width, height));
@@ -118,6 +120,22 @@ export class SketchView {
     this._write('ahead', this._text(this._route));
     this._write('behind', this._text(this._trail) + this._text(behind));
     this._drawMarks();
+  }
+
+  /**
+   * Anew only where something lies outside, or all of it is too small.
+   * @param {number} width @param {number} height @param {Padding} padding
+   */
+  _fit(width, height, padding) {
+    const places = this._places.length ? this._places : [this._destination?.[0] ?? /** @type {LonLat} */ ([0, 0])];
+    const best = fit(places, width, height, padding);
+    const { top, right, bottom, left } = padding;
+    const within = this._fitted && this._size === `${width} ${height} ${left} ${bottom}` && places.map(this._fitted.at).every(
+      ([x, y]) => x >= left - 8 && x <= width - right + 8 && y >= top - 8 && y <= height - bottom + 8,
+    );
+    if (within && this._fitted && this._fitted.scale / best.scale < TOO_SMALL) return;
+    this._fitted = best;
+    this._size = `${width} ${height} ${left} ${bottom}`;
   }
 
   /** How many corners of the route lie behind. @param {Path} path */
@@ -132,14 +150,15 @@ export class SketchView {
 
   /** @param {HTMLElement} element @param {LonLat} at @param {number} dx @param {number} dy @param {string} turn */
   _put(element, at, dx, dy, turn) {
-    const [x, y] = this._point?.(at) ?? [0, 0];
+    const [x, y] = this._fitted?.at(at) ?? [0, 0];
     element.style.transform = `translate(${(x + dx).toFixed(1)}px, ${(y + dy).toFixed(1)}px)${turn}`;
   }
 
   /** @param {LonLat[]} places */
   _text(places) {
-    if (places.length < 2 || !this._point) return '';
-    return `M${places.map((place) => this._point?.(place).map((n) => n.toFixed(1)).join(' ')).join('L')}`;
+    const point = this._fitted?.at;
+    if (places.length < 2 || !point) return '';
+    return `M${places.map((place) => point(place).map((n) => n.toFixed(1)).join(' ')).join('L')}`;
   }
 
   /** @param {string} name */

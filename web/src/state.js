@@ -25,7 +25,6 @@
 const FIELDS = /** @type {const} */ ([
   'cursor', 'now', 'order', 'driver', 'position', 'eta', 'stops_before', 'route', 'trail', 'visibility', 'freshness',
 ]);
-const TRAIL_LENGTH = 2000; // places
 const LIVE_FOR = 15_000; // milliseconds
 const LOST_AFTER = 120_000; // milliseconds
 
@@ -38,9 +37,8 @@ export function begin(snapshot) {
 export function merge(state, message) {
   switch (message.type) {
     case 'snapshot':
-      return checked({ ...state, ...fields(message) });
     case 'update':
-      return checked({ ...state, ...grown(state, message), ...fields(message) });
+      return checked({ ...state, ...fields(message) });
     case 'heartbeat':
       return { ...state, cursor: message.cursor ?? state.cursor, now: message.now };
     case 'message':
@@ -55,14 +53,6 @@ export function merge(state, message) {
 /** @param {any} message @returns {Partial<State>} only what it says */
 function fields(message) {
   return Object.fromEntries(FIELDS.filter((name) => name in message).map((name) => [name, message[name]]));
-}
-
-/** The trail grows by the position, unless it comes whole. @param {State} state @param {any} message */
-function grown(state, message) {
-  if (!message.position || 'trail' in message) return {};
-  const before = state.trail?.coordinates ?? (state.position ? [[state.position.lon, state.position.lat]] : []);
-  const coordinates = [...before, [message.position.lon, message.position.lat]].slice(-TRAIL_LENGTH);
-  return { trail: { type: 'LineString', coordinates } };
 }
 
 /** What is hidden is forgotten here too. @param {State} state @returns {State} */

@@ -29,6 +29,8 @@ const TIMES = { // milliseconds
   probe: 60_000, // from then on
 };
 
+const WORDS = 20; // that the service may repeat after a cut
+
 /** Why a note was not taken. `status` is HTTP's, 0 where nobody answered; `retryAfter` in milliseconds. */
 export class NotSent extends Error {
   /** @param {number} status @param {number} retryAfter */
@@ -60,6 +62,7 @@ export class OrderStream extends EventTarget {
     /** @type {Connection} */ this.connection = 'connecting';
     this._heard = 0; // when anything was heard last
     this._shown = ''; // the newest cursor that waits to be seen
+    /** @type {string[]} */ this._words = []; // heard last
     /** @type {Line|null} */ this._line = null;
     /** @type {Line|null} */ this._trial = null;
     /** @type {Record<string, ReturnType<typeof setTimeout>>} */ this._timers = {};
@@ -127,12 +130,21 @@ export class OrderStream extends EventTarget {
   /** @param {any} message */
   _hear(message) {
     this._alive();
+    if (message.type === 'message' && this._heardBefore(message)) return;
     const before = this.state;
     this.state = message.type === 'snapshot' && !before ? begin(message) : before && merge(before, message);
     if (message.type === 'snapshot' || message.type === 'message') this._emit(message.type, message);
     if (message.type === 'end') this._end(message);
     else if (this.state !== before && message.type !== 'heartbeat') this._emit('state', this.state);
     if (message.cursor) this._see(message.cursor);
+  }
+
+  /** Words come at least once, and again after a cut. @param {{at: string, text: string}} message */
+  _heardBefore({ at, text }) {
+    const word = `${at} ${text}`;
+    if (this._words.includes(word)) return true;
+    this._words = [...this._words, word].slice(-WORDS);
+    return false;
   }
 
   /** @param {{reason: string}} message */

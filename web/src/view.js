@@ -6,7 +6,7 @@ import { NoteBox } from './note-box.js';
 import { Page } from './page.js';
 import { pill, pillTitle } from './pill.js';
 import { ServerClock, freshness, positionAge } from './state.js';
-import { before } from './trail.js';
+import { before, since } from './trail.js';
 
 /** @typedef {import('./path.js').LonLat} LonLat */
 /** @typedef {import('./state.js').State} State */
@@ -36,6 +36,7 @@ export class OrderView {
     this._clock = new ServerClock();
     this._follower = new Follower();
     this._announced = '';
+    /** @type {LonLat[]} */ this._since = []; // the trail was told
     this._gone = new AbortController();
     /** @type {import('./map.js').MapView|import('./sketch.js').SketchView|null} */ this._map = null;
     /** @type {State|null} */ this._drawn = null;
@@ -79,7 +80,9 @@ export class OrderView {
     this._clock.hear(state.now);
     if (state.route !== last?.route) this._follower.setRoute(state.route?.coordinates ?? null);
     if (state.position !== last?.position || !last) this._follower.receive(state.position);
-    if (state.route !== last?.route || state.trail !== last?.trail) this._drawLines();
+    const drawn = this._since;
+    this._since = since(drawn, last, state);
+    if (state.route !== last?.route || this._since !== drawn) this._drawLines();
     this._draw();
     this._map?.keepInView(this._places());
     this._render();
@@ -106,9 +109,9 @@ export class OrderView {
 
   /** Time alone changes them too. */
   _render() {
-    const card = describe(this._state, this._clock.now(), this._timeOfDay);
     const { connection, way } = this._stream;
     const fresh = this._fresh();
+    const card = describe({ ...this._state, freshness: fresh }, this._clock.now(), this._timeOfDay);
     const age = positionAge(this._state, this._clock.now()) ?? 0;
     this._page.writeCard(card, this._state);
     this._marker.dataset.freshness = fresh;
@@ -135,7 +138,7 @@ export class OrderView {
   _drawLines() {
     const { route, trail } = this._state;
     const { path } = this._follower;
-    this._map?.setLines(route?.coordinates ?? [], path?.length ?? 0, before(path, trail?.coordinates ?? []));
+    this._map?.setLines(route?.coordinates ?? [], path?.length ?? 0, before(path, [...(trail?.coordinates ?? []), ...this._since]));
   }
 
   /** The courier, between two positions too; never guessed on from one that is not live. */

@@ -200,6 +200,12 @@ test('a line that was hung up is heard no more', async (t) => {
   assert.notEqual(stream.connection, 'over');
 });
 
+test('words that come again after a cut are told once', async (t) => {
+  const { lines, told } = await connect(t);
+  for (const text of ['Here', 'Here', 'There']) lines[0].ears.message({ type: 'message', from: 'driver', text, at: 'then' });
+  assert.deepEqual(told.filter(([type]) => type === 'message').map(([, { text }]) => text), ['Here', 'There']);
+});
+
 test('it can be left', async (t) => {
   const { stream, lines, open, tick } = await connect(t);
   stream.close();

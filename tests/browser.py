@@ -1,0 +1,87 @@
+"""A real Chromium, the customer's page in it, and an order to watch: for the tests that look at the page."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import pytest
+from playwright.async_api import Browser, Locator, Page, async_playwright
+
+from tests.service import Service, hear, say
+
+CHROMIUM: Final = os.environ.get("CHROMIUM") or shutil.which("chromium")
+FLAGS: Final = (
+    "--no-sandbox", "--disable-gpu", "--enable-unsafe-swiftshader", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+PATIENCE: Final = 20_000  # milliseconds: maps are drawn by the processor here
+BETWEEN: Final = timedelta(seconds=1)  # a cyclist's time for each piece of the way
+WAY: Final = [(60.1713 - 0.00006 * n, 24.9440) for n in range(4)]  # 7 m each
+
+needs_chromium = pytest.mark.skipif(
+    CHROMIUM is None, reason="needs Chromium; CHROMIUM=/path/to/chromium names one"
+)
+
+
+@asynccontextmanager
+async def launched() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield chromium
+        await chromium.close()
+
+
+@asynccontextmanager
+async def opened(browser: Browser, url: str, **more: Any) -> AsyncIterator[Page]:
+    """The page at this address, still and in Helsinki; errors on it fail the test."""
+    settings = {"reduced_motion": "reduce", "locale": "en-US", "timezone_id": "Europe/Helsinki"} | more
+    context = await browser.new_context(**settings)
+    page = await context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda line: errors.append(line.text) if "Content Security" in line.text else None)
+    page.set_default_timeout(PATIENCE)
+    await page.goto(url)
+    yield page
+    await context.close()
+    assert errors == []
+
+
+@asynccontextmanager
+async def on_the_way(service: Service) -> AsyncIterator[tuple[Any, Callable[[int], Awaitable[None]]]]:
+    """An order that was picked up, and a way to drive its courier to the nth place."""
+    driver = await service.new_driver("Aino Korhonen", "bicycle")
+    order = await service.new_order(driver["id"])
+    async with service.drive(driver["token"]) as socket:
+        await hear(socket, "welcome")
+        begun = datetime.now(UTC) - len(WAY) * BETWEEN  # the way is behind: nobody has to wait
+
+        async def drive(n: int) -> None:
+            lat, lon = WAY[n]
+            fix = {
+                "recorded_at": (begun + n * BETWEEN).isoformat(),
+                "lat": lat,
+                "lon": lon,
+                "speed": 5,
+                "accuracy": 5,
+            }
+            await say(socket, type="fixes", id=n, fixes=[fix])
+            await hear(socket, "ack")
+
+        await drive(0)
+        await service.post(f"/v1/orders/{order['id']}/status", {"status": "picked_up"})
+        yield order, drive
+
+
+async def style_of(locator: Locator) -> str:
+    """Where the map library has put a marker, as it wrote it down."""
+    return await locator.get_attribute("style") or ""
+
+
+async def place_of(page: Page, selector: str) -> tuple[float, float]:
+    box = await page.locator(selector).bounding_box()
+    assert box is not None, f"{selector} is not shown"
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2

@@ -1,0 +1,115 @@
+"""The customer's page through bad times: the service killed, the network frozen, ways that are shut."""
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from tests.browser import PATIENCE, needs_chromium, on_the_way, opened, style_of
+from tests.gate import gate_before
+from tests.service import Service, running_service
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), needs_chromium]
+
+
+async def hasten(page: Page, seconds: int) -> None:
+    """Lets the page's timers run ahead; its clock still tells the time."""
+    await page.clock.fast_forward(seconds * 1000)
+    await page.clock.set_system_time(datetime.now(UTC))
+
+
+async def hasten_until_live(page: Page, title: str | None = None) -> None:
+    """Until the page is connected again; its pauses are cut short."""
+    pill = page.locator("#pill")
+    deadline = time.monotonic() + PATIENCE / 1000
+    while time.monotonic() < deadline:
+        kind, said = await pill.get_attribute("data-kind"), await pill.get_attribute("title")
+        if kind in {"live", "stale"} and title in {None, said}:
+            return
+        await hasten(page, 3)
+        await page.wait_for_timeout(200)
+    raise AssertionError(f"still {kind}, {said!r}")
+
+
+async def test_a_killed_service_is_back_without_a_reload(
+    data_dir: Path, database_url: str, browser: Browser
+) -> None:
+    """kill -9, and the same address and database again: what happened meanwhile is there by itself."""
+    async with (
+        running_service(data_dir, database_url) as service,
+        on_the_way(service) as (order, drive),
+        opened(browser, order["tracking_url"]) as page,
+    ):
+        await expect(page.locator("#pill")).to_have_text("Live")
+        await drive(1)
+        await page.evaluate("window.sameDocument = true")
+        service.process.kill()
+        await service.process.wait()
+        await expect(page.locator("#pill")).to_have_attribute("data-kind", "waiting")
+        address = urlsplit(service.url).netloc
+        async with running_service(data_dir, database_url, TRACKER_BIND=address) as again:
+            await expect(page.locator("#pill")).to_have_attribute("data-kind", "live")
+            await again.post(f"/v1/orders/{order['id']}/status", {"status": "delivered"})
+            await expect(page.locator("#headline")).to_contain_text("Delivered at")
+            assert await page.evaluate("window.sameDocument")
+
+
+async def test_a_minute_without_network_is_told_honestly(service: Service, browser: Browser) -> None:
+    """Nothing closes, frames just stop: the page notices, says how old all is, and moves nothing."""
+    async with gate_before(service.url) as gate, on_the_way(service) as (order, drive):
+        url = order["tracking_url"].replace(service.url, gate.url)
+        async with opened(browser, "about:blank") as page:
+            await page.clock.install()
+            await page.goto(url)
+            await expect(page.locator("#pill")).to_have_text("Live")
+            marker = page.locator("#map .marker")
+            await drive(1)
+            await expect(marker).to_have_attribute("data-freshness", "live")
+            before = await style_of(marker)
+            gate.moving.clear()
+            await drive(2)
+            await page.clock.fast_forward(60_000)
+            await expect(page.locator("#pill")).to_contain_text("last seen 1 min ago")
+            await expect(marker).to_have_attribute("data-freshness", "stale")
+            await page.clock.fast_forward(90_000)
+            await expect(page.locator("#pill")).to_contain_text("last seen 2 min ago")
+            await expect(marker).to_have_attribute("data-freshness", "lost")
+            await expect(page.locator("#headline")).to_contain_text("Arriving about")
+            assert await style_of(marker) == before
+            await page.clock.set_system_time(datetime.now(UTC))
+            gate.moving.set()
+            await drive(3)
+            await hasten_until_live(page)
+            await expect(marker).not_to_have_attribute("style", before)
+
+
+async def test_blocked_ways_are_gone_around_and_come_back_to(service: Service, browser: Browser) -> None:
+    """No WebSocket: events. No events either: polling. Unblocked: up again, step by step."""
+    async with gate_before(service.url) as gate, on_the_way(service) as (order, drive):
+        gate.close("/stream")
+        url = order["tracking_url"].replace(service.url, gate.url)
+        async with opened(browser, "about:blank") as page:
+            await page.clock.install()
+            await page.goto(url)
+            marker = page.locator("#map .marker")
+            await hasten_until_live(page, "Connected by server-sent events")
+            before = await style_of(marker)
+            await drive(1)
+            await expect(marker).not_to_have_attribute("style", before)
+            gate.close("/stream", "/events")
+            await hasten_until_live(page, "Connected by asking again and again")
+            before = await style_of(marker)
+            await drive(2)
+            await expect(marker).not_to_have_attribute("style", before)
+            gate.close()
+            await hasten(page, 16)
+            await hasten_until_live(page, "Connected by server-sent events")
+            await hasten(page, 16)
+            await hasten_until_live(page, "")
+            before = await style_of(marker)
+            await drive(3)
+            await expect(marker).not_to_have_attribute("style", before)
+            assert gate.passed[-1].endswith("/stream")

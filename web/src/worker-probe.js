@@ -1,0 +1,3 @@
+/** Loaded as a worker from another site's page, to see whether that page lets one start. */
+
+postMessage(true);

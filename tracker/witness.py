@@ -106,7 +106,7 @@ class Witness:
             return
         try:
             places = [newest.lonlat, *await self._targets(stops, trip.orders)]
-            legs = await router.route(places, trip.vehicle, edges=True)
+            legs = await router.route(places, trip.vehicle, edges=True, heading=trip.heading)
         except RoutingError as error:
             log.info("no_route", driver=trip.driver.id, why=type(error).__name__, stops=len(stops))
             return

@@ -385,6 +385,12 @@ INSERT INTO api_keys (id, name, scope, key_hash, created_at) VALUES ($1, $2, $3,
 -- name: select_api_key
 SELECT id, scope FROM api_keys WHERE key_hash = $1 AND revoked_at IS NULL;
 
+-- name: select_api_keys
+SELECT id, name, scope, created_at, revoked_at FROM api_keys ORDER BY created_at, id;
+
+-- name: revoke_api_key
+UPDATE api_keys SET revoked_at = coalesce(revoked_at, $2) WHERE id = $1 RETURNING id;
+
 -- name: claim_idempotency_key
 -- Waits for whoever is answering the same key just now. No row: somebody has answered it since $5.
 INSERT INTO idempotency (api_key, key, request, status, body, created_at)

@@ -19,7 +19,7 @@ from tracker.domain.policy import Policy
 from tracker.domain.route import Stop
 from tracker.domain.track import Fix, Refusal
 from tracker.domain.trip import Trip, View, view_without_trip
-from tracker.errors import NotFound, StorageUnavailable
+from tracker.errors import NotFound, RateLimited, StorageUnavailable
 from tracker.hindsight import Hindsight
 from tracker.hub import Hub
 from tracker.live_trip import DriverConnection, Judged, LiveTrip, Receipt
@@ -34,6 +34,7 @@ from tracker.messages import (
 )
 from tracker.metrics import Metrics
 from tracker.orders import Note, OrderChange
+from tracker.rates import Buckets
 from tracker.recorder import Recorder
 from tracker.remembered import Remembered
 from tracker.routing import Router
@@ -43,6 +44,8 @@ from tracker.witness import Witness
 TICK: Final = 1.0  # seconds
 AT_A_TIME: Final = 50  # trips looked at before the loop goes on with what came meanwhile
 IDLE_AFTER: Final = timedelta(minutes=10)  # a trip that nobody needs leaves the memory
+REPLACED_AT_ONCE: Final = 5  # connections of one driver by a newer one
+REPLACED_PER_S: Final = 0.1
 HEARD_LATELY: Final = timedelta(seconds=60)
 
 log = structlog.get_logger()
@@ -70,6 +73,7 @@ class Fleet:
         self._live: dict[str, LiveTrip] = {}
         self._loading: dict[str, asyncio.Lock] = {}
         self._connections: dict[str, DriverConnection] = {}
+        self._replacements = Buckets(REPLACED_AT_ONCE, REPLACED_PER_S)
         self._audience = Audience(hub, self._shown)
         self._remembered = Remembered(database, hub)
         self._untold: list[OrderChange] = []  # committed, but the database went away before it could be told
@@ -137,8 +141,15 @@ class Fleet:
             self._tasks.create_task(self._witness.write())
 
     def connect(self, driver_id: str, connection: DriverConnection) -> None:
-        """The newest connection wins: an older one of the same driver is told that it was replaced."""
+        """The newest connection wins: an older one of the same driver is told that it was replaced.
+
+        Raises RateLimited where two devices with one token keep replacing each other: then the one that is
+        there stays.
+        """
         older = self._connections.get(driver_id)
+        now = asyncio.get_running_loop().time()
+        if older is not None and not self._replacements.take(driver_id, now):
+            raise RateLimited("Another connection of this driver is open; too many came in a short time.")
         self._connections[driver_id] = connection
         self._metrics.drivers.set(len(self._connections))
         if older is not None:

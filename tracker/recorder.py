@@ -89,6 +89,8 @@ class Recorder:
         self._pipelines: list[asyncio.Task[None]] = []
         self._unanswered: deque[_Submission] = deque()  # by age; answered ones leave when their turn comes
         self._clock: asyncio.Task[None] | None = None
+        self._behind_since: float | None = None  # the first call since the last commit
+        self._handed_at = 0.0  # the last call
         self._partitions: dict[date, float] = {}  # day -> when to look after it again
 
     async def __aenter__(self) -> Self:
@@ -112,6 +114,14 @@ class Recorder:
     def waiting(self) -> int:
         """Rows handed over and not yet committed."""
         return self._waiting
+
+    @property
+    def lag(self) -> float:
+        """Seconds since which nothing could be committed, while somebody hands over fixes."""
+        now = monotonic()
+        if self._behind_since is None or now - self._handed_at > 2 * ANSWER_WITHIN:
+            return 0.0
+        return now - self._behind_since
 
     async def record(
         self,
@@ -139,6 +149,8 @@ class Recorder:
         if newest is not None and correction:
             newest = msgspec.structs.replace(newest, recorded_at=newest.recorded_at - correction)
         submission = _Submission(driver, rows, newest, received_at)
+        self._handed_at = submission.since
+        self._behind_since = self._behind_since or submission.since
         self._put((submission,))
         self._unanswered.append(submission)
         return await submission.answer
@@ -217,6 +229,7 @@ class Recorder:
         async with acquire(self._database.ingest) as raw:
             await self._ensure_partitions(raw, batch.days, submissions[0].received_at.date())
             stored = await store(raw, batch)
+        self._behind_since = self._queue[0].since if self._queue else None
         for submission in submissions:
             submission.settle(stored)
 

@@ -17,6 +17,16 @@ class ApiKey(NamedTuple):
     scope: Scope
 
 
+class KnownKey(NamedTuple):
+    """What is kept of a key, for people."""
+
+    id: str
+    name: str
+    scope: Scope
+    created_at: datetime
+    revoked_at: datetime | None
+
+
 class KeptAnswer(NamedTuple):
     """What was answered, and the hash of what it was the answer to."""
 
@@ -33,6 +43,16 @@ async def insert_api_key(queries: Queries, key: ApiKey, name: str, key_hash: byt
 async def select_api_key(queries: Queries, key_hash: bytes) -> ApiKey | None:
     row = await queries.fetchrow("select_api_key", key_hash)
     return None if row is None else ApiKey(*row)
+
+
+async def select_api_keys(queries: Queries) -> list[KnownKey]:
+    """All that were ever made, the oldest first."""
+    return [KnownKey(*row) for row in await queries.fetch("select_api_keys")]
+
+
+async def revoke_api_key(queries: Queries, key_id: str, at: datetime) -> bool:
+    """From the commit on it is refused. False where there is no such key."""
+    return await queries.fetchval("revoke_api_key", key_id, at) is not None
 
 
 async def claim_idempotency_key(

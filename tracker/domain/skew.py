@@ -17,7 +17,9 @@ BEHIND_LEAST: Final = timedelta(seconds=120)  # less: a slow network, or a devic
 AHEAD_SAMPLES: Final = 3
 AHEAD_SPAN: Final = timedelta(seconds=0.5)  # between the first and the last of them
 BEHIND_SAMPLES: Final = 6
-BEHIND_SPAN: Final = timedelta(seconds=5)
+BEHIND_SPAN: Final = timedelta(seconds=4)
+APART: Final = timedelta(seconds=0.2)  # what comes closer together is one sample
+KEPT: Final = 32  # samples: more than BEHIND_SPAN needs
 ON_TIME_COUNTS: Final = timedelta(seconds=60)  # after a message on time, nothing is a slow clock
 NONE: Final = timedelta(0)
 
@@ -35,7 +37,7 @@ class DeviceClock:
     def __init__(self) -> None:
         self.ahead = NONE  # steady; negative: behind
         self._last: tuple[datetime, timedelta] | None = None  # a message's newest fix, and its correction
-        self._recent: deque[_Sample] = deque(maxlen=BEHIND_SAMPLES)
+        self._recent: deque[_Sample] = deque(maxlen=KEPT)
         self._on_time_at: datetime | None = None
 
     def hear(self, newest: datetime, now: datetime) -> None:
@@ -43,7 +45,8 @@ class DeviceClock:
         sample = _Sample(newest - now, now)
         if abs(sample.ahead) > MOST:
             return
-        self._recent.append(sample)
+        if not self._recent or now - self._recent[-1].at >= APART:
+            self._recent.append(sample)
         if abs(sample.ahead) <= FUTURE_LIMIT:
             self._on_time_at = now
         settled = self._steady(AHEAD_SAMPLES, AHEAD_SPAN)
@@ -69,12 +72,16 @@ class DeviceClock:
             self.ahead = ahead
 
     def _steady(self, samples: int, span: timedelta) -> timedelta | None:
-        """What the last so many samples agree on."""
-        latest = list(self._recent)[-samples:]
-        aheads = [sample.ahead for sample in latest]
-        if len(latest) < samples or latest[-1].at - latest[0].at < span:
-            return None
-        return max(aheads) if max(aheads) - min(aheads) <= STEADY_WITHIN else None
+        """What the last ones agree on: at least so many, over so long a time."""
+        least = most = None
+        for count, sample in enumerate(reversed(self._recent), 1):
+            least = sample.ahead if least is None else min(least, sample.ahead)
+            most = sample.ahead if most is None else max(most, sample.ahead)
+            if most - least > STEADY_WITHIN:
+                return None
+            if count >= samples and self._recent[-1].at - sample.at >= span:
+                return most
+        return None
 
     def _lately_on_time(self, now: datetime) -> bool:
         return self._on_time_at is not None and now - self._on_time_at < ON_TIME_COUNTS

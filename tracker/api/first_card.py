@@ -110,7 +110,8 @@ def _is_near(snapshot: Snapshot) -> bool:
     if snapshot.stops_before or eta is None or eta.arrives_at is None:
         return False
     close = eta.distance_m is not None and eta.distance_m <= NEAR_METRES
-    return close or _seconds(snapshot.now, eta.arrives_at) <= NEAR_SECONDS
+    due = _seconds(snapshot.now, eta.arrives_at) <= NEAR_SECONDS
+    return close or (due and snapshot.freshness != "lost")  # of a lost one only the clock goes on
 
 
 def _travelled(snapshot: Snapshot) -> float:

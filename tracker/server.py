@@ -1,29 +1,42 @@
-"""Server: Hypercorn started from our own process, on a socket tuned for live traffic, drained on SIGTERM."""
+"""Server: Hypercorn's connections on a tuned socket, bounded, drained on SIGTERM."""
 
 import asyncio
 import os
+import resource
 import signal
 import socket
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 import structlog
-from hypercorn.asyncio.run import worker_serve
+from hypercorn.asyncio.tcp_server import TCPServer
+from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config as HypercornConfig
-from hypercorn.config import Sockets
 from hypercorn.utils import wrap_app
 from quart import Quart
 
 from tracker.config import Config
 from tracker.errors import ConfigError
 from tracker.messages import FRAME_BYTES
+from tracker.sockets import Connection
 
 SEND_BUFFER: Final = 65_536  # bytes in the kernel for one client: more would hide a backlog from us
 DEAD_PEER: Final = 30_000  # milliseconds until unacknowledged bytes end a connection
 BACKLOG: Final = 2_048
+HEADERS_WITHIN: Final = 25.0  # seconds; also how long a connection may wait for its next request
+MOST_DESCRIPTORS: Final = 100_000
+RESERVED: Final = 48  # file descriptors for ourselves: database, map, engine
+REFUSED_WITHIN: Final = 1.0  # seconds
 GRACE: Final = 3.0  # seconds for requests that are being answered
+DRAINED_WITHIN: Final = 12.0  # seconds for what is in flight
 ENDED_WITHIN: Final = 18.0  # seconds after SIGTERM; then the process goes, whoever still holds on
+_PROBLEM: Final = b'{"type":"/problems/overloaded","title":"Too many clients","status":503}\n'
+FULL: Final = (
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n"
+    b"Content-Type: application/problem+json\r\nContent-Length: %d\r\n\r\n%s" % (len(_PROBLEM), _PROBLEM)
+)
 
 log = structlog.get_logger()
 
@@ -48,32 +61,114 @@ def listen(config: Config) -> socket.socket:
 
 
 async def serve(
-    app: Quart, config: Config, listening: socket.socket, drain: Callable[[], Awaitable[None]]
+    app: Quart,
+    config: Config,
+    listening: socket.socket,
+    drain: Callable[[], Awaitable[None]],
+    stop: asyncio.Event | None = None,
 ) -> None:
-    """Serves until SIGTERM or SIGINT, then drains: returns when nothing is in flight any more."""
-    stop = _stop_signal()
+    """Serves until `stop`, else SIGTERM or SIGINT, then drains: returns when nothing is in flight."""
+    clients = Clients(app, _hypercorn_config(config))
+    await app.startup()
+    try:
+        async with _accepting(clients, config, listening):
+            if stop is not None:
+                await stop.wait()
+            else:
+                await _stop_signal().wait()
+                _leave_in_any_case()
+            log.info("draining")
+            await _drained(drain)
+        await clients.end()
+    finally:
+        await app.shutdown()
 
-    async def until_drained() -> None:
-        await stop.wait()
-        log.info("draining")
-        _leave_in_any_case()
-        await drain()
 
-    secure = config.tls_cert is not None
-    sockets = Sockets([listening] if secure else [], [] if secure else [listening], [])
-    hypercorn = _hypercorn_config(config)
-    await worker_serve(wrap_app(app, 0, "asgi"), hypercorn, sockets=sockets, shutdown_trigger=until_drained)
+@asynccontextmanager
+async def _accepting(clients: "Clients", config: Config, listening: socket.socket) -> AsyncIterator[None]:
+    context = clients.hypercorn.create_ssl_context() if config.tls_cert is not None else None
+    server = await asyncio.start_server(clients.serve, sock=listening, backlog=BACKLOG, ssl=context)
+    try:
+        yield
+    finally:
+        server.close()  # and no waiting for it: it would wait for every client
+
+
+async def _drained(drain: Callable[[], Awaitable[None]]) -> None:
+    try:
+        async with asyncio.timeout(DRAINED_WITHIN):
+            await drain()
+    except TimeoutError:
+        log.warning("drained_not", after_s=DRAINED_WITHIN)
+
+
+class Clients:
+    """The connections of one server. No more than the process has file descriptors for, less a reserve."""
+
+    def __init__(self, app: Quart, hypercorn: HypercornConfig) -> None:
+        self.hypercorn = hypercorn
+        self._app = wrap_app(app, 0, "asgi")
+        self._context = WorkerContext(None)
+        self._most = _file_descriptors() - RESERVED
+        self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection to its end."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._open[task] = writer
+        try:
+            if writer.get_extra_info("socket").fileno() >= self._most:  # the kernel gives the lowest free one
+                await _refuse(reader, writer)
+            else:
+                loop = asyncio.get_running_loop()
+                await TCPServer(self._app, loop, self.hypercorn, self._context, {}, reader, writer)
+        finally:
+            del self._open[task]
+
+    async def end(self) -> None:
+        """Sockets are told 1012, requests that are being answered have a little time; then all is cut."""
+        await self._context.terminated.set()
+        for writer in self._open.values():
+            if isinstance(taken := writer.transport.get_protocol(), Connection):
+                taken.end(1012, "restarting")
+        if self._open:
+            await asyncio.wait(self._open, timeout=GRACE)
+        for writer in self._open.values():
+            writer.transport.abort()
+        if self._open:
+            await asyncio.wait(self._open, timeout=GRACE)
+
+
+def _file_descriptors() -> int:
+    """As many as we may have; the usual soft limit of 1024 is for programs that use select()."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return max(soft, wanted)
+
+
+async def _refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Reads what was asked, since closing on unread bytes would reset the connection before the answer."""
+    with suppress(TimeoutError, OSError):
+        async with asyncio.timeout(REFUSED_WITHIN):
+            await reader.readuntil(b"\r\n\r\n")
+    with suppress(TimeoutError, OSError):
+        async with asyncio.timeout(REFUSED_WITHIN):
+            writer.write(FULL)
+            writer.close()
+            await writer.wait_closed()
+    writer.transport.abort()
 
 
 def _hypercorn_config(config: Config) -> HypercornConfig:
     hypercorn = HypercornConfig()
     hypercorn.accesslog = None
     hypercorn.errorlog = None
-    hypercorn.backlog = BACKLOG
-    hypercorn.graceful_timeout = GRACE
+    hypercorn.keep_alive_timeout = HEADERS_WITHIN
     hypercorn.websocket_max_message_size = FRAME_BYTES
     hypercorn.include_server_header = False
-    hypercorn.startup_timeout = 600
     if config.tls_cert is not None:
         hypercorn.certfile, hypercorn.keyfile = str(config.tls_cert), str(config.tls_key)
     return hypercorn

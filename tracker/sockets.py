@@ -1,18 +1,20 @@
-"""Socket: what an endpoint needs of a WebSocket. A faster transport can stand behind it some day."""
+"""Socket: what an endpoint needs of a WebSocket, and the two that give it: one of ours, and Quart's own."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import quart.wrappers.base
-from quart import Websocket
+from quart import Quart, Websocket
+
+from tracker.websocket.connection import GONE, Connection, Disconnected
+from tracker.websocket.frames import Frame
+from tracker.websocket.takeover import PlainConnection, TakenConnection, fits, line_of
+
+__all__ = ["Connection", "Disconnected", "Frame", "QuartSocket", "Socket", "accept", "register_sockets"]
 
 # Quart 0.23 raises this when the peer has gone; 0.22 cancels the task instead and does not have it.
 _Gone: type[Exception] = getattr(quart.wrappers.base, "ClientDisconnectedError", ConnectionError)
-
-
-class Disconnected(Exception):
-    """The peer has gone."""
 
 
 class Socket(Protocol):
@@ -21,11 +23,27 @@ class Socket(Protocol):
     async def receive(self) -> str | bytes:
         """The next message. Raises Disconnected when the peer has gone, or the task is cancelled."""
 
-    async def send(self, message: str | bytes) -> None:
+    async def send(self, message: str | bytes | Frame) -> None:
         """Returns when the transport took it; raises Disconnected."""
 
     async def close(self, code: int, reason: str = "") -> None:
         """Says goodbye; nothing can be sent afterwards. Again: no effect."""
+
+
+def register_sockets(app: Quart, *, taking_over: bool = True) -> None:
+    """From now on `accept` gives connections of ours, where the server is the one whose inside is known."""
+    app.asgi_websocket_class = TakenConnection if taking_over and fits() else PlainConnection
+
+
+async def accept(websocket: Websocket, subprotocol: str | None, message_bytes: int) -> Socket:
+    """Completes the handshake. Messages longer than `message_bytes` end a connection of ours with 1009."""
+    line = line_of(cast("Mapping[str, Any]", websocket.scope))
+    if line is None:
+        await websocket.accept(subprotocol=subprotocol)
+        return QuartSocket(websocket)
+    line.hold()
+    await websocket.accept(subprotocol=subprotocol)
+    return line.take(message_bytes)
 
 
 class QuartSocket:
@@ -40,16 +58,17 @@ class QuartSocket:
             message: Any = await self._websocket.receive()
         return b"" if message is None else message  # an empty binary frame arrives as None
 
-    async def send(self, message: str | bytes) -> None:
+    async def send(self, message: str | bytes | Frame) -> None:
         if not self._closed:
             with self._disconnecting():
-                await self._websocket.send(message)
+                await self._websocket.send(message.message if isinstance(message, Frame) else message)
 
     async def close(self, code: int, reason: str = "") -> None:
         if not self._closed:
             self._closed = True
-            with suppress(_Gone):
-                await self._websocket.close(code, reason)
+            if code != GONE:
+                with suppress(_Gone):
+                    await self._websocket.close(code, reason)
 
     @contextmanager
     def _disconnecting(self) -> Iterator[None]:

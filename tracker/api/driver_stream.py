@@ -16,9 +16,9 @@ from tracker.database import drivers
 from tracker.domain.order import Driver
 from tracker.domain.track import Fix
 from tracker.errors import FieldError, InvalidFields, StorageUnavailable, TrackerError, Unauthenticated
-from tracker.messages import FIXES_PER_MESSAGE, Ack, Fixes, RawFixes
+from tracker.messages import FIXES_PER_MESSAGE, FRAME_BYTES, Ack, Fixes, RawFixes
 from tracker.parts import Parts, parts
-from tracker.sockets import Disconnected, QuartSocket, Socket
+from tracker.sockets import Disconnected, Socket, accept
 from tracker.tokens import hash_token
 
 blueprint = Blueprint("driver_stream", __name__)
@@ -34,9 +34,9 @@ async def stream() -> None:
     token = bearer(websocket.headers.get("Authorization"))
     driver = None if token is None else await driver_of(here, token)
     subprotocol = _agreed(websocket.requested_subprotocols)
-    await websocket.accept(subprotocol=subprotocol)
+    socket = await accept(websocket, subprotocol, FRAME_BYTES)
     codec = CODECS[subprotocol or "tracker.v1"]()
-    await _serve(here, QuartSocket(websocket), codec, driver)
+    await _serve(here, socket, codec, driver)
 
 
 async def _serve(here: Parts, socket: Socket, codec: JsonCodec | MsgpackCodec, driver: Driver | None) -> None:

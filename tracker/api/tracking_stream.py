@@ -25,7 +25,7 @@ from tracker.messages import (
 )
 from tracker.parts import Parts, parts
 from tracker.rates import Bucket
-from tracker.sockets import Disconnected, QuartSocket, Socket
+from tracker.sockets import Disconnected, Socket, accept
 
 MESSAGES_AT_ONCE: Final = 60  # of one connection; `seen` comes twice a second
 MESSAGES_PER_S: Final = 10.0
@@ -59,8 +59,8 @@ async def stream(token: str) -> None:
             subprotocol = next(
                 (name for name in websocket.requested_subprotocols if name in SUBPROTOCOLS), None
             )
-            await websocket.accept(subprotocol=subprotocol)
-            await _Connection(here, QuartSocket(websocket), reader, binary=subprotocol == MSGPACK).run()
+            socket = await accept(websocket, subprotocol, NOTE_BYTES)
+            await _Connection(here, socket, reader, binary=subprotocol == MSGPACK).run()
     except TrackerError as error:
         await _refuse(error)
 
@@ -69,8 +69,8 @@ async def _refuse(error: TrackerError) -> None:
     """A program sees the refusal's HTTP status; a browser's script can only see a close code."""
     if "Origin" not in websocket.headers:
         raise error
-    await websocket.accept()
-    await websocket.close(close_code(error), problem_of(type(error)).word.replace("-", "_"))
+    socket = await accept(websocket, None, NOTE_BYTES)
+    await socket.close(close_code(error), problem_of(type(error)).word.replace("-", "_"))
 
 
 class _Connection:
@@ -97,7 +97,7 @@ class _Connection:
 
     async def _tell(self) -> None:
         while (outgoing := await self._reader.next()) is not None:
-            await self._socket.send(outgoing.msgpack() if self._binary else outgoing.json())
+            await self._socket.send(outgoing.frame(binary=self._binary))
             if isinstance(outgoing.message, End):
                 await self._close(outgoing.message)
                 return

@@ -1,0 +1,85 @@
+"""A server with nothing in it but an echo, through the code that serves all our sockets."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from quart import Quart, websocket
+
+from tracker.config import Config
+from tracker.messages import FRAME_BYTES
+from tracker.server import listen, serve
+from tracker.sockets import Disconnected, Socket, accept, register_sockets
+
+
+class EchoServer:
+    """Where it listens, and what became of it."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.sockets: list[Socket] = []
+        self.may_read = asyncio.Event()
+        self.may_read.set()
+        self.stop = asyncio.Event()
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}"
+
+
+@asynccontextmanager
+async def echo_server(*, taking_over: bool = True) -> AsyncIterator[EchoServer]:
+    """`/` echoes; `/deaf` says `begin` and then reads whenever `may_read` is set; `/crash` fails."""
+    with listen(Config(bind="127.0.0.1:0")) as listening:
+        listening.listen()  # who comes before the server is there waits
+        here = EchoServer(listening.getsockname()[1])
+        serving = asyncio.create_task(_serve(here, listening, taking_over=taking_over))
+        try:
+            yield here
+        finally:
+            here.stop.set()
+            async with asyncio.timeout(20):
+                await serving
+
+
+async def _serve(here: EchoServer, listening: socket.socket, *, taking_over: bool) -> None:
+    await serve(_app(here, taking_over=taking_over), Config(), listening, _nothing_to_drain, here.stop)
+
+
+async def _nothing_to_drain() -> None:
+    """An echo owes nothing to anybody."""
+
+
+def _app(here: EchoServer, *, taking_over: bool) -> Quart:
+    app = Quart("echo", static_folder=None)
+    register_sockets(app, taking_over=taking_over)
+
+    @app.get("/")
+    async def hello() -> str:
+        return "hello"
+
+    @app.websocket("/")
+    async def echo() -> None:
+        peer = await accept(websocket, None, FRAME_BYTES)
+        here.sockets.append(peer)
+        with suppress(Disconnected):
+            while True:
+                await peer.send(await peer.receive())
+
+    @app.websocket("/deaf")
+    async def deaf() -> None:
+        peer = await accept(websocket, None, FRAME_BYTES)
+        here.sockets.append(peer)
+        with suppress(Disconnected):
+            await peer.send("begin")
+            while True:
+                await here.may_read.wait()
+                await peer.send(f"{len(await peer.receive())}")
+
+    @app.websocket("/crash")
+    async def crash() -> None:
+        await accept(websocket, None, FRAME_BYTES)
+        raise RuntimeError("on purpose")
+
+    return app

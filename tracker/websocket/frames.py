@@ -1,0 +1,31 @@
+"""Frame: one message, encoded once for everybody it goes to."""
+
+from typing import Final
+
+from websockets.frames import Frame as _Framing
+from websockets.frames import Opcode
+
+KEPT_OPEN: Final = _Framing(Opcode.PING, b"").serialize(mask=False)
+
+
+class Frame:
+    """A message to many: `str` in a text frame, `bytes` in a binary one. A server's frames are not masked."""
+
+    __slots__ = ("_encoded", "message")
+
+    def __init__(self, message: str | bytes) -> None:
+        self.message = message
+        self._encoded: bytes | None = None
+
+    def encoded(self) -> bytes:
+        """As it goes onto the wire."""
+        if self._encoded is None:
+            self._encoded = encode(self.message)
+        return self._encoded
+
+
+def encode(message: str | bytes) -> bytes:
+    """One unfragmented frame."""
+    if isinstance(message, str):
+        return _Framing(Opcode.TEXT, message.encode()).serialize(mask=False)
+    return _Framing(Opcode.BINARY, message).serialize(mask=False)

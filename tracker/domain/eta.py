@@ -14,6 +14,7 @@ from tracker.domain.learning import DWELL, ROUTER_RATIO, STRAIGHT_SPEED, Knowled
 from tracker.domain.order import Vehicle
 from tracker.domain.pace import Pace
 from tracker.domain.route import Progress, Route, Stop
+from tracker.domain.weights import disagree
 
 Basis = Literal["route", "straight_line", "none"]
 
@@ -114,7 +115,8 @@ def foresee(
     )
     weights = knowledge.weights
     total, rest = weights.total(terms), weights.weights[-1] * serving
-    return Forecast(total - rest, rest, metres, "route", knowledge.residuals.spread(total), terms)
+    spread = knowledge.residuals.spread(total, unsure=disagree(terms))
+    return Forecast(total - rest, rest, metres, "route", spread, terms)
 
 
 def forecast(

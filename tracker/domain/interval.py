@@ -1,6 +1,7 @@
 """Interval: how far forecasts were off, by the time they foretold; from it the 80 % around the next one."""
 
 from bisect import bisect
+from collections.abc import Iterable
 from math import exp, log
 from typing import Final, NamedTuple
 
@@ -9,13 +10,13 @@ import msgspec
 BOUNDS: Final = (60.0, 120.0, 240.0, 420.0, 720.0)  # seconds foretold; a bucket lies between two of them
 BLUR: Final = 30.0  # seconds that every arrival is uncertain by, however near
 KEPT: Final = 300  # residuals in a bucket
-TARGET: Final = 0.1  # of arrivals below the interval, and as many above
+TARGET: Final = 0.114  # of arrivals below the interval, and as many above
 STEP: Final = 0.02
 TAILS: Final = (0.002, 0.45)
 
 
 class Spread(NamedTuple):
-    """Logarithms of (real + BLUR) / (foretold + BLUR) that a tenth of arrivals falls below, and above."""
+    """Logarithms of (real + BLUR) / (foretold + BLUR) that a tenth of arrivals fall below, and above."""
 
     low: float
     high: float
@@ -65,22 +66,27 @@ class Bucket(msgspec.Struct):
         return Spread(min(_at(ordered, self.low), 0.0), max(_at(ordered, 1.0 - self.high), 0.0))
 
 
+def _buckets() -> list[Bucket]:
+    return [Bucket() for _ in range(len(BOUNDS) + 1)]
+
+
 class Residuals(msgspec.Struct):
-    """The buckets of one kind of vehicle."""
+    """The buckets of one kind of vehicle: by time, of forecasts that are sure of the way and of others."""
 
-    buckets: list[Bucket] = msgspec.field(default_factory=lambda: [Bucket() for _ in range(len(BOUNDS) + 1)])
+    sure: list[Bucket] = msgspec.field(default_factory=_buckets)
+    unsure: list[Bucket] = msgspec.field(default_factory=_buckets)
 
-    def spread(self, foretold: float) -> Spread:
+    def spread(self, foretold: float, *, unsure: bool) -> Spread:
         """How far from a forecast of so many seconds arrivals are."""
-        return self.buckets[bisect(BOUNDS, foretold)].spread
+        return (self.unsure if unsure else self.sure)[bisect(BOUNDS, foretold)].spread
 
-    def learn(self, pairs: list[tuple[float, float]]) -> None:
-        """One trip's forecasts: seconds foretold and real."""
-        found: dict[int, list[float]] = {}
-        for foretold, real in pairs:
-            found.setdefault(bisect(BOUNDS, foretold), []).append(residual(foretold, real))
-        for index, residuals in found.items():
-            self.buckets[index].learn(residuals)
+    def learn(self, forecasts: Iterable[tuple[float, bool, float]]) -> None:
+        """One trip's: seconds foretold, whether unsure, and real."""
+        found: dict[tuple[bool, int], list[float]] = {}
+        for foretold, unsure, real in forecasts:
+            found.setdefault((unsure, bisect(BOUNDS, foretold)), []).append(residual(foretold, real))
+        for (unsure, index), residuals in found.items():
+            (self.unsure if unsure else self.sure)[index].learn(residuals)
 
 
 def _at(ordered: list[float], share: float) -> float:

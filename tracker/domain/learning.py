@@ -11,7 +11,7 @@ from tracker.domain.geo import LonLat
 from tracker.domain.interval import Residuals
 from tracker.domain.order import Vehicle
 from tracker.domain.route import Edge
-from tracker.domain.weights import Weights
+from tracker.domain.weights import Weights, disagree
 
 ROUTER_RATIO: Final = 1.2  # real seconds for one of the router's, until it is learned
 DWELL: Final = 87.0  # seconds at a stop, until it is learned
@@ -148,7 +148,9 @@ class Knowledge(msgspec.Struct):
         """What was told is judged before anything else is changed by this arrival."""
         real = [(told, (arrival.arrived_at - told.at).total_seconds()) for told in arrival.told]
         if real:
-            self.residuals.learn([(told.eta_s, seconds) for told, seconds in real])
+            self.residuals.learn(
+                (told.eta_s, disagree(told.terms), seconds) for told, seconds in real if told.terms
+            )
             far = [(told.terms, seconds) for told, seconds in real if told.terms and seconds >= NEAR]
             self.weights.learn(far)
         self._learn_traffic(arrival)

@@ -10,8 +10,16 @@ COLD_WEIGHTS: Final = (1.0, 0.0, 0.0, 0.0, 1.0)
 COLD_WORTH: Final = 100.0  # forecasts that the cold weights count as
 FORGETS: Final = 0.999  # of what was learned stays with each arrival
 EASE: Final = 60.0  # seconds; errors count relative to the time to go and this
+DISAGREE: Final = 1.35  # times
+_LITTLE: Final = 20.0  # seconds that no two answers disagree about
 SWEEPS: Final = 60
 _TYPICAL: Final = 240.0  # seconds; the size of a term in the cold weights' evidence
+
+
+def disagree(terms: Sequence[float]) -> bool:
+    """Whether the streets and the straight line say very different things: drivers may know a shorter way."""
+    learned, straight = terms[0] + _LITTLE, terms[3] + _LITTLE
+    return not 1.0 / DISAGREE < learned / straight < DISAGREE
 
 
 class Weights(msgspec.Struct):

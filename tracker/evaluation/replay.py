@@ -107,7 +107,7 @@ class Replay:
         assert newest is not None
         places = [newest.lonlat, *(stop.at for stop in stops)]
         try:
-            legs = await self._router.route(places, trip.vehicle, edges=True)
+            legs = await self._router.route(places, trip.vehicle, edges=True, heading=trip.heading)
         except RoutingError:
             return
         trip.take_route(Route(stops, legs))

@@ -29,6 +29,7 @@ MINIMUM_REACHABILITY: Final = 100  # nodes
 # once more, with any street within this radius, 0 to 2 % have no way.
 SECOND_RADIUS: Final = 200  # metres, the engine's limit
 HEADING_TOLERANCE: Final = 60  # degrees between a driver's heading and the street that the route begins with
+NEAR: Final = 15  # metres; every street so near counts as equally likely: a receiver errs by as much
 NO_PATH: Final = 442  # the engine's code for streets that are there but not connected
 PLACES_AT_ONCE: Final = 20  # the engine's limit for cars; longer routes are asked for in pieces
 
@@ -153,11 +154,11 @@ class Engine:
         """With the heading, then without where that leads nowhere, then from any street around."""
         if heading is not None:
             try:
-                return self._legs_within(0, places, vehicle, heading)
+                return self._legs_within(NEAR, places, vehicle, heading)
             except NoRoute:
                 pass
         try:
-            return self._legs_within(0, places, vehicle)
+            return self._legs_within(NEAR, places, vehicle)
         except _NotConnected:
             return self._legs_within(SECOND_RADIUS, places, vehicle)
 

@@ -1,0 +1,192 @@
+"""What is learned from arrivals, how it is kept, and what a forecast makes of it."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tracker.domain.eta import foresee
+from tracker.domain.expected import Driven, Expected, passages
+from tracker.domain.geo import LonLat, Plane, distance
+from tracker.domain.interval import Residuals
+from tracker.domain.learning import ROUTER_RATIO, Arrival, Dwell, Knowledge, Learned, Passage, Told
+from tracker.domain.pace import Pace
+from tracker.domain.route import Edge, Leg, Route, Stop
+from tracker.domain.smoothing import Shown
+from tracker.domain.weights import COLD_WEIGHTS, Weights
+
+NOW = datetime(2026, 11, 22, 16, 43, tzinfo=UTC)
+PLANE = Plane(LonLat(24.9450, 60.1700))
+PLACES = tuple(PLANE.to_lonlat(100.0 * n, 0.0) for n in range(5))
+
+
+def street(key: str, place: int, *, signal: bool = False) -> Edge:
+    return Edge(place, place + 1, 100.0, 20.0, "residential", signal, key)
+
+
+def route() -> Route:
+    """400 m in 80 s by the router, over four streets; the third ends at traffic lights."""
+    edges = tuple(street(name, n, signal=name == "c") for n, name in enumerate("abcd"))
+    leg = Leg(PLACES, sum(distance(*each) for each in pairwise(PLACES)), 80.0, edges)
+    return Route((Stop("ord_1", "dropoff", PLACES[-1]),), (leg,))
+
+
+def arrival(*seen: Passage, told: tuple[Told, ...] = (), minutes: float = 0.0) -> Arrival:
+    return Arrival(
+        vehicle="car",
+        at=PLACES[-1],
+        arrived_at=NOW + timedelta(minutes=minutes),
+        passages=seen,
+        told=told,
+        straight_m=400.0,
+        drove_m=400.0,
+        drove_s=100.0,
+        dwell=Dwell(120.0, None),
+    )
+
+
+def test_a_fresh_installation_takes_every_street_for_as_slow_as_cities_are() -> None:
+    """Nothing is known, and a forecast can be made."""
+    assert Knowledge().ratio(street("a", 0)) == ROUTER_RATIO
+    assert Expected(route(), Knowledge().ratio).at(400.0) == pytest.approx(80.0 * ROUTER_RATIO, rel=0.01)
+
+
+def test_a_slow_street_is_learned_and_its_neighbours_are_not_blamed() -> None:
+    """Of the street itself most is believed, of its kind less, of the rest of the network least."""
+    learned = Learned()
+    for _ in range(10):
+        learned.learn(arrival(Passage("c", "residential+signal", 80.0, 20.0)))
+    known = learned.of("car")
+    slow, alike, other = (known.ratio(each) for each in (street("c", 2), street("x", 0), street("y", 0)))
+    assert slow > 2.5 > known.ratio(street("z", 0, signal=True)) > alike == other > ROUTER_RATIO
+    assert learned.of("bicycle").ratio(street("c", 2)) == ROUTER_RATIO
+
+
+def test_what_was_learned_survives_a_restart() -> None:
+    """The state is plain JSON, and forecasts the same afterwards."""
+    learned = Learned()
+    told = (Told(NOW - timedelta(seconds=300), 280.0, (250.0, 240.0, 260.0, 220.0, 30.0)),)
+    for n in range(30):
+        learned.learn(arrival(Passage("a", "residential", 30.0, 20.0), told=told, minutes=n))
+    again = msgspec.json.decode(msgspec.json.encode(learned), type=Learned)
+    assert again == learned
+    assert msgspec.json.decode(msgspec.json.encode(arrival(told=told)), type=Arrival) == arrival(told=told)
+
+
+def test_time_is_given_to_the_streets_where_it_was_spent() -> None:
+    """The passages of a drive add up to its seconds, and to the router's for the same way."""
+    seen = list(passages(route(), [Driven(0.0, 150.0, 30.0), Driven(150.0, 400.0, 90.0)]))
+    assert sum(each.observed for each in seen) == pytest.approx(120.0)
+    assert sum(each.expected for each in seen) == pytest.approx(80.0, rel=0.01)
+    assert {each.edge for each in seen} == set("abcd")
+
+
+def test_a_jam_is_noticed_within_minutes_and_forgotten_in_hours() -> None:
+    """What finished ways took lately moves every forecast, and fades."""
+    learned = Learned()
+    for n in range(30):
+        learned.learn(arrival(Passage("a", "residential", 24.0, 20.0), minutes=n))
+    usual = learned.of("car").traffic(NOW + timedelta(minutes=30))
+    for n in range(30, 60):
+        learned.learn(arrival(Passage(f"{n}", "residential", 400.0, 100.0), minutes=n))
+    jam = learned.of("car").traffic(NOW + timedelta(minutes=60))
+    assert usual == pytest.approx(1.0, abs=0.1)
+    assert jam > 1.15
+    assert learned.of("car").traffic(NOW + timedelta(hours=12)) == pytest.approx(1.0, abs=0.01)
+
+
+def test_a_slow_driver_is_expected_to_stay_slow_for_a_while() -> None:
+    """The own ratio counts in the next minutes and fades with the horizon; little seen is little believed."""
+    slow, hardly_seen = Pace(), Pace()
+    for _ in range(60):
+        slow.drove(10.0, 5.0)
+    hardly_seen.drove(10.0, 5.0)
+    assert 60.0 < hardly_seen.applied(60.0) < 65.0 < slow.applied(60.0) < 120.0
+    assert slow.applied(3_600.0) - 3_600.0 < 300.0
+
+
+@given(
+    st.lists(
+        st.tuples(st.lists(st.floats(0, 4_000), min_size=5, max_size=5), st.floats(30, 4_000)), max_size=40
+    )
+)
+def test_no_weight_is_ever_negative(samples: list[tuple[list[float], float]]) -> None:
+    """Whatever came true, more to drive never means sooner there."""
+    weights = Weights()
+    weights.learn(samples)
+    assert all(weight >= 0.0 for weight in weights.weights)
+
+
+def test_weights_find_the_answer_that_is_right() -> None:
+    """A term that is always half of the truth counts double in the end; one that is noise counts nothing."""
+    weights = Weights()
+    truths = [60.0 + 13.0 * (n % 40) for n in range(6_000)]
+    weights.learn(
+        [((truth / 2, 0.0, 0.0, 60.0 + 7.0 * ((n * 31) % 50), 0.0), truth) for n, truth in enumerate(truths)]
+    )
+    assert weights.total((100.0, 0.0, 0.0, 0.0, 0.0)) == pytest.approx(200.0, rel=0.15)
+    assert Weights().weights == COLD_WEIGHTS
+
+
+def test_intervals_come_to_hold_four_of_five_arrivals() -> None:
+    """Both where forecasts are better than was thought at first and where they are worse."""
+    for scale in (0.1, 0.8):
+        residuals, held = Residuals(), []
+        for n in range(900):
+            real = 300.0 * (1.0 + scale * (((n * 377) % 200) / 100.0 - 1.0))
+            low, high = residuals.spread(300.0, unsure=False).around(300.0)
+            held.append(low <= real <= high)
+            residuals.learn([(300.0, False, real)])
+        assert 0.74 <= sum(held[300:]) / 600 <= 0.86
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 7_200), st.booleans(), st.floats(0, 14_400)), max_size=60),
+    st.floats(0, 7_200),
+)
+def test_an_interval_always_holds_its_forecast(
+    seen: list[tuple[float, bool, float]], foretold: float
+) -> None:
+    """However one-sided the errors have been."""
+    residuals = Residuals()
+    for each in seen:
+        residuals.learn([each])
+    for unsure in (False, True):
+        low, high = residuals.spread(foretold, unsure=unsure).around(foretold)
+        assert low <= foretold <= high
+
+
+def test_what_is_shown_follows_without_jumping() -> None:
+    """A jump of ten minutes is taken over gradually; never into the past; a bypass shows it at once."""
+    shown, later = Shown(), NOW + timedelta(minutes=10)
+    assert shown.follow(NOW, NOW) == NOW
+    first = shown.follow(later, NOW + timedelta(seconds=5))
+    second = shown.follow(later, NOW + timedelta(seconds=60))
+    assert NOW < first < second < later
+    assert shown.follow(NOW, NOW + timedelta(hours=1)) >= NOW + timedelta(hours=1)
+    shown.bypass()
+    assert shown.follow(later, NOW) == later
+    assert shown.follow(later, NOW - timedelta(hours=1)) == later  # a clock that steps back moves nothing
+
+
+@given(st.floats(0.0, 400.0), st.floats(0.0, 400.0), st.floats(0, 3_000), st.floats(1.0, 3_000))
+def test_nearer_is_never_later(a: float, b: float, observed: float, expected: float) -> None:
+    """Along one route, for any driver, with whatever was learned."""
+    whole, knowledge = route(), Knowledge()
+    near, far = max(a, b), min(a, b)
+    seen = [
+        foresee(
+            expected=Expected(whole, knowledge.ratio),
+            progress=whole.locate(PLANE.to_lonlat(along, 0.0), after_m=along),
+            at=PLANE.to_lonlat(along, 0.0),
+            stops=whole.stops,
+            index=0,
+            knowledge=knowledge,
+            pace=Pace(observed, expected),
+        )
+        for along in (near, far)
+    ]
+    assert 0.0 <= seen[0].seconds <= seen[1].seconds + 1e-6

@@ -1,6 +1,6 @@
 """Children: programs that a parent starts, listens to and ends in order.
 
-They get process groups of their own: Ctrl-C reaches only the parent, which decides who ends first.
+They get sessions of their own: Ctrl-C reaches only the parent, which decides who ends first.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ async def running(program: Program, *, out: Said, err: Said) -> AsyncIterator[Ch
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         limit=LONGEST_LINE,
-        process_group=0,
+        start_new_session=True,  # uvloop knows no process_group
         preexec_fn=_die_with_parent if _libc is not None else None,
     )
     child = Child(program.name, process, deque(maxlen=REMEMBERED))

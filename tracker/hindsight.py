@@ -13,7 +13,7 @@ from tracker.database import Database
 from tracker.database.forecasts import select_milestone
 from tracker.domain.eta import Eta
 from tracker.domain.geo import distance
-from tracker.domain.learning import Arrival
+from tracker.domain.learning import Arrival, Learned
 from tracker.domain.order import Driver, Order, StopKind
 from tracker.domain.track import Fix
 from tracker.domain.trip import Trip
@@ -66,7 +66,12 @@ class Hindsight:
 
     async def keep(self, trips: Callable[[], Iterable[Trip]]) -> None:
         """Hands new knowledge to the trips, and writes their drivers' paces now and then, until cancelled."""
-        self._learner.on_change = lambda learned: [trip.learns_from(learned) for trip in trips()] and None
+
+        def hand_over(learned: Learned) -> None:
+            for trip in trips():
+                trip.learns_from(learned)
+
+        self._learner.on_change = hand_over
         try:
             while True:
                 await asyncio.sleep(KEPT_EVERY)

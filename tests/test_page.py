@@ -125,6 +125,7 @@ async def test_the_page_is_accessible(service: Service, browser: Browser) -> Non
             opened(browser, order["tracking_url"], color_scheme=scheme, bypass_csp=True) as page,
         ):
             await page.wait_for_selector("#map[data-idle]")
+            await page.locator("#note-box summary").click()
             await page.add_script_tag(path=axe)
             found = await page.evaluate("axe.run()")
             assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found["violations"]] == []

@@ -497,18 +497,29 @@ JOIN eta_forecasts f ON f.order_id = o.id AND f.made_at >= o.picked_up_at AND f.
 ORDER BY o.id, f.made_at;
 
 -- name: select_eta_errors
+-- In two steps: the many rows are added up once, by hashing, and the groups from what is left.
+WITH cells AS (
+    SELECT bucket, hour, driver, sum(forecasts) AS forecasts, sum(off_s) AS off_s, sum(bias_s) AS bias_s,
+           sum(off_share) AS off_share, sum(held) AS held, sum(width_s) AS width_s
+    FROM eta_errors
+    WHERE arrived_at >= $1 AND arrived_at < $2
+    GROUP BY bucket, hour, driver
+)
 SELECT CASE WHEN grouping(e.bucket) = 0 THEN 'bucket' WHEN grouping(e.hour) = 0 THEN 'hour'
             WHEN grouping(d.id) = 0 THEN 'driver' ELSE 'overall' END AS grouped_by,
-       e.bucket, e.hour, d.id AS driver,
-       coalesce(sum(e.forecasts), 0)::bigint AS forecasts, count(DISTINCT e.order_id) AS orders,
-       sum(e.off_s) / sum(e.forecasts) AS mae_s, sum(e.bias_s) / sum(e.forecasts) AS bias_s,
-       sum(e.off_share) / sum(e.forecasts) AS mape, sum(e.held)::float8 / sum(e.forecasts) AS coverage,
-       sum(e.width_s) / sum(e.forecasts) AS width_s
-FROM eta_errors e
+       e.bucket, e.hour, d.id AS driver, coalesce(sum(e.forecasts), 0)::bigint AS forecasts,
+       sum(e.off_s) / sum(e.forecasts)::float8 AS mae_s, sum(e.bias_s) / sum(e.forecasts)::float8 AS bias_s,
+       sum(e.off_share) / sum(e.forecasts)::float8 AS mape,
+       sum(e.held)::float8 / sum(e.forecasts)::float8 AS coverage,
+       sum(e.width_s) / sum(e.forecasts)::float8 AS width_s
+FROM cells e
 LEFT JOIN drivers d ON d.number = e.driver
-WHERE e.arrived_at >= $1 AND e.arrived_at < $2
 GROUP BY GROUPING SETS ((), (e.bucket), (e.hour), (d.id))
 ORDER BY e.bucket, e.hour, d.id;
+
+-- name: count_judged_orders
+SELECT count(*)
+FROM (SELECT order_id FROM eta_errors WHERE arrived_at >= $1 AND arrived_at < $2 GROUP BY order_id) AS judged;
 
 -- name: delete_old_forecasts
 DELETE FROM eta_forecasts

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from quart import Blueprint, Response
@@ -12,7 +12,14 @@ from tracker.api.answers import rounded
 from tracker.api.bodies import answer, query
 from tracker.api.lists import PageQuery, decode_cursor, encode_cursor
 from tracker.api.openapi import described
-from tracker.database.forecasts import Errors, ErrorsOf, select_arrival, select_errors, select_forecasts
+from tracker.database.forecasts import (
+    Errors,
+    ErrorsOf,
+    count_judged_orders,
+    select_arrival,
+    select_errors,
+    select_forecasts,
+)
 from tracker.domain.account import BUCKETS, KeptForecast
 from tracker.errors import FieldError, InvalidFields
 from tracker.messages import AwareTime, rfc3339, rfc3339_or_none
@@ -21,7 +28,7 @@ from tracker.parts import parts
 LONGEST: Final = timedelta(days=92)
 USUAL: Final = timedelta(days=7)  # where `from` is not given
 DRIVERS: Final = 500  # of a report; those with the most forecasts
-NO_ERRORS: Final = Errors(0, 0, None, None, None, None, None)
+NO_ERRORS: Final = Errors(0, None, None, None, None, None)
 
 blueprint = Blueprint("forecasts", __name__)
 
@@ -59,7 +66,6 @@ class ErrorRow(msgspec.Struct, frozen=True, kw_only=True):
     """Errors of forecasts with at least 30 s to go. `mape`, `coverage`: fractions; null: no forecasts."""
 
     forecasts: int
-    orders: int
     mae_s: float | None
     mape: float | None
     bias_s: float | None
@@ -84,6 +90,7 @@ class EtaReport(msgspec.Struct, frozen=True, kw_only=True):
 
     from_: str = msgspec.field(name="from")
     to: str
+    orders: int
     overall: ErrorRow
     buckets: dict[str, ErrorRow]
     hours: list[HourRow]
@@ -145,6 +152,7 @@ async def get_eta_report() -> Response:
     report = EtaReport(
         from_=rfc3339(begins),
         to=rfc3339(ends),
+        orders=await count_judged_orders(here.database, begins, ends),
         overall=ErrorRow(**_row(_overall(found["overall"]))),
         buckets={
             label: ErrorRow(**_row(by_bucket.get(bucket, NO_ERRORS))) for bucket, label in _labels().items()
@@ -186,6 +194,6 @@ def _labels() -> dict[int, str]:
     }
 
 
-def _row(errors: Errors) -> dict[str, float | int | None]:
+def _row(errors: Errors) -> dict[str, Any]:
     fields = msgspec.structs.asdict(errors)
     return {name: round(value, 4) if isinstance(value, float) else value for name, value in fields.items()}

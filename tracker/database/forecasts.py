@@ -18,7 +18,6 @@ class Errors(msgspec.Struct, frozen=True):
     """How wrong a number of forecasts were; seconds and shares, None where there are none."""
 
     forecasts: int
-    orders: int
     mae_s: float | None
     bias_s: float | None  # above zero: arrivals were foretold too late
     mape: float | None
@@ -84,6 +83,11 @@ async def select_errors(queries: Queries, begins: datetime, ends: datetime) -> d
         key = row[row["grouped_by"]] if row["grouped_by"] != "overall" else None
         found[row["grouped_by"]].append(ErrorsOf(key, _errors(row)))
     return found
+
+
+async def count_judged_orders(queries: Queries, begins: datetime, ends: datetime) -> int:
+    """How many orders `select_errors` is about."""
+    return int(await queries.fetchval("count_judged_orders", begins, ends))
 
 
 async def delete_old_forecasts(queries: Queries, before: datetime) -> None:

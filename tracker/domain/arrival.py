@@ -86,7 +86,7 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     others: tuple[LonLat, ...] = ()  # open stops of other orders
     assigned_at: datetime | None = None
     picked_up_at: datetime | None = None
-    left_m: float | None = None  # to the dropoff, through all stops before
+    left_m: float | None = None  # to the dropoff, through all stops before; None: not looked at
     left_s: float | None = None
     now: datetime
 
@@ -203,6 +203,8 @@ def _fetched(watch: Watch, sight: Sight) -> bool:
 
 def _soon(watch: Watch, sight: Sight) -> tuple[Watch, Seen]:
     if "approaching" in watch.told or not _fetched(watch, sight):
+        return watch, ()
+    if sight.left_m is None and sight.left_s is None:
         return watch, ()
     if not _is_soon(sight) or sight.pickup.metres(sight.fix.lonlat) <= LEAVE:
         return msgspec.structs.replace(watch, soon=None), ()

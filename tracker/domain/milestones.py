@@ -2,9 +2,13 @@
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from math import inf
 from typing import Final
 
 from tracker.domain.arrival import (
+    BRISK,
+    SOON_M,
+    SOON_S,
     Event,
     Milestone,
     Sight,
@@ -21,6 +25,8 @@ from tracker.domain.order import ON_THE_ROAD, Order, OrderStatus, StopKind
 from tracker.domain.track import Fix
 from tracker.domain.trip import Trip
 
+LOOK_EVERY: Final = 4.0  # seconds between two looks at how far the dropoff is
+FAR: Final = 1_000.0  # metres; beyond, a stop is only a place
 GATE: Final = 150.0  # metres; a route that ends further from its stop does not say where to stand for it
 
 
@@ -68,7 +74,7 @@ class Milestones:
 
 def _sight(trip: Trip, order_id: str, watch: Watch, fixes: tuple[Fix, ...], now: datetime) -> Sight:
     order = trip.orders[order_id]
-    metres, seconds = _left(trip, order, watch, now)
+    metres, seconds = _left(trip, order, watch, fixes)
     return Sight(
         order_id=order_id,
         vehicle=trip.vehicle,
@@ -84,14 +90,26 @@ def _sight(trip: Trip, order_id: str, watch: Watch, fixes: tuple[Fix, ...], now:
     )
 
 
-def _left(trip: Trip, order: Order, watch: Watch, now: datetime) -> tuple[float | None, float | None]:
-    """Metres and seconds to the dropoff; not asked for where nothing depends on them."""
+def _left(
+    trip: Trip, order: Order, watch: Watch, fixes: tuple[Fix, ...]
+) -> tuple[float | None, float | None]:
+    """Metres and seconds to the dropoff; not asked for where nothing depends on them, or too often."""
     fetched = order.status is OrderStatus.PICKED_UP or "departed_pickup" in watch.told
-    if "approaching" in watch.told or not fetched or trip.course.stop_at(order.id, "dropoff") is None:
+    if "approaching" in watch.told or not fetched:
         return None, None
-    eta = trip.eta(order.id, now)
-    seconds = None if eta.arrives_at is None else (eta.arrives_at - now).total_seconds()
-    return eta.distance_m, seconds
+    index, fix = trip.course.stop_at(order.id, "dropoff"), fixes[-1]
+    if index is None or (len(fixes) > 1 and _same_slot(fixes[-2], fix)):
+        return None, None
+    metres = distance(order.dropoff.lonlat, fix.lonlat)
+    if metres > SOON_M + SOON_S * BRISK[trip.vehicle]:
+        return metres, inf
+    foreseen = trip.course.foresee(index, fix)
+    return foreseen.metres, foreseen.seconds
+
+
+def _same_slot(before: Fix, fix: Fix) -> bool:
+    """Both in the same few seconds, of which one look is enough."""
+    return before.recorded_at.timestamp() // LOOK_EVERY == fix.recorded_at.timestamp() // LOOK_EVERY
 
 
 def _spot(trip: Trip, order: Order, kind: StopKind, fix: Fix) -> Spot:
@@ -99,6 +117,8 @@ def _spot(trip: Trip, order: Order, kind: StopKind, fix: Fix) -> Spot:
     index = trip.course.stop_at(order.id, kind)
     if index is None:
         return Spot((place.lonlat,))
+    if distance(place.lonlat, fix.lonlat) > FAR:
+        return Spot((place.lonlat,), None, False)
     is_next = all(stop.order_id == order.id for stop in trip.stops[:index])
     leg = trip.course.on_route(index)
     if trip.route is None or leg is None:

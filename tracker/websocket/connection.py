@@ -115,7 +115,8 @@ class Connection(asyncio.BufferedProtocol):
         await asyncio.shield(self._gone)
 
     def end(self, code: int, reason: str = "") -> None:
-        """Says goodbye and waits for nothing."""
+        """Says goodbye and waits for nothing; what came and was not taken is not wanted any more."""
+        self._inbox.clear()
         if code == GONE:
             self._transport.abort()
         elif not self._is_ending:
@@ -229,7 +230,7 @@ class Connection(asyncio.BufferedProtocol):
         """A peer that takes little is slow; one that takes nothing is cut: it could not hear a goodbye."""
         waiting = self._transport.get_write_buffer_size()
         if waiting >= self._unread:
-            self._transport.abort()
+            self.end(GONE)
         else:
             self._unread = waiting
             self._stall = self._loop.call_later(STALLED_AFTER, self._look_at_stall)

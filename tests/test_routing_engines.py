@@ -184,8 +184,8 @@ async def test_whoever_is_no_engine_counts_as_none(map_file: MapFile, answer: by
 
 async def test_an_engine_that_hangs_is_given_up(map_file: MapFile, monkeypatch: pytest.MonkeyPatch) -> None:
     """Within its time; after some in a row nobody waits for it any more."""
-    monkeypatch.setattr("tracker.routing.router.TIME_OUT", 0.05)
     async with answering(b"") as url, Router.open(map_file, pytest.fail, url) as router:
+        monkeypatch.setattr("tracker.routing.router.TIME_OUT", 0.05)
         for _ in range(FAILURES):
             with pytest.raises(RouterUnavailable, match="no answer within"):
                 await router.route([STATION, CATHEDRAL], "car")

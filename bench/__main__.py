@@ -10,6 +10,7 @@ import click
 
 from bench.ingest import measure_ingest
 from bench.latency import measure_latency
+from bench.live_view import measure_live_view
 from bench.memory import measure_memory
 from bench.node import Node, running_node
 from bench.page import measure_page
@@ -23,6 +24,7 @@ MEASURED: dict[str, Measure] = {
     "latency": measure_latency,
     "memory": measure_memory,
     "page": measure_page,
+    "live_view": measure_live_view,
     "ingest": measure_ingest,
 }
 

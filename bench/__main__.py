@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from bench.forecast import measure_forecast
 from bench.ingest import measure_ingest
 from bench.latency import measure_latency
 from bench.live_view import measure_live_view
@@ -26,6 +27,7 @@ MEASURED: dict[str, Measure] = {
     "page": measure_page,
     "live_view": measure_live_view,
     "ingest": measure_ingest,
+    "forecast": measure_forecast,
 }
 
 

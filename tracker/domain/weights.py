@@ -1,6 +1,7 @@
 """Weights: how much each of several answers counts, none below zero, fitted to what came true."""
 
 from collections.abc import Iterable, Sequence
+from operator import mul
 from typing import Final
 
 import msgspec
@@ -31,7 +32,7 @@ class Weights(msgspec.Struct):
 
     def total(self, terms: Sequence[float]) -> float:
         """The terms as one answer."""
-        return sum(weight * term for weight, term in zip(self.weights, terms, strict=True))
+        return sum(map(mul, self.weights, terms))
 
     def learn(self, samples: Iterable[tuple[Sequence[float], float]]) -> None:
         """The terms of one arrival's forecasts, each with the seconds that it took."""

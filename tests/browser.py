@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pytest
-from playwright.async_api import Browser, Locator, Page, async_playwright
+from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
 from tests.service import Service, hear, say
 
@@ -18,6 +18,7 @@ FLAGS: Final = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 PATIENCE: Final = 20_000  # milliseconds: maps are drawn by the processor here
+expect.set_options(timeout=PATIENCE / 2)
 BETWEEN: Final = timedelta(seconds=1)  # a cyclist's time for each piece of the way
 WAY: Final = [(60.1713 - 0.00006 * n, 24.9440) for n in range(4)]  # 7 m each
 

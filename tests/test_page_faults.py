@@ -41,8 +41,10 @@ async def test_a_killed_service_is_back_without_a_reload(
     async with (
         running_service(data_dir, database_url) as service,
         on_the_way(service) as (order, drive),
-        opened(browser, order["tracking_url"]) as page,
+        opened(browser, "about:blank") as page,
     ):
+        await page.clock.install()
+        await page.goto(order["tracking_url"])
         await expect(page.locator("#pill")).to_have_text("Live")
         await drive(1)
         await page.evaluate("window.sameDocument = true")
@@ -51,7 +53,7 @@ async def test_a_killed_service_is_back_without_a_reload(
         await expect(page.locator("#pill")).to_have_attribute("data-kind", "waiting")
         address = urlsplit(service.url).netloc
         async with running_service(data_dir, database_url, TRACKER_BIND=address) as again:
-            await expect(page.locator("#pill")).to_have_attribute("data-kind", "live")
+            await hasten_until_live(page)
             await again.post(f"/v1/orders/{order['id']}/status", {"status": "delivered"})
             await expect(page.locator("#headline")).to_contain_text("Delivered at")
             assert await page.evaluate("window.sameDocument")

@@ -65,7 +65,7 @@ export class NoteBox {
       this.add('customer', text);
       this._answer('sent', 'Sent');
     } catch (refusal) {
-      this._answer('refused', whyNotSent(/** @type {import('./stream.js').NotSent} */ (refusal)));
+      this._answer('refused', whyNotSent(/** @type {import('./link.js').NotSent} */ (refusal)));
     }
     this._sending = false;
     this._measure();

@@ -18,12 +18,20 @@ const WAYS = /** @type {Record<string, string>} */ ({
  * @returns {[Kind, string]}
  */
 export function pill(state, connection, fresh, age) {
-  if (connection === 'over') return state.ended || state.visibility === 'ended' ? ['over', 'Ended'] : ['offline', 'Not connected'];
   const old = fresh === 'stale' || fresh === 'lost';
-  if (connection === 'offline') return ['offline', old ? `Offline · ${lastSeen(age).toLowerCase()}` : 'Offline'];
-  if (connection === 'connecting') return ['waiting', 'Connecting…'];
-  if (connection !== 'live') return ['waiting', old ? `Reconnecting… · ${lastSeen(age).toLowerCase()}` : 'Reconnecting…'];
-  return old ? ['stale', lastSeen(age)] : ['live', 'Live'];
+  const since = old ? ` · ${lastSeen(age).toLowerCase()}` : '';
+  switch (connection) {
+    case 'over':
+      return state.ended || state.visibility === 'ended' ? ['over', 'Ended'] : ['offline', 'Not connected'];
+    case 'offline':
+      return ['offline', `Offline${since}`];
+    case 'connecting':
+      return ['waiting', 'Connecting…'];
+    case 'live':
+      return old ? ['stale', lastSeen(age)] : ['live', 'Live'];
+    default:
+      return ['waiting', `Reconnecting…${since}`];
+  }
 }
 
 /** Only where it is not the usual way. @param {Connection} connection @param {string} way */

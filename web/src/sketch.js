@@ -130,12 +130,14 @@ export class SketchView {
     const places = this._places.length ? this._places : [this._destination?.[0] ?? /** @type {LonLat} */ ([0, 0])];
     const best = fit(places, width, height, padding);
     const { top, right, bottom, left } = padding;
-    const within = this._fitted && this._size === `${width} ${height} ${left} ${bottom}` && places.map(this._fitted.at).every(
+    const size = `${width} ${height} ${left} ${bottom}`;
+    const last = this._size === size ? this._fitted : undefined;
+    const within = last && places.map(last.at).every(
       ([x, y]) => x >= left - 8 && x <= width - right + 8 && y >= top - 8 && y <= height - bottom + 8,
     );
-    if (within && this._fitted && this._fitted.scale / best.scale < TOO_SMALL) return;
+    if (within && last.scale / best.scale < TOO_SMALL) return;
     this._fitted = best;
-    this._size = `${width} ${height} ${left} ${bottom}`;
+    this._size = size;
   }
 
   /** How many corners of the route lie behind. @param {Path} path */

@@ -6,14 +6,15 @@
  *     stream.addEventListener('message', ({ detail }) => console.log('the courier says', detail.text));
  *     await stream.send('at the back door');
  *
- * Events, each with its `detail`: `snapshot` (the message), `state` (the State, whole, after each change), `message`
- * ({from, text, at}), `end` ({reason}), `connection` ({connection, way, code}). Runs wherever WebSocket, fetch and CustomEvent are.
+ * Events, each with its `detail`: `snapshot` (the message), `state` (the State, whole, after each change),
+ * `message` ({from, text, at}), `end` ({reason}), `connection` ({connection, way, code}). Runs wherever WebSocket, fetch and CustomEvent are.
  */
 
 import { Ladder, WAYS } from './ladder.js';
+import { linkOf, sendNote } from './link.js';
 import { begin, merge } from './state.js';
 import { anywhere, browser } from './surroundings.js';
-import { events, polling, webSocket, wishOf } from './ways.js';
+import { events, polling, webSocket } from './ways.js';
 
 /** @typedef {import('./state.js').State} State */
 /** @typedef {'connecting'|'live'|'quiet'|'reconnecting'|'offline'|'over'} Connection */
@@ -30,16 +31,6 @@ const TIMES = { // milliseconds
 };
 
 const WORDS = 20; // that the service may repeat after a cut
-
-/** Why a note was not taken. `status` is HTTP's, 0 where nobody answered; `retryAfter` in milliseconds. */
-export class NotSent extends Error {
-  /** @param {number} status @param {number} retryAfter */
-  constructor(status, retryAfter) {
-    super(`the note was not taken (${status})`);
-    this.status = status;
-    this.retryAfter = retryAfter;
-  }
-}
 
 export class OrderStream extends EventTarget {
   /**
@@ -84,13 +75,8 @@ export class OrderStream extends EventTarget {
    * @param {string} text
    * @returns {Promise<void>} once the service has it; rejects with NotSent
    */
-  async send(text) {
-    const body = JSON.stringify({ text });
-    const headers = { 'Content-Type': 'application/json' };
-    const answer = await fetch(`${this._link}/messages`, { method: 'POST', body, headers, credentials: 'omit' }).catch(
-      () => null,
-    );
-    if (!answer?.ok) throw new NotSent(answer?.status ?? 0, answer ? wishOf(answer) : 0);
+  send(text) {
+    return sendNote(this._link, text);
   }
 
   /** Ends it for good. */
@@ -189,7 +175,8 @@ export class OrderStream extends EventTarget {
       this._tell('over', code);
       return;
     }
-    if (this.connection !== 'offline') this._tell(this.connection === 'connecting' ? 'connecting' : 'reconnecting', code);
+    const said = ['offline', 'connecting'].includes(this.connection) ? this.connection : 'reconnecting';
+    this._tell(said, code);
     this._after('again', pause, () => this._connect());
   }
 
@@ -277,12 +264,4 @@ export class OrderStream extends EventTarget {
       act();
     }, milliseconds);
   }
-}
-
-/** `https://track.example/t/<token>` -> `https://track.example/v1/track/<token>` @param {string} url */
-export function linkOf(url) {
-  const { origin, pathname } = new URL(url, globalThis.location?.href);
-  const token = /\/(?:t|embed)\/([^/]+)\/?$/.exec(pathname)?.[1];
-  if (!token) throw new TypeError(`not a tracking link: ${origin}/…`);
-  return `${origin}/v1/track/${token}`;
 }

@@ -13,8 +13,9 @@ const SINCE = 200; // places; the trail is told anew long before
  */
 export function since(since, last, state) {
   const begun = state.trail !== last?.trail || !state.position ? [] : since;
-  const moved = state.position && state.position !== last?.position;
-  return state.position && moved ? [...begun, /** @type {LonLat} */ ([state.position.lon, state.position.lat])].slice(-SINCE) : begun;
+  if (!state.position || state.position === last?.position) return begun;
+  const at = /** @type {LonLat} */ ([state.position.lon, state.position.lat]);
+  return [...begun, at].slice(-SINCE);
 }
 
 /**

@@ -18,8 +18,8 @@ export class OrderView {
   /**
    * @param {Document|ShadowRoot} root
    * @param {import('./stream.js').OrderStream} stream with a state already
-   * @param {{service: string, onCard?: (card: import('./card.js').Card) => void, languages?: readonly string[]}} options
-   *   service: the origin that map and tiles come from
+   * @param {{service: string, onCard?: (card: import('./card.js').Card) => void,
+   *   languages?: readonly string[]}} options service: the origin that map and tiles come from
    */
   constructor(root, stream, { service, onCard = () => {}, languages = navigator.languages }) {
     this._page = new Page(root);

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
 import { Ladder } from '../src/ladder.js';
-import { OrderStream, linkOf } from '../src/stream.js';
+import { OrderStream } from '../src/stream.js';
 
 const SNAPSHOT = JSON.parse(
   readFileSync(new URL('../../tests/samples/to_customer.snapshot.json', import.meta.url), 'utf8'),
@@ -48,12 +48,6 @@ async function onPolling(t) {
   all.open()[0].ears.message(update('p1'));
   return all;
 }
-
-test('a tracking link leads to the stream, whatever follows it', () => {
-  assert.equal(linkOf(LINK), 'https://track.example/v1/track/abc');
-  assert.equal(linkOf('http://here:8080/embed/a-b_c/?x=1#y'), 'http://here:8080/v1/track/a-b_c');
-  assert.throws(() => linkOf('https://track.example/other'), TypeError);
-});
 
 test('it comes back with the newest cursor', async (t) => {
   const { lines, tick } = await connect(t);

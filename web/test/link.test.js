@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+import { test } from 'node:test';
+
+import { NotSent, linkOf, sendNote } from '../src/link.js';
+
+test('a tracking link leads to the stream, whatever follows it', () => {
+  assert.equal(linkOf('https://track.example/t/abc'), 'https://track.example/v1/track/abc');
+  assert.equal(linkOf('http://here:8080/embed/a-b_c/?x=1#y'), 'http://here:8080/v1/track/a-b_c');
+  assert.throws(() => linkOf('https://track.example/other'), TypeError);
+});
+
+test('a note is taken, or refused with how long to wait', async () => {
+  const bodies = [];
+  const server = createServer(async (request, response) => {
+    bodies.push(JSON.parse((await request.toArray()).join('')));
+    response.writeHead(bodies.length === 1 ? 204 : 429, { 'Retry-After': '7' }).end();
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const link = `http://127.0.0.1:${server.address().port}/v1/track/abc`;
+  await sendNote(link, 'at the back "door"');
+  await assert.rejects(sendNote(link, 'again'), (no) => no instanceof NotSent && no.status === 429 && no.retryAfter === 7_000);
+  assert.deepEqual(bodies[0], { text: 'at the back "door"' });
+  server.close();
+  server.closeAllConnections();
+  await assert.rejects(sendNote(link, 'nobody there'), (no) => no.status === 0 && no.retryAfter === 0);
+});

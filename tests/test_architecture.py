@@ -29,7 +29,7 @@ LAYERS = (
     {"sequencing"},
     {"orders", "shown"},
     {"audience", "hindsight", "live_trip", "remembered"},
-    {"witness"},
+    {"connections", "witness"},
     {"fleet"},
     {"parts"},
     {"api", "server"},

@@ -10,6 +10,7 @@ from typing import Any, Final
 import structlog
 
 from tracker.audience import Audience
+from tracker.connections import Connections
 from tracker.database import Database, drivers, fixes, orders
 from tracker.domain.arrival import Event
 from tracker.domain.eta import Eta
@@ -19,7 +20,7 @@ from tracker.domain.policy import Policy
 from tracker.domain.route import Stop
 from tracker.domain.track import Fix, Refusal
 from tracker.domain.trip import Trip, View, view_without_trip
-from tracker.errors import NotFound, RateLimited, StorageUnavailable
+from tracker.errors import NotFound, StorageUnavailable
 from tracker.hindsight import Hindsight
 from tracker.hub import Hub
 from tracker.live_trip import DriverConnection, Judged, LiveTrip, Receipt
@@ -34,7 +35,6 @@ from tracker.messages import (
 )
 from tracker.metrics import Metrics
 from tracker.orders import Note, OrderChange
-from tracker.rates import Buckets
 from tracker.recorder import Recorder
 from tracker.remembered import Remembered
 from tracker.routing import Router
@@ -44,8 +44,6 @@ from tracker.witness import Witness
 TICK: Final = 1.0  # seconds
 AT_A_TIME: Final = 50  # trips looked at before the loop goes on with what came meanwhile
 IDLE_AFTER: Final = timedelta(minutes=10)  # a trip that nobody needs leaves the memory
-REPLACED_AT_ONCE: Final = 5  # connections of one driver by a newer one
-REPLACED_PER_S: Final = 0.1
 HEARD_LATELY: Final = timedelta(seconds=60)
 
 log = structlog.get_logger()
@@ -72,8 +70,7 @@ class Fleet:
         self._hindsight, self._witness = hindsight, witness
         self._live: dict[str, LiveTrip] = {}
         self._loading: dict[str, asyncio.Lock] = {}
-        self._connections: dict[str, DriverConnection] = {}
-        self._replacements = Buckets(REPLACED_AT_ONCE, REPLACED_PER_S)
+        self._connections = Connections(metrics)
         self._audience = Audience(hub, self._shown)
         self._remembered = Remembered(database, hub)
         self._untold: list[OrderChange] = []  # committed, but the database went away before it could be told
@@ -105,7 +102,7 @@ class Fleet:
         """Takes no new connection, acknowledges what is in flight, and sends everybody away with 1012."""
         self.draining = True
         self._hub.restart()
-        await asyncio.gather(*(connection.drain() for connection in list(self._connections.values())))
+        await self._connections.drain()
 
     # --- drivers
 
@@ -141,25 +138,12 @@ class Fleet:
             self._tasks.create_task(self._witness.write())
 
     def connect(self, driver_id: str, connection: DriverConnection) -> None:
-        """The newest connection wins: an older one of the same driver is told that it was replaced.
-
-        Raises RateLimited where two devices with one token keep replacing each other: then the one that is
-        there stays.
-        """
-        older = self._connections.get(driver_id)
-        now = asyncio.get_running_loop().time()
-        if older is not None and not self._replacements.take(driver_id, now):
-            raise RateLimited("Another connection of this driver is open; too many came in a short time.")
-        self._connections[driver_id] = connection
-        self._metrics.drivers.set(len(self._connections))
-        if older is not None:
-            older.replace()
+        """The newest connection of a driver wins. Raises RateLimited where they keep replacing each other."""
+        self._connections.connect(driver_id, connection)
 
     def disconnect(self, driver_id: str, connection: DriverConnection) -> None:
         """Forgets a connection, unless a newer one has taken its place."""
-        if self._connections.get(driver_id) is connection:
-            del self._connections[driver_id]
-        self._metrics.drivers.set(len(self._connections))
+        self._connections.disconnect(driver_id, connection)
 
     def policy(self, driver_id: str) -> Policy:
         """How often the driver's device should report now."""
@@ -175,8 +159,7 @@ class Fleet:
     async def driver_revoked(self, driver_id: str) -> None:
         """The driver's token was changed, or the driver erased: ends the connection and forgets the trip."""
         self._live.pop(driver_id, None)
-        if (connection := self._connections.pop(driver_id, None)) is not None:
-            connection.revoke()
+        self._connections.revoke(driver_id)
 
     # --- orders
 

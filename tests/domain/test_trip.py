@@ -168,3 +168,71 @@ def test_a_trail_is_bounded_and_says_when_it_was_thinned() -> None:
     assert len(trail.places) <= TRAIL_LENGTH
     assert trail.places[-1] == at(3.0 * TRAIL_LENGTH - 1)
     assert trail.version > 0
+
+
+@pytest.mark.parametrize("seconds", [-7_200.0, -5.0, 0.0, 86_400.0])
+def test_a_clock_that_steps_makes_no_forecast_negative(seconds: float) -> None:
+    """Whatever our clock does, the arrival is not before it, and the interval holds it."""
+    trip = routed(trip_with(order("ord_1", 40.0)))
+    trip.receive_fix(fix(0.0, 0.0), NOW)
+    for step in (0.0, seconds):
+        now = NOW + timedelta(seconds=step)
+        eta = trip.eta("ord_1", now)
+        assert eta.earliest is not None and eta.arrives_at is not None and eta.latest is not None
+        assert now <= eta.earliest <= eta.arrives_at <= eta.latest
+
+
+def test_a_driver_who_goes_home_instead_is_forecast_all_the_same() -> None:
+    """Off the route and away from it: never an exception, never negative, and a new route is asked for."""
+    trip = trip_with(order("ord_1", 40.0))
+    trip.receive_fix(fix(0.0, 0.0), NOW)
+    routed(trip)
+    for n in range(1, 40):
+        moment = NOW + timedelta(seconds=20 * n)
+        trip.receive_fix(fix(-2.0 * n, 20.0 * n), moment)
+        eta = trip.eta("ord_1", moment)
+        assert eta.arrives_at is not None
+        assert eta.arrives_at >= moment
+    assert trip.wants_route(moment)
+
+
+def test_stops_in_one_place_and_in_the_sea_are_forecast() -> None:
+    """A leg without length, and one that no street leads to."""
+    trip = trip_with(order("ord_1", 0.0), order("ord_2", 0.0), order("ord_3", 4_000.0))
+    trip.receive_fix(fix(0.0, 0.0), NOW)
+    assert trip.eta("ord_3", NOW).basis == "straight_line"
+    routed(trip)
+    etas = [trip.eta(name, NOW) for name in ("ord_1", "ord_2", "ord_3")]
+    assert [eta.basis for eta in etas] == ["route"] * 3
+    arrivals = [eta.arrives_at for eta in etas if eta.arrives_at is not None]
+    assert NOW <= arrivals[0] <= arrivals[1] <= arrivals[2]
+
+
+def test_a_stop_that_was_served_is_not_driven_back_to() -> None:
+    """A driver who stood at the door and drove on has left it, though nobody has marked the order yet."""
+    trip = routed(trip_with(order("ord_1", 10.0), order("ord_2", 40.0)))
+    seconds = 0.0
+    for steps in (*range(11), *[10] * 8, *range(11, 16)):
+        seconds += 7.0
+        reading = Fix(NOW + timedelta(seconds=seconds), STREET, at(float(steps)).lon, 5.0, 8.0, 90.0)
+        if steps == 10:
+            reading = Fix(reading.recorded_at, reading.lat, reading.lon, 5.0, 0.0)
+        trip.receive_fix(reading, reading.recorded_at)
+    assert [stop.order_id for stop in trip.ahead] == ["ord_2"]
+    lesson = trip.arrived("ord_2", "dropoff", NOW + timedelta(seconds=seconds + 300))
+    assert lesson is not None and lesson.dwell is not None
+    assert 45.0 <= lesson.dwell.seconds <= 65.0
+
+
+def test_progress_never_runs_backwards_on_a_clean_track() -> None:
+    """Nor does the forecast jump to a later leg where the route passes the same place again."""
+    there_and_back = [order("ord_1", 30.0), order("ord_2", 0.0)]
+    trip = routed(trip_with(*there_and_back))
+    along = []
+    for n in range(28):
+        reading = Fix(NOW + timedelta(seconds=7 * n), STREET, at(float(n)).lon, 5.0, 8.0, 90.0)
+        trip.receive_fix(reading, reading.recorded_at)
+        assert trip.progress is not None
+        along.append(trip.progress.along_m)
+    assert all(a <= b for a, b in pairwise(along))
+    assert along[-1] == pytest.approx(27 * 55.3, abs=5.0)

@@ -11,7 +11,7 @@ from tests.faults.ledger import StoredRow, verdict
 from tests.faults.world import IN_THE_PIPE, Watched, World, until
 
 SHOWN_WITHIN: Final = 10.0  # seconds
-SOCKETS_GONE_WITHIN: Final = 45.0  # seconds; those of HTTP clients take longer than others
+SOCKETS_GONE_WITHIN: Final = 45.0  # seconds
 FILES_MORE: Final = 16  # the two pools' connections, and a few that a library keeps
 THREADS_MORE: Final = 16
 MEMORY_MORE: Final = (
@@ -31,14 +31,16 @@ async def run(world: World, names: Sequence[str], pause: float = 0.5) -> None:
         await asyncio.sleep(pause * world.random.random())
 
 
-async def all_wrong(world: World, flush_within: float = 60.0) -> list[str]:
+async def all_wrong(
+    world: World, flush_within: float = 60.0, leave_within: float = SOCKETS_GONE_WITHIN
+) -> list[str]:
     """What was broken, one line each; the service is ended for it. Empty: every promise was kept."""
     await world.calm()
     if not await world.flush(flush_within):
         world.violations.append(f"{world.unacknowledged} fixes were never acknowledged")
     await _customers_see_the_newest(world)
     await _orders_end(world)
-    await _everybody_leaves(world)
+    await _everybody_leaves(world, leave_within)
     _nothing_was_acknowledged_while_away(world)
     if (code := await _terminated(world)) != 0:
         world.violations.append(f"the service ended with {code} after SIGTERM")
@@ -83,13 +85,13 @@ async def _orders_end(world: World) -> None:
         world.violations += sorted(set(customer.faults))
 
 
-async def _everybody_leaves(world: World) -> None:
+async def _everybody_leaves(world: World, within: float) -> None:
     """Sockets, files, threads and memory go back to where they were."""
-    for device in world.devices:
-        await world.stop(device)
+    for anybody in (*world.devices, *(watched.customer for watched in world.watched)):
+        await world.stop(anybody)
     idle = world.idle
     assert idle is not None
-    await until(lambda: world.node.held().sockets == 0, SOCKETS_GONE_WITHIN)
+    await until(lambda: world.node.held().sockets == 0, within)
     held = world.node.held()
     if held.sockets:
         world.violations.append(f"{held.sockets} sockets are left of clients who have gone")

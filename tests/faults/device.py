@@ -40,6 +40,7 @@ class Device:
         self.closes: list[int] = []  # close codes, and HTTP statuses of refusals
         self.acks: list[tuple[float, int]] = []  # when (monotonic), and how many it says are stored
         self.slows: list[float] = []
+        self.duplicates = 0
         self.connected = False
         self.stopped = False  # told not to come back
         self._token = token
@@ -183,6 +184,7 @@ class Device:
             self.ledger.faults.append("an ack for a message that was not under way")
             return
         self.ledger.acknowledged(numbers, ack)
+        self.duplicates += ack["duplicates"]
         self.acks.append((monotonic(), ack["stored"] + ack["duplicates"]))
         self._wake.set()
 

@@ -47,7 +47,7 @@ async def service_killed(world: World) -> None:
 async def service_frozen(world: World) -> None:
     """SIGSTOP, and on."""
     world.node.freeze()
-    await asyncio.sleep(world.random.uniform(2, 6))
+    await asyncio.sleep(world.random.uniform(2, 6) * world.haste)
     world.node.thaw()
     await until(lambda: all(one.connected or one.stopped for one in world.devices), 30)
 
@@ -91,7 +91,7 @@ async def database_killed(world: World) -> None:
     world.kills += 1
     world.cluster.kill()
     began = monotonic()
-    await asyncio.sleep(world.random.uniform(1, AWAY))
+    await asyncio.sleep(world.random.uniform(1, AWAY) * world.haste)
     world.away.append((began, monotonic()))
     await world.cluster.start()
     await world.stores_again(monotonic())
@@ -192,7 +192,7 @@ async def _weather(world: World, weather: Weather, seconds: float) -> None:
     """On one of the networks, the customers' too."""
     proxy = world.random.choice(world.all_networks)
     proxy.change(weather)
-    await asyncio.sleep(seconds)
+    await asyncio.sleep(seconds * world.haste)
     proxy.change(FINE)
 
 
@@ -235,7 +235,7 @@ async def half_open(world: World) -> None:
     """One network forgets its connections and tells nobody; later it resets them."""
     proxy = world.random.choice(world.all_networks)
     proxy.half_open()
-    await asyncio.sleep(world.random.uniform(2, 5))
+    await asyncio.sleep(world.random.uniform(2, 5) * world.haste)
     proxy.cut()
 
 
@@ -261,7 +261,7 @@ async def clock_steps(world: World) -> None:
     device = world.watched[-1].device
     for skew in (timedelta(hours=3), -A_DAY, timedelta(0)):
         device.skew = skew
-        await asyncio.sleep(1.2)
+        await asyncio.sleep(1.2 * world.haste)
 
 
 @happening

@@ -55,6 +55,7 @@ class World:
         self.networks: list[Proxy] = []  # of drivers
         self.customers_network: Proxy
         self.making = asyncio.Event()
+        self.haste = 1.0  # what networks and processes suffer lasts so much longer
         self.events = 0  # numbers things that must differ from event to event
         self._rate = 0
         self._tasks: dict[object, asyncio.Task[None]] = {}

@@ -1,0 +1,14 @@
+"""Mutant: who goes is kept among those who are there."""
+
+from tracker.__main__ import main
+from tracker.fleet import Fleet
+from tracker.live_trip import DriverConnection
+
+
+def _nothing(self: Fleet, driver_id: str, connection: DriverConnection) -> None:
+    pass
+
+
+if __name__ == "__main__":
+    Fleet.disconnect = _nothing  # type: ignore[method-assign]
+    main()

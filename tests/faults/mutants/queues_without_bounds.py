@@ -1,0 +1,13 @@
+"""Mutant: takes whatever comes and lets it wait for the database for ever."""
+
+from math import inf
+
+from tracker import recorder
+from tracker.__main__ import main
+from tracker.api import driver_session
+
+if __name__ == "__main__":
+    recorder.ROWS_WAITING = 10**12  # type: ignore[misc]
+    recorder.ANSWER_WITHIN = inf  # type: ignore[misc]
+    driver_session.UNANSWERED = 10**9  # type: ignore[misc]
+    main()

@@ -1,0 +1,16 @@
+"""Mutant: any driver may change any order."""
+
+from typing import Any
+
+from tracker import orders
+from tracker.__main__ import main
+from tracker.domain.order_rules import found
+
+
+def _anybodys(order: Any, by_driver: str | None = None) -> Any:
+    return found(order)
+
+
+if __name__ == "__main__":
+    orders.found = _anybodys
+    main()

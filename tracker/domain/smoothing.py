@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-SETTLES: Final = 25.0  # seconds in which the shown arrival goes most of the way to the forecast
+SETTLES: Final = 20.0  # seconds in which the shown arrival goes most of the way to the forecast
 
 
 class Shown(msgspec.Struct):

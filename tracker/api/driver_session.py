@@ -9,7 +9,7 @@ import structlog
 from tracker.api.errors import problem_of
 from tracker.codecs import JsonCodec, MsgpackCodec, readings
 from tracker.domain.order import Driver, OrderStatus
-from tracker.errors import StorageUnavailable, TrackerError, Unparsable
+from tracker.errors import NotFound, StorageUnavailable, TrackerError, Unparsable
 from tracker.live_trip import Receipt
 from tracker.messages import (
     FIXES_PER_MESSAGE,
@@ -240,14 +240,14 @@ class DriverSession:
     # --- orders
 
     async def _take_status(self, report: StatusReport) -> None:
-        work = self._here.orders.set_status(
-            report.order_id,
-            OrderStatus(report.status),
-            reason=report.reason,
-            at=report.at,
-            by_driver=self._driver.id,
-        )
         try:
+            work = self._here.orders.set_status(
+                _id(report.order_id),
+                OrderStatus(report.status),
+                reason=report.reason,
+                at=report.at,
+                by_driver=self._driver.id,
+            )
             await self._here.fleet.to_the_end(work)
         except TrackerError as error:
             self.push(ErrorReply(report.id, _code(error), str(error)))
@@ -255,13 +255,21 @@ class DriverSession:
             self.push(Ack(report.id))
 
     async def _take_note(self, note: DriverNote) -> None:
-        work = self._here.orders.add_note(note.order_id, "driver", note.text, by_driver=self._driver.id)
         try:
+            order_id = _id(note.order_id)
+            work = self._here.orders.add_note(order_id, "driver", note.text, by_driver=self._driver.id)
             await self._here.fleet.to_the_end(work)
         except TrackerError as error:
             self.push(ErrorReply(note.id, _code(error), str(error)))
         else:
             self.push(Ack(note.id))
+
+
+def _id(said: str) -> str:
+    """What may be looked up; PostgreSQL takes no U+0000, so no id holds one. Raises NotFound."""
+    if "\0" in said:
+        raise NotFound("order")
+    return said
 
 
 def _code(error: TrackerError) -> str:

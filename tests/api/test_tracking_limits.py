@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack, suppress
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -155,11 +156,11 @@ async def test_every_opening_is_noted_for_the_merchant(service: Service, order: 
 
 def test_what_is_noted_tells_no_two_neighbours_apart() -> None:
     """24 bits of IPv4, 48 of IPv6; a family without its version."""
-    assert network(client_address("203.0.113.77", None)) == "203.0.113.0/24"
-    assert network(client_address("2001:db8:1:2::3", None)) == "2001:db8:1::/48"
-    assert network(client_address("::ffff:203.0.113.77", None)) == "203.0.113.0/24"
-    assert network(client_address("not an address", None)) is None
-    assert counted(client_address("2001:db8:1:2::3", None)) == "2001:db8:1:2::/64"
+    assert network(client_address("203.0.113.77", None, ())) == "203.0.113.0/24"
+    assert network(client_address("2001:db8:1:2::3", None, ())) == "2001:db8:1::/48"
+    assert network(client_address("::ffff:203.0.113.77", None, ())) == "203.0.113.0/24"
+    assert network(client_address("not an address", None, ())) is None
+    assert counted(client_address("2001:db8:1:2::3", None, ())) == "2001:db8:1:2::/64"
     chrome = (
         "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"
     )
@@ -169,8 +170,10 @@ def test_what_is_noted_tells_no_two_neighbours_apart() -> None:
     assert agent_family(None) is None
 
 
-def test_only_a_proxy_beside_us_is_believed() -> None:
-    """And of what it forwards the last: the rest could be anybody's invention."""
-    assert str(client_address("127.0.0.1", "198.51.100.1, 203.0.113.9")) == "203.0.113.9"
-    assert str(client_address("8.8.8.8", "203.0.113.9")) == "8.8.8.8"
-    assert str(client_address("10.0.0.5", "nonsense")) == "10.0.0.5"
+def test_only_proxies_of_ours_are_believed() -> None:
+    """From the end of what was forwarded to the first that is none: the rest could be anybody's invention."""
+    ours = (ip_network("10.0.0.0/8"),)
+    assert str(client_address("10.0.0.5", "198.51.100.1, 203.0.113.9", ours)) == "203.0.113.9"
+    assert str(client_address("10.0.0.5", "198.51.100.1, 203.0.113.9, 10.0.0.7", ours)) == "203.0.113.9"
+    assert str(client_address("127.0.0.1", "203.0.113.9", ours)) == "127.0.0.1"
+    assert str(client_address("10.0.0.5", "nonsense", ours)) == "10.0.0.5"

@@ -32,7 +32,8 @@ class Weights(msgspec.Struct):
 
     def total(self, terms: Sequence[float]) -> float:
         """The terms as one answer."""
-        return sum(map(mul, self.weights, terms))
+        total: float = sum(map(mul, self.weights, terms))
+        return total
 
     def learn(self, samples: Iterable[tuple[Sequence[float], float]]) -> None:
         """The terms of one arrival's forecasts, each with the seconds that it took."""

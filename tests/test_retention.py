@@ -148,6 +148,19 @@ async def test_fixes_without_a_partition_are_an_alarm(database: Database) -> Non
     assert await database.pool.fetchval("SELECT count(*) FROM fixes WHERE recorded_at = $1", far) == 1
 
 
+async def test_readiness_tells_of_fixes_without_a_partition(service: Service, service_database: str) -> None:
+    """The node stays ready, and says what is amiss until it is mended."""
+    database = await asyncpg.connect(service_database)
+    far = datetime.now(UTC) + timedelta(days=100)
+    statement = "INSERT INTO fixes (driver, recorded_at, received_at, lat, lon) VALUES (1, $1, now(), 60, 25)"
+    await database.execute(statement, far)
+    answer = await service.http.get("/readyz")
+    assert (answer.status_code, answer.json()["degraded"]) == (200, ["default_partition"])
+    await database.execute("DELETE FROM fixes WHERE recorded_at = $1", far)
+    assert "degraded" not in (await service.http.get("/readyz")).json()
+    await database.close()
+
+
 async def test_writing_goes_on_within_two_seconds_of_the_databases_return(tmp_path: Path) -> None:
     """After kill -9 of the server and its return a waiting fix is committed without anybody's help."""
     async with Cluster.open(tmp_path / "cluster") as cluster:

@@ -1,10 +1,12 @@
 """`/livez`, `/readyz`, `/metrics`: how this node is, for machines that watch it."""
 
+from contextlib import suppress
 from typing import Final
 
 from quart import Blueprint, Response
 
 from tracker.api.bodies import answer
+from tracker.database.partitions import fixes_in_default
 from tracker.errors import StorageUnavailable
 from tracker.parts import Parts, parts
 
@@ -25,7 +27,7 @@ async def readyz() -> Response:
     wrong = await _wrong(parts())
     if wrong:
         return answer({"status": "not ready", "wrong": wrong}, 503)
-    degraded = [] if parts().router.up else ["router"]  # forecasts go by straight lines until it is back
+    degraded = await _degraded(parts())
     return answer({"status": "ready", "degraded": degraded} if degraded else {"status": "ready"})
 
 
@@ -38,6 +40,14 @@ async def _wrong(here: Parts) -> list[str]:
     if here.recorder.lag > LAG_LIMIT:
         wrong.append("lag")
     return wrong
+
+
+async def _degraded(here: Parts) -> list[str]:
+    degraded = [] if here.router.up else ["router"]  # forecasts go by straight lines until it is back
+    with suppress(StorageUnavailable):
+        if await fixes_in_default(here.database):  # an alarm: fixes of days without a partition
+            degraded.append("default_partition")
+    return degraded
 
 
 @blueprint.get("/metrics")

@@ -12,7 +12,7 @@ from websockets.asyncio.client import ClientConnection
 from bench.node import Job, Node, drive, new_job, now_text, receive_until
 from bench.rows import Row
 
-MESSAGES = 800
+MESSAGES = 400  # 20,000 fixes: what a driver may send at once
 FIXES_PER_MESSAGE = 50
 UNANSWERED = 24  # messages on their way
 ROWS_PER_COPY = 5_000

@@ -1,4 +1,4 @@
-"""Sockets under peers that flood, stall, fall silent or speak nonsense; each fault was seen on a stock server."""
+"""Sockets under peers that flood, stall, fall silent or speak nonsense, as they break a stock server."""
 
 import asyncio
 import os
@@ -91,13 +91,13 @@ def frame(opcode: Opcode, data: bytes, *, fin: bool = True, rsv1: bool = False) 
 
 def resident() -> int:
     """Bytes of this process, in which the server runs too."""
-    with open("/proc/self/statm", encoding="ascii") as statm:  # noqa: ASYNC230, PTH123
+    with open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123
         return int(statm.read().split()[1]) * resource.getpagesize()
 
 
 async def until_ended(echo: EchoServer, within: float) -> None:
     async with asyncio.timeout(within):
-        while not all(isinstance(one, Connection) and one.has_ended for one in echo.sockets):
+        while not all(isinstance(one, Connection) and one.has_ended for one in echo.sockets):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 
@@ -281,7 +281,7 @@ async def test_nothing_is_left_of_connections_that_came_and_went(echo: EchoServe
         async with raw(echo):
             pass
     async with asyncio.timeout(5):
-        while (len(asyncio.all_tasks()), len(os.listdir("/proc/self/fd"))) > before:  # noqa: PTH208
+        while (len(asyncio.all_tasks()), len(os.listdir("/proc/self/fd"))) > before:  # noqa: ASYNC110, PTH208
             await asyncio.sleep(0.02)
 
 

@@ -41,12 +41,13 @@ from tracker.fleet import Fleet
 from tracker.hindsight import Hindsight
 from tracker.hub import Hub
 from tracker.mapfile import MapFile, in_use, prepare_map
+from tracker.messages import FIXES_PER_S
 from tracker.metrics import Metrics
 from tracker.migrations import migrate, pending
 from tracker.orders import OrderChange, Orders
 from tracker.parts import Parts
 from tracker.postgres import embedded
-from tracker.rates import Buckets
+from tracker.rates import Allowances, Buckets
 from tracker.recorder import Recorder
 from tracker.routing import Router
 from tracker.sequencing import Sequencer
@@ -54,6 +55,7 @@ from tracker.sockets import register_sockets
 from tracker.tokens import LinkTokens
 from tracker.witness import Witness
 
+FIXES_AT_ONCE: Final = 20_000  # of one driver: the backlog of five and a half hours at 1 Hz
 NOTES_AT_ONCE: Final = 5  # of one tracking link's customers
 NOTE_EVERY: Final = 10.0  # seconds; for each further note
 GUESSES_AT_ONCE: Final = 60  # unknown keys, tokens and links of one address
@@ -141,6 +143,7 @@ async def open_parts(
                 hub=hub,
                 link_tokens=link_tokens,
                 note_rates=Buckets(NOTES_AT_ONCE, 1.0 / NOTE_EVERY),
+                fix_rates=Allowances(FIXES_AT_ONCE, FIXES_PER_S),
                 wrong_guesses=Buckets(GUESSES_AT_ONCE, GUESSES_PER_S),
                 metrics=metrics,
                 now=now,

@@ -17,6 +17,7 @@ from tracker.domain.track import Fix
 
 FIXES_PER_MESSAGE = 500
 FRAME_BYTES = 262_144
+FIXES_PER_S = 1_000  # of one driver, over time
 NOTE_BYTES = 4_096  # of a customer's message
 
 
@@ -90,7 +91,7 @@ class Limits(Struct, frozen=True):
 
     frame_bytes: int = FRAME_BYTES
     fixes_per_message: int = FIXES_PER_MESSAGE
-    fixes_per_s: int = 1_000
+    fixes_per_s: int = FIXES_PER_S
 
 
 class WirePlace(Struct, frozen=True):

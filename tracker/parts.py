@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tracker.mapfile import MapFile
     from tracker.metrics import Metrics
     from tracker.orders import Orders
-    from tracker.rates import Buckets
+    from tracker.rates import Allowances, Buckets
     from tracker.recorder import Recorder
     from tracker.routing import Router
     from tracker.tokens import LinkTokens
@@ -38,6 +38,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     hub: "Hub"
     link_tokens: "LinkTokens"
     note_rates: "Buckets"
+    fix_rates: "Allowances"
     wrong_guesses: "Buckets"
     metrics: "Metrics"
     now: Callable[[], datetime]

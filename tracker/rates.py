@@ -28,6 +28,32 @@ class Bucket:
         return self._left + (now - self._at) * per_s >= capacity
 
 
+class Allowances:
+    """For each key `at_once`, then `per_s` a second; whoever takes more has to wait for it."""
+
+    def __init__(self, at_once: float, per_s: float) -> None:
+        self._at_once, self._per_s = at_once, per_s
+        self._spent_until: OrderedDict[str, float] = OrderedDict()  # when all that was taken is earned
+
+    def __len__(self) -> int:
+        return len(self._spent_until)
+
+    def take(self, key: str, amount: float, now: float) -> float:
+        """Takes this much; for how many seconds the taker has to wait."""
+        spent = max(self._spent_until.get(key, now), now) + amount / self._per_s
+        self._spent_until[key] = spent
+        self._spent_until.move_to_end(key)
+        self._forget(now)
+        return max(0.0, spent - now - self._at_once / self._per_s)
+
+    def _forget(self, now: float) -> None:
+        while len(self._spent_until) > 1:
+            oldest = next(iter(self._spent_until.values()))
+            if len(self._spent_until) <= MOST and oldest > now:
+                return
+            self._spent_until.popitem(last=False)
+
+
 class Buckets:
     """One bucket for each key; a full one is like none."""
 

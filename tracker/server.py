@@ -109,7 +109,7 @@ class Clients:
         self.hypercorn = hypercorn
         self._app = wrap_app(app, 0, "asgi")
         self._context = WorkerContext(None)
-        self._most = _file_descriptors() - RESERVED
+        _raise_limit()
         self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -118,7 +118,10 @@ class Clients:
         assert task is not None
         self._open[task] = writer
         try:
-            if writer.get_extra_info("socket").fileno() >= self._most:  # the kernel gives the lowest free one
+            over = writer.get_extra_info("socket").fileno() - _most_descriptors()
+            if over >= RESERVED // 2:
+                writer.transport.abort()
+            elif over >= 0:  # the kernel gives the lowest number that is free
                 await _refuse(reader, writer)
             else:
                 loop = asyncio.get_running_loop()
@@ -140,13 +143,17 @@ class Clients:
             await asyncio.wait(self._open, timeout=GRACE)
 
 
-def _file_descriptors() -> int:
+def _raise_limit() -> None:
     """As many as we may have; the usual soft limit of 1024 is for programs that use select()."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
     if soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    return max(soft, wanted)
+
+
+def _most_descriptors() -> int:
+    """For clients."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0] - RESERVED
 
 
 async def _refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

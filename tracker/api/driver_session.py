@@ -1,6 +1,7 @@
 """One driver's connection: what is said on it, in which order, and how it ends."""
 
 import asyncio
+from math import inf
 from time import monotonic
 from typing import Final, assert_never
 
@@ -38,6 +39,8 @@ SILENT_AFTER: Final = 45.0  # seconds without a word from the driver
 RETRY_STORAGE: Final = 1.0  # seconds
 UNANSWERED: Final = 32  # messages that may wait for their commit; then we stop reading
 BAD_IN_A_ROW: Final = 10
+FLOOD: Final = 5_000  # messages in a row that came over the rate: a backlog comes in fewer, larger ones
+RESTED: Final = 1.0  # seconds within the rate after which a driver counts as calm again
 OUTBOX: Final = 256  # messages waiting for the socket; a driver that reads none of them is cut
 DRAIN_WITHIN: Final = 10.0  # seconds for the commits in flight
 
@@ -86,6 +89,7 @@ class DriverSession:
         self._unanswered = asyncio.Semaphore(UNANSWERED)
         self._heard = monotonic()
         self._bad = 0
+        self._waited, self._waited_at = 0, -inf
         self._reading: asyncio.Task[None]
         self._tasks: asyncio.TaskGroup
 
@@ -157,8 +161,12 @@ class DriverSession:
         try:
             while True:
                 frame = await self._socket.receive()
-                self._heard = monotonic()
+                if self._outbox.qsize() > OUTBOX // 2:
+                    await asyncio.sleep(0)  # what came at once is not answered at once: let some of it go out
+                self._heard = inf  # nobody is silent whom we do not listen to
+                await self._pace(1)
                 await self._take(frame)
+                self._heard = monotonic()
         except Closing as closing:
             self._end(closing)
         except Disconnected:
@@ -183,6 +191,20 @@ class DriverSession:
             n += 1
             self.push(Ping(n))
         self._end(Closing(4104, "silent"))
+
+    async def _pace(self, amount: int) -> None:
+        """Reads no further while a driver is over its rate; many small messages in a row are a flood."""
+        now = monotonic()
+        wait = self._here.fix_rates.take(self._driver.id, amount, now)
+        if wait == 0.0 and now - self._waited_at > RESTED:
+            self._waited = 0
+            return
+        self._waited += 1
+        if self._waited > FLOOD:
+            raise Closing(4103, "rate_limited")
+        if wait > 0.0:
+            self._waited_at = now
+            await asyncio.sleep(wait)
 
     async def _take(self, frame: str | bytes) -> None:
         try:
@@ -218,6 +240,8 @@ class DriverSession:
             detail = f"At most {FIXES_PER_MESSAGE} fixes in one message; nothing of this one was stored."
             self.push(ErrorReply(message.id, "too_many_fixes", detail))
             return
+        if len(message.fixes) > 1:
+            await self._pace(len(message.fixes) - 1)
         await self._unanswered.acquire()
         self._tasks.create_task(self._record(message))
 

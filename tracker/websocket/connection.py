@@ -246,11 +246,18 @@ class Connection(asyncio.BufferedProtocol):
         if self._wire.close_rcvd is not None or self._wire.reader.eof:
             self._transport.close()
         if self._cut is None:
-            self._cut = self._loop.call_later(CUT_AFTER, self._transport.abort)
+            self._cut = self._loop.call_later(CUT_AFTER, self._cut_off)
             _wake(self._arrival)
             if not self._is_reading:
                 self._is_reading = True
                 self._transport.resume_reading()  # else the peer's goodbye would never be seen
+
+    def _cut_off(self) -> None:
+        """What the kernel has still gets to a peer that is only slow; what it has not never will."""
+        if self._transport.get_write_buffer_size() == 0:
+            self._transport.close()
+        else:
+            self._transport.abort()
 
     def _let_go(self) -> None:
         on_lost, self._on_lost = self._on_lost, _nobody

@@ -1,0 +1,143 @@
+"""The server's own promises: bounded, cut where clients dawdle, and drained when it is told to stop."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import httpx
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.frames import Frame, Opcode
+
+from tests.echo import echo_server
+from tests.service import Service, hear, running_service, say, token_of
+from tracker import server
+from tracker.rates import Allowances
+
+WATCHERS = 500
+
+
+@pytest.fixture
+async def own(data_dir: Path, database_url: str) -> AsyncIterator[Service]:
+    """A node of this test's own, to be ended."""
+    async with running_service(data_dir, database_url) as running:
+        yield running
+
+
+async def opened(service: Service, path: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A WebSocket that nobody reads from."""
+    url = httpx.URL(service.url)
+    reader, writer = await asyncio.open_connection(url.host, url.port, limit=1024)
+    head = f"GET {path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    writer.write(f"{head}Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {'a' * 22}==\r\n\r\n".encode())
+    await reader.readuntil(b"\r\n\r\n")
+    return reader, writer
+
+
+def a_fix(second: int) -> dict[str, Any]:
+    at = datetime.now(UTC) - timedelta(seconds=3_000 - second)
+    return {"recorded_at": at.isoformat(), "lat": 60.17, "lon": 24.94}
+
+
+async def test_on_sigterm_all_are_told_and_what_came_is_acknowledged(own: Service) -> None:
+    """500 customers, some stalled, and a driver in the middle of it: 1012, exit 0, answered."""
+    driver = await own.new_driver()
+    orders = [await own.new_order(driver["id"]) for _ in range(WATCHERS // 50)]
+    async with AsyncExitStack() as stack:
+        watchers = [await stack.enter_async_context(own.watch(orders[n // 50])) for n in range(WATCHERS - 5)]
+        stalled = [await opened(own, f"/v1/track/{token_of(orders[-1])}/stream") for _ in range(5)]
+        courier = await stack.enter_async_context(own.drive(driver["token"]))
+        await hear(courier, "welcome")
+        for n in range(20):
+            await say(courier, type="fixes", id=n, fixes=[a_fix(n * 50 + m) for m in range(50)])
+        await hear(courier, "ack")
+        own.process.send_signal(signal.SIGTERM)
+        begun = monotonic()
+        codes = await asyncio.gather(*(closed_with(watcher) for watcher in watchers))
+        assert set(codes) == {1012}
+        assert monotonic() - begun < 3.0  # of which this program needs most for reading 500 sockets
+        acknowledged = 50
+        with suppress(ConnectionClosed):
+            while True:
+                acknowledged += (await hear(courier, "ack"))["stored"]
+        assert courier.close_code == 1012
+        async with asyncio.timeout(20 - (monotonic() - begun)):
+            assert await own.process.wait() == 0
+        assert acknowledged % 50 == 0
+        for _, writer in stalled:
+            writer.transport.abort()
+
+
+async def closed_with(socket: Any) -> int | None:
+    with suppress(ConnectionClosed):
+        async for _ in socket:
+            pass
+    code: int | None = socket.close_code
+    return code
+
+
+async def test_with_all_descriptors_in_use_clients_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """503 and a goodbye; room again as soon as there is."""
+    async with echo_server() as echo:
+        with monkeypatch.context() as full:
+            full.setattr(server, "_most_descriptors", lambda: 1)
+            with pytest.raises(InvalidStatus) as refused:
+                await connect(echo.url)
+            assert refused.value.response.status_code == 503
+        async with connect(echo.url) as peer:
+            await peer.send("in")
+            assert await peer.recv() == "in"
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "])
+async def test_headers_must_be_there_in_time(monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
+    """Whoever dribbles them is cut, however busy it looks."""
+    monkeypatch.setattr(server, "HEADERS_WITHIN", 0.5)
+    async with echo_server() as echo:
+        reader, writer = await asyncio.open_connection("127.0.0.1", echo.port)
+        writer.write(sent)
+        begun = monotonic()
+        with suppress(ConnectionError):
+            while not reader.at_eof() and monotonic() - begun < 3.0:
+                writer.write(b"x" if sent else b"")
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(reader.read(100), 0.1)
+        assert monotonic() - begun < 1.5
+        writer.transport.abort()
+
+
+def test_an_allowance_is_given_at_once_and_then_over_time() -> None:
+    """A burst costs nothing; what is over it is waited for; rest earns it back."""
+    allowances = Allowances(100, 10)
+    assert allowances.take("a", 100, now=0.0) == 0.0
+    assert allowances.take("a", 10, now=0.0) == pytest.approx(1.0)
+    assert allowances.take("b", 1, now=0.0) == 0.0
+    assert allowances.take("a", 50, now=6.0) == 0.0
+    assert allowances.take("a", 10, now=1_000.0) == 0.0
+    assert len(allowances) == 1
+
+
+async def test_a_flood_is_slowed_down_and_then_ended(service: Service) -> None:
+    """A driver over its rate is read no faster than the rate; who goes on like that gets 4103."""
+    driver = await service.new_driver()
+    said = Frame(Opcode.TEXT, b'{"type":"pong","n":1}').serialize(mask=True) * 1_000
+    async with service.drive(driver["token"]) as courier:
+        await hear(courier, "welcome")
+        pouring = asyncio.create_task(pour(courier, said))
+        async with asyncio.timeout(60):
+            assert await closed_with(courier) == 4103
+        await pouring
+
+
+async def pour(courier: Any, said: bytes) -> None:
+    """Past the library, which would need all of the processor for it."""
+    while not courier.transport.is_closing() and courier.close_code is None:
+        if courier.transport.get_write_buffer_size() < len(said):
+            courier.transport.write(said)
+        await asyncio.sleep(0.005)

@@ -25,6 +25,7 @@ from driver_sim.answers import Answers, ReportRefused
 from driver_sim.conversation import Conversation
 from driver_sim.outbox import Outbox, Report
 from driver_sim.reconnect import Next, Stopped, after_close, after_refusal, explain, pause
+from tracker.domain.policy import Policy
 from tracker.domain.track import Fix
 from tracker.messages import (
     Ack,
@@ -33,7 +34,6 @@ from tracker.messages import (
     ErrorReply,
     NoteToDriver,
     Orders,
-    Policy,
     PolicyChange,
     StatusReport,
     ToDriver,

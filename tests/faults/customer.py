@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from random import Random
 from time import monotonic
 from typing import Any, Final
@@ -11,6 +12,7 @@ import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
+LIVE_FOR: Final = 17.0  # seconds: the devices report several times a second, and the timer has a second
 SILENT_AFTER: Final = 45.0  # seconds; heartbeats come every 20
 LONGEST_PAUSE: Final = 2.0
 
@@ -99,6 +101,13 @@ class Customer:
             if self.shows < self._shown_at and self._shown_by == self._starts():
                 self.faults.append(f"the marker went back in time ({message['type']})")
             self._shown_at, self._shown_by = self.shows, self._starts()
+            if "freshness" in message or "position" in message:
+                self._check_age(message["now"])
+
+    def _check_age(self, now: str) -> None:
+        age = (datetime.fromisoformat(now) - datetime.fromisoformat(self._shown_at)).total_seconds()
+        if self.state["freshness"] == "live" and age > LIVE_FOR:
+            self.faults.append(f"a position of {age:.0f} s ago is called live")
 
     async def until_shows(self, recorded_at: str, within: float) -> bool:
         """Whether it came to show a position at least that new."""

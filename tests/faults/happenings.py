@@ -116,6 +116,9 @@ async def database_frozen(world: World) -> None:
         world.away.append((began, monotonic()))
     finally:
         world.cluster.thaw()
+    since = (datetime.now(UTC) - timedelta(seconds=FROZEN - 1.0)).isoformat().replace("+00:00", "Z")
+    if not any((watched.customer.shows or "") > since for watched in world.watched):
+        world.violations.append("the live view stood still with the database")
     if not any(at > began for device in world.devices for at in device.slows[-20:]):
         world.violations.append(f"nobody was told to be slow within {FROZEN:.0f} s")
     await world.stores_again(monotonic())

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
@@ -141,3 +142,45 @@ async def pour(courier: Any, said: bytes) -> None:
         if courier.transport.get_write_buffer_size() < len(said):
             courier.transport.write(said)
         await asyncio.sleep(0.005)
+
+
+ECHO_ALONE = """
+import asyncio, resource
+from tests.echo import echo_server
+
+async def main():
+    async with echo_server() as echo:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
+        print(echo.port, flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+async def test_256_descriptors_are_survived() -> None:
+    """300 who only connect: whoever comes then gets 503, and 200 as soon as those have left."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", ECHO_ALONE), cwd=Path(__file__).parent.parent, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+        port = int(await process.stdout.readline())
+        held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(300)]
+        await until_answered(port, 503)
+        for _, writer in held:
+            writer.transport.abort()
+        await until_answered(port, 200)
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def until_answered(port: int, status: int) -> None:
+    async with asyncio.timeout(10), httpx.AsyncClient(trust_env=False) as http:
+        while True:
+            with suppress(httpx.TransportError):
+                headers = {"Connection": "close"}
+                if (await http.get(f"http://127.0.0.1:{port}/", headers=headers)).status_code == status:
+                    return
+            await asyncio.sleep(0.1)

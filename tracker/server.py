@@ -102,6 +102,14 @@ async def _drained(drain: Callable[[], Awaitable[None]]) -> None:
         log.warning("drained_not", after_s=DRAINED_WITHIN)
 
 
+class Client(TCPServer):
+    """One connection. Hypercorn holds the descriptor of one that has left until it would time out."""
+
+    async def _read_data(self) -> None:
+        await super()._read_data()
+        await self.idle_task.stop()
+
+
 class Clients:
     """The connections of one server. No more than the process has file descriptors for, less a reserve."""
 
@@ -125,7 +133,7 @@ class Clients:
                 await _refuse(reader, writer)
             else:
                 loop = asyncio.get_running_loop()
-                await TCPServer(self._app, loop, self.hypercorn, self._context, {}, reader, writer)
+                await Client(self._app, loop, self.hypercorn, self._context, {}, reader, writer)
         finally:
             del self._open[task]
 

@@ -108,7 +108,6 @@ async def open_parts(
 ) -> AsyncIterator[Parts]:
     """Everything one node needs. `say` is told of long steps. Raises ConfigError, StorageUnavailable."""
     map_file, metrics, link_tokens = await prepare_map(config, say), Metrics(), LinkTokens(secret_of(config))
-    hub = Hub(link_tokens.cursor_key)
     async with (
         database_url(config, say) as url,
         _prepared(url, say, migrating=migrating or config.database_url is None),
@@ -122,7 +121,7 @@ async def open_parts(
             database=database,
             recorder=recorder,
             router=router,
-            hub=hub,
+            hub=(hub := Hub(link_tokens.cursor_key)),
             hindsight=hindsight,
             witness=Witness(database, all_orders.note_milestone, metrics),
             metrics=metrics,

@@ -130,8 +130,11 @@ async def stalled_readers(port: int, seconds: float, tokens: list[str], counts: 
     ends: list[Ends] = []
     for token in tokens:
         for _ in range(READERS_A_LINK):
-            with suppress(OSError, asyncio.IncompleteReadError):
+            try:
                 (reader, writer), head = await connect(port, f"/v1/track/{token}/stream")
+            except (OSError, asyncio.IncompleteReadError):
+                counts["cut"] += 1
+            else:
                 writer.transport.pause_reading()  # type: ignore[attr-defined]
                 counts[head.split(b" ", 2)[1].decode()] += 1
                 ends.append((reader, writer))

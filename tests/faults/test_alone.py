@@ -1,6 +1,8 @@
 """Faults that need a measure of their own: each alone, on a service and a database of this test's."""
 
 import asyncio
+import resource
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -9,7 +11,7 @@ import pytest
 
 from driver_sim import conversation
 from driver_sim.client import DriverClient
-from tests.faults.attackers import KINDS
+from tests.faults.attackers import KINDS, stalled_readers
 from tests.faults.attacks import STALLED_LINKS, Watching, attacked_node, new_jobs, suffer
 from tests.faults.check import all_wrong, run
 from tests.faults.cluster import Cluster, tmpfs_trouble
@@ -97,6 +99,24 @@ async def test_a_thousand_connects_and_resets_a_second(
         await storm(world, per_second=1_000, seconds=5.0)
         assert await until(lambda: world.node.held().files <= before.files + 4, 40)
         assert world.node.held().rss_mb < before.rss_mb + MEMORY
+        wrong = await all_wrong(world)
+    assert wrong == []
+
+
+async def test_with_256_descriptors_some_are_refused_and_nobody_suffers(
+    cluster: Cluster, data_dir: Path, tmp_path: Path
+) -> None:
+    """Of 400 customers some hear 503 or are cut; those who were there go on, and then there is room."""
+    async with World.open(tmp_path, data_dir, cluster, seed=12, drivers=2) as world:
+        links = [job.link for job in await new_jobs(world.node, 8)]
+        resource.prlimit(world.node.pid, resource.RLIMIT_NOFILE, (256, 256))
+        counts: Counter[str] = Counter()
+        crowd = asyncio.create_task(stalled_readers(world.node.port, 3.0, links, counts))
+        assert await until(crowd.done, 60)
+        assert counts["101"] + counts["503"] + counts["cut"] == 400
+        assert 100 < counts["101"] < 256
+        assert await until(lambda: world.node.held().files < 100, 40)
+        assert await world.node.is_ready()
         wrong = await all_wrong(world)
     assert wrong == []
 

@@ -155,6 +155,8 @@ KINDS: Final[dict[str, Callable[[int, float, list[str], Counts], Awaitable[None]
 
 async def _main(kind: str, port: str, seconds: str, *tokens: str) -> None:
     counts: Counts = Counter()
+    if kind != "stalled_readers":
+        print("{}", flush=True)  # it begins
     await KINDS[kind](int(port), float(seconds), list(tokens), counts)
     print(msgspec.json.encode(counts).decode())
 

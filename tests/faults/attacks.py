@@ -1,12 +1,13 @@
 """`python -m tests.faults.attacks`: memory, and other customers' waiting, while the service is attacked.
 
-Everything in one run: a stretch without an attacker before and after each attack is what it is compared with.
+Everything in one run, quiet and attacked in turns.
 """
 
 import asyncio
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -29,19 +30,24 @@ STALLED_LINKS: Final = 10
 PLACES: Final = {"pickup": {"lat": 60.1713, "lon": 24.9440}, "dropoff": {"lat": 60.1666, "lon": 24.9486}}
 
 
+# Of a change of anything else a customer would be told first, and of the fix half a second later.
+ONLY_POSITIONS: Final = {"position": "always", "eta": "never", "route": "never", "stops_before": "never"}
+
+
 class Suffered(msgspec.Struct, frozen=True):
     """What one attack did to the service and to others."""
 
     kind: str
     connecting_mb: float  # what the attackers' open sockets cost, where they are the attack
-    memory_mb: float  # the most, over what it was before the attack (and once all had connected)
-    p99_ms: float
-    p99_before_ms: float  # and after: of both quiet stretches together
+    memory_mb: float  # the most that the service grew by in one attack, once the attackers were there
+    kept_mb: float  # by which it had grown after all rounds, quiet ones too
+    p99_ms: float  # of other customers while it was attacked
+    p99_quiet_ms: float
     attackers: dict[str, int]  # what became of them
 
     @property
     def slower(self) -> float:
-        return self.p99_ms / self.p99_before_ms - 1
+        return self.p99_ms / self.p99_quiet_ms - 1
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -99,10 +105,10 @@ class Watching:
             if position and (sent := self._sent.pop(f"{link} {position['recorded_at']}", None)):
                 self.took.append((monotonic() - sent) * 1_000)
 
-    def p99(self) -> float:
-        """Of what was seen since the last call."""
+    def seen(self) -> list[float]:
+        """Milliseconds of what was seen since the last call."""
         took, self.took = self.took, []
-        return quantiles(took, n=100)[-1]
+        return took
 
 
 async def _discard(driver: ClientConnection) -> None:
@@ -117,40 +123,62 @@ async def new_jobs(node: Node, count: int) -> list[Job]:
             driver = (
                 await http.post("/v1/drivers", json={"name": f"Kuski {number}", "vehicle": "car"})
             ).json()
-            body = {**PLACES, "driver_id": driver["id"], "visibility": {"position": "always"}}
+            body = {**PLACES, "driver_id": driver["id"], "visibility": ONLY_POSITIONS}
             order = (await http.post("/v1/orders", json=body)).json()
             jobs.append(Job(driver["token"], order["tracking_url"].rsplit("/", 1)[1]))
     return jobs
 
 
-async def suffer(node: Node, kind: str, seconds: float, others: Watching) -> Suffered:
-    """Quiet, attacked, quiet; each for so many seconds."""
+async def suffer(node: Node, kind: str, seconds: float, others: Watching, rounds: int = 1) -> Suffered:
+    """Quiet and attacked in turns, each for so many seconds; all quiet ones are compared with all others."""
     victims = await new_jobs(node, STALLED_LINKS if kind == "stalled_readers" else 1)
     tokens = [job.link if kind == "stalled_readers" else job.token for job in victims]
-    others.took.clear()
-    await asyncio.sleep(seconds)
-    before, memory = others.p99(), node.held().rss_mb
+    attack = [kind, str(node.port), str(seconds), *tokens]
+    quiet: list[float] = []
+    attacked: list[float] = []
+    told: Counter[str] = Counter()
+    connecting = most = 0.0
+    at_first = node.held().rss_mb
+    for _ in range(rounds):
+        others.seen()
+        await asyncio.sleep(seconds)
+        quiet += others.seen()
+        grown = await _attack(node, attack, others, told)
+        attacked += others.seen()
+        connecting, most = max(connecting, grown[0]), max(most, grown[1])
+    return Suffered(
+        kind=kind,
+        connecting_mb=round(connecting, 1),
+        memory_mb=round(most, 1),
+        kept_mb=round(node.held().rss_mb - at_first, 1),
+        p99_ms=round(p99(attacked), 1),
+        p99_quiet_ms=round(p99(quiet), 1),
+        attackers=dict(told),
+    )
+
+
+async def _attack(node: Node, attack: list[str], others: Watching, told: Counter[str]) -> tuple[float, float]:
+    """Megabytes: by which the service grew until the attackers were there, and from then on at the most."""
+    memory = node.held().rss_mb
     attackers = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.faults.attackers", kind, str(node.port), str(seconds), *tokens),
+        *(sys.executable, "-m", "tests.faults.attackers", *attack),
         stdout=subprocess.PIPE,
         cwd=ROOT,
     )
-    connected = memory
-    if kind == "stalled_readers":
-        assert attackers.stdout is not None
-        await attackers.stdout.readline()
-        connected = node.held().rss_mb
+    assert attackers.stdout is not None
+    await attackers.stdout.readline()  # they are there: from now on it counts
+    connected = most = node.held().rss_mb
+    others.seen()
     ended = asyncio.create_task(attackers.communicate())
-    most = connected
     while not ended.done():
         await asyncio.sleep(SAMPLE_EVERY)
         most = max(most, node.held().rss_mb)
-    during = others.p99()
-    await asyncio.sleep(seconds)
-    quiet = max(before, others.p99())
-    told = msgspec.json.decode((await ended)[0], type=dict[str, int])
-    grown = (round(connected - memory, 1), round(most - connected, 1))
-    return Suffered(kind, *grown, round(during, 1), round(quiet, 1), told)
+    told.update(msgspec.json.decode((await ended)[0], type=dict[str, int]))
+    return connected - memory, most - connected
+
+
+def p99(took: list[float]) -> float:
+    return quantiles(took, n=100)[-1]
 
 
 @asynccontextmanager
@@ -164,16 +192,17 @@ async def attacked_node(cluster: Cluster, folder: Path, data_dir: Path) -> Async
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--seconds", default=20.0, show_default=True, help="Of each attack, and of each quiet stretch.")
+@click.option("--seconds", default=10.0, show_default=True, help="Of each attack, and of each quiet stretch.")
+@click.option("--rounds", default=3, show_default=True, help="Quiet and attacked in turns.")
 @click.option("--customers", default=20, show_default=True, help="Others who watch meanwhile.")
 @click.option("--only", type=click.Choice(sorted(KINDS)), multiple=True)
-def main(*, seconds: float, customers: int, only: tuple[str, ...]) -> None:
+def main(*, seconds: float, rounds: int, customers: int, only: tuple[str, ...]) -> None:
     """Attack a service of our own, and print what it cost."""
-    for suffered in asyncio.run(_all(seconds, customers, only or tuple(KINDS))):
+    for suffered in asyncio.run(_all(seconds, rounds, customers, only or tuple(KINDS))):
         click.echo(msgspec.json.encode(suffered).decode() + f" slower by {suffered.slower:.0%}")
 
 
-async def _all(seconds: float, customers: int, kinds: tuple[str, ...]) -> list[Suffered]:
+async def _all(seconds: float, rounds: int, customers: int, kinds: tuple[str, ...]) -> list[Suffered]:
     with tempfile.TemporaryDirectory(prefix="attacks-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         (folder / "data").mkdir()
@@ -184,7 +213,7 @@ async def _all(seconds: float, customers: int, kinds: tuple[str, ...]) -> list[S
             others = Watching(node, await new_jobs(node, customers))
             async with others.running():
                 await asyncio.sleep(5.0)  # everybody has arrived, routes are there
-                return [await suffer(node, kind, seconds, others) for kind in kinds]
+                return [await suffer(node, kind, seconds, others, rounds) for kind in kinds]
 
 
 if __name__ == "__main__":

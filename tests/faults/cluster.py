@@ -130,7 +130,7 @@ class Cluster:
         disk = self._folder / "disk"
         mounted = f'mount -t tmpfs -o size={self._tmpfs_mb}m,mode=755 faults "$1"'
         script = mounted + ' && cp -a "$2" "$1"/ && echo ready && exec sleep 3600'
-        command = ["unshare", "-m", "sh", "-c", script, "sh", disk, new / "postgres"]
+        command = ["unshare", "-m", "sh", "-c", script, "sh", str(disk), str(new / "postgres")]
         self._keeper = subprocess.Popen(command, stdout=subprocess.PIPE)
         assert self._keeper.stdout is not None
         assert self._keeper.stdout.readline() == b"ready\n", "no tmpfs could be mounted"
@@ -146,7 +146,8 @@ class Cluster:
             settings |= {"max_wal_size": "64MB", "min_wal_size": "32MB"}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         inside = [] if self._keeper is None else ["nsenter", "-t", str(self._keeper.pid), "-m", "--"]
-        command = [*inside, *self._account.prefix, programs() / "postgres", "-D", self._data, *options]
+        server = [str(programs() / "postgres"), "-D", str(self._data)]
+        command = [*inside, *self._account.prefix, *server, *options]
         account = Account((), self._account.uid, self._account.gid)
         with (self._folder / "postgres.log").open("ab") as log:
             self._process = account.popen(command, log)

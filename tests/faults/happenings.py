@@ -28,7 +28,7 @@ CATALOGUE: dict[str, Happening] = {}
 
 
 def happening(work: Happening) -> Happening:
-    CATALOGUE[work.__name__] = work  # type: ignore[attr-defined]
+    CATALOGUE[work.__name__] = work
     return work
 
 

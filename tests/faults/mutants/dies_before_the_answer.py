@@ -21,5 +21,5 @@ async def _store(*args: Any) -> Any:
 
 
 if __name__ == "__main__":
-    recorder.store = _store
+    vars(recorder)["store"] = _store
     main()

@@ -12,5 +12,5 @@ def _anybodys(order: Any, by_driver: str | None = None) -> Any:
 
 
 if __name__ == "__main__":
-    orders.found = _anybodys
+    vars(orders)["found"] = _anybodys
     main()

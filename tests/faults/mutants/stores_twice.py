@@ -17,5 +17,5 @@ def _of_its_own(driver: int, fix: Any, received_at: int, *rest: Any) -> tuple[Ke
 
 
 if __name__ == "__main__":
-    recorder.pack = _of_its_own  # type: ignore[assignment]
+    vars(recorder)["pack"] = _of_its_own
     main()

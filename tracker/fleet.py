@@ -346,9 +346,9 @@ class Fleet:
 
     def _forget_idle(self, now: datetime) -> None:
         for driver_id, live in list(self._live.items()):
-            watched = any(self._hub.watches(order_id) for order_id in live.trip.orders)
+            looked_at = any(self._hub.knows(order_id) for order_id in live.trip.orders)  # they may come back
             idle = live.heard_at is None or now - live.heard_at > IDLE_AFTER
-            if idle and not watched and driver_id not in self._connections:
+            if idle and not looked_at and driver_id not in self._connections:
                 del self._live[driver_id]
                 self._loading.pop(driver_id, None)
 

@@ -221,6 +221,18 @@ async def test_a_poll_waits_as_long_as_it_is_told(service: Service) -> None:
     assert update["position"]["lat"] == pytest.approx(place(0.4)[0])
 
 
+async def test_between_two_polls_nothing_is_forgotten(service: Service) -> None:
+    """A driver who was not heard yet stays in memory while somebody may come back: nothing new, 204."""
+    _, _, token = await on_the_road(service)
+    path = f"/v1/track/{token}/poll"
+    cursor = (await service.get(path))["cursor"]
+    clock = asyncio.get_running_loop().time
+    until = clock() + 2.5  # some ticks of the service's timer, nearly all of them between polls
+    while clock() < until:
+        answer = await service.http.get(path, params={"cursor": cursor, "wait_s": 0})
+        assert (answer.status_code, answer.text) == (204, "")
+
+
 @pytest.mark.parametrize("wait_s", ["-1", "61", "soon", "1e9", "nan"])
 async def test_a_poll_names_a_wait_that_is_out_of_range(service: Service, wait_s: str) -> None:
     """422 with the field."""

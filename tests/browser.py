@@ -18,7 +18,7 @@ FLAGS: Final = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 PATIENCE: Final = 20_000  # milliseconds: maps are drawn by the processor here
-expect.set_options(timeout=PATIENCE / 2)
+expect.set_options(timeout=15_000)  # milliseconds, likewise: a busy machine draws seldom
 BETWEEN: Final = timedelta(seconds=1)  # a cyclist's time for each piece of the way
 WAY: Final = [(60.1713 - 0.00006 * n, 24.9440) for n in range(4)]  # 7 m each
 

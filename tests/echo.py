@@ -38,6 +38,7 @@ async def echo_server(*, taking_over: bool = True) -> AsyncIterator[EchoServer]:
         try:
             yield here
         finally:
+            here.may_read.set()
             here.stop.set()
             async with asyncio.timeout(20):
                 await serving

@@ -14,6 +14,7 @@ import httpx
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 
+ROOT: Final = Path(__file__).parent.parent
 ADMIN_KEY: Final = "an-admin-key-for-tests-only"
 SECRET: Final = "a-secret-for-tests-only"
 START_WITHIN: Final = 120.0  # seconds; the first start draws the map
@@ -99,7 +100,7 @@ async def hear(socket: ClientConnection, *types: str, within: float = 10.0) -> A
 
 @asynccontextmanager
 async def running_service(
-    data_dir: Path, database_url: str | None, **settings: str
+    data_dir: Path, database_url: str | None, *, program: str = "tracker", **settings: str
 ) -> AsyncIterator[Service]:
     """A node on a free port, ready; stopped afterwards by its own process id."""
     log = data_dir / f"serve-{os.urandom(4).hex()}.log"
@@ -115,7 +116,8 @@ async def running_service(
     }
     with log.open("wb") as stderr:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tracker", "serve", "--migrate"),
+            *(sys.executable, "-m", program, "serve", "--migrate"),
+            cwd=ROOT,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -164,24 +164,24 @@ async def test_a_message_over_the_limit_is_cut(echo: EchoServer, *, fragmented: 
         assert resident() - before < 10 * MEGABYTE
 
 
-async def test_who_reads_slowly_makes_the_sender_wait(echo: EchoServer) -> None:
+async def test_who_reads_slowly_makes_the_sender_wait(either: EchoServer) -> None:
     """A flood stays in the sender's buffers; nothing of it is lost."""
-    async with raw(echo, "/deaf") as peer:
+    async with raw(either, "/deaf") as peer:
         await peer.reader.read(7)
-        echo.may_read.clear()
+        either.may_read.clear()
         before, message = resident(), frame(Opcode.BINARY, b"x" * 50_000)
         poured = await peer.pour(message, 6_000, 1.0)
         assert poured < 20 * MEGABYTE
         assert resident() - before < 10 * MEGABYTE
-        echo.may_read.set()
+        either.may_read.set()
         assert (await peer.reader.readexactly(7))[2:] == b"50000"
 
 
-async def test_tiny_messages_wait_too(echo: EchoServer) -> None:
+async def test_tiny_messages_wait_too(either: EchoServer) -> None:
     """Their number is bounded, not only their bytes."""
-    async with raw(echo, "/deaf") as peer:
+    async with raw(either, "/deaf") as peer:
         await peer.reader.read(7)
-        echo.may_read.clear()
+        either.may_read.clear()
         before = resident()
         poured = await peer.pour(frame(Opcode.TEXT, b"") * 10_000, 1_000, 1.0)
         assert poured < 20 * MEGABYTE

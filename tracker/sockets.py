@@ -9,7 +9,8 @@ from quart import Quart, Websocket
 
 from tracker.websocket.connection import GONE, Connection, Disconnected
 from tracker.websocket.frames import Frame
-from tracker.websocket.takeover import PlainConnection, TakenConnection, fits, line_of
+from tracker.websocket.plain import room_of
+from tracker.websocket.takeover import LeftConnection, TakenConnection, fits, line_of
 
 __all__ = ["Connection", "Disconnected", "Frame", "QuartSocket", "Socket", "accept", "register_sockets"]
 
@@ -32,7 +33,7 @@ class Socket(Protocol):
 
 def register_sockets(app: Quart, *, taking_over: bool = True) -> None:
     """From now on `accept` gives connections of ours, where the server is the one whose inside is known."""
-    app.asgi_websocket_class = TakenConnection if taking_over and fits() else PlainConnection
+    app.asgi_websocket_class = TakenConnection if taking_over and fits() else LeftConnection
 
 
 async def accept(websocket: Websocket, subprotocol: str | None, message_bytes: int) -> Socket:
@@ -51,12 +52,15 @@ class QuartSocket:
 
     def __init__(self, websocket: Websocket) -> None:
         self._websocket = websocket
+        self._room = room_of(cast("Mapping[str, Any]", websocket.scope))
         self._closed = False
 
     async def receive(self) -> str | bytes:
         with self._disconnecting():
             message: Any = await self._websocket.receive()
-        return b"" if message is None else message  # an empty binary frame arrives as None
+        taken: str | bytes = b"" if message is None else message  # an empty binary frame arrives as None
+        self._room.free(taken)
+        return taken
 
     async def send(self, message: str | bytes | Frame) -> None:
         if not self._closed:

@@ -14,9 +14,9 @@ import structlog
 from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
-from quart.asgi import ASGIWebsocketConnection
 
 from tracker.websocket.connection import Connection
+from tracker.websocket.plain import PlainConnection
 
 KNOWN: Final = "0.18.0"  # the Hypercorn whose inside this is
 LINE: Final = "tracker.line"  # in the scope's extensions
@@ -48,7 +48,7 @@ class Line:
         return self.connection
 
 
-class PlainConnection(ASGIWebsocketConnection):
+class LeftConnection(PlainConnection):
     """Quart's side of a WebSocket that stays as it is, but is never compressed."""
 
     async def __call__(self, receive: Callable[..., Any], send: Callable[..., Any]) -> None:
@@ -56,7 +56,7 @@ class PlainConnection(ASGIWebsocketConnection):
         await super().__call__(receive, send)
 
 
-class TakenConnection(ASGIWebsocketConnection):
+class TakenConnection(PlainConnection):
     """Quart's side of a WebSocket that may be taken over; never compressed in either case."""
 
     async def __call__(self, receive: Callable[..., Any], send: Callable[..., Any]) -> None:

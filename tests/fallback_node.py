@@ -1,0 +1,19 @@
+"""`tracker` with sockets on Quart's own API, as with HTTP/2 and other servers."""
+
+from quart import Quart
+
+from tracker import __main__ as command
+from tracker.app import create_app
+from tracker.parts import Parts
+from tracker.websocket.takeover import TakenConnection
+
+
+def create_fallback(parts: Parts) -> Quart:
+    app = create_app(parts, taking_over=False)
+    assert not issubclass(app.asgi_websocket_class, TakenConnection)
+    return app
+
+
+if __name__ == "__main__":
+    command.create_app = create_fallback  # type: ignore[attr-defined]
+    command.main()

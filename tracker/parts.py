@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 from quart import current_app
 
+from tracker.crowd import Crowd
+
 if TYPE_CHECKING:
     from tracker.account import Account
     from tracker.basemap import Basemap
@@ -42,6 +44,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     wrong_guesses: "Buckets"
     metrics: "Metrics"
     now: Callable[[], datetime]
+    crowd: Crowd = msgspec.field(default_factory=Crowd)
 
 
 def parts() -> Parts:

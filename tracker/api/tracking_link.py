@@ -58,6 +58,12 @@ async def note_opening(here: Parts, opened: OpenLink, way: Way, who: Visitor) ->
     """For the merchant; that it cannot be written keeps no customer out."""
     opening = LinkOpen(new_id("opn"), here.now(), way, who.network, who.agent)
     try:
-        await here.fleet.to_the_end(insert_link_open(here.database, opened.link.id, opening, OPENS_KEPT))
+        await here.fleet.to_the_end(_note(here, opened.link.id, opening))
     except StorageUnavailable as error:
         log.warning("opening_not_noted", link=opened.link.id, why=str(error))
+
+
+async def _note(here: Parts, link_id: str, opening: LinkOpen) -> None:
+    """A few at a time: when a crowd comes, nobody's reads wait behind everybody's commits."""
+    async with here.crowd.noting:
+        await insert_link_open(here.database, link_id, opening, OPENS_KEPT)

@@ -103,10 +103,12 @@ async def watching(here: Parts, token: str, way: Way, cursor: str) -> AsyncItera
     """A live view while the block runs. Raises NotFound, TooManyConnections, StorageUnavailable."""
     if here.fleet.draining:
         raise StorageUnavailable("This node is about to stop.")
-    who, opened = visitor(), await find_link(here, token)
-    subscription, first = await here.fleet.subscribe(
-        opened.order_id, opened.link.id, cursor=cursor, address=who.address
-    )
+    who = visitor()
+    async with here.crowd.arriving:
+        opened = await find_link(here, token)
+        subscription, first = await here.fleet.subscribe(
+            opened.order_id, opened.link.id, cursor=cursor, address=who.address
+        )
     try:
         opened = await find_link(here, token)  # had it been revoked in between, nobody would have told us
         if not here.hub.gave(opened.order_id, cursor):

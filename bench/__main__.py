@@ -12,6 +12,7 @@ from bench.forecast import measure_forecast
 from bench.ingest import measure_ingest
 from bench.latency import measure_latency
 from bench.live_view import measure_live_view
+from bench.live_view_long import measure_live_view_long
 from bench.memory import measure_memory
 from bench.node import Node, running_node
 from bench.page import measure_page
@@ -36,14 +37,17 @@ MEASURED: dict[str, Measure] = {
 @click.option(
     "--setup", is_flag=True, help="Also a fresh clone of the last commit: some minutes, and downloads."
 )
+@click.option(
+    "--long", "long", is_flag=True, help="Also a minute's slow reader, and 5,000 customers after a kill."
+)
 @click.option("--json", "json", is_flag=True, help="For programs.")
-def main(*, only: tuple[str, ...], setup: bool, json: bool) -> None:
+def main(*, only: tuple[str, ...], setup: bool, long: bool, json: bool) -> None:
     """Measure the service on this machine. Ends with 1 where a limit is missed.
 
     Each figure stands beside a limit, or beside a peer measured in the same run: read the ratios, since
     seconds are those of the machine.
     """
-    rows = asyncio.run(_all(only or tuple(MEASURED), setup=setup))
+    rows = asyncio.run(_all(only or tuple(MEASURED), setup=setup, long=long))
     if json:
         click.echo(as_json(rows))
     else:
@@ -51,12 +55,15 @@ def main(*, only: tuple[str, ...], setup: bool, json: bool) -> None:
     sys.exit(any(row.missed for row in rows))
 
 
-async def _all(names: tuple[str, ...], *, setup: bool) -> list[Row]:
+async def _all(names: tuple[str, ...], *, setup: bool, long: bool) -> list[Row]:
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         if setup:
             _say("setup")
             rows += await measure_setup(Path(folder))
+        if long:
+            _say("live_view_long")
+            rows += await measure_live_view_long(Path(folder) / "long")
         _say("the service's start")
         async with running_node(Path(folder)) as node:
             for name in (name for name in MEASURED if name in names):
@@ -67,7 +74,9 @@ async def _all(names: tuple[str, ...], *, setup: bool) -> list[Row]:
 
 def _say(what: str) -> None:
     click.echo(
-        f"Measuring {what} ..." if what in MEASURED or what == "setup" else f"Waiting for {what} ...",
+        f"Measuring {what} ..."
+        if what in MEASURED or what in {"setup", "live_view_long"}
+        else f"Waiting for {what} ...",
         err=True,
     )
 

@@ -47,7 +47,7 @@ async def _latencies(node: Node) -> list[Row]:
         for number in range(FIXES):
             await asyncio.sleep(EVERY)
             at = now_text()
-            fix = {"recorded_at": at, **_after(job, number * 5.0), "accuracy": 5, "speed": 4}
+            fix = {"recorded_at": at, **along(job, number * 5.0), "accuracy": 5, "speed": 4}
             sent[at] = perf_counter()
             await driver.send(msgspec.json.encode({"type": "fixes", "id": number, "fixes": [fix]}).decode())
             await receive_until(driver, "ack")
@@ -182,7 +182,7 @@ async def _press(node: Node, jobs: list[Job]) -> None:
         async with drive(node, job) as driver:
             await receive_until(driver, "welcome")
             for number in range(PRESSURE):
-                fix = {"recorded_at": now_text(), **_after(job, number * 10.0), "accuracy": 5, "speed": 15}
+                fix = {"recorded_at": now_text(), **along(job, number * 10.0), "accuracy": 5, "speed": 15}
                 await driver.send(msgspec.json.encode({"type": "fixes", "id": 1, "fixes": [fix]}).decode())
                 await receive_until(driver, "ack")
                 await asyncio.sleep(0.3)
@@ -199,7 +199,7 @@ def _resident(node: Node) -> int:
     raise RuntimeError("the service has ended")
 
 
-def _after(job: Job, metres: float) -> dict[str, float]:
+def along(job: Job, metres: float) -> dict[str, float]:
     """So far from the pickup towards the dropoff."""
     share = metres / distance(job.pickup, job.dropoff)
     return {

@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_urlsafe
@@ -53,28 +53,36 @@ class Job(msgspec.Struct, frozen=True):
 @asynccontextmanager
 async def running_node(folder: Path) -> AsyncIterator[Node]:
     """Starts the service with a database of its own under `folder`, and ends both."""
-    key = token_urlsafe(24)
-    url = f"http://127.0.0.1:{free_port()}"
-    async with embedded(folder / "database", _quiet) as database_url:
-        environment = _without_settings() | {
-            "DATABASE_URL": database_url,
-            "TRACKER_DATA_DIR": str(folder / "data"),
-            "TRACKER_BIND": url.removeprefix("http://"),
-            "TRACKER_ADMIN_KEY": key,
-            "TRACKER_LOG_LEVEL": "warning",
-        }
-        with (folder / "serve.log").open("wb") as log:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "tracker", "serve", "--migrate", env=environment, stdout=log, stderr=log
-            )
-        headers = {"Authorization": f"Bearer {key}"}
-        try:
-            async with httpx.AsyncClient(base_url=url, headers=headers, timeout=30, trust_env=False) as http:
-                if not await _is_ready(http, process):
-                    raise RuntimeError(f"tracker serve did not start:\n{last_words(folder / 'serve.log')}")
-                yield Node(url, database_url, process.pid, http)
-        finally:
-            await _end(process)
+    async with (
+        embedded(folder / "database", _quiet) as database_url,
+        node_on(folder, database_url, free_port(), token_urlsafe(24)) as node,
+    ):
+        yield node
+
+
+@asynccontextmanager
+async def node_on(folder: Path, database_url: str, port: int, key: str) -> AsyncIterator[Node]:
+    """Starts the service on this database, and ends it, unless somebody has killed it before."""
+    url = f"http://127.0.0.1:{port}"
+    environment = _without_settings() | {
+        "DATABASE_URL": database_url,
+        "TRACKER_DATA_DIR": str(folder / "data"),
+        "TRACKER_BIND": url.removeprefix("http://"),
+        "TRACKER_ADMIN_KEY": key,
+        "TRACKER_LOG_LEVEL": "warning",
+    }
+    with (folder / "serve.log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tracker", "serve", "--migrate", env=environment, stdout=log, stderr=log
+        )
+    headers = {"Authorization": f"Bearer {key}"}
+    try:
+        async with httpx.AsyncClient(base_url=url, headers=headers, timeout=30, trust_env=False) as http:
+            if not await _is_ready(http, process):
+                raise RuntimeError(f"tracker serve did not start:\n{last_words(folder / 'serve.log')}")
+            yield Node(url, database_url, process.pid, http)
+    finally:
+        await _end(process)
 
 
 def free_port() -> int:
@@ -112,7 +120,8 @@ def last_words(log: Path) -> str:
 async def _end(process: asyncio.subprocess.Process) -> None:
     if process.returncode is not None:
         return
-    process.send_signal(signal.SIGTERM)
+    with suppress(ProcessLookupError):
+        process.send_signal(signal.SIGTERM)
     try:
         async with asyncio.timeout(ENDS_WITHIN):
             await process.wait()

@@ -1,0 +1,19 @@
+"""Crowd: how many customers may come in at the same moment; the others wait their turn, in order.
+
+After a restart thousands come back within seconds. Were all of them let in at once, each would wait for all
+the others' steps, and reads that take a millisecond would run into their time.
+"""
+
+import asyncio
+from typing import Final
+
+ARRIVING: Final = 24  # who read what their link shows
+NOTING: Final = 3  # openings that are written down; the other connections are for reads
+
+
+class Crowd:
+    """The two doors of one node."""
+
+    def __init__(self) -> None:
+        self.arriving = asyncio.Semaphore(ARRIVING)
+        self.noting = asyncio.Semaphore(NOTING)

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager, suppress
 
 from quart import Quart, websocket
 
+from tracker.api.bodies import after_the_body, raw_body
+from tracker.api.errors import register_errors
 from tracker.config import Config
 from tracker.messages import FRAME_BYTES
 from tracker.server import listen, serve
@@ -30,7 +32,7 @@ class EchoServer:
 
 @asynccontextmanager
 async def echo_server(*, taking_over: bool = True) -> AsyncIterator[EchoServer]:
-    """`/` echoes; `/deaf` says `begin` and then reads whenever `may_read` is set; `/crash` fails."""
+    """`/` echoes, or tells a size; `/deaf` says `begin`, then reads while `may_read`; `/crash` fails."""
     with listen(Config(bind="127.0.0.1:0")) as listening:
         listening.listen()  # who comes before the server is there waits
         here = EchoServer(listening.getsockname()[1])
@@ -54,11 +56,17 @@ async def _nothing_to_drain() -> None:
 
 def _app(here: EchoServer, *, taking_over: bool) -> Quart:
     app = Quart("echo", static_folder=None)
+    register_errors(app)
+    app.after_request(after_the_body)
     register_sockets(app, taking_over=taking_over)
 
     @app.get("/")
     async def hello() -> str:
         return "hello"
+
+    @app.post("/")
+    async def size() -> str:
+        return f"{len(await raw_body())}"
 
     @app.websocket("/")
     async def echo() -> None:

@@ -19,6 +19,7 @@ from websockets.frames import Frame, Opcode
 from tests.echo import echo_server
 from tests.service import Service, hear, running_service, say, token_of
 from tracker import server
+from tracker.api import bodies
 from tracker.rates import Allowances
 
 WATCHERS = 500
@@ -113,6 +114,39 @@ async def test_headers_must_be_there_in_time(monkeypatch: pytest.MonkeyPatch, se
         writer.transport.abort()
 
 
+async def test_a_body_must_be_there_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever dribbles it is told 408 and cut."""
+    monkeypatch.setattr(bodies, "BODY_TIMEOUT", 0.5)
+    async with echo_server() as echo:
+        reader, writer = await asyncio.open_connection("127.0.0.1", echo.port)
+        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
+        begun, answer = monotonic(), b""
+        with suppress(ConnectionError):
+            while not reader.at_eof() and monotonic() - begun < 5.0:
+                writer.write(b"x")
+                with suppress(TimeoutError):
+                    answer += await asyncio.wait_for(reader.read(1000), 0.05)
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert 0.4 < monotonic() - begun < 2.0
+        writer.transport.abort()
+
+
+async def test_a_refusal_is_seen_before_the_connection_ends(service: Service) -> None:
+    """Also by one who is still writing its body: 401, 404 and 405 do not come as a reset."""
+    url = httpx.URL(service.url)
+    for asked, status in (("POST /v1/drivers/fixes", 401), ("POST /v1/no", 404), ("PUT /livez", 405)):
+        for _ in range(10):
+            reader, writer = await asyncio.open_connection(url.host, url.port)
+            writer.write(f"{asked} HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n".encode())
+            for _ in range(20):
+                writer.write(b"x" * 10_000)
+                await writer.drain()
+                await asyncio.sleep(0)
+            async with asyncio.timeout(5):
+                assert (await reader.readline()).startswith(f"HTTP/1.1 {status} ".encode())
+            writer.transport.abort()
+
+
 def test_an_allowance_is_given_at_once_and_then_over_time() -> None:
     """A burst costs nothing; what is over it is waited for; rest earns it back."""
     allowances = Allowances(100, 10)
@@ -121,6 +155,9 @@ def test_an_allowance_is_given_at_once_and_then_over_time() -> None:
     assert allowances.take("b", 1, now=0.0) == 0.0
     assert allowances.take("a", 50, now=6.0) == 0.0
     assert allowances.take("a", 10, now=1_000.0) == 0.0
+    assert not allowances.take_if_free("a", 91, now=1_000.0)
+    assert allowances.take_if_free("a", 90, now=1_000.0)
+    assert allowances.take_if_free("a", 1, now=1_000.1)
     assert len(allowances) == 1
 
 

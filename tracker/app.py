@@ -28,6 +28,7 @@ from tracker.api import (
     tracking_poll,
     tracking_stream,
 )
+from tracker.api.bodies import after_the_body
 from tracker.api.errors import register_errors
 from tracker.api.security_headers import with_security_headers
 from tracker.basemap import Basemap, ensure_basemap
@@ -97,6 +98,7 @@ def create_app(parts: Parts, *, taking_over: bool = True) -> Quart:
     register_errors(app)
     register_sockets(app, taking_over=taking_over)
     app.after_request(with_security_headers)
+    app.after_request(after_the_body)
     for room in ROOMS:
         app.register_blueprint(room.blueprint)
     return app
@@ -113,8 +115,8 @@ async def open_parts(
         _prepared(url, say, migrating=migrating or config.database_url is None),
         Database.open(url) as database,
         Recorder(database) as recorder,
-        Hindsight.open(database, metrics, now) as hindsight,
         _router_and_basemap(map_file, config.router, metrics, say) as (router, basemap),
+        Hindsight.open(database, router, metrics, now) as hindsight,
     ):
         all_orders = _orders(database, router, now, lambda: fleet)
         fleet = Fleet(

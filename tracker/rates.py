@@ -46,6 +46,14 @@ class Allowances:
         self._forget(now)
         return max(0.0, spent - now - self._at_once / self._per_s)
 
+    def take_if_free(self, key: str, amount: float, now: float) -> bool:
+        """Takes this much where nobody has to wait for it; else takes nothing."""
+        spent = max(self._spent_until.get(key, now), now) + amount / self._per_s
+        if spent - now > self._at_once / self._per_s:
+            return False
+        self.take(key, amount, now)
+        return True
+
     def _forget(self, now: float) -> None:
         while len(self._spent_until) > 1:
             oldest = next(iter(self._spent_until.values()))

@@ -5,6 +5,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 from websockets.asyncio.client import connect
@@ -216,6 +217,26 @@ async def test_fixes_by_http_are_read_the_same_way(service: Service, body: bytes
     assert answer.status_code == status, answer.text
     if status == 200:
         assert len(answer.json()["rejected"]) == (body != b"[]")
+
+
+async def test_fixes_by_http_have_the_same_rate(service: Service) -> None:
+    """20,000 at once; more of them are 429 with Retry-After, cost nothing, and are welcome a little later."""
+    driver = await service.new_driver()
+    headers = {"Authorization": f"Bearer {driver['token']}"}
+
+    async def post(count: int) -> httpx.Response:
+        return await service.http.post("/v1/drivers/fixes", json=[1] * count, headers=headers)
+
+    taken = 0
+    while (answer := await post(500)).status_code == 200:
+        taken += 1
+    assert taken >= 40
+    assert answer.status_code == 429
+    assert answer.json()["type"] == "/problems/rate-limited"
+    assert int(answer.headers["Retry-After"]) > 0
+    async with asyncio.timeout(5):
+        while (await post(500)).status_code != 200:
+            pass
 
 
 async def test_http_without_a_drivers_token_is_refused(service: Service) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from types import NoneType, UnionType
 from typing import Any, Final, TypeGuard, Union, get_args, get_origin
@@ -15,6 +16,9 @@ from tracker.errors import FieldError, InvalidFields, TooLarge, Unparsable
 BODY_BYTES: Final = 1_048_576
 DISCARDED_BYTES: Final = 33_554_432  # of a body that is too large anyway
 BODY_TIMEOUT: Final = 30.0  # seconds for the whole of it
+REQUEST_TIMEOUT: Final = 408
+CONTENT_TOO_LARGE: Final = 413
+REST_WITHIN: Final = 5.0  # seconds for what a client still writes when its answer is there
 DEPTH: Final = 32  # levels of JSON; none of our bodies needs ten
 NUL: Final = "Must not contain the character U+0000."
 YEARS: Final = range(2000, 9999)  # a time outside of them is a mistake, and would not fit into UTC
@@ -49,6 +53,15 @@ async def _discard_rest() -> None:
         discarded += len(piece)
         if discarded > DISCARDED_BYTES:
             return
+
+
+async def after_the_body(response: Response) -> Response:
+    """Holds an answer back until its request is there: else the client may see a reset and no answer."""
+    if response.status_code not in {REQUEST_TIMEOUT, CONTENT_TOO_LARGE}:  # those know what was left
+        with suppress(TimeoutError):
+            async with asyncio.timeout(REST_WITHIN):
+                await _discard_rest()
+    return response
 
 
 async def body[T](type_: type[T], *, optional: bool = False) -> T:

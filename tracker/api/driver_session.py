@@ -149,7 +149,11 @@ class DriverSession:
                     await self._unanswered.acquire()
         except TimeoutError:
             log.warning("drain_unanswered", driver=self._driver.id)
-        await self._outbox.put(Closing(1012, "restarting"))
+        restarting = Closing(1012, "restarting")
+        try:
+            self._outbox.put_nowait(restarting)
+        except asyncio.QueueFull:  # whoever reads nothing will not hear of it behind all that either
+            self._end(restarting)
 
     def _end(self, closing: Closing) -> None:
         if not self._over.done():

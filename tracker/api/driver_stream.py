@@ -1,5 +1,6 @@
 """`WS /v1/drivers/stream` and `POST /v1/drivers/fixes`: drivers send positions and speak of their orders."""
 
+from time import monotonic
 from typing import Final
 
 import msgspec
@@ -15,7 +16,14 @@ from tracker.codecs import CODECS, JsonCodec, MsgpackCodec, read_json, readings
 from tracker.database import drivers
 from tracker.domain.order import Driver
 from tracker.domain.track import Fix
-from tracker.errors import FieldError, InvalidFields, StorageUnavailable, TrackerError, Unauthenticated
+from tracker.errors import (
+    FieldError,
+    InvalidFields,
+    RateLimited,
+    StorageUnavailable,
+    TrackerError,
+    Unauthenticated,
+)
 from tracker.messages import FIXES_PER_MESSAGE, FRAME_BYTES, Ack, Fixes, RawFixes
 from tracker.parts import Parts, parts
 from tracker.sockets import Disconnected, Socket, accept
@@ -78,7 +86,7 @@ async def driver_of(here: Parts, token: str) -> Driver:
 
 
 @blueprint.post("/v1/drivers/fixes")
-@described(body=Fixes | list[Fix], answer=Ack, raises=(Unauthenticated, StorageUnavailable))
+@described(body=Fixes | list[Fix], answer=Ack, raises=(Unauthenticated, RateLimited, StorageUnavailable))
 async def post_fixes() -> Response:
     """The same fixes as over the socket, and the same answer, after the commit."""
     here = parts()
@@ -89,6 +97,8 @@ async def post_fixes() -> Response:
     number, message = _message(await raw_body())
     if len(message.fixes) > FIXES_PER_MESSAGE:
         raise InvalidFields([FieldError("fixes", f"at most {FIXES_PER_MESSAGE} fixes in one message")])
+    if not here.fix_rates.take_if_free(driver.id, max(1, len(message.fixes)), monotonic()):
+        raise RateLimited("More fixes than a driver may send; none of these was stored.")
     receipt = await here.fleet.to_the_end(here.fleet.receive_fixes(driver, readings(message)))
     ack = Ack(number, receipt.stored, receipt.duplicates, receipt.rejected)
     return answer(ack)

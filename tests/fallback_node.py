@@ -8,8 +8,8 @@ from tracker.parts import Parts
 from tracker.websocket.takeover import TakenConnection
 
 
-def create_fallback(parts: Parts) -> Quart:
-    app = create_app(parts, taking_over=False)
+def create_fallback(parts: Parts, *, taking_over: bool = False) -> Quart:
+    app = create_app(parts, taking_over=taking_over)
     assert not issubclass(app.asgi_websocket_class, TakenConnection)
     return app
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -100,7 +101,12 @@ async def hear(socket: ClientConnection, *types: str, within: float = 10.0) -> A
 
 @asynccontextmanager
 async def running_service(
-    data_dir: Path, database_url: str | None, *, program: str = "tracker", **settings: str
+    data_dir: Path,
+    database_url: str | None,
+    *,
+    program: str = "tracker",
+    trusting: ssl.SSLContext | None = None,
+    **settings: str,
 ) -> AsyncIterator[Service]:
     """A node on a free port, ready; stopped afterwards by its own process id."""
     log = data_dir / f"serve-{os.urandom(4).hex()}.log"
@@ -126,7 +132,9 @@ async def running_service(
     try:
         url = await _serving(process, log)
         headers = {"Authorization": f"Bearer {ADMIN_KEY}"}
-        async with httpx.AsyncClient(base_url=url, headers=headers, timeout=30.0, limits=KEPT_ALIVE) as http:
+        async with httpx.AsyncClient(
+            base_url=url, headers=headers, timeout=30.0, limits=KEPT_ALIVE, verify=trusting or True
+        ) as http:
             service = Service(url, process, http, log)
             await _ready(service)
             yield service

@@ -87,7 +87,10 @@ async def serve(
 @asynccontextmanager
 async def _accepting(clients: "Clients", config: Config, listening: socket.socket) -> AsyncIterator[None]:
     context = clients.hypercorn.create_ssl_context() if config.tls_cert is not None else None
-    server = await asyncio.start_server(clients.serve, sock=listening, backlog=BACKLOG, ssl=context)
+    shaken_within = None if context is None else HEADERS_WITHIN
+    server = await asyncio.start_server(
+        clients.serve, sock=listening, backlog=BACKLOG, ssl=context, ssl_handshake_timeout=shaken_within
+    )
     try:
         yield
     finally:

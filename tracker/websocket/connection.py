@@ -78,7 +78,8 @@ class Connection(asyncio.BufferedProtocol):
         self._cut: asyncio.TimerHandle | None = None
         self._unread = 0  # bytes that waited for the peer when the stall was last looked at
         self._pulse = self._loop.call_later(PING_EVERY, self._beat)
-        transport.set_write_buffer_limits(high=0)  # what waits for a slow reader must be the newest
+        # What waits for a slow reader must be the newest. Not 0: TLS counts from `high` on, others beyond it.
+        transport.set_write_buffer_limits(high=1, low=0)
         transport.set_protocol(self)
         if early:
             self._feed(early)

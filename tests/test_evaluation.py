@@ -14,6 +14,7 @@ from tracker.__main__ import main
 from tracker.config import Config
 from tracker.domain.geo import LonLat, Plane, distance
 from tracker.domain.learning import Learned
+from tracker.domain.manners import LAWFUL, Manner
 from tracker.domain.order import Vehicle
 from tracker.domain.route import Edge, Leg
 from tracker.errors import BadInput, NoRoute
@@ -42,6 +43,7 @@ class StraightStreets:
         *,
         edges: bool = False,
         heading: float | None = None,
+        manner: Manner = LAWFUL,
     ) -> tuple[Leg, ...]:
         if self.broken:
             raise NoRoute("There are no streets.")

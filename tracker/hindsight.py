@@ -21,6 +21,8 @@ from tracker.errors import StorageUnavailable
 from tracker.learner import Learner
 from tracker.metrics import Metrics
 from tracker.paces import KEPT_EVERY, Paces
+from tracker.routing import Router
+from tracker.routing.judging import judged
 
 # A status that was set while the driver was further off than that tells no arrival; metres.
 THERE: Final = 200.0
@@ -38,10 +40,13 @@ class Hindsight:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, database: Database, metrics: Metrics, now: Callable[[], datetime]
+        cls, database: Database, router: Router, metrics: Metrics, now: Callable[[], datetime]
     ) -> AsyncIterator["Hindsight"]:
         """Goes on with what was learned before. Raises StorageUnavailable."""
-        async with Account(database, metrics) as account, Learner(database, metrics, now) as learner:
+        async with (
+            Account(database, metrics) as account,
+            Learner(database, metrics, now, lambda lesson: judged(lesson, router)) as learner,
+        ):
             yield cls(database, account, learner, Paces(database, now))
 
     async def new_trip(self, driver: Driver, newest: Fix | None) -> Trip:

@@ -8,7 +8,7 @@ always one whole value, which is replaced and never changed.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Final, Self
@@ -40,10 +40,16 @@ log = structlog.get_logger()
 class Learner:
     """Owns the task that learns. `learned` is to be read and never changed."""
 
-    def __init__(self, database: Database, metrics: Metrics, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        metrics: Metrics,
+        now: Callable[[], datetime],
+        judged: Callable[[Arrival], Awaitable[Arrival]] | None = None,
+    ) -> None:
         self.learned = Learned()
         self.on_change: Callable[[Learned], None] = _nobody
-        self._database, self._metrics, self._now = database, metrics, now
+        self._database, self._metrics, self._now, self._judged = database, metrics, now, judged
         self._stored: dict[Vehicle, StoredKnowledge] = {}
         self._waiting: deque[Arrival] = deque(maxlen=WAITING)
         self._task: asyncio.Task[None] | None = None
@@ -109,6 +115,8 @@ class Learner:
             return
         self._waiting.clear()
         try:
+            if self._judged is not None:
+                batch = [await self._judged(lesson) for lesson in batch]
             await insert_lessons(self._database, batch)
         except (StorageUnavailable, asyncio.CancelledError):
             room = WAITING - len(self._waiting)

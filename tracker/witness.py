@@ -106,7 +106,9 @@ class Witness:
             return
         try:
             places = [newest.lonlat, *await self._targets(stops, trip.orders)]
-            legs = await router.route(places, trip.vehicle, edges=True, heading=trip.heading)
+            legs = await router.route(
+                places, trip.vehicle, edges=True, heading=trip.heading, manner=trip.manner
+            )
         except RoutingError as error:
             log.info("no_route", driver=trip.driver.id, why=type(error).__name__, stops=len(stops))
             return

@@ -156,8 +156,10 @@ class Course:
                 self._leave(self.stops[left], fix)
             else:
                 self.standing.forget()
-        if self.standing.since is None and not self.diary.on_a_leg:
-            self.diary.begin_leg(fix)
+        if self.diary.on_a_leg:
+            self.diary.passes(fix)
+        elif self.standing.since is None:
+            self.diary.begin_leg(fix, heading_of(fix))
 
     def _farthest(self, fix: Fix, before: Fix | None, after_m: float) -> float:
         """Metres along the route that the driver can't be beyond: too fast, or past a stop not come near."""
@@ -179,7 +181,7 @@ class Course:
         self._left.add(key_of(stop))
         self.diary.dwell = Dwell(self.standing.served_s, stop.service_s)
         self.standing.forget()
-        self.diary.begin_leg(fix)
+        self.diary.begin_leg(fix, heading_of(fix))
 
     def _measure(self, fix: Fix, found: Progress, expected: Expected) -> None:
         """How long the way since the fix before took, and how long it should have taken."""

@@ -1,16 +1,21 @@
 """Diary: what a driver's way to the next stops has shown, kept until arrivals tell what it was worth."""
 
 from datetime import datetime
+from itertools import pairwise
 from typing import Final
 
 from tracker.domain.expected import Driven, passages
 from tracker.domain.geo import LonLat, distance
 from tracker.domain.learning import Arrival, Dwell, Passage, Told
+from tracker.domain.manners import Way
 from tracker.domain.order import StopKind, Vehicle
 from tracker.domain.route import Route, Stop
 from tracker.domain.track import Fix
 
 TOLD_EVERY: Final = 15.0  # seconds between two forecasts that are kept
+STEP: Final = 8.0  # metres; shorter steps are noise
+STEPS_KEPT: Final = 2_000  # fixes on one leg; of a longer one the way is not kept
+NEAR_STOP: Final = 100.0  # metres; a way that ends further off did not lead there
 TOLD_KEPT: Final = 240  # for one stop; beyond, every other one goes
 
 StopKey = tuple[str, StopKind]  # an order has one stop of each kind
@@ -23,7 +28,20 @@ def key_of(stop: Stop) -> StopKey:
 class Diary:
     """Belongs to one driver. Passages and the leg are those since the last stop."""
 
-    __slots__ = ("_driven", "_leg_at", "_leg_from", "_metres", "_passages", "_told", "_told_at", "dwell")
+    __slots__ = (
+        *(
+            "_driven",
+            "_heading",
+            "_leg_at",
+            "_leg_from",
+            "_metres",
+            "_passages",
+            "_steps",
+            "_told",
+            "_told_at",
+        ),
+        "dwell",
+    )
 
     def __init__(self) -> None:
         self._told: dict[StopKey, list[Told]] = {}
@@ -33,11 +51,19 @@ class Diary:
         self._metres = 0.0  # driven on this leg
         self._leg_from: LonLat | None = None
         self._leg_at: datetime | None = None
+        self._heading: float | None = None  # where the leg began
+        self._steps: list[LonLat] = []  # on this leg
         self.dwell: Dwell | None = None  # at the stop before
 
-    def begin_leg(self, fix: Fix) -> None:
+    def begin_leg(self, fix: Fix, heading: float | None = None) -> None:
         """The driver sets out, seen for the first time or from a stop."""
         self._leg_from, self._leg_at, self._metres = fix.lonlat, fix.recorded_at, 0.0
+        self._heading, self._steps = heading, []
+
+    def passes(self, fix: Fix) -> None:
+        """Every fix on the leg, on a route or not."""
+        if len(self._steps) <= STEPS_KEPT:
+            self._steps.append(fix.lonlat)
 
     @property
     def on_a_leg(self) -> bool:
@@ -92,4 +118,13 @@ class Diary:
             drove_m=self._metres,
             drove_s=(arrived_at - begun_at).total_seconds() if whole and begun_at else 0.0,
             dwell=dwell,
+            way=self._way(begun, stop) if whole and begun else None,
         )
+
+    def _way(self, begun: LonLat, stop: Stop) -> Way | None:
+        """As it was driven; None where it was too long, or led elsewhere."""
+        steps, self._steps = [begun, *self._steps], []
+        if len(steps) > STEPS_KEPT or distance(steps[-1], stop.at) > NEAR_STOP:
+            return None
+        lengths = (distance(a, b) for a, b in pairwise(steps))
+        return Way(begun, self._heading, sum(each for each in lengths if each >= STEP))

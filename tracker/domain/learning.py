@@ -9,6 +9,7 @@ import msgspec
 
 from tracker.domain.geo import LonLat
 from tracker.domain.interval import Residuals
+from tracker.domain.manners import Manner, Manners, Way
 from tracker.domain.order import Vehicle
 from tracker.domain.route import Edge
 from tracker.domain.weights import Weights, disagree
@@ -93,6 +94,8 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     drove_m: float = 0.0  # the same way along the route
     drove_s: float = 0.0  # the same way in seconds
     dwell: Dwell | None = None  # at the stop before
+    way: Way | None = None  # the same way as it was driven, whatever the route
+    off: dict[Manner, float] = {}  # how far off each manner of routing was for it
 
 
 class Knowledge(msgspec.Struct):
@@ -109,6 +112,7 @@ class Knowledge(msgspec.Struct):
     residuals: Residuals = msgspec.field(default_factory=Residuals)
     lately: Tally = msgspec.field(default_factory=Tally)  # seconds, and those expected by all of the above
     lately_at: datetime | None = None
+    manners: Manners = msgspec.field(default_factory=Manners)
 
     def ratio(self, edge: Edge) -> float:
         """Real seconds for one of the router's on this edge."""
@@ -154,6 +158,7 @@ class Knowledge(msgspec.Struct):
             far = [(told.terms, seconds) for told, seconds in real if told.terms and seconds >= NEAR]
             self.weights.learn(far)
         self._learn_traffic(arrival)
+        self.manners.learn(arrival.off)
         for passage in arrival.passages:
             self.whole.add(passage.observed, passage.expected)
             self.kinds.setdefault(passage.kind, Tally()).add(passage.observed, passage.expected)

@@ -10,6 +10,7 @@ from tracker.domain.course import Course, heading_of
 from tracker.domain.eta import Eta
 from tracker.domain.geo import LonLat, clear_tail, distance
 from tracker.domain.learning import Arrival, Learned
+from tracker.domain.manners import Manner
 from tracker.domain.order import ON_THE_ROAD, Driver, Order, StopKind, Vehicle
 from tracker.domain.route import Progress, Route, Stop
 from tracker.domain.smoothing import Shown as ShownArrival
@@ -114,6 +115,11 @@ class Trip:
     def heading(self) -> float | None:
         """Where the driver is going, for the router; None of one who stands."""
         return None if self.track.newest is None else heading_of(self.track.newest)
+
+    @property
+    def manner(self) -> Manner:
+        """How such drivers choose their way, for the router; nobody is told to drive so."""
+        return self.course.knowledge.manners.usual
 
     @property
     def progress(self) -> Progress | None:

@@ -3,35 +3,24 @@
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
-from tracker.domain.geo import LonLat, distance
+from tracker.domain.geo import distance
 from tracker.domain.learning import Arrival, Learned
-from tracker.domain.order import Driver, Order, OrderStatus, Place, Vehicle
-from tracker.domain.route import Leg, Route, Stop
+from tracker.domain.manners import LAWFUL, Manner
+from tracker.domain.order import Driver, Order, OrderStatus, Place
+from tracker.domain.route import Route, Stop
 from tracker.domain.track import Fix, refusal
 from tracker.domain.trip import Trip
 from tracker.errors import RoutingError
 from tracker.evaluation.peers import Peers, Plain
 from tracker.evaluation.recorded import RecordedTrip
+from tracker.routing.judging import Routes, judged
 
 LEAST: Final = 30.0  # seconds to go; nearer ones are not counted
 METHODS: Final = ("tracker", "router", "router_scaled", "straight_line")
 RETENTION: Final = timedelta(days=30)
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
-
-
-class Routes(Protocol):
-    """What a replay needs of the router."""
-
-    async def route(
-        self,
-        places: Sequence[LonLat],
-        vehicle: Vehicle,
-        *,
-        edges: bool = False,
-        heading: float | None = None,
-    ) -> tuple[Leg, ...]: ...
 
 
 class Said(NamedTuple):
@@ -52,6 +41,13 @@ class Moment(NamedTuple):
     said: dict[str, Said]
 
 
+class _Live(NamedTuple):
+    """One trip as the service has it, and beside it as the peers do: by the router's own ways."""
+
+    trip: Trip
+    lawful: Trip
+
+
 class _Event(NamedTuple):
     at: datetime
     trip: int
@@ -64,7 +60,7 @@ class Replay:
 
     def __init__(self, router: Routes, learned: Learned, peers: Peers) -> None:
         self._router, self._learned, self._peers = router, learned, peers
-        self._live: dict[int, Trip] = {}
+        self._live: dict[int, _Live] = {}
         self._arrivals: dict[int, list[Arrival]] = {}
 
     async def run(
@@ -77,43 +73,47 @@ class Replay:
             recorded = trips[event.trip]
             if event.fix is not None:
                 moments += await self._fix(event.trip, recorded, event.fix)
-            elif self._reached(event.trip, event.what, event.at, last=len(recorded.stops) - 1):
+            elif await self._reached(event.trip, event.what, event.at, last=len(recorded.stops) - 1):
                 done += 1
                 on_progress(done)
         return moments
 
     async def _fix(self, number: int, recorded: RecordedTrip, fix: Fix) -> list[Moment]:
         now = fix.recorded_at
-        trip = self._live.get(number)
-        if trip is None:
+        live = self._live.get(number)
+        if live is None:
             if number in self._arrivals:
                 return []  # it is over
-            trip = self._live[number] = _begun(recorded, self._learned)
+            live = _Live(_begun(recorded, self._learned), _begun(recorded, Learned()))
+            self._live[number] = live
             self._arrivals[number] = []
         if refusal(fix, now=now, retention=RETENTION) is not None:
             return []
-        trip.receive_fix(fix, now)
-        if trip.wants_route(now):
-            await self._route(trip, now)
+        for trip in live:
+            trip.receive_fix(fix, now)
+            if trip.wants_route(now):
+                await self._route(trip, now, trip.manner if trip is live.trip else LAWFUL)
         return [
-            Moment(number, index, now, real, self._said(trip, index, now))
+            Moment(number, index, now, real, self._said(live, index, now))
             for index, reached in enumerate(recorded.arrived_at)
             if (real := (reached - now).total_seconds()) >= LEAST
         ]
 
-    async def _route(self, trip: Trip, now: datetime) -> None:
+    async def _route(self, trip: Trip, now: datetime, manner: Manner) -> None:
         trip.routing_begun(now)
         newest, stops = trip.track.newest, trip.ahead
         assert newest is not None
         places = [newest.lonlat, *(stop.at for stop in stops)]
         try:
-            legs = await self._router.route(places, trip.vehicle, edges=True, heading=trip.heading)
+            legs = await self._router.route(
+                places, trip.vehicle, edges=True, heading=trip.heading, manner=manner
+            )
         except RoutingError:
             return
         trip.take_route(Route(stops, legs))
 
-    def _said(self, trip: Trip, index: int, now: datetime) -> dict[str, Said]:
-        eta = trip.eta(f"{index}", now)
+    def _said(self, live: _Live, index: int, now: datetime) -> dict[str, Said]:
+        eta = live.trip.eta(f"{index}", now)
         assert eta.arrives_at is not None
         assert eta.earliest is not None
         assert eta.latest is not None
@@ -122,14 +122,14 @@ class Replay:
         )
         return {"tracker": Said(middle, low, high)} | {
             name: Said(seconds)
-            for name, seconds in self._peers.said(trip.vehicle, _plain(trip, index)).items()
+            for name, seconds in self._peers.said(live.trip.vehicle, _plain(live.lawful, index)).items()
         }
 
-    def _reached(self, number: int, stop: int, at: datetime, *, last: int) -> bool:
+    async def _reached(self, number: int, stop: int, at: datetime, *, last: int) -> bool:
         """Whether the trip is over."""
-        trip = self._live.get(number)
-        if trip is not None and (arrival := trip.arrived(f"{stop}", "dropoff", at)) is not None:
-            self._arrivals[number].append(arrival)
+        live = self._live.get(number)
+        if live is not None and (arrival := live.trip.arrived(f"{stop}", "dropoff", at)) is not None:
+            self._arrivals[number].append(await judged(arrival, self._router))
         if stop != last:
             return False
         for arrival in self._arrivals.setdefault(number, []):

@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from tracker.domain.learning import Learned
 from tracker.evaluation.peers import Peers
 from tracker.evaluation.recorded import RecordedTrip
-from tracker.evaluation.replay import Replay, Routes
+from tracker.evaluation.replay import Replay
 from tracker.evaluation.score import Report, report_on
+from tracker.routing.judging import Routes
 
 Say = Callable[[str], None]
 TOLD_EVERY = 20  # trips

@@ -9,6 +9,7 @@ import msgspec
 from valhalla import ValhallaError
 
 from tracker.domain.geo import LonLat, distance
+from tracker.domain.manners import LAWFUL, Manner
 from tracker.domain.order import Vehicle
 from tracker.domain.route import Edge, Leg
 from tracker.errors import NoRoute, RouterUnavailable
@@ -30,6 +31,7 @@ MINIMUM_REACHABILITY: Final = 100  # nodes
 SECOND_RADIUS: Final = 200  # metres, the engine's limit
 HEADING_TOLERANCE: Final = 60  # degrees between a driver's heading and the street that the route begins with
 NEAR: Final = 15  # metres; every street so near counts as equally likely: a receiver errs by as much
+SIDE_TOLERANCE: Final = 1  # metres from the middle of a street; a stop further off is on one of its sides
 NO_PATH: Final = 442  # the engine's code for streets that are there but not connected
 PLACES_AT_ONCE: Final = 20  # the engine's limit for cars; longer routes are asked for in pieces
 
@@ -103,13 +105,19 @@ class Engine:
         self._actor = actor
 
     def route(
-        self, places: Sequence[LonLat], vehicle: Vehicle, *, edges: bool, heading: float | None = None
+        self,
+        places: Sequence[LonLat],
+        vehicle: Vehicle,
+        *,
+        edges: bool,
+        heading: float | None = None,
+        manner: Manner = LAWFUL,
     ) -> tuple[Leg, ...]:
         """One leg between each two places. Raises NoRoute, RouterUnavailable."""
         legs: list[Leg] = []
         for first in range(0, len(places) - 1, PLACES_AT_ONCE - 1):
             some = places[first : first + PLACES_AT_ONCE]
-            raw = self._legs(some, vehicle, heading if first == 0 else None)
+            raw = self._legs(some, vehicle, heading if first == 0 else None, manner)
             legs.extend(self._with_edges(each, vehicle) if edges else _leg(each) for each in raw)
         return tuple(legs)
 
@@ -150,25 +158,39 @@ class Engine:
             raise RouterUnavailable("Whatever answers is no Valhalla.") from error
         return [[inf if seconds is None else seconds for seconds in row] for row in durations]
 
-    def _legs(self, places: Sequence[LonLat], vehicle: Vehicle, heading: float | None) -> list[_RawLeg]:
+    def _legs(
+        self, places: Sequence[LonLat], vehicle: Vehicle, heading: float | None, manner: Manner
+    ) -> list[_RawLeg]:
         """With the heading, then without where that leads nowhere, then from any street around."""
         if heading is not None:
             try:
-                return self._legs_within(NEAR, places, vehicle, heading)
+                return self._legs_within(NEAR, places, vehicle, heading, manner)
             except NoRoute:
                 pass
         try:
-            return self._legs_within(NEAR, places, vehicle)
+            return self._legs_within(NEAR, places, vehicle, None, manner)
         except _NotConnected:
-            return self._legs_within(SECOND_RADIUS, places, vehicle)
+            return self._legs_within(SECOND_RADIUS, places, vehicle, None, LAWFUL)
 
     def _legs_within(
-        self, radius: int, places: Sequence[LonLat], vehicle: Vehicle, heading: float | None = None
+        self,
+        radius: int,
+        places: Sequence[LonLat],
+        vehicle: Vehicle,
+        heading: float | None,
+        manner: Manner,
     ) -> list[_RawLeg]:
         locations = [_location(place, radius) for place in places]
+        locations[1:] = [each | _side(manner) for each in locations[1:]]
         if heading is not None:
             locations[0] |= {"heading": round(heading) % 360, "heading_tolerance": HEADING_TOLERANCE}
-        wanted = {"locations": locations, "costing": COSTINGS[vehicle], "directions_type": "none"}
+        costing = COSTINGS[vehicle]
+        wanted = {
+            "locations": locations,
+            "costing": costing,
+            "costing_options": {costing: _options(manner)},
+            "directions_type": "none",
+        }
         try:
             answer = self._actor.route(_text(wanted))
             return msgspec.json.decode(answer, type=_RouteAnswer).trip.legs
@@ -205,7 +227,21 @@ def _text(wanted: Mapping[str, object]) -> str:
     return msgspec.json.encode(wanted).decode()
 
 
-def _location(place: LonLat, radius: int) -> dict[str, float]:
+def _options(manner: Manner) -> dict[str, bool]:
+    if manner == "unrestricted":
+        return {"ignore_restrictions": True}
+    return {"shortest": True} if manner.startswith("short") else {}
+
+
+def _side(manner: Manner) -> dict[str, float | str]:
+    """On which side of the street a stop is arrived at; only the street next to it counts then."""
+    if not manner.endswith("_side"):
+        return {}
+    side = "same" if manner.endswith("near_side") else "opposite"
+    return {"preferred_side": side, "street_side_tolerance": SIDE_TOLERANCE, "radius": 0}
+
+
+def _location(place: LonLat, radius: int) -> dict[str, float | str]:
     return {
         "radius": radius,
         "lat": place.lat,

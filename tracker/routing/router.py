@@ -8,6 +8,7 @@ from threading import local
 from typing import Final
 
 from tracker.domain.geo import LonLat
+from tracker.domain.manners import LAWFUL, Manner
 from tracker.domain.order import Vehicle
 from tracker.domain.route import Leg
 from tracker.errors import NoRoute, RouterUnavailable
@@ -61,17 +62,21 @@ class Router:
         *,
         edges: bool = False,
         heading: float | None = None,
+        manner: Manner = LAWFUL,
     ) -> tuple[Leg, ...]:
         """One leg between each two of the places, in their order; with `edges` also street by street.
 
         A `heading` (degrees) says where somebody who moves is going: the route begins that way if it can.
+        The `manner` says how such drivers choose their way; it is for forecasts, and no way to tell anybody.
 
         Raises NoRoute where a place is more than 300 m from any street or cannot be reached, and
         RouterUnavailable where there is no answer within 5 s.
         """
         if len(places) < 2:
             raise NoRoute("A route needs at least two places.")
-        return await self._run(lambda: self._engine().route(places, vehicle, edges=edges, heading=heading))
+        return await self._run(
+            lambda: self._engine().route(places, vehicle, edges=edges, heading=heading, manner=manner)
+        )
 
     async def matrix(self, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[tuple[float, ...], ...]:
         """Seconds from each place (row) to each (column); infinite where no way leads.

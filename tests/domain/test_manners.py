@@ -1,0 +1,57 @@
+"""Manners: what it takes until drivers are believed to choose their way otherwise than the law says."""
+
+import msgspec
+import pytest
+
+from tracker.domain.geo import LonLat
+from tracker.domain.manners import ANOTHER, LAWFUL, WAYS, Manners, Way, off_by
+
+WAY = Way(LonLat(24.94, 60.17), 90.0, 1_000.0)
+
+
+def after(ways: int, *, lawful: float, short: float) -> Manners:
+    manners = Manners()
+    for _ in range(ways):
+        manners.learn({"lawful": lawful, "short": short})
+    return manners
+
+
+def test_a_fresh_installation_expects_the_lawful_way() -> None:
+    """Nothing learned, nothing assumed; and a way that nobody judged teaches nothing."""
+    manners = Manners()
+    manners.learn({})
+    assert manners.usual == LAWFUL
+
+
+def test_a_manner_is_believed_after_enough_ways_and_not_before() -> None:
+    """However clear the first ones are."""
+    assert after(WAYS - 1, lawful=0.2, short=0.0).usual == LAWFUL
+    assert after(WAYS, lawful=0.2, short=0.0).usual == "short"
+
+
+def test_a_manner_that_is_hardly_better_is_not_believed() -> None:
+    """The evidence has to be clear."""
+    assert after(60, lawful=0.100, short=0.099).usual == LAWFUL
+    assert after(60, lawful=0.0, short=0.2).usual == LAWFUL
+
+
+def test_drivers_who_change_are_followed() -> None:
+    """What was seen long ago counts less."""
+    manners = after(200, lawful=0.2, short=0.0)
+    for _ in range(600):
+        manners.learn({"lawful": 0.0, "short": 0.2})
+    assert manners.usual == LAWFUL
+
+
+def test_manners_survive_a_restart() -> None:
+    """They are plain values."""
+    manners = after(30, lawful=0.2, short=0.0)
+    again = msgspec.json.decode(msgspec.json.encode(manners), type=Manners)
+    assert again == manners and again.usual == "short"
+
+
+def test_a_way_far_off_is_no_worse_than_another_way() -> None:
+    """One driver who went shopping decides nothing."""
+    assert off_by(1_000.0, WAY) == 0.0
+    assert off_by(1_100.0, WAY) == pytest.approx(0.091, abs=0.001)
+    assert off_by(9_000.0, WAY) == off_by(None, WAY) == ANOTHER

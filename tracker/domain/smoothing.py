@@ -7,6 +7,8 @@ from typing import Final
 import msgspec
 
 SETTLES: Final = 20.0  # seconds in which the shown arrival goes most of the way to the forecast
+NEARER: Final = 0.1  # of the seconds to go, where that is less: a lag shows most shortly before the arrival
+LEAST: Final = 1.0  # second
 
 
 class Shown(msgspec.Struct):
@@ -22,7 +24,8 @@ class Shown(msgspec.Struct):
         else:
             passed = max((now - self.at).total_seconds(), 0.0)
             off = (arrives_at - self.arrives_at).total_seconds()
-            self.arrives_at += timedelta(seconds=(1.0 - exp(-passed / SETTLES)) * off)
+            settles = min(max(NEARER * (arrives_at - now).total_seconds(), LEAST), SETTLES)
+            self.arrives_at += timedelta(seconds=(1.0 - exp(-passed / settles)) * off)
         self.at = now
         return max(self.arrives_at, now)
 

@@ -112,6 +112,17 @@ async def test_both_kinds_say_the_same(either: EchoServer) -> None:
     assert isinstance(either.sockets[0], Connection | QuartSocket)
 
 
+async def test_a_socket_is_its_own_peers_in_any_task(either: EchoServer) -> None:
+    """What another's task sends on it reaches nobody else."""
+    async with connect(either.url) as first, connect(either.url) as second:
+        for peer in (first, second):
+            await peer.send("in")
+            assert await peer.recv() == "in"
+        for said, taken in zip(("to the first", "to the second"), either.sockets, strict=True):
+            await taken.send(said)
+        assert (await first.recv(), await second.recv()) == ("to the first", "to the second")
+
+
 async def test_compression_is_never_agreed_on(either: EchoServer) -> None:
     """Inflating comes before any limit, so a small frame would be a bomb."""
     async with connect(either.url, compression="deflate") as peer:

@@ -6,6 +6,7 @@ from typing import Any, Protocol, cast
 
 import quart.wrappers.base
 from quart import Quart, Websocket
+from werkzeug.local import LocalProxy
 
 from tracker.websocket.connection import GONE, Connection, Disconnected
 from tracker.websocket.frames import Frame
@@ -41,10 +42,16 @@ async def accept(websocket: Websocket, subprotocol: str | None, message_bytes: i
     line = line_of(cast("Mapping[str, Any]", websocket.scope))
     if line is None:
         await websocket.accept(subprotocol=subprotocol)
-        return QuartSocket(websocket)
+        return QuartSocket(_itself(websocket))
     line.hold()
     await websocket.accept(subprotocol=subprotocol)
     return line.take(message_bytes)
+
+
+def _itself(websocket: Any) -> Websocket:
+    """Not Quart's name for "the present one": in another's task that would be another's."""
+    itself: Websocket = websocket._get_current_object() if isinstance(websocket, LocalProxy) else websocket
+    return itself
 
 
 class QuartSocket:

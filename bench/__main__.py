@@ -18,6 +18,7 @@ from bench.node import Node, running_node
 from bench.page import measure_page
 from bench.rows import Row, as_json, show
 from bench.setup import measure_setup
+from bench.sockets import measure_sockets
 
 Measure = Callable[[Node], Awaitable[list[Row]]]
 
@@ -28,6 +29,7 @@ MEASURED: dict[str, Measure] = {
     "page": measure_page,
     "live_view": measure_live_view,
     "ingest": measure_ingest,
+    "sockets": measure_sockets,
     "forecast": measure_forecast,
 }
 

@@ -11,12 +11,13 @@ import pytest
 
 from driver_sim import conversation
 from driver_sim.client import DriverClient
-from tests.faults.attackers import KINDS, stalled_readers
+from tests.faults.attackers import KINDS, connect, stalled_readers
 from tests.faults.attacks import STALLED_LINKS, Watching, attacked_node, new_jobs, suffer
 from tests.faults.check import all_wrong, run
 from tests.faults.cluster import Cluster, tmpfs_trouble
 from tests.faults.device import Device
 from tests.faults.happenings import storm
+from tests.faults.node import Node
 from tests.faults.proxy import Proxy, Weather
 from tests.faults.world import BACK_WITHIN, World, until
 from tests.service import Service
@@ -25,6 +26,7 @@ from tracker.domain.track import Fix
 LIVE_FOR = 15.0  # seconds
 MEMORY = 10.0  # MB that an attack may cost
 READER = 0.064  # MB that a customer's open socket may cost
+KEPT = 0.012  # MB: a third of what a leaked connection costs, three times the noise
 A_DAY = timedelta(days=1)
 
 
@@ -101,6 +103,26 @@ async def test_a_thousand_connects_and_resets_a_second(
         assert world.node.held().rss_mb < before.rss_mb + MEMORY
         wrong = await all_wrong(world)
     assert wrong == []
+
+
+async def test_connections_that_came_and_went_leave_no_memory(
+    cluster: Cluster, data_dir: Path, tmp_path: Path
+) -> None:
+    """Drivers who connect and vanish without a word, hundreds of times: nothing of a connection is kept."""
+    async with attacked_node(cluster, tmp_path, data_dir) as node:
+        token = (await new_jobs(node, 1))[0].token
+        await _come_and_go(node, token, 200)
+        before = node.held().rss_mb
+        await _come_and_go(node, token, 400)
+        assert node.held().rss_mb - before < 400 * KEPT
+
+
+async def _come_and_go(node: Node, token: str, times: int) -> None:
+    for _ in range(times):
+        (reader, writer), _ = await connect(node.port, "/v1/drivers/stream", token)
+        await reader.read(1)
+        writer.transport.abort()
+    assert await until(lambda: node.held().sockets == 0, 10)
 
 
 async def test_with_256_descriptors_some_are_refused_and_nobody_suffers(

@@ -56,7 +56,9 @@ class Closing(Exception):
         self.word = word
 
 
-GONE: Final = Closing(1006, "gone")  # nobody is told: there is nobody
+def _gone() -> Closing:
+    """Nobody is told: there is nobody. A new one each time: raised again, one keeps every frame it passed."""
+    return Closing(1006, "gone")
 
 
 async def await_hello(socket: Socket, codec: JsonCodec | MsgpackCodec) -> str:
@@ -174,7 +176,7 @@ class DriverSession:
         except Closing as closing:
             self._end(closing)
         except Disconnected:
-            self._end(GONE)
+            self._end(_gone())
 
     async def _write(self) -> None:
         while True:
@@ -185,7 +187,7 @@ class DriverSession:
             try:
                 await self._socket.send(self._codec.encode(message))
             except Disconnected:
-                self._end(GONE)
+                self._end(_gone())
                 return
 
     async def _keep_alive(self) -> None:

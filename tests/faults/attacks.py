@@ -170,9 +170,14 @@ async def _attack(node: Node, attack: list[str], others: Watching, told: Counter
     connected = most = node.held().rss_mb
     others.seen()
     ended = asyncio.create_task(attackers.communicate())
+    latest = monotonic() + float(attack[2]) - SAMPLE_EVERY
+    seen: list[float] = []
     while not ended.done():
         await asyncio.sleep(SAMPLE_EVERY)
         most = max(most, node.held().rss_mb)
+        if monotonic() < latest:
+            seen += others.seen()  # not of the moment in which hundreds of attackers leave at once
+    others.took[:] = seen
     told.update(msgspec.json.decode((await ended)[0], type=dict[str, int]))
     return connected - memory, most - connected
 

@@ -64,9 +64,7 @@ class Hub:
     def __init__(self, key: bytes = b"") -> None:
         self._key = key
         self._channels: dict[str, _Channel] = {}
-        self._left: dict[
-            str, float
-        ] = {}  # nobody watches any more, and since when; the oldest first
+        self._left: dict[str, float] = {}  # nobody watches any more, and since when; the oldest first
         self._addresses: Counter[str] = Counter()
         self._count = 0
 

@@ -174,6 +174,8 @@ def _is_unexpected(line: str) -> bool:
         return any(word in words for word in ("traceback", "exception", "error", "never awaited", "warning"))
     if said.get("level") not in {"warning", "error", "critical"} or said.get("event") in FORESEEN:
         return False
+    if str(said.get("crash", "")).startswith("ConnectionDoesNotExistError"):
+        return False  # PostgreSQL has ended the session of a service that was frozen in a transaction
     return not str(said.get("why", "")).startswith("The database ")
 
 

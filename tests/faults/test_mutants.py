@@ -22,7 +22,7 @@ PEACEFUL = {
     "keeps_erased_drivers": (["erasure"], "an erased driver went on streaming"),
     "never_says_the_end": ([], "a customer was left with"),
     "forgets_nobody": (["everybody_cut"], "tracker_drivers_online"),
-    "moves_back": (["backlog"], "the marker went back in time"),
+    "moves_back": (["backlog", "clock_steps"], "the marker went back in time"),
 }
 VIOLENT = {  # the database that all share is frozen for these
     "acknowledges_before_commit": (["killed_while_nothing_can_be_stored"], "acknowledged and lost"),

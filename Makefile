@@ -1,6 +1,6 @@
 # What can be done here: `make help`. Everything that is needed is installed into .venv on the way.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench soak lock clean
+.PHONY: help install demo test test-long check bench soak lock clean
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
@@ -10,7 +10,8 @@ SOURCES := tracker driver_sim bench tests scripts hatch_build.py
 help:
 	@echo 'make demo      serve a simulated delivery service and print the links to open (PORT=8080 to choose the port)'
 	@echo 'make install   only the set-up: .venv with everything in it'
-	@echo 'make test      the whole test suite'
+	@echo 'make test      the test suite'
+	@echo 'make test-long the tests that take minutes: single faults, attacks, planted mutants'
 	@echo 'make check     lint, types, tests'
 	@echo 'make bench     the benchmarks (ARGS=--help for its options)'
 	@echo 'make soak      an hour of kills and faults against the real service, and a verdict (ARGS=--help)'
@@ -26,6 +27,9 @@ demo:
 
 test: install
 	@CHROMIUM=$$(sh scripts/browser.sh) exec $(RUN)python -m pytest $(ARGS)
+
+test-long: install
+	@exec $(RUN)python -m pytest -m long $(ARGS)
 
 check: install lint types test
 

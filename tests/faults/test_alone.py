@@ -23,6 +23,8 @@ from tests.faults.world import BACK_WITHIN, World, until
 from tests.service import Service
 from tracker.domain.track import Fix
 
+pytestmark = pytest.mark.long
+
 LIVE_FOR = 15.0  # seconds
 MEMORY = 10.0  # MB that an attack may cost
 READER = 0.064  # MB that a customer's open socket may cost

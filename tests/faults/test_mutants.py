@@ -11,6 +11,8 @@ from tests.faults.check import all_wrong, run
 from tests.faults.cluster import Cluster
 from tests.faults.world import World
 
+pytestmark = pytest.mark.long
+
 AT_ONCE = 3
 
 # Each mutant, what happens to it, and what the checker must say of it.

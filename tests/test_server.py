@@ -89,6 +89,7 @@ async def test_with_all_descriptors_in_use_clients_are_refused(monkeypatch: pyte
     async with echo_server() as echo:
         with monkeypatch.context() as full:
             full.setattr(server, "_most_descriptors", lambda: 1)
+            full.setattr(server, "RESERVED", 20_000)  # however many descriptors the other tests hold
             with pytest.raises(InvalidStatus) as refused:
                 await connect(echo.url)
             assert refused.value.response.status_code == 503

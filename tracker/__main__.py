@@ -20,7 +20,7 @@ from tracker.config import Config
 from tracker.database import Database
 from tracker.database.keys import ApiKey, Scope, insert_api_key, revoke_api_key, select_api_keys
 from tracker.errors import TrackerError
-from tracker.mapfile import find_map
+from tracker.mapfile import prepare_map
 from tracker.migrations import migrate as migrate_database
 from tracker.routing import Router
 from tracker.server import listen
@@ -184,13 +184,18 @@ def _free(args: list[str]) -> list[str]:
 @eta.command("evaluate", cls=_SeveralEarlier)
 @click.argument("trips", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
-    "--map", "extract", required=True, type=click.Path(path_type=Path), help="The .osm.pbf they drove on."
+    "--map",
+    "extract",
+    type=click.Path(path_type=Path),
+    help="The .osm.pbf they drove on.  [default: TRACKER_MAP, or else the demo area]",
 )
 @click.option(
     "--learn", type=click.Path(path_type=Path), multiple=True, help="Trips seen before, one file or several."
 )
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-def evaluate_eta(trips: tuple[Path, ...], extract: Path, learn: tuple[Path, ...], *, as_json: bool) -> None:
+def evaluate_eta(
+    trips: tuple[Path, ...], extract: Path | None, learn: tuple[Path, ...], *, as_json: bool
+) -> None:
     """Replay recorded trips through the service's forecast and print how far it was off.
 
     TRIPS are files of recorded trips, one JSON object a line, gzipped or not. A virtual clock replays them
@@ -205,12 +210,16 @@ def evaluate_eta(trips: tuple[Path, ...], extract: Path, learn: tuple[Path, ...]
         evaluation.print_table(report)
 
 
-async def _evaluate(trips: tuple[Path, ...], extract: Path, learn: tuple[Path, ...]) -> evaluation.Report:
+async def _evaluate(
+    trips: tuple[Path, ...], extract: Path | None, learn: tuple[Path, ...]
+) -> evaluation.Report:
     judged, earlier = (
         [trip for path in paths for trip in evaluation.read_trips(path)] for paths in (trips, learn)
     )
-    config = msgspec.structs.replace(Config.from_environment(), map=str(extract))
-    async with Router.open(find_map(config), say) as router:
+    config = Config.from_environment()
+    if extract is not None:
+        config = msgspec.structs.replace(config, map=str(extract))
+    async with Router.open(await prepare_map(config, say), say) as router:
         return await evaluation.evaluate(judged, earlier, router, say)
 
 

@@ -45,7 +45,8 @@ from tracker.mapfile import MapFile, in_use, prepare_map
 from tracker.messages import FIXES_PER_S
 from tracker.metrics import Metrics
 from tracker.migrations import migrate, pending
-from tracker.orders import OrderChange, Orders
+from tracker.order_change import OrderChange
+from tracker.orders import Orders
 from tracker.parts import Parts
 from tracker.postgres import embedded
 from tracker.rates import Allowances, Buckets

@@ -34,7 +34,7 @@ from tracker.messages import (
     rfc3339,
 )
 from tracker.metrics import Metrics
-from tracker.orders import Note, OrderChange
+from tracker.order_change import Note, OrderChange
 from tracker.recorder import Recorder
 from tracker.remembered import Remembered
 from tracker.routing import Router

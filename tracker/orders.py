@@ -5,7 +5,7 @@ Locks are taken in one sequence, the order first and then its drivers by id, so 
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Final, Literal, NamedTuple
+from typing import Final
 
 import msgspec
 import structlog
@@ -15,59 +15,22 @@ from tracker.database import Connection, Database
 from tracker.database import drivers as driver_rows
 from tracker.database import links as link_rows
 from tracker.database import orders as rows
-from tracker.database.fixes import newest_states
 from tracker.database.milestones import insert_milestone
 from tracker.domain.arrival import Milestone
 from tracker.domain.link import Link
-from tracker.domain.order import OPEN, Customer, Order, OrderStatus, Place, StopKind, check_transition
-from tracker.domain.order_rules import check_change, check_sequence, drivers_of, found, has_been, past, words
-from tracker.errors import (
-    Conflict,
-    FieldError,
-    InvalidFields,
-    NotFound,
-    TrackerError,
-)
+from tracker.domain.order import OPEN, Order, OrderStatus, check_transition
+from tracker.domain.order_rules import check_change, drivers_of, found, has_been, past, words
+from tracker.errors import Conflict, FieldError, InvalidFields, NotFound, TrackerError
 from tracker.messages import NOTE_BYTES
-from tracker.sequencing import Sequencer
+from tracker.order_change import NewOrder, Note, OrderChange, Sender
+from tracker.sequencing import Sequencer, StopKey
+from tracker.stop_sequences import StopSequences
 from tracker.tokens import new_id
 
 REASON_BYTES: Final = 2_000
 ERASED: Final = "driver_erased"  # why an order failed whose driver was erased on the way
 
 _log = structlog.get_logger("tracker.orders")
-
-Sender = Literal["customer", "driver"]
-
-
-class Note(NamedTuple):
-    """Words between a customer and a driver."""
-
-    sender: Sender
-    text: str
-    at: datetime
-
-
-class OrderChange(msgspec.Struct, frozen=True):
-    """What was committed: the order, everyone whose stops changed (a former driver too), and words if any."""
-
-    order_id: str
-    driver_ids: tuple[str, ...] = ()
-    note: Note | None = None
-    given_to: str | None = None  # the driver at the end of whose stops the order was put
-
-
-class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """What a merchant gives; with `driver_id` it is assigned at once."""
-
-    pickup: Place
-    dropoff: Place
-    reference: str | None = None
-    customer: Customer | None = None
-    driver_id: str | None = None
-    window_from: datetime | None = None
-    window_to: datetime | None = None
-    visibility: dict[str, object] = {}
 
 
 class Orders:
@@ -83,7 +46,7 @@ class Orders:
         self._database = database
         self._notice = notice
         self._clock = now
-        self._sequencer = sequencer
+        self._stops = StopSequences(database, sequencer)
 
     def _now(self) -> datetime:
         """To the millisecond, as it is shown: a time that is read and sent back is the same instant."""
@@ -93,7 +56,7 @@ class Orders:
     async def tell(self, change: OrderChange) -> None:
         """Passes on what is committed. What fails now does not undo it, so it fails nobody's request."""
         try:
-            await self._insert_stops(change)
+            await self._stops.place(change)
         except TrackerError as error:
             _log.info("stops_appended", order=change.order_id, why=type(error).__name__)
         try:
@@ -237,52 +200,24 @@ class Orders:
 
     # --- drivers
 
-    async def set_stops(self, driver_id: str, sequence: Sequence[tuple[str, StopKind]]) -> None:
+    async def set_stops(self, driver_id: str, sequence: Sequence[StopKey]) -> None:
         """The driver's stop sequence: each remaining stop once, a pickup before its dropoff.
 
         Raises NotFound for an unknown driver, InvalidFields with what is missing, foreign or misplaced.
         """
-        async with self._database.transaction() as connection:
-            if driver_id not in await driver_rows.lock_drivers(connection, [driver_id]):
-                raise NotFound("driver")
-            stops = await rows.select_stops(connection, driver_id)
-            check_sequence(sequence, [(stop.order_id, stop.kind) for stop in stops])
-            await rows.update_stop_sequence(connection, driver_id, sequence)
-        for order_id in dict.fromkeys(order_id for order_id, _ in sequence):
-            await self.tell(OrderChange(order_id, (driver_id,)))
+        await self._stops.set(driver_id, sequence)
+        await self._tell_resequenced(driver_id, sequence)
 
     async def optimize_stops(self, driver_id: str) -> None:
         """Puts the driver's stops into the sequence that takes least driving.
 
         Raises NotFound, NoSequence, RouterUnavailable, Conflict where the stops changed meanwhile.
         """
-        driver = await driver_rows.select_driver(self._database, driver_id)
-        if driver is None:
-            raise NotFound("driver")
-        stops = await rows.select_stops(self._database, driver_id)
-        if self._sequencer is None or len(stops) < 2:
-            return
-        newest = (await newest_states(self._database, [driver.number])).get(driver.number)
-        at = None if newest is None else newest.fix.lonlat
-        sequence = await self._sequencer.best(stops, driver.vehicle, at)
-        try:
-            await self.set_stops(driver_id, sequence)
-        except InvalidFields as error:
-            raise Conflict("The driver's stops changed meanwhile; try again.") from error
+        await self._tell_resequenced(driver_id, await self._stops.optimize(driver_id))
 
-    async def _insert_stops(self, change: OrderChange) -> None:
-        """Moves what was appended to where it costs least; without a router, or a way, it stays last."""
-        if change.given_to is None or self._sequencer is None:
-            return
-        driver = await driver_rows.select_driver(self._database, change.given_to)
-        stops = await rows.select_stops(self._database, change.given_to)
-        if driver is None or len({stop.order_id for stop in stops}) < 2:
-            return
-        sequence = await self._sequencer.inserted(stops, change.order_id, driver.vehicle)
-        async with self._database.transaction() as connection:
-            await driver_rows.lock_drivers(connection, [driver.id])
-            if await rows.select_stops(connection, driver.id) == stops:  # else others changed them meanwhile
-                await rows.update_stop_sequence(connection, driver.id, sequence)
+    async def _tell_resequenced(self, driver_id: str, sequence: Sequence[StopKey]) -> None:
+        for order_id in dict.fromkeys(order_id for order_id, _ in sequence):
+            await self.tell(OrderChange(order_id, (driver_id,)))
 
     async def note_milestone(self, order_id: str, kind: Milestone, at: datetime) -> bool:
         """What positions show of an order, once; False where it is known, or the order was over by then."""

@@ -12,7 +12,7 @@ from tracker.domain.order import Customer, Order, OrderStatus, Place, StopKind, 
 from tracker.domain.visibility import Rules
 from tracker.errors import FieldError, InvalidFields
 from tracker.messages import AwareTime
-from tracker.orders import NewOrder
+from tracker.order_change import NewOrder
 
 Latitude = Annotated[float, Meta(ge=-90, le=90, description="Degrees north, WGS 84.")]
 Longitude = Annotated[float, Meta(ge=-180, le=180, description="Degrees east, WGS 84.")]

@@ -1,0 +1,65 @@
+"""StopSequences: how a driver goes from stop to stop: as asked for, optimised, or as a new order fits in."""
+
+from collections.abc import Sequence
+
+from tracker.database import Database
+from tracker.database import drivers as driver_rows
+from tracker.database import orders as rows
+from tracker.database.fixes import newest_states
+from tracker.domain.order_rules import check_sequence
+from tracker.errors import Conflict, InvalidFields, NotFound
+from tracker.order_change import OrderChange
+from tracker.sequencing import Sequencer, StopKey
+
+
+class StopSequences:
+    """Without a sequencer what was appended stays last."""
+
+    def __init__(self, database: Database, sequencer: Sequencer | None) -> None:
+        self._database, self._sequencer = database, sequencer
+
+    async def set(self, driver_id: str, sequence: Sequence[StopKey]) -> None:
+        """Raises NotFound for an unknown driver, InvalidFields with what is missing, foreign or misplaced."""
+        async with self._database.transaction() as connection:
+            if driver_id not in await driver_rows.lock_drivers(connection, [driver_id]):
+                raise NotFound("driver")
+            stops = await rows.select_stops(connection, driver_id)
+            check_sequence(sequence, [(stop.order_id, stop.kind) for stop in stops])
+            await rows.update_stop_sequence(connection, driver_id, sequence)
+
+    async def optimize(self, driver_id: str) -> Sequence[StopKey]:
+        """The sequence that takes least driving, set; empty where there is nothing to sequence.
+
+        Raises NotFound, NoSequence, RouterUnavailable, Conflict where the stops changed meanwhile.
+        """
+        driver = await driver_rows.select_driver(self._database, driver_id)
+        if driver is None:
+            raise NotFound("driver")
+        stops = await rows.select_stops(self._database, driver_id)
+        if self._sequencer is None or len(stops) < 2:
+            return ()
+        newest = (await newest_states(self._database, [driver.number])).get(driver.number)
+        at = None if newest is None else newest.fix.lonlat
+        sequence = await self._sequencer.best(stops, driver.vehicle, at)
+        try:
+            await self.set(driver_id, sequence)
+        except InvalidFields as error:
+            raise Conflict("The driver's stops changed meanwhile; try again.") from error
+        return sequence
+
+    async def place(self, change: OrderChange) -> None:
+        """Moves what was appended to where it costs least; without a way, it stays last.
+
+        Raises NoSequence, RouterUnavailable.
+        """
+        if change.given_to is None or self._sequencer is None:
+            return
+        driver = await driver_rows.select_driver(self._database, change.given_to)
+        stops = await rows.select_stops(self._database, change.given_to)
+        if driver is None or len({stop.order_id for stop in stops}) < 2:
+            return
+        sequence = await self._sequencer.inserted(stops, change.order_id, driver.vehicle)
+        async with self._database.transaction() as connection:
+            await driver_rows.lock_drivers(connection, [driver.id])
+            if await rows.select_stops(connection, driver.id) == stops:  # else others changed them meanwhile
+                await rows.update_stop_sequence(connection, driver.id, sequence)

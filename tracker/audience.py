@@ -6,7 +6,8 @@ from typing import Final
 
 import msgspec
 
-from tracker.domain.trip import Trail, Trip, View
+from tracker.domain.trip import Trip
+from tracker.domain.view import Trail, View
 from tracker.hub import Hub
 from tracker.messages import LineString, rfc3339
 from tracker.shown import line, state_of

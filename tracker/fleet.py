@@ -19,7 +19,8 @@ from tracker.domain.order import Driver, Order
 from tracker.domain.policy import Policy
 from tracker.domain.route import Stop
 from tracker.domain.track import Fix, Refusal
-from tracker.domain.trip import Trip, View, view_without_trip
+from tracker.domain.trip import Trip
+from tracker.domain.view import View, view_without_trip
 from tracker.errors import NotFound, StorageUnavailable
 from tracker.hindsight import Hindsight
 from tracker.hub import Hub

@@ -5,7 +5,7 @@ from datetime import datetime
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Driver, Order, Place
 from tracker.domain.track import Fix
-from tracker.domain.trip import View
+from tracker.domain.view import View
 from tracker.hub import State
 from tracker.messages import (
     AssignedOrder,

@@ -9,7 +9,8 @@ from tracker.domain.geo import LonLat, distance
 from tracker.domain.order import Driver, Order, OrderStatus, Place
 from tracker.domain.route import Leg, Route, Stop
 from tracker.domain.track import Fix
-from tracker.domain.trip import OFF_ROUTE_FIXES, TRAIL_LENGTH, Trail, Trip, view_without_trip
+from tracker.domain.trip import OFF_ROUTE_FIXES, Trip
+from tracker.domain.view import TRAIL_LENGTH, Trail, view_without_trip
 from tracker.domain.visibility import HIDING_RADIUS
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -5,23 +5,11 @@ from datetime import datetime
 from math import inf
 from typing import Final
 
-from tracker.domain.arrival import (
-    BRISK,
-    SOON_M,
-    SOON_S,
-    Event,
-    Milestone,
-    Sight,
-    Spot,
-    Watch,
-    confirms,
-    delivered,
-    observe,
-    restored,
-)
+from tracker.domain.arrival import SOON_M, SOON_S, Event, Milestone, Watch, delivered, observe, restored
 from tracker.domain.course import OFF_ROUTE
 from tracker.domain.geo import LonLat, distance
 from tracker.domain.order import ON_THE_ROAD, Order, OrderStatus, StopKind
+from tracker.domain.presence import BRISK, Sight, Spot, confirms
 from tracker.domain.track import Fix
 from tracker.domain.trip import Trip
 

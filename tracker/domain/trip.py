@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
@@ -16,63 +16,13 @@ from tracker.domain.route import Progress, Route, Stop
 from tracker.domain.smoothing import Shown as ShownArrival
 from tracker.domain.snapping import OnStreet, on_street
 from tracker.domain.track import Doubt, Fix, Track
+from tracker.domain.view import Freshness, Trail, View, freshness_of
 from tracker.domain.visibility import HIDING_RADIUS, Circumstances, Rules, visible
 
 OFF_ROUTE_FIXES: Final = 3  # in a row
 REROUTE_PAUSE: Final = timedelta(seconds=10)
-LIVE_FOR: Final = 15.0  # seconds, at least
-STALE_FOR: Final = 120.0  # seconds
 REPORT_EVERY: Final = 5.0  # seconds; what a device is asked for
 CLOCK_TOLERANCE: Final = timedelta(seconds=1)  # by so much a device's clock may be ahead
-TRAIL_STEP: Final = 3.0  # metres between two places of a trail
-TRAIL_LENGTH: Final = 1_000  # places; beyond, every other one goes
-
-Freshness = Literal["live", "stale", "lost", "none"]
-Shown = Literal["live", "hidden", "ended"]
-
-
-class Trail:
-    """The way travelled as one customer saw it: only places that were visible when the driver was there."""
-
-    __slots__ = ("places", "version")
-
-    def __init__(self) -> None:
-        self.places: list[LonLat] = []
-        self.version = 0  # changes whenever the trail does other than grow at its end
-
-    def grow(self, place: LonLat) -> None:
-        """Adds a place, unless it is where the trail ends already."""
-        if self.places and distance(self.places[-1], place) < TRAIL_STEP:
-            return
-        self.places.append(place)
-        if len(self.places) > TRAIL_LENGTH:
-            self.places = [*self.places[:-1:2], self.places[-1]]
-            self.version += 1
-
-    def restart(self, places: Sequence[LonLat] = ()) -> None:
-        """Forgets what was, as after a stretch that stays hidden."""
-        if self.places or places:
-            self.places = list(places)
-            self.version += 1
-
-
-class View(msgspec.Struct, frozen=True, kw_only=True):
-    """All that one order's customer may see now; None where it is nothing or not for them."""
-
-    order: Order
-    driver: Driver | None = None
-    position: Fix | None = None
-    eta: Eta | None = None
-    stops_before: int | None = None
-    route: tuple[LonLat, ...] = ()
-    trail: Trail | None = None
-    shown: Shown = "hidden"
-    freshness: Freshness = "none"
-
-
-def view_without_trip(order: Order) -> View:
-    """What is seen of an order that nobody carries: not yet, or not any more."""
-    return View(order=order, shown="hidden" if order.ended_at is None else "ended")
 
 
 class Trip:
@@ -210,12 +160,8 @@ class Trip:
 
     def freshness(self, position: Fix | None, now: datetime) -> Freshness:
         """How old a position is, in words: by the time of its fix, so that no age is understated."""
-        if position is None:
-            return "none"
-        age = (now - position.recorded_at).total_seconds()
-        if age <= max(LIVE_FOR, 3.0 * max(self.report_every, self.track.median_interval or 0.0)):
-            return "live"
-        return "stale" if age <= STALE_FOR else "lost"
+        report_every = max(self.report_every, self.track.median_interval or 0.0)
+        return freshness_of(position, now, report_every)
 
     def _move(self, fix: Fix, before: Fix | None, now: datetime) -> None:
         ahead = fix.recorded_at - now > CLOCK_TOLERANCE

@@ -1,0 +1,74 @@
+"""View: what one order's customer may see of a trip, and the way travelled as they saw it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, Literal
+
+import msgspec
+
+from tracker.domain.eta import Eta
+from tracker.domain.geo import LonLat, distance
+from tracker.domain.order import Driver, Order
+from tracker.domain.track import Fix
+
+LIVE_FOR: Final = 15.0  # seconds, at least
+STALE_FOR: Final = 120.0  # seconds
+TRAIL_STEP: Final = 3.0  # metres between two places of a trail
+TRAIL_LENGTH: Final = 1_000  # places; beyond, every other one goes
+
+Freshness = Literal["live", "stale", "lost", "none"]
+Shown = Literal["live", "hidden", "ended"]
+
+
+class Trail:
+    """The way travelled as one customer saw it: only places that were visible when the driver was there."""
+
+    __slots__ = ("places", "version")
+
+    def __init__(self) -> None:
+        self.places: list[LonLat] = []
+        self.version = 0  # changes whenever the trail does other than grow at its end
+
+    def grow(self, place: LonLat) -> None:
+        """Adds a place, unless it is where the trail ends already."""
+        if self.places and distance(self.places[-1], place) < TRAIL_STEP:
+            return
+        self.places.append(place)
+        if len(self.places) > TRAIL_LENGTH:
+            self.places = [*self.places[:-1:2], self.places[-1]]
+            self.version += 1
+
+    def restart(self, places: Sequence[LonLat] = ()) -> None:
+        """Forgets what was, as after a stretch that stays hidden."""
+        if self.places or places:
+            self.places = list(places)
+            self.version += 1
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """All that one order's customer may see now; None where it is nothing or not for them."""
+
+    order: Order
+    driver: Driver | None = None
+    position: Fix | None = None
+    eta: Eta | None = None
+    stops_before: int | None = None
+    route: tuple[LonLat, ...] = ()
+    trail: Trail | None = None
+    shown: Shown = "hidden"
+    freshness: Freshness = "none"
+
+
+def view_without_trip(order: Order) -> View:
+    """What is seen of an order that nobody carries: not yet, or not any more."""
+    return View(order=order, shown="hidden" if order.ended_at is None else "ended")
+
+
+def freshness_of(position: Fix | None, now: datetime, report_every: float) -> Freshness:
+    """How old a position is, in words; `report_every` seconds the device is expected to tell another."""
+    if position is None:
+        return "none"
+    age = (now - position.recorded_at).total_seconds()
+    if age <= max(LIVE_FOR, 3.0 * report_every):
+        return "live"
+    return "stale" if age <= STALE_FOR else "lost"

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 import pytest_asyncio
+from hypothesis import settings
 from playwright.async_api import Browser
 
 from tests.browser import launched
@@ -20,6 +21,9 @@ from tracker.postgres import embedded
 
 # A server to use instead of an embedded one. Taken out: the service refuses names that it doesn't know.
 GIVEN_SERVER = os.environ.pop("TRACKER_TEST_DATABASE_URL", None)
+
+settings.register_profile("suite", deadline=None)  # other work on the machine is no fault of an example
+settings.load_profile("suite")
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

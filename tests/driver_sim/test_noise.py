@@ -22,7 +22,7 @@ def read(receiver: Receiver, motion: Motion, count: int, dt: float = 1.0) -> lis
     return [receiver.read(motion, START + timedelta(seconds=dt * i), dt) for i in range(count)]
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(st.integers(0, 10_000), st.floats(30, 60), st.sampled_from([0.5, 1.0, 5.0]))
 def test_the_error_wanders_with_its_time_constant(seed: int, tau: float, dt: float) -> None:
     """Variance is 1 and autocorrelation falls as exp(-lag / tau), whatever the interval."""

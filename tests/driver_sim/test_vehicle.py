@@ -44,7 +44,7 @@ def drive(ride: Ride, dt: float = 1.0, hours: float = 3.0) -> list[tuple[float, 
     raise AssertionError(f"did not arrive: {ride.to_go_m} m to go")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(legs(), CAP_CHOICES, st.integers(0, 1000))
 def test_speed_stays_within_the_street_and_the_vehicle(leg: Leg, caps: Caps, seed: int) -> None:
     """A vehicle is never faster than the street, itself, or what its brakes and engine can do in a tick."""
@@ -59,7 +59,7 @@ def test_speed_stays_within_the_street_and_the_vehicle(leg: Leg, caps: Caps, see
         assert before - after <= caps.braking * LATE * TICK + 1e-6
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(legs(), CAP_CHOICES, st.integers(0, 1000))
 def test_it_arrives_without_going_back(leg: Leg, caps: Caps, seed: int) -> None:
     """Every ride comes to its end, and never moves backwards on the way."""
@@ -67,7 +67,7 @@ def test_it_arrives_without_going_back(leg: Leg, caps: Caps, seed: int) -> None:
     assert all(after >= before for (before, _), (after, _) in pairwise(seen))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(legs(), CAP_CHOICES, st.integers(0, 1000))
 def test_it_never_leaves_the_line(leg: Leg, caps: Caps, seed: int) -> None:
     """The true place is on the leg's line (to a decimetre), wherever the ride stands."""
@@ -85,7 +85,7 @@ def test_it_never_leaves_the_line(leg: Leg, caps: Caps, seed: int) -> None:
         assert 0.0 <= motion.heading < 360.0
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(legs(), CAP_CHOICES, st.integers(0, 1000), st.lists(st.floats(0.05, 4), min_size=1, max_size=30))
 def test_the_same_seed_gives_the_same_ride(leg: Leg, caps: Caps, seed: int, steps: list[float]) -> None:
     """However the time is cut into steps, the same seed is at the same place."""

@@ -5,7 +5,7 @@ goes on waiting.
 """
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -16,8 +16,8 @@ from tracker.database.milestones import select_milestones
 from tracker.database.pins import lock_pins, replace_pins, select_pins
 from tracker.domain.arrival import Event, Milestone
 from tracker.domain.geo import LonLat
-from tracker.domain.order import Order
-from tracker.domain.pins import learned, place_key, stood_at, target
+from tracker.domain.order import Order, Place
+from tracker.domain.pins import Pin, learned, place_key, stood_at, target, usual_dwell
 from tracker.domain.route import Route, Stop
 from tracker.errors import RoutingError, StorageUnavailable
 from tracker.live_trip import LiveTrip
@@ -30,7 +30,7 @@ log = structlog.get_logger()
 
 
 class _Lesson(NamedTuple):
-    """One delivery: to which place, and where the driver stood for how long."""
+    """One stop: for which place, and where the driver stood for how long."""
 
     place: str
     at: LonLat
@@ -87,16 +87,14 @@ class Witness:
         live.milestones.begin(told, order_ids)
 
     def order_changed(self, order: Order, lives: Iterable[LiveTrip]) -> None:
-        """Delivered, says the driver too: what positions show is sure now, and teaches where drivers stop."""
-        if (at := order.delivered_at) is None:
-            return
+        """Fetched or delivered, says the driver too: what positions show is sure now, and teaches.
+
+        To be told before the stop leaves the trip.
+        """
         for live in lives:
-            self.saw(live.milestones.delivered(order, at))
-            stood = stood_at(live.milestones.fixes, order.dropoff.lonlat, at)
-            if stood is not None:
-                arrived = live.milestones.arrived_at(order.id)
-                dwell_s = None if arrived is None else max((at - arrived).total_seconds(), 0.0)
-                self._lessons.append(_Lesson(place_key(order.dropoff), stood, dwell_s))
+            if (at := order.delivered_at) is not None:
+                self.saw(live.milestones.delivered(order, at))
+            self._lessons.extend(_lessons(order, live))
 
     async def route(self, live: LiveTrip, router: Router) -> None:
         """Gives the trip a route through its stops, to where drivers really stop for them."""
@@ -105,7 +103,8 @@ class Witness:
         if newest is None:
             return
         try:
-            places = [newest.lonlat, *await self._targets(stops, trip.orders)]
+            pins = await self._pins(stops, trip.orders)
+            places = [newest.lonlat, *(target(pins.get(stop, ()), stop.at) for stop in stops)]
             legs = await router.route(
                 places, trip.vehicle, edges=True, heading=trip.heading, manner=trip.manner
             )
@@ -113,6 +112,7 @@ class Witness:
             log.info("no_route", driver=trip.driver.id, why=type(error).__name__, stops=len(stops))
             return
         if trip.ahead == stops:
+            trip.course.usual = {stop: usual_dwell(found) for stop, found in pins.items()}
             trip.take_route(Route(stops, legs))
 
     async def _told(self, order_ids: set[str]) -> dict[str, dict[Milestone, datetime]]:
@@ -128,18 +128,31 @@ class Witness:
             pins = await lock_pins(connection, lesson.place)
             await replace_pins(connection, lesson.place, learned(pins, lesson.at, lesson.dwell_s))
 
-    async def _targets(self, stops: Sequence[Stop], orders: Mapping[str, Order]) -> list[LonLat]:
-        """Where to route for each stop: where drivers really stop for it, or the place as it was given."""
+    async def _pins(self, stops: Sequence[Stop], orders: Mapping[str, Order]) -> dict[Stop, list[Pin]]:
+        """Where drivers really stop for each of these, as far as that is known."""
         keys = {
-            stop.order_id: place_key(orders[stop.order_id].dropoff)
-            for stop in stops
-            if stop.kind == "dropoff" and stop.order_id in orders
+            stop: place_key(_place(orders[stop.order_id], stop)) for stop in stops if stop.order_id in orders
         }
         try:
             pins = await select_pins(self._database, set(keys.values())) if keys else {}
         except StorageUnavailable:
             pins = {}
-        return [
-            target(pins.get(keys.get(stop.order_id, ""), ()), stop.at) if stop.kind == "dropoff" else stop.at
-            for stop in stops
-        ]
+        return {stop: pins[key] for stop, key in keys.items() if key in pins}
+
+
+def _place(order: Order, stop: Stop) -> Place:
+    return order.pickup if stop.kind == "pickup" else order.dropoff
+
+
+def _lessons(order: Order, live: LiveTrip) -> Iterator[_Lesson]:
+    """Of the stops that the trip still has, though the order says that they are served."""
+    for stop in live.trip.stops:
+        served_at = order.picked_up_at if stop.kind == "pickup" else order.delivered_at
+        if stop.order_id != order.id or served_at is None:
+            continue
+        place = _place(order, stop)
+        stood = stood_at(live.milestones.fixes, place.lonlat, served_at)
+        if stood is not None:
+            arrived = live.milestones.arrived_at(order.id, stop.kind)
+            dwell_s = None if arrived is None else max((served_at - arrived).total_seconds(), 0.0)
+            yield _Lesson(place_key(place), stood, dwell_s)

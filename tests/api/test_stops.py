@@ -4,7 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.api.merchant import problem, send_fixes
+from tests.api.merchant import parse, problem, send_fixes
 from tests.api.test_milestones import route_of
 from tests.service import Service, hear, say, token_of
 from tracker.domain.geo import LonLat, distance
@@ -164,3 +164,22 @@ async def test_the_route_leads_to_where_drivers_really_stop(service: Service) ->
         assert (snapshot["order"]["dropoff"]["lat"], snapshot["order"]["dropoff"]["lon"]) == given
         await stand(service, driver, door)
         await service.post(f"/v1/orders/{order['id']}/status", {"status": "delivered"})
+
+
+async def test_forecasts_know_how_long_stops_take_at_a_place(service: Service) -> None:
+    """Three who were off again at once: the next one's customer is not told of a usual wait at that shop."""
+    shop = (60.1676, 24.9445)
+    ends = between(shop, D)
+    ends["pickup"]["address"] = "Quick counter 1"
+    seconds = []
+    for _ in range(4):
+        driver = await service.new_driver(vehicle="car")
+        order = await service.new_order(driver["id"], **ends)
+        await stand(service, driver, B, ago=60)
+        await route_of(service, order)
+        eta = await service.get(f"/v1/orders/{order['id']}/eta")
+        assert eta["basis"] == "route"
+        seconds.append((parse(eta["arrives_at"]) - parse(eta["computed_at"])).total_seconds())
+        await stand(service, driver, shop)
+        await service.post(f"/v1/orders/{order['id']}/status", {"status": "picked_up"})
+    assert seconds[0] - seconds[-1] > 20.0, seconds

@@ -5,14 +5,24 @@ from itertools import pairwise
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tracker.domain.eta import foresee
 from tracker.domain.expected import Driven, Expected, passages
 from tracker.domain.geo import LonLat, Plane, distance
 from tracker.domain.interval import Residuals
-from tracker.domain.learning import ROUTER_RATIO, Arrival, Dwell, Knowledge, Learned, Passage, Told
+from tracker.domain.learning import (
+    DWELL,
+    ROUTER_RATIO,
+    Arrival,
+    Dwell,
+    Knowledge,
+    Learned,
+    Passage,
+    Tally,
+    Told,
+)
 from tracker.domain.pace import Pace
 from tracker.domain.route import Edge, Leg, Route, Stop
 from tracker.domain.smoothing import Shown
@@ -108,7 +118,6 @@ def test_a_slow_driver_is_expected_to_stay_slow_for_a_while() -> None:
     assert slow.applied(3_600.0) - 3_600.0 < 300.0
 
 
-@settings(deadline=None)  # other work on the machine is no fault
 @given(
     st.lists(
         st.tuples(st.lists(st.floats(0, 4_000), min_size=5, max_size=5), st.floats(30, 4_000)), max_size=40
@@ -144,7 +153,6 @@ def test_intervals_come_to_hold_four_of_five_arrivals() -> None:
         assert 0.74 <= sum(held[300:]) / 600 <= 0.86
 
 
-@settings(deadline=None)  # other work on the machine is no fault
 @given(
     st.lists(st.tuples(st.floats(0, 7_200), st.booleans(), st.floats(0, 14_400)), max_size=60),
     st.floats(0, 7_200),
@@ -174,7 +182,16 @@ def test_what_is_shown_follows_without_jumping() -> None:
     assert shown.follow(later, NOW - timedelta(hours=1)) == later  # a clock that steps back moves nothing
 
 
-@settings(deadline=None)  # other work on the machine is no fault
+def test_a_place_is_known_by_those_who_stopped_there() -> None:
+    """Where nobody has, the usual dwell or what was told; one long stop says little, many say all."""
+    knowledge = Knowledge()
+    assert knowledge.dwell_at(None) == DWELL
+    assert knowledge.dwell_at(40.0) == 40.0
+    assert DWELL < knowledge.dwell_at(None, Tally(600.0, 1.0)) < 300.0
+    assert knowledge.dwell_at(None, Tally(600.0 * 200, 200.0)) == pytest.approx(600.0, rel=0.03)
+    assert knowledge.dwell_at(40.0, Tally(600.0 * 200, 200.0)) == pytest.approx(600.0, rel=0.03)
+
+
 @given(st.floats(0.0, 400.0), st.floats(0.0, 400.0), st.floats(0, 3_000), st.floats(1.0, 3_000))
 def test_nearer_is_never_later(a: float, b: float, observed: float, expected: float) -> None:
     """Along one route, for any driver, with whatever was learned."""

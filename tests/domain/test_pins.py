@@ -9,7 +9,18 @@ from hypothesis import strategies as st
 
 from tracker.domain.geo import LonLat, Plane, distance
 from tracker.domain.order import Place
-from tracker.domain.pins import AGREE, ENOUGH, PINS_KEPT, REACH, Pin, learned, place_key, stood_at, target
+from tracker.domain.pins import (
+    AGREE,
+    ENOUGH,
+    PINS_KEPT,
+    REACH,
+    Pin,
+    learned,
+    place_key,
+    stood_at,
+    target,
+    usual_dwell,
+)
 from tracker.domain.track import Fix
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -60,6 +71,13 @@ def test_the_time_at_the_door_is_added_up() -> None:
     """Deliveries whose arrival is not known count as stops, not as durations."""
     (pin,) = learned(learned([], GIVEN, 90.0), GIVEN, None)
     assert (pin.n, pin.dwells, pin.dwell_s) == (2, 1, 90.0)
+
+
+def test_how_long_they_stay_is_of_the_address_whichever_door() -> None:
+    """Two doors of one address: the time spent there, and the number of stops, of both together."""
+    usual = usual_dwell(learned(learned([], GIVEN, 90.0), PLANE.to_lonlat(100.0, 0.0), 30.0))
+    assert (usual.observed, usual.expected) == (120.0, 2.0)
+    assert usual_dwell([]).expected == 0.0
 
 
 @given(st.lists(st.floats(-500, 500), max_size=40))

@@ -1,12 +1,13 @@
 """Course: where one driver is on the route through the stops, how fast, and what is foreseen from that."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
 from tracker.domain.diary import Diary, StopKey, key_of
-from tracker.domain.eta import Forecast, foresee
+from tracker.domain.eta import NOWHERE, Forecast, foresee
 from tracker.domain.expected import Driven, Expected
-from tracker.domain.learning import Arrival, Dwell, Knowledge
+from tracker.domain.learning import Arrival, Dwell, Knowledge, Tally
 from tracker.domain.order import StopKind, Vehicle
 from tracker.domain.pace import Pace
 from tracker.domain.route import Progress, Route, Stop
@@ -36,6 +37,7 @@ class Course:
         "progress",
         "standing",
         "stops",
+        "usual",
         "vehicle",
     )
 
@@ -43,6 +45,7 @@ class Course:
         self.vehicle: Final = vehicle
         self.knowledge = knowledge
         self.stops: tuple[Stop, ...] = ()
+        self.usual: Mapping[Stop, Tally] = NOWHERE  # seconds and stops at these very places, where known
         self.expected: Expected | None = None  # holds the route
         self.progress: Progress | None = None
         self.off_route = 0  # fixes in a row
@@ -135,6 +138,7 @@ class Course:
             pace=self.pace,
             left=self.left,
             served_s=None if since is None else (fix.recorded_at - since).total_seconds(),
+            usual=self.usual,
             traffic=self.knowledge.traffic(fix.recorded_at),
         )
 

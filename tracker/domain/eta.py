@@ -1,6 +1,6 @@
 """ETA: when a driver arrives at a stop, with the interval that holds 80 % of arrivals."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final, Literal
@@ -10,7 +10,7 @@ import msgspec
 from tracker.domain.expected import Expected
 from tracker.domain.geo import LonLat, distance
 from tracker.domain.interval import WIDEST, Spread
-from tracker.domain.learning import DWELL, ROUTER_RATIO, STRAIGHT_SPEED, Knowledge, Told
+from tracker.domain.learning import DWELL, ROUTER_RATIO, STRAIGHT_SPEED, Knowledge, Tally, Told
 from tracker.domain.order import Vehicle
 from tracker.domain.pace import Pace
 from tracker.domain.route import Progress, Route, Stop
@@ -25,6 +25,8 @@ STALE_AFTER: Final = 120.0  # seconds without a fix; nor is a driver believed to
 STILL_SERVING: Final = 15.0  # seconds that a stop takes yet, however long it has taken
 PASSED: Final = 50.0  # metres along the route beyond a stop: it takes no time any more
 COLD: Final = Knowledge()  # what a fresh installation knows; nobody changes it
+UNKNOWN: Final = Tally()  # of a place where nobody has stopped yet
+NOWHERE: Final[Mapping[Stop, Tally]] = {}
 
 
 class Eta(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,17 +90,19 @@ def foresee(
     pace: Pace | None = None,
     left: int = 0,
     served_s: float | None = None,
+    usual: Mapping[Stop, Tally] = NOWHERE,
     traffic: float = 1.0,
 ) -> Forecast:
     """How long a driver who is at `at` takes to `stops[index]`.
 
     `expected` holds the route, which ends with the same stops (those before may be missing). The first `left`
-    stops are done; at the next one the driver has been for `served_s`, or None.
+    stops are done; at the next one the driver has been for `served_s`, or None. `usual`: seconds and stops that
+    are known of these very places.
     """
     places = [at, *(stop.at for stop in stops[left : index + 1])]
     crow = sum(distance(a, b) for a, b in pairwise(places))
     straight = crow / knowledge.straight_speed(vehicle)
-    serving = _serving(stops[left:index], knowledge, served_s)
+    serving = _serving(stops[left:index], knowledge, served_s, usual)
     if expected is None or (leg := index - len(stops) + len(expected.route.stops)) < 0:
         return Forecast(straight, serving, crow, "straight_line", WIDEST, ())
     route = expected.route
@@ -153,9 +157,11 @@ def stops_before(stops: Sequence[Stop], index: int) -> int:
     return sum(stop.order_id != stops[index].order_id for stop in stops[:index])
 
 
-def _serving(stops: Sequence[Stop], knowledge: Knowledge, served_s: float | None) -> float:
+def _serving(
+    stops: Sequence[Stop], knowledge: Knowledge, served_s: float | None, usual: Mapping[Stop, Tally]
+) -> float:
     """Seconds at these stops; the first one may have begun."""
-    whole = [knowledge.dwell_at(stop.service_s) for stop in stops]
+    whole = [knowledge.dwell_at(stop.service_s, usual.get(stop, UNKNOWN)) for stop in stops]
     if whole and served_s is not None:
         whole[0] = max(whole[0] - served_s, STILL_SERVING)
     return sum(whole)

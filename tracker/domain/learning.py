@@ -26,6 +26,7 @@ WHOLE_PRIOR: Final = 1_200.0  # expected seconds that ROUTER_RATIO counts as
 KIND_PRIOR: Final = 600.0  # expected seconds that the whole network's ratio counts as in a class
 EDGE_PRIOR: Final = 40.0  # expected seconds that the class's ratio counts as on one edge
 DWELL_PRIOR: Final = 5.0  # stops that the usual dwell counts as
+PLACE_PRIOR: Final = 4.0  # stops at one place that what is expected of any place counts as
 SERVICE_PRIOR: Final = 400.0  # seconds told beforehand that are believed as they are
 WINDING: Final = 1.4  # metres of route for one as the crow flies, until it is learned
 SPEED_PRIOR: Final = 600.0  # seconds that STRAIGHT_SPEED counts as
@@ -142,11 +143,13 @@ class Knowledge(msgspec.Struct):
         """Metres of route a second, lights and queues included."""
         return self.along.ratio(WINDING * STRAIGHT_SPEED[vehicle], SPEED_PRIOR)
 
-    def dwell_at(self, service_s: float | None) -> float:
-        """Seconds at a stop, if so many were told."""
+    def dwell_at(self, service_s: float | None, usual: Tally = _NOTHING) -> float:
+        """Seconds at a stop, if so many were told; `usual`: seconds and stops at this very place."""
         if service_s is None:
-            return self.dwell.ratio(DWELL, DWELL_PRIOR)
-        return service_s * self.service.ratio(1.0, SERVICE_PRIOR)
+            anywhere = self.dwell.ratio(DWELL, DWELL_PRIOR)
+        else:
+            anywhere = service_s * self.service.ratio(1.0, SERVICE_PRIOR)
+        return usual.ratio(anywhere, PLACE_PRIOR)
 
     def learn(self, arrival: Arrival) -> None:
         """What was told is judged before anything else is changed by this arrival."""

@@ -54,9 +54,11 @@ class Milestones:
         self._watches[order.id], seen = delivered(watch, order, self.fixes[-1], at)
         return seen
 
-    def arrived_at(self, order_id: str) -> datetime | None:
-        """When the driver arrived at the order's dropoff."""
+    def arrived_at(self, order_id: str, kind: StopKind) -> datetime | None:
+        """When the driver arrived at this stop of the order, as long as they are there."""
         watch = self._watches.get(order_id, Watch())
+        if kind == "pickup":
+            return watch.last_at if watch.told == {"arrived_at_pickup"} else None
         return watch.last_at if "arrived_at_dropoff" in watch.told else None
 
 

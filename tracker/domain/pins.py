@@ -1,4 +1,4 @@
-"""Pins: where drivers really stop for an address, learned from where they stood when they delivered there.
+"""Pins: where drivers really stop for an address, and how long, learned from where they stood.
 
 A pin knows a place and how many stood there; nobody's name, order or time.
 """
@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from tracker.domain.geo import LonLat, distance, part_way
+from tracker.domain.learning import Tally
 from tracker.domain.order import Place
 from tracker.domain.track import Fix
 
@@ -19,7 +20,7 @@ ENOUGH: Final = 3  # who agree
 REACH: Final = 150.0  # metres from the given coordinate; further off somebody else was served
 PINS_KEPT: Final = 5  # of one address
 ACCURACY: Final = 30.0  # metres; a fix that is worse does not say where somebody stood
-LATELY: Final = timedelta(seconds=90)  # between the fix and the delivery
+LATELY: Final = timedelta(seconds=90)  # between the fix and what the driver said
 SPEED_OF_STANDING: Final = 1.5  # m/s
 SLACK: Final = 10.0  # metres
 
@@ -40,8 +41,8 @@ def place_key(place: Place) -> str:
     return f"{key}:{blake2b(words.encode(), digest_size=8).hexdigest()}" if words else key
 
 
-def stood_at(fixes: Sequence[Fix], given: LonLat, delivered_at: datetime) -> LonLat | None:
-    """Where the driver stood when they delivered to `given`, by their last fixes; None where unsure."""
+def stood_at(fixes: Sequence[Fix], given: LonLat, served_at: datetime) -> LonLat | None:
+    """Where the driver stood who served `given` at that time, by their last fixes; None where unsure."""
     if len(fixes) < 2:
         return None
     before, last = fixes[-2:]
@@ -49,7 +50,7 @@ def stood_at(fixes: Sequence[Fix], given: LonLat, delivered_at: datetime) -> Lon
     moved = distance(before.lonlat, last.lonlat)
     here = part_way(before.lonlat, last.lonlat, 0.5)
     sure = (
-        abs(delivered_at - last.recorded_at) <= LATELY
+        abs(served_at - last.recorded_at) <= LATELY
         and all(fix.accuracy is not None and fix.accuracy <= ACCURACY for fix in (before, last))
         and moved <= min(SPEED_OF_STANDING * elapsed + SLACK, AGREE)
         and distance(here, given) <= REACH
@@ -58,7 +59,7 @@ def stood_at(fixes: Sequence[Fix], given: LonLat, delivered_at: datetime) -> Lon
 
 
 def learned(pins: Sequence[Pin], at: LonLat, dwell_s: float | None) -> list[Pin]:
-    """The pins of an address after one more delivery: the nearest one that agrees moves, or a new one comes.
+    """The pins of an address after one more stop: the nearest one that agrees moves, or a new one comes.
 
     The best known are kept.
     """
@@ -72,6 +73,14 @@ def learned(pins: Sequence[Pin], at: LonLat, dwell_s: float | None) -> list[Pin]
         part_way(near.at, at, 1.0 / (near.n + 1)), near.n + 1, near.dwells + dwells, near.dwell_s + dwelt
     )
     return [moved if pin is near else pin for pin in pins]
+
+
+def usual_dwell(pins: Iterable[Pin]) -> Tally:
+    """How long drivers stayed at this address, wherever they stood: seconds of all of them, and how many."""
+    usual = Tally()
+    for pin in pins:
+        usual.add(pin.dwell_s, pin.dwells)
+    return usual
 
 
 def target(pins: Iterable[Pin], given: LonLat) -> LonLat:

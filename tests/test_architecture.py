@@ -42,6 +42,8 @@ LAYERS = (
     {"orders", "shown"},
     {"audience", "hindsight", "live_trip", "remembered"},
     {"connections", "witness"},
+    {"roster"},
+    {"live_views"},
     {"fleet"},
     {"parts"},
     {"api", "server"},

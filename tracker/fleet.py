@@ -1,4 +1,4 @@
-"""Fleet: the trips that are live on this node. Joins the core, the router, the hub and the recorder."""
+"""Fleet: everybody on the road. Joins connections, live trips, what is seen of them, and the recorder."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
@@ -9,42 +9,29 @@ from typing import Any, Final
 
 import structlog
 
-from tracker.audience import Audience
 from tracker.connections import Connections
-from tracker.database import Database, drivers, fixes, orders
+from tracker.database import Database
 from tracker.domain.arrival import Event
 from tracker.domain.eta import Eta
-from tracker.domain.link import Link
 from tracker.domain.order import Driver, Order
 from tracker.domain.policy import Policy
-from tracker.domain.route import Stop
 from tracker.domain.track import Fix, Refusal
-from tracker.domain.trip import Trip
-from tracker.domain.view import View, view_without_trip
 from tracker.errors import NotFound, StorageUnavailable
 from tracker.hindsight import Hindsight
 from tracker.hub import Hub
 from tracker.live_trip import DriverConnection, Judged, LiveTrip, Receipt
-from tracker.mailbox import Outgoing, Subscription
-from tracker.messages import (
-    End,
-    NoteToDriver,
-    Orders,
-    PolicyChange,
-    Snapshot,
-    rfc3339,
-)
+from tracker.live_views import LiveViews
+from tracker.messages import End, NoteToDriver, Orders, PolicyChange, rfc3339
 from tracker.metrics import Metrics
 from tracker.order_change import Note, OrderChange
 from tracker.recorder import Recorder
-from tracker.remembered import Remembered
+from tracker.roster import Roster
 from tracker.routing import Router
 from tracker.shown import assigned_order
 from tracker.witness import Witness
 
 TICK: Final = 1.0  # seconds
 AT_A_TIME: Final = 50  # trips looked at before the loop goes on with what came meanwhile
-IDLE_AFTER: Final = timedelta(minutes=10)  # a trip that nobody needs leaves the memory
 HEARD_LATELY: Final = timedelta(seconds=60)
 
 log = structlog.get_logger()
@@ -66,14 +53,12 @@ class Fleet:
         retention: timedelta,
         now: Callable[[], datetime],
     ) -> None:
-        self._database, self._recorder, self._router = database, recorder, router
-        self._hub, self._metrics, self._now, self._retention = hub, metrics, now, retention
-        self._hindsight, self._witness = hindsight, witness
-        self._live: dict[str, LiveTrip] = {}
-        self._loading: dict[str, asyncio.Lock] = {}
+        self._recorder, self._metrics, self._now, self._retention = recorder, metrics, now, retention
+        self._hub, self._hindsight, self._witness = hub, hindsight, witness
         self._connections = Connections(metrics)
-        self._audience = Audience(hub, self._shown)
-        self._remembered = Remembered(database, hub)
+        self._roster = Roster(database, router, hindsight, witness, now)
+        self.views = LiveViews(database, hub, self._roster, hindsight, now)
+        metrics.subscribers.set_function(lambda: len(hub))
         self._untold: list[OrderChange] = []  # committed, but the database went away before it could be told
         self._errands: set[asyncio.Task[Any]] = set()
         self._tasks: asyncio.TaskGroup
@@ -83,8 +68,11 @@ class Fleet:
     async def running(self) -> AsyncIterator[None]:
         """Owns the routing tasks, the timer, and what has to be finished though its socket has gone."""
         async with asyncio.TaskGroup() as self._tasks:
+            self._roster.use(self._tasks, self.views.publish)
             timer = self._tasks.create_task(self._tick_forever())
-            keeper = self._tasks.create_task(self._hindsight.keep(self._trips))
+            keeper = self._tasks.create_task(
+                self._hindsight.keep(lambda: [live.trip for live in self._roster])
+            )
             try:
                 yield
             finally:
@@ -123,12 +111,12 @@ class Fleet:
         return Receipt(recorded.stored, recorded.duplicates, judged.rejected)
 
     async def _show(self, driver: Driver, readings: Sequence[Fix | Refusal], now: datetime) -> Judged:
-        live = await self._of(driver)
+        live = await self._roster.of(driver.id)
         before = live.trip.track.newest
         judged = live.receive_fixes(readings, now=now, retention=self._retention)
         if live.trip.track.newest is not before:
-            self._publish(live.trip, now)
-            self._consider_route(live, now)
+            self.views.publish(live.trip)
+            self._roster.consider_route(live)
             self._write_down(live.take_seen())
         return judged
 
@@ -148,18 +136,18 @@ class Fleet:
 
     def policy(self, driver_id: str) -> Policy:
         """How often the driver's device should report now."""
-        live = self._live.get(driver_id)
+        live = self._roster.get(driver_id)
         return Policy() if live is None else live.given.policy
 
     def online(self, driver_id: str) -> bool:
         """Whether the driver is connected, or was heard in the last minute."""
-        live = self._live.get(driver_id)
+        live = self._roster.get(driver_id)
         heard = live is not None and live.heard_at is not None and self._now() - live.heard_at < HEARD_LATELY
         return driver_id in self._connections or heard
 
     async def driver_revoked(self, driver_id: str) -> None:
         """The driver's token was changed, or the driver erased: ends the connection and forgets the trip."""
-        self._live.pop(driver_id, None)
+        self._roster.forget(driver_id)
         self._connections.revoke(driver_id)
 
     # --- orders
@@ -173,15 +161,16 @@ class Fleet:
             await self._order_changed(change)
         except StorageUnavailable:
             for driver_id in change.driver_ids:
-                self._live.pop(driver_id, None)
-            self._remembered.forget(change.order_id)
+                self._roster.forget(driver_id)
+            self.views.forget(change.order_id)
             self._untold.append(change)
             raise
 
     async def _order_changed(self, change: OrderChange) -> None:
-        order = await self._remembered.reread(change.order_id)
+        order = await self.views.order_changed(change.order_id)
         self._take_away(order, change.driver_ids)
-        lives = [self._live[driver_id] for driver_id in change.driver_ids if driver_id in self._live]
+        known = [self._roster.get(driver_id) for driver_id in change.driver_ids]
+        lives = [live for live in known if live is not None]
         await self._hindsight.order_changed(order, [live.trip for live in lives])
         self._witness.order_changed(order, lives)
         self._write_down()
@@ -189,15 +178,14 @@ class Fleet:
             await self._replan(driver_id)
         if change.note is not None:
             self._pass_on(order, change.note)
-        view, now = await self._view(change.order_id), self._now()
-        self._audience.publish(view, now)
+        view = await self.views.tell(change.order_id)
         if view.order.ended_at is not None:
             self._hub.finish(order.id, End(view.order.status.value))  # type: ignore[arg-type]  # one of the ended
 
     def _take_away(self, order: Order, driver_ids: Sequence[str]) -> None:
         """At once: nothing may lie between the change and the moment from which nothing more is shown."""
         for driver_id in driver_ids:
-            live = self._live.get(driver_id)
+            live = self._roster.get(driver_id)
             if live is not None and (driver_id != order.driver_id or order.ended_at is not None):
                 live.trip.release(order.id)
 
@@ -214,180 +202,49 @@ class Fleet:
             connection.push(NoteToDriver(order.id, note.text, rfc3339(note.at)))
 
     async def _replan(self, driver_id: str) -> None:
-        """One at a time for each driver, so that no plan read earlier overwrites a later one."""
-        async with self._loading.setdefault(driver_id, asyncio.Lock()):
-            live, connection = self._live.get(driver_id), self._connections.get(driver_id)
-            if live is None and connection is None:
-                return
-            todo = await self._plan(driver_id)
-            if live is not None:
-                await self._witness.follow(live, *todo)
-                self._consider_route(live, self._now())
-                self._publish(live.trip, self._now())
-        if connection is not None:
+        todo = await self._roster.replan(driver_id, is_connected=lambda: driver_id in self._connections)
+        connection = self._connections.get(driver_id)
+        if todo is not None and connection is not None:
             connection.push(Orders([assigned_order(order) for order in todo[0]]))
 
     async def assigned_orders(self, driver_id: str) -> list[Order]:
         """What the driver has to do, in stop sequence."""
-        return (await self._plan(driver_id))[0]
+        return (await self._roster.plan(driver_id))[0]
 
     def eta(self, order_id: str) -> Eta | None:
         """The forecast for an order that is on the road on this node."""
-        for live in self._live.values():
-            if order_id in live.trip.orders:
-                eta = live.trip.eta(order_id, self._now())
-                self._hindsight.shown(live.trip, order_id, eta)
-                return eta
-        return None
+        live = self._roster.carrier(order_id)
+        if live is None:
+            return None
+        eta = live.trip.eta(order_id, self._now())
+        self._hindsight.shown(live.trip, order_id, eta)
+        return eta
 
-    # --- customers
-
-    async def order(self, order_id: str) -> Order:
-        """Without a read where customers look at it. NotFound."""
-        return await self._remembered.order(order_id)
-
-    async def link(self, link_id: str) -> Link | None:
-        """Without a read where somebody has come by it lately."""
-        return await self._remembered.link(link_id)
-
-    def link_revoked(self, link_id: str) -> None:
-        """Ends every live view that was opened with this link."""
-        self._remembered.link_changed(link_id)
-        self._hub.revoke(link_id)
-
-    async def subscribe(
-        self, order_id: str, link_id: str, *, cursor: str = "", address: str = ""
-    ) -> tuple[Subscription, list[Outgoing]]:
-        """Begins a live view: what to tell first, and the mailbox of what comes.
-
-        First comes what was missed since the cursor, or a snapshot. NotFound, TooManyConnections.
-        """
-        subscription = self._hub.subscribe(order_id, link_id, address)
-        try:
-            view, now = await self._view(order_id), self._now()
-        except BaseException:
-            self.unsubscribe(order_id, subscription)
-            raise
-        self._metrics.subscribers.set(len(self._hub))
-        self._audience.refresh(view, now)
-        missed = None if view.shown == "ended" else self._hub.missed(order_id, cursor, rfc3339(now))
-        subscription.start(self._hub.cursor(order_id), notes_too=missed is not None)
-        if missed is None:
-            return subscription, [Outgoing(self._hub.snapshot(order_id, rfc3339(now)))]
-        return subscription, missed
-
-    def unsubscribe(self, order_id: str, subscription: Subscription) -> None:
-        self._hub.unsubscribe(order_id, subscription)
-        self._metrics.subscribers.set(len(self._hub))
-
-    async def snapshot(self, order_id: str) -> Snapshot:
-        """One look, without watching. NotFound."""
-        self._hub.open(order_id)
-        view, now = await self._view(order_id), self._now()
-        self._hub.open(order_id)
-        self._audience.refresh(view, now)
-        return self._hub.snapshot(order_id, rfc3339(now))
-
-    async def _view(self, order_id: str) -> View:
-        """What the order's customer may see, of its newest version."""
-        while True:
-            order = await self._remembered.order(order_id)
-            if order.driver_id is None or order.ended_at is not None:
-                return view_without_trip(order)
-            live = self._live.get(order.driver_id) or await self._load(order.driver_id)
-            if self._remembered.is_newest(order):
-                return (
-                    live.trip.view(order_id, self._now())
-                    if order_id in live.trip.orders
-                    else view_without_trip(order)
-                )
-
-    # --- telling
-
-    def _trips(self) -> list[Trip]:
-        return [live.trip for live in self._live.values()]
-
-    def _shown(self, view: View) -> None:
-        live = self._live.get(view.order.driver_id or "")
-        if live is not None and view.eta is not None:
-            self._hindsight.shown(live.trip, view.order.id, view.eta)
-
-    def _publish(self, trip: Trip, now: datetime) -> None:
-        for order_id in trip.orders:
-            if self._hub.watches(order_id):
-                self._audience.publish(trip.view(order_id, now), now)
+    # --- time
 
     async def _tick_forever(self) -> None:
         """Freshness changes by itself, and a silent driver's forecast grows old."""
         while True:
             await asyncio.sleep(TICK)
             await self._look_at_all()
-            self._forget_idle(self._now())
-            for order_id in self._hub.prune():
-                self._audience.forget(order_id)
-                self._remembered.forget(order_id)
+            self._roster.forget_idle(self._is_needed)
+            self.views.prune()
             await self._tell_untold()
             self._write_down()
 
     async def _look_at_all(self) -> None:
-        for number, driver_id in enumerate(list(self._live)):
+        for number, live in enumerate(self._roster):
             if number % AT_A_TIME == 0:
                 await asyncio.sleep(0)
-            if (live := self._live.get(driver_id)) is not None:
+            if live is self._roster.get(live.trip.driver.id):
                 self._look_at(live, self._now())
 
     def _look_at(self, live: LiveTrip, now: datetime) -> None:
-        watched = [order_id for order_id in live.trip.orders if self._hub.watches(order_id)]
-        for order_id in watched:
-            self._audience.look(live.trip, order_id, now)
-        if live.reconsider_policy(now, watched=bool(watched)):
+        is_watched = self.views.look(live.trip, now)
+        if live.reconsider_policy(now, watched=is_watched):
             connection = self._connections.get(live.trip.driver.id)
             if connection is not None:
                 connection.push(PolicyChange(live.given.policy))
 
-    def _forget_idle(self, now: datetime) -> None:
-        for driver_id, live in list(self._live.items()):
-            looked_at = any(self._hub.knows(order_id) for order_id in live.trip.orders)  # they may come back
-            idle = live.heard_at is None or now - live.heard_at > IDLE_AFTER
-            if idle and not looked_at and driver_id not in self._connections:
-                del self._live[driver_id]
-                self._loading.pop(driver_id, None)
-
-    # --- loading
-
-    async def _of(self, driver: Driver) -> LiveTrip:
-        return self._live.get(driver.id) or await self._load(driver.id)
-
-    async def _load(self, driver_id: str) -> LiveTrip:
-        async with self._loading.setdefault(driver_id, asyncio.Lock()):
-            if driver_id not in self._live:
-                driver = await drivers.select_driver(self._database, driver_id)
-                if driver is None:
-                    raise NotFound("driver")
-                newest = await fixes.newest_states(self._database, [driver.number])
-                state = newest.get(driver.number)
-                trip = await self._hindsight.new_trip(driver, None if state is None else state.fix)
-                live = LiveTrip(trip)
-                await self._witness.follow(live, *await self._plan(driver_id))
-                self._live[driver_id] = live
-                self._consider_route(live, self._now())
-        return self._live[driver_id]
-
-    async def _plan(self, driver_id: str) -> tuple[list[Order], list[Stop]]:
-        return await orders.select_plan(self._database, driver_id)
-
-    # --- routing
-
-    def _consider_route(self, live: LiveTrip, now: datetime) -> None:
-        if not live.routing and live.trip.wants_route(now):
-            live.routing = True
-            live.trip.routing_begun(now)
-            self._tasks.create_task(self._route(live))
-
-    async def _route(self, live: LiveTrip) -> None:
-        try:
-            await self._witness.route(live, self._router)
-        finally:
-            live.routing = False
-        self._publish(live.trip, self._now())
-        self._consider_route(live, self._now())
+    def _is_needed(self, live: LiveTrip) -> bool:
+        return live.trip.driver.id in self._connections or self.views.may_be_missed(live.trip)

@@ -64,5 +64,5 @@ async def revoke_link(order_id: str, link_id: str) -> Response:
     """Revokes a tracking link: it opens nothing any more, and live views that it opened end."""
     here = parts()
     if await here.orders.revoke_link(order_id, link_id):
-        here.fleet.link_revoked(link_id)
+        here.fleet.views.link_revoked(link_id)
     return Response(status=204)

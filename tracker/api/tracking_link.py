@@ -34,10 +34,10 @@ async def find_link(here: Parts, token: str) -> OpenLink:
     link_id = here.link_tokens.link_id(token)
     if link_id is None:
         raise refused(here, NotFound("tracking link"))
-    if (link := await here.fleet.link(link_id)) is None:
+    if (link := await here.fleet.views.link(link_id)) is None:
         raise NotFound("tracking link")
     try:
-        order = await here.fleet.order(link.order_id)
+        order = await here.fleet.views.order(link.order_id)
     except NotFound:
         raise NotFound("tracking link") from None
     if not link.is_live(order, here.now()):
@@ -49,7 +49,7 @@ async def open_link(token: str, way: Way = "page") -> Snapshot:
     """What a link shows now, noted as an opening. Raises NotFound."""
     here = parts()
     opened = await find_link(here, token)
-    snapshot = await here.fleet.snapshot(opened.order_id)
+    snapshot = await here.fleet.views.snapshot(opened.order_id)
     await note_opening(here, opened, way, visitor())
     return snapshot
 

@@ -106,7 +106,7 @@ async def watching(here: Parts, token: str, way: Way, cursor: str) -> AsyncItera
     who = visitor()
     async with here.crowd.arriving:
         opened = await find_link(here, token)
-        subscription, first = await here.fleet.subscribe(
+        subscription, first = await here.fleet.views.subscribe(
             opened.order_id, opened.link.id, cursor=cursor, address=who.address
         )
     try:
@@ -115,4 +115,4 @@ async def watching(here: Parts, token: str, way: Way, cursor: str) -> AsyncItera
             await note_opening(here, opened, way, who)
         yield Reader(here, opened, subscription, first)
     finally:
-        here.fleet.unsubscribe(opened.order_id, subscription)
+        here.fleet.views.unsubscribe(opened.order_id, subscription)

@@ -1,0 +1,126 @@
+"""Roster: the trips that are live on this node: loaded when they are needed, routed, forgotten when idle."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Final
+
+from tracker.database import Database, drivers, fixes, orders
+from tracker.domain.order import Driver, Order
+from tracker.domain.route import Stop
+from tracker.domain.trip import Trip
+from tracker.errors import NotFound
+from tracker.hindsight import Hindsight
+from tracker.live_trip import LiveTrip
+from tracker.routing import Router
+from tracker.witness import Witness
+
+IDLE_AFTER: Final = timedelta(minutes=10)  # a trip that nobody needs leaves the memory
+
+type Plan = tuple[list[Order], list[Stop]]
+
+
+class Roster:
+    """By driver."""
+
+    def __init__(
+        self,
+        database: Database,
+        router: Router,
+        hindsight: Hindsight,
+        witness: Witness,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._database, self._router, self._now = database, router, now
+        self._hindsight, self._witness = hindsight, witness
+        self._live: dict[str, LiveTrip] = {}
+        self._loading: dict[str, asyncio.Lock] = {}
+        self._tasks: asyncio.TaskGroup
+        self._routed: Callable[[Trip], None]
+
+    def use(self, tasks: asyncio.TaskGroup, routed: Callable[[Trip], None]) -> None:
+        """`tasks` own the routing from now on; `routed` hears of each trip that has got another route."""
+        self._tasks, self._routed = tasks, routed
+
+    def __iter__(self) -> Iterator[LiveTrip]:
+        return iter(list(self._live.values()))
+
+    def get(self, driver_id: str) -> LiveTrip | None:
+        """The driver's trip, if it is live."""
+        return self._live.get(driver_id)
+
+    async def of(self, driver_id: str) -> LiveTrip:
+        """The driver's trip, loaded if need be. Raises NotFound, StorageUnavailable."""
+        return self._live.get(driver_id) or await self._load(driver_id)
+
+    def carrier(self, order_id: str) -> LiveTrip | None:
+        """The live trip that this order is on."""
+        return next((live for live in self._live.values() if order_id in live.trip.orders), None)
+
+    def forget(self, driver_id: str) -> None:
+        """It is read anew when somebody asks for it."""
+        self._live.pop(driver_id, None)
+
+    def forget_idle(self, is_needed: Callable[[LiveTrip], bool]) -> None:
+        now = self._now()
+        for driver_id, live in list(self._live.items()):
+            idle = live.heard_at is None or now - live.heard_at > IDLE_AFTER
+            if idle and not is_needed(live):
+                del self._live[driver_id]
+                self._loading.pop(driver_id, None)
+
+    async def _load(self, driver_id: str) -> LiveTrip:
+        async with self._lock(driver_id):
+            if driver_id not in self._live:
+                driver = await drivers.select_driver(self._database, driver_id)
+                if driver is None:
+                    raise NotFound("driver")
+                live = LiveTrip(await self._new_trip(driver))
+                await self._witness.follow(live, *await self.plan(driver_id))
+                self._live[driver_id] = live
+                self.consider_route(live)
+        return self._live[driver_id]
+
+    async def _new_trip(self, driver: Driver) -> Trip:
+        newest = await fixes.newest_states(self._database, [driver.number])
+        state = newest.get(driver.number)
+        return await self._hindsight.new_trip(driver, None if state is None else state.fix)
+
+    def _lock(self, driver_id: str) -> asyncio.Lock:
+        """One reads a driver's plan at a time, so that no plan read earlier overwrites a later one."""
+        return self._loading.setdefault(driver_id, asyncio.Lock())
+
+    # --- plans and routes
+
+    async def plan(self, driver_id: str) -> Plan:
+        """The driver's orders in stop sequence, and their stops."""
+        return await orders.select_plan(self._database, driver_id)
+
+    async def replan(self, driver_id: str, *, is_connected: Callable[[], bool]) -> Plan | None:
+        """What the driver has to do now; their trip follows it. None: nobody here needs to know."""
+        async with self._lock(driver_id):
+            live = self._live.get(driver_id)
+            if live is None and not is_connected():
+                return None
+            todo = await self.plan(driver_id)
+            if live is not None:
+                await self._witness.follow(live, *todo)
+                self.consider_route(live)
+                self._routed(live.trip)
+        return todo
+
+    def consider_route(self, live: LiveTrip) -> None:
+        """Asks for a route where the trip wants another one and none is on its way."""
+        now = self._now()
+        if not live.routing and live.trip.wants_route(now):
+            live.routing = True
+            live.trip.routing_begun(now)
+            self._tasks.create_task(self._route(live))
+
+    async def _route(self, live: LiveTrip) -> None:
+        try:
+            await self._witness.route(live, self._router)
+        finally:
+            live.routing = False
+        self._routed(live.trip)
+        self.consider_route(live)

@@ -120,6 +120,12 @@ class Fleet:
             self._write_down(live.take_seen())
         return judged
 
+    async def navigates(self, driver_id: str, arrives_at: datetime | None) -> None:
+        """When the driver is at the next stop, by the clock of the device and its own navigation."""
+        live = await self._roster.of(driver_id)
+        ahead = live.clock.ahead
+        live.trip.navigates(None if arrives_at is None else arrives_at - ahead, self._now())
+
     def _write_down(self, seen: Iterable[Event] = ()) -> None:
         """Into the timelines, without waiting for it."""
         self._witness.saw(seen)

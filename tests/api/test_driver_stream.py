@@ -11,6 +11,8 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from tests.api.merchant import parse
+from tests.api.test_milestones import route_of
 from tests.service import Service, hear, say
 
 
@@ -244,3 +246,28 @@ async def test_http_without_a_drivers_token_is_refused(service: Service) -> None
     answer = await service.http.post("/v1/drivers/fixes", json={"fixes": []})
     assert answer.status_code == 401
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_the_phones_own_navigation_moves_the_forecast(service: Service) -> None:
+    """What it says of the next stop counts beside our own answer; the shown arrival follows it."""
+    driver = await service.new_driver()
+    order = await service.new_order(driver["id"])
+    await service.post(f"/v1/orders/{order['id']}/status", {"status": "picked_up"})
+
+    async def arrival() -> datetime:
+        return parse((await service.get(f"/v1/orders/{order['id']}/eta"))["arrives_at"])
+
+    async with service.drive(driver["token"]) as courier:
+        await say(courier, type="navigation", arrives_at="soon")
+        assert (await hear(courier, "error"))["code"] == "bad_message"
+        await say(courier, type="fixes", id=1, fixes=[fix()])
+        await hear(courier, "ack")
+        await route_of(service, order)
+        alone, now = await arrival(), datetime.now(UTC)
+        later = now + 2.0 * (alone - now)
+        await say(courier, type="navigation", arrives_at=later.isoformat())
+        async with asyncio.timeout(30):
+            while True:
+                if alone + timedelta(seconds=5) < await arrival() < later:
+                    break
+                await asyncio.sleep(0.1)

@@ -20,12 +20,12 @@ from tracker.domain.learning import (
     Knowledge,
     Learned,
     Passage,
-    Tally,
     Told,
 )
 from tracker.domain.pace import Pace
 from tracker.domain.route import Edge, Leg, Route, Stop
 from tracker.domain.smoothing import Shown
+from tracker.domain.tally import Tally
 from tracker.domain.weights import COLD_WEIGHTS, Weights
 
 NOW = datetime(2026, 11, 22, 16, 43, tzinfo=UTC)

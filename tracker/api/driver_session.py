@@ -1,6 +1,7 @@
 """One driver's connection: what is said on it, in which order, and how it ends."""
 
 import asyncio
+from contextlib import suppress
 from math import inf
 from time import monotonic
 from typing import Final, assert_never
@@ -20,6 +21,7 @@ from tracker.messages import (
     Fixes,
     FromDriver,
     Hello,
+    Navigation,
     Ping,
     Pong,
     RawFixes,
@@ -232,6 +234,9 @@ class DriverSession:
                 await self._take_status(message)
             case DriverNote():
                 await self._take_note(message)
+            case Navigation():
+                with suppress(StorageUnavailable):  # it will be said again
+                    await self._here.fleet.navigates(self._driver.id, message.arrives_at)
             case Ping():
                 self.push(Pong(message.n, rfc3339(self._here.now())))
             case Pong() | Hello():

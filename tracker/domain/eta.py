@@ -10,10 +10,12 @@ import msgspec
 from tracker.domain.expected import Expected
 from tracker.domain.geo import LonLat, distance
 from tracker.domain.interval import WIDEST, Spread
-from tracker.domain.learning import DWELL, ROUTER_RATIO, STRAIGHT_SPEED, Knowledge, Tally, Told
+from tracker.domain.learning import DWELL, ROUTER_RATIO, STRAIGHT_SPEED, Knowledge, Told
+from tracker.domain.navigator import Opinions
 from tracker.domain.order import Vehicle
 from tracker.domain.pace import Pace
 from tracker.domain.route import Progress, Route, Stop
+from tracker.domain.tally import Tally
 from tracker.domain.weights import disagree
 
 Basis = Literal["route", "straight_line", "none"]
@@ -51,6 +53,7 @@ class Forecast(msgspec.Struct, frozen=True, gc=False):
     basis: Basis
     spread: Spread
     terms: tuple[float, ...]  # what it was made of; empty without a route
+    opinions: Opinions | None = None  # where the phone's navigation has one about this very stop
 
     @property
     def seconds(self) -> float:
@@ -59,7 +62,12 @@ class Forecast(msgspec.Struct, frozen=True, gc=False):
 
     def told(self, at: datetime) -> Told:
         """As it is kept until the truth is known."""
-        return Told(at, self.seconds, self.terms)
+        return Told(at, self.seconds, self.terms, self.opinions)
+
+    def moved(self, seconds: float, opinions: Opinions | None = None) -> "Forecast":
+        """The same with so much more to drive, or less; by these opinions."""
+        driving = max(self.driving + seconds, 0.0)
+        return msgspec.structs.replace(self, driving=driving, opinions=opinions)
 
     def eta(self, *, now: datetime, last_fix_at: datetime, stops_before: int) -> Eta:
         """In times. Since the last fix the driver is believed to have driven on; silence only widens."""
@@ -96,8 +104,8 @@ def foresee(
     """How long a driver who is at `at` takes to `stops[index]`.
 
     `expected` holds the route, which ends with the same stops (those before may be missing). The first `left`
-    stops are done; at the next one the driver has been for `served_s`, or None. `usual`: seconds and stops that
-    are known of these very places.
+    stops are done; at the next one the driver has been for `served_s`, or None. `usual`: seconds and stops
+    that are known of these very places.
     """
     places = [at, *(stop.at for stop in stops[left : index + 1])]
     crow = sum(distance(a, b) for a, b in pairwise(places))

@@ -10,8 +10,10 @@ import msgspec
 from tracker.domain.geo import LonLat
 from tracker.domain.interval import Residuals
 from tracker.domain.manners import Manner, Manners, Way
+from tracker.domain.navigator import Opinions, Trust
 from tracker.domain.order import Vehicle
 from tracker.domain.route import Edge
+from tracker.domain.tally import Tally
 from tracker.domain.weights import Weights, disagree
 
 ROUTER_RATIO: Final = 1.2  # real seconds for one of the router's, until it is learned
@@ -34,21 +36,6 @@ LATELY: Final = 1_800.0  # seconds after which what the traffic was like counts 
 LATELY_PRIOR: Final = 3_000.0  # expected seconds that ordinary traffic counts as
 NEAR: Final = 30.0  # seconds; nearer arrivals teach the weights nothing
 EDGES_KEPT: Final = 50_000  # with the most seconds; the others are forgotten
-
-
-class Tally(msgspec.Struct, gc=False):
-    """What was seen and what was expected: of seconds, or dwell and stops, or metres and seconds."""
-
-    observed: float = 0.0
-    expected: float = 0.0
-
-    def add(self, observed: float, expected: float) -> None:
-        self.observed += observed
-        self.expected += expected
-
-    def ratio(self, prior: float, weight: float) -> float:
-        """Observed for one expected; `prior` until there is more than `weight` of them."""
-        return (weight * prior + self.observed) / (weight + self.expected)
 
 
 _NOTHING: Final = Tally()
@@ -74,6 +61,7 @@ class Told(msgspec.Struct, frozen=True, gc=False):
     at: datetime
     eta_s: float
     terms: tuple[float, ...]  # seconds, each an answer of its own; see domain.weights
+    opinions: Opinions | None = None  # of the next stop, where the phone's navigation had one too
 
 
 class Dwell(msgspec.Struct, frozen=True, gc=False):
@@ -114,6 +102,7 @@ class Knowledge(msgspec.Struct):
     lately: Tally = msgspec.field(default_factory=Tally)  # seconds, and those expected by all of the above
     lately_at: datetime | None = None
     manners: Manners = msgspec.field(default_factory=Manners)
+    navigator: Trust = msgspec.field(default_factory=Trust)
 
     def ratio(self, edge: Edge) -> float:
         """Real seconds for one of the router's on this edge."""
@@ -160,6 +149,7 @@ class Knowledge(msgspec.Struct):
             )
             far = [(told.terms, seconds) for told, seconds in real if told.terms and seconds >= NEAR]
             self.weights.learn(far)
+            self.navigator.learn([(told.opinions, seconds) for told, seconds in real if told.opinions])
         self._learn_traffic(arrival)
         self.manners.learn(arrival.off)
         for passage in arrival.passages:

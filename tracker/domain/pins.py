@@ -11,8 +11,8 @@ from typing import Final
 import msgspec
 
 from tracker.domain.geo import LonLat, distance, part_way
-from tracker.domain.learning import Tally
 from tracker.domain.order import Place
+from tracker.domain.tally import Tally
 from tracker.domain.track import Fix
 
 AGREE: Final = 40.0  # metres between those who stopped at one place

@@ -11,6 +11,7 @@ from tracker.domain.eta import Eta
 from tracker.domain.geo import LonLat, clear_tail, distance
 from tracker.domain.learning import Arrival, Learned
 from tracker.domain.manners import Manner
+from tracker.domain.navigator import Saying
 from tracker.domain.order import ON_THE_ROAD, Driver, Order, StopKind, Vehicle
 from tracker.domain.route import Progress, Route, Stop
 from tracker.domain.smoothing import Shown as ShownArrival
@@ -101,6 +102,10 @@ class Trip:
         if self.track.newest is not before:
             self._move(fix, before, now)
         return doubt
+
+    def navigates(self, arrives_at: datetime | None, now: datetime) -> None:
+        """When the driver is at the next stop, by the phone's own navigation; None: it guides no longer."""
+        self.course.navigator = None if arrives_at is None else Saying(now, arrives_at)
 
     def arrived(self, order_id: str, kind: StopKind, at: datetime) -> Arrival | None:
         """What reaching this stop at that time teaches; None where it is not a stop. Asked once, before the

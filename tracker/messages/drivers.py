@@ -83,7 +83,16 @@ class DriverNote(Struct, tag="message", tag_field="type"):
     text: str
 
 
-FromDriver = Fixes | StatusReport | DriverNote | Ping | Pong | Hello
+class Navigation(Struct, tag="navigation", tag_field="type"):
+    """When the driver is at the next stop, by the device's own navigation; null: it guides no longer.
+
+    It counts for a minute and is not acknowledged: it is no fact, and history does not keep it.
+    """
+
+    arrives_at: AwareTime | None
+
+
+FromDriver = Fixes | StatusReport | DriverNote | Navigation | Ping | Pong | Hello
 
 
 # --- to drivers

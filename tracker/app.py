@@ -12,6 +12,7 @@ import structlog
 from quart import Quart
 
 from tracker.api import (
+    asyncapi,
     control,
     docs,
     driver_stream,
@@ -65,6 +66,7 @@ GUESSES_PER_S: Final = 1.0
 KEEP_HOUSE_EVERY: Final = 3_600.0  # seconds
 
 ROOMS: Final = (
+    asyncapi,
     control,
     docs,
     driver_stream,

@@ -37,7 +37,7 @@ Errors are `application/problem+json` (RFC 9457). Lists come in pages: send `nex
 A write that creates something takes an `Idempotency-Key`; its answer is kept for 24 hours."""
 
 JSON: Final = "application/json"
-PUBLISHED: Final = ("/v1/", "/livez", "/readyz", "/metrics", "/openapi.json")
+PUBLISHED: Final = ("/v1/", "/livez", "/readyz", "/metrics", "/openapi.json", "/asyncapi.json")
 TAGS: Final[Mapping[str, str]] = {  # rooms in the sequence in which a reader wants them
     "orders": "What is delivered.",
     "drivers": "Who moves.",
@@ -52,6 +52,7 @@ TAGS: Final[Mapping[str, str]] = {  # rooms in the sequence in which a reader wa
     "map": "What the map holds, for programs that place orders or couriers on it.",
     "control": "How this node is.",
     "openapi": "This description.",
+    "asyncapi": "What is said on the WebSockets.",
 }
 IDEMPOTENCY_KEY: Final = {
     "name": "Idempotency-Key",

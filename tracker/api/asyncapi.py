@@ -1,0 +1,112 @@
+"""`/asyncapi.json`: what is said on the WebSockets, described by the types that read and write it."""
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from inspect import cleandoc
+from typing import Any, Final, get_args
+
+import msgspec
+from quart import Blueprint, Response
+
+from tracker.api.bodies import answer
+from tracker.messages import FromCustomer, FromDriver, ToCustomer, ToDriver
+
+DESCRIPTION: Final = """What drivers and customers say and hear on their WebSockets, one JSON text a message.
+
+The subprotocol `tracker.v1.msgpack` says the same in binary frames. Unknown fields are ignored. The hundred
+of a close code says what to do: after 1000 it is over; after 1001 and 1012 come back after a random time of
+up to 15 s; after 40xx do not come back unchanged; after 41xx back off with full jitter."""
+
+
+class Channel(msgspec.Struct, frozen=True):
+    """One WebSocket endpoint, and the messages of both sides."""
+
+    address: str
+    description: str
+    heard: Any  # by us
+    said: Any
+    parameters: Mapping[str, str] = {}
+
+
+CHANNELS: Final[Mapping[str, Channel]] = {
+    "driver": Channel(
+        "/v1/drivers/stream",
+        "Drivers stream positions. Their token: `Authorization: Bearer`, or the first message, `hello`.",
+        FromDriver,
+        ToDriver,
+    ),
+    "customer": Channel(
+        "/v1/track/{token}/stream",
+        "Customers watch one order. `?cursor=` goes on where another connection ended.",
+        FromCustomer,
+        ToCustomer,
+        {"token": "Of the tracking link; no other credential."},
+    ),
+}
+
+blueprint = Blueprint("asyncapi", __name__)
+
+
+@blueprint.get("/asyncapi.json")
+async def asyncapi_json() -> Response:
+    """What is said on the WebSockets, as AsyncAPI 3.0."""
+    return answer(describe())
+
+
+def describe() -> dict[str, Any]:
+    """The AsyncAPI 3.0 document."""
+    types = [type_ for channel in CHANNELS.values() for type_ in _types(channel)]
+    unique = list(dict.fromkeys(types))
+    found, schemas = msgspec.json.schema_components(unique, ref_template="#/components/schemas/{name}")
+    messages = {type_.__name__: _message(type_, schema) for type_, schema in zip(unique, found, strict=True)}
+    return {
+        "asyncapi": "3.0.0",
+        "info": {"title": "Tracker", "version": version("order-tracker"), "description": DESCRIPTION},
+        "defaultContentType": "application/json",
+        "channels": {name: _channel(channel) for name, channel in CHANNELS.items()},
+        "operations": dict(
+            operation for name, channel in CHANNELS.items() for operation in _operations(name, channel)
+        ),
+        "components": {"messages": messages, "schemas": schemas},
+    }
+
+
+def _types(channel: Channel) -> list[type[msgspec.Struct]]:
+    return list(dict.fromkeys([*get_args(channel.heard), *get_args(channel.said)]))
+
+
+def _message(type_: type[msgspec.Struct], schema: dict[str, Any]) -> dict[str, Any]:
+    words = cleandoc(type_.__doc__ or "")
+    message = {"name": type_.__struct_config__.tag, "payload": schema}
+    return message | ({"description": words} if words else {})
+
+
+def _channel(channel: Channel) -> dict[str, Any]:
+    described = {
+        "address": channel.address,
+        "description": channel.description,
+        "messages": {
+            type_.__name__: {"$ref": f"#/components/messages/{type_.__name__}"} for type_ in _types(channel)
+        },
+        "bindings": {"ws": {"method": "GET"}},
+    }
+    parameters = {name: {"description": words} for name, words in channel.parameters.items()}
+    return described | ({"parameters": parameters} if parameters else {})
+
+
+def _operations(name: str, channel: Channel) -> list[tuple[str, dict[str, Any]]]:
+    """`receive` and `send` are ours, as AsyncAPI has it."""
+    sides = (("says", "receive", channel.heard), ("hears", "send", channel.said))
+    return [
+        (
+            f"{name}_{verb}",
+            {
+                "action": action,
+                "channel": {"$ref": f"#/channels/{name}"},
+                "messages": [
+                    {"$ref": f"#/channels/{name}/messages/{type_.__name__}"} for type_ in get_args(union)
+                ],
+            },
+        )
+        for verb, action, union in sides
+    ]

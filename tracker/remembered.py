@@ -46,9 +46,15 @@ class Remembered:
             return kept
         begun = self._changes
         link = await links.select_link(self._database, link_id)
-        if link is not None and begun == self._changes and self._hub.knows(link.order_id):
+        if link is not None and begun == self._changes:
+            self._hub.open(link.order_id)  # from here on the order is kept, too: it is asked for next
             self._links[link_id] = link
         return link
+
+    def order_of(self, link_id: str) -> Order | None:
+        """The order that the link opens, where both are known without a read."""
+        link = self._links.get(link_id)
+        return None if link is None else self._orders.get(link.order_id)
 
     def link_changed(self, link_id: str) -> None:
         self._changes += 1

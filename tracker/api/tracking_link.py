@@ -31,9 +31,19 @@ class OpenLink(msgspec.Struct, frozen=True):
 
 async def find_link(here: Parts, token: str) -> OpenLink:
     """What a token opens. Raises NotFound for unknown, revoked and expired links alike."""
+    return await look_up(here, link_id_of(here, token))
+
+
+def link_id_of(here: Parts, token: str) -> str:
+    """Raises NotFound for a token that is none of ours."""
     link_id = here.link_tokens.link_id(token)
     if link_id is None:
         raise refused(here, NotFound("tracking link"))
+    return link_id
+
+
+async def look_up(here: Parts, link_id: str) -> OpenLink:
+    """What a link opens. Raises NotFound for unknown, revoked and expired ones alike."""
     if (link := await here.fleet.views.link(link_id)) is None:
         raise NotFound("tracking link")
     try:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from time import perf_counter
 from typing import Final
 
-from tracker.api.tracking_link import OpenLink, find_link, note_opening
+from tracker.api.tracking_link import OpenLink, link_id_of, look_up, note_opening
 from tracker.api.visitors import visitor
 from tracker.domain.link import Way
 from tracker.errors import StorageUnavailable
@@ -104,13 +104,14 @@ async def watching(here: Parts, token: str, way: Way, cursor: str) -> AsyncItera
     if here.fleet.draining:
         raise StorageUnavailable("This node is about to stop.")
     who = visitor()
-    async with here.crowd.arriving:
-        opened = await find_link(here, token)
+    link_id = link_id_of(here, token)
+    async with here.crowd.turn(waits=not here.fleet.views.shown_without_a_read(link_id)):
+        opened = await look_up(here, link_id)
         subscription, first = await here.fleet.views.subscribe(
             opened.order_id, opened.link.id, cursor=cursor, address=who.address
         )
     try:
-        opened = await find_link(here, token)  # had it been revoked in between, nobody would have told us
+        opened = await look_up(here, link_id)  # nobody would have told us of a revocation in between
         if not here.hub.gave(opened.order_id, cursor):
             await note_opening(here, opened, way, who)
         yield Reader(here, opened, subscription, first)

@@ -30,18 +30,30 @@ _SYSTEMS: Final = (
 
 
 class Visitor(msgspec.Struct, frozen=True):
-    """One customer's program."""
+    """One customer's program; what only the log wants to know is found out when it asks."""
 
-    address: str  # what counts as one address for limits; empty where it is not known
-    network: str | None
-    agent: str | None
+    ip: IPv4Address | IPv6Address | None
+    user_agent: str | None
+
+    @property
+    def address(self) -> str:
+        """What counts as one address for limits; empty where it is not known."""
+        return counted(self.ip)
+
+    @property
+    def network(self) -> str | None:
+        return network(self.ip)
+
+    @property
+    def agent(self) -> str | None:
+        return agent_family(self.user_agent)
 
 
 def visitor() -> Visitor:
     """Whoever sent the present request."""
     asked = _asked()
     address = client_address(_peer(asked), asked.headers.get("X-Forwarded-For"), parts().config.proxies)
-    return Visitor(counted(address), network(address), agent_family(asked.headers.get("User-Agent")))
+    return Visitor(address, asked.headers.get("User-Agent"))
 
 
 def asked_url() -> str:

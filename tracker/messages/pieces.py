@@ -16,8 +16,7 @@ Id = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]  # chosen by the client, sa
 
 def rfc3339(at: datetime) -> str:
     """`2026-11-22T16:43:00.250Z`: UTC with milliseconds."""
-    at = at.astimezone(UTC)
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
+    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
 def rfc3339_or_none(at: datetime | None) -> str | None:

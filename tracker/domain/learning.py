@@ -26,7 +26,7 @@ STRAIGHT_SPEED: Final[Mapping[Vehicle, float]] = {  # m/s as the crow flies in c
 }
 WHOLE_PRIOR: Final = 1_200.0  # expected seconds that ROUTER_RATIO counts as
 KIND_PRIOR: Final = 600.0  # expected seconds that the whole network's ratio counts as in a class
-EDGE_PRIOR: Final = 40.0  # expected seconds that the class's ratio counts as on one edge
+EDGE_PRIOR: Final = 10.0  # expected seconds that the class's ratio counts as on one edge
 DWELL_PRIOR: Final = 5.0  # stops that the usual dwell counts as
 PLACE_PRIOR: Final = 4.0  # stops at one place that what is expected of any place counts as
 SERVICE_PRIOR: Final = 400.0  # seconds told beforehand that are believed as they are

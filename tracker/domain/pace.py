@@ -6,8 +6,8 @@ from typing import Final
 import msgspec
 
 MEMORY: Final = 900.0  # seconds of driving after which what was seen counts 1/e
-SHRINKAGE: Final = 240.0  # seconds of driving as expected, added to what was seen: a short look proves little
-FADES: Final = 240.0  # seconds of driving ahead after which a driver's own ratio has lost most of its meaning
+SHRINKAGE: Final = 100.0  # seconds of driving as expected, added to what was seen: a short look proves little
+FADES: Final = 300.0  # seconds of driving ahead after which a driver's own ratio has lost most of its meaning
 
 
 class Pace(msgspec.Struct, gc=False):

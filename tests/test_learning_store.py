@@ -13,6 +13,7 @@ from tracker.domain.geo import LonLat
 from tracker.domain.learning import Arrival, Knowledge, Learned, Passage, Told
 from tracker.domain.order import Driver, Vehicle
 from tracker.domain.pace import Pace
+from tracker.domain.weights import terms_of
 from tracker.errors import StorageUnavailable
 from tracker.learner import WAITING, Learner
 from tracker.metrics import Metrics
@@ -22,10 +23,14 @@ NOW = datetime(2026, 11, 22, 16, 43, tzinfo=UTC)
 PLACE = LonLat(24.94, 60.17)
 
 
+def told_terms(router: float, crow: float) -> tuple[float, ...]:
+    return terms_of(router, router, crow, crow, service=0.0, speed=None)
+
+
 def arrival(vehicle: Vehicle = "car", ratio: float = 2.0, edge: str = "a.1") -> Arrival:
     """A way that took `ratio` of the router's time, foretold as the router had it."""
     told = tuple(
-        Told(NOW - timedelta(seconds=to_go), to_go / ratio, (to_go / ratio, to_go / ratio, to_go, to_go, 0.0))
+        Told(NOW - timedelta(seconds=to_go), to_go / ratio, told_terms(to_go / ratio, to_go))
         for to_go in (600.0, 300.0, 100.0)
     )
     return Arrival(

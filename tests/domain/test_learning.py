@@ -26,7 +26,7 @@ from tracker.domain.pace import Pace
 from tracker.domain.route import Edge, Leg, Route, Stop
 from tracker.domain.smoothing import Shown
 from tracker.domain.tally import Tally
-from tracker.domain.weights import COLD_WEIGHTS, Weights
+from tracker.domain.weights import COLD_WEIGHTS, TERMS, Weights, terms_of
 
 NOW = datetime(2026, 11, 22, 16, 43, tzinfo=UTC)
 PLANE = Plane(LonLat(24.9450, 60.1700))
@@ -78,7 +78,13 @@ def test_a_slow_street_is_learned_and_its_neighbours_are_not_blamed() -> None:
 def test_what_was_learned_survives_a_restart() -> None:
     """The state is plain JSON, and forecasts the same afterwards."""
     learned = Learned()
-    told = (Told(NOW - timedelta(seconds=300), 280.0, (250.0, 240.0, 260.0, 220.0, 30.0)),)
+    told = (
+        Told(
+            NOW - timedelta(seconds=300),
+            280.0,
+            terms_of(250.0, 240.0, 260.0, 220.0, service=30.0, speed=None),
+        ),
+    )
     for n in range(30):
         learned.learn(arrival(Passage("a", "residential", 30.0, 20.0), told=told, minutes=n))
     again = msgspec.json.decode(msgspec.json.encode(learned), type=Learned)
@@ -120,7 +126,7 @@ def test_a_slow_driver_is_expected_to_stay_slow_for_a_while() -> None:
 
 @given(
     st.lists(
-        st.tuples(st.lists(st.floats(0, 4_000), min_size=5, max_size=5), st.floats(30, 4_000)), max_size=40
+        st.tuples(st.lists(st.floats(0, 4_000), min_size=8, max_size=8), st.floats(30, 4_000)), max_size=40
     )
 )
 def test_no_weight_is_ever_negative(samples: list[tuple[list[float], float]]) -> None:
@@ -130,15 +136,46 @@ def test_no_weight_is_ever_negative(samples: list[tuple[list[float], float]]) ->
     assert all(weight >= 0.0 for weight in weights.weights)
 
 
+def answers(learned: float, crow: float) -> tuple[float, ...]:
+    return (learned, 0.0, 0.0, crow, 0.0, 0.0, 0.0, 0.0)
+
+
 def test_weights_find_the_answer_that_is_right() -> None:
     """A term that is always half of the truth counts double in the end; one that is noise counts nothing."""
     weights = Weights()
-    truths = [60.0 + 13.0 * (n % 40) for n in range(6_000)]
-    weights.learn(
-        [((truth / 2, 0.0, 0.0, 60.0 + 7.0 * ((n * 31) % 50), 0.0), truth) for n, truth in enumerate(truths)]
-    )
-    assert weights.total((100.0, 0.0, 0.0, 0.0, 0.0)) == pytest.approx(200.0, rel=0.15)
+    for n in range(6_000):
+        truth = 60.0 + 13.0 * (n % 40)
+        weights.learn([(answers(truth / 2, 60.0 + 7.0 * ((n * 31) % 50)), truth)])
+    assert weights.total(answers(100.0, 0.0)) == pytest.approx(200.0, rel=0.1)
+    assert weights.total(answers(100.0, 300.0)) == pytest.approx(200.0, rel=0.1)
     assert Weights().weights == COLD_WEIGHTS
+
+
+def test_a_rare_great_error_moves_the_weights_little() -> None:
+    """Nine ways in ten take what the streets say, one takes five times that: forecasts stay with the nine."""
+    weights = Weights()
+    for n in range(1_000):
+        streets = 100.0 + 10.0 * (n % 30)
+        weights.learn([(answers(streets, 0.0), streets * (5.0 if n % 10 == 0 else 1.0))])
+    assert weights.total(answers(200.0, 0.0)) == pytest.approx(200.0, rel=0.1)
+
+
+def test_weights_that_another_version_kept_are_begun_anew() -> None:
+    """With another number of answers, they would mean something else."""
+    kept = Weights((1.0, 0.5), [[1.0, 0.0], [0.0, 1.0]], [1.0, 0.5])
+    assert kept.total(answers(100.0, 100.0)) == Weights().total(answers(100.0, 100.0))
+    kept.learn([(answers(100.0, 100.0), 120.0)])
+    assert len(kept.weights) == len(TERMS)
+
+
+def test_who_stands_is_expected_later_than_who_drives() -> None:
+    """Once it was learned that a halt costs time, and only then."""
+    weights = Weights()
+    stands, drives = (terms_of(100.0, 100.0, 100.0, 100.0, service=0.0, speed=speed) for speed in (0.0, 12.0))
+    assert weights.total(stands) == weights.total(drives)
+    for _ in range(300):
+        weights.learn([(stands, 130.0), (drives, 100.0)])
+    assert weights.total(stands) - weights.total(drives) > 5.0
 
 
 def test_intervals_come_to_hold_four_of_five_arrivals() -> None:

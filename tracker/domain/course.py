@@ -154,6 +154,7 @@ class Course:
             left=self.left,
             served_s=None if since is None else (fix.recorded_at - since).total_seconds(),
             usual=self.usual,
+            speed=fix.speed,
             traffic=self.knowledge.traffic(fix.recorded_at),
         )
 

@@ -16,7 +16,7 @@ from tracker.domain.order import Vehicle
 from tracker.domain.pace import Pace
 from tracker.domain.route import Progress, Route, Stop
 from tracker.domain.tally import Tally
-from tracker.domain.weights import disagree
+from tracker.domain.weights import OF_SERVICE, disagree, terms_of
 
 Basis = Literal["route", "straight_line", "none"]
 
@@ -99,13 +99,14 @@ def foresee(
     left: int = 0,
     served_s: float | None = None,
     usual: Mapping[Stop, Tally] = NOWHERE,
+    speed: float | None = None,
     traffic: float = 1.0,
 ) -> Forecast:
     """How long a driver who is at `at` takes to `stops[index]`.
 
     `expected` holds the route, which ends with the same stops (those before may be missing). The first `left`
     stops are done; at the next one the driver has been for `served_s`, or None. `usual`: seconds and stops
-    that are known of these very places.
+    that are known of these very places. `speed`: m/s, if it is known.
     """
     places = [at, *(stop.at for stop in stops[left : index + 1])]
     crow = sum(distance(a, b) for a, b in pairwise(places))
@@ -118,15 +119,16 @@ def foresee(
     metres, router = route.remaining(progress, leg)
     learned = max(expected.at(route.stop_at_m(leg)) - expected.at(progress.along_m), 0.0)
     learned = (pace or Pace()).applied(learned, traffic)
-    terms = (
+    terms = terms_of(
         learned,
         router * knowledge.router_ratio(),
         metres / knowledge.route_speed(vehicle),
         straight,
-        serving,
+        service=serving,
+        speed=speed,
     )
     weights = knowledge.weights
-    total, rest = weights.total(terms), weights.weights[-1] * serving
+    total, rest = weights.total(terms), weights.weights[OF_SERVICE] * serving
     spread = knowledge.residuals.spread(total, unsure=disagree(terms))
     return Forecast(total - rest, rest, metres, "route", spread, terms)
 

@@ -14,7 +14,7 @@ from tracker.domain.navigator import Opinions, Trust
 from tracker.domain.order import Vehicle
 from tracker.domain.route import Edge
 from tracker.domain.tally import Tally
-from tracker.domain.weights import Weights, disagree
+from tracker.domain.weights import TERMS, Weights, disagree
 
 ROUTER_RATIO: Final = 1.2  # real seconds for one of the router's, until it is learned
 DWELL: Final = 87.0  # seconds at a stop, until it is learned
@@ -144,12 +144,11 @@ class Knowledge(msgspec.Struct):
         """What was told is judged before anything else is changed by this arrival."""
         real = [(told, (arrival.arrived_at - told.at).total_seconds()) for told in arrival.told]
         if real:
-            self.residuals.learn(
-                (told.eta_s, disagree(told.terms), seconds) for told, seconds in real if told.terms
-            )
-            far = [(told.terms, seconds) for told, seconds in real if told.terms and seconds >= NEAR]
-            self.weights.learn(far)
             self.navigator.learn([(told.opinions, seconds) for told, seconds in real if told.opinions])
+        # Not what was told without a route, nor by another version.
+        if comparable := [(told, seconds) for told, seconds in real if len(told.terms) == len(TERMS)]:
+            self.residuals.learn((told.eta_s, disagree(told.terms), seconds) for told, seconds in comparable)
+            self.weights.learn((told.terms, seconds) for told, seconds in comparable if seconds >= NEAR)
         self._learn_traffic(arrival)
         self.manners.learn(arrival.off)
         for passage in arrival.passages:
@@ -191,6 +190,6 @@ class Learned(msgspec.Struct):
         return self.vehicles.setdefault(vehicle, Knowledge())
 
     def learn(self, arrival: Arrival) -> None:
-        """Takes in one arrival; off the hot path (under a millisecond)."""
+        """Takes in one arrival; off the hot path (a millisecond)."""
         self.arrivals += 1
         self.of(arrival.vehicle).learn(arrival)

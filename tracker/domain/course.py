@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from operator import is_
 from typing import Final
 
 from tracker.domain.diary import Diary, StopKey, key_of
@@ -29,11 +30,14 @@ class Course:
     """Stops, route, progress, pace and the halt at the next stop. Holds no clock."""
 
     __slots__ = (
+        "_foreseen",
+        "_foreseen_with",
         "_left",
         "_seen",
         "diary",
         "expected",
         "knowledge",
+        "left",
         "navigator",
         "off_route",
         "pace",
@@ -56,20 +60,15 @@ class Course:
         self.pace = Pace()
         self.standing = Standing()
         self.diary = Diary()
+        self.left = 0  # so many of the first stops are served and left, whatever their orders say
         self._left: set[StopKey] = set()
+        self._foreseen: dict[int, Forecast] = {}  # by stop, as long as what they were made with is the same
+        self._foreseen_with: tuple[object, ...] = ()
         self._seen: tuple[Fix, Progress] | None = None  # the last fix on this route
 
     @property
     def route(self) -> Route | None:
         return None if self.expected is None else self.expected.route
-
-    @property
-    def left(self) -> int:
-        """How many of the first stops the driver has served and left, whatever their orders say."""
-        for count, stop in enumerate(self.stops):
-            if key_of(stop) not in self._left:
-                return count
-        return len(self.stops)
 
     @property
     def ahead(self) -> tuple[Stop, ...]:
@@ -81,6 +80,7 @@ class Course:
         was_next = self.ahead[:1]
         self.stops = stops
         self._left &= {key_of(stop) for stop in stops}
+        self._count_left()
         self.diary.keep_only(stops)
         if self.ahead[:1] != was_next:
             self.standing.forget()
@@ -108,9 +108,10 @@ class Course:
 
     def on_route(self, index: int) -> int | None:
         """The route's own index of `stops[index]`; None where it does not lead there."""
-        if self.route is None:
+        route = self.route
+        if route is None:
             return None
-        found = index - len(self.stops) + len(self.route.stops)
+        found = index - len(self.stops) + len(route.stops)
         return found if found >= 0 else None
 
     def move(self, fix: Fix, before: Fix | None) -> None:
@@ -140,7 +141,16 @@ class Course:
         return seen.moved(later, opinions if index == next_one else None)
 
     def _foresee(self, index: int, fix: Fix) -> Forecast:
-        """Without what the phone's navigation says."""
+        """Without what the phone's navigation says. For one fix it is asked several times, and made once."""
+        made_with = (fix, self.expected, self.stops, self.knowledge, self.usual, self.pace)
+        if len(self._foreseen_with) != len(made_with) or not all(map(is_, made_with, self._foreseen_with)):
+            self._foreseen_with = made_with
+            self._foreseen.clear()
+        if index not in self._foreseen:
+            self._foreseen[index] = self._made(index, fix)
+        return self._foreseen[index]
+
+    def _made(self, index: int, fix: Fix) -> Forecast:
         since = self.standing.since
         return foresee(
             expected=self.expected,
@@ -171,7 +181,7 @@ class Course:
 
     def _watch_the_stop(self, fix: Fix, before: Fix | None) -> None:
         left = self.left
-        if left < len(self.stops) and self.standing.move(fix, before, self.stops[left].at, self._to_go(left)):
+        if left < len(self.stops) and self.standing.move(fix, before, self.stops[left].at, self._to_go):
             if left + 1 < len(self.stops):  # nobody leaves the last one for another
                 self._leave(self.stops[left], fix)
             else:
@@ -185,24 +195,29 @@ class Course:
         """Metres along the route that the driver can't be beyond: too fast, or past a stop not come near."""
         passed = 0.0 if before is None else (fix.recorded_at - before.recorded_at).total_seconds()
         reach = after_m + SLACK + TOP_SPEED[self.vehicle] / 2.0 * passed * (1 + self.off_route)
-        leg = self.on_route(self.left)
-        if self.route is None or leg is None or self.standing.reached or leg >= len(self.route.stops):
+        route, leg = self.route, self.on_route(self.left)
+        if route is None or leg is None or self.standing.reached or leg >= len(route.stops):
             return reach
-        return min(reach, self.route.stop_at_m(leg))
+        return min(reach, route.stop_at_m(leg))
 
-    def _to_go(self, index: int) -> float:
-        """Metres of route to `stops[index]`; 0 where there is no route."""
-        leg = self.on_route(index)
+    def _to_go(self) -> float:
+        """Metres of route to the next stop; 0 where there is no route."""
+        leg = self.on_route(self.left)
         if self.route is None or self.progress is None or leg is None or self.off_route:
             return 0.0
         return self.route.remaining(self.progress, leg)[0]
 
     def _leave(self, stop: Stop, fix: Fix) -> None:
         self._left.add(key_of(stop))
+        self._count_left()
         self.navigator = None  # it was about this stop
         self.diary.dwell = Dwell(self.standing.served_s, stop.service_s)
         self.standing.forget()
         self.diary.begin_leg(fix, heading_of(fix))
+
+    def _count_left(self) -> None:
+        ahead = (count for count, stop in enumerate(self.stops) if key_of(stop) not in self._left)
+        self.left = next(ahead, len(self.stops))
 
     def _measure(self, fix: Fix, found: Progress, expected: Expected) -> None:
         """How long the way since the fix before took, and how long it should have taken."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import Final, Literal
 
 import msgspec
@@ -75,9 +74,9 @@ class Forecast(msgspec.Struct, frozen=True, gc=False):
         age = max((now - last_fix_at).total_seconds(), 0.0)
         driven = min(age, STALE_AFTER)
         return Eta(
-            arrives_at=now + timedelta(seconds=max(self.driving - driven, 0.0) + self.serving),
-            earliest=now + timedelta(seconds=max(low - driven, 0.0)),
-            latest=now + timedelta(seconds=high - driven + age),
+            arrives_at=now + timedelta(0, max(self.driving - driven, 0.0) + self.serving),
+            earliest=now + timedelta(0, max(low - driven, 0.0)),
+            latest=now + timedelta(0, high - driven + age),
             distance_m=self.metres,
             stops_before=stops_before,
             computed_at=now,
@@ -108,8 +107,7 @@ def foresee(
     stops are done; at the next one the driver has been for `served_s`, or None. `usual`: seconds and stops
     that are known of these very places. `speed`: m/s, if it is known.
     """
-    places = [at, *(stop.at for stop in stops[left : index + 1])]
-    crow = sum(distance(a, b) for a, b in pairwise(places))
+    crow = _crow(at, stops[left : index + 1])
     straight = crow / knowledge.straight_speed(vehicle)
     serving = _serving(stops[left:index], knowledge, served_s, usual)
     if expected is None or (leg := index - len(stops) + len(expected.route.stops)) < 0:
@@ -117,8 +115,7 @@ def foresee(
     route = expected.route
     progress = progress or route.locate(at)
     metres, router = route.remaining(progress, leg)
-    learned = max(expected.at(route.stop_at_m(leg)) - expected.at(progress.along_m), 0.0)
-    learned = (pace or Pace()).applied(learned, traffic)
+    learned = (pace or Pace()).applied(expected.to_stop(leg, progress.along_m), traffic)
     terms = terms_of(
         learned,
         router * knowledge.router_ratio(),
@@ -167,11 +164,22 @@ def stops_before(stops: Sequence[Stop], index: int) -> int:
     return sum(stop.order_id != stops[index].order_id for stop in stops[:index])
 
 
+def _crow(at: LonLat, stops: Sequence[Stop]) -> float:
+    """Metres from there through all of these, as the crow flies."""
+    metres = 0.0
+    for stop in stops:
+        metres += distance(at, stop.at)
+        at = stop.at
+    return metres
+
+
 def _serving(
     stops: Sequence[Stop], knowledge: Knowledge, served_s: float | None, usual: Mapping[Stop, Tally]
 ) -> float:
     """Seconds at these stops; the first one may have begun."""
+    if not stops:
+        return 0.0
     whole = [knowledge.dwell_at(stop.service_s, usual.get(stop, UNKNOWN)) for stop in stops]
-    if whole and served_s is not None:
+    if served_s is not None:
         whole[0] = max(whole[0] - served_s, STILL_SERVING)
     return sum(whole)

@@ -19,7 +19,7 @@ class Driven(NamedTuple):
 class Expected:
     """Learned seconds from the route's beginning; made once for a route, and read at every fix."""
 
-    __slots__ = ("_metres", "_seconds", "route")
+    __slots__ = ("_metres", "_seconds", "_stops", "route")
 
     def __init__(self, route: Route, ratio: Callable[[Edge], float]) -> None:
         self.route = route
@@ -27,6 +27,11 @@ class Expected:
         for stretch in route.stretches:
             self._metres.append(stretch.end_m)
             self._seconds.append(self._seconds[-1] + stretch.seconds * ratio(stretch.edge))
+        self._stops = [self.at(route.stop_at_m(index)) for index in range(len(route.stops))]
+
+    def to_stop(self, index: int, along_m: float) -> float:
+        """Seconds from there to the route's own stop; none once it is passed."""
+        return max(self._stops[index] - self.at(along_m), 0.0)
 
     def at(self, along_m: float) -> float:
         """Seconds from the beginning to there."""

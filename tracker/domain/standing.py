@@ -1,5 +1,6 @@
 """Standing: whether the driver is at the next stop, since when, and when it was left."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
@@ -25,10 +26,11 @@ class Standing(msgspec.Struct):
 
     reached: bool = False  # the driver has been at the stop, however shortly
 
-    def move(self, fix: Fix, before: Fix | None, stop: LonLat, to_go: float) -> bool:
+    def move(self, fix: Fix, before: Fix | None, stop: LonLat, to_go: Callable[[], float]) -> bool:
         """Takes in a fix; whether the stop has been served and left by it.
 
-        `to_go`, metres along the route before this fix, tells a red light on the other side from the stop.
+        `to_go`, metres along the route before this fix, tells a red light on the other side from the stop;
+        it is asked only near by.
         """
         away = distance(fix.lonlat, stop)
         if away > LEFT:
@@ -36,7 +38,7 @@ class Standing(msgspec.Struct):
             if not served:
                 self._moves_on()
             return served
-        here = away <= (AT_STOP if to_go <= NEARLY else AT_DOOR)
+        here = away <= AT_DOOR or (away <= AT_STOP and to_go() <= NEARLY)
         self.reached = self.reached or here
         if here and _speed(fix, before) < STANDS:
             self.since = self.since or fix.recorded_at

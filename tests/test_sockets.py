@@ -17,6 +17,7 @@ from tests.echo import EchoServer, echo_server
 from tracker.messages import FRAME_BYTES
 from tracker.sockets import Connection, Disconnected, QuartSocket
 from tracker.websocket import connection as ours
+from tracker.websocket import outflow
 
 CUT_WITHIN = 1.5  # seconds
 MEGABYTE = 1_000_000
@@ -211,7 +212,7 @@ async def test_frames_without_a_message_are_counted(echo: EchoServer, sent: byte
 
 async def test_a_peer_that_stops_reading_is_cut(echo: EchoServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is written waits for one message; then for a peer that takes nothing the time is limited."""
-    monkeypatch.setattr(ours, "STALLED_AFTER", 0.5)
+    monkeypatch.setattr(outflow, "STALLED_AFTER", 0.5)
     async with raw(echo) as peer:
         peer.reader._transport.pause_reading()  # type: ignore[attr-defined]
         before = resident()
@@ -222,7 +223,7 @@ async def test_a_peer_that_stops_reading_is_cut(echo: EchoServer, monkeypatch: p
 
 async def test_a_slow_reader_is_not_cut(echo: EchoServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """As long as it takes something."""
-    monkeypatch.setattr(ours, "STALLED_AFTER", 1.0)
+    monkeypatch.setattr(outflow, "STALLED_AFTER", 1.0)
     size = 250_000
     async with raw(echo) as peer:
         peer.writer.write(frame(Opcode.BINARY, b"x" * size) * 8)

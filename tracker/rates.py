@@ -1,9 +1,17 @@
 """Rates: so many at once, then one every so often. Held in memory, bounded, without a clock of its own."""
 
 from collections import OrderedDict
+from random import uniform
 from typing import Final
 
 MOST: Final = 100_000  # keys; the one that was quiet for longest is forgotten first
+
+SPREAD: Final = 0.3  # of a pause, at the most
+
+
+def spread(seconds: float) -> float:
+    """So long or a little less, so that what began at one moment does not come again at one moment."""
+    return uniform(1.0 - SPREAD, 1.0) * seconds
 
 
 class Bucket:

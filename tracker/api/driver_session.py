@@ -32,6 +32,7 @@ from tracker.messages import (
     rfc3339,
 )
 from tracker.parts import Parts
+from tracker.rates import spread
 from tracker.shown import assigned_order, wire_driver
 from tracker.sockets import Disconnected, Socket
 
@@ -195,7 +196,7 @@ class DriverSession:
     async def _keep_alive(self) -> None:
         n = 0
         while (silent := monotonic() - self._heard) < SILENT_AFTER:
-            await asyncio.sleep(min(PING_EVERY, SILENT_AFTER - silent))
+            await asyncio.sleep(min(spread(PING_EVERY), SILENT_AFTER - silent))
             n += 1
             self.push(Ping(n))
         self._end(Closing(4104, "silent"))

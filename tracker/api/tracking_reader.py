@@ -14,6 +14,7 @@ from tracker.errors import StorageUnavailable
 from tracker.mailbox import Outgoing, Subscription, conflated
 from tracker.messages import End, Snapshot, Update, rfc3339
 from tracker.parts import Parts
+from tracker.rates import spread
 
 HEARTBEAT_EVERY: Final = 15.0  # seconds; the interface promises 20
 UPDATE_GAP: Final = 0.51  # seconds; at most two updates a second go to one customer, on their clock too
@@ -44,12 +45,12 @@ class Reader:
         """The next message, a heartbeat whenever nothing came for a while; None: this node stops."""
         if self._first:
             return self._given(self._first.popleft())
-        remaining = self._remaining()
+        remaining, quiet = self._remaining(), spread(HEARTBEAT_EVERY)
         try:
-            async with asyncio.timeout(min(HEARTBEAT_EVERY, remaining)):
+            async with asyncio.timeout(min(quiet, remaining)):
                 outgoing = await self.subscription.next()
         except TimeoutError:
-            return Outgoing(End("expired")) if remaining <= HEARTBEAT_EVERY else self._heartbeat()
+            return Outgoing(End("expired")) if remaining <= quiet else self._heartbeat()
         if outgoing is not None and isinstance(outgoing.message, Update):
             self.subscription.pause(UPDATE_GAP)
         return outgoing if outgoing is None else self._given(outgoing)

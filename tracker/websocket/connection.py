@@ -1,58 +1,41 @@
-"""Connection: one WebSocket on a transport that is ours alone, after RFC 6455.
+"""Connection: one WebSocket on a transport that is ours alone.
 
-Reading stops while the inbox is full, so that a flood stays in the peer's own buffers. Whoever takes nothing
-of what was written, or is silent, is cut. Compression is never agreed on: a compressed frame is an error.
+Reading stops while the inbox is full, so that a flood stays in the peer's own buffers, and rests a moment
+after every few frames, so that a flood never has the loop for long. Whoever takes nothing of what was
+written, or is silent, is cut. Compression is never agreed on: a compressed frame is an error.
 """
 
 import asyncio
-import logging
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
-from websockets.frames import CTRL_OPCODES, Opcode
-from websockets.frames import Frame as Received
-from websockets.protocol import OPEN, Event, Protocol, Side
-
-from tracker.rates import Bucket
+from tracker.rates import spread
 from tracker.websocket.frames import KEPT_OPEN, Frame, encode
-from tracker.websocket.inbox import Inbox
+from tracker.websocket.outflow import Outflow
+from tracker.websocket.wire import Wire
 
 PING_EVERY: Final = 20.0  # seconds in which nothing came
 SILENT_AFTER: Final = 45.0  # seconds
-STALLED_AFTER: Final = 30.0  # seconds in which the peer took nothing of what was written
 CUT_AFTER: Final = 1.0  # seconds from our close to the end of the connection, whatever the peer does
 LAST_WORDS: Final = 5.0  # seconds for taking what came before the peer left
-IDLE_FRAMES_AT_ONCE: Final = 1_000  # that bring no message: pings, and fragments that end none
-IDLE_FRAMES_PER_S: Final = 100.0
-READ_BYTES: Final = 16_384  # at a time: a flood of tiny frames holds up the others for milliseconds only
+READ_BYTES: Final = 16_384  # at a time
+FRAMES_AT_ONCE: Final = 8  # taken from one peer; then the others have their turn
+REST: Final = 0.005  # seconds until the next ones are taken
 GONE: Final = 1006  # said to nobody: there is nobody
 
 _read_into: Final = memoryview(bytearray(READ_BYTES))  # one for all: filled and emptied within one call
-_quiet: Final = logging.Logger("websocket", logging.ERROR)
 
 
 class Disconnected(Exception):
     """The peer has gone."""
 
 
-class _Wire(Protocol):
-    """A server's side of RFC 6455."""
-
-    def __init__(self, message_bytes: int) -> None:
-        super().__init__(Side.SERVER, max_size=message_bytes, logger=_quiet)
-
-    def recv_frame(self, frame: Received) -> None:
-        if frame.opcode is Opcode.CLOSE:
-            self.current_size = None  # who leaves in the middle of a message leaves all the same
-        super().recv_frame(frame)
-
-
 class Connection(asyncio.BufferedProtocol):
     """A Socket whose frames, limits and buffers are ours."""
 
     __slots__ = (
-        *("_arrival", "_cut", "_drained", "_gone", "_heard", "_idle_frames", "_inbox", "_is_reading"),
-        *("_loop", "_on_lost", "_pulse", "_stall", "_transport", "_unread", "_wire"),
+        *("_arrival", "_counted_since", "_cut", "_frames", "_gone", "_heard", "_is_held", "_left"),
+        *("_loop", "_on_lost", "_outflow", "_pulse", "_rest", "_transport", "_wire"),
     )
 
     def __init__(
@@ -66,49 +49,43 @@ class Connection(asyncio.BufferedProtocol):
         """Takes the transport over, which must not be reading; `early` came before."""
         self._transport, self._on_lost = transport, on_lost
         self._loop = asyncio.get_running_loop()
-        self._wire = _Wire(message_bytes)
-        self._inbox = Inbox()
-        self._heard = self._loop.time()
-        self._idle_frames = Bucket(IDLE_FRAMES_AT_ONCE, self._heard)
-        self._is_reading = True
+        self._heard = self._counted_since = self._loop.time()
+        self._wire = Wire(message_bytes, self._heard)
+        self._frames = 0  # that have come since
+        self._left = early  # what came and was not taken in yet
+        self._rest: asyncio.TimerHandle | None = None
+        self._is_held = False  # nothing is read while what came waits to be taken
         self._arrival: asyncio.Future[None] | None = None
-        self._drained: asyncio.Future[None] | None = None
         self._gone: asyncio.Future[None] = self._loop.create_future()
-        self._stall: asyncio.TimerHandle | None = None
         self._cut: asyncio.TimerHandle | None = None
-        self._unread = 0  # bytes that waited for the peer when the stall was last looked at
-        self._pulse = self._loop.call_later(PING_EVERY, self._beat)
-        # What waits for a slow reader must be the newest. Not 0: TLS counts from `high` on, others beyond it.
-        transport.set_write_buffer_limits(high=1, low=0)
+        self._pulse = self._loop.call_later(spread(PING_EVERY), self._beat)
+        self._outflow = Outflow(transport, self._give_up)
         transport.set_protocol(self)
-        if early:
-            self._feed(early)
-        transport.resume_reading()
+        self._read_on()
 
     # --- for whoever speaks
 
     async def receive(self) -> str | bytes:
         """The next message; what came before the peer left is still given. Raises Disconnected."""
-        while not self._inbox:
-            if self._is_ending:
+        while not self._wire.inbox:
+            if not self._wire.is_open:
                 self._let_go()
                 raise Disconnected
             self._arrival = self._loop.create_future()
             await self._arrival
-        message = self._inbox.take()
-        if not self._is_reading and self._inbox.has_room:
-            self._read_on()
+        message = self._wire.inbox.take()
+        if self._is_held and self._wire.inbox.has_room:
+            self._heard = self._loop.time()  # while we did not listen, nobody was silent
+            self._release()
         return message
 
     async def send(self, message: str | bytes | Frame) -> None:
         """Returns when the kernel has taken it. Raises Disconnected."""
-        if self._drained is not None:
-            await asyncio.shield(self._drained)
-        if self._is_ending:
+        await self._outflow.drained()
+        if not self._wire.is_open:
             raise Disconnected
         self._transport.write(message.encoded() if isinstance(message, Frame) else encode(message))
-        if self._drained is not None:
-            await asyncio.shield(self._drained)
+        await self._outflow.drained()
 
     async def close(self, code: int, reason: str = "") -> None:
         """Says goodbye; returns when the connection has ended, a second later at most."""
@@ -117,17 +94,24 @@ class Connection(asyncio.BufferedProtocol):
 
     def end(self, code: int, reason: str = "") -> None:
         """Says goodbye and waits for nothing; what came and was not taken is not wanted any more."""
-        self._inbox.clear()
         if code == GONE:
+            self._wire.inbox.clear()
             self._transport.abort()
-        elif not self._is_ending:
-            self._wire.send_close(code, reason)
-            self._write()
-            self._finish()
+        else:
+            was_open = self._wire.is_open
+            self._wire.say_goodbye(code, reason)
+            if was_open:
+                self._write()
+                self._finish()
 
     @property
     def has_ended(self) -> bool:
         return self._gone.done()
+
+    @property
+    def goodbye(self) -> int | None:
+        """The close code with which we have ended it; None where the peer did, or nobody yet."""
+        return self._wire.goodbye
 
     # --- for the event loop
 
@@ -139,119 +123,106 @@ class Connection(asyncio.BufferedProtocol):
         self._feed(_read_into[:nbytes])
 
     def eof_received(self) -> bool:
-        self._wire.receive_eof()
+        self._wire.feed_eof()
         self._write()
         self._finish()
         return False
 
     def connection_lost(self, error: Exception | None) -> None:
-        for timer in (self._pulse, self._stall, self._cut):
+        for timer in (self._pulse, self._cut, self._rest):
             if timer is not None:
                 timer.cancel()
-        if not self._wire.reader.eof:
-            self._wire.receive_eof()
+        if self._wire.is_open:
+            self._wire.feed(memoryview(self._left), self._heard, FRAMES_AT_ONCE)
+        self._wire.feed_eof()
         self._gone.set_result(None)
-        _wake(self._drained)
+        self._outflow.resume()
         _wake(self._arrival)
-        if self._inbox:  # whoever speaks is told, by cancellation, when it has taken these
+        if self._wire.inbox:  # whoever speaks is told, by cancellation, when it has taken these
             self._loop.call_later(LAST_WORDS, self._let_go)
         else:
             self._let_go()
 
     def pause_writing(self) -> None:
-        self._drained = self._loop.create_future()
-        self._unread = self._transport.get_write_buffer_size()
-        self._stall = self._loop.call_later(STALLED_AFTER, self._look_at_stall)
+        self._outflow.pause()
 
     def resume_writing(self) -> None:
-        _wake(self._drained)
-        self._drained = None
-        if self._stall is not None:
-            self._stall.cancel()
-            self._stall = None
+        self._outflow.resume()
 
     # --- reading
 
-    def _feed(self, data: Any) -> None:
-        self._wire.receive_data(data)
-        for frame in self._wire.events_received():
-            if self._cut is not None:
-                break  # goodbye was said: nothing is heard any more
-            self._take(frame)
+    def _feed(self, data: memoryview) -> None:
+        now = self._loop.time()
+        if now - self._counted_since >= REST:
+            self._counted_since, self._frames = now, 0
+        taken, frames = self._wire.feed(data, now, FRAMES_AT_ONCE - self._frames)
+        self._frames += frames
+        self._left = bytes(data[taken:])
+        if self._wire.inbox:
+            _wake(self._arrival)
         self._write()
-        if self._is_ending:
+        if not self._wire.is_open:
             self._finish()
-        elif self._inbox.is_full and self._is_reading:
-            self._is_reading = False
+        self._hold_back()
+
+    def _hold_back(self) -> None:
+        """Stops reading where it has to wait; what comes after our goodbye is not worth any haste."""
+        if self._rest is None and (self._frames >= FRAMES_AT_ONCE or self._cut is not None):
+            self._rest = self._loop.call_later(REST, self._rested)
+        if self._wire.is_open and self._wire.inbox.is_full:
+            self._is_held = True
+        if self._rest is not None or self._is_held:
             self._transport.pause_reading()
 
-    def _take(self, frame: Event) -> None:
-        assert isinstance(frame, Received)  # handshakes are none of its business
-        try:
-            is_whole = frame.opcode not in CTRL_OPCODES and self._inbox.add(frame)
-        except UnicodeDecodeError:
-            self._fail(1007, "not UTF-8")
-            return
-        if is_whole:
-            _wake(self._arrival)
-        elif not self._idle_frames.take(IDLE_FRAMES_AT_ONCE, IDLE_FRAMES_PER_S, self._heard):
-            self._fail(4103, "rate_limited")
+    def _rested(self) -> None:
+        self._rest = None
+        self._read_on()
 
-    def _fail(self, code: int, reason: str) -> None:
-        self._inbox.clear()
-        self._wire.fail(code, reason)
-        self._write()
-        self._finish()
+    def _release(self) -> None:
+        self._is_held = False
+        self._read_on()
 
     def _read_on(self) -> None:
-        self._is_reading = True
-        self._heard = self._loop.time()  # while we did not listen, nobody was silent
-        self._transport.resume_reading()
+        """First what has come already; then more, where nothing speaks against it."""
+        if self._left and self._rest is None and not self._is_held:
+            self._feed(memoryview(self._left))
+        if self._rest is None and not self._is_held and not self._transport.is_closing():
+            self._transport.resume_reading()
 
     # --- writing
 
     def _write(self) -> None:
-        if pieces := self._wire.data_to_send():
-            if data := b"".join(pieces):
-                self._transport.write(data)
-            if not pieces[-1] and self._transport.can_write_eof():
-                self._transport.write_eof()
+        data, is_last = self._wire.to_send()
+        if data:
+            self._transport.write(data)
+        if is_last and self._transport.can_write_eof():
+            self._transport.write_eof()
 
     def _beat(self) -> None:
         """Asks the peer whether it is there, where nothing came for a while."""
-        silent = self._loop.time() - self._heard if self._is_reading else 0.0
+        silent = 0.0 if self._is_held else self._loop.time() - self._heard
         if silent >= SILENT_AFTER:
             self.end(4104, "silent")
             return
-        if silent >= PING_EVERY / 2 and self._drained is None and not self._is_ending:
+        if silent >= PING_EVERY / 2 and not self._outflow.is_waiting and self._wire.is_open:
             self._transport.write(KEPT_OPEN)
         self._pulse = self._loop.call_later(min(PING_EVERY, SILENT_AFTER - silent), self._beat)
 
-    def _look_at_stall(self) -> None:
-        """A peer that takes little is slow; one that takes nothing is cut: it could not hear a goodbye."""
-        waiting = self._transport.get_write_buffer_size()
-        if waiting >= self._unread:
-            self.end(GONE)
-        else:
-            self._unread = waiting
-            self._stall = self._loop.call_later(STALLED_AFTER, self._look_at_stall)
+    def _give_up(self) -> None:
+        """Whoever takes nothing could not hear a goodbye."""
+        self.end(GONE)
 
     # --- the end
 
-    @property
-    def _is_ending(self) -> bool:
-        return self._wire.state is not OPEN
-
     def _finish(self) -> None:
         """The goodbye is under way: the transport closes when the peer's is there, or soon in any case."""
-        if self._wire.close_rcvd is not None or self._wire.reader.eof:
+        if self._wire.is_answered:
             self._transport.close()
         if self._cut is None:
             self._cut = self._loop.call_later(CUT_AFTER, self._cut_off)
             _wake(self._arrival)
-            if not self._is_reading:
-                self._is_reading = True
-                self._transport.resume_reading()  # else the peer's goodbye would never be seen
+            if self._is_held:
+                self._release()  # else the peer's goodbye would never be seen
 
     def _cut_off(self) -> None:
         """What the kernel has still gets to a peer that is only slow; what it has not never will."""

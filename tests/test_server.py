@@ -166,7 +166,7 @@ async def test_a_flood_is_slowed_down_and_then_ended(service: Service) -> None:
     """A driver over its rate is read no faster than the rate; who goes on like that gets 4103."""
     driver = await service.new_driver()
     said = Frame(Opcode.TEXT, b'{"type":"pong","n":1}').serialize(mask=True) * 1_000
-    async with service.drive(driver["token"]) as courier:
+    async with service.drive(driver["token"], ping_interval=None) as courier:  # they would wait behind it all
         await hear(courier, "welcome")
         pouring = asyncio.create_task(pour(courier, said))
         async with asyncio.timeout(60):

@@ -128,7 +128,11 @@ class TooManyConnections(Throttled):
 
 
 class RateLimited(Throttled):
-    """More of something than its limit a minute."""
+    """More of something than its limit a minute; `after_s`: when it is welcome again, if known."""
+
+    def __init__(self, why: str, *, after_s: float | None = None) -> None:
+        super().__init__(why)
+        self.after_s = after_s
 
 
 class StorageUnavailable(TrackerError):

@@ -8,6 +8,7 @@ import msgspec
 from quart import current_app
 
 from tracker.crowd import Crowd
+from tracker.rates import Amends
 
 if TYPE_CHECKING:
     from tracker.account import Account
@@ -45,6 +46,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     metrics: "Metrics"
     now: Callable[[], datetime]
     crowd: Crowd = msgspec.field(default_factory=Crowd)
+    amends: Amends = msgspec.field(default_factory=Amends)
 
 
 def parts() -> Parts:

@@ -6,6 +6,10 @@ from typing import Final
 
 MOST: Final = 100_000  # keys; the one that was quiet for longest is forgotten first
 
+FORGIVEN_TIMES: Final = 3  # of what has to be made amends for
+FIRST_WAIT: Final = 1.0  # seconds, for the next
+LONGEST_WAIT: Final = 60.0
+FORGOTTEN_AFTER: Final = 600.0  # seconds since a wait was over
 SPREAD: Final = 0.3  # of a pause, at the most
 
 
@@ -93,3 +97,32 @@ class Buckets:
             if len(self._buckets) <= MOST and not oldest.is_full(self._capacity, self._per_s, now):
                 return
             self._buckets.popitem(last=False)
+
+
+class Amends:
+    """For each key a wait that grows: nothing for the first few times, then twice as long each time."""
+
+    def __init__(self) -> None:
+        self._owed: OrderedDict[str, tuple[int, float]] = OrderedDict()  # how often, and until when to wait
+
+    def __len__(self) -> int:
+        return len(self._owed)
+
+    def owe(self, key: str, now: float) -> None:
+        """Once more."""
+        self._forget(now)
+        times = self._owed.pop(key, (0, now))[0] + 1
+        doublings = min(times - FORGIVEN_TIMES - 1, 32)
+        wait = 0.0 if doublings < 0 else min(LONGEST_WAIT, FIRST_WAIT * 2.0**doublings)
+        self._owed[key] = (times, now + wait)
+
+    def wait(self, key: str, now: float) -> float:
+        """Seconds that are still to be waited for."""
+        return max(0.0, self._owed.get(key, (0, now))[1] - now)
+
+    def _forget(self, now: float) -> None:
+        while self._owed:
+            _, until = next(iter(self._owed.values()))
+            if len(self._owed) < MOST and now - until < FORGOTTEN_AFTER:
+                return
+            self._owed.popitem(last=False)

@@ -31,6 +31,10 @@ class Socket(Protocol):
     async def close(self, code: int, reason: str = "") -> None:
         """Says goodbye; nothing can be sent afterwards. Again: no effect."""
 
+    @property
+    def goodbye(self) -> int | None:
+        """The close code with which this side has ended it; None where the peer did, or nobody yet."""
+
 
 def register_sockets(app: Quart, *, taking_over: bool = True) -> None:
     """From now on `accept` gives connections of ours, where the server is the one whose inside is known."""
@@ -61,6 +65,7 @@ class QuartSocket:
         self._websocket = websocket
         self._room = room_of(cast("Mapping[str, Any]", websocket.scope))
         self._closed = False
+        self.goodbye: int | None = None
 
     async def receive(self) -> str | bytes:
         with self._disconnecting():
@@ -77,6 +82,7 @@ class QuartSocket:
     async def close(self, code: int, reason: str = "") -> None:
         if not self._closed:
             self._closed = True
+            self.goodbye = code
             if code != GONE:
                 with suppress(_Gone):
                     await self._websocket.close(code, reason)

@@ -8,10 +8,11 @@ from typing import Final, assert_never
 
 import structlog
 
-from tracker.api.errors import problem_of
+from tracker.api.closing import Closing
+from tracker.api.driver_words import decoded, pass_on_note, report_status
 from tracker.codecs import JsonCodec, MsgpackCodec, readings
-from tracker.domain.order import Driver, OrderStatus
-from tracker.errors import NotFound, StorageUnavailable, TrackerError, Unparsable
+from tracker.domain.order import Driver
+from tracker.errors import StorageUnavailable, Unparsable
 from tracker.live_trip import Receipt
 from tracker.messages import (
     FIXES_PER_MESSAGE,
@@ -36,7 +37,6 @@ from tracker.rates import spread
 from tracker.shown import assigned_order, wire_driver
 from tracker.sockets import Disconnected, Socket
 
-HELLO_WITHIN: Final = 5.0  # seconds
 PING_EVERY: Final = 20.0  # seconds
 SILENT_AFTER: Final = 45.0  # seconds without a word from the driver
 RETRY_STORAGE: Final = 1.0  # seconds
@@ -50,38 +50,9 @@ DRAIN_WITHIN: Final = 10.0  # seconds for the commits in flight
 log = structlog.get_logger()
 
 
-class Closing(Exception):
-    """The connection ends now, with this close code."""
-
-    def __init__(self, code: int, word: str) -> None:
-        super().__init__(f"{code} {word}")
-        self.code = code
-        self.word = word
-
-
 def _gone() -> Closing:
     """Nobody is told: there is nobody. A new one each time: raised again, one keeps every frame it passed."""
     return Closing(1006, "gone")
-
-
-async def await_hello(socket: Socket, codec: JsonCodec | MsgpackCodec) -> str:
-    """The token of the first message. Raises Closing where it is late or something else."""
-    try:
-        async with asyncio.timeout(HELLO_WITHIN):
-            message = _decode(codec, await socket.receive())
-    except TimeoutError:
-        raise Closing(4008, "no_hello") from None
-    except Unparsable as error:
-        raise Closing(4000, "bad_request") from error
-    if not isinstance(message, Hello):
-        raise Closing(4008, "no_hello")
-    return message.token
-
-
-def _decode(codec: JsonCodec | MsgpackCodec, frame: str | bytes) -> FromDriver | RawFixes:
-    if not isinstance(frame, codec.frame_type):
-        raise Closing(1003, "wrong_kind")
-    return codec.decode(frame)
 
 
 class DriverSession:
@@ -217,7 +188,7 @@ class DriverSession:
 
     async def _take(self, frame: str | bytes) -> None:
         try:
-            message = _decode(self._codec, frame)
+            message = decoded(self._codec, frame)
         except Unparsable as error:
             self._bad += 1
             self.push(ErrorReply(None, "bad_message", str(error)))
@@ -232,9 +203,9 @@ class DriverSession:
             case Fixes() | RawFixes():
                 await self._take_fixes(message)
             case StatusReport():
-                await self._take_status(message)
+                self.push(await report_status(self._here, self._driver, message))
             case DriverNote():
-                await self._take_note(message)
+                self.push(await pass_on_note(self._here, self._driver, message))
             case Navigation():
                 with suppress(StorageUnavailable):  # it will be said again
                     await self._here.fleet.navigates(self._driver.id, message.arrives_at)
@@ -272,45 +243,6 @@ class DriverSession:
             except StorageUnavailable:
                 self.push(Slow())
                 await asyncio.sleep(RETRY_STORAGE)
-
-    # --- orders
-
-    async def _take_status(self, report: StatusReport) -> None:
-        try:
-            work = self._here.orders.set_status(
-                _id(report.order_id),
-                OrderStatus(report.status),
-                reason=report.reason,
-                at=report.at,
-                by_driver=self._driver.id,
-            )
-            await self._here.fleet.to_the_end(work)
-        except TrackerError as error:
-            self.push(ErrorReply(report.id, _code(error), str(error)))
-        else:
-            self.push(Ack(report.id))
-
-    async def _take_note(self, note: DriverNote) -> None:
-        try:
-            order_id = _id(note.order_id)
-            work = self._here.orders.add_note(order_id, "driver", note.text, by_driver=self._driver.id)
-            await self._here.fleet.to_the_end(work)
-        except TrackerError as error:
-            self.push(ErrorReply(note.id, _code(error), str(error)))
-        else:
-            self.push(Ack(note.id))
-
-
-def _id(said: str) -> str:
-    """What may be looked up; PostgreSQL takes no U+0000, so no id holds one. Raises NotFound."""
-    if "\0" in said:
-        raise NotFound("order")
-    return said
-
-
-def _code(error: TrackerError) -> str:
-    """The problem's word as a code: `forbidden_transition`."""
-    return problem_of(type(error)).word.replace("-", "_")
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:

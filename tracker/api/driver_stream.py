@@ -8,11 +8,14 @@ import structlog
 from quart import Blueprint, Response, request, websocket
 
 from tracker.api.access import refused
+from tracker.api.amends import answerable, let_in
 from tracker.api.bodies import answer, raw_body
-from tracker.api.driver_session import Closing, DriverSession, await_hello
+from tracker.api.closing import Closing
+from tracker.api.driver_session import DriverSession
+from tracker.api.driver_words import await_hello
 from tracker.api.errors import close_code, problem_of
 from tracker.api.openapi import described
-from tracker.codecs import CODECS, JsonCodec, MsgpackCodec, read_json, readings
+from tracker.codecs import CODECS, read_json, readings
 from tracker.database import drivers
 from tracker.domain.order import Driver
 from tracker.domain.track import Fix
@@ -26,7 +29,7 @@ from tracker.errors import (
 )
 from tracker.messages import FIXES_PER_MESSAGE, FRAME_BYTES, Ack, Fixes, RawFixes
 from tracker.parts import Parts, parts
-from tracker.sockets import Disconnected, Socket, accept
+from tracker.sockets import Disconnected, accept
 from tracker.tokens import hash_token
 
 blueprint = Blueprint("driver_stream", __name__)
@@ -40,18 +43,16 @@ async def stream() -> None:
     if here.fleet.draining:
         raise StorageUnavailable("This node is about to stop.")
     token = bearer(websocket.headers.get("Authorization"))
-    driver = None if token is None else await driver_of(here, token)
+    driver = None if token is None else await _known(here, token)
     subprotocol = _agreed(websocket.requested_subprotocols)
     socket = await accept(websocket, subprotocol, FRAME_BYTES)
     codec = CODECS[subprotocol or "tracker.v1"]()
-    await _serve(here, socket, codec, driver)
-
-
-async def _serve(here: Parts, socket: Socket, codec: JsonCodec | MsgpackCodec, driver: Driver | None) -> None:
     try:
-        if driver is None:
-            driver = await driver_of(here, await await_hello(socket, codec))
-        await DriverSession(here, socket, codec, driver).run()
+        if token is None or driver is None:
+            token = await await_hello(socket, codec)
+            driver = await _known(here, token)
+        with answerable(here, socket, token):
+            await DriverSession(here, socket, codec, driver).run()
     except Disconnected:
         pass
     except Closing as closing:
@@ -61,6 +62,12 @@ async def _serve(here: Parts, socket: Socket, codec: JsonCodec | MsgpackCodec, d
     except Exception as error:
         log.error("driver_session_crashed", exc_info=error)
         await socket.close(1011, "our_fault")
+
+
+async def _known(here: Parts, token: str) -> Driver:
+    """Who comes with this token. Raises RateLimited while they have to wait, Unauthenticated."""
+    let_in(here, token)
+    return await driver_of(here, token)
 
 
 def _agreed(offered: list[str]) -> str | None:

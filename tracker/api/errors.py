@@ -5,6 +5,7 @@ Every answer that is not a success is `application/problem+json` (RFC 9457). `ty
 """
 
 from http import HTTPStatus
+from math import ceil
 from typing import Any, Final, NamedTuple, cast
 
 import msgspec
@@ -15,7 +16,7 @@ from werkzeug.exceptions import HTTPException
 from tracker import errors
 
 PROBLEM_JSON: Final = "application/problem+json"
-RETRY_AFTER: Final = "5"  # seconds, with every 503 and 429
+RETRY_AFTER: Final = "5"  # seconds, with every 503 and 429 that does not know better
 
 _log = structlog.get_logger("tracker.api")
 blueprint = Blueprint("problems", __name__)
@@ -180,7 +181,10 @@ async def _answer_ours(error: errors.TrackerError) -> Response:
     problem = details(error)
     if problem.status >= 500:
         _log.error("request_failed", problem=problem.type, exc_info=error)
-    return _response(problem)
+    response = _response(problem)
+    if isinstance(error, errors.RateLimited) and error.after_s is not None:
+        response.headers["Retry-After"] = str(ceil(error.after_s))
+    return response
 
 
 async def _answer_http(error: HTTPException) -> Response:

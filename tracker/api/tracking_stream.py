@@ -7,9 +7,12 @@ from typing import Final
 import msgspec
 from quart import Blueprint, websocket
 
+from tracker.api.amends import answerable, let_in
+from tracker.api.closing import Closing
 from tracker.api.errors import close_code, problem_of
 from tracker.api.tracking_notes import add_note
 from tracker.api.tracking_reader import Reader, watching
+from tracker.api.visitors import visitor
 from tracker.errors import TrackerError
 from tracker.mailbox import Outgoing
 from tracker.messages import (
@@ -37,15 +40,6 @@ _json: Final = msgspec.json.Decoder(FromCustomer)
 _msgpack: Final = msgspec.msgpack.Decoder(FromCustomer)
 
 
-class _Closing(Exception):
-    """The connection ends now, because of what the customer sent."""
-
-    def __init__(self, code: int, word: str) -> None:
-        super().__init__(f"{code} {word}")
-        self.code = code
-        self.word = word
-
-
 @blueprint.websocket("/v1/track/<token>/stream")
 async def stream(token: str) -> None:
     """A snapshot or what was missed, then what changes, until the order or the link ends.
@@ -53,14 +47,16 @@ async def stream(token: str) -> None:
     `?cursor=` tells what is known already. With the subprotocol `tracker.v1.msgpack` the same messages
     come as MessagePack.
     """
-    here = parts()
+    here, address = parts(), visitor().address
     try:
+        let_in(here, token, address)
         async with watching(here, token, "ws", websocket.args.get("cursor", "")) as reader:
             subprotocol = next(
                 (name for name in websocket.requested_subprotocols if name in SUBPROTOCOLS), None
             )
             socket = await accept(websocket, subprotocol, NOTE_BYTES)
-            await _Connection(here, socket, reader, binary=subprotocol == MSGPACK).run()
+            with answerable(here, socket, token, address):
+                await _Connection(here, socket, reader, binary=subprotocol == MSGPACK).run()
     except TrackerError as error:
         await _refuse(error)
 
@@ -90,9 +86,9 @@ class _Connection:
                     listener = self._tasks.create_task(self._listen())
                     await self._tell()
                     listener.cancel()
-        except* _Closing as group:
+        except* Closing as group:
             closing = group.exceptions[0]
-            assert isinstance(closing, _Closing)
+            assert isinstance(closing, Closing)
             await self._socket.close(closing.code, closing.word)
 
     async def _tell(self) -> None:
@@ -114,7 +110,7 @@ class _Connection:
         while True:
             frame = await self._socket.receive()
             if not self._heard.take(MESSAGES_AT_ONCE, MESSAGES_PER_S, asyncio.get_running_loop().time()):
-                raise _Closing(4103, "rate_limited")
+                raise Closing(4103, "rate_limited")
             match self._decoded(frame):
                 case Seen(cursor=cursor):
                     self._reader.subscription.saw(cursor)
@@ -127,9 +123,9 @@ class _Connection:
     def _decoded(self, frame: str | bytes) -> FromCustomer | None:
         """None where it cannot be read: a customer's page may be newer than this service."""
         if isinstance(frame, bytes) is not self._binary:
-            raise _Closing(1003, "wrong_kind")
+            raise Closing(1003, "wrong_kind")
         if (len(frame) if isinstance(frame, bytes) else len(frame.encode())) > NOTE_BYTES:
-            raise _Closing(1009, "too_big")
+            raise Closing(1009, "too_big")
         try:
             said: FromCustomer = _msgpack.decode(frame) if isinstance(frame, bytes) else _json.decode(frame)
         except (msgspec.DecodeError, UnicodeError, RecursionError):

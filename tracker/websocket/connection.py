@@ -20,7 +20,7 @@ CUT_AFTER: Final = 1.0  # seconds from our close to the end of the connection, w
 LAST_WORDS: Final = 5.0  # seconds for taking what came before the peer left
 READ_BYTES: Final = 16_384  # at a time
 FRAMES_AT_ONCE: Final = 8  # taken from one peer; then the others have their turn
-REST: Final = 0.005  # seconds until the next ones are taken
+REST: Final = 0.003  # seconds until the next ones are taken
 GONE: Final = 1006  # said to nobody: there is nobody
 
 _read_into: Final = memoryview(bytearray(READ_BYTES))  # one for all: filled and emptied within one call

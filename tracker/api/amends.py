@@ -1,0 +1,43 @@
+"""Amends: whoever was sent away for what they sent waits before they are let in again, each time longer.
+
+By what they came in with, a driver's token or a link from one address: behind a carrier's address there are
+many others, and a link is shared.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from tracker.api.closing import Closing
+from tracker.errors import RateLimited
+from tracker.parts import Parts
+from tracker.sockets import Socket
+from tracker.tokens import hash_token
+
+FOR_CAUSE: Final = frozenset({1002, 1007, 1009, 4000, 4103})  # close codes: broken frames, nonsense, floods
+
+
+def let_in(here: Parts, token: str, address: str = "") -> None:
+    """Raises RateLimited while whoever comes with this has to wait."""
+    wait = here.amends.wait(_key(token, address), asyncio.get_running_loop().time())
+    if wait > 0.0:
+        raise RateLimited("An earlier connection was ended for what it had sent.", after_s=wait)
+
+
+@contextmanager
+def answerable(here: Parts, socket: Socket, token: str, address: str = "") -> Iterator[None]:
+    """What the connection is ended for while the block runs is remembered; being replaced is no fault."""
+    code: int | None = None
+    try:
+        yield
+    except Closing as closing:
+        code = closing.code
+        raise
+    finally:
+        if code in FOR_CAUSE or socket.goodbye in FOR_CAUSE:
+            here.amends.owe(_key(token, address), asyncio.get_running_loop().time())
+
+
+def _key(token: str, address: str) -> str:
+    return f"{hash_token(token).hex()} {address}"

@@ -1,0 +1,74 @@
+"""What a driver says, apart from fixes: who they are, how far an order is, a few words to its customer."""
+
+import asyncio
+from typing import Final
+
+from tracker.api.closing import Closing
+from tracker.api.errors import problem_of
+from tracker.codecs import JsonCodec, MsgpackCodec
+from tracker.domain.order import Driver, OrderStatus
+from tracker.errors import NotFound, TrackerError, Unparsable
+from tracker.messages import Ack, DriverNote, ErrorReply, FromDriver, Hello, RawFixes, StatusReport
+from tracker.parts import Parts
+from tracker.sockets import Socket
+
+HELLO_WITHIN: Final = 5.0  # seconds
+
+
+async def await_hello(socket: Socket, codec: JsonCodec | MsgpackCodec) -> str:
+    """The token of the first message. Raises Closing where it is late or something else."""
+    try:
+        async with asyncio.timeout(HELLO_WITHIN):
+            message = decoded(codec, await socket.receive())
+    except TimeoutError:
+        raise Closing(4008, "no_hello") from None
+    except Unparsable as error:
+        raise Closing(4000, "bad_request") from error
+    if not isinstance(message, Hello):
+        raise Closing(4008, "no_hello")
+    return message.token
+
+
+def decoded(codec: JsonCodec | MsgpackCodec, frame: str | bytes) -> FromDriver | RawFixes:
+    """Raises Closing for the wrong kind of frame, Unparsable."""
+    if not isinstance(frame, codec.frame_type):
+        raise Closing(1003, "wrong_kind")
+    return codec.decode(frame)
+
+
+async def report_status(here: Parts, driver: Driver, report: StatusReport) -> Ack | ErrorReply:
+    """How far one of the driver's orders is; what is answered."""
+    try:
+        work = here.orders.set_status(
+            _id(report.order_id),
+            OrderStatus(report.status),
+            reason=report.reason,
+            at=report.at,
+            by_driver=driver.id,
+        )
+        await here.fleet.to_the_end(work)
+    except TrackerError as error:
+        return ErrorReply(report.id, _code(error), str(error))
+    return Ack(report.id)
+
+
+async def pass_on_note(here: Parts, driver: Driver, note: DriverNote) -> Ack | ErrorReply:
+    """Words to the customer of one of the driver's orders; what is answered."""
+    try:
+        work = here.orders.add_note(_id(note.order_id), "driver", note.text, by_driver=driver.id)
+        await here.fleet.to_the_end(work)
+    except TrackerError as error:
+        return ErrorReply(note.id, _code(error), str(error))
+    return Ack(note.id)
+
+
+def _id(said: str) -> str:
+    """What may be looked up; PostgreSQL takes no U+0000, so no id holds one. Raises NotFound."""
+    if "\0" in said:
+        raise NotFound("order")
+    return said
+
+
+def _code(error: TrackerError) -> str:
+    """The problem's word as a code: `forbidden_transition`."""
+    return problem_of(type(error)).word.replace("-", "_")

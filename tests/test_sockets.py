@@ -221,6 +221,23 @@ async def test_a_peer_that_stops_reading_is_cut(echo: EchoServer, monkeypatch: p
         assert resident() - before < 10 * MEGABYTE
 
 
+async def test_on_quarts_own_api_too_a_peer_that_stops_reading_is_cut(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each message has its time to be taken; then the endpoint hears that the peer has gone."""
+    monkeypatch.setattr(outflow, "STALLED_AFTER", 0.5)
+    async with echo_server(taking_over=False) as echo, raw(echo) as peer:
+        peer.reader._transport.pause_reading()  # type: ignore[attr-defined]
+        await peer.pour(frame(Opcode.BINARY, b"x" * 100_000), 600, 3.0)
+        with pytest.raises(Disconnected):
+            await echo.sockets[0].receive()
+        peer.reader._transport.resume_reading()  # type: ignore[attr-defined]
+        async with asyncio.timeout(5):
+            with suppress(ConnectionError):
+                while await peer.reader.read(65_536):
+                    pass
+
+
 async def test_a_slow_reader_is_not_cut(echo: EchoServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """As long as it takes something."""
     monkeypatch.setattr(outflow, "STALLED_AFTER", 1.0)

@@ -1,14 +1,16 @@
 """Socket: what an endpoint needs of a WebSocket, and the two that give it: one of ours, and Quart's own."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Protocol, cast
 
 import quart.wrappers.base
 from quart import Quart, Websocket
 from werkzeug.local import LocalProxy
 
-from tracker.websocket.connection import GONE, Connection, Disconnected
+from tracker.websocket import outflow
+from tracker.websocket.connection import CUT_AFTER, GONE, Connection, Disconnected
 from tracker.websocket.frames import Frame
 from tracker.websocket.plain import room_of
 from tracker.websocket.takeover import LeftConnection, TakenConnection, fits, line_of
@@ -68,6 +70,8 @@ class QuartSocket:
         self.goodbye: int | None = None
 
     async def receive(self) -> str | bytes:
+        if self._closed:
+            raise Disconnected
         with self._disconnecting():
             message: Any = await self._websocket.receive()
         taken: str | bytes = b"" if message is None else message  # an empty binary frame arrives as None
@@ -77,15 +81,28 @@ class QuartSocket:
     async def send(self, message: str | bytes | Frame) -> None:
         if not self._closed:
             with self._disconnecting():
-                await self._websocket.send(message.message if isinstance(message, Frame) else message)
+                async with self._taken_within(outflow.STALLED_AFTER):
+                    await self._websocket.send(message.message if isinstance(message, Frame) else message)
 
     async def close(self, code: int, reason: str = "") -> None:
         if not self._closed:
             self._closed = True
             self.goodbye = code
             if code != GONE:
-                with suppress(_Gone):
-                    await self._websocket.close(code, reason)
+                with suppress(_Gone, Disconnected):
+                    async with self._taken_within(CUT_AFTER):
+                        await self._websocket.close(code, reason)
+
+    @asynccontextmanager
+    async def _taken_within(self, seconds: float) -> AsyncIterator[None]:
+        """Whoever has not taken a message by then is cut: nobody tells how much of it was taken."""
+        try:
+            async with asyncio.timeout(seconds):
+                yield
+        except TimeoutError as error:
+            self._closed = True
+            self._room.cut()
+            raise Disconnected from error
 
     @contextmanager
     def _disconnecting(self) -> Iterator[None]:

@@ -18,8 +18,9 @@ LOOK_EVERY: Final = 0.5  # seconds; whether a peer that we do not listen to is s
 class Room:
     """For messages that have come and were not taken yet; Quart would keep any number."""
 
-    def __init__(self, has_left: Callable[[], bool]) -> None:
-        self._has_left = has_left
+    def __init__(self, has_left: Callable[[], bool], cut: Callable[[], None]) -> None:
+        """`cut` ends the connection without a word."""
+        self._has_left, self.cut = has_left, cut
         self._messages = self._size = 0
         self._is_open = False
         self._changed = asyncio.Event()
@@ -62,7 +63,7 @@ class PlainConnection(ASGIWebsocketConnection):
     """Quart's side of a WebSocket that stays with the server."""
 
     async def __call__(self, receive: Callable[..., Any], send: Callable[..., Any]) -> None:
-        room = Room(partial(_has_left, send))
+        room = Room(partial(_has_left, send), partial(_cut, send))
         extensions: dict[str, Any] = {**(self.scope.get("extensions") or {}), ROOM: room}
         self.scope["extensions"] = extensions
 
@@ -84,7 +85,21 @@ class PlainConnection(ASGIWebsocketConnection):
 
 def _has_left(send: Callable[..., Any]) -> bool:
     """As far as Hypercorn's stream behind this `send` knows; other servers never wait for their app."""
+    transport = _transport(send)
+    is_closed: bool = getattr(getattr(send, "__self__", None), "closed", False)
+    return is_closed or (transport is not None and transport.is_closing())
+
+
+def _cut(send: Callable[..., Any]) -> None:
+    """With another server nothing happens: it must end those who take nothing by itself."""
+    if (transport := _transport(send)) is not None:
+        transport.abort()
+
+
+def _transport(send: Callable[..., Any]) -> asyncio.Transport | None:
+    """What Hypercorn's stream behind this `send` writes to."""
     stream = getattr(send, "__self__", None)
     protocol = getattr(getattr(stream, "send", None), "__self__", None)
     writer = getattr(getattr(getattr(protocol, "send", None), "__self__", None), "writer", None)
-    return getattr(stream, "closed", False) or (writer is not None and writer.transport.is_closing())
+    transport: asyncio.Transport | None = getattr(writer, "transport", None)
+    return transport

@@ -16,7 +16,19 @@ ROOT = Path(__file__).parent.parent
 
 # From the bottom up. A room imports itself and rooms of lower layers; never its neighbours, never upwards.
 LAYERS = (
-    {"children", "crowd", "errors", "files", "garbage", "locking", "logs", "metrics", "rates", "tokens"},
+    {
+        "children",
+        "crowd",
+        "errors",
+        "files",
+        "garbage",
+        "headroom",
+        "locking",
+        "logs",
+        "metrics",
+        "rates",
+        "tokens",
+    },
     {"websocket"},
     {"sockets"},
     {"config", "domain", "map_download"},

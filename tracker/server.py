@@ -20,6 +20,7 @@ from quart import Quart
 from tracker.config import Config
 from tracker.errors import ConfigError
 from tracker.garbage import settle_collector
+from tracker.headroom import Headroom
 from tracker.messages import FRAME_BYTES
 from tracker.sockets import Connection
 
@@ -116,7 +117,7 @@ class Client(TCPServer):
 
 
 class Clients:
-    """The connections of one server. No more than the process has file descriptors for, less a reserve."""
+    """The connections of one server: as many as there are file descriptors and memory for, less a reserve."""
 
     def __init__(self, app: Quart, hypercorn: HypercornConfig) -> None:
         self.hypercorn = hypercorn
@@ -124,6 +125,7 @@ class Clients:
         self._context = WorkerContext(None)
         _raise_limit()
         self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._headroom = Headroom()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection to its end."""
@@ -134,13 +136,16 @@ class Clients:
             over = writer.get_extra_info("socket").fileno() - _most_descriptors()
             if over >= RESERVED // 2:
                 writer.transport.abort()
-            elif over >= 0:  # the kernel gives the lowest number that is free
+            elif over >= 0 or not self._has_memory():  # the kernel gives the lowest number that is free
                 await _refuse(reader, writer)
             else:
                 loop = asyncio.get_running_loop()
                 await Client(self._app, loop, self.hypercorn, self._context, {}, reader, writer)
         finally:
             del self._open[task]
+
+    def _has_memory(self) -> bool:
+        return self._headroom.is_there(len(self._open) - 1, asyncio.get_running_loop().time())
 
     async def end(self) -> None:
         """Sockets are told 1012, requests that are being answered have a little time; then all is cut."""

@@ -1,0 +1,77 @@
+"""Faults that only time shows: each goes on for half a minute or more, on a service of its own."""
+
+import asyncio
+import re
+import resource
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.faults.attackers import flood, pings, stalled_readers
+from tests.faults.attacks import attacked_node
+from tests.faults.check import all_wrong
+from tests.faults.cluster import Cluster
+from tests.faults.happenings import storm
+from tests.faults.watching import Watching, new_jobs
+from tests.faults.world import World, until
+
+pytestmark = pytest.mark.long
+
+MEMORY = 10.0  # MB
+MORE = 48_000_000  # bytes: half of them are the service's reserve
+
+
+async def test_a_thousand_resets_a_second_for_half_a_minute(
+    cluster: Cluster, data_dir: Path, tmp_path: Path
+) -> None:
+    """Half of them in the middle of a handshake: descriptors, threads and memory are back where they were."""
+    async with World.open(tmp_path, data_dir, cluster, seed=13, drivers=2) as world:
+        await storm(world, per_second=1_000, seconds=3.0)
+        before = world.node.held()
+        await storm(world, per_second=1_000, seconds=30.0)
+        assert await until(lambda: world.node.held().files <= before.files + 4, 40)
+        held = world.node.held()
+        assert held.threads <= before.threads + 2
+        assert held.rss_mb < before.rss_mb + MEMORY
+        wrong = await all_wrong(world)
+    assert wrong == []
+
+
+@pytest.mark.parametrize("attack", [flood, pings])
+async def test_ten_thousand_frames_a_second_for_a_minute(
+    cluster: Cluster, data_dir: Path, tmp_path: Path, attack: object
+) -> None:
+    """Back-pressure, 4103, and then the flooder has to wait; memory stays, and others are served."""
+    async with attacked_node(cluster, tmp_path, data_dir) as node:
+        others = Watching(node, await new_jobs(node, 4))
+        token = (await new_jobs(node, 1))[0].token
+        counts: Counter[str] = Counter()
+        async with others.running():
+            await asyncio.sleep(2.0)
+            before = node.rss_mb()
+            await attack(node.port, 60.0, [token], counts)  # type: ignore[operator]
+        assert counts["4103"] > 0
+        assert node.rss_mb() < before + MEMORY
+        assert len(others.took) > 300
+
+
+async def test_with_little_memory_left_clients_are_refused_and_nobody_suffers(
+    cluster: Cluster, data_dir: Path, tmp_path: Path
+) -> None:
+    """Of 1,000 customers some hear 503; those who were there go on; those who leave make room for others."""
+    async with World.open(tmp_path, data_dir, cluster, seed=14, drivers=2) as world:
+        links = [job.link for job in await new_jobs(world.node, 20)]
+        status = Path(f"/proc/{world.node.pid}/status").read_text()
+        data = int(re.findall(r"VmData:\s+(\d+)", status)[0]) * 1024
+        resource.prlimit(world.node.pid, resource.RLIMIT_DATA, (data + MORE, data + MORE))
+        first: Counter[str] = Counter()
+        await stalled_readers(world.node.port, 2.0, links, first)
+        assert first["101"] > 50
+        assert first["503"] > 50
+        assert await until(lambda: world.node.held().sockets < 20, 40)
+        again: Counter[str] = Counter()
+        await stalled_readers(world.node.port, 1.0, links[:1], again)
+        assert again == {"101": 50, "readers": 50}
+        wrong = await all_wrong(world)
+    assert wrong == []

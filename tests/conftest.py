@@ -1,7 +1,7 @@
 """What the tests share: a real PostgreSQL, and a fresh migrated database for each test that asks for one."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from secrets import token_hex
@@ -14,16 +14,27 @@ from hypothesis import settings
 from playwright.async_api import Browser
 
 from tests.browser import launched
+from tests.privacy.recording import verdict
 from tests.service import Service, running_service
 from tracker.database import Database
 from tracker.migrations import migrate
 from tracker.postgres import embedded
 
 # A server to use instead of an embedded one. Taken out: the service refuses names that it doesn't know.
+SHOWN = 5  # violations of one test
 GIVEN_SERVER = os.environ.pop("TRACKER_TEST_DATABASE_URL", None)
 
 settings.register_profile("suite", deadline=None)  # other work on the machine is no fault of an example
 settings.load_profile("suite")
+
+
+@pytest.fixture(autouse=True)
+def nothing_leaks() -> Iterator[None]:
+    """Whatever a test is about: no customer was told in it what the rules of privacy forbid."""
+    yield
+    violations = verdict()
+    if violations:
+        pytest.fail("\n".join(map(str, violations[:SHOWN])), pytrace=False)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -7,13 +7,16 @@ import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import httpx
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
+
+from tests.privacy.recording import recorded
 
 ROOT: Final = Path(__file__).parent.parent
 ADMIN_KEY: Final = "an-admin-key-for-tests-only"
@@ -26,7 +29,8 @@ STOP_WITHIN: Final = 25.0  # seconds
 class Service(msgspec.Struct):
     """One node as another program sees it."""
 
-    url: str
+    url: str  # of the relay that records what customers are told, where there is one
+    address: str  # its own, as in TRACKER_BIND
     process: asyncio.subprocess.Process
     http: httpx.AsyncClient  # with the admin key
     log: Path  # what it said on standard error
@@ -105,10 +109,15 @@ async def running_service(
     database_url: str | None,
     *,
     program: str = "tracker",
+    unrecorded: bool = False,
     trusting: ssl.SSLContext | None = None,
     **settings: str,
 ) -> AsyncIterator[Service]:
-    """A node on a free port, ready; stopped afterwards by its own process id."""
+    """A node on a free port, ready; stopped afterwards by its own process id.
+
+    Everybody goes through a relay, and what customers were told is judged after the test; `unrecorded` is for
+    tests of the connections themselves.
+    """
     log = data_dir / f"serve-{os.urandom(4).hex()}.log"
     data_dir.mkdir(parents=True, exist_ok=True)
     environment = {
@@ -130,14 +139,15 @@ async def running_service(
             stderr=stderr,
         )
     try:
-        url = await _serving(process, log)
+        own = await _serving(process, log)
         headers = {"Authorization": f"Bearer {ADMIN_KEY}"}
-        async with httpx.AsyncClient(
-            base_url=url, headers=headers, timeout=30.0, limits=KEPT_ALIVE, verify=trusting or True
-        ) as http:
-            service = Service(url, process, http, log)
-            await _ready(service)
-            yield service
+        with nullcontext(own) if unrecorded or trusting else recorded(own) as url:
+            async with httpx.AsyncClient(
+                base_url=url, headers=headers, timeout=30.0, limits=KEPT_ALIVE, verify=trusting or True
+            ) as http:
+                service = Service(url, urlsplit(own).netloc, process, http, log)
+                await _ready(service)
+                yield service
     finally:
         await _end(process)
 

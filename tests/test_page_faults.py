@@ -3,7 +3,6 @@
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import Browser, Page, expect
@@ -51,8 +50,7 @@ async def test_a_killed_service_is_back_without_a_reload(
         service.process.kill()
         await service.process.wait()
         await expect(page.locator("#pill")).to_have_attribute("data-kind", "waiting")
-        address = urlsplit(service.url).netloc
-        async with running_service(data_dir, database_url, TRACKER_BIND=address) as again:
+        async with running_service(data_dir, database_url, TRACKER_BIND=service.address) as again:
             await hasten_until_live(page)
             await again.post(f"/v1/orders/{order['id']}/status", {"status": "delivered"})
             await expect(page.locator("#headline")).to_contain_text("Delivered at")

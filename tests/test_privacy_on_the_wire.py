@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from tests.api.merchant import parse
+from tests.privacy.recording import JUDGE, verdict
 from tests.service import Service, hear, say, token_of
 from tests.test_end_to_end import fix
 from tests.watchers import WAYS, Watcher
@@ -150,6 +151,9 @@ async def test_nothing_that_was_sent_breaks_a_rule(service: Service) -> None:
         for recording in scene.all.values():
             await recording.end()
     check_that_there_was_something(scene)
+    judged = JUDGE.judged
+    assert verdict() == []  # the judge of the whole suite, who knows nothing of this scene
+    assert JUDGE.judged - judged > 100
     check_ends(scene)
     check_doors(scene)
     check_who_carries(scene)

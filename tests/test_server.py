@@ -28,7 +28,7 @@ WATCHERS = 500
 @pytest.fixture
 async def own(data_dir: Path, database_url: str) -> AsyncIterator[Service]:
     """A node of this test's own, to be ended."""
-    async with running_service(data_dir, database_url) as running:
+    async with running_service(data_dir, database_url, unrecorded=True) as running:
         yield running
 
 

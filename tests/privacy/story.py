@@ -1,0 +1,244 @@
+"""Story: what was true, as merchants and drivers said it and were answered. Customers are not believed.
+
+A change is in doubt between its request and its answer: then both what was and what will be are possible.
+"""
+
+from base64 import b64decode
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from tests.privacy.exchanges import Exchange, Headers, Said
+from tests.privacy.places import Place, Seen
+
+ON_THE_ROAD: Final = {"assigned", "picked_up"}
+OVER: Final = {"delivered", "failed", "cancelled"}
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """How an order stood."""
+
+    status: str
+    driver_id: str | None
+    dropoff: Place
+    address: str | None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a driver has it to bring."""
+        return self.status in ON_THE_ROAD and self.driver_id is not None
+
+
+class Change(msgspec.Struct, frozen=True):
+    """From `began` to `sure` (seconds) it may have come into force; afterwards it has."""
+
+    began: float
+    sure: float
+    standing: Standing
+
+
+class Order:
+    """One order's changes, in order, and what was asked for it."""
+
+    def __init__(self, order_id: str, rules: dict[str, Any], reference: str | None) -> None:
+        self.id, self.rules, self.reference = order_id, rules, reference
+        self.changes: list[Change] = []
+        self.version = 0
+
+    @property
+    def words(self) -> str:
+        """What is the customer's own."""
+        return f"{self.reference} {[change.standing.address for change in self.changes]}"
+
+    def possible(self, at: float) -> list[Standing]:
+        """How it may have stood then; empty before it was."""
+        settled = [change for change in self.changes if change.sure <= at]
+        coming = [change.standing for change in self.changes if change.began <= at < change.sure]
+        return [*([settled[-1].standing] if settled else []), *coming]
+
+    def given(self, driver_id: str, at: float) -> float | None:
+        """When the driver was asked to bring it, the last time before then."""
+        begun = None
+        for before, change in zip([None, *self.changes], self.changes, strict=False):
+            was = None if before is None else before.standing.driver_id
+            if change.standing.driver_id == driver_id != was and change.began <= at:
+                begun = change.began
+        return begun
+
+
+class Driver:
+    """One driver, and where their device said that it was."""
+
+    def __init__(self, driver_id: str, name: str) -> None:
+        self.id, self.name = driver_id, name
+        self.seen = Seen()
+        self.is_known = True  # False: fixes came in a form that is not read here
+
+
+class Story:
+    """Everything that the other sides said; fed in order of time."""
+
+    def __init__(self) -> None:
+        self.orders: dict[str, Order] = {}
+        self.drivers: dict[str, Driver] = {}
+        self.carried: dict[str, dict[str, Order]] = {}  # by driver: what they have, or had
+        self.order_of_link: dict[str, str] = {}  # by token
+        self.revoked: dict[str, float] = {}  # link tokens, and since when for sure
+        self._token_of: dict[str, str] = {}  # of link ids
+        self._driver_of: dict[str, str] = {}  # by token
+        self._hello: dict[int, str] = {}  # lines, and who is on them
+        self._reports: dict[tuple[int, object], tuple[float, str, str]] = {}
+
+    # --- HTTP
+
+    def exchanged(self, said: Exchange) -> None:
+        """A request of anybody's, with its answer."""
+        path = urlsplit(said.path).path
+        answer = _json(said.answer)
+        if said.status < 300:
+            if path == "/v1/orders" and said.method == "POST":
+                self._made(said, answer)
+            for order in _orders_in(answer):
+                self._heard(order, said)
+            self._links(path, said, answer)
+            if path.startswith("/v1/drivers"):
+                self._driver(path, said, answer)
+        self._other_fixes(path, said)
+
+    def _made(self, said: Exchange, answer: Any) -> None:
+        asked = _json(said.body) or {}
+        order = Order(answer["id"], asked.get("visibility") or {}, answer.get("reference"))
+        self.orders.setdefault(order.id, order)
+        self.order_of_link[answer["tracking_url"].rsplit("/", 1)[1]] = order.id
+
+    def _heard(self, answer: dict[str, Any], said: Exchange) -> None:
+        """Any answer that holds an order may be the first to tell of a change."""
+        order = self.orders.get(answer["id"])
+        if order is None or answer["version"] <= order.version:
+            return
+        order.version, place = answer["version"], answer["dropoff"]
+        standing = Standing(answer["status"], answer["driver_id"], Place.of(place), place.get("address"))
+        before = order.changes[-1] if order.changes else None
+        if before is None or before.standing != standing:
+            asked = said.asked_at if said.method != "GET" or before is None else before.sure
+            order.changes.append(Change(asked, said.answered_at, standing))
+            self.carried.setdefault(standing.driver_id or "", {})[order.id] = order
+
+    def _links(self, path: str, said: Exchange, answer: Any) -> None:
+        parts = path.split("/")
+        if len(parts) < 5 or parts[2] != "orders" or parts[4] != "links":
+            return
+        if said.method == "DELETE":
+            self.revoked[self._token_of.get(parts[5], "")] = said.answered_at
+        for link in (answer or {}).get("items", [answer]) if isinstance(answer, dict) else []:
+            if link and "url" in link:
+                token = link["url"].rsplit("/", 1)[1]
+                self.order_of_link[token], self._token_of[link["id"]] = parts[3], token
+
+    def _driver(self, path: str, said: Exchange, answer: Any) -> None:
+        parts = path.split("/")
+        if said.method == "POST" and len(parts) == 3:
+            self.drivers.setdefault(answer["id"], Driver(answer["id"], answer["name"]))
+        if said.method == "POST" and isinstance(answer, dict) and "token" in answer:
+            self._driver_of[answer["token"]] = answer.get("id") or parts[3]
+        if said.method == "DELETE" and len(parts) == 4:
+            self._erased(parts[3], said)
+        if path == "/v1/drivers/fixes":
+            driver = self._by_token(said.headers.get("authorization", "").partition(" ")[2])
+            body = _json(said.body)
+            fixes = body.get("fixes", []) if isinstance(body, dict) else body
+            self._moved(driver, fixes, said.asked_at)
+
+    def _erased(self, driver_id: str, said: Exchange) -> None:
+        for order in self.orders.values():
+            last = order.changes[-1] if order.changes else None
+            if last is not None and last.standing.driver_id == driver_id and last.standing.is_open:
+                over = msgspec.structs.replace(last.standing, status="failed", driver_id=None)
+                order.changes.append(Change(said.asked_at, said.answered_at, over))
+
+    def _other_fixes(self, path: str, said: Exchange) -> None:
+        """Phone apps' formats are not read here: whose token comes along is somewhere that is not known."""
+        if path.startswith(("/ingest/", "/api/v1/overland")):
+            whole = f"{said.path} {said.headers} {_password(said.headers)}".encode() + said.body
+            for token, driver_id in self._driver_of.items():
+                if token.encode() in whole or driver_id.encode() in whole:
+                    self.drivers[driver_id].is_known = False
+
+    # --- sockets
+
+    def said(self, line: int, said: Said) -> None:
+        """A message on a driver's socket."""
+        message = _message(said.text)
+        if not isinstance(message, dict):
+            return
+        if said.by_client:
+            self._said_by_driver(line, said, message)
+        elif message.get("type") in {"ack", "error"}:
+            report = self._reports.pop((line, message.get("id")), None)
+            if report is not None and message["type"] == "ack":
+                self._reported(report, said.at)
+
+    def _said_by_driver(self, line: int, said: Said, message: dict[str, Any]) -> None:
+        if message.get("type") == "hello":
+            self._hello[line] = str(message.get("token"))
+        token = said.headers.get("authorization", "").partition(" ")[2] or self._hello.get(line, "")
+        driver = self._by_token(token)
+        if message.get("type") == "fixes":
+            self._moved(driver, message.get("fixes"), said.at)
+        elif message.get("type") == "status" and isinstance(message.get("id"), int):
+            key = (line, message["id"])
+            self._reports[key] = (said.at, str(message.get("order_id")), str(message.get("status")))
+
+    def _reported(self, report: tuple[float, str, str], at: float) -> None:
+        began, order_id, status = report
+        order = self.orders.get(order_id)
+        if order is not None and order.changes and order.changes[-1].standing.status in ON_THE_ROAD:
+            standing = msgspec.structs.replace(order.changes[-1].standing, status=status)
+            order.changes.append(Change(began, at, standing))
+
+    def _moved(self, driver: Driver | None, fixes: object, at: float) -> None:
+        for fix in fixes if driver is not None and isinstance(fixes, list) else ():
+            if isinstance(fix, dict) and (place := Place.maybe(fix)) is not None:
+                driver.seen.add(place, at)  # type: ignore[union-attr]  # checked above
+
+    def _by_token(self, token: str) -> Driver | None:
+        return self.drivers.get(self._driver_of.get(token.strip(), ""))
+
+
+def _orders_in(answer: Any) -> Iterator[dict[str, Any]]:
+    for one in (answer, *(answer.get("items", ()) if isinstance(answer, dict) else ())):
+        if isinstance(one, dict) and isinstance(one.get("order"), dict):
+            one = one["order"]  # noqa: PLW2901  # a history
+        if isinstance(one, dict) and {"id", "status", "driver_id", "dropoff", "version"} <= one.keys():
+            yield one
+
+
+def _password(headers: Headers) -> str:
+    scheme, _, encoded = headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        return b64decode(encoded).decode("utf-8", "replace")
+    except ValueError:
+        return ""
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        return None
+
+
+def _message(text: str | bytes) -> Any:
+    try:
+        return msgspec.json.decode(text) if isinstance(text, str) else msgspec.msgpack.decode(text)
+    except (msgspec.DecodeError, RecursionError, UnicodeError, ValueError):
+        return None
+
+
+def seconds(at: str) -> float:
+    return datetime.fromisoformat(at).timestamp()

@@ -207,7 +207,7 @@ async def _main(kind: str, port: str, seconds: str, *tokens: str) -> None:
 
 
 if __name__ == "__main__":
-    os.nice(19)
+    os.setpriority(os.PRIO_PROCESS, 0, 19)
     if hasattr(os, "SCHED_IDLE"):
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     asyncio.run(_main(*sys.argv[1:]))

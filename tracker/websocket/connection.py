@@ -171,7 +171,7 @@ class Connection(asyncio.BufferedProtocol):
             self._rest = self._loop.call_later(REST, self._rested)
         if self._wire.is_open and self._wire.inbox.is_full:
             self._is_held = True
-        if self._rest is not None or self._is_held:
+        if (self._rest is not None or self._is_held) and not self._transport.is_closing():
             self._transport.pause_reading()
 
     def _rested(self) -> None:

@@ -70,10 +70,12 @@ class Judge:
         if isinstance(record, Said):
             text = record.text
             yield msgspec.json.decode(text) if isinstance(text, str) else msgspec.msgpack.decode(text)
-        elif record.status == 200 and record.answer_headers.get("content-type", "") == "application/json":
+        elif record.status != 200 or not record.answer:
+            return
+        elif record.answer_headers.get("content-type", "") == "application/json":
             answer = msgspec.json.decode(record.answer)
             yield from answer.get("messages", [answer])
-        elif record.status == 200 and (embedded := EMBEDDED.search(record.answer)) is not None:
+        elif (embedded := EMBEDDED.search(record.answer)) is not None:
             if COORDINATE.search(record.answer.replace(embedded[0], b"")):
                 yield {"type": "page", "now": None, "told": "a coordinate outside its snapshot"}
             yield msgspec.json.decode(embedded[1])

@@ -149,8 +149,7 @@ class Story:
         if path == "/v1/drivers/fixes":
             driver = self._by_token(said.headers.get("authorization", "").partition(" ")[2])
             body = _json(said.body)
-            fixes = body.get("fixes", []) if isinstance(body, dict) else body
-            self._moved(driver, fixes, said.asked_at)
+            self._moved(driver, body.get("fixes") if isinstance(body, dict) else body, said.asked_at)
 
     def _erased(self, driver_id: str, said: Exchange) -> None:
         for order in self.orders.values():
@@ -164,7 +163,7 @@ class Story:
         if path.startswith(("/ingest/", "/api/v1/overland")):
             whole = f"{said.path} {said.headers} {_password(said.headers)}".encode() + said.body
             for token, driver_id in self._driver_of.items():
-                if token.encode() in whole or driver_id.encode() in whole:
+                if driver_id in self.drivers and (token.encode() in whole or driver_id.encode() in whole):
                     self.drivers[driver_id].is_known = False
 
     # --- sockets
@@ -172,11 +171,9 @@ class Story:
     def said(self, line: int, said: Said) -> None:
         """A message on a driver's socket."""
         message = _message(said.text)
-        if not isinstance(message, dict):
-            return
         if said.by_client:
-            self._said_by_driver(line, said, message)
-        elif message.get("type") in {"ack", "error"}:
+            self._said_by_driver(line, said, message if isinstance(message, dict) else {"type": "fixes"})
+        elif isinstance(message, dict) and message.get("type") in {"ack", "error"}:
             report = self._reports.pop((line, message.get("id")), None)
             if report is not None and message["type"] == "ack":
                 self._reported(report, said.at)
@@ -200,9 +197,15 @@ class Story:
             order.changes.append(Change(began, at, standing))
 
     def _moved(self, driver: Driver | None, fixes: object, at: float) -> None:
-        for fix in fixes if driver is not None and isinstance(fixes, list) else ():
+        """What cannot be read may have been read by the service: then it is not known where they were."""
+        if driver is None:
+            return
+        if not isinstance(fixes, list):
+            driver.is_known = False
+            return
+        for fix in fixes:
             if isinstance(fix, dict) and (place := Place.maybe(fix)) is not None:
-                driver.seen.add(place, at)  # type: ignore[union-attr]  # checked above
+                driver.seen.add(place, at)
 
     def _by_token(self, token: str) -> Driver | None:
         return self.drivers.get(self._driver_of.get(token.strip(), ""))

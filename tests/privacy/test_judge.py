@@ -200,6 +200,14 @@ def test_what_is_on_its_way_is_allowed() -> None:
     assert tale.broken() == []
 
 
+def test_a_driver_whose_words_are_not_understood_may_be_anywhere() -> None:
+    """A phone app's format, or a body that is no JSON: nothing is claimed about where that driver was."""
+    tale = begun()
+    tale.call("POST", "/ingest/osmand?id=t-drv_1&lat=60.16&lon=24.92", None, None)
+    tale.tells(position=position(ELSEWHERE))
+    assert tale.broken() == []
+
+
 def test_what_cannot_be_read_must_not_hold_a_position() -> None:
     """A line that breaks off into something else is not out of sight."""
     records: list[tuple[float, int, Record]] = [(1.0, 1, Unreadable(1.0, b'..{"position":{"lat":60.1}'))]

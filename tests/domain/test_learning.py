@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import get_args
 
 import msgspec
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from tracker.domain.eta import foresee
 from tracker.domain.expected import Driven, Expected, passages
 from tracker.domain.geo import LonLat, Plane, distance
-from tracker.domain.interval import Residuals
+from tracker.domain.interval import Guess, Residuals
 from tracker.domain.learning import (
     DWELL,
     ROUTER_RATIO,
@@ -26,9 +27,11 @@ from tracker.domain.pace import Pace
 from tracker.domain.route import Edge, Leg, Route, Stop
 from tracker.domain.smoothing import Shown
 from tracker.domain.tally import Tally
-from tracker.domain.weights import COLD_WEIGHTS, TERMS, Weights, terms_of
+from tracker.domain.weights import COLD_WEIGHTS, TERMS, Weights, guessed, terms_of
 
 NOW = datetime(2026, 11, 22, 16, 43, tzinfo=UTC)
+WIDER: tuple[Guess, ...] = ("little", "way", "halt")  # nothing was learned of the second
+guesses = st.sampled_from(get_args(Guess))
 PLANE = Plane(LonLat(24.9450, 60.1700))
 PLACES = tuple(PLANE.to_lonlat(100.0 * n, 0.0) for n in range(5))
 
@@ -184,25 +187,42 @@ def test_intervals_come_to_hold_four_of_five_arrivals() -> None:
         residuals, held = Residuals(), []
         for n in range(900):
             real = 300.0 * (1.0 + scale * (((n * 377) % 200) / 100.0 - 1.0))
-            low, high = residuals.spread(300.0, unsure=False).around(300.0)
+            low, high = residuals.spread(300.0, "little").around(300.0)
             held.append(low <= real <= high)
-            residuals.learn([(300.0, False, real)])
+            residuals.learn([(300.0, "little", real)])
         assert 0.74 <= sum(held[300:]) / 600 <= 0.86
 
 
+def test_halts_have_an_interval_of_their_own() -> None:
+    """Long and short halts before a stop widen what is said of it, and of no stop that is next."""
+    residuals = Residuals()
+    for n in range(200):
+        residuals.learn([(300.0, "halt", 200.0 + n % 10 * 40.0), (300.0, "little", 290.0 + n % 10 * 3.0)])
+    widths = [high - low for low, high in (residuals.spread(300.0, guess).around(300.0) for guess in WIDER)]
+    assert widths == sorted(widths)
+    assert widths[0] < 40.0 and widths[-1] > 200.0
+
+
+def test_what_a_forecast_guesses_is_told_by_its_answers() -> None:
+    """Halts before anything, then the way where streets and straight line disagree."""
+    agree, apart = (terms_of(300.0, 300.0, 300.0, crow, service=0.0, speed=5.0) for crow in (290.0, 150.0))
+    halts = terms_of(300.0, 300.0, 300.0, 150.0, service=60.0, speed=5.0)
+    assert [guessed(each) for each in (agree, apart, halts)] == ["little", "way", "halt"]
+
+
 @given(
-    st.lists(st.tuples(st.floats(0, 7_200), st.booleans(), st.floats(0, 14_400)), max_size=60),
+    st.lists(st.tuples(st.floats(0, 7_200), guesses, st.floats(0, 14_400)), max_size=60),
     st.floats(0, 7_200),
 )
 def test_an_interval_always_holds_its_forecast(
-    seen: list[tuple[float, bool, float]], foretold: float
+    seen: list[tuple[float, Guess, float]], foretold: float
 ) -> None:
     """However one-sided the errors have been."""
     residuals = Residuals()
     for each in seen:
         residuals.learn([each])
-    for unsure in (False, True):
-        low, high = residuals.spread(foretold, unsure=unsure).around(foretold)
+    for guess in get_args(Guess):
+        low, high = residuals.spread(foretold, guess).around(foretold)
         assert low <= foretold <= high
 
 

@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 
 from tracker.domain.geo import LonLat, distance
+from tracker.domain.learning import Learned
 from tracker.domain.order import Driver, Order, OrderStatus, Place
 from tracker.domain.route import Leg, Route, Stop
 from tracker.domain.track import Fix
@@ -223,6 +224,23 @@ def test_a_stop_that_was_served_is_not_driven_back_to() -> None:
     lesson = trip.arrived("ord_2", "dropoff", NOW + timedelta(seconds=seconds + 300))
     assert lesson is not None and lesson.dwell is not None
     assert 45.0 <= lesson.dwell.seconds <= 65.0
+
+
+def test_one_fix_has_one_forecast_until_something_else_is_known() -> None:
+    """Whoever asks again gets the same; new knowledge, another fix or other stops make a new one."""
+    trip = routed(trip_with(order("ord_1", 40.0)))
+    first = fix(1.0, 5.0)
+    trip.receive_fix(first, NOW)
+    seen = trip.course.foresee(0, first)
+    assert trip.course.foresee(0, first) is seen
+    trip.learns_from(Learned())
+    again = trip.course.foresee(0, first)
+    assert again is not seen and again == seen
+    second = fix(2.0, 10.0)
+    trip.receive_fix(second, NOW)
+    assert trip.course.foresee(0, second).metres < seen.metres
+    trip.replan(list(trip.orders.values()), (*trip.stops, Stop("ord_2", "dropoff", at(80.0))))
+    assert trip.course.foresee(0, second).basis == "straight_line"
 
 
 def test_progress_never_runs_backwards_on_a_clean_track() -> None:

@@ -121,8 +121,9 @@ class Course:
             return
         after = self.progress.along_m if self.progress else 0.0
         until = self._farthest(fix, before, after)
-        found = self.expected.route.locate(fix.lonlat, after_m=after, until_m=until, heading=heading_of(fix))
-        if _is_off(found, fix):
+        heading = heading_of(fix)
+        found = self.expected.route.locate(fix.lonlat, after_m=after, until_m=until, heading=heading)
+        if _is_off(found, heading):
             self.off_route += 1
             self._seen = None
             return
@@ -232,9 +233,8 @@ class Course:
         self.diary.drove(Driven(from_m, found.along_m, seconds))
 
 
-def _is_off(found: Progress, fix: Fix) -> bool:
+def _is_off(found: Progress, heading: float | None) -> bool:
     """Too far from the line, or on another street beside it, or going the other way."""
-    heading = heading_of(fix)
     turned = 0.0 if heading is None else abs((heading - found.heading + 180.0) % 360.0 - 180.0)
     return found.offset_m > OFF_ROUTE or turned > BACKWARDS or (turned > ACROSS and found.offset_m > BESIDE)
 

@@ -15,7 +15,7 @@ from tracker.domain.order import Vehicle
 from tracker.domain.pace import Pace
 from tracker.domain.route import Progress, Route, Stop
 from tracker.domain.tally import Tally
-from tracker.domain.weights import OF_SERVICE, disagree, terms_of
+from tracker.domain.weights import OF_SERVICE, guessed, terms_of
 
 Basis = Literal["route", "straight_line", "none"]
 
@@ -126,7 +126,7 @@ def foresee(
     )
     weights = knowledge.weights
     total, rest = weights.total(terms), weights.weights[OF_SERVICE] * serving
-    spread = knowledge.residuals.spread(total, unsure=disagree(terms))
+    spread = knowledge.residuals.spread(total, guessed(terms))
     return Forecast(total - rest, rest, metres, "route", spread, terms)
 
 

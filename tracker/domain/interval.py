@@ -3,16 +3,19 @@
 from bisect import bisect
 from collections.abc import Iterable
 from math import exp, log
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
 BOUNDS: Final = (60.0, 120.0, 240.0, 420.0, 720.0)  # seconds foretold; a bucket lies between two of them
 BLUR: Final = 30.0  # seconds that every arrival is uncertain by, however near
 KEPT: Final = 300  # residuals in a bucket
-TARGET: Final = 0.115  # of arrivals below the interval, and as many above
+TARGET: Final = 0.1  # of arrivals below the interval, and as many above
 STEP: Final = 0.02
 TAILS: Final = (0.002, 0.45)
+
+Guess = Literal["little", "way", "halt"]
+"""What a forecast could only guess: which way is driven, or how long the driver is at the stops before."""
 
 
 class Spread(NamedTuple):
@@ -71,22 +74,28 @@ def _buckets() -> list[Bucket]:
 
 
 class Residuals(msgspec.Struct):
-    """The buckets of one kind of vehicle: by time, of forecasts that are sure of the way and of others."""
+    """The buckets of one kind of vehicle: by time, and by what the forecasts had to guess."""
 
     sure: list[Bucket] = msgspec.field(default_factory=_buckets)
     unsure: list[Bucket] = msgspec.field(default_factory=_buckets)
+    halting: list[Bucket] = msgspec.field(default_factory=_buckets)
 
-    def spread(self, foretold: float, *, unsure: bool) -> Spread:
+    def spread(self, foretold: float, guess: Guess) -> Spread:
         """How far from a forecast of so many seconds arrivals are."""
-        return (self.unsure if unsure else self.sure)[bisect(BOUNDS, foretold)].spread
+        return self._of(guess)[bisect(BOUNDS, foretold)].spread
 
-    def learn(self, forecasts: Iterable[tuple[float, bool, float]]) -> None:
-        """One trip's: seconds foretold, whether unsure, and real."""
-        found: dict[tuple[bool, int], list[float]] = {}
-        for foretold, unsure, real in forecasts:
-            found.setdefault((unsure, bisect(BOUNDS, foretold)), []).append(residual(foretold, real))
-        for (unsure, index), residuals in found.items():
-            (self.unsure if unsure else self.sure)[index].learn(residuals)
+    def learn(self, forecasts: Iterable[tuple[float, Guess, float]]) -> None:
+        """One trip's: seconds foretold, what had to be guessed, and seconds in truth."""
+        found: dict[tuple[Guess, int], list[float]] = {}
+        for foretold, guess, real in forecasts:
+            found.setdefault((guess, bisect(BOUNDS, foretold)), []).append(residual(foretold, real))
+        for (guess, index), residuals in found.items():
+            self._of(guess)[index].learn(residuals)
+
+    def _of(self, guess: Guess) -> list[Bucket]:
+        if guess == "halt":
+            return self.halting
+        return self.unsure if guess == "way" else self.sure
 
 
 def _at(ordered: list[float], share: float) -> float:

@@ -14,7 +14,7 @@ from tracker.domain.navigator import Opinions, Trust
 from tracker.domain.order import Vehicle
 from tracker.domain.route import Edge
 from tracker.domain.tally import Tally
-from tracker.domain.weights import TERMS, Weights, disagree
+from tracker.domain.weights import TERMS, Weights, guessed
 
 ROUTER_RATIO: Final = 1.2  # real seconds for one of the router's, until it is learned
 DWELL: Final = 87.0  # seconds at a stop, until it is learned
@@ -34,7 +34,7 @@ WINDING: Final = 1.4  # metres of route for one as the crow flies, until it is l
 SPEED_PRIOR: Final = 600.0  # seconds that STRAIGHT_SPEED counts as
 LATELY: Final = 1_800.0  # seconds after which what the traffic was like counts 1/e
 LATELY_PRIOR: Final = 3_000.0  # expected seconds that ordinary traffic counts as
-NEAR: Final = 30.0  # seconds; nearer arrivals teach the weights nothing
+NEAR: Final = 30.0  # seconds; nearer arrivals teach weights and interval nothing, and no account counts them
 EDGES_KEPT: Final = 50_000  # with the most seconds; the others are forgotten
 
 
@@ -146,9 +146,9 @@ class Knowledge(msgspec.Struct):
         if real:
             self.navigator.learn([(told.opinions, seconds) for told, seconds in real if told.opinions])
         # Not what was told without a route, nor by another version.
-        if comparable := [(told, seconds) for told, seconds in real if len(told.terms) == len(TERMS)]:
-            self.residuals.learn((told.eta_s, disagree(told.terms), seconds) for told, seconds in comparable)
-            self.weights.learn((told.terms, seconds) for told, seconds in comparable if seconds >= NEAR)
+        if comparable := [(told, s) for told, s in real if s >= NEAR and len(told.terms) == len(TERMS)]:
+            self.residuals.learn((told.eta_s, guessed(told.terms), seconds) for told, seconds in comparable)
+            self.weights.learn((told.terms, seconds) for told, seconds in comparable)
         self._learn_traffic(arrival)
         self.manners.learn(arrival.off)
         for passage in arrival.passages:

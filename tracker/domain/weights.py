@@ -10,6 +10,8 @@ from typing import Final
 
 import msgspec
 
+from tracker.domain.interval import Guess
+
 TERMS: Final = ("learned", "router", "metres", "crow", "between", "service", "still", "near")  # of Told.terms
 OF_LEARNED, OF_CROW, OF_SERVICE = (TERMS.index(name) for name in ("learned", "crow", "service"))
 COLD_WEIGHTS: Final = (0.5, 0.0, 0.0, 0.0, 0.5, 1.0, 0.0, 0.0)
@@ -40,10 +42,13 @@ def terms_of(
     return learned, router, metres, crow, between, service, SECONDS * slow, SECONDS
 
 
-def disagree(terms: Sequence[float]) -> bool:
-    """Whether the streets and the straight line say very different things: drivers may know a shorter way."""
+def guessed(terms: Sequence[float]) -> Guess:
+    """What a forecast of these had to guess: the way, where the streets and the straight line say very
+    different things, as drivers may know a shorter one; before anything, how long a halt lasts."""
+    if terms[OF_SERVICE] > 0.0:
+        return "halt"
     learned, straight = terms[OF_LEARNED] + _LITTLE, terms[OF_CROW] + _LITTLE
-    return not 1.0 / DISAGREE < learned / straight < DISAGREE
+    return "little" if 1.0 / DISAGREE < learned / straight < DISAGREE else "way"
 
 
 class Weights(msgspec.Struct):

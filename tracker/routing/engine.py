@@ -1,6 +1,6 @@
-"""Engine: one Valhalla, wherever it is, and what is asked of it. Blocking; never used by two threads."""
+"""Engine: one Valhalla, wherever it is, and what it answers. Blocking; never used by two threads."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import chain, pairwise
 from math import inf
 from typing import Final
@@ -9,29 +9,14 @@ import msgspec
 from valhalla import ValhallaError
 
 from tracker.domain.geo import LonLat, distance
+from tracker.domain.leg import Edge, Leg
 from tracker.domain.manners import LAWFUL, Manner
 from tracker.domain.order import Vehicle
-from tracker.domain.route import Edge, Leg
 from tracker.errors import NoRoute, RouterUnavailable
 from tracker.routing.actors import Asked
 from tracker.routing.polyline import decode
+from tracker.routing.wanted import COSTINGS, NEAR, SECOND_RADIUS, as_text, location, route_wanted
 
-COSTINGS: Final[Mapping[Vehicle, str]] = {
-    "car": "auto",
-    "bicycle": "bicycle",
-    "scooter": "motor_scooter",
-    "foot": "pedestrian",
-}
-SEARCH_CUTOFF: Final = 300  # metres; without it a place 27 km off the map gets a route
-# Streets that lead nowhere are no place to start from: an extract cuts one-way streets off, and 13 % of the
-# random pairs in the demo area have no way with the default of 50 nodes, 1 to 4 % with 100.
-MINIMUM_REACHABILITY: Final = 100  # nodes
-# The nearest street may still be one that cannot be left: so for up to 10 % of the pairs on two wheels. Asked
-# once more, with any street within this radius, 0 to 2 % have no way.
-SECOND_RADIUS: Final = 200  # metres, the engine's limit
-HEADING_TOLERANCE: Final = 60  # degrees between a driver's heading and the street that the route begins with
-NEAR: Final = 15  # metres; every street so near counts as equally likely: a receiver errs by as much
-SIDE_TOLERANCE: Final = 1  # metres from the middle of a street; a stop further off is on one of its sides
 NO_PATH: Final = 442  # the engine's code for streets that are there but not connected
 PLACES_AT_ONCE: Final = 20  # the engine's limit for cars; longer routes are asked for in pieces
 
@@ -144,13 +129,13 @@ class Engine:
         self, radius: int, sources: Sequence[LonLat], targets: Sequence[LonLat], vehicle: Vehicle
     ) -> list[list[float]]:
         wanted = {
-            "sources": [_location(place, radius) for place in sources],
-            "targets": [_location(place, radius) for place in targets],
+            "sources": [location(place, radius) for place in sources],
+            "targets": [location(place, radius) for place in targets],
             "costing": COSTINGS[vehicle],
             "verbose": False,
         }
         try:
-            answer = self._actor.matrix(_text(wanted))
+            answer = self._actor.matrix(as_text(wanted))
             durations = msgspec.json.decode(answer, type=_MatrixAnswer).sources_to_targets.durations
         except RuntimeError as error:
             raise _translated(error) from error
@@ -180,19 +165,9 @@ class Engine:
         heading: float | None,
         manner: Manner,
     ) -> list[_RawLeg]:
-        locations = [_location(place, radius) for place in places]
-        locations[1:] = [each | _side(manner) for each in locations[1:]]
-        if heading is not None:
-            locations[0] |= {"heading": round(heading) % 360, "heading_tolerance": HEADING_TOLERANCE}
-        costing = COSTINGS[vehicle]
-        wanted = {
-            "locations": locations,
-            "costing": costing,
-            "costing_options": {costing: _options(manner)},
-            "directions_type": "none",
-        }
+        wanted = route_wanted(places, vehicle, radius=radius, heading=heading, manner=manner)
         try:
-            answer = self._actor.route(_text(wanted))
+            answer = self._actor.route(wanted)
             return msgspec.json.decode(answer, type=_RouteAnswer).trip.legs
         except RuntimeError as error:
             raise _translated(error) from error
@@ -213,7 +188,7 @@ class Engine:
             "filters": {"action": "include", "attributes": _EDGE_FIELDS},
         }
         try:
-            answer = self._actor.trace_attributes(_text(wanted))
+            answer = self._actor.trace_attributes(as_text(wanted))
         except ValhallaError:
             return _as_one_edge(plain)
         walk = msgspec.json.decode(answer, type=_TraceAnswer)
@@ -221,34 +196,6 @@ class Engine:
         if not _same_way(line, plain.line):
             return _as_one_edge(plain)
         return msgspec.structs.replace(plain, line=line, edges=tuple(_edges(line, walk.edges)))
-
-
-def _text(wanted: Mapping[str, object]) -> str:
-    return msgspec.json.encode(wanted).decode()
-
-
-def _options(manner: Manner) -> dict[str, bool]:
-    if manner == "unrestricted":
-        return {"ignore_restrictions": True}
-    return {"shortest": True} if manner.startswith("short") else {}
-
-
-def _side(manner: Manner) -> dict[str, float | str]:
-    """On which side of the street a stop is arrived at; only the street next to it counts then."""
-    if not manner.endswith("_side"):
-        return {}
-    side = "same" if manner.endswith("near_side") else "opposite"
-    return {"preferred_side": side, "street_side_tolerance": SIDE_TOLERANCE, "radius": 0}
-
-
-def _location(place: LonLat, radius: int) -> dict[str, float | str]:
-    return {
-        "radius": radius,
-        "lat": place.lat,
-        "lon": place.lon,
-        "search_cutoff": SEARCH_CUTOFF,
-        "minimum_reachability": MINIMUM_REACHABILITY,
-    }
 
 
 def _translated(error: RuntimeError) -> NoRoute | RouterUnavailable:

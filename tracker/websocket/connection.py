@@ -96,7 +96,8 @@ class Connection(asyncio.BufferedProtocol):
         """Says goodbye and waits for nothing; what came and was not taken is not wanted any more."""
         if code == GONE:
             self._wire.inbox.clear()
-            self._transport.abort()
+            if self._cut is None:  # else a goodbye is on its way, which a reset would overtake
+                self._transport.abort()
         else:
             was_open = self._wire.is_open
             self._wire.say_goodbye(code, reason)
@@ -210,7 +211,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _give_up(self) -> None:
         """Whoever takes nothing could not hear a goodbye."""
-        self.end(GONE)
+        self._transport.abort()
 
     # --- the end
 

@@ -7,7 +7,7 @@ from random import Random
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tracker.domain.arrival import Event, Milestone
@@ -275,6 +275,7 @@ def test_a_fix_from_long_before_the_assignment_is_not_about_the_order() -> None:
 
 
 @given(st.integers(0, 10_000), st.sampled_from([1.0, 2.0, 5.0, 10.0]), st.floats(40, 300), st.floats(0, 8))
+@example(337, 10.0, 40.0, 7.0)  # five fixes at the pickup, each 20 m or more from the one before
 def test_noise_repeats_nothing_and_keeps_the_sequence(
     seed: int, every: float, dwell: float, noise: float
 ) -> None:

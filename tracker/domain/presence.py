@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from math import hypot
+from math import hypot, sqrt
 from typing import Final
 
 import msgspec
@@ -85,7 +85,7 @@ def arrival(stands: Stand | None, spot: Spot, sight: Sight) -> tuple[Stand | Non
         return None, passing(spot, sight)
     if metres > ENTER or _nearer_to_others(metres, sight):
         return stands, None
-    if stands is None or spot.metres(stands.at) > ENTER or distance(stands.at, fix.lonlat) > slack(fix):
+    if stands is None or spot.metres(stands.at) > ENTER or not _is_there(stands, fix):
         return Stand(fix.lonlat, fix.recorded_at), None
     sure = _settled(stands, spot, sight)
     n = stands.n + 1
@@ -95,6 +95,11 @@ def arrival(stands: Stand | None, spot: Spot, sight: Sight) -> tuple[Stand | Non
 def slack(fix: Fix) -> float:
     """How far off a fix may be of where the driver is, metres."""
     return min(max(2.0 * (ACCURACY if fix.accuracy is None else fix.accuracy), SLACK[0]), SLACK[1])
+
+
+def _is_there(stands: Stand, fix: Fix) -> bool:
+    """Whether the fix may be of the same place. The mean of n errs too, by a fix's error over root n."""
+    return distance(stands.at, fix.lonlat) <= slack(fix) * sqrt(1.0 + 1.0 / stands.n)
 
 
 def _nearer_to_others(metres: float, sight: Sight) -> bool:

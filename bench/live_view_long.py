@@ -19,8 +19,7 @@ import asyncpg
 import msgspec
 from websockets.asyncio.client import ClientConnection
 
-from bench.live_view import along
-from bench.node import Job, Node, drive, free_port, new_job, node_on, now_text, receive_until, watch
+from bench.node import Job, Node, along, drive, free_port, new_job, node_on, now_text, receive_until, watch
 from bench.rows import Row
 from tracker.postgres import embedded
 

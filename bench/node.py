@@ -17,7 +17,7 @@ import msgspec
 import websockets
 from websockets.asyncio.client import ClientConnection
 
-from tracker.domain.geo import LonLat
+from tracker.domain.geo import LonLat, distance
 from tracker.postgres import embedded
 
 READY_WITHIN = 180.0  # seconds; the first start of a data folder builds tiles
@@ -189,3 +189,12 @@ async def receive_until(connection: ClientConnection, kind: str) -> dict[str, An
 def now_text(at: datetime | None = None) -> str:
     """RFC 3339 in UTC with milliseconds."""
     return (at or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def along(job: Job, metres: float) -> dict[str, float]:
+    """So far from the pickup towards the dropoff."""
+    share = metres / distance(job.pickup, job.dropoff)
+    return {
+        "lat": job.pickup.lat + share * (job.dropoff.lat - job.pickup.lat),
+        "lon": job.pickup.lon + share * (job.dropoff.lon - job.pickup.lon),
+    }

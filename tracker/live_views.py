@@ -51,13 +51,6 @@ class LiveViews:
         """Without a read where somebody has come by it lately."""
         return await self._remembered.link(link_id)
 
-    def shown_without_a_read(self, link_id: str) -> bool:
-        """Whether all that the link shows now is in memory."""
-        order = self._remembered.order_of(link_id)
-        if order is None or order.driver_id is None or order.ended_at is not None:
-            return order is not None
-        return self._roster.get(order.driver_id) is not None
-
     def link_revoked(self, link_id: str) -> None:
         """Ends every live view that was opened with this link."""
         self._remembered.link_changed(link_id)

@@ -51,11 +51,6 @@ class Remembered:
             self._links[link_id] = link
         return link
 
-    def order_of(self, link_id: str) -> Order | None:
-        """The order that the link opens, where both are known without a read."""
-        link = self._links.get(link_id)
-        return None if link is None else self._orders.get(link.order_id)
-
     def link_changed(self, link_id: str) -> None:
         self._changes += 1
         self._links.pop(link_id, None)

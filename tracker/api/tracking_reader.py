@@ -106,7 +106,7 @@ async def watching(here: Parts, token: str, way: Way, cursor: str) -> AsyncItera
         raise StorageUnavailable("This node is about to stop.")
     who = visitor()
     link_id = link_id_of(here, token)
-    async with here.crowd.turn(waits=not here.fleet.views.shown_without_a_read(link_id)):
+    async with here.crowd.arriving:
         opened = await look_up(here, link_id)
         subscription, first = await here.fleet.views.subscribe(
             opened.order_id, opened.link.id, cursor=cursor, address=who.address

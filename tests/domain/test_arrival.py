@@ -282,10 +282,19 @@ def test_noise_repeats_nothing_and_keeps_the_sequence(
     """Each milestone once, in sequence, none earlier than the one before, none ahead of the last fix."""
     ride = Ride(order())
     way = delivery(every, dwell, noise, seed)
-    assert ride.drive(way) == ALL
+    seen = ride.drive(way)
+    assert seen == [kind for kind in ALL if kind in seen]
+    if noise <= 6.0:
+        assert seen == ALL
     times = [event.at for event in ride.events]
     assert times == sorted(times)
-    assert times[-1] <= way[-1].recorded_at
+    assert all(at <= way[-1].recorded_at for at in times)
+
+
+def test_a_poor_receiver_hides_few_arrivals() -> None:
+    """8 m of noise in both directions, short halts, four fixes at each: 99 of 100 deliveries show all."""
+    seen = [Ride(order()).drive(delivery(10.0, 45.0, 8.0, seed)) for seed in range(300)]
+    assert seen.count(ALL) >= 297
 
 
 @given(st.integers(0, 10_000), st.lists(st.integers(0, 139), unique=True, min_size=1, max_size=8))

@@ -43,6 +43,19 @@ class Eta(msgspec.Struct, frozen=True, kw_only=True):
     stale: bool = False
 
 
+def nothing_foreseen(now: datetime, stops_before: int) -> Eta:
+    """Of a driver who was never heard."""
+    return Eta(
+        arrives_at=None,
+        earliest=None,
+        latest=None,
+        distance_m=None,
+        stops_before=stops_before,
+        computed_at=now,
+        basis="none",
+    )
+
+
 class Forecast(msgspec.Struct, frozen=True, gc=False):
     """What is foreseen at one moment for one stop, before it is told as an Eta."""
 

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from tracker.domain.course import Course, heading_of
-from tracker.domain.eta import Eta
+from tracker.domain.eta import Eta, nothing_foreseen
 from tracker.domain.geo import LonLat, clear_tail, distance
 from tracker.domain.learning import Arrival, Learned
 from tracker.domain.manners import Manner
@@ -209,15 +209,7 @@ class Trip:
     def _eta(self, index: int, stops_before: int, now: datetime) -> Eta:
         fix = self.track.newest
         if fix is None:
-            return Eta(
-                arrives_at=None,
-                earliest=None,
-                latest=None,
-                distance_m=None,
-                stops_before=stops_before,
-                computed_at=now,
-                basis="none",
-            )
+            return nothing_foreseen(now, stops_before)
         foreseen = self.course.foresee(index, fix)
         eta = foreseen.eta(now=now, last_fix_at=min(fix.recorded_at, now), stops_before=stops_before)
         return self._smoothed(eta, self.stops[index].order_id)

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from tracker.domain.geo import LonLat
-from tracker.domain.manners import Manner
+from tracker.domain.manners import LAWFUL, Manner
 from tracker.domain.order import Vehicle
 
 COSTINGS: Final[Mapping[Vehicle, str]] = {
@@ -25,14 +25,18 @@ SECOND_RADIUS: Final = 200  # metres, the engine's limit
 HEADING_TOLERANCE: Final = 60  # degrees between a driver's heading and the street that the route begins with
 NEAR: Final = 15  # metres; every street so near counts as equally likely: a receiver errs by as much
 SIDE_TOLERANCE: Final = 1  # metres from the middle of a street; a stop further off is on one of its sides
+BESIDE: Final = 8  # metres; the street of a stop with a side is so near: the nearest may be an alley's end
+# Asked for a way at some time of day, the engine searches from its beginning only. That search turns round
+# where a street ends, as drivers do; the one from both ends goes into no street that leads nowhere. The tiles
+# know no time zones and no speeds by the hour, so nothing else depends on it.
+AT_SOME_TIME: Final = {"type": 1, "value": "2024-01-01T03:00"}
 
 
 def route_wanted(
     places: Sequence[LonLat], vehicle: Vehicle, *, radius: int, heading: float | None, manner: Manner
 ) -> str:
     """A way through the places. Streets within `radius` metres of them count as equally near."""
-    locations = [location(place, radius) for place in places]
-    locations[1:] = [each | _side(manner) for each in locations[1:]]
+    locations = _locations(places, radius, manner)
     if heading is not None:
         locations[0] |= {"heading": round(heading) % 360, "heading_tolerance": HEADING_TOLERANCE}
     costing = COSTINGS[vehicle]
@@ -42,7 +46,7 @@ def route_wanted(
         "costing_options": {costing: _options(manner)},
         "directions_type": "none",
     }
-    return as_text(wanted)
+    return as_text(wanted if manner == LAWFUL else wanted | {"date_time": AT_SOME_TIME})
 
 
 def location(place: LonLat, radius: int) -> dict[str, float | str]:
@@ -61,6 +65,19 @@ def as_text(wanted: Mapping[str, object]) -> str:
     return msgspec.json.encode(wanted).decode()
 
 
+def _locations(places: Sequence[LonLat], radius: int, manner: Manner) -> list[dict[str, float | str]]:
+    """Where a side is meant, no place counts as the crossing beside it, which has none; and from a stop the
+    way goes on in the direction of the arrival.
+    """
+    locations = [location(place, radius) for place in places]
+    side = _side(manner)
+    if side:
+        locations = [each | {"node_snap_tolerance": 0} for each in locations]
+        locations[1:] = [each | side for each in locations[1:]]
+        locations[1:-1] = [each | {"type": "break_through"} for each in locations[1:-1]]
+    return locations
+
+
 def _options(manner: Manner) -> dict[str, bool]:
     if manner == "unrestricted":
         return {"ignore_restrictions": True}
@@ -68,8 +85,8 @@ def _options(manner: Manner) -> dict[str, bool]:
 
 
 def _side(manner: Manner) -> dict[str, float | str]:
-    """On which side of the street a stop is arrived at; only the street next to it counts then."""
+    """On which side of the street a stop is arrived at."""
     if not manner.endswith("_side"):
         return {}
     side = "same" if manner.endswith("near_side") else "opposite"
-    return {"preferred_side": side, "street_side_tolerance": SIDE_TOLERANCE, "radius": 0}
+    return {"preferred_side": side, "street_side_tolerance": SIDE_TOLERANCE, "radius": BESIDE}

@@ -12,7 +12,7 @@ from tests.echo import echo_server
 from tracker.messages import FRAME_BYTES
 from tracker.rates import spread
 from tracker.websocket.connection import FRAMES_AT_ONCE, REST, Connection
-from tracker.websocket.wire import BITE, IDLE_FRAMES_AT_ONCE, Wire
+from tracker.websocket.wire import BITE, IDLE_FRAMES_AT_ONCE, LARGEST_BITE, Wire
 
 SMALLEST = 6  # bytes of an empty frame with its mask
 AT_MOST = FRAMES_AT_ONCE + BITE // SMALLEST
@@ -41,6 +41,25 @@ def test_a_long_message_is_taken_whole() -> None:
     message = masked(Opcode.BINARY, b"x" * FRAME_BYTES)
     assert wire.feed(memoryview(message), 0.0, FRAMES_AT_ONCE) == (len(message), 1)
     assert len(wire.inbox.take()) == FRAME_BYTES
+
+
+def test_behind_a_long_message_a_flood_is_still_bounded() -> None:
+    """Long frames are taken in larger bites; the last one may end in a flood, and is no larger than that."""
+    flood = masked(Opcode.BINARY, b"x" * 10_000) + masked(Opcode.PING) * 2_000
+    taken, frames = Wire(FRAME_BYTES, 0.0).feed(memoryview(flood), 0.0, FRAMES_AT_ONCE)
+    assert taken < 10_000 + 2 * LARGEST_BITE
+    assert frames <= 1 + LARGEST_BITE // SMALLEST
+
+
+async def test_who_sent_more_than_a_portion_rests_the_longer() -> None:
+    """So that the frames of a second stay the same, however they are packed."""
+    async with echo_server() as echo, connect(echo.url, compression=None) as peer:
+        loop, began = asyncio.get_running_loop(), asyncio.get_running_loop().time()
+        for _ in range(3):
+            peer.transport.write(masked(Opcode.TEXT, b"x" * 9_000) + masked(Opcode.TEXT) * 300)
+        for _ in range(3 * 301):
+            await peer.recv()
+        assert loop.time() - began >= (3 * 301 // FRAMES_AT_ONCE - AT_MOST) * REST
 
 
 def test_frames_that_bring_nothing_are_counted_over_all_turns() -> None:

@@ -169,7 +169,8 @@ class Connection(asyncio.BufferedProtocol):
     def _hold_back(self) -> None:
         """Stops reading where it has to wait; what comes after our goodbye is not worth any haste."""
         if self._rest is None and (self._frames >= FRAMES_AT_ONCE or self._cut is not None):
-            self._rest = self._loop.call_later(REST, self._rested)
+            portions = max(self._frames / FRAMES_AT_ONCE, 1.0)  # a last bite may have held many
+            self._rest = self._loop.call_later(REST * portions, self._rested)
         if self._wire.is_open and self._wire.inbox.is_full:
             self._is_held = True
         if (self._rest is not None or self._is_held) and not self._transport.is_closing():

@@ -14,6 +14,7 @@ from tracker.rates import Bucket
 from tracker.websocket.inbox import Inbox
 
 BITE: Final = 256  # bytes; 42 of the smallest frames
+LARGEST_BITE: Final = 2_048  # bytes, in the middle of a long frame: 50 kB cost 70 µs instead of 300
 IDLE_FRAMES_AT_ONCE: Final = 1_000  # that bring no message: pings, and fragments that end none
 IDLE_FRAMES_PER_S: Final = 100.0
 
@@ -50,11 +51,14 @@ class Wire:
 
         How many bytes that were, and how many frames.
         """
-        at = frames = 0
+        at, frames, bite = 0, 0, BITE
         while at < len(data) and frames < most:
-            self._framing.receive_data(data[at : at + BITE])  # type: ignore[arg-type]  # only copied
-            frames += self._hear(now)
-            at += BITE
+            self._framing.receive_data(data[at : at + bite])  # type: ignore[arg-type]  # only copied
+            at += bite
+            if came := self._hear(now):
+                frames, bite = frames + came, BITE
+            else:
+                bite = min(2 * bite, LARGEST_BITE)
         return min(at, len(data)), frames
 
     def feed_eof(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from quart import Quart
@@ -63,6 +63,10 @@ NOTES_AT_ONCE: Final = 5  # of one tracking link's customers
 NOTE_EVERY: Final = 10.0  # seconds; for each further note
 GUESSES_AT_ONCE: Final = 60  # unknown keys, tokens and links of one address
 GUESSES_PER_S: Final = 1.0
+FAULTS_AT_ONCE: Final = (
+    200  # connections of one driver, or of one link from one address, that were ended for cause
+)
+FAULTS_PER_S: Final = 1.0
 KEEP_HOUSE_EVERY: Final = 3_600.0  # seconds
 
 ROOMS: Final = (
@@ -146,12 +150,20 @@ async def open_parts(
                 fleet=fleet,
                 hub=hub,
                 link_tokens=link_tokens,
-                note_rates=Buckets(NOTES_AT_ONCE, 1.0 / NOTE_EVERY),
-                fix_rates=Allowances(FIXES_AT_ONCE, FIXES_PER_S),
-                wrong_guesses=Buckets(GUESSES_AT_ONCE, GUESSES_PER_S),
                 metrics=metrics,
                 now=now,
+                **_rates(),
             )
+
+
+def _rates() -> dict[str, Any]:
+    """How much of what one driver, link or address may do."""
+    return {
+        "note_rates": Buckets(NOTES_AT_ONCE, 1.0 / NOTE_EVERY),
+        "fix_rates": Allowances(FIXES_AT_ONCE, FIXES_PER_S),
+        "wrong_guesses": Buckets(GUESSES_AT_ONCE, GUESSES_PER_S),
+        "sent_away": Allowances(FAULTS_AT_ONCE, FAULTS_PER_S),
+    }
 
 
 def _orders(

@@ -8,7 +8,6 @@ import msgspec
 from quart import current_app
 
 from tracker.crowd import Crowd
-from tracker.rates import Amends
 
 if TYPE_CHECKING:
     from tracker.account import Account
@@ -45,8 +44,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     wrong_guesses: "Buckets"
     metrics: "Metrics"
     now: Callable[[], datetime]
+    sent_away: "Allowances"
     crowd: Crowd = msgspec.field(default_factory=Crowd)
-    amends: Amends = msgspec.field(default_factory=Amends)
 
 
 def parts() -> Parts:

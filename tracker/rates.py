@@ -5,11 +5,6 @@ from random import uniform
 from typing import Final
 
 MOST: Final = 100_000  # keys; the one that was quiet for longest is forgotten first
-
-FORGIVEN_TIMES: Final = 3  # of what has to be made amends for
-FIRST_WAIT: Final = 1.0  # seconds, for the next
-LONGEST_WAIT: Final = 60.0
-FORGOTTEN_AFTER: Final = 600.0  # seconds since a wait was over
 SPREAD: Final = 0.3  # of a pause, at the most
 
 
@@ -56,7 +51,11 @@ class Allowances:
         self._spent_until[key] = spent
         self._spent_until.move_to_end(key)
         self._forget(now)
-        return max(0.0, spent - now - self._at_once / self._per_s)
+        return self.wait(key, now)
+
+    def wait(self, key: str, now: float) -> float:
+        """For how many seconds whoever took more than was there still has to wait."""
+        return max(0.0, self._spent_until.get(key, now) - now - self._at_once / self._per_s)
 
     def take_if_free(self, key: str, amount: float, now: float) -> bool:
         """Takes this much where nobody has to wait for it; else takes nothing."""
@@ -97,32 +96,3 @@ class Buckets:
             if len(self._buckets) <= MOST and not oldest.is_full(self._capacity, self._per_s, now):
                 return
             self._buckets.popitem(last=False)
-
-
-class Amends:
-    """For each key a wait that grows: nothing for the first few times, then twice as long each time."""
-
-    def __init__(self) -> None:
-        self._owed: OrderedDict[str, tuple[int, float]] = OrderedDict()  # how often, and until when to wait
-
-    def __len__(self) -> int:
-        return len(self._owed)
-
-    def owe(self, key: str, now: float) -> None:
-        """Once more."""
-        self._forget(now)
-        times = self._owed.pop(key, (0, now))[0] + 1
-        doublings = min(times - FORGIVEN_TIMES - 1, 32)
-        wait = 0.0 if doublings < 0 else min(LONGEST_WAIT, FIRST_WAIT * 2.0**doublings)
-        self._owed[key] = (times, now + wait)
-
-    def wait(self, key: str, now: float) -> float:
-        """Seconds that are still to be waited for."""
-        return max(0.0, self._owed.get(key, (0, now))[1] - now)
-
-    def _forget(self, now: float) -> None:
-        while self._owed:
-            _, until = next(iter(self._owed.values()))
-            if len(self._owed) < MOST and now - until < FORGOTTEN_AFTER:
-                return
-            self._owed.popitem(last=False)

@@ -1,46 +1,72 @@
-"""Who is sent away for what they sent, again and again, has to wait; nobody else has."""
+"""Who is sent away for what they sent, hundreds of times, has to wait; nobody else has."""
+
+import asyncio
 
 import pytest
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from tests.faults.attackers import Ends, frame_head
+from tests.faults.attackers import connect as bare
 from tests.service import Service, hear, say, token_of
-from tracker.messages import NOTE_BYTES
-from tracker.rates import FORGIVEN_TIMES, FORGOTTEN_AFTER, Amends
+from tracker.app import FAULTS_AT_ONCE
+from tracker.rates import Allowances
+
+AT_A_TIME = 20
+TEXT, LAST, RESERVED = 0x1, 0x80, 0x70
 
 
-def test_waits_begin_late_and_double() -> None:
-    """Three times nothing, then 1, 2, 4 s and so on to 60; forgotten ten minutes after the last."""
-    amends, now, waits = Amends(), 0.0, []
-    for _ in range(FORGIVEN_TIMES + 8):
-        amends.owe("a", now)
-        waits.append(amends.wait("a", now))
-        now += waits[-1]
-    assert waits == [0.0] * FORGIVEN_TIMES + [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
-    assert amends.wait("b", now) == 0.0
-    now += FORGOTTEN_AFTER
-    amends.owe("b", now)
-    assert len(amends) == 1
-    amends.owe("a", now)
-    assert amends.wait("a", now) == 0.0
+async def broken(service: Service, path: str, token: str = "") -> bool:
+    """Whether it was let in; then it sends a frame with bits that mean nothing, and hears 1002."""
+    port = int(service.url.rsplit(":", 1)[1])
+    ends: Ends
+    ends, head = await bare(port, path, token)
+    let_in = b" 101 " in head
+    if let_in:
+        ends[1].write(frame_head(LAST | RESERVED | TEXT, 0))
+        async with asyncio.timeout(5):
+            assert (1002).to_bytes(2) in await ends[0].read(-1)
+    ends[1].close()
+    return let_in
 
 
-async def nonsense(socket: ClientConnection) -> int:
-    """Ten unreadable messages; the close code."""
-    with pytest.raises(ConnectionClosed):
-        for _ in range(10):
-            await socket.send("nonsense")
-        while True:
-            await socket.recv()
-    return socket.close_code or 0
+async def send_nonsense(service: Service, path: str, token: str = "") -> None:
+    """As often as is let pass, and once more."""
+    for _ in range(FAULTS_AT_ONCE // AT_A_TIME):
+        assert all(await asyncio.gather(*(broken(service, path, token) for _ in range(AT_A_TIME))))
+    for _ in range(AT_A_TIME):  # what was earned again meanwhile
+        if not await broken(service, path, token):
+            return
+    raise AssertionError("nobody had to wait")
+
+
+def test_whoever_took_too_much_waits_until_it_is_earned() -> None:
+    """Asking costs nothing, and others are not concerned."""
+    allowances = Allowances(3, 1.0)
+    assert [allowances.take("a", 1.0, 0.0) for _ in range(5)] == [0.0, 0.0, 0.0, 1.0, 2.0]
+    assert [allowances.wait("a", now) for now in (0.0, 0.5, 2.0, 99.0)] == [2.0, 1.5, 0.0, 0.0]
+    assert allowances.wait("b", 0.0) == 0.0
+
+
+async def test_a_customer_who_sends_nonsense_again_and_again_has_to_wait(service: Service) -> None:
+    """429; the link is still there, by other ways, and other links from the same address are."""
+    order = await service.new_order()
+    await send_nonsense(service, f"/v1/track/{token_of(order)}/stream")
+    with pytest.raises(InvalidStatus) as refused:
+        await service.watch(order)
+    assert refused.value.response.status_code == 429
+    assert (await service.http.get(f"/v1/track/{token_of(order)}")).status_code == 200
+    async with service.watch(await service.new_order()) as socket:
+        await hear(socket, "snapshot")
 
 
 async def test_a_driver_who_sends_nonsense_again_and_again_has_to_wait(service: Service) -> None:
     """429 with the seconds, as hello 4103; another driver from the same address comes in."""
     wild, other = await service.new_driver(), await service.new_driver()
-    for _ in range(FORGIVEN_TIMES + 1):
-        async with service.drive(wild["token"]) as socket:
-            assert await nonsense(socket) == 4000
+    let_in = [await broken(service, "/v1/drivers/stream", wild["token"]) for _ in range(FAULTS_AT_ONCE)]
+    assert all(let_in)
+    while await broken(service, "/v1/drivers/stream", wild["token"]):
+        pass
     with pytest.raises(InvalidStatus) as refused:
         await service.drive(wild["token"])
     assert refused.value.response.status_code == 429
@@ -54,27 +80,9 @@ async def test_a_driver_who_sends_nonsense_again_and_again_has_to_wait(service: 
         await hear(socket, "welcome")
 
 
-async def test_broken_frames_count_too(service: Service) -> None:
-    """What the socket itself finds, as a message that is too long, is remembered as well."""
-    order = await service.new_order()
-    for _ in range(FORGIVEN_TIMES + 1):
-        async with service.watch(order) as socket:
-            await hear(socket, "snapshot")
-            await socket.send("x" * (NOTE_BYTES + 1))
-            with pytest.raises(ConnectionClosed):
-                await socket.recv()
-            assert socket.close_code == 1009
-    with pytest.raises(InvalidStatus) as refused:
-        await service.watch(order)
-    assert refused.value.response.status_code == 429
-    assert (await service.http.get(f"/v1/track/{token_of(order)}")).status_code == 200
-    async with service.watch(await service.new_order()) as socket:
-        await hear(socket, "snapshot")
-
-
 async def test_whoever_leaves_or_is_replaced_owes_nothing(service: Service) -> None:
     """However often."""
     driver = await service.new_driver()
-    for _ in range(FORGIVEN_TIMES + 3):
+    for _ in range(FAULTS_AT_ONCE + AT_A_TIME):
         async with service.drive(driver["token"]) as socket:
             await hear(socket, "welcome")

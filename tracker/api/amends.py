@@ -1,7 +1,7 @@
-"""Amends: whoever was sent away for what they sent waits before they are let in again, each time longer.
+"""Amends: whoever is sent away for what they sent, hundreds of times, waits before they are let in again.
 
 By what they came in with, a driver's token or a link from one address: behind a carrier's address there are
-many others, and a link is shared.
+many others, and a link is shared. Whoever is still writing a client makes mistakes, and is not kept from it.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ FOR_CAUSE: Final = frozenset({1002, 1007, 1009, 4000, 4103})  # close codes: bro
 
 def let_in(here: Parts, token: str, address: str = "") -> None:
     """Raises RateLimited while whoever comes with this has to wait."""
-    wait = here.amends.wait(_key(token, address), asyncio.get_running_loop().time())
+    wait = here.sent_away.wait(_key(token, address), asyncio.get_running_loop().time())
     if wait > 0.0:
         raise RateLimited("An earlier connection was ended for what it had sent.", after_s=wait)
 
@@ -36,7 +36,7 @@ def answerable(here: Parts, socket: Socket, token: str, address: str = "") -> It
         raise
     finally:
         if code in FOR_CAUSE or socket.goodbye in FOR_CAUSE:
-            here.amends.owe(_key(token, address), asyncio.get_running_loop().time())
+            here.sent_away.take(_key(token, address), 1.0, asyncio.get_running_loop().time())
 
 
 def _key(token: str, address: str) -> str:

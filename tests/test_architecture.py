@@ -326,3 +326,21 @@ def test_files_are_small() -> None:
     }
     print("over 250 lines:", {name: lines for name, lines in sorted(lengths.items()) if lines > 250})
     assert {name: lines for name, lines in lengths.items() if lines > FILE_LINES} == {}
+
+
+IN_THREADS = ("tracker.routing.", "tracker.learner")  # what these do is done in several threads
+
+
+def test_no_type_is_read_for_the_first_time_in_a_thread() -> None:
+    """Two threads that are the first to decode into a type crash the process: decoders are made at import."""
+    found = [
+        f"{module}:{node.lineno}"
+        for module, tree in modules().items()
+        if module.startswith(IN_THREADS)
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Call)
+        and re.search(r"(\.decode\(.*type=|msgspec\.convert\(|Decoder\()", ast.unparse(node))
+    ]
+    assert found == []

@@ -34,6 +34,10 @@ AT_ONCE: Final = 100  # lessons of one commit: less than a tenth of a second of 
 LEARN_EVERY: Final = 5.0  # seconds; also how old the knowledge of a node may be that did not learn itself
 END_WITHIN: Final = 2.0  # seconds
 
+_read_knowledge: Final = msgspec.json.Decoder(
+    Knowledge
+).decode  # made before there are threads: see routing.engine
+
 log = structlog.get_logger()
 
 
@@ -178,7 +182,7 @@ def _knowledge(stored: StoredKnowledge | None) -> Knowledge:
     if stored is None:
         return Knowledge()
     try:
-        return msgspec.json.decode(stored.state, type=Knowledge)
+        return _read_knowledge(stored.state)
     except msgspec.DecodeError as error:
         log.warning("knowledge_begun_anew", vehicle=stored.vehicle, why=type(error).__name__)
         return Knowledge()

@@ -79,6 +79,12 @@ class _TraceAnswer(msgspec.Struct):
     edges: list[_RawEdge]
 
 
+# Made at import: two threads that are the first to decode into a type crash the process (msgspec 0.22).
+_read_matrix: Final = msgspec.json.Decoder(_MatrixAnswer).decode
+_read_route: Final = msgspec.json.Decoder(_RouteAnswer).decode
+_read_trace: Final = msgspec.json.Decoder(_TraceAnswer).decode
+
+
 class _NotConnected(NoRoute):
     """Both places are near streets, but no way leads from one to the other."""
 
@@ -136,7 +142,7 @@ class Engine:
         }
         try:
             answer = self._actor.matrix(as_text(wanted))
-            durations = msgspec.json.decode(answer, type=_MatrixAnswer).sources_to_targets.durations
+            durations = _read_matrix(answer).sources_to_targets.durations
         except RuntimeError as error:
             raise _translated(error) from error
         except msgspec.DecodeError as error:
@@ -168,7 +174,7 @@ class Engine:
         wanted = route_wanted(places, vehicle, radius=radius, heading=heading, manner=manner)
         try:
             answer = self._actor.route(wanted)
-            return msgspec.json.decode(answer, type=_RouteAnswer).trip.legs
+            return _read_route(answer).trip.legs
         except RuntimeError as error:
             raise _translated(error) from error
         except msgspec.DecodeError as error:
@@ -191,7 +197,7 @@ class Engine:
             answer = self._actor.trace_attributes(as_text(wanted))
         except ValhallaError:
             return _as_one_edge(plain)
-        walk = msgspec.json.decode(answer, type=_TraceAnswer)
+        walk = _read_trace(answer)
         line = decode(walk.shape)
         if not _same_way(line, plain.line):
             return _as_one_edge(plain)

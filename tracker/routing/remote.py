@@ -20,6 +20,9 @@ class _Refusal(msgspec.Struct):
     status: str = ""
 
 
+_read_refusal: Final = msgspec.json.Decoder(_Refusal).decode  # made before there are threads: see engine
+
+
 class RemoteActor:
     """Text in, text out, as `valhalla.Actor`; raises ValhallaError and RouterUnavailable. For one thread."""
 
@@ -58,7 +61,7 @@ class RemoteActor:
 def _refused(answer: httpx.Response) -> ValhallaError | RouterUnavailable:
     """The engine's own refusal, or somebody else's: a proxy, or no Valhalla at all."""
     try:
-        said = msgspec.json.decode(answer.content, type=_Refusal)
+        said = _read_refusal(answer.content)
     except msgspec.DecodeError:
         said = _Refusal()
     if not said.error_code:

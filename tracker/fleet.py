@@ -13,6 +13,7 @@ from tracker.connections import Connections
 from tracker.database import Database
 from tracker.domain.arrival import Event
 from tracker.domain.eta import Eta
+from tracker.domain.navigator import FARTHEST
 from tracker.domain.order import Driver, Order
 from tracker.domain.policy import Policy
 from tracker.domain.track import Fix, Refusal
@@ -122,9 +123,9 @@ class Fleet:
 
     async def navigates(self, driver_id: str, arrives_at: datetime | None) -> None:
         """When the driver is at the next stop, by the clock of the device and its own navigation."""
-        live = await self._roster.of(driver_id)
-        ahead = live.clock.ahead
-        live.trip.navigates(None if arrives_at is None else arrives_at - ahead, self._now())
+        live, now = await self._roster.of(driver_id), self._now()
+        to_go = None if arrives_at is None else arrives_at - now - live.clock.ahead
+        live.trip.navigates(now + to_go if to_go is not None and abs(to_go) <= FARTHEST else None, now)
 
     def _write_down(self, seen: Iterable[Event] = ()) -> None:
         """Into the timelines, without waiting for it."""

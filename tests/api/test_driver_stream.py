@@ -260,6 +260,8 @@ async def test_the_phones_own_navigation_moves_the_forecast(service: Service) ->
     async with service.drive(driver["token"]) as courier:
         await say(courier, type="navigation", arrives_at="soon")
         assert (await hear(courier, "error"))["code"] == "bad_message"
+        for never in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"):
+            await say(courier, type="navigation", arrives_at=never)
         await say(courier, type="fixes", id=1, fixes=[fix()])
         await hear(courier, "ack")
         await route_of(service, order)

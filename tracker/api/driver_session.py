@@ -12,7 +12,7 @@ from tracker.api.closing import Closing
 from tracker.api.driver_words import decoded, pass_on_note, report_status
 from tracker.codecs import JsonCodec, MsgpackCodec, readings
 from tracker.domain.order import Driver
-from tracker.errors import StorageUnavailable, Unparsable
+from tracker.errors import NotFound, StorageUnavailable, Unparsable
 from tracker.live_trip import Receipt
 from tracker.messages import (
     FIXES_PER_MESSAGE,
@@ -207,7 +207,7 @@ class DriverSession:
             case DriverNote():
                 self.push(await pass_on_note(self._here, self._driver, message))
             case Navigation():
-                with suppress(StorageUnavailable):  # it will be said again
+                with suppress(NotFound, StorageUnavailable):  # erased, or it will be said again
                     await self._here.fleet.navigates(self._driver.id, message.arrives_at)
             case Ping():
                 self.push(Pong(message.n, rfc3339(self._here.now())))

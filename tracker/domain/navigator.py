@@ -1,7 +1,7 @@
 """Navigator: what a phone's own navigation says of the next stop, and how right such words have proved."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import exp, log
 from typing import Final, NamedTuple
 
@@ -11,6 +11,7 @@ from tracker.domain.interval import BLUR, residual
 from tracker.domain.tally import Tally
 
 HOLDS: Final = 60.0  # seconds for which such a word counts; a navigation that goes on says it again
+FARTHEST: Final = timedelta(hours=24)  # to go; what is said of a later arrival says nothing
 PLAUSIBLE: Final = 3.0  # times; further from our own answer it is about another place
 RATIO_PRIOR: Final = 1_200.0  # seconds said that are believed as they are
 ERROR: Final = 0.25  # of either answer until it is learned, as a logarithm: then both count the same

@@ -17,6 +17,7 @@ from tracker.domain.learning import Learned
 from tracker.domain.manners import LAWFUL, Manner
 from tracker.domain.order import Vehicle
 from tracker.domain.route import Edge, Leg
+from tracker.domain.streets import NONE, Streets, Walked
 from tracker.errors import BadInput, NoRoute
 from tracker.evaluation import Report, evaluate, read_trips
 from tracker.evaluation.peers import Peers, best_constant
@@ -44,6 +45,7 @@ class StraightStreets:
         edges: bool = False,
         heading: float | None = None,
         manner: Manner = LAWFUL,
+        streets: Streets = NONE,
     ) -> tuple[Leg, ...]:
         if self.broken:
             raise NoRoute("There are no streets.")
@@ -56,6 +58,9 @@ class StraightStreets:
             )
             for pair in pairwise(places)
         )
+
+    async def matched(self, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[Walked, ...]:
+        return ()
 
 
 def place(metres: float) -> LonLat:

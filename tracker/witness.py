@@ -106,7 +106,12 @@ class Witness:
             pins = await self._pins(stops, trip.orders)
             places = [newest.lonlat, *(target(pins.get(stop, ()), stop.at) for stop in stops)]
             legs = await router.route(
-                places, trip.vehicle, edges=True, heading=trip.heading, manner=trip.manner
+                places,
+                trip.vehicle,
+                edges=True,
+                heading=trip.heading,
+                manner=trip.manner,
+                streets=trip.streets,
             )
         except RoutingError as error:
             log.info("no_route", driver=trip.driver.id, why=type(error).__name__, stops=len(stops))

@@ -127,4 +127,5 @@ class Diary:
         if len(steps) > STEPS_KEPT or distance(steps[-1], stop.at) > NEAR_STOP:
             return None
         lengths = (distance(a, b) for a, b in pairwise(steps))
-        return Way(begun, self._heading, sum(each for each in lengths if each >= STEP))
+        metres = sum(each for each in lengths if each >= STEP)
+        return Way(begun, self._heading, metres, tuple(steps))

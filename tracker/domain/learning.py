@@ -13,6 +13,7 @@ from tracker.domain.manners import Manner, Manners, Way
 from tracker.domain.navigator import Opinions, Trust
 from tracker.domain.order import Vehicle
 from tracker.domain.route import Edge
+from tracker.domain.streets import Streets, Walked
 from tracker.domain.tally import Tally
 from tracker.domain.weights import TERMS, Weights, guessed
 
@@ -85,6 +86,7 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     dwell: Dwell | None = None  # at the stop before
     way: Way | None = None  # the same way as it was driven, whatever the route
     off: dict[Manner, float] = {}  # how far off each manner of routing was for it
+    streets: tuple[Walked, ...] = ()  # of the same way
 
 
 class Knowledge(msgspec.Struct):
@@ -103,6 +105,7 @@ class Knowledge(msgspec.Struct):
     lately_at: datetime | None = None
     manners: Manners = msgspec.field(default_factory=Manners)
     navigator: Trust = msgspec.field(default_factory=Trust)
+    streets: Streets = msgspec.field(default_factory=Streets)
 
     def ratio(self, edge: Edge) -> float:
         """Real seconds for one of the router's on this edge."""
@@ -151,6 +154,7 @@ class Knowledge(msgspec.Struct):
             self.weights.learn((told.terms, seconds) for told, seconds in comparable)
         self._learn_traffic(arrival)
         self.manners.learn(arrival.off)
+        self.streets.learn(arrival.streets, arrival.at, arrival.arrived_at.date())
         for passage in arrival.passages:
             self.whole.add(passage.observed, passage.expected)
             self.kinds.setdefault(passage.kind, Tally()).add(passage.observed, passage.expected)

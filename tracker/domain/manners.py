@@ -34,6 +34,7 @@ class Way(msgspec.Struct, frozen=True):
     begin: LonLat
     heading: float | None  # degrees, at its beginning
     metres: float
+    places: tuple[LonLat, ...] = ()  # one after the other, until its streets are known
 
 
 class Evidence(msgspec.Struct):

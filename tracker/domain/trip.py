@@ -16,6 +16,7 @@ from tracker.domain.order import ON_THE_ROAD, Driver, Order, StopKind, Vehicle
 from tracker.domain.route import Progress, Route, Stop
 from tracker.domain.smoothing import Shown as ShownArrival
 from tracker.domain.snapping import OnStreet, on_street
+from tracker.domain.streets import Streets
 from tracker.domain.track import Doubt, Fix, Track
 from tracker.domain.view import Freshness, Trail, View, freshness_of
 from tracker.domain.visibility import HIDING_RADIUS, Circumstances, Rules, visible
@@ -71,6 +72,11 @@ class Trip:
     def manner(self) -> Manner:
         """How such drivers choose their way, for the router; nobody is told to drive so."""
         return self.course.knowledge.manners.usual
+
+    @property
+    def streets(self) -> Streets:
+        """Which ones such drivers take, for the router; as with the manner."""
+        return self.course.knowledge.streets
 
     @property
     def progress(self) -> Progress | None:

@@ -7,9 +7,10 @@ from typing import Final, NamedTuple
 
 from tracker.domain.geo import distance
 from tracker.domain.learning import Arrival, Learned
-from tracker.domain.manners import LAWFUL, Manner
+from tracker.domain.manners import LAWFUL
 from tracker.domain.order import Driver, Order, OrderStatus, Place
 from tracker.domain.route import Route, Stop
+from tracker.domain.streets import NONE
 from tracker.domain.track import Fix, refusal
 from tracker.domain.trip import Trip
 from tracker.errors import RoutingError
@@ -92,21 +93,26 @@ class Replay:
         for trip in live:
             trip.receive_fix(fix, now)
             if trip.wants_route(now):
-                await self._route(trip, now, trip.manner if trip is live.trip else LAWFUL)
+                await self._route(trip, now, lawful=trip is live.lawful)
         return [
             Moment(number, index, now, real, self._said(live, index, now))
             for index, reached in enumerate(recorded.arrived_at)
             if (real := (reached - now).total_seconds()) >= LEAST
         ]
 
-    async def _route(self, trip: Trip, now: datetime, manner: Manner) -> None:
+    async def _route(self, trip: Trip, now: datetime, *, lawful: bool) -> None:
         trip.routing_begun(now)
         newest, stops = trip.track.newest, trip.ahead
         assert newest is not None
         places = [newest.lonlat, *(stop.at for stop in stops)]
         try:
             legs = await self._router.route(
-                places, trip.vehicle, edges=True, heading=trip.heading, manner=manner
+                places,
+                trip.vehicle,
+                edges=True,
+                heading=trip.heading,
+                manner=LAWFUL if lawful else trip.manner,
+                streets=NONE if lawful else trip.streets,
             )
         except RoutingError:
             return

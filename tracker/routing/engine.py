@@ -1,36 +1,27 @@
 """Engine: one Valhalla, wherever it is, and what it answers. Blocking; never used by two threads."""
 
 from collections.abc import Sequence
-from itertools import chain, pairwise
+from itertools import chain
 from math import inf
 from typing import Final
 
 import msgspec
 from valhalla import ValhallaError
 
-from tracker.domain.geo import LonLat, distance
-from tracker.domain.leg import Edge, Leg
+from tracker.domain.geo import LonLat
+from tracker.domain.leg import Leg
 from tracker.domain.manners import LAWFUL, Manner
 from tracker.domain.order import Vehicle
+from tracker.domain.streets import NONE, Streets, Walked
 from tracker.errors import NoRoute, RouterUnavailable
 from tracker.routing.actors import Asked
+from tracker.routing.driven import as_driven
 from tracker.routing.polyline import decode
+from tracker.routing.tracing import matched, with_streets
 from tracker.routing.wanted import COSTINGS, NEAR, SECOND_RADIUS, as_text, location, route_wanted
 
 NO_PATH: Final = 442  # the engine's code for streets that are there but not connected
 PLACES_AT_ONCE: Final = 20  # the engine's limit for cars; longer routes are asked for in pieces
-
-_EDGE_FIELDS: Final = (
-    "shape",
-    "edge.begin_shape_index",
-    "edge.end_shape_index",
-    "edge.id",
-    "edge.way_id",
-    "edge.road_class",
-    "edge.traffic_signal",
-    "node.elapsed_time",
-    "node.traffic_signal",
-)
 
 
 class _Summary(msgspec.Struct):
@@ -59,30 +50,9 @@ class _MatrixAnswer(msgspec.Struct):
     sources_to_targets: _Durations
 
 
-class _EndNode(msgspec.Struct, frozen=True):
-    elapsed_time: float = 0.0  # seconds since the beginning of the leg
-    traffic_signal: bool = False
-
-
-class _RawEdge(msgspec.Struct):
-    begin_shape_index: int
-    end_shape_index: int
-    id: int = 0  # of the directed edge, in these tiles
-    way_id: int = 0  # OpenStreetMap's
-    road_class: str = "unclassified"
-    traffic_signal: bool = False
-    end_node: _EndNode = _EndNode()
-
-
-class _TraceAnswer(msgspec.Struct):
-    shape: str
-    edges: list[_RawEdge]
-
-
 # Made at import: two threads that are the first to decode into a type crash the process (msgspec 0.22).
 _read_matrix: Final = msgspec.json.Decoder(_MatrixAnswer).decode
 _read_route: Final = msgspec.json.Decoder(_RouteAnswer).decode
-_read_trace: Final = msgspec.json.Decoder(_TraceAnswer).decode
 
 
 class _NotConnected(NoRoute):
@@ -103,14 +73,21 @@ class Engine:
         edges: bool,
         heading: float | None = None,
         manner: Manner = LAWFUL,
+        streets: Streets = NONE,
     ) -> tuple[Leg, ...]:
         """One leg between each two places. Raises NoRoute, RouterUnavailable."""
         legs: list[Leg] = []
         for first in range(0, len(places) - 1, PLACES_AT_ONCE - 1):
             some = places[first : first + PLACES_AT_ONCE]
             raw = self._legs(some, vehicle, heading if first == 0 else None, manner)
-            legs.extend(self._with_edges(each, vehicle) if edges else _leg(each) for each in raw)
-        return tuple(legs)
+            legs.extend(self._leg(each, vehicle, edges) for each in raw)
+        if not edges or not streets.known:
+            return tuple(legs)
+        return as_driven(self._actor, places, legs, vehicle, streets=streets, heading=heading, manner=manner)
+
+    def matched(self, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[Walked, ...]:
+        """The streets of a way that was driven; none where it cannot be told. Raises RouterUnavailable."""
+        return matched(self._actor, places, vehicle)
 
     def matrix(self, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[tuple[float, ...], ...]:
         """Seconds from each place to each; infinite where no way leads. Raises NoRoute, RouterUnavailable."""
@@ -180,28 +157,9 @@ class Engine:
         except msgspec.DecodeError as error:
             raise RouterUnavailable("Whatever answers is no Valhalla.") from error
 
-    def _with_edges(self, raw: _RawLeg, vehicle: Vehicle) -> Leg:
-        """The leg with its streets, by walking the line once more (about 1 ms).
-
-        The engine's walk may end up to 8 m before the leg's last place, so the line becomes the walk's, which
-        the edges index. A walk that took another way, or none, leaves the whole leg as one edge.
-        """
-        plain = _leg(raw)
-        wanted = {
-            "encoded_polyline": raw.shape,
-            "costing": COSTINGS[vehicle],
-            "shape_match": "walk_or_snap",
-            "filters": {"action": "include", "attributes": _EDGE_FIELDS},
-        }
-        try:
-            answer = self._actor.trace_attributes(as_text(wanted))
-        except ValhallaError:
-            return _as_one_edge(plain)
-        walk = _read_trace(answer)
-        line = decode(walk.shape)
-        if not _same_way(line, plain.line):
-            return _as_one_edge(plain)
-        return msgspec.structs.replace(plain, line=line, edges=tuple(_edges(line, walk.edges)))
+    def _leg(self, raw: _RawLeg, vehicle: Vehicle, edges: bool) -> Leg:
+        leg = Leg(decode(raw.shape), raw.summary.length * 1000.0, raw.summary.time)
+        return with_streets(self._actor, raw.shape, leg, vehicle) if edges else leg
 
 
 def _translated(error: RuntimeError) -> NoRoute | RouterUnavailable:
@@ -210,38 +168,3 @@ def _translated(error: RuntimeError) -> NoRoute | RouterUnavailable:
         return RouterUnavailable(str(error))
     kind = _NotConnected if error.code == NO_PATH else NoRoute
     return kind(f"{error.message} ({error.code})")
-
-
-def _leg(raw: _RawLeg) -> Leg:
-    return Leg(decode(raw.shape), raw.summary.length * 1000.0, raw.summary.time)
-
-
-def _as_one_edge(leg: Leg) -> Leg:
-    whole = Edge(0, len(leg.line) - 1, leg.distance_m, leg.duration_s, "unclassified", False)
-    return msgspec.structs.replace(leg, edges=(whole,))
-
-
-def _edges(line: tuple[LonLat, ...], raw: list[_RawEdge]) -> list[Edge]:
-    """The engine gives lengths in whole metres, so they are taken from the line."""
-    edges, elapsed = [], 0.0
-    for each in raw:
-        begin, end = each.begin_shape_index, each.end_shape_index
-        until = max(each.end_node.elapsed_time, elapsed)
-        signal = each.traffic_signal or each.end_node.traffic_signal
-        length = _length(line[begin : end + 1])
-        edges.append(Edge(begin, end, length, until - elapsed, each.road_class, signal, _key(each)))
-        elapsed = until
-    return edges
-
-
-def _key(edge: _RawEdge) -> str:
-    """Other tiles number their edges anew; the way's own number tells most of those apart."""
-    return f"{edge.way_id:x}.{edge.id:x}" if edge.id else ""
-
-
-def _same_way(a: tuple[LonLat, ...], b: tuple[LonLat, ...]) -> bool:
-    return abs(_length(a) - _length(b)) <= max(10.0, 0.01 * _length(b))
-
-
-def _length(line: tuple[LonLat, ...]) -> float:
-    return sum(distance(a, b) for a, b in pairwise(line))

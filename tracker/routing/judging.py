@@ -1,4 +1,4 @@
-"""Judging: by which manner of choosing a way a finished one would have been foretold. Off the hot path."""
+"""Judging: the streets of a finished way, and which manner would have foretold it. Off the hot path."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -7,9 +7,10 @@ import msgspec
 
 from tracker.domain.geo import LonLat
 from tracker.domain.learning import Arrival
-from tracker.domain.manners import LAWFUL, OTHERS, Manner, off_by
+from tracker.domain.manners import LAWFUL, OTHERS, Manner, Way, off_by
 from tracker.domain.order import Vehicle
 from tracker.domain.route import Leg
+from tracker.domain.streets import NONE, Streets, Walked
 from tracker.errors import NoRoute, RouterUnavailable
 
 
@@ -24,14 +25,32 @@ class Routes(Protocol):
         edges: bool = False,
         heading: float | None = None,
         manner: Manner = LAWFUL,
+        streets: Streets = NONE,
     ) -> tuple[Leg, ...]: ...
+
+    async def matched(self, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[Walked, ...]: ...
 
 
 async def judged(arrival: Arrival, router: Routes) -> Arrival:
-    """The same, with how far off each manner was; without that where the router does not answer."""
+    """The same without the places of its way: with its streets, and with how far off each manner was.
+
+    Without those where the router does not answer.
+    """
     way = arrival.way
     if way is None:
         return arrival
+    arrival = msgspec.structs.replace(arrival, way=msgspec.structs.replace(way, places=()))
+    try:
+        return msgspec.structs.replace(
+            arrival,
+            off=await _off(way, arrival, router),
+            streets=await router.matched(way.places, arrival.vehicle),
+        )
+    except RouterUnavailable:
+        return arrival
+
+
+async def _off(way: Way, arrival: Arrival, router: Routes) -> dict[Manner, float]:
     off: dict[Manner, float] = {}
     for manner in (LAWFUL, *OTHERS):
         try:
@@ -40,8 +59,6 @@ async def judged(arrival: Arrival, router: Routes) -> Arrival:
             )
         except NoRoute:
             off[manner] = off_by(None, way)
-        except RouterUnavailable:
-            return arrival
         else:
             off[manner] = off_by(leg.distance_m, way)
-    return msgspec.structs.replace(arrival, off=off)
+    return off

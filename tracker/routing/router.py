@@ -11,6 +11,7 @@ from tracker.domain.geo import LonLat
 from tracker.domain.manners import LAWFUL, Manner
 from tracker.domain.order import Vehicle
 from tracker.domain.route import Leg
+from tracker.domain.streets import NONE, Streets, Walked
 from tracker.errors import NoRoute, RouterUnavailable
 from tracker.mapfile import MapFile
 from tracker.routing.actors import THREADS, Asked, actors, threads_for
@@ -63,11 +64,13 @@ class Router:
         edges: bool = False,
         heading: float | None = None,
         manner: Manner = LAWFUL,
+        streets: Streets = NONE,
     ) -> tuple[Leg, ...]:
         """One leg between each two of the places, in their order; with `edges` also street by street.
 
         A `heading` (degrees) says where somebody who moves is going: the route begins that way if it can.
-        The `manner` says how such drivers choose their way; it is for forecasts, and no way to tell anybody.
+        The `manner` says how such drivers choose their way, and `streets` which ones they were seen to take
+        (only with `edges`); both are for forecasts, and give no way to tell anybody.
 
         Raises NoRoute where a place is more than 300 m from any street or cannot be reached, and
         RouterUnavailable where there is no answer within 5 s.
@@ -75,8 +78,17 @@ class Router:
         if len(places) < 2:
             raise NoRoute("A route needs at least two places.")
         return await self._run(
-            lambda: self._engine().route(places, vehicle, edges=edges, heading=heading, manner=manner)
+            lambda: self._engine().route(
+                places, vehicle, edges=edges, heading=heading, manner=manner, streets=streets
+            )
         )
+
+    async def matched(self, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[Walked, ...]:
+        """The streets of a way that was driven, by its places; none where it cannot be told.
+
+        Raises RouterUnavailable.
+        """
+        return await self._run(lambda: self._engine().matched(places, vehicle))
 
     async def matrix(self, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[tuple[float, ...], ...]:
         """Seconds from each place (row) to each (column); infinite where no way leads.

@@ -1,0 +1,168 @@
+"""Streets: which ones drivers take, and from which they go on into which, learned from the ways they drove.
+
+No map knows every gate, bus lane, ban and barred turn as the drivers do. What is kept is the map's own lines
+and the last day on which somebody drove there: nobody's name, order or time.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from functools import cached_property
+from itertools import pairwise, product
+from math import atan2, degrees, hypot
+from typing import Final, NamedTuple
+
+import msgspec
+
+from tracker.domain.geo import LonLat, Plane, distance
+
+KEPT: Final = 10_000  # streets between two crossings, some 15 km² of an inner city; the others are forgotten
+FORGOTTEN_AFTER: Final = 60  # days on which nobody went that way
+SIDE: Final = 1.0, 8.0  # metres beside the middle of the last street at which a stop is on one of its sides
+SURE: Final = 20.0  # arrivals before drivers are believed to stop on one side
+OFTENER: Final = 2.0  # times than on the other one
+CELLS: Final = 2_000.0, 1_000.0  # of the index in a degree: north (56 m), and east
+
+type Cell = tuple[int, int]
+
+
+class Walked(msgspec.Struct, frozen=True, gc=False):
+    """A street of a way that was driven, as the engine found it on its map."""
+
+    key: str  # Edge.key
+    line: tuple[LonLat, ...]
+    seconds: float  # the engine's
+    whole: bool  # not only a part of it
+    joined: bool  # the way led here from the one before
+
+
+class Street(msgspec.Struct):
+    """In one direction, between two crossings."""
+
+    line: tuple[LonLat, ...]
+    length_m: float
+    seconds: float  # the engine's, the mean of what it said
+    passed: int
+    day: int  # when somebody last passed, as date.toordinal
+    onward: dict[str, int] = {}  # into which drivers went on from here, and on which day last
+
+
+class Beside(NamedTuple):
+    """A place as it lies beside a street."""
+
+    key: str
+    offset_m: float
+    along_m: float  # from the street's beginning
+    heading: float  # degrees, of the street there
+    left_m: float  # of its middle; below zero to the right
+
+
+class Streets(msgspec.Struct, dict=True):
+    """Changed only by `learn`."""
+
+    known: dict[str, Street] = {}
+    right: float = 0.0  # arrivals at stops on the right side of the last street
+    left: float = 0.0
+
+    def learn(self, walked: Sequence[Walked], stop: LonLat, day: date) -> None:
+        """One way to a stop. Gaps in it, and streets of which only a part was driven, join nothing."""
+        today = day.toordinal()
+        for each in walked:
+            if each.whole:
+                self._pass(each, today)
+        for one, after in pairwise(walked):
+            if after.joined and one.key != after.key and (street := self.known.get(one.key)) is not None:
+                street.onward[after.key] = max(today, street.onward.get(after.key, 0))
+        if walked and (last := self.known.get(walked[-1].key)) is not None:
+            self._arrive(beside(walked[-1].key, last.line, stop))
+        if len(self.known) > KEPT * 1.1:
+            self._forget(today)
+
+    def around(self, place: LonLat, within_m: float) -> Iterator[Beside]:
+        """The known streets that are so near; 30 m at the most."""
+        north, east = _cell(place)
+        near = {
+            key
+            for step in product((-1, 0, 1), repeat=2)
+            for key in self._cells.get((north + step[0], east + step[1]), ())
+        }
+        for key in near:
+            found = beside(key, self.known[key].line, place)
+            if found.offset_m <= within_m:
+                yield found
+
+    def wrong_side(self, stop: Beside) -> bool:
+        """Whether drivers who come along this street would have the stop on the side that they avoid."""
+        if abs(stop.left_m) < SIDE[0] or self.left + self.right < SURE:
+            return False
+        seldom, often = (self.left, self.right) if stop.left_m > 0.0 else (self.right, self.left)
+        return often > OFTENER * seldom
+
+    @cached_property
+    def _cells(self) -> dict[Cell, set[str]]:
+        """Which streets touch each cell; made when first asked for, and kept up from then on."""
+        cells: dict[Cell, set[str]] = {}
+        for key, street in self.known.items():
+            _enter(cells, key, street.line)
+        return cells
+
+    def _pass(self, walked: Walked, today: int) -> None:
+        street = self.known.get(walked.key)
+        if street is None:
+            length = sum(distance(a, b) for a, b in pairwise(walked.line))
+            self.known[walked.key] = Street(walked.line, length, walked.seconds, 1, today)
+            if "_cells" in self.__dict__:
+                _enter(self._cells, walked.key, walked.line)
+            return
+        street.passed += 1
+        street.seconds += (walked.seconds - street.seconds) / street.passed
+        street.day = max(today, street.day)
+
+    def _arrive(self, stop: Beside) -> None:
+        if SIDE[0] <= abs(stop.left_m) and stop.offset_m <= SIDE[1]:
+            if stop.left_m > 0.0:
+                self.left += 1.0
+            else:
+                self.right += 1.0
+
+    def _forget(self, today: int) -> None:
+        """What nobody has driven for long, and then what was not driven for longest."""
+        newest = sorted(self.known.items(), key=lambda each: each[1].day)[-KEPT:]
+        oldest = today - FORGOTTEN_AFTER
+        self.known = {key: street for key, street in newest if street.day >= oldest}
+        for street in self.known.values():
+            street.onward = {key: on for key, on in street.onward.items() if on >= oldest}
+        self.__dict__.pop("_cells", None)
+
+
+NONE: Final = Streets()  # nobody has driven anywhere yet
+
+
+def beside(key: str, line: Sequence[LonLat], place: LonLat) -> Beside:
+    """Where the place lies beside the line, which has at least two places."""
+    plane = Plane(place)
+    points = [plane.to_metres(each) for each in line]
+    best, along = Beside(key, float("inf"), 0.0, 0.0, 0.0), 0.0
+    for (ax, ay), (bx, by) in pairwise(points):
+        dx, dy = bx - ax, by - ay
+        length = hypot(dx, dy)
+        if length == 0.0:
+            continue
+        share = min(max(-(ax * dx + ay * dy) / length**2, 0.0), 1.0)
+        offset = hypot(ax + share * dx, ay + share * dy)
+        if offset < best.offset_m:
+            left = (ax * dy - ay * dx) / length  # of the line itself, also beyond its end
+            best = Beside(key, offset, along + share * length, degrees(atan2(dx, dy)) % 360.0, left)
+        along += length
+    return best
+
+
+def _cell(place: LonLat) -> Cell:
+    return int(place.lat * CELLS[0] // 1), int(place.lon * CELLS[1] // 1)
+
+
+def _enter(cells: dict[Cell, set[str]], key: str, line: Iterable[LonLat]) -> None:
+    """Into every cell that a segment's box touches."""
+    for a, b in pairwise(map(_cell, line)):
+        for north in range(min(a[0], b[0]), max(a[0], b[0]) + 1):
+            for east in range(min(a[1], b[1]), max(a[1], b[1]) + 1):
+                cells.setdefault((north, east), set()).add(key)

@@ -1,0 +1,37 @@
+"""Driven: the engine's legs as drivers who know the streets would go. Only forecasts follow them."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from tracker.domain.geo import LonLat
+from tracker.domain.leg import Leg
+from tracker.domain.manners import Manner
+from tracker.domain.order import Vehicle
+from tracker.domain.streets import Streets
+from tracker.domain.usual_way import Search, Spot
+from tracker.routing.actors import Asked
+from tracker.routing.tracing import along
+
+
+def as_driven(
+    actor: Asked,
+    places: Sequence[LonLat],
+    legs: Sequence[Leg],
+    vehicle: Vehicle,
+    *,
+    streets: Streets,
+    heading: float | None,
+    manner: Manner,
+) -> tuple[Leg, ...]:
+    """Each leg by the streets that drivers take; as it is where none are known, or they lead far around."""
+    driven: list[Leg] = []
+    entering: Spot | None = None  # where the leg before ended
+    for number, (leg, (begin, end)) in enumerate(zip(legs, pairwise(places), strict=True)):
+        search = Search(streets, leg, by_time=not manner.startswith("short"))
+        way = search.way(begin, end, heading=None if number else heading, entering=entering)
+        found: Leg | None = leg
+        if way is not None and way.streets != tuple(edge.key for edge in leg.edges):
+            found = along(actor, way.line, vehicle)
+        driven.append(found or leg)
+        entering = way.end if way is not None and found is not None else None
+    return tuple(driven)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tracker.domain.geo import LonLat, Plane, bearing, clear_tail, distance, part_way
+from tracker.domain.geo import LonLat, Plane, bearing, clear_tail, distance, part_way, steps
 
 HELSINKI = LonLat(24.9450, 60.1700)
 PLANE = Plane(HELSINKI)
@@ -44,6 +44,23 @@ def test_bearings_turn_clockwise_from_north(to: LonLat, degrees: float) -> None:
 def test_the_plane_agrees_with_the_sphere(a: LonLat, b: LonLat) -> None:
     """Within a city the flat map is exact to 0.1 %."""
     assert isclose(PLANE.distance(a, b), distance(a, b), rel_tol=1e-3, abs_tol=0.01)
+
+
+anywhere = st.builds(LonLat, st.floats(-180, 180), st.floats(-89, 89))
+a_step_on = st.tuples(st.floats(-0.3, 0.3), st.floats(-0.3, 0.3))
+
+
+@given(anywhere, st.lists(a_step_on, max_size=8))
+def test_the_steps_of_a_line_are_as_long_as_their_distances(
+    place: LonLat, ahead: list[tuple[float, float]]
+) -> None:
+    """To a thousandth of a percent, near or far, across the antimeridian too."""
+    line = [place]
+    for east, north in ahead:
+        lon = (line[-1].lon + east + 180.0) % 360.0 - 180.0
+        line.append(LonLat(lon, min(max(line[-1].lat + north, -89.5), 89.5)))
+    exactly = [distance(a, b) for a, b in pairwise(line)]
+    assert steps(line) == pytest.approx(exactly, rel=1e-5, abs=1e-3)
 
 
 @given(near)

@@ -182,3 +182,13 @@ def test_routes_cross_the_antimeridian() -> None:
     assert across.length_m == pytest.approx(334, abs=1)
     assert across.locate(LonLat(-179.999, 0.0)).along_m == pytest.approx(222, abs=1)
     assert across.locate(LonLat(179.9995, 0.0)).along_m == pytest.approx(56, abs=1)
+
+
+@given(routes(), st.floats(-30, 300), st.floats(-30, 300))
+def test_the_direction_is_that_of_the_street_there(driven: Route, x: float, y: float) -> None:
+    """Taken from the flat map, to a tenth of a degree as on the sphere; nobody is before the beginning."""
+    found = driven.locate(place(x, y))
+    exactly = [bearing(a, b) for a, b in pairwise(driven.line) if a != b]
+    assert min(abs((each - found.heading + 180.0) % 360.0 - 180.0) for each in exactly) < 0.1
+    assert 0.0 <= found.along_m <= driven.length_m
+    assert found.along_s == pytest.approx(found.along_m / 5.0, abs=0.1)

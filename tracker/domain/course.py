@@ -7,7 +7,7 @@ from typing import Final
 
 from tracker.domain.diary import Diary, StopKey, key_of
 from tracker.domain.eta import NOWHERE, Forecast, foresee
-from tracker.domain.expected import Driven, Expected
+from tracker.domain.expected import Driven, Expected, Seen
 from tracker.domain.learning import Arrival, Dwell, Knowledge
 from tracker.domain.navigator import Opinions, Saying
 from tracker.domain.order import StopKind, Vehicle
@@ -63,8 +63,8 @@ class Course:
         self.left = 0  # so many of the first stops are served and left, whatever their orders say
         self._left: set[StopKey] = set()
         self._foreseen: dict[int, Forecast] = {}  # by stop, as long as what they were made with is the same
-        self._foreseen_with: tuple[object, ...] = ()
-        self._seen: tuple[Fix, Progress] | None = None  # the last fix on this route
+        self._foreseen_with: tuple[object, ...] = (None,) * 6
+        self._seen: Seen | None = None  # the last fix on this route
 
     @property
     def route(self) -> Route | None:
@@ -95,9 +95,9 @@ class Course:
             self.diary.route_ends(self.route)
         self.expected = None if route is None else Expected(route, self.knowledge.ratio)
         self.progress, self.off_route, self._seen = None, 0, None
-        if route is not None and fix is not None:
-            self.progress = route.locate(fix.lonlat)
-            self._seen = (fix, self.progress)
+        if self.expected is not None and fix is not None:
+            self.progress = self.expected.route.locate(fix.lonlat)
+            self._seen = self.expected.seen(fix.recorded_at, self.progress.along_m)
 
     def stop_at(self, order_id: str, kind: StopKind) -> int | None:
         """The index of this stop."""
@@ -134,7 +134,9 @@ class Course:
     def foresee(self, index: int, fix: Fix) -> Forecast:
         """The forecast for `stops[index]`, made from the newest fix."""
         seen = self._foresee(index, fix)
-        said = None if self.navigator is None else self.navigator.seconds(fix.recorded_at)
+        if self.navigator is None:
+            return seen
+        said = self.navigator.seconds(fix.recorded_at)
         if said is None or (next_one := self.left) > index:
             return seen
         opinions = Opinions(seen.seconds if index == next_one else self._foresee(next_one, fix).seconds, said)
@@ -144,12 +146,12 @@ class Course:
     def _foresee(self, index: int, fix: Fix) -> Forecast:
         """Without what the phone's navigation says. For one fix it is asked several times, and made once."""
         made_with = (fix, self.expected, self.stops, self.knowledge, self.usual, self.pace)
-        if len(self._foreseen_with) != len(made_with) or not all(map(is_, made_with, self._foreseen_with)):
-            self._foreseen_with = made_with
-            self._foreseen.clear()
-        if index not in self._foreseen:
-            self._foreseen[index] = self._made(index, fix)
-        return self._foreseen[index]
+        if not all(map(is_, made_with, self._foreseen_with)):
+            self._foreseen_with, self._foreseen = made_with, {}
+        seen = self._foreseen.get(index)
+        if seen is None:
+            seen = self._foreseen[index] = self._made(index, fix)
+        return seen
 
     def _made(self, index: int, fix: Fix) -> Forecast:
         since = self.standing.since
@@ -222,15 +224,14 @@ class Course:
 
     def _measure(self, fix: Fix, found: Progress, expected: Expected) -> None:
         """How long the way since the fix before took, and how long it should have taken."""
-        before, self._seen = self._seen, (fix, found)
+        before, self._seen = self._seen, (seen := expected.seen(fix.recorded_at, found.along_m))
         if before is None or self.standing.since is not None:
             return
-        seconds = (fix.recorded_at - before[0].recorded_at).total_seconds()
+        seconds = (seen.at - before.at).total_seconds()
         if not 0.0 < seconds <= LONGEST_STEP:
             return
-        from_m = before[1].along_m
-        self.pace.drove(seconds, expected.at(found.along_m) - expected.at(from_m))
-        self.diary.drove(Driven(from_m, found.along_m, seconds))
+        self.pace.drove(seconds, seen.expected_s - before.expected_s)
+        self.diary.drove(Driven(before.along_m, seen.along_m, seconds))
 
 
 def _is_off(found: Progress, heading: float | None) -> bool:

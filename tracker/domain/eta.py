@@ -122,7 +122,7 @@ def foresee(
     """
     crow = _crow(at, stops[left : index + 1])
     straight = crow / knowledge.straight_speed(vehicle)
-    serving = _serving(stops[left:index], knowledge, served_s, usual)
+    serving = 0.0 if index == left else _serving(stops[left:index], knowledge, served_s, usual)
     if expected is None or (leg := index - len(stops) + len(expected.route.stops)) < 0:
         return Forecast(straight, serving, crow, "straight_line", WIDEST, ())
     route = expected.route
@@ -192,7 +192,9 @@ def _serving(
     """Seconds at these stops; the first one may have begun."""
     if not stops:
         return 0.0
-    whole = [knowledge.dwell_at(stop.service_s, usual.get(stop, UNKNOWN)) for stop in stops]
+    whole = [
+        knowledge.dwell_at(stop.service_s, usual.get(stop, UNKNOWN) if usual else UNKNOWN) for stop in stops
+    ]
     if served_s is not None:
         whole[0] = max(whole[0] - served_s, STILL_SERVING)
     return sum(whole)

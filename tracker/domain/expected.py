@@ -1,11 +1,24 @@
 """Expected: the seconds that a route takes by what was learned, street by street."""
 
+from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from itertools import accumulate
 from typing import NamedTuple
+
+import msgspec
 
 from tracker.domain.learning import Passage, kind_of
 from tracker.domain.route import Edge, Route
+
+
+class Seen(msgspec.Struct, frozen=True, gc=False):
+    """When a driver was where on a route."""
+
+    at: datetime
+    along_m: float
+    expected_s: float  # from the route's beginning to there
 
 
 class Driven(NamedTuple):
@@ -19,22 +32,34 @@ class Driven(NamedTuple):
 class Expected:
     """Learned seconds from the route's beginning; made once for a route, and read at every fix."""
 
-    __slots__ = ("_metres", "_seconds", "_stops", "route")
+    __slots__ = ("_last", "_metres", "_seconds", "_stops", "route")
 
     def __init__(self, route: Route, ratio: Callable[[Edge], float]) -> None:
         self.route = route
-        self._metres, self._seconds = [0.0], [0.0]
-        for stretch in route.stretches:
-            self._metres.append(stretch.end_m)
-            self._seconds.append(self._seconds[-1] + stretch.seconds * ratio(stretch.edge))
+        stretches = route.stretches
+        learned = (stretch.seconds * ratio(stretch.edge) for stretch in stretches)
+        # Of each driver, and there are many: an array takes a quarter of a list's memory.
+        self._metres = array("d", [0.0, *(stretch.end_m for stretch in stretches)])
+        self._seconds = array("d", accumulate(learned, initial=0.0))
+        self._last = 0.0, 0.0  # the last question and its answer: one fix asks the same for every stop
         self._stops = [self.at(route.stop_at_m(index)) for index in range(len(route.stops))]
+
+    def seen(self, at: datetime, along_m: float) -> Seen:
+        """A driver was there at that time."""
+        return Seen(at, along_m, self.at(along_m))
 
     def to_stop(self, index: int, along_m: float) -> float:
         """Seconds from there to the route's own stop; none once it is passed."""
-        return max(self._stops[index] - self.at(along_m), 0.0)
+        seconds = self._stops[index] - self.at(along_m)
+        return seconds if seconds > 0.0 else 0.0
 
     def at(self, along_m: float) -> float:
         """Seconds from the beginning to there."""
+        if along_m != self._last[0]:
+            self._last = along_m, self._at(along_m)
+        return self._last[1]
+
+    def _at(self, along_m: float) -> float:
         metres, seconds = self._metres, self._seconds
         i = bisect_right(metres, along_m)
         if i >= len(metres):

@@ -1,10 +1,14 @@
 """Places on the earth, in WGS 84 degrees, and distances between them, in metres."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import asin, atan2, cos, degrees, hypot, radians, sin, sqrt
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 EARTH_RADIUS = 6_371_008.8  # metres, mean radius of the WGS 84 ellipsoid
+METRES_PER_DEGREE: Final = radians(1.0) * EARTH_RADIUS  # of latitude
+_RADIAN: Final = radians(1.0)
+_HALF: Final = radians(0.5)
+_FLAT: Final = 0.1  # degrees; so near, the earth is flat to a millionth
 
 
 class LonLat(NamedTuple):
@@ -16,10 +20,27 @@ class LonLat(NamedTuple):
 
 def distance(a: LonLat, b: LonLat) -> float:
     """Metres between two places along the great circle (haversine; within 0.5 % of the ellipsoid)."""
-    lat_a, lat_b = radians(a.lat), radians(b.lat)
-    half_lat, half_lon = (lat_b - lat_a) / 2, radians(b.lon - a.lon) / 2
-    h = sin(half_lat) ** 2 + cos(lat_a) * cos(lat_b) * sin(half_lon) ** 2
-    return 2 * EARTH_RADIUS * asin(sqrt(min(1.0, h)))
+    (lon_a, lat_a), (lon_b, lat_b) = a, b
+    half_lat, half_lon = sin((lat_b - lat_a) * _HALF), sin((lon_b - lon_a) * _HALF)
+    h = half_lat * half_lat + cos(lat_a * _RADIAN) * cos(lat_b * _RADIAN) * half_lon * half_lon
+    return 2.0 * EARTH_RADIUS * asin(sqrt(h) if h < 1.0 else 1.0)
+
+
+def steps(line: Sequence[LonLat]) -> list[float]:
+    """Metres from each place of a line to the next: as `distance` says, to a thousandth of a percent, for a
+    fraction of what it costs."""
+    metres = []
+    before = line[0]
+    lon, lat = before
+    for place in line[1:]:
+        to_lon, to_lat = place
+        east, north = to_lon - lon, to_lat - lat
+        if -_FLAT < east < _FLAT and -_FLAT < north < _FLAT:
+            metres.append(METRES_PER_DEGREE * hypot(east * cos((lat + to_lat) * _HALF), north))
+        else:
+            metres.append(distance(before, place))
+        before, lon, lat = place, to_lon, to_lat
+    return metres
 
 
 def bearing(a: LonLat, b: LonLat) -> float:
@@ -37,8 +58,8 @@ class Plane:
 
     def __init__(self, origin: LonLat) -> None:
         self.origin = origin
-        self._metres_per_lat = radians(1.0) * EARTH_RADIUS
-        self._metres_per_lon = self._metres_per_lat * cos(radians(origin.lat))
+        self._metres_per_lat = METRES_PER_DEGREE
+        self._metres_per_lon = METRES_PER_DEGREE * cos(radians(origin.lat))
 
     def to_metres(self, place: LonLat) -> tuple[float, float]:
         """Metres (east, north) of the origin; the short way round the antimeridian."""

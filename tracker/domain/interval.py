@@ -26,9 +26,9 @@ class Spread(NamedTuple):
 
     def around(self, seconds: float) -> tuple[float, float]:
         """Seconds to go, at least and at most; holds `seconds`, and below zero is past."""
-        low = (seconds + BLUR) * exp(self.low) - BLUR
-        high = (seconds + BLUR) * exp(self.high) - BLUR
-        return min(low, seconds), max(high, seconds)
+        blurred = seconds + BLUR
+        low, high = blurred * exp(self.low) - BLUR, blurred * exp(self.high) - BLUR
+        return low if low < seconds else seconds, high if high > seconds else seconds
 
 
 COLD: Final = Spread(-0.30, 0.32)  # 550 forecasts in Helsinki, a little wider because other cities are other

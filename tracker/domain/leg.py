@@ -1,11 +1,11 @@
 """Leg: the way from one stop to the next, and how legs join to the line of a whole route."""
 
-from itertools import pairwise
+from itertools import accumulate
 from typing import NamedTuple
 
 import msgspec
 
-from tracker.domain.geo import LonLat, distance
+from tracker.domain.geo import LonLat, distance, steps
 
 
 class Edge(msgspec.Struct, frozen=True, gc=False):
@@ -53,16 +53,22 @@ class Joined:
             self._append_place(self.line[0], 0.0)
 
     def _append(self, leg: Leg) -> None:
-        marks: list[tuple[float, float]] = []  # metres and seconds at each place of the leg
-        for place, seconds in zip(leg.line, (0.0, *_segment_seconds(leg)), strict=True):
-            metres = distance(self.line[-1], place)
-            if metres > 0.0:
-                self._append_place(place, metres)
-            self.seconds[-1] += seconds
-            marks.append((self.metres[-1], self.seconds[-1]))
+        gap = distance(self.line[-1], leg.line[0])
+        if gap > 0.0:
+            self._append_place(leg.line[0], gap)
+        lengths = steps(leg.line)
+        metres = list(accumulate(lengths, initial=self.metres[-1]))  # at each place of the leg
+        seconds = list(accumulate(_segment_seconds(leg, lengths), initial=self.seconds[-1]))
+        for place, length, along, passed in zip(leg.line[1:], lengths, metres[1:], seconds[1:], strict=True):
+            if length > 0.0:
+                self.line.append(place)
+                self.metres.append(along)
+                self.seconds.append(passed)
+            else:
+                self.seconds[-1] = passed
         for edge in leg.edges or (_whole(leg),):
-            (begin_m, begin_s), (end_m, end_s) = marks[edge.begin], marks[edge.end]
-            self.stretches.append(Stretch(edge, begin_m, end_m, end_s - begin_s))
+            begin, end = edge.begin, edge.end
+            self.stretches.append(Stretch(edge, metres[begin], metres[end], seconds[end] - seconds[begin]))
         self.stop_m.append(self.metres[-1])
         self.stop_s.append(self.seconds[-1])
 
@@ -77,9 +83,9 @@ def _whole(leg: Leg) -> Edge:
     return Edge(0, len(leg.line) - 1, leg.distance_m, leg.duration_s, "", False)
 
 
-def _segment_seconds(leg: Leg) -> list[float]:
-    """The router's seconds of each segment: by the leg's edges, or evenly where it has none."""
-    metres = [distance(a, b) for a, b in pairwise(leg.line)]
+def _segment_seconds(leg: Leg, metres: list[float]) -> list[float]:
+    """The router's seconds of each segment, which are so long: by the leg's edges, or evenly where it has
+    none."""
     seconds = [0.0] * len(metres)
     for edge in leg.edges or (_whole(leg),):
         whole = sum(metres[edge.begin : edge.end])

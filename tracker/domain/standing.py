@@ -6,13 +6,14 @@ from typing import Final
 
 import msgspec
 
-from tracker.domain.geo import LonLat, distance
+from tracker.domain.geo import METRES_PER_DEGREE, LonLat, distance
 from tracker.domain.track import Fix
 
 AT_STOP: Final = 30.0  # metres; a driver who stands so near serves the stop
 AT_DOOR: Final = 20.0  # metres; that near, whatever the route says
 NEARLY: Final = 60.0  # metres along the route
 LEFT: Final = 60.0  # metres; so far off the stop has been left
+LEFT_DEGREES: Final = LEFT / METRES_PER_DEGREE * 1.01  # of latitude; surely as far
 STANDS: Final = 1.5  # m/s; below
 SERVED_AFTER: Final = 20.0  # seconds; shorter halts are lights and queues
 
@@ -32,8 +33,8 @@ class Standing(msgspec.Struct):
         `to_go`, metres along the route before this fix, tells a red light on the other side from the stop;
         it is asked only near by.
         """
-        away = distance(fix.lonlat, stop)
-        if away > LEFT:
+        # Latitudes alone tell most fixes from those near by.
+        if abs(fix.lat - stop.lat) > LEFT_DEGREES or (away := distance(fix.lonlat, stop)) > LEFT:
             served = self.stood >= SERVED_AFTER
             if not served:
                 self._moves_on()

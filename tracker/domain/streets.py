@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from tracker.domain.geo import LonLat, Plane, distance
+from tracker.domain.geo import LonLat, Plane, steps
 
 KEPT: Final = 10_000  # streets between two crossings, some 15 km² of an inner city; the others are forgotten
 FORGOTTEN_AFTER: Final = 60  # days on which nobody went that way
@@ -108,7 +108,7 @@ class Streets(msgspec.Struct, dict=True):
     def _pass(self, walked: Walked, today: int) -> None:
         street = self.known.get(walked.key)
         if street is None:
-            length = sum(distance(a, b) for a, b in pairwise(walked.line))
+            length = sum(steps(walked.line))
             self.known[walked.key] = Street(walked.line, length, walked.seconds, 1, today)
             if "_cells" in self.__dict__:
                 _enter(self._cells, walked.key, walked.line)

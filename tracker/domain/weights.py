@@ -5,7 +5,7 @@ least squares in which a sample that was missed by much counts the less.
 """
 
 from collections.abc import Iterable, Sequence
-from operator import mul
+from math import sumprod
 from typing import Final
 
 import msgspec
@@ -65,8 +65,7 @@ class Weights(msgspec.Struct):
 
     def total(self, terms: Sequence[float]) -> float:
         """The terms as one answer."""
-        total: float = sum(map(mul, self.weights, terms))
-        return total
+        return sumprod(self.weights, terms)
 
     def learn(self, samples: Iterable[tuple[Sequence[float], float]]) -> None:
         """The terms of one arrival's forecasts, each with the seconds that it took."""
@@ -100,6 +99,6 @@ class Weights(msgspec.Struct):
         solution = list(self.weights)
         for _ in range(SWEEPS):
             for i, row in enumerate(self.products):
-                rest = sum(map(mul, row, solution))
+                rest = sumprod(row, solution)
                 solution[i] = max(0.0, solution[i] + (self.answers[i] - rest) / row[i])
         return tuple(solution)

@@ -129,14 +129,11 @@ class Engine:
     def _legs(
         self, places: Sequence[LonLat], vehicle: Vehicle, heading: float | None, manner: Manner
     ) -> list[_RawLeg]:
-        """With the heading, then without where that leads nowhere, then from any street around."""
-        if heading is not None:
-            try:
-                return self._legs_within(NEAR, places, vehicle, heading, manner)
-            except NoRoute:
-                pass
+        """With the heading, and where that leads nowhere from any street around. Where no street goes the way
+        of the heading, or none of those leads on, the engine itself takes the others.
+        """
         try:
-            return self._legs_within(NEAR, places, vehicle, None, manner)
+            return self._legs_within(NEAR, places, vehicle, heading, manner)
         except _NotConnected:
             return self._legs_within(SECOND_RADIUS, places, vehicle, None, LAWFUL)
 

@@ -1,13 +1,13 @@
 """Tracing: which streets of the engine's map a line follows, be it a way foreseen or one that was driven."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from typing import Final
 
 import msgspec
 from valhalla import ValhallaError
 
-from tracker.domain.geo import LonLat, distance
+from tracker.domain.geo import LonLat, distance, steps
 from tracker.domain.leg import Edge, Leg
 from tracker.domain.order import Vehicle
 from tracker.domain.streets import Walked
@@ -91,7 +91,7 @@ def along(actor: Asked, line: Sequence[LonLat], vehicle: Vehicle) -> Leg | None:
     walked = _walked(actor, wanted, line)
     if walked is None:
         return None
-    return Leg(walked[0], _length(walked[0]), sum(edge.duration_s for edge in walked[1]), walked[1])
+    return Leg(walked[0], sum(steps(walked[0])), sum(edge.duration_s for edge in walked[1]), walked[1])
 
 
 def matched(actor: Asked, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[Walked, ...]:
@@ -128,15 +128,16 @@ def _walked(
         walk = _read_trace(actor.trace_attributes(as_text(wanted)))
     except ValhallaError:
         return None
-    walked, wished = decode(walk.shape), _length(line)
-    if abs(_length(walked) - wished) > max(10.0, 0.01 * wished):
+    walked = decode(walk.shape)
+    metres = list(accumulate(steps(walked), initial=0.0))
+    wished = sum(steps(line))
+    if abs(metres[-1] - wished) > max(10.0, 0.01 * wished):
         return None
-    return walked, tuple(_edges(walked, walk.edges))
+    return walked, tuple(_edges(metres, walk.edges))
 
 
-def _edges(line: tuple[LonLat, ...], raw: list[_RawEdge]) -> list[Edge]:
-    """The engine gives lengths in whole metres, so they are taken from the line."""
-    metres = list(accumulate((distance(a, b) for a, b in pairwise(line)), initial=0.0))
+def _edges(metres: list[float], raw: list[_RawEdge]) -> list[Edge]:
+    """The engine gives lengths in whole metres, so they are the line's: `metres` to each of its places."""
     edges = []
     for each, seconds in zip(raw, _seconds(raw), strict=True):
         begin, end = each.begin_shape_index, each.end_shape_index
@@ -173,7 +174,3 @@ def _seconds(raw: Sequence[_RawEdge]) -> Iterator[float]:
 def _key(edge: _RawEdge) -> str:
     """Other tiles number their edges anew; the way's own number tells most of those apart."""
     return f"{edge.way_id:x}.{edge.id:x}" if edge.id else ""
-
-
-def _length(line: Sequence[LonLat]) -> float:
-    return sum(distance(a, b) for a, b in pairwise(line))

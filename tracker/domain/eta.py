@@ -66,6 +66,7 @@ class Forecast(msgspec.Struct, frozen=True, gc=False):
     spread: Spread
     terms: tuple[float, ...]  # what it was made of; empty without a route
     opinions: Opinions | None = None  # where the phone's navigation has one about this very stop
+    strain: float = 1.0  # which the spread holds already
 
     @property
     def seconds(self) -> float:
@@ -74,7 +75,7 @@ class Forecast(msgspec.Struct, frozen=True, gc=False):
 
     def told(self, at: datetime) -> Told:
         """As it is kept until the truth is known."""
-        return Told(at, self.seconds, self.terms, self.opinions)
+        return Told(at, self.seconds, self.terms, self.opinions, self.strain)
 
     def moved(self, seconds: float, opinions: Opinions | None = None) -> "Forecast":
         """The same with so much more to drive, or less; by these opinions."""
@@ -128,7 +129,8 @@ def foresee(
     route = expected.route
     progress = progress or route.locate(at)
     metres, router = route.remaining(progress, leg)
-    learned = (pace or Pace()).applied(expected.to_stop(leg, progress.along_m), traffic)
+    pace = pace or Pace()
+    learned = pace.applied(expected.to_stop(leg, progress.along_m), traffic)
     terms = terms_of(
         learned,
         router * knowledge.router_ratio(),
@@ -139,8 +141,9 @@ def foresee(
     )
     weights = knowledge.weights
     total, rest = weights.total(terms), weights.weights[OF_SERVICE] * serving
-    spread = knowledge.residuals.spread(total, guessed(terms))
-    return Forecast(total - rest, rest, metres, "route", spread, terms)
+    strain = pace.strain
+    spread = knowledge.residuals.spread(total, guessed(terms)).strained(strain)
+    return Forecast(total - rest, rest, metres, "route", spread, terms, strain=strain)
 
 
 def forecast(

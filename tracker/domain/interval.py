@@ -24,6 +24,10 @@ class Spread(NamedTuple):
     low: float
     high: float
 
+    def strained(self, strain: float) -> "Spread":
+        """For somebody who may well be later still, see `Pace.strain`."""
+        return Spread(self.low, self.high * strain)
+
     def around(self, seconds: float) -> tuple[float, float]:
         """Seconds to go, at least and at most; holds `seconds`, and below zero is past."""
         blurred = seconds + BLUR
@@ -41,8 +45,10 @@ COLD_RESIDUALS: Final = tuple(
 )
 
 
-def residual(foretold: float, real: float) -> float:
-    return log((max(real, 0.0) + BLUR) / (max(foretold, 0.0) + BLUR))
+def residual(foretold: float, real: float, strain: float = 1.0) -> float:
+    """As it would have been for somebody at the usual pace."""
+    off = log((max(real, 0.0) + BLUR) / (max(foretold, 0.0) + BLUR))
+    return off / strain if off > 0.0 else off
 
 
 class Bucket(msgspec.Struct):
@@ -84,11 +90,11 @@ class Residuals(msgspec.Struct):
         """How far from a forecast of so many seconds arrivals are."""
         return self._of(guess)[bisect(BOUNDS, foretold)].spread
 
-    def learn(self, forecasts: Iterable[tuple[float, Guess, float]]) -> None:
-        """One trip's: seconds foretold, what had to be guessed, and seconds in truth."""
+    def learn(self, forecasts: Iterable[tuple[float, Guess, float, float]]) -> None:
+        """One trip's: seconds foretold, what had to be guessed, the strain, and seconds in truth."""
         found: dict[tuple[Guess, int], list[float]] = {}
-        for foretold, guess, real in forecasts:
-            found.setdefault((guess, bisect(BOUNDS, foretold)), []).append(residual(foretold, real))
+        for foretold, guess, strain, real in forecasts:
+            found.setdefault((guess, bisect(BOUNDS, foretold)), []).append(residual(foretold, real, strain))
         for (guess, index), residuals in found.items():
             self._of(guess)[index].learn(residuals)
 

@@ -63,6 +63,7 @@ class Told(msgspec.Struct, frozen=True, gc=False):
     eta_s: float
     terms: tuple[float, ...]  # seconds, each an answer of its own; see domain.weights
     opinions: Opinions | None = None  # of the next stop, where the phone's navigation had one too
+    strain: float = 1.0  # see Pace.strain
 
 
 class Dwell(msgspec.Struct, frozen=True, gc=False):
@@ -150,7 +151,9 @@ class Knowledge(msgspec.Struct):
             self.navigator.learn([(told.opinions, seconds) for told, seconds in real if told.opinions])
         # Not what was told without a route, nor by another version.
         if comparable := [(told, s) for told, s in real if s >= NEAR and len(told.terms) == len(TERMS)]:
-            self.residuals.learn((told.eta_s, guessed(told.terms), seconds) for told, seconds in comparable)
+            self.residuals.learn(
+                (told.eta_s, guessed(told.terms), told.strain, seconds) for told, seconds in comparable
+            )
             self.weights.learn((told.terms, seconds) for told, seconds in comparable)
         self._learn_traffic(arrival)
         self.manners.learn(arrival.off)

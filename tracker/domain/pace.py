@@ -1,6 +1,6 @@
 """Pace: how fast this driver is, against what is expected of the streets driven."""
 
-from math import exp
+from math import exp, log
 from typing import Final
 
 import msgspec
@@ -8,6 +8,7 @@ import msgspec
 MEMORY: Final = 900.0  # seconds of driving after which what was seen counts 1/e
 SHRINKAGE: Final = 100.0  # seconds of driving as expected, added to what was seen: a short look proves little
 FADES: Final = 300.0  # seconds of driving ahead after which a driver's own ratio has lost most of its meaning
+STRAIN: Final = 2.0  # by so much more for e times the expected seconds
 
 
 class Pace(msgspec.Struct, gc=False):
@@ -29,3 +30,12 @@ class Pace(msgspec.Struct, gc=False):
         """
         own = (SHRINKAGE * usual + self.observed) / (SHRINKAGE + self.expected)
         return usual * expected + (own - usual) * FADES * (1.0 - exp(-expected / FADES))
+
+    @property
+    def strain(self) -> float:
+        """How much more uncertain a slow driver's arrival is: 1 where the pace is as expected or better.
+
+        Who is slower than the streets usually are is in something that may well get worse.
+        """
+        slower = (SHRINKAGE + self.observed) / (SHRINKAGE + self.expected)
+        return 1.0 + STRAIN * max(log(slower), 0.0)

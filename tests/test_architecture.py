@@ -22,6 +22,7 @@ LAYERS = (
         "errors",
         "files",
         "garbage",
+        "groups",
         "headroom",
         "locking",
         "logs",

@@ -1,9 +1,11 @@
 """Sockets under peers that flood, stall, fall silent or speak nonsense, as they break a stock server."""
 
 import asyncio
+import gc
 import os
 import resource
 import struct
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from time import monotonic
@@ -328,3 +330,31 @@ async def test_everybody_is_told_of_a_restart_and_stalled_ones_are_cut() -> None
                 assert closed.value.rcvd.code == 1012
             assert monotonic() - begun < 1.0
             await until_ended(echo, CUT_WITHIN)
+
+
+async def test_what_ended_waits_for_no_pass_of_the_collector(echo: EchoServer) -> None:
+    """Else passes of a quarter of a second came when hundreds had left, and all others waited.
+
+    The newest one may be held yet, until another comes.
+    """
+    kinds = {"Connection", "Client", "WSStream", "FrameProtocol", "TakenConnection", "Websocket"}
+
+    def there() -> Counter[str]:
+        return Counter(name for one in gc.get_objects() if (name := type(one).__name__) in kinds)
+
+    await asyncio.sleep(0.1)
+    gc.collect()
+    before = there()
+    gc.disable()
+    try:
+        for _ in range(5):
+            async with raw(echo) as peer:
+                peer.writer.write(frame(Opcode.TEXT, b"x"))
+                await peer.reader.read(3)
+        await until_ended(echo, 5.0)
+        echo.sockets.clear()
+        async with asyncio.timeout(5):
+            while (there() - before)["Client"] > 1 or (there() - before)["Websocket"] > 1:  # noqa: ASYNC110 - there is nothing to be woken by
+                await asyncio.sleep(0.05)
+    finally:
+        gc.enable()

@@ -1,21 +1,20 @@
-"""How much of a flood is taken at a time, and how many connections' pulses fall on one moment."""
+"""How much of a flood is taken at a time and how soon more, and how many pulses fall on one moment."""
 
-import asyncio
 from collections import Counter
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 
 import pytest
 from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 
 from tests.echo import echo_server
 from tracker.messages import FRAME_BYTES
 from tracker.rates import spread
-from tracker.websocket.connection import FRAMES_AT_ONCE, REST, Connection
-from tracker.websocket.wire import BITE, IDLE_FRAMES_AT_ONCE, LARGEST_BITE, Wire
-
-SMALLEST = 6  # bytes of an empty frame with its mask
-AT_MOST = FRAMES_AT_ONCE + BITE // SMALLEST
+from tracker.websocket import pace
+from tracker.websocket.connection import Connection
+from tracker.websocket.pace import AT_ONCE, FLOOD, FORGIVEN_PER_S, PORTION, REST, SLOW_REST, Pace
+from tracker.websocket.wire import IDLE_FRAMES_AT_ONCE, Wire
 
 
 def masked(opcode: Opcode, data: bytes = b"") -> bytes:
@@ -25,50 +24,105 @@ def masked(opcode: Opcode, data: bytes = b"") -> bytes:
 @pytest.mark.parametrize("frame", [masked(Opcode.PING), masked(Opcode.TEXT), masked(Opcode.TEXT, b"x" * 40)])
 def test_a_flood_is_taken_a_few_frames_at_a_time(frame: bytes) -> None:
     """However much came with one read: what is over the number stays where it is, and nothing gets lost."""
-    flood, wire = memoryview(frame * 200), Wire(FRAME_BYTES, 0.0)
-    turns = taken = 0
-    while taken < len(flood):
-        more, frames = wire.feed(flood[taken:], 0.0, FRAMES_AT_ONCE)
-        assert 0 < frames <= AT_MOST
-        taken, turns = taken + more, turns + 1
-    assert turns >= 200 // AT_MOST
+    wire = Wire(FRAME_BYTES, 0.0)
+    assert wire.feed(frame * 200, 0.0, 3) == 3
+    taken = 3
+    while wire.is_behind:
+        taken += wire.feed(b"", 0.0, 3)
+    assert taken == 200
     assert wire.is_open
+
+
+def test_frames_that_come_byte_by_byte_are_all_taken() -> None:
+    """Wherever the reads happened to end."""
+    wire = Wire(FRAME_BYTES, 0.0)
+    sent = masked(Opcode.TEXT, b"x" * 300) + masked(Opcode.PING) + masked(Opcode.BINARY, b"yy")
+    assert sum(wire.feed(sent[at : at + 1], 0.0, 1) for at in range(len(sent))) == 3
+    assert [wire.inbox.take() for _ in range(2)] == ["x" * 300, b"yy"]
 
 
 def test_a_long_message_is_taken_whole() -> None:
     """It is one frame, however many bytes: who sends in bulk has no rest."""
     wire = Wire(FRAME_BYTES, 0.0)
-    message = masked(Opcode.BINARY, b"x" * FRAME_BYTES)
-    assert wire.feed(memoryview(message), 0.0, FRAMES_AT_ONCE) == (len(message), 1)
+    assert wire.feed(masked(Opcode.BINARY, b"x" * FRAME_BYTES), 0.0, 1) == 1
     assert len(wire.inbox.take()) == FRAME_BYTES
 
 
 def test_behind_a_long_message_a_flood_is_still_bounded() -> None:
-    """Long frames are taken in larger bites; the last one may end in a flood, and is no larger than that."""
-    flood = masked(Opcode.BINARY, b"x" * 10_000) + masked(Opcode.PING) * 2_000
-    taken, frames = Wire(FRAME_BYTES, 0.0).feed(memoryview(flood), 0.0, FRAMES_AT_ONCE)
-    assert taken < 10_000 + 2 * LARGEST_BITE
-    assert frames <= 1 + LARGEST_BITE // SMALLEST
+    """To the frame."""
+    wire = Wire(FRAME_BYTES, 0.0)
+    assert (
+        wire.feed(masked(Opcode.BINARY, b"x" * 10_000) + masked(Opcode.PING) * 2_000, 0.0, PORTION) == PORTION
+    )
+    assert wire.is_behind
 
 
-async def test_who_sent_more_than_a_portion_rests_the_longer() -> None:
-    """So that the frames of a second stay the same, however they are packed."""
+def test_what_was_not_taken_before_the_end_never_is() -> None:
+    """A flood that has ended is not worked off."""
+    wire = Wire(FRAME_BYTES, 0.0)
+    wire.feed(masked(Opcode.TEXT, b"x") * 100, 0.0, PORTION)
+    wire.feed_eof()
+    assert not wire.is_open
+    assert len([wire.inbox.take() for _ in range(PORTION)]) == PORTION
+    assert not wire.inbox
+
+
+def take_all(pace_: Pace, now: float, seconds: float) -> tuple[int, float]:
+    """Frames that a peer who always has more gets taken in this time, and when it is over."""
+    frames, until = 0, now + seconds
+    while now < until and not pace_.is_flood:
+        portion = pace_.portion(now)
+        pace_.took(portion)
+        frames += portion
+        now += pace_.rest
+        pace_.rested(now)
+    return frames, now
+
+
+def test_whoever_goes_on_and_on_is_taken_slowly() -> None:
+    """First as fast as portions go, then one by one."""
+    flooded = Pace(0.0)
+    frames, now = take_all(flooded, 0.0, 1.0)
+    assert frames == pytest.approx(PORTION / REST, rel=0.05)
+    _, now = take_all(flooded, now, 2.0)
+    frames, now = take_all(flooded, now, 10.0)
+    assert frames == pytest.approx(10.0 / SLOW_REST, rel=0.05)
+
+
+def test_a_flood_that_never_rests_is_ended() -> None:
+    """And one that rests in between is not, and is taken fast again."""
+    flooded = Pace(0.0)
+    frames, _ = take_all(flooded, 0.0, 1_000.0)
+    assert flooded.is_flood
+    assert FLOOD < frames < FLOOD + 4 * AT_ONCE
+    rests = Pace(0.0)
+    now = 0.0
+    for _ in range(10):
+        _, now = take_all(rests, now, FLOOD * SLOW_REST / 2)
+        now += AT_ONCE / FORGIVEN_PER_S
+    assert not rests.is_flood
+    assert rests.portion(now) == PORTION
+
+
+async def test_a_flood_hears_4103(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it consists of."""
+    monkeypatch.setattr(pace, "AT_ONCE", 20)
+    monkeypatch.setattr(pace, "FLOOD", 20)
     async with echo_server() as echo, connect(echo.url, compression=None) as peer:
-        loop, began = asyncio.get_running_loop(), asyncio.get_running_loop().time()
-        for _ in range(3):
-            peer.transport.write(masked(Opcode.TEXT, b"x" * 9_000) + masked(Opcode.TEXT) * 300)
-        for _ in range(3 * 301):
-            await peer.recv()
-        assert loop.time() - began >= (3 * 301 // FRAMES_AT_ONCE - AT_MOST) * REST
+        peer.transport.write(masked(Opcode.TEXT, b"x") * 400)
+        with suppress(ConnectionClosed):
+            async for _ in peer:
+                pass
+        assert peer.close_code == 4103
 
 
 def test_frames_that_bring_nothing_are_counted_over_all_turns() -> None:
     """Taken in small portions they end with 4103 all the same."""
-    wire, ping = Wire(FRAME_BYTES, 0.0), memoryview(masked(Opcode.PING))
+    wire, ping = Wire(FRAME_BYTES, 0.0), masked(Opcode.PING)
     for _ in range(IDLE_FRAMES_AT_ONCE):
-        wire.feed(ping, 0.0, FRAMES_AT_ONCE)
+        wire.feed(ping, 0.0, PORTION)
     assert wire.is_open
-    wire.feed(ping, 0.0, FRAMES_AT_ONCE)
+    wire.feed(ping, 0.0, PORTION)
     assert wire.goodbye == 4103
 
 
@@ -77,19 +131,17 @@ async def test_between_two_portions_the_others_have_their_turn(monkeypatch: pyte
     portions: list[int] = []
     feed = Wire.feed
 
-    def counted(self: Wire, data: memoryview, now: float, most: int) -> tuple[int, int]:
-        taken, frames = feed(self, data, now, most)
-        portions.append(frames)
-        return taken, frames
+    def counted(self: Wire, data: bytes | memoryview, now: float, most: int) -> int:
+        portions.append(feed(self, data, now, most))
+        return portions[-1]
 
     monkeypatch.setattr(Wire, "feed", counted)
     async with echo_server() as echo, connect(echo.url, compression=None) as peer:
-        loop, began = asyncio.get_running_loop(), asyncio.get_running_loop().time()
         peer.transport.write(masked(Opcode.TEXT, b"x") * 400)
         for _ in range(400):
             await peer.recv()
-        assert max(portions) <= AT_MOST
-        assert loop.time() - began >= (400 // AT_MOST - 1) * REST
+        assert max(portions) <= PORTION
+        assert sum(portions) == 400
 
 
 def test_what_began_at_one_moment_does_not_come_again_at_one_moment() -> None:

@@ -111,6 +111,13 @@ async def _drained(drain: Callable[[], Awaitable[None]]) -> None:
 class Client(TCPServer):
     """One connection. Hypercorn holds the descriptor of one that has left until it would time out."""
 
+    async def run(self) -> None:
+        """Then its parts, which hold each other, are let go: else they wait for a pass of the collector."""
+        try:
+            await super().run()
+        finally:
+            self.__dict__.pop("protocol", None)
+
     async def _read_data(self) -> None:
         await super()._read_data()
         await self.idle_task.stop()

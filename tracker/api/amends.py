@@ -1,4 +1,4 @@
-"""Amends: whoever is sent away for what they sent, hundreds of times, waits before they are let in again.
+"""Amends: whoever is sent away for what they sent, again and again, waits before they are let in again.
 
 By what they came in with, a driver's token or a link from one address: behind a carrier's address there are
 many others, and a link is shared. Whoever is still writing a client makes mistakes, and is not kept from it.
@@ -16,12 +16,14 @@ from tracker.sockets import Socket
 from tracker.tokens import hash_token
 
 FOR_CAUSE: Final = frozenset({1002, 1007, 1009, 4000, 4103})  # close codes: broken frames, nonsense, floods
+REFUSED_AFTER: Final = 1.0  # seconds
 
 
-def let_in(here: Parts, token: str, address: str = "") -> None:
-    """Raises RateLimited while whoever comes with this has to wait."""
+async def let_in(here: Parts, token: str, address: str = "") -> None:
+    """Raises RateLimited while whoever comes with this has to wait; not at once, since they would be back."""
     wait = here.sent_away.wait(_key(token, address), asyncio.get_running_loop().time())
     if wait > 0.0:
+        await asyncio.sleep(REFUSED_AFTER)
         raise RateLimited("An earlier connection was ended for what it had sent.", after_s=wait)
 
 

@@ -13,6 +13,7 @@ from tracker.api.driver_words import decoded, pass_on_note, report_status
 from tracker.codecs import JsonCodec, MsgpackCodec, readings
 from tracker.domain.order import Driver
 from tracker.errors import NotFound, StorageUnavailable, Unparsable
+from tracker.groups import let_go
 from tracker.live_trip import Receipt
 from tracker.messages import (
     FIXES_PER_MESSAGE,
@@ -61,7 +62,7 @@ class DriverSession:
     def __init__(self, here: Parts, socket: Socket, codec: JsonCodec | MsgpackCodec, driver: Driver) -> None:
         self._here, self._socket, self._codec, self._driver = here, socket, codec, driver
         self._outbox: asyncio.Queue[ToDriver | Closing] = asyncio.Queue(OUTBOX)
-        self._over: asyncio.Future[Closing] = asyncio.get_running_loop().create_future()
+        self._over: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
         self._unanswered = asyncio.Semaphore(UNANSWERED)
         self._heard = monotonic()
         self._bad = 0
@@ -88,7 +89,7 @@ class DriverSession:
             fleet.disconnect(self._driver.id, self)
 
     async def _until_over(self) -> None:
-        closing = Closing(1011, "our_fault")
+        code, word = 1011, "our_fault"
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 self._reading = self._tasks.create_task(self._read())
@@ -96,10 +97,12 @@ class DriverSession:
                     self._tasks.create_task(work)
         except* Closing as group:
             closing = next(error for error in _leaves(group) if isinstance(error, Closing))
-        raise closing
+            code, word = closing.code, closing.word
+            let_go(group)
+        raise Closing(code, word)
 
     async def _await_end(self) -> None:
-        raise await self._over
+        raise Closing(*await self._over)
 
     # --- for the fleet
 
@@ -133,7 +136,7 @@ class DriverSession:
 
     def _end(self, closing: Closing) -> None:
         if not self._over.done():
-            self._over.set_result(closing)
+            self._over.set_result((closing.code, closing.word))  # and not what it came through
 
     # --- the four tasks
 

@@ -66,7 +66,7 @@ async def stream() -> None:
 
 async def _known(here: Parts, token: str) -> Driver:
     """Who comes with this token. Raises RateLimited while they have to wait, Unauthenticated."""
-    let_in(here, token)
+    await let_in(here, token)
     return await driver_of(here, token)
 
 

@@ -1,7 +1,6 @@
 """`WS /v1/track/<token>/stream`: what the holder of a tracking link may see, as it changes."""
 
 import asyncio
-from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -14,6 +13,7 @@ from tracker.api.tracking_notes import add_note
 from tracker.api.tracking_reader import Reader, watching
 from tracker.api.visitors import visitor
 from tracker.errors import TrackerError
+from tracker.groups import let_go
 from tracker.mailbox import Outgoing
 from tracker.messages import (
     NOTE_BYTES,
@@ -49,7 +49,7 @@ async def stream(token: str) -> None:
     """
     here, address = parts(), visitor().address
     try:
-        let_in(here, token, address)
+        await let_in(here, token, address)
         async with watching(here, token, "ws", websocket.args.get("cursor", "")) as reader:
             subprotocol = next(
                 (name for name in websocket.requested_subprotocols if name in SUBPROTOCOLS), None
@@ -81,14 +81,16 @@ class _Connection:
         """Until the order or the link ends, this node stops, the peer goes, or sends what it must not."""
         self._reader.begin()
         try:
-            with suppress(Disconnected):  # also inside an exception group
-                async with asyncio.TaskGroup() as self._tasks:
-                    listener = self._tasks.create_task(self._listen())
-                    await self._tell()
-                    listener.cancel()
+            async with asyncio.TaskGroup() as self._tasks:
+                listener = self._tasks.create_task(self._listen())
+                await self._tell()
+                listener.cancel()
+        except* Disconnected as group:
+            let_go(group)
         except* Closing as group:
             closing = group.exceptions[0]
             assert isinstance(closing, Closing)
+            let_go(group)
             await self._socket.close(closing.code, closing.word)
 
     async def _tell(self) -> None:

@@ -1,8 +1,8 @@
 """Connection: one WebSocket on a transport that is ours alone.
 
 Reading stops while the inbox is full, so that a flood stays in the peer's own buffers, and rests a moment
-after every few frames, so that a flood never has the loop for long. Whoever takes nothing of what was
-written, or is silent, is cut. Compression is never agreed on: a compressed frame is an error.
+after every few frames (see `Pace`), so that a flood never has the loop for long. Whoever takes nothing of
+what was written, or is silent, is cut. Compression is never agreed on: a compressed frame is an error.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from typing import Final
 from tracker.rates import spread
 from tracker.websocket.frames import KEPT_OPEN, Frame, encode
 from tracker.websocket.outflow import Outflow
+from tracker.websocket.pace import Pace
 from tracker.websocket.wire import Wire
 
 PING_EVERY: Final = 20.0  # seconds in which nothing came
@@ -19,8 +20,8 @@ SILENT_AFTER: Final = 45.0  # seconds
 CUT_AFTER: Final = 1.0  # seconds from our close to the end of the connection, whatever the peer does
 LAST_WORDS: Final = 5.0  # seconds for taking what came before the peer left
 READ_BYTES: Final = 16_384  # at a time
-FRAMES_AT_ONCE: Final = 8  # taken from one peer; then the others have their turn
-REST: Final = 0.003  # seconds until the next ones are taken
+UNHEARD: Final = 0.025  # seconds between two reads of what nobody takes any more
+LAST_FRAMES: Final = 8  # taken of what came before the peer left
 GONE: Final = 1006  # said to nobody: there is nobody
 
 _read_into: Final = memoryview(bytearray(READ_BYTES))  # one for all: filled and emptied within one call
@@ -34,8 +35,8 @@ class Connection(asyncio.BufferedProtocol):
     """A Socket whose frames, limits and buffers are ours."""
 
     __slots__ = (
-        *("_arrival", "_counted_since", "_cut", "_frames", "_gone", "_heard", "_is_held", "_left"),
-        *("_loop", "_on_lost", "_outflow", "_pulse", "_rest", "_transport", "_wire"),
+        *("_arrival", "_cut", "_early", "_gone", "_heard", "_is_held", "_loop", "_on_lost"),
+        *("_outflow", "_pace", "_pulse", "_rest", "_transport", "_wire"),
     )
 
     def __init__(
@@ -49,16 +50,16 @@ class Connection(asyncio.BufferedProtocol):
         """Takes the transport over, which must not be reading; `early` came before."""
         self._transport, self._on_lost = transport, on_lost
         self._loop = asyncio.get_running_loop()
-        self._heard = self._counted_since = self._loop.time()
+        self._heard = self._loop.time()
         self._wire = Wire(message_bytes, self._heard)
-        self._frames = 0  # that have come since
-        self._left = early  # what came and was not taken in yet
+        self._pace = Pace(self._heard)
+        self._early = early
         self._rest: asyncio.TimerHandle | None = None
         self._is_held = False  # nothing is read while what came waits to be taken
         self._arrival: asyncio.Future[None] | None = None
         self._gone: asyncio.Future[None] = self._loop.create_future()
         self._cut: asyncio.TimerHandle | None = None
-        self._pulse = self._loop.call_later(spread(PING_EVERY), self._beat)
+        self._pulse: asyncio.TimerHandle | None = self._loop.call_later(spread(PING_EVERY), self._beat)
         self._outflow = Outflow(transport, self._give_up)
         transport.set_protocol(self)
         self._read_on()
@@ -133,11 +134,12 @@ class Connection(asyncio.BufferedProtocol):
         for timer in (self._pulse, self._cut, self._rest):
             if timer is not None:
                 timer.cancel()
+        self._pulse = self._cut = self._rest = None  # each holds all that was there when it was set
         if self._wire.is_open:
-            self._wire.feed(memoryview(self._left), self._heard, FRAMES_AT_ONCE)
+            self._wire.feed(self._early, self._heard, LAST_FRAMES)
         self._wire.feed_eof()
         self._gone.set_result(None)
-        self._outflow.resume()
+        self._outflow.end()
         _wake(self._arrival)
         if self._wire.inbox:  # whoever speaks is told, by cancellation, when it has taken these
             self._loop.call_later(LAST_WORDS, self._let_go)
@@ -152,15 +154,13 @@ class Connection(asyncio.BufferedProtocol):
 
     # --- reading
 
-    def _feed(self, data: memoryview) -> None:
+    def _feed(self, data: bytes | memoryview) -> None:
         now = self._loop.time()
-        if now - self._counted_since >= REST:
-            self._counted_since, self._frames = now, 0
-        taken, frames = self._wire.feed(data, now, FRAMES_AT_ONCE - self._frames)
-        self._frames += frames
-        self._left = bytes(data[taken:])
+        self._pace.took(self._wire.feed(data, now, self._pace.portion(now)))
         if self._wire.inbox:
             _wake(self._arrival)
+        if self._pace.is_flood:
+            self._wire.say_goodbye(4103, "rate_limited")
         self._write()
         if not self._wire.is_open:
             self._finish()
@@ -168,9 +168,9 @@ class Connection(asyncio.BufferedProtocol):
 
     def _hold_back(self) -> None:
         """Stops reading where it has to wait; what comes after our goodbye is not worth any haste."""
-        if self._rest is None and (self._frames >= FRAMES_AT_ONCE or self._cut is not None):
-            portions = max(self._frames / FRAMES_AT_ONCE, 1.0)  # a last bite may have held many
-            self._rest = self._loop.call_later(REST * portions, self._rested)
+        rest = self._pace.rest if self._cut is None else UNHEARD
+        if self._rest is None and rest > 0.0:
+            self._rest = self._loop.call_later(rest, self._rested)
         if self._wire.is_open and self._wire.inbox.is_full:
             self._is_held = True
         if (self._rest is not None or self._is_held) and not self._transport.is_closing():
@@ -178,6 +178,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _rested(self) -> None:
         self._rest = None
+        self._pace.rested(self._loop.time())
         self._read_on()
 
     def _release(self) -> None:
@@ -186,8 +187,9 @@ class Connection(asyncio.BufferedProtocol):
 
     def _read_on(self) -> None:
         """First what has come already; then more, where nothing speaks against it."""
-        if self._left and self._rest is None and not self._is_held:
-            self._feed(memoryview(self._left))
+        if (self._early or self._wire.is_behind) and self._rest is None and not self._is_held:
+            early, self._early = self._early, b""
+            self._feed(early)
         if self._rest is None and not self._is_held and not self._transport.is_closing():
             self._transport.resume_reading()
 

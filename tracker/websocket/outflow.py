@@ -45,6 +45,11 @@ class Outflow:
             self._watch.cancel()
             self._watch = None
 
+    def end(self) -> None:
+        """The connection has ended."""
+        self.resume()
+        self._on_stalled = _nobody
+
     def _look(self) -> None:
         """A peer that takes little is slow; one that takes nothing has stalled."""
         waiting = self._transport.get_write_buffer_size()
@@ -53,3 +58,7 @@ class Outflow:
         else:
             self._unread = waiting
             self._watch = self._loop.call_later(STALLED_AFTER, self._look)
+
+
+def _nobody() -> None:
+    """Needs to be told."""

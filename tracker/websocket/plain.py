@@ -74,7 +74,10 @@ class PlainConnection(ASGIWebsocketConnection):
                 room.fill(event.get("bytes") or event.get("text") or b"")
             return event
 
-        await super().__call__(receive_in_step, send)
+        try:
+            await super().__call__(receive_in_step, send)
+        finally:
+            del extensions[ROOM]
 
     async def handle_websocket(self, websocket: Websocket, send: Callable[..., Any]) -> None:
         try:

@@ -42,6 +42,7 @@ class Line:
         early = bytes(reader._buffer)  # type: ignore[attr-defined]
         reader._buffer.clear()  # type: ignore[attr-defined]
         self._stream.state = ASGIWebsocketState.CLOSED  # it would add a goodbye of its own
+        del self._stream.connection._proto._parse_more  # a parser that holds itself
         self.connection = Connection(
             transport, former.connection_lost, message_bytes=message_bytes, early=early
         )
@@ -77,6 +78,7 @@ class TakenConnection(PlainConnection):
         finally:
             if line.connection is not None:
                 line.connection.end(1011, "our_fault")
+            del self.scope["extensions"][LINE]
 
 
 def fits() -> bool:

@@ -1,24 +1,37 @@
 """Wire: what a peer's bytes mean, after RFC 6455: messages for the inbox, or a reason to say goodbye.
 
-Bytes are parsed a bite at a time, so that whoever sends a flood of tiny frames decides nothing about how long
-the others wait: the reader says how many frames may come, and what is left of the bytes comes later.
+Of what has come only so many frames are parsed at a time, so that whoever sends a flood of tiny ones decides
+nothing about how long the others wait: the bytes of the others lie here until it is their turn.
 """
 
 import logging
+from collections.abc import Generator
 from typing import Final
 
 from websockets.frames import CTRL_OPCODES, Frame, Opcode
 from websockets.protocol import OPEN, Protocol, Side
+from websockets.streams import StreamReader
 
 from tracker.rates import Bucket
 from tracker.websocket.inbox import Inbox
 
-BITE: Final = 256  # bytes; 42 of the smallest frames
-LARGEST_BITE: Final = 2_048  # bytes, in the middle of a long frame: 50 kB cost 70 µs instead of 300
 IDLE_FRAMES_AT_ONCE: Final = 1_000  # that bring no message: pings, and fragments that end none
 IDLE_FRAMES_PER_S: Final = 100.0
 
 _quiet: Final = logging.Logger("websocket", logging.ERROR)
+
+
+class _Portions(StreamReader):
+    """What has come; the parser asks here before each frame, and waits where no more may come for now."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.allowed = 0  # frames
+
+    def at_eof(self) -> Generator[None, None, bool]:
+        while self.allowed <= 0:
+            yield
+        return (yield from super().at_eof())
 
 
 class _Framing(Protocol):
@@ -26,8 +39,12 @@ class _Framing(Protocol):
 
     def __init__(self, message_bytes: int) -> None:
         super().__init__(Side.SERVER, max_size=message_bytes, logger=_quiet)
+        self.reader: _Portions = _Portions()
+        self.parser = self.parse()  # the one that was there reads from another reader
+        next(self.parser)
 
     def recv_frame(self, frame: Frame) -> None:
+        self.reader.allowed -= 1
         if frame.opcode is Opcode.CLOSE:
             self.current_size = None  # who leaves in the middle of a message leaves all the same
         super().recv_frame(frame)
@@ -46,23 +63,25 @@ class Wire:
 
     # --- what comes
 
-    def feed(self, data: memoryview, now: float, most: int) -> tuple[int, int]:
-        """Takes bytes in until `most` frames have come, or some more with the last bite.
+    def feed(self, data: bytes | memoryview, now: float, most: int) -> int:
+        """Takes bytes in, and of all that have come `most` frames at the most. How many that were."""
+        self._framing.reader.allowed = most
+        self._framing.receive_data(data)  # type: ignore[arg-type]  # only copied
+        return self._hear(now)
 
-        How many bytes that were, and how many frames.
-        """
-        at, frames, bite = 0, 0, BITE
-        while at < len(data) and frames < most:
-            self._framing.receive_data(data[at : at + bite])  # type: ignore[arg-type]  # only copied
-            at += bite
-            if came := self._hear(now):
-                frames, bite = frames + came, BITE
-            else:
-                bite = min(2 * bite, LARGEST_BITE)
-        return min(at, len(data)), frames
+    @property
+    def is_behind(self) -> bool:
+        """Frames may be there that have not been taken yet."""
+        reader = self._framing.reader
+        return reader.allowed <= 0 and bool(reader.buffer)
 
     def feed_eof(self) -> None:
-        if not self._framing.reader.eof:
+        """What has not been taken by now never is."""
+        reader = self._framing.reader
+        if not reader.eof:
+            if self.is_behind:
+                reader.discard()
+            reader.allowed = 1
             self._framing.receive_eof()
 
     def _hear(self, now: float) -> int:

@@ -1,7 +1,8 @@
-"""Attackers: `python -m tests.faults.attackers KIND PORT SECONDS TOKEN…`, a process of their own.
+"""Attackers: `python -m tests.faults.attackers`, a process of their own, told on its input whom to attack.
 
-Prints, when it is over, what became of it: how much could be sent, and how the service ended it. Real
-attackers have machines of their own; these get only what of this one nobody else wants.
+Each line is one attack: `KIND PORT SECONDS TOKEN…`. Prints `{}` when it begins, and when it is over what
+became of it: how much could be sent, and how the service ended it. Real attackers have machines of their own;
+these get only what of this one nobody else wants.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ import msgspec
 OVERSIZE: Final = 300_000_000  # bytes
 PIECE: Final = 65_536
 MASK: Final = bytes(4)  # of zeros, so that masking changes nothing
-TEXT, CONTINUED, BINARY, CLOSE, PING = 0x1, 0x0, 0x2, 0x8, 0x9
+TEXT, CONTINUED, BINARY, CLOSE, PING, PONG = 0x1, 0x0, 0x2, 0x8, 0x9, 0xA
 FIN, RSV1 = 0x80, 0x40
 READERS_A_LINK: Final = 50
 PAUSE: Final = 0.2  # seconds until they are back
@@ -30,9 +31,8 @@ type Counts = Counter[str]
 type Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-async def connect(port: int, path: str, token: str = "", extensions: str = "") -> tuple[Ends, bytes]:
-    """An accepted WebSocket, and the head of the answer."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+def request(port: int, path: str, token: str = "", extensions: str = "") -> bytes:
+    """The head that asks for a WebSocket."""
     key = base64.b64encode(os.urandom(16)).decode()
     lines = [
         f"GET {path} HTTP/1.1",
@@ -44,7 +44,13 @@ async def connect(port: int, path: str, token: str = "", extensions: str = "") -
     ]
     lines += [f"Authorization: Bearer {token}"] if token else []
     lines += [f"Sec-WebSocket-Extensions: {extensions}"] if extensions else []
-    writer.write("\r\n".join([*lines, "", ""]).encode())
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+async def connect(port: int, path: str, token: str = "", extensions: str = "") -> tuple[Ends, bytes]:
+    """An accepted WebSocket, and the head of the answer."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request(port, path, token, extensions))
     return (reader, writer), await reader.readuntil(b"\r\n\r\n")
 
 
@@ -196,18 +202,19 @@ KINDS: Final[dict[str, Callable[[int, float, list[str], Counts], Awaitable[None]
 }
 
 
-async def _main(kind: str, port: str, seconds: str, *tokens: str) -> None:
-    counts: Counts = Counter()
-    if kind != "stalled_readers":
-        packed_zeros()
-        await asyncio.sleep(0.5)  # what starting this process cost is not the attack
-        print("{}", flush=True)  # it begins
-    await KINDS[kind](int(port), float(seconds), list(tokens), counts)
-    print(msgspec.json.encode(counts).decode())
+async def _main() -> None:
+    packed_zeros()
+    while line := await asyncio.to_thread(sys.stdin.readline):
+        kind, port, seconds, *tokens = line.split()
+        counts: Counts = Counter()
+        if kind != "stalled_readers":
+            print("{}", flush=True)  # it begins
+        await KINDS[kind](int(port), float(seconds), tokens, counts)
+        print(msgspec.json.encode(counts).decode(), flush=True)
 
 
 if __name__ == "__main__":
     os.setpriority(os.PRIO_PROCESS, 0, 19)
     if hasattr(os, "SCHED_IDLE"):
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    asyncio.run(_main(*sys.argv[1:]))
+    asyncio.run(_main())

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tracker.domain.eta import foresee
 from tracker.domain.expected import Driven, Expected, passages
 from tracker.domain.geo import LonLat, Plane, distance
-from tracker.domain.interval import Guess, Residuals
+from tracker.domain.interval import Guess, Residuals, Spread
 from tracker.domain.learning import (
     DWELL,
     ROUTER_RATIO,
@@ -189,7 +189,7 @@ def test_intervals_come_to_hold_four_of_five_arrivals() -> None:
             real = 300.0 * (1.0 + scale * (((n * 377) % 200) / 100.0 - 1.0))
             low, high = residuals.spread(300.0, "little").around(300.0)
             held.append(low <= real <= high)
-            residuals.learn([(300.0, "little", real)])
+            residuals.learn([(300.0, "little", 1.0, real)])
         assert 0.74 <= sum(held[300:]) / 600 <= 0.86
 
 
@@ -197,7 +197,9 @@ def test_halts_have_an_interval_of_their_own() -> None:
     """Long and short halts before a stop widen what is said of it, and of no stop that is next."""
     residuals = Residuals()
     for n in range(200):
-        residuals.learn([(300.0, "halt", 200.0 + n % 10 * 40.0), (300.0, "little", 290.0 + n % 10 * 3.0)])
+        residuals.learn(
+            [(300.0, "halt", 1.0, 200.0 + n % 10 * 40.0), (300.0, "little", 1.0, 290.0 + n % 10 * 3.0)]
+        )
     widths = [high - low for low, high in (residuals.spread(300.0, guess).around(300.0) for guess in WIDER)]
     assert widths == sorted(widths)
     assert widths[0] < 40.0 and widths[-1] > 200.0
@@ -211,19 +213,35 @@ def test_what_a_forecast_guesses_is_told_by_its_answers() -> None:
 
 
 @given(
-    st.lists(st.tuples(st.floats(0, 7_200), guesses, st.floats(0, 14_400)), max_size=60),
+    st.lists(st.tuples(st.floats(0, 7_200), guesses, st.floats(1, 9), st.floats(0, 14_400)), max_size=60),
     st.floats(0, 7_200),
+    st.floats(1, 9),
 )
 def test_an_interval_always_holds_its_forecast(
-    seen: list[tuple[float, Guess, float]], foretold: float
+    seen: list[tuple[float, Guess, float, float]], foretold: float, strain: float
 ) -> None:
     """However one-sided the errors have been."""
     residuals = Residuals()
     for each in seen:
         residuals.learn([each])
     for guess in get_args(Guess):
-        low, high = residuals.spread(foretold, guess).around(foretold)
+        low, high = residuals.spread(foretold, guess).strained(strain).around(foretold)
         assert low <= foretold <= high
+
+
+def test_who_is_slower_than_usual_may_well_be_later_still() -> None:
+    """Upwards only; a little slower is as usual; and what a jam taught makes nobody else's interval wider."""
+    usual, slow, fast = Pace(105.0, 100.0), Pace(900.0, 500.0), Pace(50.0, 100.0)
+    assert usual.strain == fast.strain == 1.0 < slow.strain
+    spread = Spread(-0.2, 0.3)
+    assert spread.strained(slow.strain).low == spread.low
+    assert spread.strained(slow.strain).high > 2 * spread.high
+    jams, ordinary = Residuals(), Residuals()
+    for n in range(200):
+        late = n % 10 * 20.0
+        jams.learn([(300.0, "little", slow.strain, 300.0 + slow.strain * late)])
+        ordinary.learn([(300.0, "little", 1.0, 300.0 + slow.strain * late)])
+    assert jams.spread(300.0, "little").high < ordinary.spread(300.0, "little").high
 
 
 def test_what_is_shown_follows_without_jumping() -> None:

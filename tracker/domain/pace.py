@@ -8,7 +8,8 @@ import msgspec
 MEMORY: Final = 900.0  # seconds of driving after which what was seen counts 1/e
 SHRINKAGE: Final = 100.0  # seconds of driving as expected, added to what was seen: a short look proves little
 FADES: Final = 300.0  # seconds of driving ahead after which a driver's own ratio has lost most of its meaning
-STRAIN: Final = 2.0  # by so much more for e times the expected seconds
+AS_USUAL: Final = 0.1  # logarithm of the ratio up to which nobody is slow
+STRAIN: Final = 6.0  # by so much more uncertain at e times the seconds beyond that
 
 
 class Pace(msgspec.Struct, gc=False):
@@ -33,9 +34,9 @@ class Pace(msgspec.Struct, gc=False):
 
     @property
     def strain(self) -> float:
-        """How much more uncertain a slow driver's arrival is: 1 where the pace is as expected or better.
+        """How much more uncertain a slow driver's arrival is: 1 where the pace is about as expected, or better.
 
         Who is slower than the streets usually are is in something that may well get worse.
         """
         slower = (SHRINKAGE + self.observed) / (SHRINKAGE + self.expected)
-        return 1.0 + STRAIN * max(log(slower), 0.0)
+        return 1.0 + STRAIN * max(log(slower) - AS_USUAL, 0.0)

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 SETTLES: Final = 20.0  # seconds in which the shown arrival goes most of the way to the forecast
-NEARER: Final = 0.1  # of the seconds to go, where that is less: a lag shows most shortly before the arrival
+NEARER: Final = 0.08  # of the seconds to go, where that is less: a lag shows most shortly before the arrival
 LEAST: Final = 1.0  # second
 
 

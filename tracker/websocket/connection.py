@@ -11,7 +11,7 @@ from typing import Final
 
 from tracker.rates import spread
 from tracker.websocket.frames import KEPT_OPEN, Frame, encode
-from tracker.websocket.outflow import Outflow
+from tracker.websocket.outflow import NOBODYS, Outflow
 from tracker.websocket.pace import Pace
 from tracker.websocket.wire import Wire
 
@@ -59,7 +59,7 @@ class Connection(asyncio.BufferedProtocol):
         self._arrival: asyncio.Future[None] | None = None
         self._gone: asyncio.Future[None] = self._loop.create_future()
         self._cut: asyncio.TimerHandle | None = None
-        self._pulse: asyncio.TimerHandle | None = self._loop.call_later(spread(PING_EVERY), self._beat)
+        self._pulse: asyncio.TimerHandle | None = self._later(spread(PING_EVERY), self._beat)
         self._outflow = Outflow(transport, self._give_up)
         transport.set_protocol(self)
         self._read_on()
@@ -142,7 +142,7 @@ class Connection(asyncio.BufferedProtocol):
         self._outflow.end()
         _wake(self._arrival)
         if self._wire.inbox:  # whoever speaks is told, by cancellation, when it has taken these
-            self._loop.call_later(LAST_WORDS, self._let_go)
+            self._later(LAST_WORDS, self._let_go)
         else:
             self._let_go()
 
@@ -170,11 +170,14 @@ class Connection(asyncio.BufferedProtocol):
         """Stops reading where it has to wait; what comes after our goodbye is not worth any haste."""
         rest = self._pace.rest if self._cut is None else UNHEARD
         if self._rest is None and rest > 0.0:
-            self._rest = self._loop.call_later(rest, self._rested)
+            self._rest = self._later(rest, self._rested)
         if self._wire.is_open and self._wire.inbox.is_full:
             self._is_held = True
         if (self._rest is not None or self._is_held) and not self._transport.is_closing():
             self._transport.pause_reading()
+
+    def _later(self, seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
+        return self._loop.call_later(seconds, call, context=NOBODYS)
 
     def _rested(self) -> None:
         self._rest = None
@@ -210,7 +213,7 @@ class Connection(asyncio.BufferedProtocol):
             return
         if silent >= PING_EVERY / 2 and not self._outflow.is_waiting and self._wire.is_open:
             self._transport.write(KEPT_OPEN)
-        self._pulse = self._loop.call_later(min(PING_EVERY, SILENT_AFTER - silent), self._beat)
+        self._pulse = self._later(min(PING_EVERY, SILENT_AFTER - silent), self._beat)
 
     def _give_up(self) -> None:
         """Whoever takes nothing could not hear a goodbye."""
@@ -223,7 +226,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._wire.is_answered:
             self._transport.close()
         if self._cut is None:
-            self._cut = self._loop.call_later(CUT_AFTER, self._cut_off)
+            self._cut = self._later(CUT_AFTER, self._cut_off)
             _wake(self._arrival)
             if self._is_held:
                 self._release()  # else the peer's goodbye would never be seen

@@ -2,9 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
+from contextvars import Context
 from typing import Final
 
 STALLED_AFTER: Final = 30.0  # seconds in which the peer took nothing of what was written
+# A timer keeps the context that it was set in, with all of a request, until its time has come: cancelled or not.
+NOBODYS: Final = Context()
 
 
 class Outflow:
@@ -35,7 +38,7 @@ class Outflow:
         """The kernel takes no more."""
         self._drained = self._loop.create_future()
         self._unread = self._transport.get_write_buffer_size()
-        self._watch = self._loop.call_later(STALLED_AFTER, self._look)
+        self._watch = self._loop.call_later(STALLED_AFTER, self._look, context=NOBODYS)
 
     def resume(self) -> None:
         if self._drained is not None and not self._drained.done():
@@ -57,7 +60,7 @@ class Outflow:
             self._on_stalled()
         else:
             self._unread = waiting
-            self._watch = self._loop.call_later(STALLED_AFTER, self._look)
+            self._watch = self._loop.call_later(STALLED_AFTER, self._look, context=NOBODYS)
 
 
 def _nobody() -> None:

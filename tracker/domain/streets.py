@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from functools import cached_property
 from itertools import pairwise, product
-from math import atan2, degrees, hypot
+from math import atan2, cos, degrees, hypot, radians
 from typing import Final, NamedTuple
 
 import msgspec
 
-from tracker.domain.geo import LonLat, Plane, steps
+from tracker.domain.geo import METRES_PER_DEGREE, LonLat, Plane, distance, part_way, steps
 
 KEPT: Final = 10_000  # streets between two crossings, some 15 km² of an inner city; the others are forgotten
 FORGOTTEN_AFTER: Final = 60  # days on which nobody went that way
@@ -21,6 +21,7 @@ SIDE: Final = 1.0, 8.0  # metres beside the middle of the last street at which a
 SURE: Final = 20.0  # arrivals before drivers are believed to stop on one side
 OFTENER: Final = 2.0  # times than on the other one
 CELLS: Final = 2_000.0, 1_000.0  # of the index in a degree: north (56 m), and east
+ROUND: Final = 360_000  # cells, round the earth
 
 type Cell = tuple[int, int]
 
@@ -29,7 +30,7 @@ class Walked(msgspec.Struct, frozen=True, gc=False):
     """A street of a way that was driven, as the engine found it on its map."""
 
     key: str  # Edge.key
-    line: tuple[LonLat, ...]
+    line: tuple[LonLat, ...]  # of a whole one; a part would show where somebody was
     seconds: float  # the engine's
     whole: bool  # not only a part of it
     joined: bool  # the way led here from the one before
@@ -62,9 +63,11 @@ class Streets(msgspec.Struct, dict=True):
     known: dict[str, Street] = {}
     right: float = 0.0  # arrivals at stops on the right side of the last street
     left: float = 0.0
+    day: int = 0  # when those were last forgotten that nobody takes any more
 
     def learn(self, walked: Sequence[Walked], stop: LonLat, day: date) -> None:
-        """One way to a stop. Gaps in it, and streets of which only a part was driven, join nothing."""
+        """One way to a stop. Gaps in it join nothing; a street of which only a part was driven is not known
+        by that, but where drivers go on from it, or into it."""
         today = day.toordinal()
         for each in walked:
             if each.whole:
@@ -74,16 +77,20 @@ class Streets(msgspec.Struct, dict=True):
                 street.onward[after.key] = max(today, street.onward.get(after.key, 0))
         if walked and (last := self.known.get(walked[-1].key)) is not None:
             self._arrive(beside(walked[-1].key, last.line, stop))
-        if len(self.known) > KEPT * 1.1:
+        if today > self.day or len(self.known) > KEPT * 1.1:
+            self.day = max(today, self.day)
             self._forget(today)
 
     def around(self, place: LonLat, within_m: float) -> Iterator[Beside]:
-        """The known streets that are so near; 30 m at the most."""
+        """The known streets that are so near."""
         north, east = _cell(place)
+        metres = METRES_PER_DEGREE / CELLS[0], METRES_PER_DEGREE / CELLS[1] * cos(radians(place.lat))
+        to_north, to_east = (int(within_m / max(each, 1.0)) + 1 for each in metres)
         near = {
             key
-            for step in product((-1, 0, 1), repeat=2)
-            for key in self._cells.get((north + step[0], east + step[1]), ())
+            for step_north in range(-to_north, to_north + 1)
+            for step_east in range(-to_east, to_east + 1)
+            for key in self._cells.get((north + step_north, (east + step_east) % ROUND), ())
         }
         for key in near:
             found = beside(key, self.known[key].line, place)
@@ -156,13 +163,30 @@ def beside(key: str, line: Sequence[LonLat], place: LonLat) -> Beside:
     return best
 
 
+def piece_of(line: tuple[LonLat, ...], begin_m: float, end_m: float) -> list[LonLat]:
+    """The line between so many metres from its beginning; nothing where that is empty."""
+    piece: list[LonLat] = []
+    passed = 0.0
+    for a, b in pairwise(line):
+        length = distance(a, b)
+        if length > 0.0 and begin_m <= end_m and passed < end_m and passed + length > begin_m:
+            if not piece:
+                piece.append(part_way(a, b, max(begin_m - passed, 0.0) / length))
+            piece.append(part_way(a, b, min((end_m - passed) / length, 1.0)))
+        passed += length
+    return piece
+
+
 def _cell(place: LonLat) -> Cell:
-    return int(place.lat * CELLS[0] // 1), int(place.lon * CELLS[1] // 1)
+    return int(place.lat * CELLS[0] // 1), int(place.lon * CELLS[1] // 1) % ROUND
 
 
 def _enter(cells: dict[Cell, set[str]], key: str, line: Iterable[LonLat]) -> None:
-    """Into every cell that a segment's box touches."""
-    for a, b in pairwise(map(_cell, line)):
-        for north in range(min(a[0], b[0]), max(a[0], b[0]) + 1):
-            for east in range(min(a[1], b[1]), max(a[1], b[1]) + 1):
-                cells.setdefault((north, east), set()).add(key)
+    """Into every cell that the box of a piece touches; pieces are no longer than a cell."""
+    for a, b in pairwise(line):
+        east = (b.lon - a.lon + 180.0) % 360.0 - 180.0
+        pieces = int(max(abs(b.lat - a.lat) * CELLS[0], abs(east) * CELLS[1])) + 1
+        corners = [_cell(part_way(a, b, number / pieces)) for number in range(pieces + 1)]
+        for one, other in pairwise(corners):
+            for cell in product({one[0], other[0]}, {one[1], other[1]}):
+                cells.setdefault(cell, set()).add(key)

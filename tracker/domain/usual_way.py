@@ -1,14 +1,13 @@
 """Usual way: the one that drivers who know the streets would take, beside the one that the map knows."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from heapq import heapify, heappop, heappush
-from itertools import pairwise
 from math import hypot, inf
 from typing import Final, NamedTuple
 
-from tracker.domain.geo import LonLat, Plane, distance, part_way
+from tracker.domain.geo import LonLat, Plane, distance
 from tracker.domain.leg import Leg
-from tracker.domain.streets import Beside, Street, Streets, beside
+from tracker.domain.streets import Beside, Street, Streets, beside, piece_of
 
 NEAR: Final = 25.0  # metres from a street where a way may begin or end
 AHEAD: Final = 60.0  # degrees between a driver's heading and the street that they are on
@@ -25,6 +24,7 @@ BACK: Final = 3.0  # metres by which a receiver may see somebody past a place
 LONGER: Final = 1.5  # times the map's way; what was learned may still lack the street that everybody takes
 SLACK: Final = 30.0  # metres
 FASTEST: Final = 0.4  # of the usual time for as many metres, on the fastest streets
+APART: Final = 1.0  # metres at the most from the end of a street to the beginning of the one that follows it
 
 
 class Spot(NamedTuple):
@@ -36,7 +36,6 @@ class Spot(NamedTuple):
 
 class UsualWay(NamedTuple):
     line: tuple[LonLat, ...]
-    end: Spot
     streets: tuple[str, ...]
 
 
@@ -53,7 +52,7 @@ class _Step(NamedTuple):
     estimate: float  # of the whole way
     cost: float
     key: str
-    before: str | None
+    before: str  # "": none
     is_end: bool
 
 
@@ -75,15 +74,20 @@ class Search:
         self._of_leg = {key: street for key, street in of_leg.items() if key not in streets.known}
 
     def way(
-        self, begin: LonLat, end: LonLat, *, heading: float | None = None, entering: Spot | None = None
+        self, begin: LonLat, end: LonLat, *, heading: float | None = None, entering: str = ""
     ) -> UsualWay | None:
-        """From one place to the other, or from where the leg before ended; None where no way is known."""
-        if entering is not None and self._street(entering.key) is not None:
-            starts = {entering: 0.0}
-        else:
-            starts = self._starts(begin, heading)
+        """From one place to the other, from the street `entering` on which the leg before ended. None where
+        no way is known.
+        """
+        starts = self._entered(begin, entering) or self._starts(begin, heading)
         found = self._shortest(starts, self._ends(end), end)
         return None if found is None else self._told(found)
+
+    def _entered(self, place: LonLat, key: str) -> dict[Spot, float]:
+        """Where on this street the place is; the leg before may have known another part of it."""
+        street = self._street(key)
+        on = None if street is None else beside(key, street.line, place)
+        return {Spot(key, on.along_m): 0.0} if on is not None and on.offset_m <= NEAR else {}
 
     def _around(self, place: LonLat) -> list[Beside]:
         local = (beside(key, street.line, place) for key, street in self._of_leg.items())
@@ -135,11 +139,15 @@ class Search:
     def _shortest(
         self, starts: Mapping[Spot, float], ends: Mapping[str, _End], place: LonLat
     ) -> _Found | None:
-        """By A*: what is still to go is a straight line at the least."""
+        """By A*: what is still to go is at the least a straight line to the stop's street."""
         plane, to_go = Plane(place), 1.0 if self._speed is None else FASTEST
-        queue = list(self._first_steps(starts, ends))
+
+        def at_least(street: Street) -> float:
+            return to_go * max(hypot(*plane.to_metres(street.line[-1])) - NEAR, 0.0)
+
+        queue = list(self._first_steps(starts, ends, at_least))
         heapify(queue)
-        came_from: dict[str, str | None] = {}
+        came_from: dict[str, str] = {}
         least: dict[str, float] = {}
         while queue and queue[0].estimate <= self._at_most:
             step = heappop(queue)
@@ -155,29 +163,33 @@ class Search:
                 cost = begun + self._cost(onward, street, street.length_m)
                 if cost < least.get(onward, inf):
                     least[onward] = cost
-                    crow = hypot(*plane.to_metres(street.line[-1]))
-                    heappush(queue, _Step(cost + to_go * crow, cost, onward, step.key, is_end=False))
+                    heappush(queue, _Step(cost + at_least(street), cost, onward, step.key, is_end=False))
         return None
 
-    def _first_steps(self, starts: Mapping[Spot, float], ends: Mapping[str, _End]) -> Iterator[_Step]:
+    def _first_steps(
+        self, starts: Mapping[Spot, float], ends: Mapping[str, _End], at_least: Callable[[Street], float]
+    ) -> Iterator[_Step]:
         for (key, along), further in starts.items():
             street = self._street(key)
             assert street is not None
             if key in ends and ends[key].along_m >= along - BACK:
                 cost = further + ends[key].unlikely + self._cost(key, street, ends[key].along_m - along)
-                yield _Step(cost, cost, key, None, is_end=True)
+                yield _Step(cost, cost, key, "", is_end=True)
             cost = further + self._cost(key, street, street.length_m - along)
-            yield _Step(cost, cost, key, None, is_end=False)
+            yield _Step(cost + at_least(street), cost, key, "", is_end=False)
 
     def _next(self, step: _Step) -> Iterator[tuple[str, Street, float]]:
-        """The streets to go on into, and what it costs to their beginning."""
+        """The streets to go on into, and what it costs to their beginning. Of the leg's first and last one
+        only a part may be known, which does not begin, or end, at the crossing."""
         known = self._streets.known.get(step.key)
         seen = known.onward if known is not None else {}
+        here = self._street(step.key)
+        assert here is not None
         for key in seen:
-            if (street := self._street(key)) is not None:
+            if (street := self._street(key)) is not None and _joined(here, street):
                 yield key, street, step.cost
-        planned = self._onward.get(step.key)
-        if planned is not None and planned not in seen and (street := self._street(planned)) is not None:
+        planned = self._onward.get(step.key, "")
+        if planned not in seen and (street := self._street(planned)) is not None and _joined(here, street):
             yield planned, street, step.cost + FIRST
 
     def _told(self, found: _Found) -> UsualWay | None:
@@ -187,31 +199,37 @@ class Search:
             assert street is not None
             begin = found.begin_m if number == 0 else 0.0
             end = found.end_m if number == len(found.streets) - 1 else street.length_m
-            piece = _piece(street.line, begin, end)
+            piece = piece_of(street.line, begin, end)
             line += piece[1:] if line and piece and line[-1] == piece[0] else piece
         if len(line) < 2:
             return None
-        return UsualWay(tuple(line), Spot(found.streets[-1], found.end_m), found.streets)
+        return UsualWay(tuple(line), found.streets)
 
 
 def _of_leg(leg: Leg) -> tuple[dict[str, Street], dict[str, str]]:
-    """The leg's own streets, as far as it follows them, and the turns between them."""
+    """The leg's own streets, as far as it follows them, the longest time each; and the turns between them."""
     streets: dict[str, Street] = {}
     onward: dict[str, str] = {}
     before = ""
     for edge in leg.edges:
         line = leg.line[edge.begin : edge.end + 1]
         if edge.key and len(line) > 1:
-            streets[edge.key] = Street(line, edge.length_m, edge.duration_s, 0, 0)
+            other = streets.get(edge.key)
+            if other is None or other.length_m < edge.length_m:
+                streets[edge.key] = Street(line, edge.length_m, edge.duration_s, 0, 0)
             if before and before != edge.key:
                 onward[before] = edge.key
         before = edge.key
     return streets, onward
 
 
-def _path(came_from: Mapping[str, str | None], key: str | None) -> tuple[str, ...]:
+def _joined(before: Street, after: Street) -> bool:
+    return before.line[-1] == after.line[0] or distance(before.line[-1], after.line[0]) <= APART
+
+
+def _path(came_from: Mapping[str, str], key: str) -> tuple[str, ...]:
     path = []
-    while key is not None:
+    while key:
         path.append(key)
         key = came_from[key]
     return tuple(reversed(path))
@@ -221,20 +239,6 @@ def _found(starts: Iterable[Spot], ends: Mapping[str, _End], path: tuple[str, ..
     begin = next(spot.along_m for spot in starts if spot.key == path[0])
     end = ends[path[-1]].along_m
     return _Found(path, begin, max(end, begin) if len(path) == 1 else end)
-
-
-def _piece(line: tuple[LonLat, ...], begin_m: float, end_m: float) -> list[LonLat]:
-    """The line between so many metres from its beginning; nothing where that is empty."""
-    piece: list[LonLat] = []
-    passed = 0.0
-    for a, b in pairwise(line):
-        length = distance(a, b)
-        if length > 0.0 and passed < end_m and passed + length > begin_m:
-            if not piece:
-                piece.append(part_way(a, b, max(begin_m - passed, 0.0) / length))
-            piece.append(part_way(a, b, min((end_m - passed) / length, 1.0)))
-        passed += length
-    return piece
 
 
 def _between(a: float, b: float) -> float:

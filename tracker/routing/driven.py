@@ -8,7 +8,7 @@ from tracker.domain.leg import Leg
 from tracker.domain.manners import Manner
 from tracker.domain.order import Vehicle
 from tracker.domain.streets import Streets
-from tracker.domain.usual_way import Search, Spot
+from tracker.domain.usual_way import Search
 from tracker.routing.actors import Asked
 from tracker.routing.tracing import along
 
@@ -25,7 +25,7 @@ def as_driven(
 ) -> tuple[Leg, ...]:
     """Each leg by the streets that drivers take; as it is where none are known, or they lead far around."""
     driven: list[Leg] = []
-    entering: Spot | None = None  # where the leg before ended
+    entering = ""  # the street on which the leg before ended
     for number, (leg, (begin, end)) in enumerate(zip(legs, pairwise(places), strict=True)):
         search = Search(streets, leg, by_time=not manner.startswith("short"))
         way = search.way(begin, end, heading=None if number else heading, entering=entering)
@@ -33,5 +33,5 @@ def as_driven(
         if way is not None and way.streets != tuple(edge.key for edge in leg.edges):
             found = along(actor, way.line, vehicle)
         driven.append(found or leg)
-        entering = way.end if way is not None and found is not None else None
+        entering = way.streets[-1] if way is not None and found is not None else ""
     return tuple(driven)

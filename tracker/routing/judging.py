@@ -32,14 +32,15 @@ class Routes(Protocol):
 
 
 async def judged(arrival: Arrival, router: Routes) -> Arrival:
-    """The same without the places of its way: with its streets, and with how far off each manner was.
+    """The same without its way, which says where the driver was: with its streets, and with how far off each
+    manner was.
 
     Without those where the router does not answer.
     """
     way = arrival.way
     if way is None:
         return arrival
-    arrival = msgspec.structs.replace(arrival, way=msgspec.structs.replace(way, places=()))
+    arrival = msgspec.structs.replace(arrival, way=None)
     try:
         return msgspec.structs.replace(
             arrival,

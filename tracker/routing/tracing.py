@@ -5,7 +5,6 @@ from itertools import accumulate
 from typing import Final
 
 import msgspec
-from valhalla import ValhallaError
 
 from tracker.domain.geo import LonLat, distance, steps
 from tracker.domain.leg import Edge, Leg
@@ -19,6 +18,7 @@ from tracker.routing.wanted import COSTINGS, as_text
 AS_DRIVEN: Final[Mapping[Vehicle, str]] = {**COSTINGS, "car": "taxi"}
 APART: Final = 10.0  # metres between two places of a way that are matched; nearer ones are noise
 RADIUS: Final = 20.0  # metres around each of them in which its street is looked for
+GAP: Final = 300.0  # metres between two places; what the engine would put between is its own guess
 WHOLE: Final = 0.001  # of a street that may be missing from a whole one
 
 _EDGE_FIELDS: Final = (
@@ -96,19 +96,36 @@ def along(actor: Asked, line: Sequence[LonLat], vehicle: Vehicle) -> Leg | None:
 
 def matched(actor: Asked, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[Walked, ...]:
     """The streets of a way that was driven; none where it cannot be told (about 7 ms for 100 places)."""
-    kept = [*places[:1]]
-    kept += (place for place in places[1:] if distance(kept[-1], place) >= APART)
-    if len(kept) < 3:
-        return ()
-    wanted = _of_driven(kept, vehicle, {"radius": RADIUS}) | {
-        "shape_match": "map_snap",
-        "filters": {"action": "include", "attributes": (*_EDGE_FIELDS, *_PARTS)},
-    }
+    streets: list[Walked] = []
+    for piece in _pieces(places):
+        wanted = _of_driven(piece, vehicle, {"radius": RADIUS}) | {
+            "shape_match": "map_snap",
+            "filters": {"action": "include", "attributes": (*_EDGE_FIELDS, *_PARTS)},
+        }
+        if len(piece) >= 3 and (walk := _trace(actor, wanted)) is not None:
+            streets += _streets(decode(walk.shape), walk.edges)
+    return tuple(streets)
+
+
+def _pieces(places: Sequence[LonLat]) -> Iterator[list[LonLat]]:
+    """The way in pieces without a gap, and without noise."""
+    piece: list[LonLat] = []
+    for place in places:
+        metres = distance(piece[-1], place) if piece else GAP
+        if metres > GAP:
+            yield piece
+            piece = []
+        if metres >= APART:
+            piece.append(place)
+    yield piece
+
+
+def _trace(actor: Asked, wanted: Mapping[str, object]) -> _TraceAnswer | None:
+    """None where the engine finds none, or what answers is no engine. Raises RouterUnavailable."""
     try:
-        walk = _read_trace(actor.trace_attributes(as_text(wanted)))
-    except ValhallaError:
-        return ()
-    return tuple(_streets(decode(walk.shape), walk.edges))
+        return _read_trace(actor.trace_attributes(as_text(wanted)))
+    except (RuntimeError, msgspec.DecodeError):
+        return None
 
 
 def _of_driven(line: Sequence[LonLat], vehicle: Vehicle, each: Mapping[str, float]) -> dict[str, object]:
@@ -124,11 +141,10 @@ def _walked(
     actor: Asked, wanted: Mapping[str, object], line: Sequence[LonLat]
 ) -> tuple[tuple[LonLat, ...], tuple[Edge, ...]] | None:
     """The line and the edges of a walk along it; None where there is none, or it took another way."""
-    try:
-        walk = _read_trace(actor.trace_attributes(as_text(wanted)))
-    except ValhallaError:
+    walk = _trace(actor, wanted)
+    walked = () if walk is None else decode(walk.shape)
+    if walk is None or len(walked) < 2:
         return None
-    walked = decode(walk.shape)
     metres = list(accumulate(steps(walked), initial=0.0))
     wished = sum(steps(line))
     if abs(metres[-1] - wished) > max(10.0, 0.01 * wished):
@@ -154,7 +170,7 @@ def _streets(line: tuple[LonLat, ...], raw: list[_RawEdge]) -> list[Walked]:
         begin, end = each.begin_shape_index, each.end_shape_index
         if end > begin and (key := _key(each)):
             whole = each.source_percent_along <= WHOLE and each.target_percent_along >= 1.0 - WHOLE
-            piece = line[begin : end + 1]
+            piece = line[begin : end + 1] if whole else ()
             streets.append(Walked(key, piece, seconds, whole=whole, joined=begin == ended))
             ended = end
         else:
@@ -164,11 +180,13 @@ def _streets(line: tuple[LonLat, ...], raw: list[_RawEdge]) -> list[Walked]:
 
 def _seconds(raw: Sequence[_RawEdge]) -> Iterator[float]:
     """The engine's, of each edge. It counts on from edge to edge, and anew where the way has a gap."""
-    before = 0.0
+    before, ended = 0.0, 0
     for each in raw:
         elapsed = each.end_node.elapsed_time
+        if each.begin_shape_index != ended:
+            before = 0.0
         yield elapsed - before if elapsed >= before else elapsed
-        before = elapsed or before
+        before, ended = elapsed or before, each.end_shape_index
 
 
 def _key(edge: _RawEdge) -> str:

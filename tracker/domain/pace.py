@@ -34,7 +34,7 @@ class Pace(msgspec.Struct, gc=False):
 
     @property
     def strain(self) -> float:
-        """How much more uncertain a slow driver's arrival is: 1 where the pace is about as expected, or better.
+        """How much more uncertain a slow driver's arrival is: 1 at about the expected pace, or a better one.
 
         Who is slower than the streets usually are is in something that may well get worse.
         """

@@ -6,7 +6,7 @@ from contextvars import Context
 from typing import Final
 
 STALLED_AFTER: Final = 30.0  # seconds in which the peer took nothing of what was written
-# A timer keeps the context that it was set in, with all of a request, until its time has come: cancelled or not.
+# A timer keeps the context that it was set in, and with it a request, for its time: cancelled or not.
 NOBODYS: Final = Context()
 
 

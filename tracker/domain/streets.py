@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from functools import cached_property
 from itertools import pairwise, product
-from math import atan2, cos, degrees, hypot, radians
+from math import atan2, cos, degrees, floor, hypot, inf, radians
 from typing import Final, NamedTuple
 
 import msgspec
 
-from tracker.domain.geo import METRES_PER_DEGREE, LonLat, Plane, distance, part_way, steps
+from tracker.domain.geo import METRES_PER_DEGREE, LonLat, Plane, part_way, steps
 
 KEPT: Final = 10_000  # streets between two crossings, some 15 km² of an inner city; the others are forgotten
 FORGOTTEN_AFTER: Final = 60  # days on which nobody went that way
@@ -83,15 +83,7 @@ class Streets(msgspec.Struct, dict=True):
 
     def around(self, place: LonLat, within_m: float) -> Iterator[Beside]:
         """The known streets that are so near."""
-        north, east = _cell(place)
-        metres = METRES_PER_DEGREE / CELLS[0], METRES_PER_DEGREE / CELLS[1] * cos(radians(place.lat))
-        to_north, to_east = (int(within_m / max(each, 1.0)) + 1 for each in metres)
-        near = {
-            key
-            for step_north in range(-to_north, to_north + 1)
-            for step_east in range(-to_east, to_east + 1)
-            for key in self._cells.get((north + step_north, (east + step_east) % ROUND), ())
-        }
+        near = {key for cell in _cells_around(place, within_m) for key in self._cells.get(cell, ())}
         for key in near:
             found = beside(key, self.known[key].line, place)
             if found.offset_m <= within_m:
@@ -146,39 +138,52 @@ NONE: Final = Streets()  # nobody has driven anywhere yet
 
 def beside(key: str, line: Sequence[LonLat], place: LonLat) -> Beside:
     """Where the place lies beside the line, which has at least two places."""
-    plane = Plane(place)
-    points = [plane.to_metres(each) for each in line]
-    best, along = Beside(key, float("inf"), 0.0, 0.0, 0.0), 0.0
-    for (ax, ay), (bx, by) in pairwise(points):
+    to_metres = Plane(place).to_metres
+    nearest, best, along = inf, (0.0, 0.0, 0.0, 0.0), 0.0
+    ax, ay = to_metres(line[0])
+    for each in line[1:]:
+        bx, by = to_metres(each)
         dx, dy = bx - ax, by - ay
         length = hypot(dx, dy)
-        if length == 0.0:
-            continue
-        share = min(max(-(ax * dx + ay * dy) / length**2, 0.0), 1.0)
-        offset = hypot(ax + share * dx, ay + share * dy)
-        if offset < best.offset_m:
-            left = (ax * dy - ay * dx) / length  # of the line itself, also beyond its end
-            best = Beside(key, offset, along + share * length, degrees(atan2(dx, dy)) % 360.0, left)
-        along += length
-    return best
+        if (squared := length * length) > 0.0:
+            share = -(ax * dx + ay * dy) / squared
+            share = 0.0 if share < 0.0 else min(share, 1.0)
+            offset = hypot(ax + share * dx, ay + share * dy)
+            if offset < nearest:
+                left = (ax * dy - ay * dx) / length  # of the line itself, also beyond its end
+                nearest, best = offset, (along + share * length, dx, dy, left)
+            along += length
+        ax, ay = bx, by
+    at, dx, dy, left = best
+    return Beside(key, nearest, at, degrees(atan2(dx, dy)) % 360.0, left)
 
 
-def piece_of(line: tuple[LonLat, ...], begin_m: float, end_m: float) -> list[LonLat]:
+def piece_of(line: tuple[LonLat, ...], begin_m: float, end_m: float) -> Sequence[LonLat]:
     """The line between so many metres from its beginning; nothing where that is empty."""
+    if begin_m <= 0.0 and end_m == inf:
+        return line
     piece: list[LonLat] = []
     passed = 0.0
-    for a, b in pairwise(line):
-        length = distance(a, b)
+    for (a, b), length in zip(pairwise(line), steps(line), strict=True):
         if length > 0.0 and begin_m <= end_m and passed < end_m and passed + length > begin_m:
             if not piece:
                 piece.append(part_way(a, b, max(begin_m - passed, 0.0) / length))
-            piece.append(part_way(a, b, min((end_m - passed) / length, 1.0)))
+            piece.append(b if passed + length <= end_m else part_way(a, b, (end_m - passed) / length))
         passed += length
     return piece
 
 
 def _cell(place: LonLat) -> Cell:
     return int(place.lat * CELLS[0] // 1), int(place.lon * CELLS[1] // 1) % ROUND
+
+
+def _cells_around(place: LonLat, within_m: float) -> Iterator[Cell]:
+    """Those that a box around the place touches."""
+    lat = within_m / METRES_PER_DEGREE * 1.001  # a little more, for the rounding
+    lon = lat / max(cos(radians(place.lat)), 0.001)
+    north = range(floor((place.lat - lat) * CELLS[0]), floor((place.lat + lat) * CELLS[0]) + 1)
+    east = range(floor((place.lon - lon) * CELLS[1]), floor((place.lon + lon) * CELLS[1]) + 1)
+    return ((one, other % ROUND) for one, other in product(north, east))
 
 
 def _enter(cells: dict[Cell, set[str]], key: str, line: Iterable[LonLat]) -> None:

@@ -46,14 +46,9 @@ class _End(NamedTuple):
     unlikely: float
 
 
-class _Step(NamedTuple):
-    """To the end of a street, or to the stop on it. Costs are metres, and more where it is less likely."""
-
-    estimate: float  # of the whole way
-    cost: float
-    key: str
-    before: str  # "": none
-    is_end: bool
+# To the end of a street, or to the stop on it: estimate of the whole way, cost, key, the one before
+# ("": none), and whether it is the stop. Costs are metres, and more where it is less likely. Plain: a way takes hundreds.
+type _Step = tuple[float, float, str, str, bool]
 
 
 class _Found(NamedTuple):
@@ -131,7 +126,7 @@ class Search:
         return self._streets.known.get(key) or self._of_leg.get(key)
 
     def _cost(self, key: str, street: Street, metres: float) -> float:
-        cost = max(metres, 0.0)
+        cost = metres if metres > 0.0 else 0.0
         if self._speed is not None and street.length_m > 0.0:
             cost *= street.seconds / street.length_m * self._speed
         return cost if key in self._streets.known else UNSEEN * cost
@@ -140,30 +135,32 @@ class Search:
         self, starts: Mapping[Spot, float], ends: Mapping[str, _End], place: LonLat
     ) -> _Found | None:
         """By A*: what is still to go is at the least a straight line to the stop's street."""
-        plane, to_go = Plane(place), 1.0 if self._speed is None else FASTEST
+        if not ends:
+            return None
+        to_metres, to_go = Plane(place).to_metres, 1.0 if self._speed is None else FASTEST
 
         def at_least(street: Street) -> float:
-            return to_go * max(hypot(*plane.to_metres(street.line[-1])) - NEAR, 0.0)
+            return to_go * max(hypot(*to_metres(street.line[-1])) - NEAR, 0.0)
 
-        queue = list(self._first_steps(starts, ends, at_least))
+        at_most, queue = self._at_most, list(self._first_steps(starts, ends, at_least))
         heapify(queue)
         came_from: dict[str, str] = {}
         least: dict[str, float] = {}
-        while queue and queue[0].estimate <= self._at_most:
-            step = heappop(queue)
-            if step.is_end:
-                return _found(starts, ends, (*_path(came_from, step.before), step.key))
-            if step.key in came_from:
+        while queue and queue[0][0] <= at_most:
+            _, cost, key, before, is_end = heappop(queue)
+            if is_end:
+                return _found(starts, ends, (*_path(came_from, before), key))
+            if key in came_from:
                 continue
-            came_from[step.key] = step.before
-            for onward, street, begun in self._next(step):
+            came_from[key] = before
+            for onward, street, begun in self._next(key, cost):
                 if onward in ends:
                     stop = begun + ends[onward].unlikely + self._cost(onward, street, ends[onward].along_m)
-                    heappush(queue, _Step(stop, stop, onward, step.key, is_end=True))
-                cost = begun + self._cost(onward, street, street.length_m)
-                if cost < least.get(onward, inf):
-                    least[onward] = cost
-                    heappush(queue, _Step(cost + at_least(street), cost, onward, step.key, is_end=False))
+                    heappush(queue, (stop, stop, onward, key, True))
+                further = begun + self._cost(onward, street, street.length_m)
+                if onward not in came_from and further < least.get(onward, inf):
+                    least[onward] = further
+                    heappush(queue, (further + at_least(street), further, onward, key, False))
         return None
 
     def _first_steps(
@@ -174,23 +171,25 @@ class Search:
             assert street is not None
             if key in ends and ends[key].along_m >= along - BACK:
                 cost = further + ends[key].unlikely + self._cost(key, street, ends[key].along_m - along)
-                yield _Step(cost, cost, key, "", is_end=True)
+                yield cost, cost, key, "", True
             cost = further + self._cost(key, street, street.length_m - along)
-            yield _Step(cost + at_least(street), cost, key, "", is_end=False)
+            yield cost + at_least(street), cost, key, "", False
 
-    def _next(self, step: _Step) -> Iterator[tuple[str, Street, float]]:
+    def _next(self, key: str, cost: float) -> list[tuple[str, Street, float]]:
         """The streets to go on into, and what it costs to their beginning. Of the leg's first and last one
         only a part may be known, which does not begin, or end, at the crossing."""
-        known = self._streets.known.get(step.key)
-        seen = known.onward if known is not None else {}
-        here = self._street(step.key)
+        known, here = self._streets.known.get(key), self._street(key)
         assert here is not None
-        for key in seen:
-            if (street := self._street(key)) is not None and _joined(here, street):
-                yield key, street, step.cost
-        planned = self._onward.get(step.key, "")
+        seen = known.onward if known is not None else {}
+        found = [
+            (onward, street, cost)
+            for onward in seen
+            if (street := self._street(onward)) is not None and _joined(here, street)
+        ]
+        planned = self._onward.get(key, "")
         if planned not in seen and (street := self._street(planned)) is not None and _joined(here, street):
-            yield planned, street, step.cost + FIRST
+            found.append((planned, street, cost + FIRST))
+        return found
 
     def _told(self, found: _Found) -> UsualWay | None:
         line: list[LonLat] = []
@@ -198,7 +197,7 @@ class Search:
             street = self._street(key)
             assert street is not None
             begin = found.begin_m if number == 0 else 0.0
-            end = found.end_m if number == len(found.streets) - 1 else street.length_m
+            end = found.end_m if number == len(found.streets) - 1 else inf
             piece = piece_of(street.line, begin, end)
             line += piece[1:] if line and piece and line[-1] == piece[0] else piece
         if len(line) < 2:

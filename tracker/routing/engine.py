@@ -1,6 +1,7 @@
 """Engine: one Valhalla, wherever it is, and what it answers. Blocking; never used by two threads."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import chain
 from math import inf
 from typing import Final
@@ -18,7 +19,17 @@ from tracker.routing.actors import Asked
 from tracker.routing.driven import as_driven
 from tracker.routing.polyline import decode
 from tracker.routing.tracing import matched, with_streets
-from tracker.routing.wanted import COSTINGS, NEAR, SECOND_RADIUS, as_text, location, route_wanted
+from tracker.routing.wanted import (
+    ANYWHERE,
+    COSTINGS,
+    NEAR,
+    NEAR_CONNECTED,
+    NEAREST,
+    Nearby,
+    as_text,
+    location,
+    route_wanted,
+)
 
 NO_PATH: Final = 442  # the engine's code for streets that are there but not connected
 PLACES_AT_ONCE: Final = 20  # the engine's limit for cars; longer routes are asked for in pieces
@@ -92,28 +103,28 @@ class Engine:
     def matrix(self, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[tuple[float, ...], ...]:
         """Seconds from each place to each; infinite where no way leads. Raises NoRoute, RouterUnavailable."""
         try:
-            return self._matrix_within(0, places, vehicle)
+            return self._matrix_within(NEAREST, places, vehicle)
         except _NotConnected:
-            return self._matrix_within(SECOND_RADIUS, places, vehicle)
+            return self._matrix_within(ANYWHERE, places, vehicle)
 
     def _matrix_within(
-        self, radius: int, places: Sequence[LonLat], vehicle: Vehicle
+        self, nearby: Nearby, places: Sequence[LonLat], vehicle: Vehicle
     ) -> tuple[tuple[float, ...], ...]:
         parts = [places[n : n + PLACES_AT_ONCE] for n in range(0, len(places), PLACES_AT_ONCE)]
         rows: list[tuple[float, ...]] = []
         for sources in parts:
-            blocks = [self._block(radius, sources, targets, vehicle) for targets in parts]
+            blocks = [self._block(nearby, sources, targets, vehicle) for targets in parts]
             rows += [tuple(chain.from_iterable(row)) for row in zip(*blocks, strict=True)]
-        if radius == 0 and any(inf in row for row in rows):
+        if nearby == NEAREST and any(inf in row for row in rows):
             raise _NotConnected("A place cannot be reached, or left, by the street next to it.")
         return tuple(rows)
 
     def _block(
-        self, radius: int, sources: Sequence[LonLat], targets: Sequence[LonLat], vehicle: Vehicle
+        self, nearby: Nearby, sources: Sequence[LonLat], targets: Sequence[LonLat], vehicle: Vehicle
     ) -> list[list[float]]:
         wanted = {
-            "sources": [location(place, radius) for place in sources],
-            "targets": [location(place, radius) for place in targets],
+            "sources": [location(place, nearby) for place in sources],
+            "targets": [location(place, nearby) for place in targets],
             "costing": COSTINGS[vehicle],
             "verbose": False,
         }
@@ -129,23 +140,24 @@ class Engine:
     def _legs(
         self, places: Sequence[LonLat], vehicle: Vehicle, heading: float | None, manner: Manner
     ) -> list[_RawLeg]:
-        """With the heading, and where that leads nowhere from any street around. Where no street goes the way
-        of the heading, or none of those leads on, the engine itself takes the others.
+        """From streets that are likely to lead on, then from those that surely do; then without the heading
+        from any street around. Where no street goes the way of the heading, or none of those leads on, the
+        engine itself takes the others.
         """
-        try:
-            return self._legs_within(NEAR, places, vehicle, heading, manner)
-        except _NotConnected:
-            return self._legs_within(SECOND_RADIUS, places, vehicle, None, LAWFUL)
+        for nearby in (NEAR, NEAR_CONNECTED):
+            with suppress(_NotConnected):
+                return self._legs_within(nearby, places, vehicle, heading, manner)
+        return self._legs_within(ANYWHERE, places, vehicle, None, LAWFUL)
 
     def _legs_within(
         self,
-        radius: int,
+        nearby: Nearby,
         places: Sequence[LonLat],
         vehicle: Vehicle,
         heading: float | None,
         manner: Manner,
     ) -> list[_RawLeg]:
-        wanted = route_wanted(places, vehicle, radius=radius, heading=heading, manner=manner)
+        wanted = route_wanted(places, vehicle, nearby=nearby, heading=heading, manner=manner)
         try:
             answer = self._actor.route(wanted)
             return _read_route(answer).trip.legs

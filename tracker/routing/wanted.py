@@ -1,7 +1,7 @@
 """Wanted: what the engine is asked for, as it wants to be asked."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -16,14 +16,7 @@ COSTINGS: Final[Mapping[Vehicle, str]] = {
     "foot": "pedestrian",
 }
 SEARCH_CUTOFF: Final = 300  # metres; without it a place 27 km off the map gets a route
-# Streets that lead nowhere are no place to start from: an extract cuts one-way streets off, and 13 % of the
-# random pairs in the demo area have no way with the default of 50 nodes, 1 to 4 % with 100.
-MINIMUM_REACHABILITY: Final = 100  # nodes
-# The nearest street may still be one that cannot be left: so for up to 10 % of the pairs on two wheels. Asked
-# once more, with any street within this radius, 0 to 2 % have no way.
-SECOND_RADIUS: Final = 200  # metres, the engine's limit
 HEADING_TOLERANCE: Final = 60  # degrees between a driver's heading and the street that the route begins with
-NEAR: Final = 15  # metres; every street so near counts as equally likely: a receiver errs by as much
 SIDE_TOLERANCE: Final = 1  # metres from the middle of a street; a stop further off is on one of its sides
 BESIDE: Final = 8  # metres; the street of a stop with a side is so near: the nearest may be an alley's end
 # Asked for a way at some time of day, the engine searches from its beginning only. That search turns round
@@ -32,11 +25,34 @@ BESIDE: Final = 8  # metres; the street of a stop with a side is so near: the ne
 AT_SOME_TIME: Final = {"type": 1, "value": "2024-01-01T03:00"}
 
 
+class Nearby(NamedTuple):
+    """On which streets around a place a way may begin or end; on the nearest where none is so near."""
+
+    radius: int  # metres; every street so near counts as equally likely
+    reachability: int  # nodes that a street must lead to, and be reached from
+
+
+NEAREST: Final = Nearby(0, 100)
+# A receiver errs by as much. To count 100 nodes around each street is 70 % of what such a way costs.
+NEAR: Final = Nearby(15, 20)
+# Streets that lead nowhere are no place to start from: an extract cuts one-way streets off, and 13 % of the
+# random pairs in the demo area have no way with the default of 50 nodes, 1 to 4 % with 100.
+NEAR_CONNECTED: Final = Nearby(15, 100)
+# The nearest street may still be one that cannot be left: so for up to 10 % of the pairs on two wheels. With
+# any street within the engine's limit, 0 to 2 % have no way.
+ANYWHERE: Final = Nearby(200, 100)
+
+
 def route_wanted(
-    places: Sequence[LonLat], vehicle: Vehicle, *, radius: int, heading: float | None, manner: Manner
+    places: Sequence[LonLat],
+    vehicle: Vehicle,
+    *,
+    nearby: Nearby,
+    heading: float | None,
+    manner: Manner,
 ) -> str:
-    """A way through the places. Streets within `radius` metres of them count as equally near."""
-    locations = _locations(places, radius, manner)
+    """A way through the places."""
+    locations = _locations(places, nearby, manner)
     if heading is not None:
         locations[0] |= {"heading": round(heading) % 360, "heading_tolerance": HEADING_TOLERANCE}
     costing = COSTINGS[vehicle]
@@ -49,14 +65,14 @@ def route_wanted(
     return as_text(wanted if manner == LAWFUL else wanted | {"date_time": AT_SOME_TIME})
 
 
-def location(place: LonLat, radius: int) -> dict[str, float | str]:
+def location(place: LonLat, nearby: Nearby) -> dict[str, float | str]:
     """A place where a way may begin or end."""
     return {
-        "radius": radius,
+        "radius": nearby.radius,
         "lat": place.lat,
         "lon": place.lon,
         "search_cutoff": SEARCH_CUTOFF,
-        "minimum_reachability": MINIMUM_REACHABILITY,
+        "minimum_reachability": nearby.reachability,
     }
 
 
@@ -65,11 +81,11 @@ def as_text(wanted: Mapping[str, object]) -> str:
     return msgspec.json.encode(wanted).decode()
 
 
-def _locations(places: Sequence[LonLat], radius: int, manner: Manner) -> list[dict[str, float | str]]:
+def _locations(places: Sequence[LonLat], nearby: Nearby, manner: Manner) -> list[dict[str, float | str]]:
     """Where a side is meant, no place counts as the crossing beside it, which has none; and from a stop the
     way goes on in the direction of the arrival.
     """
-    locations = [location(place, radius) for place in places]
+    locations = [location(place, nearby) for place in places]
     side = _side(manner)
     if side:
         locations = [each | {"node_snap_tolerance": 0} for each in locations]

@@ -18,11 +18,14 @@ from tracker.domain.route import Route, Stop
 from tracker.errors import ConfigError, NoRoute, RouterUnavailable
 from tracker.mapfile import MapFile, find_map
 from tracker.routing import Router
+from tracker.routing.actors import Asked, actors
+from tracker.routing.engine import Engine
 from tracker.routing.polyline import decode
 
 STATION = LonLat(24.9414, 60.1710)
 CATHEDRAL = LonLat(24.9522, 60.1695)
 ESPLANADE = LonLat(24.9478, 60.1676)
+CUT_OFF = LonLat(24.9409, 60.1717)  # the nearest streets can be left only for a few others
 OFF_THE_MAP = LonLat(24.40, 60.17)
 
 
@@ -246,6 +249,32 @@ async def test_an_answer_that_takes_too_long_is_none(router: Router, monkeypatch
         with pytest.raises(RouterUnavailable, match="no answer"):
             await router.route([STATION, CATHEDRAL], "car")
     assert await router.route([STATION, CATHEDRAL], "car")
+
+
+async def test_streets_that_lead_on_are_told_apart_only_where_a_way_fails(
+    map_file: MapFile, told: list[str]
+) -> None:
+    """That is most of what a way costs. A place beside streets that are cut off still has its way."""
+    asked: list[str] = []
+
+    class Watched:
+        """The engine, and what it was asked for."""
+
+        def __init__(self, actor: Asked) -> None:
+            self.trace_attributes, self.matrix = actor.trace_attributes, actor.matrix
+            self.status, self._route = actor.status, actor.route
+
+        def route(self, wanted: str) -> str:
+            asked.append(wanted)
+            return self._route(wanted)
+
+    async with actors(map_file, pytest.fail, None) as new_actor:
+        engine = Engine(Watched(new_actor()))
+        engine.route([STATION, CATHEDRAL], "car", edges=False)
+        assert len(asked) == 1
+        (leg,) = engine.route([CUT_OFF, CATHEDRAL], "car", edges=False)
+    assert len(asked) == 3
+    assert distance(leg.line[0], CUT_OFF) < 100.0
 
 
 def test_an_encoded_line_is_read() -> None:

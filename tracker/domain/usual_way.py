@@ -46,8 +46,8 @@ class _End(NamedTuple):
     unlikely: float
 
 
-# To the end of a street, or to the stop on it: estimate of the whole way, cost, key, the one before
-# ("": none), and whether it is the stop. Costs are metres, and more where it is less likely. Plain: a way takes hundreds.
+# To the end of a street, or to the stop on it: estimate of the whole way, cost, key, the one before ("" where
+# there is none), and whether it is the stop. Costs are metres, and more where it is less likely.
 type _Step = tuple[float, float, str, str, bool]
 
 

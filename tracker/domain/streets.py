@@ -15,7 +15,7 @@ import msgspec
 
 from tracker.domain.geo import METRES_PER_DEGREE, LonLat, Plane, part_way, steps
 
-KEPT: Final = 10_000  # streets between two crossings, some 15 km² of an inner city; the others are forgotten
+KEPT: Final = 5_000  # streets between two crossings, some 8 km² of an inner city; the others are forgotten
 FORGOTTEN_AFTER: Final = 60  # days on which nobody went that way
 SIDE: Final = 1.0, 8.0  # metres beside the middle of the last street at which a stop is on one of its sides
 SURE: Final = 20.0  # arrivals before drivers are believed to stop on one side
@@ -186,12 +186,28 @@ def _cells_around(place: LonLat, within_m: float) -> Iterator[Cell]:
     return ((one, other % ROUND) for one, other in product(north, east))
 
 
-def _enter(cells: dict[Cell, set[str]], key: str, line: Iterable[LonLat]) -> None:
-    """Into every cell that the box of a piece touches; pieces are no longer than a cell."""
-    for a, b in pairwise(line):
-        east = (b.lon - a.lon + 180.0) % 360.0 - 180.0
-        pieces = int(max(abs(b.lat - a.lat) * CELLS[0], abs(east) * CELLS[1])) + 1
-        corners = [_cell(part_way(a, b, number / pieces)) for number in range(pieces + 1)]
-        for one, other in pairwise(corners):
-            for cell in product({one[0], other[0]}, {one[1], other[1]}):
-                cells.setdefault(cell, set()).add(key)
+def _enter(cells: dict[Cell, set[str]], key: str, line: Sequence[LonLat]) -> None:
+    """Into every cell that the box of a segment touches, or of its pieces where it is longer than a cell."""
+    before, there = line[0], _cell(line[0])
+    for place in line[1:]:
+        cell = _cell(place)
+        if cell == there:
+            touched: Iterable[Cell] = (cell,)
+        elif abs(cell[0] - there[0]) <= 1 and abs(cell[1] - there[1]) <= 1:
+            touched = product({cell[0], there[0]}, {cell[1], there[1]})
+        else:
+            touched = _pieces(before, place)
+        for each in touched:
+            if each in cells:
+                cells[each].add(key)
+            else:
+                cells[each] = {key}
+        before, there = place, cell
+
+
+def _pieces(a: LonLat, b: LonLat) -> Iterator[Cell]:
+    east = (b.lon - a.lon + 180.0) % 360.0 - 180.0
+    pieces = int(max(abs(b.lat - a.lat) * CELLS[0], abs(east) * CELLS[1])) + 1
+    corners = [_cell(part_way(a, b, number / pieces)) for number in range(pieces + 1)]
+    for one, other in pairwise(corners):
+        yield from product({one[0], other[0]}, {one[1], other[1]})

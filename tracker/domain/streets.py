@@ -167,7 +167,7 @@ def piece_of(line: tuple[LonLat, ...], begin_m: float, end_m: float) -> Sequence
     for (a, b), length in zip(pairwise(line), steps(line), strict=True):
         if length > 0.0 and begin_m <= end_m and passed < end_m and passed + length > begin_m:
             if not piece:
-                piece.append(part_way(a, b, max(begin_m - passed, 0.0) / length))
+                piece.append(a if begin_m <= passed else part_way(a, b, (begin_m - passed) / length))
             piece.append(b if passed + length <= end_m else part_way(a, b, (end_m - passed) / length))
         passed += length
     return piece

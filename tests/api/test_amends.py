@@ -70,7 +70,8 @@ async def test_a_driver_who_sends_nonsense_again_and_again_has_to_wait(service: 
     with pytest.raises(InvalidStatus) as refused:
         await service.drive(wild["token"])
     assert refused.value.response.status_code == 429
-    assert 1 <= int(refused.value.response.headers["Retry-After"]) <= 1 + 1 / FAULTS_PER_S
+    # One or two may have come in before the end of those before them was counted.
+    assert 1 <= int(refused.value.response.headers["Retry-After"]) <= 1 + 3 / FAULTS_PER_S
     async with connect(f"{service.ws_url}/v1/drivers/stream", compression=None) as browser:
         await say(browser, type="hello", token=wild["token"])
         with pytest.raises(ConnectionClosed):

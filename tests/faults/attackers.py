@@ -47,9 +47,11 @@ def request(port: int, path: str, token: str = "", extensions: str = "") -> byte
     return "\r\n".join([*lines, "", ""]).encode()
 
 
-async def connect(port: int, path: str, token: str = "", extensions: str = "") -> tuple[Ends, bytes]:
-    """An accepted WebSocket, and the head of the answer."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+async def connect(
+    port: int, path: str, token: str = "", extensions: str = "", address: str = "127.0.0.1"
+) -> tuple[Ends, bytes]:
+    """An accepted WebSocket, and the head of the answer. It comes from this address."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(address, 0))
     writer.write(request(port, path, token, extensions))
     return (reader, writer), await reader.readuntil(b"\r\n\r\n")
 
@@ -173,13 +175,16 @@ async def bomb(port: int, seconds: float, tokens: list[str], counts: Counts) -> 
         await leave(ends, counts)
 
 
-async def stalled_readers(port: int, seconds: float, tokens: list[str], counts: Counts) -> None:
-    """Customers who never read a byte after the handshake."""
+async def stalled_readers(
+    port: int, seconds: float, tokens: list[str], counts: Counts, addresses: int = 1
+) -> None:
+    """Customers who never read a byte after the handshake; they come from so many addresses."""
     ends: list[Ends] = []
-    for token in tokens:
+    for number, token in enumerate(tokens):
+        address = f"127.0.0.{1 + number % addresses}"
         for _ in range(READERS_A_LINK):
             try:
-                (reader, writer), head = await connect(port, f"/v1/track/{token}/stream")
+                (reader, writer), head = await connect(port, f"/v1/track/{token}/stream", address=address)
             except (OSError, asyncio.IncompleteReadError):
                 counts["cut"] += 1
             else:

@@ -1,10 +1,12 @@
 """Faults that only time shows: each goes on for half a minute or more, on a service of its own."""
 
 import asyncio
+import os
 import re
 import resource
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,8 @@ pytestmark = pytest.mark.long
 
 MEMORY = 10.0  # MB
 MORE = 48_000_000  # bytes: half of them are the service's reserve
+GROUP = 256_000_000  # bytes
+MEMORY_GROUPS = Path("/sys/fs/cgroup/memory")
 
 
 async def test_a_thousand_resets_a_second_for_half_a_minute(
@@ -73,6 +77,51 @@ async def _flooded(
         assert node.rss_mb() < before + MEMORY
         assert len(others.took) > 200
     return counts
+
+
+@contextmanager
+def control_group() -> Iterator[Callable[[bool], None]]:
+    """A control group of so much memory; what it gives puts this process, and so its children, in or out."""
+    group = MEMORY_GROUPS / f"tracker-test-{os.getpid()}"
+    try:
+        group.mkdir()
+        (group / "memory.limit_in_bytes").write_text(f"{GROUP}")
+    except OSError:
+        pytest.skip("This machine lets nobody make memory control groups of version 1.")
+
+    def enter(inside: bool) -> None:
+        ((group if inside else MEMORY_GROUPS) / "cgroup.procs").write_text(f"{os.getpid()}")
+
+    try:
+        yield enter
+    finally:
+        enter(False)
+        group.rmdir()
+
+
+async def test_in_a_control_group_of_256_mb_clients_are_refused_and_nobody_is_killed(
+    cluster: Cluster, data_dir: Path, tmp_path: Path
+) -> None:
+    """As a container of that size: of 3,000 customers some hear 503; whoever leaves makes room again."""
+    with control_group() as enter:
+        enter(True)
+        async with World.open(tmp_path, data_dir, cluster, seed=15, drivers=2) as world:
+            enter(False)
+            pid = world.node.pid
+            links = [job.link for job in await new_jobs(world.node, 60)]
+            first: Counter[str] = Counter()
+            await stalled_readers(world.node.port, 2.0, links, first, addresses=4)
+            assert first["101"] > 50
+            assert first["503"] > 50
+            assert await until(lambda: world.node.held().sockets < 20, 40)
+            again: Counter[str] = Counter()
+            await stalled_readers(world.node.port, 1.0, links[:1], again)
+            assert again == {"101": 50, "readers": 50}
+            assert world.node.pid == pid
+            assert f"tracker-test-{os.getpid()}" in Path(f"/proc/{pid}/cgroup").read_text()
+            wrong = await all_wrong(world)
+        # It did grow, to the limit; what thousands of clients have left is kept for the next ones.
+        assert [each for each in wrong if not each.startswith("memory grew")] == []
 
 
 async def test_with_little_memory_left_clients_are_refused_and_nobody_suffers(

@@ -26,7 +26,7 @@ class Spread(NamedTuple):
 
     def strained(self, strain: float) -> "Spread":
         """For somebody who may well be later still, see `Pace.strain`."""
-        return Spread(self.low, self.high * strain)
+        return self if strain == 1.0 else Spread(self.low, self.high * strain)
 
     def around(self, seconds: float) -> tuple[float, float]:
         """Seconds to go, at least and at most; holds `seconds`, and below zero is past."""

@@ -8,7 +8,7 @@ import msgspec
 MEMORY: Final = 900.0  # seconds of driving after which what was seen counts 1/e
 SHRINKAGE: Final = 100.0  # seconds of driving as expected, added to what was seen: a short look proves little
 FADES: Final = 300.0  # seconds of driving ahead after which a driver's own ratio has lost most of its meaning
-AS_USUAL: Final = 0.1  # logarithm of the ratio up to which nobody is slow
+SLOW: Final = 1.1  # times the expected seconds; up to that everybody is as usual
 STRAIN: Final = 6.0  # by so much more uncertain at e times the seconds beyond that
 
 
@@ -39,4 +39,4 @@ class Pace(msgspec.Struct, gc=False):
         Who is slower than the streets usually are is in something that may well get worse.
         """
         slower = (SHRINKAGE + self.observed) / (SHRINKAGE + self.expected)
-        return 1.0 + STRAIN * max(log(slower) - AS_USUAL, 0.0)
+        return 1.0 if slower <= SLOW else 1.0 + STRAIN * log(slower / SLOW)

@@ -40,3 +40,9 @@ def test_while_memory_is_short_nobody_more_than_were_there_comes(monkeypatch: py
     assert room.is_there(499, now + LOOK_EVERY)
     left["bytes"], now = RESERVE, now + 1.0
     assert room.is_there(10_000, now)
+    left["bytes"], now = RESERVE - 1, now + 1.0
+    assert room.is_there(499, now), "so many had room, and nothing was given back"
+    left["bytes"], now = UNLIMITED, now + 1.0
+    assert room.is_there(10_000, now)
+    left["bytes"], now = RESERVE - 1, now + 1.0
+    assert not room.is_there(400, now)

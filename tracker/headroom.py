@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 RESERVE: Final = 24_000_000  # bytes for those who are here already
+EASE: Final = 2.0  # times as much: then what clients have left was given back
 LOOK_EVERY: Final = 0.1  # seconds
 UNLIMITED: Final = 1 << 60  # bytes; the kernel's own "no limit" is somewhat more
 
@@ -22,16 +23,19 @@ class Headroom:
 
     def __init__(self) -> None:
         self._looked_at = 0.0
-        self._most: int | None = None  # clients, while memory is short
+        self._is_short = False
+        self._fitted = 0  # clients who were there when memory was short, until much of it is there again
 
     def is_there(self, clients: int, now: float) -> bool:
         if now - self._looked_at >= LOOK_EVERY:
             self._looked_at = now
-            if remaining() >= RESERVE:
-                self._most = None
-            elif self._most is None:
-                self._most = clients
-        return self._most is None or clients < self._most
+            left = remaining()
+            self._is_short = left < RESERVE
+            if self._is_short:
+                self._fitted = max(self._fitted, clients)
+            elif left >= EASE * RESERVE:
+                self._fitted = 0
+        return not self._is_short or clients < self._fitted
 
 
 def remaining() -> int:

@@ -82,8 +82,8 @@ def take_all(pace_: Pace, now: float, seconds: float) -> tuple[int, float]:
 def test_whoever_goes_on_and_on_is_taken_slowly() -> None:
     """First as fast as portions go, then one by one."""
     flooded = Pace(0.0)
-    frames, now = take_all(flooded, 0.0, 1.0)
-    assert frames == pytest.approx(PORTION / REST, rel=0.05)
+    frames, now = take_all(flooded, 0.0, 0.3)
+    assert frames == pytest.approx(0.3 * PORTION / REST, rel=0.05)
     _, now = take_all(flooded, now, 2.0)
     frames, now = take_all(flooded, now, 10.0)
     assert frames == pytest.approx(10.0 / SLOW_REST, rel=0.05)

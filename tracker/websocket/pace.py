@@ -7,7 +7,7 @@ back.
 
 from typing import Final
 
-PORTION: Final = 2  # frames
+PORTION: Final = 8  # frames
 REST: Final = 0.003  # seconds until the next portion
 AT_ONCE: Final = 1_000  # frames in such portions: a backlog comes in fewer, each with hundreds of fixes
 FORGIVEN_PER_S: Final = 100.0  # of them

@@ -109,14 +109,7 @@ async def test_in_a_control_group_of_256_mb_clients_are_refused_and_nobody_is_ki
             enter(False)
             pid = world.node.pid
             links = [job.link for job in await new_jobs(world.node, 60)]
-            first: Counter[str] = Counter()
-            await stalled_readers(world.node.port, 2.0, links, first, addresses=4)
-            assert first["101"] > 50
-            assert first["503"] > 50
-            assert await until(lambda: world.node.held().sockets < 20, 40)
-            again: Counter[str] = Counter()
-            await stalled_readers(world.node.port, 1.0, links[:1], again)
-            assert again == {"101": 50, "readers": 50}
+            await _some_are_refused_until_others_leave(world, links, addresses=4)
             assert world.node.pid == pid
             assert f"tracker-test-{os.getpid()}" in Path(f"/proc/{pid}/cgroup").read_text()
             wrong = await all_wrong(world)
@@ -133,13 +126,18 @@ async def test_with_little_memory_left_clients_are_refused_and_nobody_suffers(
         status = Path(f"/proc/{world.node.pid}/status").read_text()
         data = int(re.findall(r"VmData:\s+(\d+)", status)[0]) * 1024
         resource.prlimit(world.node.pid, resource.RLIMIT_DATA, (data + MORE, data + MORE))
-        first: Counter[str] = Counter()
-        await stalled_readers(world.node.port, 2.0, links, first)
-        assert first["101"] > 50
-        assert first["503"] > 50
-        assert await until(lambda: world.node.held().sockets < 20, 40)
-        again: Counter[str] = Counter()
-        await stalled_readers(world.node.port, 1.0, links[:1], again)
-        assert again == {"101": 50, "readers": 50}
+        await _some_are_refused_until_others_leave(world, links)
         wrong = await all_wrong(world)
     assert wrong == []
+
+
+async def _some_are_refused_until_others_leave(world: World, links: list[str], addresses: int = 1) -> None:
+    """Customers who read nothing come to all of these links, leave, and some come back."""
+    first: Counter[str] = Counter()
+    await stalled_readers(world.node.port, 2.0, links, first, addresses)
+    assert first["101"] > 50
+    assert first["503"] > 50
+    assert await until(lambda: world.node.held().sockets < 20, 40)
+    again: Counter[str] = Counter()
+    await stalled_readers(world.node.port, 1.0, links[:1], again)
+    assert again == {"101": 50, "readers": 50}

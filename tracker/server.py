@@ -19,7 +19,7 @@ from quart import Quart
 
 from tracker.config import Config
 from tracker.errors import ConfigError
-from tracker.garbage import settle_collector
+from tracker.garbage import short_passes
 from tracker.headroom import Headroom
 from tracker.messages import FRAME_BYTES
 from tracker.sockets import Connection
@@ -72,9 +72,8 @@ async def serve(
     """Serves until `stop`, else SIGTERM or SIGINT, then drains: returns when nothing is in flight."""
     clients = Clients(app, _hypercorn_config(config))
     await app.startup()
-    settle_collector()
     try:
-        async with _accepting(clients, config, listening):
+        async with short_passes(), _accepting(clients, config, listening):
             if stop is not None:
                 await stop.wait()
             else:

@@ -12,8 +12,8 @@ from websockets.frames import Frame, Opcode
 from bench.node import Node
 from bench.rows import Row
 
-MESSAGES = 900  # of one peer: who sends more at once is slowed down
-PEERS = 5  # one after the other
+MESSAGES = 300  # of one peer: who sends more at once is slowed down
+PEERS = 15  # one after the other
 BYTES = 250  # of one
 LISTENERS = 100
 TOLD = 300  # messages, each to all listeners

@@ -19,7 +19,7 @@ from tests.echo import EchoServer, echo_server
 from tracker.messages import FRAME_BYTES
 from tracker.sockets import Connection, Disconnected, QuartSocket
 from tracker.websocket import connection as ours
-from tracker.websocket import outflow
+from tracker.websocket import outflow, wire
 
 CUT_WITHIN = 1.5  # seconds
 MEGABYTE = 1_000_000
@@ -203,8 +203,11 @@ async def test_tiny_messages_wait_too(either: EchoServer) -> None:
 
 
 @pytest.mark.parametrize("sent", [frame(Opcode.PING, b""), frame(Opcode.CONT, b"", fin=False)])
-async def test_frames_without_a_message_are_counted(echo: EchoServer, sent: bytes) -> None:
+async def test_frames_without_a_message_are_counted(
+    echo: EchoServer, sent: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Pings and empty fragments cost work and bring nothing: a flood of them ends with 4103."""
+    monkeypatch.setattr(wire, "IDLE_FRAMES_AT_ONCE", 100)
     async with raw(echo) as peer:
         if sent[0] == Opcode.CONT:
             peer.writer.write(frame(Opcode.TEXT, b"", fin=False))

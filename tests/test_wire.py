@@ -13,8 +13,17 @@ from tracker.messages import FRAME_BYTES
 from tracker.rates import spread
 from tracker.websocket import pace
 from tracker.websocket.connection import Connection
-from tracker.websocket.pace import AT_ONCE, FLOOD, FORGIVEN_PER_S, PORTION, REST, SLOW_REST, Pace
-from tracker.websocket.wire import IDLE_FRAMES_AT_ONCE, Wire
+from tracker.websocket.pace import (
+    AT_ONCE,
+    FLOOD,
+    FORGIVEN_PER_S,
+    IDLE_COUNTS,
+    PORTION,
+    REST,
+    SLOW_REST,
+    Pace,
+)
+from tracker.websocket.wire import IDLE_FRAMES_AT_ONCE, Taken, Wire
 
 
 def masked(opcode: Opcode, data: bytes = b"") -> bytes:
@@ -25,10 +34,10 @@ def masked(opcode: Opcode, data: bytes = b"") -> bytes:
 def test_a_flood_is_taken_a_few_frames_at_a_time(frame: bytes) -> None:
     """However much came with one read: what is over the number stays where it is, and nothing gets lost."""
     wire = Wire(FRAME_BYTES, 0.0)
-    assert wire.feed(frame * 200, 0.0, 3) == 3
+    assert wire.feed(frame * 200, 0.0, 3).frames == 3
     taken = 3
     while wire.is_behind:
-        taken += wire.feed(b"", 0.0, 3)
+        taken += wire.feed(b"", 0.0, 3).frames
     assert taken == 200
     assert wire.is_open
 
@@ -37,23 +46,23 @@ def test_frames_that_come_byte_by_byte_are_all_taken() -> None:
     """Wherever the reads happened to end."""
     wire = Wire(FRAME_BYTES, 0.0)
     sent = masked(Opcode.TEXT, b"x" * 300) + masked(Opcode.PING) + masked(Opcode.BINARY, b"yy")
-    assert sum(wire.feed(sent[at : at + 1], 0.0, 1) for at in range(len(sent))) == 3
+    taken = [wire.feed(sent[at : at + 1], 0.0, 1) for at in range(len(sent))]
+    assert [sum(each) for each in zip(*taken, strict=True)] == [3, 1]
     assert [wire.inbox.take() for _ in range(2)] == ["x" * 300, b"yy"]
 
 
 def test_a_long_message_is_taken_whole() -> None:
     """It is one frame, however many bytes: who sends in bulk has no rest."""
     wire = Wire(FRAME_BYTES, 0.0)
-    assert wire.feed(masked(Opcode.BINARY, b"x" * FRAME_BYTES), 0.0, 1) == 1
+    assert wire.feed(masked(Opcode.BINARY, b"x" * FRAME_BYTES), 0.0, 1) == Taken(1, idle=0)
     assert len(wire.inbox.take()) == FRAME_BYTES
 
 
 def test_behind_a_long_message_a_flood_is_still_bounded() -> None:
     """To the frame."""
     wire = Wire(FRAME_BYTES, 0.0)
-    assert (
-        wire.feed(masked(Opcode.BINARY, b"x" * 10_000) + masked(Opcode.PING) * 2_000, 0.0, PORTION) == PORTION
-    )
+    sent = masked(Opcode.BINARY, b"x" * 10_000) + masked(Opcode.PING) * 2_000
+    assert wire.feed(sent, 0.0, PORTION) == Taken(PORTION, idle=PORTION - 1)
     assert wire.is_behind
 
 
@@ -82,11 +91,23 @@ def take_all(pace_: Pace, now: float, seconds: float) -> tuple[int, float]:
 def test_whoever_goes_on_and_on_is_taken_slowly() -> None:
     """First as fast as portions go, then one by one."""
     flooded = Pace(0.0)
-    frames, now = take_all(flooded, 0.0, 0.3)
-    assert frames == pytest.approx(0.3 * PORTION / REST, rel=0.05)
+    at_once = AT_ONCE / 2 * REST / PORTION  # seconds
+    frames, now = take_all(flooded, 0.0, at_once)
+    assert frames == pytest.approx(AT_ONCE / 2, rel=0.05)
     _, now = take_all(flooded, now, 2.0)
     frames, now = take_all(flooded, now, 10.0)
     assert frames == pytest.approx(10.0 / SLOW_REST, rel=0.05)
+
+
+def test_whoever_sends_much_that_brings_nothing_is_taken_slowly_sooner() -> None:
+    """Nobody has many pings to send."""
+    flooded = Pace(0.0)
+    frames = 0
+    while flooded.portion(0.0) == PORTION:
+        flooded.took(1, idle=1)
+        flooded.rested(0.0)
+        frames += 1
+    assert frames == AT_ONCE / IDLE_COUNTS
 
 
 def test_a_flood_that_never_rests_is_ended() -> None:
@@ -131,9 +152,10 @@ async def test_between_two_portions_the_others_have_their_turn(monkeypatch: pyte
     portions: list[int] = []
     feed = Wire.feed
 
-    def counted(self: Wire, data: bytes | memoryview, now: float, most: int) -> int:
-        portions.append(feed(self, data, now, most))
-        return portions[-1]
+    def counted(self: Wire, data: bytes | memoryview, now: float, most: int) -> Taken:
+        taken = feed(self, data, now, most)
+        portions.append(taken.frames)
+        return taken
 
     monkeypatch.setattr(Wire, "feed", counted)
     async with echo_server() as echo, connect(echo.url, compression=None) as peer:

@@ -63,7 +63,7 @@ NOTES_AT_ONCE: Final = 5  # of one tracking link's customers
 NOTE_EVERY: Final = 10.0  # seconds; for each further note
 GUESSES_AT_ONCE: Final = 60  # unknown keys, tokens and links of one address
 GUESSES_PER_S: Final = 1.0
-FAULTS_AT_ONCE: Final = 20  # connections of one driver, or one link and address, that were ended for cause
+FAULTS_AT_ONCE: Final = 3  # connections of one driver, or one link and address, that were ended for cause
 FAULTS_PER_S: Final = 0.2
 KEEP_HOUSE_EVERY: Final = 3_600.0  # seconds
 

@@ -1,4 +1,4 @@
-"""Amends: whoever is sent away for what they sent, again and again, waits before they are let in again.
+"""Amends: whoever is sent away for what they sent, again and again, waits at the door before they come in.
 
 By what they came in with, a driver's token or a link from one address: behind a carrier's address there are
 many others, and a link is shared. Whoever is still writing a client makes mistakes, and is not kept from it.
@@ -16,15 +16,20 @@ from tracker.sockets import Socket
 from tracker.tokens import hash_token
 
 FOR_CAUSE: Final = frozenset({1002, 1007, 1009, 4000, 4103})  # close codes: broken frames, nonsense, floods
-REFUSED_AFTER: Final = 1.0  # seconds
+AT_THE_DOOR: Final = 5.0  # seconds, at the most; less than clients wait for an answer
 
 
 async def let_in(here: Parts, token: str, address: str = "") -> None:
-    """Raises RateLimited while whoever comes with this has to wait; not at once, since they would be back."""
+    """Returns when whoever comes with this has waited long enough.
+
+    Raises RateLimited where that would take too long; not at once, since they would be back at once.
+    """
     wait = here.sent_away.wait(_key(token, address), asyncio.get_running_loop().time())
     if wait > 0.0:
-        await asyncio.sleep(REFUSED_AFTER)
-        raise RateLimited("An earlier connection was ended for what it had sent.", after_s=wait)
+        await asyncio.sleep(min(wait, AT_THE_DOOR))
+    if wait > AT_THE_DOOR:
+        why = "Earlier connections were ended for what they had sent."
+        raise RateLimited(why, after_s=wait - AT_THE_DOOR)
 
 
 @contextmanager

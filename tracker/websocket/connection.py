@@ -156,7 +156,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _feed(self, data: bytes | memoryview) -> None:
         now = self._loop.time()
-        self._pace.took(self._wire.feed(data, now, self._pace.portion(now)))
+        self._pace.took(*self._wire.feed(data, now, self._pace.portion(now)))
         if self._wire.inbox:
             _wake(self._arrival)
         if self._pace.is_flood:

@@ -9,7 +9,8 @@ from typing import Final
 
 PORTION: Final = 8  # frames
 REST: Final = 0.003  # seconds until the next portion
-AT_ONCE: Final = 1_000  # frames in such portions: a backlog comes in fewer, each with hundreds of fixes
+AT_ONCE: Final = 400  # frames in such portions: a backlog comes in fewer, each with hundreds of fixes
+IDLE_COUNTS: Final = 8  # frames: one that brings no message, as nobody has many of them to send
 FORGIVEN_PER_S: Final = 100.0  # of them
 SLOW_REST: Final = 0.005  # seconds after each frame of whoever sent more, until half of it is forgiven
 FLOOD: Final = 5_000  # frames in a row of whoever sent more; then it is over
@@ -40,10 +41,10 @@ class Pace:
         if self._spent <= AT_ONCE / 2:
             self._is_slow, self._over = False, 0
 
-    def took(self, frames: int) -> None:
-        """So many have been taken."""
+    def took(self, frames: int, idle: int = 0) -> None:
+        """So many have been taken, and so many of them brought no message: pings, and fragments."""
         self._taken += frames
-        self._spent = min(AT_ONCE, self._spent + frames)
+        self._spent = min(AT_ONCE, self._spent + frames + idle * (IDLE_COUNTS - 1))
         if self._spent >= AT_ONCE:
             self._is_slow = True
         if self._is_slow:

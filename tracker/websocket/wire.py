@@ -6,7 +6,7 @@ nothing about how long the others wait: the bytes of the others lie here until i
 
 import logging
 from collections.abc import Generator
-from typing import Final
+from typing import Final, NamedTuple
 
 from websockets.frames import CTRL_OPCODES, Frame, Opcode
 from websockets.protocol import OPEN, Protocol, Side
@@ -19,6 +19,13 @@ IDLE_FRAMES_AT_ONCE: Final = 1_000  # that bring no message: pings, and fragment
 IDLE_FRAMES_PER_S: Final = 100.0
 
 _quiet: Final = logging.Logger("websocket", logging.ERROR)
+
+
+class Taken(NamedTuple):
+    """How many frames, and how many of them brought no message."""
+
+    frames: int
+    idle: int = 0
 
 
 class _Portions(StreamReader):
@@ -63,8 +70,8 @@ class Wire:
 
     # --- what comes
 
-    def feed(self, data: bytes | memoryview, now: float, most: int) -> int:
-        """Takes bytes in, and of all that have come `most` frames at the most. How many that were."""
+    def feed(self, data: bytes | memoryview, now: float, most: int) -> Taken:
+        """Takes bytes in, and of all that have come `most` frames at the most."""
         self._framing.reader.allowed = most
         self._framing.receive_data(data)  # type: ignore[arg-type]  # only copied
         return self._hear(now)
@@ -84,22 +91,24 @@ class Wire:
             reader.allowed = 1
             self._framing.receive_eof()
 
-    def _hear(self, now: float) -> int:
+    def _hear(self, now: float) -> Taken:
         frames = self._framing.events_received()
+        idle = 0
         for frame in frames:
             assert isinstance(frame, Frame)  # handshakes are none of its business
-            if not self._is_deaf:
-                self._take(frame, now)
-        return len(frames)
+            if not self._is_deaf and not self._brings_message(frame):
+                idle += 1
+                if not self._idle_frames.take(IDLE_FRAMES_AT_ONCE, IDLE_FRAMES_PER_S, now):
+                    self._fail(4103, "rate_limited")
+        return Taken(len(frames), idle)
 
-    def _take(self, frame: Frame, now: float) -> None:
+    def _brings_message(self, frame: Frame) -> bool:
+        """Alone, or as the last of its fragments."""
         try:
-            is_whole = frame.opcode not in CTRL_OPCODES and self.inbox.add(frame)
+            return frame.opcode not in CTRL_OPCODES and self.inbox.add(frame)
         except UnicodeDecodeError:
             self._fail(1007, "not UTF-8")
-            return
-        if not is_whole and not self._idle_frames.take(IDLE_FRAMES_AT_ONCE, IDLE_FRAMES_PER_S, now):
-            self._fail(4103, "rate_limited")
+            return False
 
     # --- how it ends
 

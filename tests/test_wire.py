@@ -2,6 +2,7 @@
 
 from collections import Counter
 from contextlib import AsyncExitStack, suppress
+from time import monotonic
 
 import pytest
 from websockets.asyncio.client import connect
@@ -159,11 +160,13 @@ async def test_between_two_portions_the_others_have_their_turn(monkeypatch: pyte
 
     monkeypatch.setattr(Wire, "feed", counted)
     async with echo_server() as echo, connect(echo.url, compression=None) as peer:
+        began = monotonic()
         peer.transport.write(masked(Opcode.TEXT, b"x") * 400)
         for _ in range(400):
             await peer.recv()
         assert max(portions) <= PORTION
         assert sum(portions) == 400
+        assert monotonic() - began >= (400 // PORTION - 1) * REST
 
 
 def test_what_began_at_one_moment_does_not_come_again_at_one_moment() -> None:

@@ -10,7 +10,11 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from tests.faults.attackers import Ends, frame_head
 from tests.faults.attackers import connect as bare
 from tests.service import Service, hear, say, token_of
+<<<<<<< HEAD
 from tracker.api.amends import AT_THE_DOOR
+=======
+from tracker.api.amends import AT_THE_DOOR
+>>>>>>> ac77eec (Whoever has to wait hears it after a second, as is promised; and a service that refuses nobody fails the test instead of holding it up for ever)
 from tracker.app import FAULTS_AT_ONCE, FAULTS_PER_S
 from tracker.rates import Allowances
 
@@ -20,7 +24,10 @@ TEXT, LAST, RESERVED = 0x1, 0x80, 0x70
 
 
 async def broken(service: Service, path: str, token: str = "") -> bool:
-    """Whether it was let in; then it sends a frame with bits that mean nothing, and hears 1002."""
+    """Whether it was let in; then it sends a frame with bits that mean nothing, and hears 1002.
+
+    A driver's connection may be replaced by the next one before that.
+    """
     port = int(service.url.rsplit(":", 1)[1])
     ends: Ends
     ends, head = await bare(port, path, token)
@@ -28,15 +35,19 @@ async def broken(service: Service, path: str, token: str = "") -> bool:
     if let_in:
         ends[1].write(frame_head(LAST | RESERVED | TEXT, 0))
         async with asyncio.timeout(5):
-            assert (1002).to_bytes(2) in await ends[0].read(-1)
+            said = await ends[0].read(-1)
+        assert any(code.to_bytes(2) in said for code in (1002, 4009))
     ends[1].close()
     return let_in
 
 
 async def send_nonsense(service: Service, path: str, token: str = "") -> None:
-    """So often at once that a wait at the door is not enough."""
-    assert all(await asyncio.gather(*(broken(service, path, token) for _ in range(AT_A_TIME))))
-    await asyncio.sleep(COUNTED)
+    """So often side by side that a wait at the door is not enough."""
+    for _ in range(3):
+        if not all(await asyncio.gather(*(broken(service, path, token) for _ in range(AT_A_TIME)))):
+            return
+        await asyncio.sleep(COUNTED)
+    raise AssertionError("nobody was refused")
 
 
 def test_whoever_took_too_much_waits_until_it_is_earned() -> None:
@@ -48,12 +59,14 @@ def test_whoever_took_too_much_waits_until_it_is_earned() -> None:
 
 
 async def test_a_customer_who_sends_nonsense_again_and_again_has_to_wait(service: Service) -> None:
-    """429; the link is still there, by other ways, and other links from the same address are."""
+    """429, not at once; the link is still there, by other ways, and other links from the same address are."""
     order = await service.new_order()
     await send_nonsense(service, f"/v1/track/{token_of(order)}/stream")
+    asked = monotonic()
     with pytest.raises(InvalidStatus) as refused:
         await service.watch(order)
     assert refused.value.response.status_code == 429
+    assert monotonic() - asked > 0.9 * AT_THE_DOOR
     assert (await service.http.get(f"/v1/track/{token_of(order)}")).status_code == 200
     async with service.watch(await service.new_order()) as socket:
         await hear(socket, "snapshot")
@@ -71,8 +84,7 @@ async def test_a_driver_who_sends_nonsense_again_and_again_has_to_wait(service: 
             await browser.recv()
         assert browser.close_code == 4103
     assert refused.value.response.status_code == 429
-    earned = (AT_A_TIME - FAULTS_AT_ONCE) / FAULTS_PER_S - AT_THE_DOOR
-    assert earned / 2 < int(refused.value.response.headers["Retry-After"]) <= earned
+    assert 1 <= int(refused.value.response.headers["Retry-After"]) <= 2 * AT_A_TIME / FAULTS_PER_S
     async with service.drive(other["token"]) as socket:
         await hear(socket, "welcome")
 

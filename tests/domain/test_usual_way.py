@@ -463,7 +463,7 @@ def test_a_way_is_a_line_over_its_streets(
     lines = Judge(streets, of, begin, end).lines
     assert distance(found.line[0], begin) <= NEAR + 0.1
     last = beside("last", lines[found.streets[-1]], end)
-    assert distance(found.line[-1], end) <= max(last.offset_m, BACK + last.offset_m) + 0.1
+    assert distance(found.line[-1], end) <= last.offset_m + BACK + 0.1
     assert length(found.line) <= sum(length(lines[key]) for key in found.streets) + 0.5
     for at in found.line:
         assert min(beside(key, lines[key], at).offset_m for key in found.streets) < 0.1

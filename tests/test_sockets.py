@@ -202,7 +202,9 @@ async def test_tiny_messages_wait_too(either: EchoServer) -> None:
         assert resident() - before < 10 * MEGABYTE
 
 
-@pytest.mark.parametrize("sent", [frame(Opcode.PING, b""), frame(Opcode.CONT, b"", fin=False)])
+@pytest.mark.parametrize(
+    "sent", [frame(Opcode.PING, b""), frame(Opcode.CONT, b"", fin=False)], ids=["pings", "fragments"]
+)
 async def test_frames_without_a_message_are_counted(
     echo: EchoServer, sent: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

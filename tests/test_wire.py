@@ -31,7 +31,11 @@ def masked(opcode: Opcode, data: bytes = b"") -> bytes:
     return Frame(opcode, data).serialize(mask=True)
 
 
-@pytest.mark.parametrize("frame", [masked(Opcode.PING), masked(Opcode.TEXT), masked(Opcode.TEXT, b"x" * 40)])
+@pytest.mark.parametrize(
+    "frame",
+    [masked(Opcode.PING), masked(Opcode.TEXT), masked(Opcode.TEXT, b"x" * 40)],
+    ids=["ping", "empty", "short"],
+)
 def test_a_flood_is_taken_a_few_frames_at_a_time(frame: bytes) -> None:
     """However much came with one read: what is over the number stays where it is, and nothing gets lost."""
     wire = Wire(FRAME_BYTES, 0.0)

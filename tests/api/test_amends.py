@@ -10,11 +10,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from tests.faults.attackers import Ends, frame_head
 from tests.faults.attackers import connect as bare
 from tests.service import Service, hear, say, token_of
-<<<<<<< HEAD
 from tracker.api.amends import AT_THE_DOOR
-=======
-from tracker.api.amends import AT_THE_DOOR
->>>>>>> ac77eec (Whoever has to wait hears it after a second, as is promised; and a service that refuses nobody fails the test instead of holding it up for ever)
 from tracker.app import FAULTS_AT_ONCE, FAULTS_PER_S
 from tracker.rates import Allowances
 

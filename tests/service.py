@@ -67,7 +67,7 @@ class Service(msgspec.Struct):
         headers = {"Authorization": f"Bearer {token}"}
         return connect(
             f"{self.ws_url}/v1/drivers/stream",
-            subprotocols=more.pop("subprotocols", ["tracker.v1"]),  # type: ignore[arg-type]
+            subprotocols=more.pop("subprotocols", ["tracker.v1"]),
             additional_headers=headers,
             compression=None,
             **more,

@@ -177,7 +177,7 @@ async def test_the_arrival_that_positions_showed_counts(database: Database) -> N
         await ended(database, OrderStatus.DELIVERED, delivered_at=NOW + timedelta(seconds=900))
         account.arrived("ord_a")
         await account.written()
-    assert await overall(database) == (1, pytest.approx(10.0))
+    assert await overall(database) == pytest.approx((1, 10.0))
 
 
 async def test_an_order_that_never_arrived_has_no_errors(database: Database) -> None:
@@ -204,7 +204,7 @@ async def test_what_a_dead_node_left_is_settled_by_another(database: Database) -
             await settle_accounts(connection, 10)
 
     await asyncio.gather(*(settle() for _ in range(4)))
-    assert await overall(database) == (1, pytest.approx(30.0))
+    assert await overall(database) == pytest.approx((1, 30.0))
 
 
 async def test_a_forecast_that_comes_late_is_added_up_too(database: Database) -> None:
@@ -221,7 +221,7 @@ async def test_a_forecast_that_comes_late_is_added_up_too(database: Database) ->
         await two.written()
         two.arrived("ord_a")
         await two.written()
-    assert await overall(database) == (2, pytest.approx(20.0))
+    assert await overall(database) == pytest.approx((2, 20.0))
 
 
 async def test_the_metric_takes_the_first_forecast_after_the_pickup(database: Database) -> None:
@@ -253,4 +253,4 @@ async def test_forecasts_go_with_the_fixes_of_their_day(database: Database) -> N
     assert [each.made_at for each in await select_forecasts(database, "ord_a", 10)] == [
         NOW + timedelta(seconds=20)
     ]
-    assert await overall(database) == (2, pytest.approx(10.0))
+    assert await overall(database) == pytest.approx((2, 10.0))

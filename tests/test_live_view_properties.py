@@ -1,6 +1,7 @@
 """Readers of one order, by every way, cut off at random and slow at random, end with equal states."""
 
 import asyncio
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -66,7 +67,7 @@ async def test_all_readers_end_with_equal_states(service: Service, seed: int) ->
     ]
     try:
         for watcher in watchers:
-            await watcher.reaches(lambda watcher=watcher: bool(watcher.cursor), within=15.0)
+            await watcher.reaches(partial(has_cursor, watcher), within=15.0)
         await drive(service, driver, order, random)
         await settled(service, token, watchers)
         for watcher in watchers:
@@ -78,6 +79,10 @@ async def test_all_readers_end_with_equal_states(service: Service, seed: int) ->
             await asyncio.gather(*cut, *steady)
     assert {watcher.ended for watcher in watchers} == {"delivered"}
     assert all(watcher.state == watchers[0].state for watcher in watchers)
+
+
+def has_cursor(watcher: Watcher) -> bool:
+    return bool(watcher.cursor)
 
 
 async def settled(service: Service, token: str, watchers: list[Watcher]) -> None:

@@ -22,9 +22,7 @@ async def test_every_watcher_holds_the_final_state_after_a_kill(data_dir: Path, 
         tokens = [token_of(orders[n % 2]) for n in range(WATCHERS)]
         async with asyncio.TaskGroup() as group:
             for watcher, way, token in zip(watchers, ways, tokens, strict=True):
-                group.create_task(
-                    watcher.until(way(node, token), lambda watcher=watcher: bool(watcher.told), within=30.0)
-                )
+                group.create_task(watcher.until(way(node, token), watcher.was_told, within=30.0))
         async with node.drive(driver["token"]) as courier:
             await hear(courier, "welcome")
             for n in range(5):

@@ -41,7 +41,7 @@ class Recording:
             watching = self.watchers[name].watch(way(service, self.token))
             self.tasks.append(asyncio.create_task(watching))
         for watcher in self.watchers.values():
-            await watcher.reaches(lambda watcher=watcher: bool(watcher.told))
+            await watcher.reaches(watcher.was_told)
 
     def messages(self) -> Iterator[dict[str, Any]]:
         for watcher in self.watchers.values():
@@ -138,10 +138,9 @@ async def test_nothing_that_was_sent_breaks_a_rule(service: Service) -> None:
         await new_order(service, THIRD, driver, visibility=SEEN_WHEN_NEXT),
     ]
     await in_this_order(service, driver, orders[0], second, orders[3])
-    scene = Scene(
-        *(Recording(order, token_of(order)) for order in orders),
-        Recording(second, link["url"].rsplit("/", 1)[1]),
-    )
+    seen = [Recording(order, token_of(order)) for order in orders]
+    revoked = Recording(second, link["url"].rsplit("/", 1)[1])
+    scene = Scene(seen[0], seen[1], seen[2], seen[3], revoked)
     for recording in scene.all.values():
         await recording.begin(service)
     try:

@@ -127,7 +127,7 @@ async def test_an_erased_driver_stays_erased(bench: Bench) -> None:
     here, gone = await bench.driver("here"), await bench.driver("gone")
     await bench.database.pool.execute("DELETE FROM drivers WHERE number = $1", gone)
     done = await asyncio.gather(bench.record(gone, fix(0)), bench.record(here, fix(0)))
-    assert done == [Recorded(0, 0), Recorded(1, 0)]
+    assert list(done) == [Recorded(0, 0), Recorded(1, 0)]
     assert [row["driver"] for row in await bench.database.pool.fetch("SELECT driver FROM fixes")] == [here]
 
 

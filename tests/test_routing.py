@@ -77,7 +77,7 @@ async def test_starters_at_the_same_time_build_once(tmp_path: Path) -> None:
         async with Router.open(map_file, told.append) as router:
             return len(await router.route([STATION, CATHEDRAL], "car"))
 
-    assert await asyncio.gather(start(), start()) == [1, 1]
+    assert list(await asyncio.gather(start(), start())) == [1, 1]
     assert told.count("The street network is ready") == 1
     assert "Waiting for another process that is preparing the street network" in told
 

@@ -45,9 +45,13 @@ async def secured(
     issued.private_key_pem.write_to_path(folder / "key.pem")
     for number, pem in enumerate(issued.cert_chain_pems):
         pem.write_to_path(folder / "cert.pem", append=number > 0)
-    files = {"TRACKER_TLS_CERT": str(folder / "cert.pem"), "TRACKER_TLS_KEY": str(folder / "key.pem")}
     async with running_service(
-        data_dir, service_database, program=request.param, trusting=trusting, **files
+        data_dir,
+        service_database,
+        program=request.param,
+        trusting=trusting,
+        TRACKER_TLS_CERT=str(folder / "cert.pem"),
+        TRACKER_TLS_KEY=str(folder / "key.pem"),
     ) as running:
         yield Secured(running, trusting)
 

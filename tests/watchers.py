@@ -44,6 +44,10 @@ class Watcher:
                 self._heard.clear()
                 await self._heard.wait()
 
+    def was_told(self) -> bool:
+        """Anything at all."""
+        return bool(self.told)
+
     def of(self, *types: str) -> list[dict[str, Any]]:
         return [message for _, message in self.told if message["type"] in types]
 

@@ -30,7 +30,7 @@ def wrong_fields(answer: httpx.Response) -> list[str]:
     return [error["field"] for error in said["errors"]]
 
 
-async def all_pages(service: Service, path: str, **query: object) -> list[Any]:
+async def all_pages(service: Service, path: str, **query: Any) -> list[Any]:
     """Every item of a list, page by page."""
     items: list[Any] = []
     cursor = query.pop("cursor", None)

@@ -41,7 +41,7 @@ async def test_a_scope_holds_those_below_it(
 async def test_without_a_known_key_everything_is_a_401(service: Service, header: str) -> None:
     """The same for every path, whether what it names exists or not, and it says which scheme is wanted."""
     for path in ("/v1/orders", "/v1/orders/ord_nothing", "/v1/drivers"):
-        answer = await service.http.get(path, headers={"Authorization": header.encode()})
+        answer = await service.http.get(path, headers={b"Authorization": header.encode()})
         problem(answer, 401, "unauthenticated")
         assert answer.headers["WWW-Authenticate"].startswith("Bearer")
 

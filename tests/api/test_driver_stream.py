@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.api.merchant import parse
@@ -132,16 +132,22 @@ async def test_binary_where_json_was_agreed_closes_with_1003(service: Service) -
         assert await closed_with(courier) == 1003
 
 
+async def hear_packed(socket: ClientConnection) -> Any:
+    said = await socket.recv()
+    assert isinstance(said, bytes)
+    return msgspec.msgpack.decode(said)
+
+
 async def test_messagepack_says_the_same(service: Service) -> None:
     """The same messages in binary frames."""
     driver = await service.new_driver()
     async with service.drive(driver["token"], subprotocols=["tracker.v1.msgpack"]) as courier:
         assert courier.subprotocol == "tracker.v1.msgpack"
-        assert msgspec.msgpack.decode(await courier.recv())["type"] == "welcome"
+        assert (await hear_packed(courier))["type"] == "welcome"
         await courier.send(
             msgspec.msgpack.encode({"type": "fixes", "id": 1, "fixes": [fix(), fix(1, lat=99)]})
         )
-        ack = msgspec.msgpack.decode(await courier.recv())
+        ack = await hear_packed(courier)
         assert (ack["stored"], ack["rejected"]) == (1, [{"index": 1, "reason": "latitude_out_of_range"}])
 
 

@@ -64,7 +64,7 @@ async def trip(service: Service) -> Trip:
     return Trip(await service.get(f"/v1/orders/{order['id']}"), told)
 
 
-async def history(service: Service, order: Any, **query: object) -> Any:
+async def history(service: Service, order: Any, **query: Any) -> Any:
     answer = await service.http.get(f"/v1/orders/{order['id']}/eta/history", params=query)
     assert answer.status_code == 200, answer.text
     return answer.json()

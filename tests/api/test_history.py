@@ -33,7 +33,7 @@ class Trip(msgspec.Struct):
     def path(self) -> str:
         return f"/v1/orders/{self.order['id']}"
 
-    async def track(self, extension: str = "", **query: object) -> httpx.Response:
+    async def track(self, extension: str = "", **query: Any) -> httpx.Response:
         params = {name.rstrip("_"): value for name, value in query.items()}
         answer = await self.service.http.get(f"{self.path}/track{extension}", params=params)
         assert answer.status_code == 200, answer.text

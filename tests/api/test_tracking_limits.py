@@ -140,7 +140,7 @@ async def test_every_opening_is_noted_for_the_merchant(service: Service, order: 
     cursor = ""
     for way in ("ws", "sse", "poll"):
         watcher = Watcher()
-        await watcher.until(WAYS[way](service, token), lambda watcher=watcher: bool(watcher.told))
+        await watcher.until(WAYS[way](service, token), watcher.was_told)
         cursor = watcher.cursor
     back = Watcher()
     await back.until(by_events(service, token, cursor), lambda: bool(back.told))

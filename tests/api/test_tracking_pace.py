@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -27,6 +28,10 @@ async def move(service: Service, driver: Any, seconds: float, hertz: float) -> N
             await say(courier, type="fixes", id=n, fixes=[fix(0.0, *on_the_way(n / 2_000))])
             await hear(courier, "ack")
             await asyncio.sleep(max(0.0, begun + (n + 1) / hertz - clock()))
+
+
+def has_position(watcher: Watcher) -> bool:
+    return bool(watcher.state["position"])
 
 
 async def on_the_road(service: Service) -> tuple[Any, Any]:
@@ -84,10 +89,10 @@ async def test_an_update_follows_a_fix_within_a_second_on_every_way(service: Ser
         for watcher, way in zip(watchers, WAYS.values(), strict=True)
     ]
     for watcher in watchers:
-        await watcher.reaches(lambda watcher=watcher: bool(watcher.told))
+        await watcher.reaches(watcher.was_told)
     await move(service, driver, 1.0, 1.0)
     for watcher in watchers:
-        await watcher.reaches(lambda watcher=watcher: bool(watcher.state["position"]), within=1.0)
+        await watcher.reaches(partial(has_position, watcher), within=1.0)
     for task in watching:
         task.cancel()
     await asyncio.wait(watching)

@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import httpx
@@ -114,7 +115,7 @@ async def test_a_cursor_of_one_way_goes_on_with_any_other(service: Service) -> N
     await watcher.until(by_socket(service, token), lambda: bool(watcher.told))
     for step, way in enumerate([by_events, by_polls, by_socket], start=1):
         await drive_to(service, driver, step / 10)
-        await watcher.until(way(service, token, watcher.cursor), lambda step=step: at(watcher, step / 10))
+        await watcher.until(way(service, token, watcher.cursor), partial(at, watcher, step / 10))
     assert len(watcher.of("snapshot")) == 1
 
 

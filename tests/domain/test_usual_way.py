@@ -355,8 +355,8 @@ def towns(draw: st.DrawFn) -> tuple[Streets, Leg, LonLat, LonLat]:
     off = st.floats(-12, 12)
     whole = sum(lengths) * draw(st.floats(1.0, 2.0))
     of = Leg(line, whole, whole / 10.0, edges)
-    a, b = (Plane(each).to_lonlat(draw(off), draw(off)) for each in (line[0], line[-1]))
-    return streets, of, a, b
+    here, there = (Plane(each).to_lonlat(draw(off), draw(off)) for each in (line[0], line[-1]))
+    return streets, of, here, there
 
 
 class Judge:

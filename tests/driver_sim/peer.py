@@ -46,7 +46,7 @@ class Peer:
     def refuse(self, connection: ServerConnection, request: Request) -> Response | None:
         if self.refuse_with is None:
             return None
-        return connection.respond(self.refuse_with, "no")  # type: ignore[arg-type]
+        return connection.respond(self.refuse_with, "no")
 
     async def converse(self, connection: ServerConnection) -> None:
         assert connection.request is not None

@@ -6,7 +6,7 @@ import re
 import resource
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -83,20 +83,19 @@ async def _flooded(
 def control_group() -> Iterator[Callable[[bool], None]]:
     """A control group of so much memory; what it gives puts this process, and so its children, in or out."""
     group = MEMORY_GROUPS / f"tracker-test-{os.getpid()}"
-    try:
-        group.mkdir()
-        (group / "memory.limit_in_bytes").write_text(f"{GROUP}")
-    except OSError:
-        pytest.skip("This machine lets nobody make memory control groups of version 1.")
 
     def enter(inside: bool) -> None:
         ((group if inside else MEMORY_GROUPS) / "cgroup.procs").write_text(f"{os.getpid()}")
 
-    try:
+    with ExitStack() as stack:
+        try:
+            group.mkdir()
+            stack.callback(group.rmdir)
+            (group / "memory.limit_in_bytes").write_text(f"{GROUP}")
+        except OSError:
+            pytest.skip("This machine lets nobody make memory control groups of version 1.")
+        stack.callback(enter, False)
         yield enter
-    finally:
-        enter(False)
-        group.rmdir()
 
 
 async def test_in_a_control_group_of_256_mb_clients_are_refused_and_nobody_is_killed(

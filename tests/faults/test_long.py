@@ -49,6 +49,7 @@ async def test_ten_thousand_frames_a_second_for_a_minute(
     """Back-pressure, 4103, and then the flooder has to wait; memory stays, and others are served."""
     counts = await _flooded(pings, cluster, data_dir, tmp_path)
     assert counts["4103"] > 0
+    assert counts["429"] > 0
 
 
 async def test_ten_thousand_messages_a_second_for_a_minute(

@@ -12,7 +12,7 @@ import sys
 import zlib
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from functools import cache
 from time import monotonic
 from typing import Final
@@ -65,7 +65,7 @@ def frame_head(first: int, size: int) -> bytes:
     return bytes([first, 0x80 | 127]) + size.to_bytes(8) + MASK
 
 
-async def how_it_ended(reader: asyncio.StreamReader, within: float = 2.0) -> str:
+async def how_it_ended(reader: asyncio.StreamReader, within: float) -> str:
     """The close code that was said, or how the connection went without one."""
     said = b""
     with suppress(ConnectionError, TimeoutError):
@@ -92,9 +92,19 @@ async def drive(port: int, token: str, counts: Counts, extensions: str = "") -> 
     return None
 
 
-async def leave(ends: Ends, counts: Counts) -> None:
-    counts[await how_it_ended(ends[0])] += 1
-    ends[1].transport.abort()
+@asynccontextmanager
+async def heard(ends: Ends, counts: Counts, within: float) -> AsyncIterator[None]:
+    """Counts how it ended. That is read while the body writes: after a failed write the reader only says
+    that, whatever had come before.
+    """
+    ended = asyncio.create_task(how_it_ended(ends[0], within))
+    try:
+        with suppress(ConnectionError):
+            yield
+        counts[await ended] += 1
+    finally:
+        ended.cancel()
+        ends[1].transport.abort()
     await asyncio.sleep(PAUSE)
 
 
@@ -104,7 +114,7 @@ async def oversize(port: int, seconds: float, tokens: list[str], counts: Counts)
     while monotonic() < latest:
         if (ends := await drive(port, tokens[0], counts)) is None:
             continue
-        with suppress(ConnectionError):
+        async with heard(ends, counts, latest - monotonic() + 2):
             async for piece in _oversize(fragments):
                 ends[1].write(piece)
                 await ends[1].drain()
@@ -112,7 +122,6 @@ async def oversize(port: int, seconds: float, tokens: list[str], counts: Counts)
                 if monotonic() > latest:
                     break
         fragments = not fragments
-        await leave(ends, counts)
     counts["megabytes"] += sent // 1_000_000
 
 
@@ -169,10 +178,9 @@ async def bomb(port: int, seconds: float, tokens: list[str], counts: Counts) -> 
         ends = await drive(port, tokens[0], counts, "permessage-deflate; client_max_window_bits")
         if ends is None:
             continue
-        with suppress(ConnectionError):
+        async with heard(ends, counts, 2.0):
             ends[1].write(frame_head(FIN | RSV1 | BINARY, len(bomb)) + bomb)
             await ends[1].drain()
-        await leave(ends, counts)
 
 
 async def stalled_readers(

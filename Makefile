@@ -5,12 +5,13 @@
 MAKEFLAGS += --no-print-directory
 
 RUN := .venv/bin/
+IN_TWO := -n 2 --dist loadfile --no-loadscope-reorder
 SOURCES := tracker driver_sim bench tests scripts hatch_build.py
 
 help:
 	@echo 'make demo      serve a simulated delivery service and print the links to open (PORT=8080 to choose the port)'
 	@echo 'make install   only the set-up: .venv with everything in it'
-	@echo 'make test      the test suite'
+	@echo 'make test      the test suite, in two processes (ARGS="-n 0 tests/test_wire.py" for some of it in one)'
 	@echo 'make test-long the tests that take minutes: single faults, attacks, planted mutants'
 	@echo 'make check     lint, types, tests'
 	@echo 'make bench     the benchmarks (ARGS=--help for its options)'
@@ -26,7 +27,7 @@ demo:
 	@exec $(RUN)tracker demo $(if $(PORT),--port $(PORT)) $(ARGS)
 
 test: install
-	@CHROMIUM=$$(sh scripts/browser.sh) exec $(RUN)python -m pytest $(ARGS)
+	@CHROMIUM=$$(sh scripts/browser.sh) exec $(RUN)python -m pytest $(IN_TWO) $(ARGS)
 
 test-long: install
 	@exec $(RUN)python -m pytest -m long $(ARGS)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from secrets import token_hex
+from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -20,12 +21,17 @@ from tracker.database import Database
 from tracker.migrations import migrate
 from tracker.postgres import embedded
 
-# A server to use instead of an embedded one. Taken out: the service refuses names that it doesn't know.
 SHOWN = 5  # violations of one test
+# A server to use instead of an embedded one. Taken out: the service refuses names that it doesn't know.
 GIVEN_SERVER = os.environ.pop("TRACKER_TEST_DATABASE_URL", None)
 
 settings.register_profile("suite", deadline=None)  # other work on the machine is no fault of an example
 settings.load_profile("suite")
+
+
+def pytest_configure_node(node: Any) -> None:
+    """For one of several processes, whose environment lacks it already."""
+    node.workerinput["server"] = GIVEN_SERVER
 
 
 @pytest.fixture(autouse=True)
@@ -38,10 +44,13 @@ def nothing_leaks() -> Iterator[None]:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def postgres(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    """The URL of a server that all tests share."""
-    if GIVEN_SERVER:
-        yield GIVEN_SERVER
+async def postgres(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[str]:
+    """The URL of a server that all tests share, in this process."""
+    given = getattr(pytestconfig, "workerinput", {}).get("server", GIVEN_SERVER)
+    if given:
+        yield given
         return
     folder: Path = tmp_path_factory.mktemp("server")
     async with embedded(folder, print) as url:

@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.domain.eta import ROUTER_RATIO, SERVICE, STALE_AFTER, STRAIGHT_SPEED, Eta, forecast
+from tracker.domain.eta import STALE_AFTER, Eta, foresee
+from tracker.domain.expected import Expected
 from tracker.domain.geo import LonLat, Plane, distance
+from tracker.domain.learning import DWELL, ROUTER_RATIO, STRAIGHT_SPEED, Knowledge
 from tracker.domain.order import Vehicle
-from tracker.domain.route import Leg, Route, Stop
+from tracker.domain.route import Leg, Progress, Route, Stop
 
 NOW = datetime(2026, 11, 22, 16, 43, tzinfo=UTC)
 PLANE = Plane(LonLat(24.9450, 60.1700))
@@ -40,20 +42,15 @@ def told(
     index: int,
     *,
     route: Route | None = None,
+    progress: Progress | None = None,
     at: LonLat = START,
     age: float = 0.0,
     vehicle: Vehicle = "car",
 ) -> Eta:
-    return forecast(
-        route=route,
-        progress=None,
-        at=at,
-        stops=to,
-        index=index,
-        now=NOW,
-        last_fix_at=NOW - timedelta(seconds=age),
-        vehicle=vehicle,
-    )
+    """By a fresh installation, of a driver whose last fix is so many seconds old."""
+    expected = None if route is None else Expected(route, Knowledge().ratio)
+    seen = foresee(expected=expected, progress=progress, at=at, stops=to, index=index, vehicle=vehicle)
+    return seen.eta(now=NOW, last_fix_at=NOW - timedelta(seconds=age), stops_before=0)
 
 
 def times(eta: Eta) -> tuple[datetime, datetime, datetime]:
@@ -120,14 +117,7 @@ def test_service_at_earlier_stops_counts_and_at_this_one_does_not() -> None:
         Stop("ord_a", "dropoff", here, 900.0),
     )
     left = [(times(told(to, index))[1] - NOW).total_seconds() for index in range(4)]
-    assert left == pytest.approx([0.0, SERVICE, SERVICE + 20, SERVICE + 20], abs=0.01)
-
-
-def test_only_stops_of_other_orders_are_counted() -> None:
-    """An order's own pickup is no stop before its dropoff."""
-    here = PLANE.to_lonlat(0, 0)
-    to = (Stop("ord_a", "pickup", here), Stop("ord_b", "dropoff", here), Stop("ord_a", "dropoff", here))
-    assert [told(to, index).stops_before for index in range(3)] == [0, 1, 1]
+    assert left == pytest.approx([0.0, DWELL, DWELL + 20, DWELL + 20], abs=0.01)
 
 
 def test_a_driver_is_not_believed_to_drive_on_unheard_for_ever() -> None:
@@ -151,9 +141,7 @@ def test_progress_counts_from_where_the_driver_is() -> None:
     route = straight_route(to)
     middle = PLANE.to_lonlat(150, 0)
     half = route.locate(middle)
-    eta = forecast(
-        route=route, progress=half, at=middle, stops=to, index=0, now=NOW, last_fix_at=NOW, vehicle="car"
-    )
+    eta = told(to, 0, route=route, progress=half, at=middle)
     assert eta.distance_m == pytest.approx(150, abs=1)
     assert times(eta)[1] - NOW == pytest.approx(
         (times(told(to, 0, route=route))[1] - NOW) / 2, abs=timedelta(seconds=1)

@@ -104,6 +104,17 @@ def test_stops_of_others_come_first_and_are_not_shown() -> None:
     assert distance(first.route[0], at(0.0)) < 0.01
 
 
+def test_only_stops_of_other_orders_are_counted() -> None:
+    """An order's own pickup is no stop before its dropoff."""
+    orders = order("ord_1", 20.0), order("ord_2", 40.0)
+    trip = trip_with(*orders)
+    here = at(20.0)
+    own = Stop("ord_1", "pickup", here), Stop("ord_1", "dropoff", here)
+    trip.replan(orders, (own[0], Stop("ord_2", "dropoff", here), own[1]))
+    assert [trip.course.stops_before(index) for index in range(3)] == [0, 1, 1]
+    assert trip.view("ord_1", NOW).stops_before == 1
+
+
 def test_near_another_customers_door_nothing_is_shown_then_or_later() -> None:
     """The trail of the second customer never goes through the first one's street."""
     trip = routed(trip_with(order("ord_1", 20.0), order("ord_2", 40.0)))

@@ -106,6 +106,11 @@ class Course:
                 return index
         return None
 
+    def stops_before(self, index: int) -> int:
+        """How many stops of other orders are served before `stops[index]`."""
+        order_id = self.stops[index].order_id
+        return sum(stop.order_id != order_id for stop in self.stops[:index])
+
     def on_route(self, index: int) -> int | None:
         """The route's own index of `stops[index]`; None where it does not lead there."""
         route = self.route

@@ -9,22 +9,18 @@ import msgspec
 from tracker.domain.expected import Expected
 from tracker.domain.geo import LonLat, distance
 from tracker.domain.interval import WIDEST, Spread
-from tracker.domain.learning import DWELL, ROUTER_RATIO, STRAIGHT_SPEED, Knowledge, Told
+from tracker.domain.learning import Knowledge, Told
 from tracker.domain.navigator import Opinions
 from tracker.domain.order import Vehicle
 from tracker.domain.pace import Pace
-from tracker.domain.route import Progress, Route, Stop
+from tracker.domain.route import Progress, Stop
 from tracker.domain.tally import Tally
 from tracker.domain.weights import OF_SERVICE, guessed, terms_of
 
 Basis = Literal["route", "straight_line", "none"]
 
-__all__ = ["ROUTER_RATIO", "SERVICE", "STALE_AFTER", "STRAIGHT_SPEED", "Basis", "Eta", "Forecast", "forecast"]
-
-SERVICE: Final = DWELL  # seconds at a stop whose service time nobody told, until it is learned
 STALE_AFTER: Final = 120.0  # seconds without a fix; nor is a driver believed to have driven on for longer
 STILL_SERVING: Final = 15.0  # seconds that a stop takes yet, however long it has taken
-PASSED: Final = 50.0  # metres along the route beyond a stop: it takes no time any more
 COLD: Final = Knowledge()  # what a fresh installation knows; nobody changes it
 UNKNOWN: Final = Tally()  # of a place where nobody has stopped yet
 NOWHERE: Final[Mapping[Stop, Tally]] = {}
@@ -144,40 +140,6 @@ def foresee(
     strain = pace.strain
     spread = knowledge.residuals.spread(total, guessed(terms)).strained(strain)
     return Forecast(total - rest, rest, metres, "route", spread, terms, strain=strain)
-
-
-def forecast(
-    *,
-    route: Route | None,
-    progress: Progress | None,
-    at: LonLat,
-    stops: Sequence[Stop],
-    index: int,
-    now: datetime,
-    last_fix_at: datetime,
-    vehicle: Vehicle = "car",
-    knowledge: Knowledge = COLD,
-) -> Eta:
-    """When the driver, who was at `at` at `last_fix_at`, arrives at `stops[index]`, having served all before.
-
-    `route` leads through the same stops; where it is None the way is taken as straight. [earliest, latest]
-    holds the median, and widens with the time to go and with the silence since the last fix.
-    """
-    seen = foresee(
-        expected=None if route is None else Expected(route, knowledge.ratio),
-        progress=progress,
-        at=at,
-        stops=stops,
-        index=index,
-        vehicle=vehicle,
-        knowledge=knowledge,
-    )
-    return seen.eta(now=now, last_fix_at=last_fix_at, stops_before=stops_before(stops, index))
-
-
-def stops_before(stops: Sequence[Stop], index: int) -> int:
-    """How many stops of other orders are served before `stops[index]`."""
-    return sum(stop.order_id != stops[index].order_id for stop in stops[:index])
 
 
 def _crow(at: LonLat, stops: Sequence[Stop]) -> float:

@@ -148,7 +148,7 @@ class Trip:
         """What this order's customer may see now. KeyError where the driver does not carry it."""
         order = self.orders[order_id]
         index = self._dropoff_index(order_id)
-        stops_before = sum(stop.order_id != order_id for stop in self.stops[:index])
+        stops_before = self.course.stops_before(index)
         eta = self._eta(index, stops_before, now)
         seen = visible(self.rules[order_id], self._circumstances(order, stops_before, eta, now))
         position = self._position(order_id) if seen.position else None
@@ -167,7 +167,7 @@ class Trip:
     def eta(self, order_id: str, now: datetime) -> Eta:
         """The forecast for one order, whoever may see it. KeyError where the driver does not carry it."""
         index = self._dropoff_index(order_id)
-        return self._eta(index, sum(stop.order_id != order_id for stop in self.stops[:index]), now)
+        return self._eta(index, self.course.stops_before(index), now)
 
     def freshness(self, position: Fix | None, now: datetime) -> Freshness:
         """How old a position is, in words: by the time of its fix, so that no age is understated."""

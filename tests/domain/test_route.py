@@ -1,13 +1,26 @@
 """Where on a route somebody is, and what is left of it."""
 
+from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.domain.geo import LonLat, Plane, bearing, distance
-from tracker.domain.route import Edge, Leg, Route, Stop
+from tracker.domain.geo import LonLat, Plane, bearing, distance, part_way
+from tracker.domain.route import (
+    AGAINST_COSTS,
+    AHEAD,
+    AHEAD_COSTS,
+    BEHIND,
+    BEHIND_COSTS,
+    NEAR,
+    Edge,
+    Leg,
+    Progress,
+    Route,
+    Stop,
+)
 
 PLANE = Plane(LonLat(24.9450, 60.1700))
 BLOCK = 80.0  # metres
@@ -127,6 +140,52 @@ def test_progress_never_runs_backwards_on_a_clean_track(driven: Route, steps: li
         assert progress.along_m >= after - 0.6
         assert progress.offset_m < 0.1
         after = progress.along_m
+
+
+def cost(found: Progress, after_m: float, heading: float | None) -> float:
+    """Of a place on the line, in metres."""
+    ahead = found.along_m - after_m
+    against = heading is not None and abs((heading - found.heading + 180.0) % 360.0 - 180.0) > 90.0
+    return (
+        found.offset_m
+        + (ahead * AHEAD_COSTS if ahead > 0.0 else -ahead * BEHIND_COSTS)
+        + (AGAINST_COSTS if against else 0.0)
+    )
+
+
+def nearest_places(driven: Route, at: LonLat, after_m: float) -> Iterator[Progress]:
+    """The nearest place on each segment that may be looked at, plainly."""
+    begin_m = 0.0
+    for begin, end in pairwise(driven.line):
+        length_m = distance(begin, end)
+        if after_m - BEHIND < begin_m + length_m and begin_m < after_m + AHEAD[0]:
+            (x, y), (dx, dy) = Plane(begin).to_metres(at), Plane(begin).to_metres(end)
+            share = min(max((x * dx + y * dy) / (dx * dx + dy * dy), 0.0), 1.0)
+            foot = part_way(begin, end, share)
+            offset_m = distance(foot, at)
+            yield Progress(begin_m + share * length_m, offset_m, *foot, bearing(begin, end), 0.0)
+        begin_m += length_m
+
+
+@given(
+    routes(),
+    st.tuples(st.floats(-NEAR, NEAR), st.floats(-NEAR, NEAR)),
+    st.floats(0, 1),
+    st.floats(-70, 200),
+    st.none() | st.floats(0, 359),
+)
+def test_what_the_search_leaves_out_costs_no_less(
+    driven: Route, off: tuple[float, float], share: float, step: float, heading: float | None
+) -> None:
+    """It ends early, ahead and behind, and passes over what is far off."""
+    after = share * driven.length_m
+    true = driven.between(min(max(after + step, 0.0), driven.length_m - 1.0), driven.length_m)[0]
+    x, y = PLANE.to_metres(true)
+    at = place(x + off[0], y + off[1])
+    found = driven.locate(at, after_m=after, heading=heading)
+    if found.offset_m <= NEAR:
+        least = min(cost(each, after, heading) for each in nearest_places(driven, at, after))
+        assert cost(found, after, heading) == pytest.approx(least, abs=0.2)
 
 
 @given(routes(), st.floats(-10, 3_000), st.floats(-10, 3_000))

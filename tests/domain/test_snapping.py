@@ -13,7 +13,7 @@ from tracker.domain.track import Fix
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ON_THE_LINE = LonLat(24.9450, 60.1700)
 FIX = Fix(NOW, 60.17005, 24.9450, accuracy=8.0, speed=7.0, heading=85.0)
-PROGRESS = Progress(120.0, 5.6, ON_THE_LINE, 90.0, 12.0)
+PROGRESS = Progress(120.0, 5.6, *ON_THE_LINE, 90.0, 12.0)
 
 
 def test_a_sure_match_is_shown_on_the_street() -> None:

@@ -1,5 +1,6 @@
 """Route: the planned path through a trip's stops, and where on it the driver is."""
 
+from array import array
 from bisect import bisect_left, bisect_right
 from itertools import accumulate, pairwise
 from math import atan2, cos, degrees, hypot, inf, radians, sin, sqrt
@@ -28,9 +29,15 @@ class Progress(msgspec.Struct, frozen=True, gc=False):
 
     along_m: float  # metres from the route's beginning
     offset_m: float  # metres from the line
-    at: LonLat  # the nearest place on the line
+    lon: float  # degrees, of the nearest place on the line
+    lat: float
     heading: float  # degrees, of the line there
     along_s: float  # the router's seconds from the route's beginning
+
+    @property
+    def at(self) -> LonLat:
+        """The nearest place on the line."""
+        return LonLat(self.lon, self.lat)
 
 
 BEHIND: Final = 50.0  # metres before the last progress that are searched: noise, and turning round
@@ -42,6 +49,14 @@ AHEAD_COSTS: Final = 0.02  # metres of offset for each metre ahead of the last p
 BEHIND_COSTS: Final = 0.5  # the same for each metre back: drivers seldom go back
 AGAINST_COSTS: Final = 15.0  # metres of offset where the line runs against the driver's heading
 
+_Sought = tuple[float, float, float, float, float, float]
+"""Longitude and latitude, metres in a degree of longitude there, metres along the route of the last progress,
+and where the driver heads: sine and cosine, or zeros."""
+
+_Found = tuple[float, int, float, float, float, float]
+"""What a place of the line costs, its segment, the share of that before it, its metres from what is sought,
+and the metres that the segment leads east and north. The least is the best."""
+
 
 class Route:
     """The legs joined to one line, with the metres and the router's seconds from its beginning; immutable.
@@ -50,8 +65,9 @@ class Route:
     """
 
     __slots__ = (
+        "_lats",
+        "_lons",
         "_metres",
-        "_places",
         "_seconds",
         "_stop_m",
         "_stop_s",
@@ -70,10 +86,11 @@ class Route:
         joined = Joined(legs)
         self.line: Final = tuple(joined.line)
         self.length_m: Final = joined.metres[-1]
-        self._metres: Final = joined.metres
-        self._seconds: Final = joined.seconds
-        lats = [lat for _, lat in self.line]
-        self._places: Final = list(zip(_unwrapped(self.line), lats, joined.metres, strict=True))
+        # Of each driver, and there are many: an array takes a quarter of a list's memory.
+        self._metres: Final = array("d", joined.metres)
+        self._seconds: Final = array("d", joined.seconds)
+        self._lons: Final = array("d", _unwrapped(self.line))
+        self._lats: Final = array("d", [lat for _, lat in self.line])
         self._stop_m: Final = joined.stop_m
         self._stop_s: Final = joined.stop_s
         self.stretches: Final = tuple(joined.stretches)
@@ -131,24 +148,44 @@ class Route:
     def _search(self, at: LonLat, after_m: float, ahead_m: float, heading: float | None) -> Progress:
         """The place that costs least, from BEHIND `after_m` to `ahead_m` beyond it. Every fix passes here.
 
-        Metres east (x) and north (y) of `at` are computed on the way: they are exact to 0.1 % within the few
-        hundred metres that count, however long the route is.
+        Drivers are mostly ahead of where they were: behind is searched only as far as a place there may cost
+        less than the best one ahead.
         """
-        places = self._places
-        first = bisect_right(self._metres, after_m - BEHIND, 1) - 1
-        end = bisect_left(self._metres, after_m + ahead_m, first + 1, len(places) - 1) + 1
-        lon, lat, along = places[first]
-        at_lon, at_lat = at
-        at_lon = lon + (at_lon - lon + 180.0) % 360.0 - 180.0
-        per_lon = METRES_PER_DEGREE * cos(radians(at_lat))
+        metres, last = self._metres, len(self._metres) - 1
+        here = bisect_left(metres, after_m, 1, last) - 1
+        first = bisect_right(metres, after_m - BEHIND, 1, here + 1) - 1
+        end = bisect_left(metres, after_m + ahead_m, here + 1, last)
+        (lon, lat), begin = at, self._lons[first]
+        lon = begin + (lon - begin + 180.0) % 360.0 - 180.0
         east, north = (0.0, 0.0) if heading is None else (sin(radians(heading)), cos(radians(heading)))
-        x, y, ahead = (lon - at_lon) * per_lon, (lat - at_lat) * METRES_PER_DEGREE, along - after_m
-        best, least, segment = (first, 0.0, inf, 0.0, 0.0), inf, first
-        for lon, lat, along in places[first + 1 : end]:
+        sought = lon, lat, METRES_PER_DEGREE * cos(radians(lat)), after_m, east, north
+        found = self._cheapest(here, end, sought)
+        if first < here and (after_m - metres[here]) * BEHIND_COSTS <= found[0]:
+            first = bisect_right(metres, after_m - found[0] / BEHIND_COSTS, first + 1, here) - 1
+            found = min(found, self._cheapest(first, here, sought))
+        return self._progress(found)
+
+    def _cheapest(self, first: int, end: int, sought: _Sought) -> _Found:
+        """What costs least on the segments from `first` to before `end`.
+
+        Metres east (x) and north (y) of the place are computed on the way: they are exact to 0.1 % within the
+        few hundred metres that count, however long the route is.
+        """
+        at_lon, at_lat, per_lon, after_m, east, north = sought
+        lons, lats, metres = self._lons, self._lats, self._metres
+        to_x, to_y = (lons[first] - at_lon) * per_lon, (lats[first] - at_lat) * METRES_PER_DEGREE
+        to_ahead = metres[first] - after_m
+        found, least = (inf, first, 0.0, inf, 0.0, 0.0), inf
+        for segment in range(first, end):
+            x, y, ahead = to_x, to_y, to_ahead
             if ahead * AHEAD_COSTS > least:
                 break  # nothing further on can cost less
-            to_x, to_y = (lon - at_lon) * per_lon, (lat - at_lat) * METRES_PER_DEGREE
-            to_ahead, dx, dy = along - after_m, to_x - x, to_y - y
+            to = segment + 1
+            to_x, to_y = (lons[to] - at_lon) * per_lon, (lats[to] - at_lat) * METRES_PER_DEGREE
+            to_ahead = metres[to] - after_m
+            if x > least < to_x or x < -least > to_x or y > least < to_y or y < -least > to_y:
+                continue  # all of it is too far off
+            dx, dy = to_x - x, to_y - y
             towards, squared = -(x * dx + y * dy), dx * dx + dy * dy
             if towards <= 0.0:
                 share, offset, cost = 0.0, hypot(x, y), ahead
@@ -161,18 +198,21 @@ class Route:
             if east * dx + north * dy < 0.0:
                 cost += AGAINST_COSTS
             if cost < least:
-                best, least = (segment, share, offset, dx, dy), cost
-            x, y, ahead = to_x, to_y, to_ahead
-            segment += 1
-        segment, share, offset, dx, dy = best
-        return self._progress(segment, share, offset, degrees(atan2(dx, dy)) % 360.0 % 360.0)
+                found, least = (cost, segment, share, offset, dx, dy), cost
+        return found
 
-    def _progress(self, segment: int, share: float, offset_m: float, heading: float) -> Progress:
-        (lon, lat, along), (to_lon, to_lat, to_along) = self._places[segment : segment + 2]
-        begin, end = self._seconds[segment : segment + 2]
-        at = LonLat((lon + share * (to_lon - lon) + 180.0) % 360.0 - 180.0, lat + share * (to_lat - lat))
+    def _progress(self, found: _Found) -> Progress:
+        _, segment, share, offset, dx, dy = found
+        to = segment + 1
+        lon, lat = self._lons[segment], self._lats[segment]
+        along, seconds = self._metres[segment], self._seconds[segment]
         return Progress(
-            along + share * (to_along - along), offset_m, at, heading, begin + share * (end - begin)
+            along + share * (self._metres[to] - along),
+            offset,
+            (lon + share * (self._lons[to] - lon) + 180.0) % 360.0 - 180.0,
+            lat + share * (self._lats[to] - lat),
+            degrees(atan2(dx, dy)) % 360.0 % 360.0,
+            seconds + share * (self._seconds[to] - seconds),
         )
 
 

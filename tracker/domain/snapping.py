@@ -30,8 +30,8 @@ def on_street(fix: Fix, progress: Progress | None, before: OnStreet | None) -> O
     near = progress.offset_m <= min(max(fix.accuracy, NEAR[0]), NEAR[1])
     if not near or not _along(fix, progress, before):
         return OnStreet(fix)
-    at = progress.at
-    return OnStreet(msgspec.structs.replace(fix, lat=at.lat, lon=at.lon, heading=progress.heading), sure=True)
+    moved = msgspec.structs.replace(fix, lat=progress.lat, lon=progress.lon, heading=progress.heading)
+    return OnStreet(moved, sure=True)
 
 
 def _along(fix: Fix, progress: Progress, before: OnStreet | None) -> bool:

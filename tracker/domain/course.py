@@ -7,7 +7,7 @@ from typing import Final
 
 from tracker.domain.diary import Diary, StopKey, key_of
 from tracker.domain.eta import NOWHERE, Forecast, foresee
-from tracker.domain.expected import Driven, Expected, Seen
+from tracker.domain.expected import Driven, Expected
 from tracker.domain.learning import Arrival, Dwell, Knowledge
 from tracker.domain.navigator import Opinions, Saying
 from tracker.domain.order import StopKind, Vehicle
@@ -33,7 +33,7 @@ class Course:
         "_foreseen",
         "_foreseen_with",
         "_left",
-        "_seen",
+        "_passed_s",
         "diary",
         "expected",
         "knowledge",
@@ -64,7 +64,7 @@ class Course:
         self._left: set[StopKey] = set()
         self._foreseen: dict[int, Forecast] = {}  # by stop, as long as what they were made with is the same
         self._foreseen_with: tuple[object, ...] = (None,) * 6
-        self._seen: Seen | None = None  # the last fix on this route
+        self._passed_s: float | None = None  # expected from the route's beginning to `progress`; None: off it
 
     @property
     def route(self) -> Route | None:
@@ -94,10 +94,10 @@ class Course:
         if self.route is not None:
             self.diary.route_ends(self.route)
         self.expected = None if route is None else Expected(route, self.knowledge.ratio)
-        self.progress, self.off_route, self._seen = None, 0, None
+        self.progress, self.off_route, self._passed_s = None, 0, None
         if self.expected is not None and fix is not None:
             self.progress = self.expected.route.locate(fix.lonlat)
-            self._seen = self.expected.seen(fix.recorded_at, self.progress.along_m)
+            self._passed_s = self.expected.at(self.progress.along_m)
 
     def stop_at(self, order_id: str, kind: StopKind) -> int | None:
         """The index of this stop."""
@@ -120,21 +120,23 @@ class Course:
         return found if found >= 0 else None
 
     def move(self, fix: Fix, before: Fix | None) -> None:
-        """Takes in a believed fix that is newer than all before."""
+        """Takes in a believed fix that is newer than all before; `before` is the last of them."""
         self._watch_the_stop(fix, before)
-        if self.expected is None:
+        expected = self.expected
+        if expected is None:
             return
+        passed = 0.0 if before is None else (fix.recorded_at - before.recorded_at).total_seconds()
         after = self.progress.along_m if self.progress else 0.0
-        until = self._farthest(fix, before, after)
+        until = self._farthest(expected.route, after, passed)
         heading = heading_of(fix)
-        found = self.expected.route.locate(fix.lonlat, after_m=after, until_m=until, heading=heading)
+        found = expected.route.locate(fix.lonlat, after_m=after, until_m=until, heading=heading)
         if _is_off(found, heading):
             self.off_route += 1
-            self._seen = None
+            self._passed_s = None
             return
         self.off_route = 0
         self.progress = found
-        self._measure(fix, found, self.expected)
+        self._measure(expected, Driven(after, found.along_m, passed))
 
     def foresee(self, index: int, fix: Fix) -> Forecast:
         """The forecast for `stops[index]`, made from the newest fix."""
@@ -194,17 +196,15 @@ class Course:
                 self._leave(self.stops[left], fix)
             else:
                 self.standing.forget()
-        if self.diary.on_a_leg:
-            self.diary.passes(fix)
-        elif self.standing.since is None:
+        if not self.diary.passes(fix) and self.standing.since is None:
             self.diary.begin_leg(fix, heading_of(fix))
 
-    def _farthest(self, fix: Fix, before: Fix | None, after_m: float) -> float:
-        """Metres along the route that the driver can't be beyond: too fast, or past a stop not come near."""
-        passed = 0.0 if before is None else (fix.recorded_at - before.recorded_at).total_seconds()
+    def _farthest(self, route: Route, after_m: float, passed: float) -> float:
+        """Metres along the route that the driver can't be beyond after so many seconds: too fast, or past a
+        stop not come near."""
         reach = after_m + SLACK + TOP_SPEED[self.vehicle] / 2.0 * passed * (1 + self.off_route)
-        route, leg = self.route, self.on_route(self.left)
-        if route is None or leg is None or self.standing.reached or leg >= len(route.stops):
+        leg = self.left - len(self.stops) + len(route.stops)
+        if self.standing.reached or not 0 <= leg < len(route.stops):
             return reach
         return min(reach, route.stop_at_m(leg))
 
@@ -227,16 +227,13 @@ class Course:
         ahead = (count for count, stop in enumerate(self.stops) if key_of(stop) not in self._left)
         self.left = next(ahead, len(self.stops))
 
-    def _measure(self, fix: Fix, found: Progress, expected: Expected) -> None:
+    def _measure(self, expected: Expected, driven: Driven) -> None:
         """How long the way since the fix before took, and how long it should have taken."""
-        before, self._seen = self._seen, (seen := expected.seen(fix.recorded_at, found.along_m))
-        if before is None or self.standing.since is not None:
+        before, self._passed_s = self._passed_s, (passed_s := expected.at(driven.to_m))
+        if before is None or self.standing.since is not None or not 0.0 < driven.seconds <= LONGEST_STEP:
             return
-        seconds = (seen.at - before.at).total_seconds()
-        if not 0.0 < seconds <= LONGEST_STEP:
-            return
-        self.pace.drove(seconds, seen.expected_s - before.expected_s)
-        self.diary.drove(Driven(before.along_m, seen.along_m, seconds))
+        self.pace.drove(driven.seconds, passed_s - before)
+        self.diary.drove(driven)
 
 
 def _is_off(found: Progress, heading: float | None) -> bool:

@@ -1,6 +1,7 @@
 """Diary: what a driver's way to the next stops has shown, kept until arrivals tell what it was worth."""
 
-from datetime import datetime
+from array import array
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
@@ -12,7 +13,7 @@ from tracker.domain.order import StopKind, Vehicle
 from tracker.domain.route import Route, Stop
 from tracker.domain.track import Fix
 
-TOLD_EVERY: Final = 15.0  # seconds between two forecasts that are kept
+TOLD_EVERY: Final = timedelta(seconds=15)  # between two forecasts that are kept
 STEP: Final = 8.0  # metres; shorter steps are noise
 STEPS_KEPT: Final = 2_000  # fixes on one leg; of a longer one the way is not kept
 NEAR_STOP: Final = 100.0  # metres; a way that ends further off did not lead there
@@ -52,31 +53,34 @@ class Diary:
         self._leg_from: LonLat | None = None
         self._leg_at: datetime | None = None
         self._heading: float | None = None  # where the leg began
-        self._steps: list[LonLat] = []  # on this leg
+        self._steps = array("d")  # longitudes and latitudes by turns, of each fix on this leg
         self.dwell: Dwell | None = None  # at the stop before
 
     def begin_leg(self, fix: Fix, heading: float | None = None) -> None:
         """The driver sets out, seen for the first time or from a stop."""
         self._leg_from, self._leg_at, self._metres = fix.lonlat, fix.recorded_at, 0.0
-        self._heading, self._steps = heading, []
+        self._heading, self._steps = heading, array("d")
 
-    def passes(self, fix: Fix) -> None:
-        """Every fix on the leg, on a route or not."""
-        if len(self._steps) <= STEPS_KEPT:
-            self._steps.append(fix.lonlat)
-
-    @property
-    def on_a_leg(self) -> bool:
-        return self._leg_from is not None
+    def passes(self, fix: Fix) -> bool:
+        """Every fix, on a route or not; whether it is on a leg."""
+        if self._leg_from is None:
+            return False
+        steps = self._steps
+        if len(steps) <= 2 * STEPS_KEPT:
+            steps.append(fix.lon)
+            steps.append(fix.lat)
+        return True
 
     def drove(self, driven: Driven) -> None:
         """On the present route, and not while at a stop."""
-        self._metres += max(driven.to_m - driven.from_m, 0.0)
-        if driven.to_m > driven.from_m or not self._driven:
+        forward = driven.to_m - driven.from_m
+        if forward > 0.0:
+            self._metres += forward
+        if forward > 0.0 or not self._driven:
             self._driven.append(driven)
         else:  # a halt, or noise: the time belongs to where the driver was
             last = self._driven[-1]
-            self._driven[-1] = last._replace(seconds=last.seconds + driven.seconds)
+            self._driven[-1] = Driven(last.from_m, last.to_m, last.seconds + driven.seconds)
 
     def route_ends(self, route: Route) -> None:
         """The present route is followed no longer."""
@@ -85,7 +89,7 @@ class Diary:
 
     def wants_forecasts(self, at: datetime) -> bool:
         """Whether the last ones that were kept are old enough."""
-        return self._told_at is None or (at - self._told_at).total_seconds() >= TOLD_EVERY
+        return self._told_at is None or at - self._told_at >= TOLD_EVERY
 
     def note(self, stop: Stop, told: Told) -> None:
         kept = self._told.setdefault(key_of(stop), [])
@@ -123,7 +127,8 @@ class Diary:
 
     def _way(self, begun: LonLat, stop: Stop) -> Way | None:
         """As it was driven; None where it was too long, or led elsewhere."""
-        steps, self._steps = [begun, *self._steps], []
+        steps = [begun, *map(LonLat, self._steps[::2], self._steps[1::2])]
+        self._steps = array("d")
         if len(steps) > STEPS_KEPT or distance(steps[-1], stop.at) > NEAR_STOP:
             return None
         lengths = (distance(a, b) for a, b in pairwise(steps))

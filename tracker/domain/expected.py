@@ -3,9 +3,7 @@
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
 from itertools import accumulate
-from typing import NamedTuple
 
 import msgspec
 
@@ -13,15 +11,7 @@ from tracker.domain.learning import Passage, kind_of
 from tracker.domain.route import Edge, Route
 
 
-class Seen(msgspec.Struct, frozen=True, gc=False):
-    """When a driver was where on a route."""
-
-    at: datetime
-    along_m: float
-    expected_s: float  # from the route's beginning to there
-
-
-class Driven(NamedTuple):
+class Driven(msgspec.Struct, frozen=True, gc=False):
     """A driver went from one place of a route to another."""
 
     from_m: float
@@ -41,12 +31,8 @@ class Expected:
         # Of each driver, and there are many: an array takes a quarter of a list's memory.
         self._metres = array("d", [0.0, *(stretch.end_m for stretch in stretches)])
         self._seconds = array("d", accumulate(learned, initial=0.0))
-        self._last = 0.0, 0.0  # the last question and its answer: one fix asks the same for every stop
+        self._last = 0.0, 0.0  # the last question and its answer: one fix asks the same several times
         self._stops = [self.at(route.stop_at_m(index)) for index in range(len(route.stops))]
-
-    def seen(self, at: datetime, along_m: float) -> Seen:
-        """A driver was there at that time."""
-        return Seen(at, along_m, self.at(along_m))
 
     def to_stop(self, index: int, along_m: float) -> float:
         """Seconds from there to the route's own stop; none once it is passed."""
@@ -55,19 +41,22 @@ class Expected:
 
     def at(self, along_m: float) -> float:
         """Seconds from the beginning to there."""
-        if along_m != self._last[0]:
-            self._last = along_m, self._at(along_m)
-        return self._last[1]
+        asked, answer = self._last
+        if along_m != asked:
+            answer = self._at(along_m)
+            self._last = along_m, answer
+        return answer
 
     def _at(self, along_m: float) -> float:
         metres, seconds = self._metres, self._seconds
         i = bisect_right(metres, along_m)
-        if i >= len(metres):
-            return seconds[-1]
         if i == 0:
             return 0.0
-        share = (along_m - metres[i - 1]) / (metres[i] - metres[i - 1])
-        return seconds[i - 1] + share * (seconds[i] - seconds[i - 1])
+        begin_s = seconds[i - 1]
+        if i == len(metres):
+            return begin_s
+        begin = metres[i - 1]
+        return begin_s + (along_m - begin) / (metres[i] - begin) * (seconds[i] - begin_s)
 
 
 def passages(route: Route, driven: Iterable[Driven]) -> Iterator[Passage]:

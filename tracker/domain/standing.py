@@ -36,7 +36,7 @@ class Standing(msgspec.Struct):
         # Latitudes alone tell most fixes from those near by.
         if abs(fix.lat - stop.lat) > LEFT_DEGREES or (away := distance(fix.lonlat, stop)) > LEFT:
             served = self.stood >= SERVED_AFTER
-            if not served:
+            if not served and self.since is not None:
                 self._moves_on()
             return served
         here = away <= AT_DOOR or (away <= AT_STOP and to_go() <= NEARLY)

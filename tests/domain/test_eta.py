@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.domain.eta import STALE_AFTER, Eta, foresee
+from tracker.domain.eta import STALE_AFTER, Eta
 from tracker.domain.expected import Expected
 from tracker.domain.geo import LonLat, Plane, distance
 from tracker.domain.learning import DWELL, ROUTER_RATIO, STRAIGHT_SPEED, Knowledge
 from tracker.domain.order import Vehicle
+from tracker.domain.outlook import Outlook
 from tracker.domain.route import Leg, Progress, Route, Stop
+from tracker.domain.track import Fix
 
 NOW = datetime(2026, 11, 22, 16, 43, tzinfo=UTC)
 PLANE = Plane(LonLat(24.9450, 60.1700))
@@ -48,9 +50,10 @@ def told(
     vehicle: Vehicle = "car",
 ) -> Eta:
     """By a fresh installation, of a driver whose last fix is so many seconds old."""
+    fix = Fix(NOW - timedelta(seconds=age), at.lat, at.lon)
     expected = None if route is None else Expected(route, Knowledge().ratio)
-    seen = foresee(expected=expected, progress=progress, at=at, stops=to, index=index, vehicle=vehicle)
-    return seen.eta(now=NOW, last_fix_at=NOW - timedelta(seconds=age), stops_before=0)
+    outlook = Outlook(fix, to, expected=expected, progress=progress, vehicle=vehicle)
+    return outlook.to(index).eta(now=NOW, last_fix_at=fix.recorded_at, stops_before=0)
 
 
 def times(eta: Eta) -> tuple[datetime, datetime, datetime]:

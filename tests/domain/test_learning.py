@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.domain.eta import foresee
 from tracker.domain.expected import Driven, Expected, passages
 from tracker.domain.geo import LonLat, Plane, distance
 from tracker.domain.interval import Guess, Residuals, Spread
@@ -23,10 +22,12 @@ from tracker.domain.learning import (
     Passage,
     Told,
 )
+from tracker.domain.outlook import Outlook
 from tracker.domain.pace import Pace
 from tracker.domain.route import Edge, Leg, Route, Stop
 from tracker.domain.smoothing import Shown
 from tracker.domain.tally import Tally
+from tracker.domain.track import Fix
 from tracker.domain.weights import COLD_WEIGHTS, TERMS, Weights, guessed, terms_of
 
 NOW = datetime(2026, 11, 22, 16, 43, tzinfo=UTC)
@@ -273,15 +274,14 @@ def test_nearer_is_never_later(a: float, b: float, observed: float, expected: fl
     whole, knowledge = route(), Knowledge()
     near, far = max(a, b), min(a, b)
     seen = [
-        foresee(
+        Outlook(
+            Fix(NOW, here.lat, here.lon),
+            whole.stops,
             expected=Expected(whole, knowledge.ratio),
-            progress=whole.locate(PLANE.to_lonlat(along, 0.0), after_m=along),
-            at=PLANE.to_lonlat(along, 0.0),
-            stops=whole.stops,
-            index=0,
+            progress=whole.locate(here, after_m=along),
             knowledge=knowledge,
             pace=Pace(observed, expected),
-        )
-        for along in (near, far)
+        ).to(0)
+        for along, here in ((each, PLANE.to_lonlat(each, 0.0)) for each in (near, far))
     ]
     assert 0.0 <= seen[0].seconds <= seen[1].seconds + 1e-6

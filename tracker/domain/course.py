@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from operator import is_
 from typing import Final
 
 from tracker.domain.diary import Diary, StopKey, key_of
-from tracker.domain.eta import NOWHERE, Forecast, foresee
+from tracker.domain.eta import Forecast
 from tracker.domain.expected import Driven, Expected
 from tracker.domain.learning import Arrival, Dwell, Knowledge
 from tracker.domain.navigator import Opinions, Saying
 from tracker.domain.order import StopKind, Vehicle
+from tracker.domain.outlook import Outlook
 from tracker.domain.pace import Pace
 from tracker.domain.route import Progress, Route, Stop
 from tracker.domain.standing import Standing
@@ -30,9 +30,8 @@ class Course:
     """Stops, route, progress, pace and the halt at the next stop. Holds no clock."""
 
     __slots__ = (
-        "_foreseen",
-        "_foreseen_with",
         "_left",
+        "_outlook",
         "_passed_s",
         "diary",
         "expected",
@@ -52,7 +51,7 @@ class Course:
         self.vehicle: Final = vehicle
         self.knowledge = knowledge
         self.stops: tuple[Stop, ...] = ()
-        self.usual: Mapping[Stop, Tally] = NOWHERE  # seconds and stops at these very places, where known
+        self.usual: Mapping[Stop, Tally] | None = None  # seconds and stops at these very places, where known
         self.expected: Expected | None = None  # holds the route
         self.progress: Progress | None = None
         self.off_route = 0  # fixes in a row
@@ -62,8 +61,7 @@ class Course:
         self.diary = Diary()
         self.left = 0  # so many of the first stops are served and left, whatever their orders say
         self._left: set[StopKey] = set()
-        self._foreseen: dict[int, Forecast] = {}  # by stop, as long as what they were made with is the same
-        self._foreseen_with: tuple[object, ...] = (None,) * 6
+        self._outlook: Outlook | None = None  # from the newest fix; gone with whatever changes here
         self._passed_s: float | None = None  # expected from the route's beginning to `progress`; None: off it
 
     @property
@@ -78,7 +76,7 @@ class Course:
     def take_stops(self, stops: tuple[Stop, ...]) -> None:
         """These are to be served from now on. A route that leads through what is ahead of them stays."""
         was_next = self.ahead[:1]
-        self.stops = stops
+        self.stops, self._outlook = stops, None
         self._left &= {key_of(stop) for stop in stops}
         self._count_left()
         self.diary.keep_only(stops)
@@ -93,6 +91,7 @@ class Course:
         """Follows this one from now on; None: there is none."""
         if self.route is not None:
             self.diary.route_ends(self.route)
+        self._outlook = None
         self.expected = None if route is None else Expected(route, self.knowledge.ratio)
         self.progress, self.off_route, self._passed_s = None, 0, None
         if self.expected is not None and fix is not None:
@@ -121,6 +120,7 @@ class Course:
 
     def move(self, fix: Fix, before: Fix | None) -> None:
         """Takes in a believed fix that is newer than all before; `before` is the last of them."""
+        self._outlook = None
         self._watch_the_stop(fix, before)
         expected = self.expected
         if expected is None:
@@ -140,43 +140,40 @@ class Course:
 
     def foresee(self, index: int, fix: Fix) -> Forecast:
         """The forecast for `stops[index]`, made from the newest fix."""
-        seen = self._foresee(index, fix)
+        outlook = self._outlook_from(fix)
+        seen = outlook.to(index)
         if self.navigator is None:
             return seen
         said = self.navigator.seconds(fix.recorded_at)
         if said is None or (next_one := self.left) > index:
             return seen
-        opinions = Opinions(seen.seconds if index == next_one else self._foresee(next_one, fix).seconds, said)
+        opinions = Opinions(outlook.to(next_one).seconds, said)
         later = self.knowledge.navigator.joined(opinions) - opinions.ours
         return seen.moved(later, opinions if index == next_one else None)
 
-    def _foresee(self, index: int, fix: Fix) -> Forecast:
+    def _outlook_from(self, fix: Fix) -> Outlook:
         """Without what the phone's navigation says. For one fix it is asked several times, and made once."""
-        made_with = (fix, self.expected, self.stops, self.knowledge, self.usual, self.pace)
-        if not all(map(is_, made_with, self._foreseen_with)):
-            self._foreseen_with, self._foreseen = made_with, {}
-        seen = self._foreseen.get(index)
-        if seen is None:
-            seen = self._foreseen[index] = self._made(index, fix)
-        return seen
-
-    def _made(self, index: int, fix: Fix) -> Forecast:
-        since = self.standing.since
-        return foresee(
-            expected=self.expected,
-            progress=self.progress,
-            at=fix.lonlat,
-            stops=self.stops,
-            index=index,
-            vehicle=self.vehicle,
-            knowledge=self.knowledge,
-            pace=self.pace,
-            left=self.left,
-            served_s=None if since is None else (fix.recorded_at - since).total_seconds(),
-            usual=self.usual,
-            speed=fix.speed,
-            traffic=self.knowledge.traffic(fix.recorded_at),
-        )
+        made = self._outlook
+        if (
+            made is None
+            or made.fix is not fix
+            or made.knowledge is not self.knowledge
+            or made.pace is not self.pace
+            or made.usual is not self.usual
+        ):
+            made = self._outlook = Outlook(
+                fix=fix,
+                stops=self.stops,
+                expected=self.expected,
+                progress=self.progress,
+                left=self.left,
+                since=self.standing.since,
+                vehicle=self.vehicle,
+                knowledge=self.knowledge,
+                pace=self.pace,
+                usual=self.usual,
+            )
+        return made
 
     def note_forecasts(self, fix: Fix) -> None:
         """Keeps what is foreseen now, until it is known what came true."""

@@ -1,0 +1,94 @@
+"""Outlook: what is foreseen from one fix, stop by stop."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from tracker.domain.eta import Forecast
+from tracker.domain.expected import Expected
+from tracker.domain.geo import distance
+from tracker.domain.interval import WIDEST
+from tracker.domain.learning import Knowledge
+from tracker.domain.order import Vehicle
+from tracker.domain.pace import Pace
+from tracker.domain.route import Progress, Stop
+from tracker.domain.tally import Tally
+from tracker.domain.track import Fix
+from tracker.domain.weights import OF_SERVICE, guessed, terms_of
+
+STILL_SERVING: Final = 15.0  # seconds that a stop takes yet, however long it has taken
+UNKNOWN: Final = Tally()  # of a place where nobody has stopped yet
+
+
+class Outlook(msgspec.Struct, gc=False):
+    """From one driver's newest fix to each of the stops. Every fix passes here."""
+
+    fix: Fix
+    stops: tuple[Stop, ...]
+    expected: Expected | None = None  # holds the route, which ends with these stops or the last of them
+    progress: Progress | None = None  # on the route
+    left: int = 0  # so many of the first stops are done
+    since: datetime | None = None  # when the driver came to the next one; None: not there yet
+    vehicle: Vehicle = "car"
+    knowledge: Knowledge = msgspec.field(default_factory=Knowledge)
+    pace: Pace = msgspec.field(default_factory=Pace)
+    usual: Mapping[Stop, Tally] | None = None  # seconds and stops at these very places, where known
+    made: dict[int, Forecast] = {}  # as far as they were asked for
+
+    def to(self, index: int) -> Forecast:
+        """The forecast for `stops[index]`; whoever asks again gets the same."""
+        seen = self.made.get(index)
+        if seen is None:
+            seen = self.made[index] = self._forecast(index)
+        return seen
+
+    def _forecast(self, index: int) -> Forecast:
+        crow = self._crow(index)
+        straight = crow / self.knowledge.straight_speed(self.vehicle)
+        serving = 0.0 if index == self.left else self._serving(index)
+        expected = self.expected
+        if expected is None or (leg := index - len(self.stops) + len(expected.route.stops)) < 0:
+            return Forecast(straight, serving, crow, "straight_line", WIDEST, ())
+        return self._by_route(expected, leg, straight, serving)
+
+    def _by_route(self, expected: Expected, leg: int, straight: float, serving: float) -> Forecast:
+        """To the route's own stop; `straight`: seconds as the crow flies, `serving`: at the stops before."""
+        knowledge, pace, fix = self.knowledge, self.pace, self.fix
+        progress = self.progress or expected.route.locate(fix.lonlat)
+        metres, router = expected.route.remaining(progress, leg)
+        streets = expected.to_stop(leg, progress.along_m)
+        terms = terms_of(
+            pace.applied(streets, knowledge.traffic(fix.recorded_at)),
+            router * knowledge.router_ratio(),
+            metres / knowledge.route_speed(self.vehicle),
+            straight,
+            service=serving,
+            speed=fix.speed,
+        )
+        weights = knowledge.weights
+        total, rest = weights.total(terms), weights.weights[OF_SERVICE] * serving
+        spread, strain = knowledge.residuals.spread(total, guessed(terms)), pace.strain
+        if strain != 1.0:
+            spread = spread.strained(strain)
+        return Forecast(total - rest, rest, metres, "route", spread, terms, strain=strain)
+
+    def _crow(self, index: int) -> float:
+        """Metres through all stops ahead up to this one, as the crow flies."""
+        at, metres = self.fix.lonlat, 0.0
+        for stop in self.stops[self.left : index + 1]:
+            metres += distance(at, stop.at)
+            at = stop.at
+        return metres
+
+    def _serving(self, index: int) -> float:
+        """Seconds at the stops ahead before this one; the first of them may have begun."""
+        usual, dwell_at, stops = self.usual, self.knowledge.dwell_at, self.stops[self.left : index]
+        if not stops:
+            return 0.0
+        whole = [dwell_at(stop.service_s, usual.get(stop, UNKNOWN) if usual else UNKNOWN) for stop in stops]
+        if self.since is not None:
+            served = (self.fix.recorded_at - self.since).total_seconds()
+            whole[0] = max(whole[0] - served, STILL_SERVING)
+        return sum(whole)

@@ -66,15 +66,15 @@ async def test_a_node_that_starts_anew_goes_on(database: Database) -> None:
         for number in range(30):
             first.teach(arrival(edge=f"a.{number}"))
         assert not await first.learn()
-        slow = first.learned.of("car").router_ratio()
-        assert slow > Knowledge().router_ratio()
+        slow = first.learned.of("car").rates("car").router
+        assert slow > Knowledge().rates("car").router
     async with learner(database) as second:
         assert known(second) == known(first)
         assert second.learned.arrivals == 30
         second.teach(arrival())
         await second.learn()
         assert second.learned.arrivals == 31
-        assert second.learned.of("car").router_ratio() > slow
+        assert second.learned.of("car").rates("car").router > slow
 
 
 async def test_what_was_not_learned_before_the_end_is_learned_after_it(database: Database) -> None:
@@ -107,7 +107,7 @@ async def test_each_vehicle_learns_for_itself(database: Database) -> None:
         one.teach(arrival("car"))
         one.teach(arrival("bicycle", ratio=0.5))
         await one.learn()
-        assert one.learned.of("car").router_ratio() > one.learned.of("bicycle").router_ratio()
+        assert one.learned.of("car").rates("car").router > one.learned.of("bicycle").rates("bicycle").router
         assert len(await select_knowledge(database, {})) == 2
 
 

@@ -258,6 +258,22 @@ def test_what_is_shown_follows_without_jumping() -> None:
     assert shown.follow(later, NOW - timedelta(hours=1)) == later  # a clock that steps back moves nothing
 
 
+@given(st.lists(st.tuples(st.floats(1, 900), st.floats(1, 900)), max_size=5))
+def test_what_was_worked_out_is_as_if_worked_out_anew(ways: list[tuple[float, float]]) -> None:
+    """Rates are kept until the next arrival, for each vehicle; they are no part of what is stored."""
+    knowledge = Knowledge()
+    for metres, seconds in ways:
+        before = knowledge.rates("car")
+        assert knowledge.rates("car") is before
+        way = arrival(Passage("a", "residential", seconds, 20.0))
+        knowledge.learn(msgspec.structs.replace(way, drove_m=metres, drove_s=seconds))
+        fresh = msgspec.json.decode(msgspec.json.encode(knowledge), type=Knowledge)
+        assert fresh == knowledge
+        for vehicle in ("car", "foot"):
+            assert knowledge.rates(vehicle) == fresh.rates(vehicle)
+        assert knowledge.rates("car") != before
+
+
 def test_a_place_is_known_by_those_who_stopped_there() -> None:
     """Where nobody has, the usual dwell or what was told; one long stop says little, many say all."""
     knowledge = Knowledge()

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cached_property
 from math import exp
 from typing import Final
 
@@ -90,7 +91,15 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     streets: tuple[Walked, ...] = ()  # of the same way
 
 
-class Knowledge(msgspec.Struct):
+class Rates(msgspec.Struct, frozen=True, gc=False):
+    """What every forecast asks of what is known."""
+
+    router: float  # real seconds for one of the router's, in the network as a whole
+    straight: float  # metres a second as the crow flies
+    route: float  # metres of route a second, lights and queues included
+
+
+class Knowledge(msgspec.Struct, dict=True):
     """What is known of one kind of vehicle."""
 
     whole: Tally = msgspec.field(default_factory=Tally)
@@ -124,17 +133,20 @@ class Knowledge(msgspec.Struct):
         keep = exp(-max((at - self.lately_at).total_seconds(), 0.0) / LATELY)
         return (LATELY_PRIOR + keep * self.lately.observed) / (LATELY_PRIOR + keep * self.lately.expected)
 
-    def router_ratio(self) -> float:
-        """The same for the network as a whole."""
-        return self.whole.ratio(ROUTER_RATIO, WHOLE_PRIOR)
+    def rates(self, vehicle: Vehicle) -> Rates:
+        """What the sums come to for this vehicle; the same ones until something more is learned."""
+        found = self._rates.get(vehicle)
+        if found is None:
+            found = self._rates[vehicle] = Rates(
+                self.whole.ratio(ROUTER_RATIO, WHOLE_PRIOR),
+                self.straight.ratio(STRAIGHT_SPEED[vehicle], SPEED_PRIOR),
+                self.along.ratio(WINDING * STRAIGHT_SPEED[vehicle], SPEED_PRIOR),
+            )
+        return found
 
-    def straight_speed(self, vehicle: Vehicle) -> float:
-        """Metres a second as the crow flies."""
-        return self.straight.ratio(STRAIGHT_SPEED[vehicle], SPEED_PRIOR)
-
-    def route_speed(self, vehicle: Vehicle) -> float:
-        """Metres of route a second, lights and queues included."""
-        return self.along.ratio(WINDING * STRAIGHT_SPEED[vehicle], SPEED_PRIOR)
+    @cached_property
+    def _rates(self) -> dict[Vehicle, Rates]:
+        return {}
 
     def dwell_at(self, service_s: float | None, usual: Tally = _NOTHING) -> float:
         """Seconds at a stop, if so many were told; `usual`: seconds and stops at this very place."""
@@ -146,6 +158,7 @@ class Knowledge(msgspec.Struct):
 
     def learn(self, arrival: Arrival) -> None:
         """What was told is judged before anything else is changed by this arrival."""
+        vars(self).clear()  # what was worked out from what is known
         real = [(told, (arrival.arrived_at - told.at).total_seconds()) for told in arrival.told]
         if real:
             self.navigator.learn([(told.opinions, seconds) for told, seconds in real if told.opinions])

@@ -10,7 +10,7 @@ from tracker.domain.eta import Forecast
 from tracker.domain.expected import Expected
 from tracker.domain.geo import distance
 from tracker.domain.interval import WIDEST
-from tracker.domain.learning import Knowledge
+from tracker.domain.learning import Knowledge, Rates
 from tracker.domain.order import Vehicle
 from tracker.domain.pace import Pace
 from tracker.domain.route import Progress, Stop
@@ -45,15 +45,17 @@ class Outlook(msgspec.Struct, gc=False):
         return seen
 
     def _forecast(self, index: int) -> Forecast:
-        crow = self._crow(index)
-        straight = crow / self.knowledge.straight_speed(self.vehicle)
+        crow, rates = self._crow(index), self.knowledge.rates(self.vehicle)
+        straight = crow / rates.straight
         serving = 0.0 if index == self.left else self._serving(index)
         expected = self.expected
         if expected is None or (leg := index - len(self.stops) + len(expected.route.stops)) < 0:
             return Forecast(straight, serving, crow, "straight_line", WIDEST, ())
-        return self._by_route(expected, leg, straight, serving)
+        return self._by_route(expected, leg, rates, straight, serving)
 
-    def _by_route(self, expected: Expected, leg: int, straight: float, serving: float) -> Forecast:
+    def _by_route(
+        self, expected: Expected, leg: int, rates: Rates, straight: float, serving: float
+    ) -> Forecast:
         """To the route's own stop; `straight`: seconds as the crow flies, `serving`: at the stops before."""
         knowledge, pace, fix = self.knowledge, self.pace, self.fix
         progress = self.progress or expected.route.locate(fix.lonlat)
@@ -61,8 +63,8 @@ class Outlook(msgspec.Struct, gc=False):
         streets = expected.to_stop(leg, progress.along_m)
         terms = terms_of(
             pace.applied(streets, knowledge.traffic(fix.recorded_at)),
-            router * knowledge.router_ratio(),
-            metres / knowledge.route_speed(self.vehicle),
+            router * rates.router,
+            metres / rates.route,
             straight,
             service=serving,
             speed=fix.speed,

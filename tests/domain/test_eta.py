@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.domain.eta import STALE_AFTER, Eta
+from tracker.domain.eta import STALE_AFTER, Eta, Forecast
 from tracker.domain.expected import Expected
 from tracker.domain.geo import LonLat, Plane, distance
+from tracker.domain.interval import WIDEST
 from tracker.domain.learning import DWELL, ROUTER_RATIO, STRAIGHT_SPEED, Knowledge
 from tracker.domain.order import Vehicle
 from tracker.domain.outlook import Outlook
@@ -99,6 +100,15 @@ def test_silence_never_makes_a_forecast_more_certain(
     assert second[2] >= first[2]
     assert second[2] - second[0] >= first[2] - first[0]
     assert second[1] <= first[1]
+
+
+@given(st.floats(0, 90_000), st.floats(0, 3_000))
+def test_times_are_right_to_the_microsecond(driving: float, serving: float) -> None:
+    """They are computed in whole microseconds."""
+    eta = Forecast(driving, serving, 0.0, "route", WIDEST, ()).eta(now=NOW, last_fix_at=NOW, stops_before=0)
+    low, high = WIDEST.around(driving + serving)
+    for time, seconds in zip(times(eta), (max(low, 0.0), driving + serving, high), strict=True):
+        assert abs(time - NOW - timedelta(seconds=seconds)) <= timedelta(microseconds=1)
 
 
 def test_a_route_is_driven_slower_than_the_router_says() -> None:

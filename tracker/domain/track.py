@@ -47,7 +47,7 @@ class Fix(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def lonlat(self) -> LonLat:
-        return LonLat(self.lon, self.lat)
+        return tuple.__new__(LonLat, (self.lon, self.lat))  # in half the time of LonLat(…): every fix asks
 
 
 def refusal(fix: Fix, *, now: datetime, retention: timedelta, ahead: timedelta = NONE) -> Refusal | None:

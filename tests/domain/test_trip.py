@@ -8,6 +8,7 @@ import pytest
 from tracker.domain.geo import LonLat, distance
 from tracker.domain.learning import Learned
 from tracker.domain.order import Driver, Order, OrderStatus, Place
+from tracker.domain.pace import Pace
 from tracker.domain.route import Leg, Route, Stop
 from tracker.domain.track import Fix
 from tracker.domain.trip import OFF_ROUTE_FIXES, Trip
@@ -238,7 +239,7 @@ def test_a_stop_that_was_served_is_not_driven_back_to() -> None:
 
 
 def test_one_fix_has_one_forecast_until_something_else_is_known() -> None:
-    """Whoever asks again gets the same; new knowledge, another fix or other stops make a new one."""
+    """Whoever asks again gets the same; new knowledge, pace, route, fix or stops make a new one."""
     trip = routed(trip_with(order("ord_1", 40.0)))
     first = fix(1.0, 5.0)
     trip.receive_fix(first, NOW)
@@ -247,6 +248,13 @@ def test_one_fix_has_one_forecast_until_something_else_is_known() -> None:
     trip.learns_from(Learned())
     again = trip.course.foresee(0, first)
     assert again is not seen and again == seen
+    trip.course.pace = Pace(900.0, 450.0)
+    slower = trip.course.foresee(0, first)
+    assert slower.seconds > seen.seconds
+    trip.course.usual = {}
+    assert trip.course.foresee(0, first) is not slower
+    routed(trip, 10.0)
+    assert trip.course.foresee(0, first) != slower
     second = fix(2.0, 10.0)
     trip.receive_fix(second, NOW)
     assert trip.course.foresee(0, second).metres < seen.metres

@@ -6,6 +6,8 @@ from typing import Final
 
 import msgspec
 
+from tracker.domain.eta import Eta
+
 SETTLES: Final = 20.0  # seconds in which the shown arrival goes most of the way to the forecast
 NEARER: Final = 0.08  # of the seconds to go, where that is less: a lag shows most shortly before the arrival
 LEAST: Final = 1.0  # second
@@ -28,6 +30,15 @@ class Shown(msgspec.Struct):
             self.arrives_at += timedelta(seconds=(1.0 - exp(-passed / settles)) * off)
         self.at = now
         return max(self.arrives_at, now)
+
+    def eta(self, forecast: Eta) -> Eta:
+        """As it is shown: the arrival follows the forecast, and the interval holds it."""
+        assert forecast.arrives_at is not None
+        assert forecast.earliest is not None
+        assert forecast.latest is not None
+        shown = self.follow(forecast.arrives_at, forecast.computed_at)
+        earliest, latest = min(forecast.earliest, shown), max(forecast.latest, shown)
+        return msgspec.structs.replace(forecast, arrives_at=shown, earliest=earliest, latest=latest)
 
     def bypass(self) -> None:
         """The next forecast is shown as it is."""

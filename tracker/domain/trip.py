@@ -218,17 +218,7 @@ class Trip:
             return nothing_foreseen(now, stops_before)
         foreseen = self.course.foresee(index, fix)
         eta = foreseen.eta(now=now, last_fix_at=min(fix.recorded_at, now), stops_before=stops_before)
-        return self._smoothed(eta, self.stops[index].order_id)
-
-    def _smoothed(self, eta: Eta, order_id: str) -> Eta:
-        """As it is shown: the arrival follows the forecast, and the interval holds it."""
-        assert eta.arrives_at is not None
-        assert eta.earliest is not None
-        assert eta.latest is not None
-        shown = self._shown.setdefault(order_id, ShownArrival()).follow(eta.arrives_at, eta.computed_at)
-        return msgspec.structs.replace(
-            eta, arrives_at=shown, earliest=min(eta.earliest, shown), latest=max(eta.latest, shown)
-        )
+        return self._shown.setdefault(self.stops[index].order_id, ShownArrival()).eta(eta)
 
     def _circumstances(self, order: Order, stops_before: int, eta: Eta, now: datetime) -> Circumstances:
         return Circumstances(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tracker.domain.expected import Driven, Expected, passages
 from tracker.domain.geo import LonLat, Plane, distance
-from tracker.domain.interval import Guess, Residuals, Spread
+from tracker.domain.interval import KEPT, Bucket, Guess, Residuals, Spread
 from tracker.domain.learning import (
     DWELL,
     ROUTER_RATIO,
@@ -192,6 +192,26 @@ def test_intervals_come_to_hold_four_of_five_arrivals() -> None:
             held.append(low <= real <= high)
             residuals.learn([(300.0, "little", 1.0, real)])
         assert 0.74 <= sum(held[300:]) / 600 <= 0.86
+
+
+def test_intervals_follow_a_change_and_not_a_few_ways() -> None:
+    """Twenty late ways leave the interval what hundreds made it; as many as are kept make it theirs."""
+    residuals = Residuals()
+    for n in range(KEPT):
+        residuals.learn([(300.0, "little", 1.0, 270.0 + n % 61)])
+    _, usual = residuals.spread(300.0, "little").around(300.0)
+    for _ in range(20):
+        residuals.learn([(300.0, "little", 1.0, 900.0)])
+    assert usual <= residuals.spread(300.0, "little").around(300.0)[1] <= 331.0
+    for n in range(KEPT):
+        residuals.learn([(300.0, "little", 1.0, 300.0 + n % 300)])
+    assert 540.0 < residuals.spread(300.0, "little").around(300.0)[1] < 600.0
+
+
+def test_what_an_earlier_version_kept_of_a_bucket_is_gone_on_with() -> None:
+    """Its own tails, steered by the last misses, are left out; its residuals and spread count."""
+    kept = b'{"residuals":[0.1,-0.2],"low":0.31,"high":0.002,"spread":[-0.4,0.5]}'
+    assert msgspec.json.decode(kept, type=Bucket) == Bucket([0.1, -0.2], Spread(-0.4, 0.5))
 
 
 def test_halts_have_an_interval_of_their_own() -> None:

@@ -9,10 +9,8 @@ import msgspec
 
 BOUNDS: Final = (60.0, 120.0, 240.0, 420.0, 720.0)  # seconds foretold; a bucket lies between two of them
 BLUR: Final = 30.0  # seconds that every arrival is uncertain by, however near
-KEPT: Final = 300  # residuals in a bucket
-TARGET: Final = 0.113  # of arrivals below the interval, and as many above; 0.1 held 83 % of them
-STEP: Final = 0.02
-TAILS: Final = (0.002, 0.45)
+KEPT: Final = 300  # residuals in a bucket; so many ways after a change it knows nothing else
+TAIL: Final = 0.113  # of residuals below the interval, and as many above: it held 77 to 81 % of arrivals
 
 Guess = Literal["little", "way", "halt"]
 """What a forecast could only guess: which way is driven, or how long the driver is at the stops before."""
@@ -52,27 +50,25 @@ def residual(foretold: float, real: float, strain: float = 1.0) -> float:
 
 
 class Bucket(msgspec.Struct):
-    """The newest residuals of forecasts of about the same time, and the tails that have proved right."""
+    """The newest residuals of forecasts of about the same time, and the spread between their tails.
+
+    Nothing steers the tails by what was missed lately: the residuals follow a change themselves, and a
+    feedback beside them is mostly the luck of a bucket's last few ways.
+    """
 
     residuals: list[float] = []
-    low: float = TARGET
-    high: float = TARGET
     spread: Spread = COLD
 
     def learn(self, residuals: list[float]) -> None:
-        """What one finished trip's forecasts in this bucket were off by: all of them move the tails, the
-        middle one is kept."""
-        below = sum(each < self.spread.low for each in residuals) / len(residuals)
-        above = sum(each > self.spread.high for each in residuals) / len(residuals)
-        self.low = min(max(self.low + STEP * (TARGET - below), TAILS[0]), TAILS[1])
-        self.high = min(max(self.high + STEP * (TARGET - above), TAILS[0]), TAILS[1])
+        """What one finished way's forecasts in this bucket were off by: the middle one is kept, as they
+        are all wrong together."""
         self.residuals = [*self.residuals[1 - KEPT :], sorted(residuals)[len(residuals) // 2]]
         self.spread = self._quantiles()
 
     def _quantiles(self) -> Spread:
         """With few residuals the cold spread counts as some more of them."""
         ordered = sorted([*self.residuals, *COLD_RESIDUALS])
-        return Spread(min(_at(ordered, self.low), 0.0), max(_at(ordered, 1.0 - self.high), 0.0))
+        return Spread(min(_at(ordered, TAIL), 0.0), max(_at(ordered, 1.0 - TAIL), 0.0))
 
 
 def _buckets() -> list[Bucket]:

@@ -29,6 +29,7 @@ settings.register_profile("suite", deadline=None)  # other work on the machine i
 settings.load_profile("suite")
 
 
+@pytest.hookimpl(optionalhook=True)  # pytest-xdist's
 def pytest_configure_node(node: Any) -> None:
     """For one of several processes, whose environment lacks it already."""
     node.workerinput["server"] = GIVEN_SERVER

@@ -6,7 +6,8 @@ from weakref import ref
 
 import pytest
 
-from tracker.garbage import GROWTH, YOUNG, Collector
+from tracker import garbage
+from tracker.garbage import FEW, YOUNG, Collector
 
 
 class Knot:
@@ -44,18 +45,38 @@ def test_what_is_dropped_soon_is_found_soon(collector: Collector) -> None:
     assert len(kept) == 2 * YOUNG
 
 
-def test_what_was_out_of_sight_is_found_when_much_has_come(collector: Collector) -> None:
-    """A service that left cycles behind would not grow for ever."""
+def hide() -> ref[Knot]:
+    """Something that was out of sight before it became garbage."""
     knots = [Knot() for _ in range(2 * YOUNG)]
-    hidden = ref(knots[0])
-    del knots
-    gc.collect(0)
+    return ref(knots[0])
+
+
+def test_what_was_out_of_sight_is_found_when_much_has_come(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service that left cycles behind would not grow for ever."""
+    monkeypatch.setattr(garbage, "MANY", 20 * YOUNG)
+    hidden = hide()
     collector.look_again()
     assert hidden() is not None, "a little is no reason to stop everybody"
-    kept = [[n] for n in range(int(GROWTH * collector.settled))]
+    kept = [[n] for n in range(20 * YOUNG)]
     collector.look_again()
     assert hidden() is None
-    assert collector.settled > len(kept) / 2
+    assert collector.settled > len(kept)
+
+
+def test_where_memory_is_short_a_little_is_reason_enough(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before clients are refused for what nobody needs."""
+    hidden = hide()
+    kept = [[n] for n in range(FEW)]
+    collector.look_again()
+    assert hidden() is not None
+    monkeypatch.setattr(garbage, "is_scarce", lambda: True)
+    collector.look_again()
+    assert hidden() is None
+    assert collector.settled > len(kept)
 
 
 def test_afterwards_the_collector_is_nobodys_any_more() -> None:

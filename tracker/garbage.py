@@ -3,7 +3,7 @@
 A pass over all that is alive stops everybody: a quarter of a second with 400 connections, seconds with
 10,000. So it looks only at what is new, and what has outlived one look is out of its sight. Little is missed
 by that: what ends here lets go of its parts, and is freed without the collector. The rest is found by a pass
-over everything, once there is four times as much as there was after the last one.
+over everything, when memory is short, or when there is more than connections explain.
 """
 
 import asyncio
@@ -12,13 +12,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final, Literal
 
+from tracker.headroom import is_scarce
+
 # Objects made and not freed, until the newest are looked through. That takes 10 to 20 ms, as among the newest
 # are all those with which 400 connections wait at that moment, another 10,000: with a tenth of this number
 # there are ten times as many passes, and each is hardly shorter.
 YOUNG: Final = 10_000
 NEVER: Final = 1_000_000  # passes, until those that outlived one are looked through: none are in sight
 COUNT_EVERY: Final = 60.0  # seconds; no more is counted than may have come since
-GROWTH: Final = 4.0  # since the last pass over everything
+MANY: Final = 5_000_000  # objects more than after the last pass over everything: those of 10,000 connections
+FEW: Final = 100_000  # the same where memory is short
 
 
 class Collector:
@@ -37,10 +40,11 @@ class Collector:
 
     def look_again(self) -> None:
         """Passes over everything where so much has come that much of it may be garbage."""
-        if self._passes * YOUNG < self.settled * (GROWTH - 1.0):
+        most = FEW if is_scarce() else MANY
+        if self._passes * YOUNG < most:
             return  # counting takes its time, too
         self._passes = 0
-        if gc.get_freeze_count() > GROWTH * self.settled:
+        if gc.get_freeze_count() > self.settled + most:
             self._settle_all()
 
     def _settle(self, phase: Literal["start", "stop"], _: dict[str, int]) -> None:

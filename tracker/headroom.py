@@ -38,6 +38,11 @@ class Headroom:
         return not self._is_short or clients < self._fitted
 
 
+def is_scarce() -> bool:
+    """Whether it will be short soon, or was and is not much better."""
+    return remaining() < EASE * RESERVE
+
+
 def remaining() -> int:
     """Bytes until the nearest limit: of this process's data, or of its control group."""
     return min(_of_process(), _of_group(), UNLIMITED)

@@ -46,10 +46,9 @@ async def test_a_thousand_resets_a_second_for_half_a_minute(
 async def test_ten_thousand_frames_a_second_for_a_minute(
     cluster: Cluster, data_dir: Path, tmp_path: Path
 ) -> None:
-    """Back-pressure, 4103, and then the flooder has to wait; memory stays, and others are served."""
+    """Back-pressure, then 4103, a few times in all; memory stays, and others are served."""
     counts = await _flooded(pings, cluster, data_dir, tmp_path)
-    assert counts["4103"] > 0
-    assert counts["429"] > 0
+    assert 0 < counts["4103"] < 10
 
 
 async def test_ten_thousand_messages_a_second_for_a_minute(

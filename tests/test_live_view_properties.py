@@ -13,6 +13,7 @@ from tests.watchers import WAYS, Watcher
 
 STEPS = 60
 READERS_A_WAY = 3
+SETTLES_WITHIN = 30.0  # seconds; after 15 the position is called stale, which is one update more
 
 
 async def watch_with_cuts(service: Service, token: str, ways: list[Any], watcher: Watcher, seed: str) -> None:
@@ -87,7 +88,7 @@ def has_cursor(watcher: Watcher) -> bool:
 
 async def settled(service: Service, token: str, watchers: list[Watcher]) -> None:
     """Waits until all hold what one who looks now is shown; fails the test where they never do."""
-    deadline = asyncio.get_running_loop().time() + 15.0
+    deadline = asyncio.get_running_loop().time() + SETTLES_WITHIN
     while True:
         fresh = await service.get(f"/v1/track/{token}")
         expected = {name: fresh[name] for name in watchers[0].state}

@@ -120,6 +120,25 @@ async def test_the_demo_shows_links_and_ends_whole(
 
 
 @needs_proc
+async def test_the_simulator_can_be_tried_beside_the_demo(data_dir: Path, database_url: str) -> None:
+    """As the README does, with the demo's key: both have couriers of their own."""
+    port = free_port()
+    async with demo(data_dir, database_url, PORT=str(port)) as it:
+        await it.until("Ctrl-C ends")
+        key = (data_dir / "demo-admin-key").read_text().strip()
+        command = (
+            *("-m", "driver_sim", "run", "--drivers", "2", "--duration", "3"),
+            *("--url", f"http://127.0.0.1:{port}", "--api-key", key),
+        )
+        simulator = await asyncio.create_subprocess_exec(sys.executable, *command)
+        async with asyncio.timeout(START_WITHIN):
+            assert await simulator.wait() == 0
+        assert set(it.children()) == {"service", "couriers"}
+        assert await it.end(signal.SIGINT) == 0
+        assert "4001" not in "\n".join(it.lines)
+
+
+@needs_proc
 async def test_a_dead_child_ends_the_demo_with_its_last_words(data_dir: Path, database_url: str) -> None:
     """Where the service dies, the demo says so and what it said, and ends with an error."""
     async with demo(data_dir, database_url, PORT=str(free_port())) as it:

@@ -22,6 +22,7 @@ from tracker.errors import ConfigError
 
 PORTS_TRIED: Final = 50
 POLL: Final = 0.1  # seconds between two looks whether the service is ready
+SEED: Final = 2  # whoever tries the simulator beside the demo gets couriers of their own
 SERVICE_ENDS: Final = 25.0  # seconds it may take to drain; then it is killed
 COURIERS_END: Final = 15.0
 
@@ -85,7 +86,10 @@ class _Demo:
 
     def _couriers(self, drivers: int) -> AbstractAsyncContextManager[Child]:
         settings = {"DRIVER_SIM_URL": self._url, "DRIVER_SIM_API_KEY": self._key}
-        command = ("-m", "driver_sim", "run", "--drivers", str(drivers), "--events", "-")
+        command = (
+            *("-m", "driver_sim", "run", "--drivers", str(drivers)),
+            *("--seed", str(SEED), "--events", "-"),
+        )
         return running(
             Program("couriers", command, settings, COURIERS_END), out=self._ordered, err=self._logged
         )

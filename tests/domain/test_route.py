@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tracker.domain.geo import LonLat, Plane, bearing, distance, part_way
@@ -142,10 +142,15 @@ def test_progress_never_runs_backwards_on_a_clean_track(driven: Route, steps: li
         after = progress.along_m
 
 
+def turned(one: float, other: float) -> float:
+    """Degrees between two headings."""
+    return abs((one - other + 180.0) % 360.0 - 180.0)
+
+
 def cost(found: Progress, after_m: float, heading: float | None) -> float:
     """Of a place on the line, in metres."""
     ahead = found.along_m - after_m
-    against = heading is not None and abs((heading - found.heading + 180.0) % 360.0 - 180.0) > 90.0
+    against = heading is not None and turned(heading, found.heading) > 90.0
     return (
         found.offset_m
         + (ahead * AHEAD_COSTS if ahead > 0.0 else -ahead * BEHIND_COSTS)
@@ -154,11 +159,12 @@ def cost(found: Progress, after_m: float, heading: float | None) -> float:
 
 
 def nearest_places(driven: Route, at: LonLat, after_m: float) -> Iterator[Progress]:
-    """The nearest place on each segment that may be looked at, plainly."""
+    """The nearest place on each segment that has to be looked at, plainly; at the window's ends rounding
+    decides."""
     begin_m = 0.0
     for begin, end in pairwise(driven.line):
         length_m = distance(begin, end)
-        if after_m - BEHIND < begin_m + length_m and begin_m < after_m + AHEAD[0]:
+        if after_m - BEHIND + 0.01 < begin_m + length_m and begin_m < after_m + AHEAD[0] - 0.01:
             (x, y), (dx, dy) = Plane(begin).to_metres(at), Plane(begin).to_metres(end)
             share = min(max((x * dx + y * dy) / (dx * dx + dy * dy), 0.0), 1.0)
             foot = part_way(begin, end, share)
@@ -178,14 +184,16 @@ def test_what_the_search_leaves_out_costs_no_less(
     driven: Route, off: tuple[float, float], share: float, step: float, heading: float | None
 ) -> None:
     """It ends early, ahead and behind, and passes over what is far off."""
+    if heading is not None:  # exactly across, rounding decides whether a segment runs against it
+        assume(all(abs(turned(heading, bearing(*ends)) - 90.0) > 0.01 for ends in pairwise(driven.line)))
     after = share * driven.length_m
     true = driven.between(min(max(after + step, 0.0), driven.length_m - 1.0), driven.length_m)[0]
     x, y = PLANE.to_metres(true)
     at = place(x + off[0], y + off[1])
     found = driven.locate(at, after_m=after, heading=heading)
-    if found.offset_m <= NEAR:
-        least = min(cost(each, after, heading) for each in nearest_places(driven, at, after))
-        assert cost(found, after, heading) == pytest.approx(least, abs=0.2)
+    best = min(nearest_places(driven, at, after), key=lambda each: cost(each, after, heading))
+    if best.offset_m <= 0.99 * NEAR:  # else further ahead is searched, too
+        assert cost(found, after, heading) <= cost(best, after, heading) + 0.2
 
 
 @given(routes(), st.floats(-10, 3_000), st.floats(-10, 3_000))

@@ -189,3 +189,11 @@ async def test_connections_of_one_moment_are_not_asked_at_one_moment() -> None:
         pulses = [one._pulse.when() for one in ours if one._pulse is not None]
         assert len(pulses) == 20
         assert max(pulses) - min(pulses) > 1.0
+
+
+def test_what_is_no_text_ends_with_its_own_code_however_many_frames_came_before() -> None:
+    """The first reason counts."""
+    wire, ping = Wire(FRAME_BYTES, 0.0), masked(Opcode.PING)
+    wire.feed(ping * IDLE_FRAMES_AT_ONCE, 0.0, IDLE_FRAMES_AT_ONCE)
+    wire.feed(masked(Opcode.TEXT, b"\xff"), 0.0, 1)
+    assert wire.goodbye == 1007

@@ -98,7 +98,7 @@ class Wire:
             assert isinstance(frame, Frame)  # handshakes are none of its business
             if not self._is_deaf and not self._brings_message(frame):
                 idle += 1
-                if not self._idle_frames.take(IDLE_FRAMES_AT_ONCE, IDLE_FRAMES_PER_S, now):
+                if not (self._is_deaf or self._idle_frames.take(IDLE_FRAMES_AT_ONCE, IDLE_FRAMES_PER_S, now)):
                     self._fail(4103, "rate_limited")
         return Taken(len(frames), idle)
 

@@ -26,6 +26,7 @@ LAYERS = (
         "locking",
         "logs",
         "metrics",
+        "progress",
         "rates",
         "tokens",
     },

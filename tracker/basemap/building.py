@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 import shapely
 
@@ -13,6 +14,9 @@ from tracker.basemap.making import FILE_NAME
 from tracker.basemap.streets import join_streets
 from tracker.basemap.tiles import cut
 from tracker.mapfile import MapFile
+from tracker.progress import Percent
+
+JOB: Final = "Map tiles"  # how its lines of progress begin
 
 
 def build(map_file: MapFile, on_progress: Callable[[str], None]) -> Path:
@@ -21,13 +25,15 @@ def build(map_file: MapFile, on_progress: Callable[[str], None]) -> Path:
     if path.exists():
         return path
     map_file.folder.mkdir(parents=True, exist_ok=True)
-    on_progress("reading the map")
+    percent = Percent(on_progress, JOB)
+    percent.reach(0)
     extract = read_extract(map_file.path)
     features, box = _prepared(extract)
     tiles: list[Tile] = []
     for zoom in range(MIN_ZOOM, MAX_ZOOM + 1):
-        on_progress(f"drawing the map, zoom {zoom} of {MAX_ZOOM}")
+        percent.reach(0.3 + 0.7 * 4.0 ** (zoom - MAX_ZOOM - 1))  # each zoom has four times as many tiles
         tiles += cut(features, box, zoom)
+    percent.reach(1)
     write_archive(path, tiles, extract.bounds, map_file.name)
     return path
 

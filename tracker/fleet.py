@@ -247,6 +247,9 @@ class Fleet:
                 self._look_at(live, self._now())
 
     def _look_at(self, live: LiveTrip, now: datetime) -> None:
+        if live.trip.drop_outdated_route(now):
+            self.views.publish(live.trip)
+        self._roster.consider_route(live)  # the router may be back, though the driver sends nothing
         is_watched = self.views.look(live.trip, now)
         if live.reconsider_policy(now, watched=is_watched):
             connection = self._connections.get(live.trip.driver.id)

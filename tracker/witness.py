@@ -19,7 +19,7 @@ from tracker.domain.geo import LonLat
 from tracker.domain.order import Order, Place
 from tracker.domain.pins import Pin, learned, place_key, stood_at, target, usual_dwell
 from tracker.domain.route import Route, Stop
-from tracker.errors import RoutingError, StorageUnavailable
+from tracker.errors import NoRoute, RoutingError, StorageUnavailable
 from tracker.live_trip import LiveTrip
 from tracker.metrics import Metrics
 from tracker.routing import Router
@@ -97,7 +97,10 @@ class Witness:
             self._lessons.extend(_lessons(order, live))
 
     async def route(self, live: LiveTrip, router: Router) -> None:
-        """Gives the trip a route through its stops, to where drivers really stop for them."""
+        """Give the trip a route through its stops, to where drivers really stop for them.
+
+        If the router gives none, a route that the driver has left is dropped.
+        """
         trip, stops = live.trip, live.trip.ahead
         newest = trip.track.newest
         if newest is None:
@@ -115,6 +118,8 @@ class Witness:
             )
         except RoutingError as error:
             log.info("no_route", driver=trip.driver.id, why=type(error).__name__, stops=len(stops))
+            if trip.ahead == stops:
+                trip.miss_route(unroutable=isinstance(error, NoRoute))
             return
         if trip.ahead == stops:
             trip.course.usual = {stop: usual_dwell(found) for stop, found in pins.items()}

@@ -21,6 +21,9 @@ OFF_ROUTE: Final = 45.0  # metres; measured: 0.9 false alarms per 100 km on real
 BACKWARDS: Final = 120.0  # degrees between the driver's heading and the line's
 ACROSS: Final = 45.0  # degrees; on another street, if also
 BESIDE: Final = 20.0  # metres from the line
+LOST: Final = (
+    400.0  # metres from the line; the router looks for streets within 300 m, so no route leads from here
+)
 SLACK: Final = 100.0  # metres further than the fastest would be: lines cut corners
 MOVING: Final = 2.0  # m/s; below, a receiver's heading means nothing
 LONGEST_STEP: Final = 120.0  # seconds between two fixes; over a longer silence nobody's pace is known
@@ -119,7 +122,10 @@ class Course:
         return found if found >= 0 else None
 
     def move(self, fix: Fix, before: Fix | None) -> None:
-        """Takes in a believed fix that is newer than all before; `before` is the last of them."""
+        """Takes in a believed fix that is newer than all before; `before` is the last of them.
+
+        Drops the route at once if the fix is so far from it that the route forecasts nothing.
+        """
         self._outlook = None
         self._watch_the_stop(fix, before)
         expected = self.expected
@@ -133,6 +139,8 @@ class Course:
         if _is_off(found, heading):
             self.off_route += 1
             self._passed_s = None
+            if found.offset_m > LOST + 2.0 * (fix.accuracy or 0.0):
+                self.take_route(None, None)
             return
         self.off_route = 0
         self.progress = found

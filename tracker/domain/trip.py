@@ -23,6 +23,9 @@ from tracker.domain.visibility import HIDING_RADIUS, Circumstances, Rules, visib
 
 OFF_ROUTE_FIXES: Final = 3  # in a row
 REROUTE_PAUSE: Final = timedelta(seconds=10)
+RENEWED_WITHIN: Final = timedelta(seconds=5)  # after leaving the route; then it is dropped
+RETRY_AFTER: Final = 30.0  # metres from where the router had no route: nearer it has none either
+ELSEWHERE: Final = 1_000.0  # metres from where the router was asked; it is asked again without a pause
 REPORT_EVERY: Final = 5.0  # seconds; what a device is asked for
 CLOCK_TOLERANCE: Final = timedelta(seconds=1)  # by so much a device's clock may be ahead
 
@@ -41,6 +44,9 @@ class Trip:
         self._shown: dict[str, ShownArrival] = {}
         self._begins: dict[str, float] = {}  # metres of the route that an order's customer must not see
         self._routed_at: datetime | None = None
+        self._off_since: datetime | None = None  # when the driver was seen to have left the route
+        self._asked_from: LonLat | None = None  # where the driver was when the router was last asked
+        self._unroutable = False  # the router answered then that there is no route
         self.position = newest  # the newest believed fix, never from the future
         self._on_street: OnStreet | None = None  # the same, on the route where that is sure
         self.report_every = REPORT_EVERY  # seconds; what the device is asked for
@@ -93,6 +99,7 @@ class Trip:
         self.trails = {order.id: self.trails.get(order.id) or Trail() for order in orders}
         if tuple(stops) != self.stops:
             self.course.take_stops(tuple(stops))
+            self._unroutable = False
             self._route_changed()
             self._clear_trails()
 
@@ -123,22 +130,60 @@ class Trip:
         """Whether the router should be asked: stops but no route, or off the route; not too often."""
         if not self.ahead or self.track.newest is None:
             return False
-        if self._routed_at is not None and now - self._routed_at < REROUTE_PAUSE:
+        if self.route is not None and not self.has_left_route:
             return False
-        return self.route is None or self.course.off_route >= OFF_ROUTE_FIXES
+        if self._routed_at is None or self._asked_from is None:
+            return True
+        moved_m = distance(self._asked_from, self.track.newest.lonlat)
+        if now - self._routed_at < REROUTE_PAUSE:
+            return moved_m >= ELSEWHERE
+        return not self._unroutable or moved_m >= RETRY_AFTER
+
+    @property
+    def has_left_route(self) -> bool:
+        """Whether the driver is off the route, by more than one stray fix."""
+        return self.course.off_route >= OFF_ROUTE_FIXES
 
     def routing_begun(self, now: datetime) -> None:
         """Holds further wishes back until an answer had its time."""
         self._routed_at = now
+        self._asked_from = None if self.track.newest is None else self.track.newest.lonlat
 
     def take_route(self, route: Route | None) -> None:
         """Follows this route from now on; None: there is none."""
         self.course.take_route(route, self.track.newest)
+        self._unroutable = False
+        self._route_changed()
+
+    def miss_route(self, *, unroutable: bool) -> None:
+        """Go without a new route: the router gave none. A route that the driver has left is dropped.
+
+        `unroutable`: the router answered, so it is not asked again before the driver has moved.
+        """
+        self._unroutable = unroutable
+        if self.has_left_route:
+            asked_at = self._routed_at
+            self._drop_route()
+            self._routed_at = asked_at  # the pause before the next request goes on
+
+    def drop_outdated_route(self, now: datetime) -> bool:
+        """Drop a route that the driver left RENEWED_WITHIN ago and that no other has replaced.
+
+        Return whether it was dropped.
+        """
+        if self._off_since is None or now - self._off_since < RENEWED_WITHIN:
+            return False
+        self._drop_route()
+        return True
+
+    def _drop_route(self) -> None:
+        self.course.take_route(None, None)
         self._route_changed()
 
     def _route_changed(self) -> None:
         self._lines.clear()
         self._begins.clear()
+        self._off_since = None
         for shown in self._shown.values():
             shown.bypass()
         if self.route is None:
@@ -177,7 +222,7 @@ class Trip:
     def _move(self, fix: Fix, before: Fix | None, now: datetime) -> None:
         ahead = fix.recorded_at - now > CLOCK_TOLERANCE
         self.position = msgspec.structs.replace(fix, recorded_at=now) if ahead else fix
-        self.course.move(fix, before)
+        self._move_on_route(fix, before, now)
         self.course.note_forecasts(fix)
         found = None if self.course.off_route else self.progress
         self._on_street = on_street(self.position, found, self._on_street)
@@ -190,6 +235,18 @@ class Trip:
                 self._begins[order_id] = self.progress.along_m if self.progress else 0.0
                 self._lines.pop(order_id, None)
             trail.grow(position.lonlat)
+
+    def _move_on_route(self, fix: Fix, before: Fix | None, now: datetime) -> None:
+        route = self.route
+        self.course.move(fix, before)
+        if self.route is not route:
+            self._route_changed()
+        if not self.has_left_route:
+            self._off_since = None
+        elif self._off_since is None:
+            self._off_since = now
+        else:
+            self.drop_outdated_route(now)
 
     def _position(self, order_id: str) -> Fix | None:
         """On the street where that is sure, but never moved up to another customer's door."""

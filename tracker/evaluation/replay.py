@@ -13,7 +13,7 @@ from tracker.domain.route import Route, Stop
 from tracker.domain.streets import NONE
 from tracker.domain.track import Fix, refusal
 from tracker.domain.trip import Trip
-from tracker.errors import RoutingError
+from tracker.errors import NoRoute, RoutingError
 from tracker.evaluation.peers import Peers, Plain
 from tracker.evaluation.recorded import RecordedTrip
 from tracker.routing.judging import Routes, judged
@@ -114,7 +114,8 @@ class Replay:
                 manner=LAWFUL if lawful else trip.manner,
                 streets=NONE if lawful else trip.streets,
             )
-        except RoutingError:
+        except RoutingError as error:
+            trip.miss_route(unroutable=isinstance(error, NoRoute))
             return
         trip.take_route(Route(stops, legs))
 

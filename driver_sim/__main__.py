@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -16,7 +16,7 @@ from driver_sim.replay import replay as replay_all
 from driver_sim.scenario import Settings, end_on_signals
 from driver_sim.show import Output, run_and_show
 from driver_sim.timetable import Timing
-from driver_sim.tracks import BadTrack, Recording, read_tracks
+from driver_sim.tracks import NAMES, BadTrack, Options, Recording, read_tracks
 from tracker.domain.order import Vehicle
 
 
@@ -26,6 +26,17 @@ def main() -> None:
 
     Knows nothing but the service's public interface: an address and an API key are all it needs.
     """
+
+
+def _columns(_context: click.Context, _option: click.Parameter, given: str | None) -> dict[str, str]:
+    """`field=column,…`: which column of a CSV file holds which field of a fix."""
+    columns: dict[str, str] = {}
+    for pair in given.split(",") if given else ():
+        field, _, column = (part.strip() for part in pair.partition("="))
+        if not column or field not in NAMES:
+            raise click.BadParameter(f"{pair!r} is not field=column; fields are {', '.join(NAMES)}")
+        columns[field] = column
+    return columns
 
 
 url_option = click.option(
@@ -105,6 +116,18 @@ def run(
 @click.option("--original-times", is_flag=True, help="Keep the recorded times; else shifted to now.")
 @click.option("--trip", help="Only this trip of recorded trips.")
 @click.option("--vehicle", type=click.Choice(["car", "bicycle", "scooter", "foot"]), default="car")
+@click.option(
+    "--assume-speed",
+    type=click.FloatRange(0, 350, min_open=True),
+    metavar="M_S",
+    help="Drive tracks without times at this speed, in m/s.",
+)
+@click.option(
+    "--columns",
+    callback=_columns,
+    metavar="FIELD=COLUMN,…",
+    help="What CSV columns hold, such as recorded_at=t,lat=Y,lon=X; by number (from 1) without a header.",
+)
 def replay(
     *,
     files: tuple[Path, ...],
@@ -116,6 +139,8 @@ def replay(
     original_times: bool,
     trip: str | None,
     vehicle: Vehicle,
+    assume_speed: float | None,
+    columns: Mapping[str, str],
 ) -> None:
     """Drive recorded tracks again.
 
@@ -124,11 +149,17 @@ def replay(
     the other; with --api-key each track gets a driver of its own, all at once, and the stops of recorded
     trips become orders (not with --original-times or --as-fast-as-possible, where they would be over before
     they began).
+
+    Points, values and features that cannot be used are skipped, and what was skipped is printed with its
+    line. The exit status is 1 if nothing of a file can be replayed, if the service rejects every fix of a
+    track, or if fixes remain unacknowledged.
     """
     if token is None and api_key is None:
         raise click.UsageError("Give --token to drive as a driver, or --api-key to make drivers.")
     timing = Timing(None if as_fast_as_possible else speed, original_times)
-    recordings = _recordings(files, trip)
+    recordings, readable = _recordings(files, trip, Options(assume_speed, columns))
+    if original_times and any(one.assumed_times for one in recordings):
+        raise click.UsageError("--original-times needs tracks with times; leave out --assume-speed.")
     wanted = Replay(
         url=url, recordings=recordings, timing=timing, token=token, api_key=api_key, vehicle=vehicle
     )
@@ -136,7 +167,7 @@ def replay(
         whole = asyncio.run(_replay(wanted))
     except (ApiError, Stopped) as error:
         raise click.ClickException(str(error)) from error
-    sys.exit(0 if whole else 1)
+    sys.exit(0 if whole and readable else 1)
 
 
 async def _replay(wanted: Replay) -> bool:
@@ -146,16 +177,28 @@ async def _replay(wanted: Replay) -> bool:
     return await replay_all(wanted, over, click.echo)
 
 
-def _recordings(files: Iterable[Path], trip: str | None) -> list[Recording]:
-    try:
-        recordings = [recording for file in files for recording in read_tracks(file)]
-    except BadTrack as error:
-        raise click.ClickException(str(error)) from error
+def _recordings(files: Iterable[Path], trip: str | None, options: Options) -> tuple[list[Recording], bool]:
+    """What the files hold, and whether each of them holds something; the rest is said on standard error."""
+    recordings: list[Recording] = []
+    unreadable: list[str] = []
+    for file in files:
+        try:
+            tracks = read_tracks(file, options)
+        except BadTrack as error:
+            unreadable.append(str(error))
+            continue
+        recordings += tracks.recordings
+        for line in tracks.report:
+            click.echo(line, err=True)
+    if not recordings:
+        raise click.ClickException("\n".join(unreadable))
+    for line in unreadable:
+        click.echo(line, err=True)
     chosen = [one for one in recordings if trip is None or one.name == trip]
     if not chosen:
         names = ", ".join(one.name for one in recordings[:10])
         raise click.ClickException(f"There is no trip {trip!r}; there are {names}")
-    return chosen
+    return chosen, not unreadable
 
 
 if __name__ == "__main__":

@@ -34,7 +34,10 @@ class Player:
         self._played = 0
 
     async def play(self, order_ids: Sequence[str], over: asyncio.Event) -> bool:
-        """Whether all that was sent until the end, or until `over`, is acknowledged. Raises Stopped."""
+        """Whether all that was sent until the end, or until `over`, is answered and not all rejected.
+
+        Raises Stopped.
+        """
         whole = False
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -49,6 +52,10 @@ class Player:
         except* Stopped as stopped:
             raise first_of(stopped) from None
         self._say(f"{self._recording.name}: {self._state()}")
+        counts = self._client.outbox.counts
+        if counts["rejected"] and not counts["acked"]:
+            self._say(f"{self._recording.name}: the service stored nothing, because it rejected every fix")
+            return False
         return whole
 
     async def _drive(self, order_ids: Sequence[str]) -> None:

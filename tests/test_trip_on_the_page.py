@@ -83,7 +83,7 @@ async def driven(service: Service, browser: Browser, path: Path) -> tuple[list[L
         if ": http" in line:
             url.set_result(line.partition(": ")[2])
 
-    recordings = [each for each in read_tracks(path) if each.name.endswith(TRIP)]
+    recordings = [each for each in read_tracks(path).recordings if each.name.endswith(TRIP)]
     wanted = Replay(url=service.url, recordings=recordings, timing=Timing(), api_key=ADMIN_KEY)
     driving = asyncio.create_task(replay(wanted, asyncio.Event(), say))
     async with looking(service, browser, await url) as looks:

@@ -1,51 +1,80 @@
 """Recorded tracks, read from files: GPX, GeoJSON, CSV and recorded trips. Pure but for reading the file.
 
-Errors are BadTrack and say where: `ride.gpx:17: …`. Times without an offset are UTC.
+What can be used is used; what cannot is reported with its place. Times without an offset are UTC.
 """
 
-import gzip
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from driver_sim.tracks.csv import read_csv
+import msgspec
+
+from driver_sim.tracks.csv import NAMES, read_csv
 from driver_sim.tracks.geojson import read_geojson
 from driver_sim.tracks.gpx import read_gpx
+from driver_sim.tracks.reading import Options, Report
 from driver_sim.tracks.recording import BadTrack, Recording
 from driver_sim.tracks.trips import read_trips
 
-__all__ = ["BadTrack", "Recording", "read_tracks"]
+__all__ = ["NAMES", "BadTrack", "Options", "Recording", "Tracks", "read_tracks"]
 
-READERS: Final[Mapping[str, Callable[[str, bytes], list[Recording]]]] = {
+READERS: Final[Mapping[str, Callable[[str, bytes, Options, Report], list[Recording]]]] = {
     ".gpx": read_gpx,
     ".geojson": read_geojson,
     ".json": read_geojson,
     ".csv": read_csv,
+    ".tsv": read_csv,
+    ".txt": read_csv,
     ".jsonl": read_trips,
     ".ndjson": read_trips,
 }
+PACKED: Final = 31  # zlib's wbits for gzip
 
 
-def read_tracks(path: Path) -> list[Recording]:
-    """Everything that a file holds, chosen by its extension; `.gz` is unpacked. At least one fix each."""
+class Tracks(msgspec.Struct, frozen=True):
+    """What a file holds, and a sentence for each kind of thing that was skipped or read differently."""
+
+    recordings: list[Recording]
+    report: list[str]
+
+
+def read_tracks(path: Path, options: Options | None = None) -> Tracks:
+    """Read everything that a file holds, by its extension; `.gz` is unpacked. At least one recording.
+
+    Raises BadTrack where nothing can be replayed; it says what was skipped.
+    """
     name = str(path)
-    suffixes = path.suffixes
-    packed = bool(suffixes) and suffixes[-1] == ".gz"
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    packed = suffixes[-1:] == [".gz"]
     suffix = (suffixes[:-1] if packed else suffixes)[-1:] or [""]
-    reader = READERS.get(suffix[0].lower())
+    reader = READERS.get(suffix[0])
     if reader is None:
         raise BadTrack(
             name, None, f"not a known kind of track; there are {', '.join(READERS)} and each with .gz"
         )
-    recordings = [recording for recording in reader(name, _bytes(path, packed=packed)) if recording.fixes]
+    report = Report(name)
+    content = _bytes(path, report, packed=packed)
+    recordings = [one for one in reader(name, content, options or Options(), report) if one.fixes]
     if not recordings:
-        raise BadTrack(name, None, "holds no fixes with a time")
-    return recordings
+        raise BadTrack(name, None, "\n".join(["no fix can be replayed", *report.lines]))
+    return Tracks(recordings, report.lines)
 
 
-def _bytes(path: Path, *, packed: bool) -> bytes:
+def _bytes(path: Path, report: Report, *, packed: bool) -> bytes:
+    """A packed file that was cut off gives what it has."""
     try:
-        return gzip.decompress(path.read_bytes()) if packed else path.read_bytes()
-    except (OSError, EOFError, zlib.error) as error:
+        content = path.read_bytes()
+        if not packed:
+            return content
+        unpacker, unpacked = zlib.decompressobj(PACKED), b""
+        while content:
+            unpacked += unpacker.decompress(content)
+            content = unpacker.unused_data
+            if unpacker.eof and content:
+                unpacker = zlib.decompressobj(PACKED)
+        if not unpacker.eof:
+            report.drop("the rest, because the packed file is cut off")
+        return unpacked
+    except (OSError, zlib.error) as error:
         raise BadTrack(str(path), None, getattr(error, "strerror", None) or str(error)) from error

@@ -1,50 +1,241 @@
-"""CSV with a header: a time, `lat`, `lon` and whatever else a fix has. Commas, semicolons or tabs."""
+"""CSV with a header: a time, `lat`, `lon` and whatever else a fix has, in the units that the header names."""
 
 import csv
-from io import StringIO
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from driver_sim.tracks.recording import BadTrack, Recording, by_time, make_fix
-from tracker.domain.track import Fix
+import msgspec
 
-# what a column may be called -> field of Fix
-NAMES: Final = {
-    **dict.fromkeys(("recorded_at", "time", "timestamp"), "recorded_at"),
-    **dict.fromkeys(("lat", "latitude"), "lat"),
-    **dict.fromkeys(("lon", "lng", "longitude"), "lon"),
-    **dict.fromkeys(("heading", "bearing", "course"), "heading"),
-    **dict.fromkeys(("altitude", "ele", "elevation"), "altitude"),
-    **{name: name for name in ("accuracy", "speed", "battery")},
+from driver_sim.tracks.reading import Options, Point, Report, recording
+from driver_sim.tracks.recording import BadTrack, Recording
+from driver_sim.tracks.values import UNITS, parse_number, parse_time
+
+# field of Fix -> what a column may be called, best first
+NAMES: Final[Mapping[str, Sequence[str]]] = {
+    "recorded_at": (
+        "recorded_at",
+        "timestamp",
+        "datetime",
+        "date_time",
+        "utc",
+        "utc_time",
+        "gps_time",
+        "time",
+    ),
+    "lat": ("lat", "latitude"),
+    "lon": ("lon", "lng", "long", "longitude"),
+    "accuracy": ("accuracy", "acc", "horizontal_accuracy", "hacc"),
+    "speed": ("speed", "velocity", "spd"),
+    "heading": ("heading", "bearing", "course", "direction"),
+    "altitude": ("altitude", "alt", "ele", "elevation", "height"),
+    "battery": ("battery", "battery_level", "batt"),
 }
-NEEDED: Final = ("recorded_at", "lat", "lon")
+DELIMITERS: Final = ",;\t| "
+HEADER_WITHIN: Final = 20  # lines; some programs put a title above
+ROW_WITHIN: Final = 20  # lines that one row with line breaks in quotes may have
+_UNIT: Final = re.compile(r"(.*?)\s*[(\[]\s*([^)\]]*?)\s*[)\]]$")
 
 
-def read_csv(file: str, content: bytes) -> list[Recording]:
-    """Raises BadTrack with the line."""
+class _Column(msgspec.Struct, frozen=True):
+    """Where a field stands, and its unit as the header gives it."""
+
+    index: int
+    title: str
+    unit: str | None = None
+
+
+class _Table(msgspec.Struct, frozen=True):
+    """How the rows are read: `first` is the index of the first line with data."""
+
+    delimiter: str
+    columns: Mapping[str, _Column]
+    first: int
+    titles: Sequence[str] = ()
+    date: int | None = None  # of a column with the day, where `recorded_at` has the time of day alone
+
+
+def read_csv(file: str, content: bytes, options: Options, report: Report) -> list[Recording]:
+    """Raises BadTrack where no column for the coordinates can be found."""
+    lines = re.split(r"\r\n|\n|\r", _decoded(content, report))
+    table = _table(file, lines, options)
+    table = _with_known_units(table, report)
+    points = [_point(table, number, row) for number, row in _rows(lines, table, report)]
+    one = recording(file, points, options, report)
+    return [] if one is None else [one]
+
+
+def _decoded(content: bytes, report: Report) -> str:
+    if content[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+        return content.decode("utf-16", "replace")
     try:
-        text = content.decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise BadTrack(file, content.count(b"\n", 0, error.start) + 1, "not UTF-8") from error
-    header = text.partition("\n")[0]
-    rows = csv.reader(StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
-    fields = [NAMES.get(name.strip().lower()) for name in next(rows, [])]
-    missing = [name for name in NEEDED if name not in fields]
-    if missing:
-        raise BadTrack(file, 1, f"the header has no column for {', '.join(missing)}")
-    try:
-        fixes = [_fix(file, rows.line_num, fields, row) for row in rows if any(row)]
-    except csv.Error as error:
-        raise BadTrack(file, rows.line_num, f"not CSV: {error}") from error
-    return [Recording(file, by_time(fixes))]
+        report.adapt(
+            "read as Windows-1252, because it is not UTF-8", content.count(b"\n", 0, error.start) + 1
+        )
+        return content.decode("cp1252", "replace")
 
 
-def _fix(file: str, line: int, fields: list[str | None], row: list[str]) -> Fix:
-    values = {field: value.strip() for field, value in zip(fields, row, strict=False) if field is not None}
-    absent = [name for name in NEEDED if not values.get(name)]
-    if absent:
-        raise BadTrack(file, line, f"no value for {', '.join(absent)}")
-    needed = [values.pop(name) for name in NEEDED]
+# --- the header
+
+
+def _table(file: str, lines: Sequence[str], options: Options) -> _Table:
+    """The first line that names the columns, with the delimiter by which it does."""
+    for first, line in enumerate(lines[:HEADER_WITHIN]):
+        for delimiter in DELIMITERS:
+            table = _named(_split(line, delimiter), delimiter, first + 1, options)
+            if table is not None:
+                return table
+    top = next((line for line in lines if line.strip()), "")
+    titles = ", ".join(_split(top, max(DELIMITERS, key=top.count)))
+    needs = "lat and lon" if options.assume_speed else "a time, lat and lon"
+    wanted = f"; --columns asks for {', '.join(options.columns.values())}" if options.columns else ""
+    raise BadTrack(
+        file,
+        1,
+        f"no columns for {needs} in the header ({titles[:200]}){wanted};"
+        " name them with --columns recorded_at=…,lat=…,lon=…",
+    )
+
+
+def _split(line: str, delimiter: str) -> list[str]:
+    rows = csv.reader([line], delimiter=delimiter, skipinitialspace=delimiter == " ")
     try:
-        return make_fix(needed[0], needed[1], needed[2], values)
-    except ValueError as error:
-        raise BadTrack(file, line, str(error)) from None
+        return [title.strip() for title in next(rows, [])]
+    except csv.Error:
+        return []
+
+
+def _named(titles: Sequence[str], delimiter: str, first: int, options: Options) -> _Table | None:
+    """The table under this header, where it has all that is needed."""
+    if (by_number := _by_number(titles, options)) is not None:
+        return _Table(delimiter, by_number, first - 1)
+    plain = [_plain(title) for title in titles]
+    columns = {
+        field: column for field in NAMES if (column := _column(field, titles, plain, options)) is not None
+    }
+    wanted = {"lat", "lon", *options.columns} | (set() if options.assume_speed else {"recorded_at"})
+    if not wanted <= columns.keys():
+        return None
+    date = plain.index("date") if "date" in plain and "recorded_at" not in options.columns else None
+    if date is not None and plain[columns["recorded_at"].index] not in {"time", "utc_time", "gps_time"}:
+        date = None
+    return _Table(delimiter, columns, first, titles, date)
+
+
+def _by_number(titles: Sequence[str], options: Options) -> dict[str, _Column] | None:
+    """Columns given by their numbers, from 1, for files without a header."""
+    given = options.columns
+    if not given or any(not name.isdecimal() or name in titles for name in given.values()):
+        return None
+    if any(not 1 <= int(name) <= len(titles) for name in given.values()):
+        return None
+    try:
+        for field, name in given.items():
+            value = titles[int(name) - 1]
+            parse_time(value) if field == "recorded_at" else parse_number(field, value)
+    except ValueError:  # a title, or another delimiter
+        return None
+    return {field: _Column(int(name) - 1, f"column {name}") for field, name in given.items()}
+
+
+def _plain(title: str) -> str:
+    """`Speed (km/h)` -> `speed`, `GPS Time` -> `gps_time`."""
+    name = found[1] if (found := _UNIT.match(title)) else title
+    return re.sub(r"[\s-]+", "_", name.strip().lower())
+
+
+def _column(field: str, titles: Sequence[str], plain: Sequence[str], options: Options) -> _Column | None:
+    if field in options.columns:
+        wanted = options.columns[field].strip().lower()
+        index = next((n for n, title in enumerate(titles) if title.lower() == wanted), None)
+        return None if index is None else _Column(index, titles[index], _unit(titles[index]))
+    for name in NAMES[field]:
+        if name in plain:
+            index = plain.index(name)
+            return _Column(index, titles[index], _unit(titles[index]))
+        for unit in UNITS[field]:
+            if f"{name}_{unit}" in plain:
+                index = plain.index(f"{name}_{unit}")
+                return _Column(index, titles[index], unit)
+    return None
+
+
+def _unit(title: str) -> str | None:
+    found = _UNIT.match(title)
+    return found[2].lower() if found and found[2] else None
+
+
+def _with_known_units(table: _Table, report: Report) -> _Table:
+    """Without the columns whose unit is not known; what is not used is said."""
+    used = {column.index for column in table.columns.values()} | {table.date}
+    rest = [title for index, title in enumerate(table.titles) if index not in used and title]
+    if rest:
+        report.drop(f"columns that no fix has: {', '.join(rest)}")
+    known = {}
+    for field, column in table.columns.items():
+        if column.unit is None or column.unit in UNITS[field]:
+            known[field] = column
+        elif field in {"recorded_at", "lat", "lon"}:
+            known[field] = msgspec.structs.replace(column, unit=None)
+        else:
+            units = ", ".join(UNITS[field])
+            report.drop(f"column {column.title!r}, because its unit is unknown; known: {units}")
+    return msgspec.structs.replace(table, columns=known)
+
+
+# --- the rows
+
+
+def _rows(lines: Sequence[str], table: _Table, report: Report) -> Iterator[tuple[int, list[str]]]:
+    """Each row with its line number. A quote that is never closed costs its own line only."""
+    index = table.first
+    while index < len(lines):
+        number, row, index = index + 1, *_row(lines, index, table.delimiter)
+        if row is None:
+            report.skip("row", "a quote is not closed", number)
+        elif any(row) and not row[0].lstrip().startswith("#"):
+            yield number, row
+
+
+def _row(lines: Sequence[str], index: int, delimiter: str) -> tuple[list[str] | None, int]:
+    """The row that begins here and the index of the line behind it."""
+    for length in range(1, ROW_WITHIN + 1):
+        piece = [f"{line}\n" for line in lines[index : index + length]]
+        rows = csv.reader(piece, delimiter=delimiter, strict=True, skipinitialspace=delimiter == " ")
+        try:
+            return [value.strip() for value in next(rows, [])], index + length
+        except csv.Error:
+            if '"' not in piece[0] or index + length >= len(lines):
+                break
+    return None, index + 1
+
+
+def _point(table: _Table, number: int, row: Sequence[str]) -> Point:
+    values = {field: _value(field, column, row) for field, column in table.columns.items()}
+    time, lat, lon = (values.pop(name, None) for name in ("recorded_at", "lat", "lon"))
+    if table.date is not None and time:
+        time = f"{_day(_at(row, table.date))} {time}"
+    unit = table.columns["recorded_at"].unit if "recorded_at" in table.columns else None
+    return Point(number, time, lat, lon, values, None if unit in {"utc", "gmt"} else unit)
+
+
+def _at(row: Sequence[str], index: int) -> str:
+    return row[index] if index < len(row) else ""
+
+
+def _day(text: str) -> str:
+    """`20261120` -> `2026-11-20`, as ISO 8601 wants it before a time of day with colons."""
+    return f"{text[:4]}-{text[4:6]}-{text[6:]}" if len(text) == 8 and text.isdecimal() else text
+
+
+def _value(field: str, column: _Column, row: Sequence[str]) -> object:
+    text = _at(row, column.index)
+    factor = 1.0 if column.unit is None else UNITS[field][column.unit]
+    if factor == 1.0 or not text:
+        return text
+    try:
+        return parse_number(field, text) * factor
+    except ValueError:
+        return text

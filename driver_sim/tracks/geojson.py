@@ -1,53 +1,84 @@
 """GeoJSON: lines with `properties.coordTimes`, or points with a time of their own.
 
 A line is a recording; all points of a file together are one. Times of a line may also stand in
-`properties.coordinateProperties.times`, where newer converters put them.
+`properties.coordinateProperties.times`, where newer converters put them, or as the fourth number of each
+place. Plain JSON with a list of fixes, as the service's `track.json` has it, is read too.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Final
 
-from driver_sim.tracks.recording import BadTrack, Recording, by_time, make_fix
-from tracker.domain.track import Fix
+from driver_sim.tracks.reading import NO_TIME, OPTIONAL, Options, Point, Report, recording
+from driver_sim.tracks.recording import BadTrack, Recording
 
-TIMES: Final = ("recorded_at", "time", "timestamp")
-OPTIONAL: Final = ("accuracy", "speed", "heading", "altitude", "battery")
+TIMES: Final = ("recorded_at", "time", "timestamp", "datetime")
+LINES: Final = {"LineString", "MultiPoint"}
+GEOMETRIES: Final = {"Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon",
+                     "GeometryCollection"}  # fmt: skip
 
 
-def read_geojson(file: str, content: bytes) -> list[Recording]:
-    """Raises BadTrack with the line, or the feature and point."""
+def read_geojson(file: str, content: bytes, options: Options, report: Report) -> list[Recording]:
+    """Raises BadTrack where the file is not JSON, or not GeoJSON."""
     try:
         root = json.loads(content)
     except json.JSONDecodeError as error:
         raise BadTrack(file, error.lineno, f"not JSON: {error.msg}") from error
-    except (UnicodeDecodeError, RecursionError) as error:
+    except (UnicodeDecodeError, RecursionError, ValueError) as error:
         raise BadTrack(file, None, "not JSON in UTF-8") from error
-    recordings: list[Recording] = []
-    points: list[Fix] = []
-    for number, feature in enumerate(_features(file, root), 1):
-        where = f"feature {number}"
-        if _kind(feature) == "Point":
-            points.append(_point(file, where, feature))
+    if isinstance(root, dict) and isinstance(root.get("items"), list):
+        drives = {file: list(_fixes(root["items"], report))}
+    else:
+        drives = _drives(file, _features(file, root), report)
+    made = (recording(name, points, options, report) for name, points in drives.items())
+    return [one for one in made if one is not None]
+
+
+def _fixes(items: list[Any], report: Report) -> Iterator[Point]:
+    for number, item in enumerate(items, 1):
+        if isinstance(item, dict):
+            optional = {name: item.get(name) for name in OPTIONAL}
+            yield Point(f"item {number}", item.get("recorded_at"), item.get("lat"), item.get("lon"), optional)
         else:
-            fixes = by_time(_line(file, where, feature))
-            recordings.append(Recording(f"{file}#{number}", fixes))
-    return [*recordings, Recording(f"{file}#points", by_time(points))]
+            report.skip("item", "not a fix", f"item {number}")
 
 
-def _features(file: str, root: Any) -> list[dict[str, Any]]:
+def _drives(file: str, features: list[Any], report: Report) -> dict[str, list[Point]]:
+    """Each line's points, and those that stand alone."""
+    drives: dict[str, list[Point]] = {}
+    alone: list[Point] = []
+    for number, feature in enumerate(features, 1):
+        where, kind = f"feature {number}", _kind(feature)
+        if kind == "Point":
+            alone.append(_point(where, feature))
+        elif kind in {*LINES, "MultiLineString"}:
+            drives[f"{file}#{number}"] = list(_line(where, kind, feature, report))
+        else:
+            report.skip("feature", f"{kind or 'no geometry'} cannot be driven; lines and points can", where)
+    if drives:  # beside a line, a point without a time is a mark and no part of a drive
+        for point in alone:
+            if point.time is None:
+                report.skip("point", NO_TIME, point.place)
+        alone = [point for point in alone if point.time is not None]
+    return {**drives, f"{file}#points": alone}
+
+
+def _features(file: str, root: Any) -> list[Any]:
     kind = root.get("type") if isinstance(root, dict) else None
     if kind == "Feature":
         return [root]
+    if kind in GEOMETRIES:
+        return [{"type": "Feature", "geometry": root}]
     features = root.get("features") if kind == "FeatureCollection" else None
-    if not isinstance(features, list) or not all(isinstance(feature, dict) for feature in features):
+    if not isinstance(features, list):
         raise BadTrack(file, None, "not a GeoJSON Feature or FeatureCollection (times stand in properties)")
     return features
 
 
-def _kind(feature: dict[str, Any]) -> str | None:
-    geometry = feature.get("geometry")
-    return geometry.get("type") if isinstance(geometry, dict) else None
+def _kind(feature: Any) -> str | None:
+    geometry = feature.get("geometry") if isinstance(feature, dict) else None
+    kind = geometry.get("type") if isinstance(geometry, dict) else None
+    return kind if isinstance(kind, str) else None
 
 
 def _properties(feature: dict[str, Any]) -> dict[str, Any]:
@@ -55,54 +86,53 @@ def _properties(feature: dict[str, Any]) -> dict[str, Any]:
     return properties if isinstance(properties, dict) else {}
 
 
-def _point(file: str, where: str, feature: dict[str, Any]) -> Fix:
+def _point(where: str, feature: dict[str, Any]) -> Point:
     properties = _properties(feature)
-    time = next((properties[name] for name in TIMES if name in properties), None)
-    if time is None:
-        raise BadTrack(file, where, f"a point needs a time: one of {', '.join(TIMES)} in its properties")
+    time = next((properties[name] for name in TIMES if properties.get(name) is not None), None)
     optional = {name: properties.get(name) for name in OPTIONAL}
-    return _fix(file, where, time, feature["geometry"].get("coordinates"), optional)
+    return _placed(where, time, feature["geometry"].get("coordinates"), optional)
 
 
-def _line(file: str, where: str, feature: dict[str, Any]) -> Iterator[Fix]:
-    kind = _kind(feature)
-    if kind not in {"LineString", "MultiLineString"}:
-        raise BadTrack(file, where, f"{kind or 'no geometry'} cannot be driven; lines and points can")
-    coordinates = _list(file, where, "coordinates", feature["geometry"].get("coordinates"))
-    times = _list(file, where, "properties.coordTimes", _times(feature))
-    lines = [(coordinates, times)] if kind == "LineString" else list(zip(coordinates, times, strict=False))
-    if kind == "MultiLineString" and len(coordinates) != len(times):
-        raise BadTrack(file, where, f"{len(coordinates)} lines, but coordTimes for {len(times)}")
-    for places, moments in lines:
-        yield from _places(
-            file, where, _list(file, where, "a line", places), _list(file, where, "times", moments)
-        )
+def _line(where: str, kind: str, feature: dict[str, Any], report: Report) -> Iterator[Point]:
+    coordinates, times = feature["geometry"].get("coordinates"), _times(feature)
+    if not isinstance(coordinates, list):
+        report.skip("feature", "its coordinates are not a list", where)
+        return
+    lines = [(coordinates, times)]
+    if kind == "MultiLineString":
+        if times is not None and (not isinstance(times, list) or len(times) != len(coordinates)):
+            report.skip("feature", f"{len(coordinates)} lines, but not as many lists of times", where)
+            return
+        lines = list(zip(coordinates, times or [None] * len(coordinates), strict=True))
+    for number, (places, moments) in enumerate(lines, 1):
+        inner = where if kind != "MultiLineString" else f"{where}, line {number}"
+        yield from _places(inner, places, moments, report)
 
 
 def _times(feature: dict[str, Any]) -> Any:
     properties = _properties(feature)
     nested = properties.get("coordinateProperties")
-    return properties.get("coordTimes") or (nested.get("times") if isinstance(nested, dict) else None)
+    found = [properties.get(name) for name in ("coordTimes", "times", "timestamps")]
+    found.append(nested.get("times") if isinstance(nested, dict) else None)
+    return next((times for times in found if times is not None), None)
 
 
-def _places(file: str, where: str, places: Sequence[Any], times: Sequence[Any]) -> Iterator[Fix]:
+def _places(where: str, places: Any, times: Any, report: Report) -> Iterator[Point]:
+    if not isinstance(places, list) or not isinstance(times, list | None):
+        report.skip("line", "coordinates and times are lists", where)
+        return
+    if times is None:  # Kepler.gl writes [lon, lat, altitude, time]
+        with_time = bool(places) and all(isinstance(place, list) and len(place) >= 4 for place in places)
+        times = [place[3] if with_time else None for place in places]
     if len(places) != len(times):
-        raise BadTrack(file, where, f"{len(places)} coordinates, but {len(times)} coordTimes")
+        report.skip("line", f"{len(places)} coordinates, but {len(times)} times", where)
+        return
     for number, (place, time) in enumerate(zip(places, times, strict=True), 1):
-        yield _fix(file, f"{where}, point {number}", time, place, {})
+        yield _placed(f"{where}, point {number}", time, place, {})
 
 
-def _fix(file: str, where: str, time: object, place: object, optional: dict[str, object]) -> Fix:
+def _placed(where: str, time: object, place: object, optional: dict[str, object]) -> Point:
     if not isinstance(place, list) or len(place) < 2:
-        raise BadTrack(file, where, "a place is [lon, lat]")
+        return Point(where, time, None, None, optional)
     altitude = {"altitude": place[2]} if len(place) > 2 else {}
-    try:
-        return make_fix(time, place[1], place[0], {**optional, **altitude})
-    except ValueError as error:
-        raise BadTrack(file, where, str(error)) from None
-
-
-def _list(file: str, where: str, what: str, value: object) -> list[Any]:
-    if not isinstance(value, list):
-        raise BadTrack(file, where, f"{what}: a list is needed")
-    return value
+    return Point(where, time, place[1], place[0], {**optional, **altitude})

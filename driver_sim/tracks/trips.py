@@ -1,11 +1,15 @@
-"""Recorded trips: one JSON object a line, with the stops that were served and when they were reached."""
+"""Recorded trips: one JSON object a line, with the stops that were served and when they were reached.
+
+Lines that are single fixes, as the service's `track.ndjson` has them, are one recording together.
+"""
 
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
-from driver_sim.tracks.recording import BadTrack, RecordedStop, Recording, by_time
+from driver_sim.tracks.reading import OPTIONAL, Options, Point, Report, recording
+from driver_sim.tracks.recording import RecordedStop, Recording, by_time
 from tracker.domain.order import Vehicle
 from tracker.domain.track import Fix
 from tracker.messages import AwareTime
@@ -27,23 +31,47 @@ class _Fix(Fix, frozen=True):
 
 class _Trip(msgspec.Struct, frozen=True):
     trip_id: str
-    fixes: tuple[_Fix, ...]
+    fixes: tuple[msgspec.Raw, ...]
     vehicle: Vehicle = "car"
     stops: tuple[_Stop, ...] = ()
     arrived_at: tuple[AwareTime, ...] = ()
 
 
-def read_trips(file: str, content: bytes) -> list[Recording]:
-    """Raises BadTrack with the line."""
-    lines = enumerate(content.split(b"\n"), 1)
-    return [_recording(file, number, line) for number, line in lines if line.strip()]
+def read_trips(file: str, content: bytes, options: Options, report: Report) -> list[Recording]:
+    """A line that cannot be read costs itself, a fix of a trip too."""
+    trips: list[Recording] = []
+    single: list[Point] = []
+    for number, line in enumerate(content.split(b"\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            if (fix := _single_fix(number, line)) is not None:
+                single.append(fix)
+            else:
+                trips.append(_recording(number, line, report))
+        except (msgspec.MsgspecError, ValueError) as error:
+            report.skip("line", str(error), number)
+    one = recording(file, single, options, report)
+    return trips if one is None else [*trips, one]
 
 
-def _recording(file: str, number: int, line: bytes) -> Recording:
-    try:
-        trip = msgspec.json.decode(line, type=_Trip)
-    except msgspec.MsgspecError as error:
-        raise BadTrack(file, number, str(error)) from error
+def _single_fix(number: int, line: bytes) -> Point | None:
+    """The fix that a line of `track.ndjson` is."""
+    fields = msgspec.json.decode(line)
+    if not isinstance(fields, dict) or "recorded_at" not in fields:
+        return None
+    optional = {name: fields.get(name) for name in OPTIONAL}
+    return Point(number, fields["recorded_at"], fields.get("lat"), fields.get("lon"), optional)
+
+
+def _recording(number: int, line: bytes, report: Report) -> Recording:
+    trip = msgspec.json.decode(line, type=_Trip)
     if len(trip.arrived_at) != len(trip.stops):
-        raise BadTrack(file, number, f"{len(trip.stops)} stops, but {len(trip.arrived_at)} arrived_at")
-    return Recording(trip.trip_id, by_time(trip.fixes), trip.vehicle, trip.stops, trip.arrived_at)
+        raise ValueError(f"{len(trip.stops)} stops, but {len(trip.arrived_at)} arrived_at")
+    fixes: list[Fix] = []
+    for index, raw in enumerate(trip.fixes, 1):
+        try:
+            fixes.append(msgspec.json.decode(raw, type=_Fix))
+        except msgspec.MsgspecError as error:
+            report.skip("fix", str(error), f"line {number}, fix {index}")
+    return Recording(trip.trip_id, by_time(fixes), trip.vehicle, trip.stops, trip.arrived_at)

@@ -2,13 +2,16 @@
 
 import asyncio
 import csv
+import sys
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
 
 import httpx
 import pytest
+from click.testing import CliRunner
 
+from driver_sim.__main__ import main
 from driver_sim.api import ApiError, MerchantApi
 from driver_sim.client import DriverClient
 from driver_sim.phone import Tempo
@@ -81,7 +84,10 @@ async def test_a_recorded_track_is_stored_as_it_was(service: Service, tmp_path: 
     async with MerchantApi(service.url, ADMIN_KEY) as api:
         driver = await api.create_driver("Replay", "car")
     wanted = Replay(
-        url=service.url, recordings=read_tracks(path), timing=Timing(None, True), token=driver.token
+        url=service.url,
+        recordings=read_tracks(path).recordings,
+        timing=Timing(None, True),
+        token=driver.token,
     )
     said: list[str] = []
     assert await replay(wanted, asyncio.Event(), said.append)
@@ -105,7 +111,7 @@ async def test_a_recorded_trip_becomes_an_order(service: Service, tmp_path: Path
         f'{{"trip_id":"t-1","vehicle":"bicycle","stops":{stops},"fixes":[{fixes}],"arrived_at":{arrived}}}'
     )
     said: list[str] = []
-    recordings = read_tracks(path)
+    recordings = read_tracks(path).recordings
     wanted = Replay(url=service.url, recordings=recordings, timing=Timing(20.0), api_key=ADMIN_KEY)
     assert await replay(wanted, asyncio.Event(), said.append)
     order_id = next(line.partition(":")[0] for line in said if line.startswith("ord_"))
@@ -122,3 +128,43 @@ async def test_errors_are_told_in_the_words_of_the_service(service: Service) -> 
     assert refused.value.status == 401
     with pytest.raises(Stopped, match=r"401|4001"):
         await DriverClient(service.url, "not-a-token").run()
+
+
+async def test_a_replay_of_which_everything_is_rejected_fails(service: Service, tmp_path: Path) -> None:
+    """Fixes of long ago, sent under their own times: the exit status says that nothing was stored."""
+    path = tmp_path / "old.csv"
+    path.write_text("time,lat,lon\n2001-01-01T00:00:00Z,60.17,24.94\n2001-01-01T00:00:01Z,60.17,24.94\n")
+    async with MerchantApi(service.url, ADMIN_KEY) as api:
+        driver = await api.create_driver("Replay", "car")
+    command = ("-m", "driver_sim", "replay", path, "--url", service.url, "--token", driver.token)
+    status, said = await ended(*command, "--original-times", "--as-fast-as-possible")
+    assert status == 1
+    assert "rejected every fix" in said
+    status, said = await ended(*command, "--as-fast-as-possible")
+    assert (status, "2 acknowledged" in said) == (0, True)
+
+
+async def ended(*command: str | Path) -> tuple[int | None, str]:
+    """The exit status of a run of the simulator, and all that it printed."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    async with asyncio.timeout(60):
+        said, _ = await process.communicate()
+    return process.returncode, said.decode()
+
+
+def test_the_command_says_what_is_wrong_before_it_connects(tmp_path: Path) -> None:
+    """Files, columns and options that cannot be used, each in one sentence and with exit status 1 or 2."""
+    good, bad = tmp_path / "good.csv", tmp_path / "bad.gpx"
+    good.write_text("lat,lon\n60,24\n60,25\n")
+    bad.write_text("<gpx>")
+    for options, status, says in (
+        ([bad], 1, "bad.gpx:1: not XML"),
+        ([good], 1, "--columns recorded_at=…"),
+        ([good, "--columns", "x=y"], 2, "'x=y' is not field=column; fields are recorded_at, lat"),
+        ([good, "--assume-speed", "0"], 2, "0 is not in the range"),
+        ([good, "--assume-speed", "9", "--original-times"], 2, "needs tracks with times"),
+    ):
+        result = CliRunner().invoke(main, ["replay", *map(str, options), "--token", "t"])
+        assert (result.exit_code, says in result.output) == (status, True), result.output

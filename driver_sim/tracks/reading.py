@@ -1,0 +1,171 @@
+"""Reading: from the points of a file to recordings, with a report of what could not be used, and why.
+
+One bad point, value or feature costs itself and nothing else.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal
+
+import msgspec
+
+from driver_sim.tracks.recording import Recording, by_time
+from driver_sim.tracks.values import parse_degrees, parse_number, parse_time
+from tracker.domain.geo import distance
+from tracker.domain.track import Fix
+
+OPTIONAL: Final = ("accuracy", "speed", "heading", "altitude", "battery")
+NO_TIME: Final = "no time"
+NO_TIMES: Final = "no times (--assume-speed M_S drives it at that speed)"
+NAMED: Final = 5  # places that a line of the report names
+STEP: Final = timedelta(milliseconds=1)  # times are sent to the millisecond
+
+Place = int | str  # a line of the file, or a place such as "feature 2, point 3"
+
+
+class Point(msgspec.Struct, frozen=True):
+    """One point as the file has it, not yet checked; `optional` by the names of a Fix."""
+
+    place: Place
+    time: object
+    lat: object
+    lon: object
+    optional: Mapping[str, object] = {}
+    time_unit: str | None = None
+
+
+class Options(msgspec.Struct, frozen=True):
+    """How to read what a file does not say itself."""
+
+    assume_speed: float | None = None  # m/s, for tracks without times
+    columns: Mapping[str, str] = {}  # field of a Fix -> column of a CSV file
+
+
+class Report:
+    """What was skipped or read in another way than it stands in the file."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self._entries: dict[tuple[str, str], list[Place | None]] = {}  # what and why -> where
+
+    def skip(self, what: str, why: str, place: Place | None = None) -> None:
+        """Note that a *what* (a point, a feature) is not replayed."""
+        self._entries.setdefault((what, why), []).append(place)
+
+    def drop(self, why: str, place: Place | None = None) -> None:
+        """Note that a value is left out of a point that is replayed, or a column out of all."""
+        self._entries.setdefault(("", f"left out {why}"), []).append(place)
+
+    def adapt(self, how: str, place: Place | None = None) -> None:
+        """Note that something is read in another way than it stands."""
+        places = self._entries.setdefault(("", how), [])
+        if place not in places[-1:]:
+            places.append(place)
+
+    @property
+    def lines(self) -> list[str]:
+        """One sentence each: `ride.gpx: skipped 3 points: no time (lines 7, 9, 12)`."""
+        return [
+            f"{self.file}: {_counted(what, len(places))}{why}{_named(places)}"
+            for (what, why), places in self._entries.items()
+        ]
+
+
+def _counted(what: str, count: int) -> str:
+    return f"skipped {count} {what}{'' if count == 1 else 's'}: " if what else ""
+
+
+def _named(places: Sequence[Place | None]) -> str:
+    known = [place for place in places if place is not None]
+    if not known:
+        return ""
+    word = "" if isinstance(known[0], str) else "line " if len(known) == 1 else "lines "
+    more = f" and {len(known) - NAMED} more" if len(known) > NAMED else ""
+    return f" ({word}{', '.join(str(place) for place in known[:NAMED])}{more})"
+
+
+def recording(name: str, points: Iterable[Point], options: Options, report: Report) -> Recording | None:
+    """Make one drive of these points; None where none of them can be used."""
+    given = list(points)
+    untimed = bool(given) and all(_is_absent(point.time) for point in given)
+    if untimed and options.assume_speed is None:
+        for point in given:
+            report.skip("point", NO_TIMES, point.place)
+        return None
+    if untimed:
+        fixes = _with_assumed_times(given, options.assume_speed or 1.0, report)
+    else:
+        fixes = [fix for point in given if (fix := _fix(point, point.time, report)) is not None]
+    if not fixes:
+        return None
+    return Recording(name, by_time(_with_battery_as_fraction(fixes, report)), assumed_times=untimed)
+
+
+def _is_absent(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def _fix(point: Point, time: object, report: Report) -> Fix | None:
+    if _is_absent(time):
+        report.skip("point", NO_TIME, point.place)
+        return None
+    try:
+        at = parse_time(time, unit=point.time_unit)
+        lat, lon = (_degrees(name, point, report) for name in ("lat", "lon"))
+    except ValueError as error:
+        report.skip("point", str(error), point.place)
+        return None
+    return Fix(at, lat, lon, **_optional(point, report))
+
+
+def _degrees(name: Literal["lat", "lon"], point: Point, report: Report) -> float:
+    value = point.lat if name == "lat" else point.lon
+    if _is_absent(value):
+        raise ValueError(f"no {name}")
+    degrees = parse_degrees(name, value, 90.0 if name == "lat" else 180.0)
+    if isinstance(value, str) and "," in value:
+        report.adapt("read a decimal comma as a point", point.place)
+    return degrees
+
+
+def _optional(point: Point, report: Report) -> dict[str, float]:
+    numbers: dict[str, float] = {}
+    for name in OPTIONAL:
+        value = point.optional.get(name)
+        if not _is_absent(value):
+            try:
+                numbers[name] = parse_number(name, value)
+            except ValueError as error:
+                report.drop(str(error), point.place)
+    return numbers
+
+
+def _with_assumed_times(points: Sequence[Point], speed: float, report: Report) -> list[Fix]:
+    """Times as at a constant *speed* in m/s; a point at the place of the one before it adds nothing."""
+    fixes: list[Fix] = []
+    at = datetime.now(UTC).replace(microsecond=0)
+    for point in points:
+        fix = _fix(point, at, report)
+        if fix is None:
+            continue
+        if fixes:
+            took = timedelta(seconds=distance(fixes[-1].lonlat, fix.lonlat) / speed)
+            if took < STEP:
+                report.skip("point", "at the place of the one before it", point.place)
+                continue
+            at += took
+            fix = msgspec.structs.replace(fix, recorded_at=at)
+        fixes.append(fix)
+    return fixes
+
+
+def _with_battery_as_fraction(fixes: list[Fix], report: Report) -> list[Fix]:
+    """A battery above 1 means that the file counts in percent."""
+    levels = [fix.battery for fix in fixes if fix.battery is not None]
+    if max(levels, default=0.0) <= 1.0:
+        return fixes
+    report.adapt("read battery as percent")
+    return [
+        fix if fix.battery is None else msgspec.structs.replace(fix, battery=fix.battery / 100.0)
+        for fix in fixes
+    ]

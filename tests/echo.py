@@ -1,9 +1,9 @@
 """A server with nothing in it but an echo, through the code that serves all our sockets."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 from quart import Quart, websocket
 
@@ -31,12 +31,14 @@ class EchoServer:
 
 
 @asynccontextmanager
-async def echo_server(*, taking_over: bool = True) -> AsyncIterator[EchoServer]:
+async def echo_server(*, taking_over: bool = True, **settings: Any) -> AsyncIterator[EchoServer]:
     """`/` echoes, or tells a size; `/deaf` says `begin`, then reads while `may_read`; `/crash` fails."""
-    with listen(Config(bind="127.0.0.1:0")) as listening:
+    config = Config(bind="127.0.0.1:0", **settings)
+    with listen(config) as listening:
         listening.listen()  # who comes before the server is there waits
         here = EchoServer(listening.getsockname()[1])
-        serving = asyncio.create_task(_serve(here, listening, taking_over=taking_over))
+        app = _app(here, taking_over=taking_over)
+        serving = asyncio.create_task(serve(app, config, listening, _nothing_to_drain, here.stop))
         try:
             yield here
         finally:
@@ -44,10 +46,6 @@ async def echo_server(*, taking_over: bool = True) -> AsyncIterator[EchoServer]:
             here.stop.set()
             async with asyncio.timeout(20):
                 await serving
-
-
-async def _serve(here: EchoServer, listening: socket.socket, *, taking_over: bool) -> None:
-    await serve(_app(here, taking_over=taking_over), Config(), listening, _nothing_to_drain, here.stop)
 
 
 async def _nothing_to_drain() -> None:

@@ -1,4 +1,4 @@
-"""`tracker` with sockets on Quart's own API, as with HTTP/2 and other servers."""
+"""`tracker` with sockets on Quart's own API, as with other servers."""
 
 from quart import Quart
 

@@ -1,4 +1,4 @@
-"""Sockets on Quart's own API, as with HTTP/2 and other servers: what is promised of ours holds for them too.
+"""Sockets on Quart's own API, as with other servers: what is promised of ours holds for them too.
 
 The tests are those of the endpoints, run against another `service`.
 """

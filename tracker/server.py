@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 import structlog
-from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config as HypercornConfig
 from hypercorn.utils import wrap_app
@@ -21,6 +20,7 @@ from tracker.config import Config
 from tracker.errors import ConfigError
 from tracker.garbage import short_passes
 from tracker.headroom import Headroom
+from tracker.http11 import ALPN, Client
 from tracker.messages import FRAME_BYTES
 from tracker.sockets import Connection
 
@@ -107,21 +107,6 @@ async def _drained(drain: Callable[[], Awaitable[None]]) -> None:
         log.warning("drained_not", after_s=DRAINED_WITHIN)
 
 
-class Client(TCPServer):
-    """One connection. Hypercorn holds the descriptor of one that has left until it would time out."""
-
-    async def run(self) -> None:
-        """Then its parts, which hold each other, are let go: else they wait for a pass of the collector."""
-        try:
-            await super().run()
-        finally:
-            self.__dict__.pop("protocol", None)
-
-    async def _read_data(self) -> None:
-        await super()._read_data()
-        await self.idle_task.stop()
-
-
 class Clients:
     """The connections of one server: as many as there are file descriptors and memory for, less a reserve."""
 
@@ -200,6 +185,7 @@ def _hypercorn_config(config: Config) -> HypercornConfig:
     hypercorn.keep_alive_timeout = HEADERS_WITHIN
     hypercorn.websocket_max_message_size = FRAME_BYTES
     hypercorn.include_server_header = False
+    hypercorn.alpn_protocols = ALPN
     if config.tls_cert is not None:
         hypercorn.certfile, hypercorn.keyfile = str(config.tls_cert), str(config.tls_key)
     return hypercorn

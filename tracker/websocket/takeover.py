@@ -2,7 +2,7 @@
 
 Quart routes, authenticates and accepts; from there the connection is ours. This reaches into Hypercorn 0.18,
 where the `send` that an app is given is a method of the stream, which knows the HTTP/1.1 protocol, which
-knows the TCP connection. What has another shape (HTTP/2, another server) stays as it is.
+knows the TCP connection. What has another shape (another server) stays as it is.
 """
 
 import asyncio

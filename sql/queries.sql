@@ -355,13 +355,18 @@ SELECT * FROM links WHERE order_id = ANY ($1::text[]) AND revoked_at IS NULL ORD
 UPDATE links SET revoked_at = $3 WHERE id = $1 AND order_id = $2 AND revoked_at IS NULL;
 
 -- name: insert_link_open
--- Counted and noted in one; no row where there is no such link.
-WITH counted AS (
-    UPDATE links SET opened = opened + 1, last_opened_at = greatest(last_opened_at, $3) WHERE id = $2 RETURNING id, opened
-), noted AS (
-    INSERT INTO link_opens (id, link_id, at, way, network, agent) SELECT $1, id, $3, $4, $5, $6 FROM counted
+-- Counted and noted in one; no row where there is no such link, or this opening is noted already.
+WITH noted AS (
+    INSERT INTO link_opens (id, link_id, at, way, network, agent)
+    SELECT $1, id, $3::timestamptz, $4, $5, $6 FROM links WHERE id = $2
+    ON CONFLICT (id) DO NOTHING
+    RETURNING link_id, at
 )
-SELECT opened FROM counted;
+UPDATE links
+SET opened = opened + 1, last_opened_at = greatest(last_opened_at, noted.at)
+FROM noted
+WHERE links.id = noted.link_id
+RETURNING opened;
 
 -- name: delete_old_link_opens
 -- All but the newest $2.

@@ -38,6 +38,20 @@ async def test_the_delivery_is_told_at_once(service: Service, browser: Browser) 
         await expect(page.locator("#map .marker")).to_have_count(0)
 
 
+async def test_a_running_page_is_one_opening_whatever_stood_behind_the_link(
+    service: Service, browser: Browser
+) -> None:
+    """The page behind `…).` is live and counts once; it comes back without counting again."""
+    async with on_the_way(service) as (order, drive), opened(browser, f"{order['tracking_url']}).") as page:
+        await expect(page.locator("#pill")).to_have_text("Live")
+        assert page.url == order["tracking_url"]
+        await page.evaluate("dispatchEvent(new Event('online'))")  # connects anew
+        await drive(1)
+        await expect(page.locator("#pill")).to_have_text("Live")
+        [link] = (await service.get(f"/v1/orders/{order['id']}/links"))["items"]
+        assert link["opened"] == 1
+
+
 async def test_before_the_assignment_there_is_only_the_destination(
     service: Service, browser: Browser
 ) -> None:

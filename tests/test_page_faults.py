@@ -113,3 +113,5 @@ async def test_blocked_ways_are_gone_around_and_come_back_to(service: Service, b
             await drive(3)
             await expect(marker).not_to_have_attribute("style", before)
             assert gate.passed[-1].endswith("/stream")
+            [link] = (await service.get(f"/v1/orders/{order['id']}/links"))["items"]
+            assert link["opened"] == 1

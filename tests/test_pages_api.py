@@ -10,7 +10,7 @@ import httpx
 import msgspec
 import pytest
 
-from tests.service import Service
+from tests.service import Service, token_of
 from tracker.api.first_card import describe
 from tracker.files import folder
 from tracker.messages import Snapshot
@@ -71,6 +71,49 @@ async def test_a_delivered_order_says_when(service: Service) -> None:
     for status in ("picked_up", "delivered"):
         await service.post(f"/v1/orders/{order['id']}/status", {"status": status})
     assert "Delivered at" in unescape((await page_of(service, order)).text)
+
+
+BEHIND = (
+    *(".", ",", ")", ">", '"', "/", ";", "!", "?", "%3F", ":", "'", "%27", "]", "}", "|", "\\", "=", "~"),
+    *("%2E", "%2e%29", "%3E.", "%22", "%2F", "/%2F", "//", ").", "...", "/x/y.html", "%00", "%0D%0A", "%ff"),
+    *("&utm_source=mail", "&utm_source=mail&utm_medium=a", "%26a=b", "%25", "。", "、", "）", "」", "”", "…"),
+    *("%20", "%09", "%0A", "%C2%A0", "%E3%80%80", "%E2%80%8B", "\u200b\u2060\ufeff", "\u202e", "%20more"),
+    *("é", "١", "🚲"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("page", ["t", "embed"])
+async def test_what_stands_behind_a_link_leads_to_the_link(service: Service, page: str) -> None:
+    """308 to the link itself, HEAD too, with the query as it was asked for; then the page is there."""
+    token = token_of(await service.new_order())
+    async with httpx.AsyncClient(base_url=service.url) as anybody:
+        for behind in BEHIND:
+            for method in ("GET", "HEAD"):
+                answer = await anybody.request(method, f"/{page}/{token}{behind}")
+                if behind == "?":
+                    assert answer.status_code == 200
+                    continue
+                assert (answer.status_code, answer.headers["location"]) == (308, f"/{page}/{token}"), behind
+                assert answer.headers["cache-control"] == "no-store"
+        asked = await anybody.get(f"/{page}/{token}.?lang=de&utm_source=a%20b%0d%0aX:y")
+        assert asked.headers["location"] == f"/{page}/{token}?lang=de&utm_source=a%20b%0d%0aX:y"
+        there = await anybody.get(f"/{page}/{token}).", follow_redirects=True)
+        assert (there.status_code, there.url.path) == (200, f"/{page}/{token}")
+
+
+async def test_a_redirect_tells_nothing_of_links_that_do_not_open(service: Service) -> None:
+    """Unknown, longer, and revoked ones are the 404 page, as without something behind them."""
+    order = await service.new_order()
+    token = token_of(order)
+    async with httpx.AsyncClient(base_url=service.url) as anybody:
+        for wrong in ("A" * 44 + ".", token + "x.", token + "_", token + "-)", token[:-1] + ".", "x/y"):
+            answer = await anybody.get(f"/t/{wrong}")
+            assert (answer.status_code, "This tracking link does not work" in answer.text) == (404, True), (
+                wrong
+            )
+        [link] = (await service.get(f"/v1/orders/{order['id']}/links"))["items"]
+        assert (await service.http.delete(f"/v1/orders/{order['id']}/links/{link['id']}")).status_code == 204
+        assert (await anybody.get(f"/t/{token}.")).status_code == 404
 
 
 @pytest.mark.parametrize("token", ["nonsense", "x" * 500, "..%2f..%2fetc", "%00"])

@@ -19,11 +19,18 @@ LINK_PREFIX: Final = "lnk_"
 
 _ID: Final = re.compile(r"lnk_[a-z2-7]{24}", re.ASCII)
 _LINK_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{44}", re.ASCII)  # 33 bytes: no padding, one spelling only
+_TOKEN_AND_MORE: Final = re.compile(r"([A-Za-z0-9_-]{44})[^A-Za-z0-9_-]", re.ASCII)
 
 
 def new_id(prefix: str) -> str:
     """`ord_…`: lower-case letters and digits, 120 random bits."""
     return f"{prefix}_{b32encode(secrets.token_bytes(ID_BYTES)).decode().lower()}"
+
+
+def derived_id(prefix: str, text: str) -> str:
+    """Return an id in the form of `new_id` that is the same for the same text and does not reveal it."""
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:ID_BYTES]
+    return f"{prefix}_{b32encode(digest).decode().lower()}"
 
 
 def new_driver_token() -> str:
@@ -39,6 +46,16 @@ def new_api_key() -> str:
 def hash_token(token: str) -> bytes:
     """What the database knows of a token: its SHA-256. Any text is taken, lone surrogates too."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
+def token_before_more(text: str) -> str | None:
+    """Return what has the form of a link's token at the start of *text*, if something else follows it.
+
+    Mail programs and chats take a full stop or a bracket after a link for a part of it. Letters, digits,
+    `-` and `_` would make it another token.
+    """
+    found = _TOKEN_AND_MORE.match(text)
+    return None if found is None else found[1]
 
 
 class LinkTokens:

@@ -7,7 +7,7 @@ from tests.service import Service, token_of
 
 
 async def test_a_link_can_be_made_and_shown_again(service: Service) -> None:
-    """Its address is derived, not stored, and is the same each time; opening it is counted."""
+    """Its address is derived, not stored, and is the same each time; a live view that opens is counted."""
     order = await service.new_order()
     path = f"/v1/orders/{order['id']}/links"
     until = rfc3339(datetime.now(UTC) + timedelta(hours=1))
@@ -19,7 +19,8 @@ async def test_a_link_can_be_made_and_shown_again(service: Service) -> None:
         None,
     )
     token = link["url"].rsplit("/", 1)[1]
-    assert (await service.http.get(f"/v1/track/{token}", headers={"Authorization": ""})).status_code == 200
+    live = f"/v1/track/{token}/poll"
+    assert (await service.http.get(live, headers={"Authorization": ""})).status_code == 200
     first, second = (await service.get(path))["items"]
     assert first["url"] == order["tracking_url"]
     assert (second["url"], second["opened"]) == (link["url"], 1)

@@ -36,6 +36,8 @@ def as_from(address: str, **more: str) -> dict[str, str]:
 async def guess(service: Service, way: str, address: str) -> httpx.Response:
     if way == "link":
         return await service.http.get(f"/v1/track/{'A' * 44}", headers=as_from(address))
+    if way == "page":
+        return await service.http.get(f"/t/{'A' * 44}.", headers=as_from(address))
     if way == "driver":
         return await service.http.post("/v1/drivers/fixes", json=[], headers=WRONG | as_from(address))
     return await service.http.get("/v1/orders", headers=WRONG | as_from(address))
@@ -43,7 +45,12 @@ async def guess(service: Service, way: str, address: str) -> httpx.Response:
 
 @pytest.mark.parametrize(
     ("way", "refusal", "address"),
-    [("key", 401, "192.0.2.1"), ("driver", 401, "192.0.2.2"), ("link", 404, "192.0.2.3")],
+    [
+        ("key", 401, "192.0.2.1"),
+        ("driver", 401, "192.0.2.2"),
+        ("link", 404, "192.0.2.3"),
+        ("page", 404, "192.0.2.9"),
+    ],
 )
 async def test_too_many_wrong_guesses_are_told_to_wait(
     guarded: Service, way: str, refusal: int, address: str

@@ -135,8 +135,7 @@ async def test_every_opening_is_noted_for_the_merchant(service: Service, order: 
     (link,) = (await service.get(f"/v1/orders/{order['id']}/links"))["items"]
     path = f"/v1/orders/{order['id']}/links/{link['id']}/opens"
     agent = {"User-Agent": "Mozilla/5.0 (Linux; Android 15; Pixel 9) Gecko/145.0 Firefox/145.0"}
-    assert (await service.http.get(f"/t/{token}", headers=agent)).status_code == 200
-    await service.get(f"/v1/track/{token}")
+    assert (await service.http.get(f"/v1/track/{token}/poll?wait_s=0", headers=agent)).status_code == 200
     cursor = ""
     for way in ("ws", "sse", "poll"):
         watcher = Watcher()
@@ -145,13 +144,65 @@ async def test_every_opening_is_noted_for_the_merchant(service: Service, order: 
     back = Watcher()
     await back.until(by_events(service, token, cursor), lambda: bool(back.told))
     opens = await all_pages(service, path, limit=2)
-    assert [one["way"] for one in opens] == ["poll", "sse", "ws", "snapshot", "page"]
+    assert [one["way"] for one in opens] == ["poll", "sse", "ws", "poll"]
     assert {one["address"] for one in opens} == {"127.0.0.0/24"}
     assert opens[-1]["agent"] == "Firefox on Android"
     (link,) = (await service.get(f"/v1/orders/{order['id']}/links"))["items"]
-    assert link["opened"] == 5
+    assert link["opened"] == 4
     other = await service.new_order()
     problem(await service.http.get(path.replace(order["id"], other["id"])), 404, "not-found")
+
+
+async def opened(service: Service, order: Any) -> int:
+    (link,) = (await service.get(f"/v1/orders/{order['id']}/links"))["items"]
+    return int(link["opened"])
+
+
+async def test_only_a_page_that_runs_opens_a_link(service: Service, order: Any) -> None:
+    """Neither HEAD, nor the page or the snapshot alone, nor a prefetch, nor a link preview is an opening."""
+    token = token_of(order)
+    paths = [f"/t/{token}", f"/embed/{token}", f"/v1/track/{token}", f"/v1/track/{token}/poll?wait_s=0"]
+    for path in (*paths, f"/t/{token}.", f"/v1/track/{token}/events"):
+        assert (await service.http.head(path)).status_code in {200, 204, 308}, path
+    for path in paths[:3]:
+        assert (await service.http.get(path)).is_success
+    for name, said in (
+        ("Sec-Purpose", "prefetch;prerender"),
+        ("Purpose", "prefetch"),
+        ("X-Moz", "prefetch"),
+        (
+            "User-Agent",
+            "Mozilla/5.0 AppleWebKit (KHTML, like Gecko) Version/9.0 Safari facebookexternalhit/1.1",
+        ),
+        ("User-Agent", "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)"),
+        ("User-Agent", "WhatsApp/2.23.20.0 A"),
+        ("User-Agent", "TelegramBot (like TwitterBot)"),
+    ):
+        assert (await service.http.get(paths[3], headers={name: said})).status_code == 200
+    assert await opened(service, order) == 0
+    cubot = {"User-Agent": "Mozilla/5.0 (Linux; Android 14; CUBOT X50) AppleWebKit/537.36 Chrome/142.0.0.0"}
+    assert (await service.http.get(paths[3], headers=cubot)).status_code == 200
+    assert await opened(service, order) == 1
+
+
+async def test_one_load_of_a_page_opens_once_by_all_ways(service: Service, order: Any) -> None:
+    """A page that finds no way through tries the next one, as the same visit; the next load is another."""
+    track = f"/v1/track/{token_of(order)}"
+    for visit in ("first-load", "other-load"):
+        socket = f"{service.ws_url}{track}/stream?visit={visit}"
+        async with connect(socket) as page:
+            await hear(page, "snapshot")
+        async with service.http.stream("GET", f"{track}/events?visit={visit}") as events:
+            assert events.status_code == 200
+        for _ in range(2):
+            assert (await service.http.get(f"{track}/poll?wait_s=0&visit={visit}")).status_code == 200
+    assert await opened(service, order) == 2
+    for nothing in ("", "short", "not%20one", "x" * 65):
+        assert (await service.http.get(f"{track}/poll?wait_s=0&visit={nothing}")).status_code == 200
+    assert await opened(service, order) == 6
+    (link,) = (await service.get(f"/v1/orders/{order['id']}/links"))["items"]
+    answer = await service.http.get(f"/v1/orders/{order['id']}/links/{link['id']}/opens")
+    assert "load" not in answer.text
 
 
 def test_what_is_noted_tells_no_two_neighbours_apart() -> None:

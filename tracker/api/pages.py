@@ -1,14 +1,17 @@
 """Pages: what browsers get. The customer's page, the files it needs, the map's tiles and style."""
 
 from typing import Final
+from urllib.parse import quote, urlsplit
 
 import msgspec
 from markupsafe import Markup
 from quart import Blueprint, Response, render_template, request
+from quart.blueprints import BlueprintSetupState
+from werkzeug.routing import PathConverter
 
 from tracker.api.cross_origin import opened_to_others
 from tracker.api.first_card import STEPS, VEHICLES, describe
-from tracker.api.tracking_link import open_link
+from tracker.api.tracking_link import find_link, snapshot_of
 from tracker.api.web_files import WebFile, web_files
 from tracker.basemap.palette import Theme
 from tracker.basemap.style import style
@@ -16,6 +19,7 @@ from tracker.errors import NotFound
 from tracker.files import folder
 from tracker.messages import Snapshot
 from tracker.parts import parts
+from tracker.tokens import token_before_more
 
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; worker-src 'self'; connect-src 'self'; "
@@ -37,6 +41,17 @@ A_DAY: Final = "public, max-age=86400"
 NOT_KEPT: Final = "no-store"  # what a tracking link shows belongs to nobody's cache
 
 blueprint = Blueprint("pages", __name__, template_folder=str(folder("web") / "templates"))
+
+
+class _Anything(PathConverter):
+    """The rest of a path, whatever it holds: line breaks too, which Werkzeug's own refuses."""
+
+    regex = r"[^/][\s\S]*?"
+
+
+@blueprint.record_once
+def _know_converters(state: BlueprintSetupState) -> None:
+    state.app.url_map.converters["anything"] = _Anything
 
 
 @blueprint.before_app_serving
@@ -76,22 +91,38 @@ async def start() -> Response:
     )
 
 
-@blueprint.get("/t/<token>")
+@blueprint.get("/t/<anything:token>")
 async def track(token: str) -> Response:
-    """The order's page; unknown, revoked and expired links look the same."""
+    """The order's page; unknown, revoked and expired links look the same.
+
+    A token with something behind it that is no part of a token is redirected to the link, if that opens.
+    """
+    link = token_before_more(token)
     try:
-        snapshot = await open_link(token)
+        if link is not None:
+            await find_link(parts(), link)
+            return _redirect(link)
+        snapshot = await snapshot_of(token)
     except NotFound:
         return await _no_such_link()
     return _html(200, await render_template("track.html", **_shown(snapshot)))
 
 
-@blueprint.get("/embed/<token>")
+@blueprint.get("/embed/<anything:token>")
 async def embedded(token: str) -> Response:
     """The same for other sites: in a frame, or read by `<order-tracker>`; who frames it has the link."""
     response = await track(token)
     response.headers["Content-Security-Policy"] = f"{POLICY}frame-ancestors *"
     return response
+
+
+def _redirect(token: str) -> Response:
+    """To the page of this token, on the host that was asked, with the query string as it came."""
+    prefix = urlsplit(parts().config.public_url or "").path.rstrip("/")
+    page = "embed" if request.path.startswith("/embed/") else "t"
+    query = quote(request.query_string, safe="%=&+,;:@/?!*'()$-._~")
+    location = f"{prefix}/{page}/{token}{query and f'?{query}'}"
+    return Response(b"", 308, {"Location": location, "Cache-Control": NOT_KEPT, "X-Robots-Tag": "noindex"})
 
 
 def _shown(snapshot: Snapshot) -> dict[str, object]:

@@ -40,7 +40,7 @@ async def events(token: str) -> Response:
         return Response(status=204)
     if request.method == "HEAD":
         return Response(status=200, headers=HEADERS)
-    pieces = _pieces(here, token, cursor)
+    pieces = _pieces(here, token, cursor, request.args.get("visit", ""))
     response = Response(_with_first(await anext(pieces), pieces), headers=HEADERS)
     response.timeout = None
     return response
@@ -53,8 +53,8 @@ async def _with_first(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator
         yield piece
 
 
-async def _pieces(here: Parts, token: str, cursor: str) -> AsyncIterator[bytes]:
-    async with watching(here, token, "sse", cursor) as reader:
+async def _pieces(here: Parts, token: str, cursor: str, visit: str) -> AsyncIterator[bytes]:
+    async with watching(here, token, "sse", cursor, visit) as reader:
         reader.begin()
         yield b"retry: %d\n\n" % RETRY
         while (outgoing := await reader.next()) is not None:

@@ -1,5 +1,6 @@
 """A tracking link's token: what it opens now, and the log of who opened it."""
 
+import re
 from datetime import datetime
 from typing import Final
 
@@ -7,15 +8,16 @@ import msgspec
 import structlog
 
 from tracker.api.access import refused
-from tracker.api.visitors import Visitor, visitor
+from tracker.api.visitors import Visitor
 from tracker.database.links import insert_link_open
 from tracker.domain.link import Link, LinkOpen, Way
 from tracker.errors import NotFound, StorageUnavailable
 from tracker.messages import Snapshot
 from tracker.parts import Parts, parts
-from tracker.tokens import new_id
+from tracker.tokens import derived_id, new_id
 
 OPENS_KEPT: Final = 1_000  # of each link
+VISIT: Final = re.compile(r"[A-Za-z0-9_-]{8,64}", re.ASCII)
 
 log = structlog.get_logger()
 
@@ -55,18 +57,23 @@ async def look_up(here: Parts, link_id: str) -> OpenLink:
     return OpenLink(link, order.id, link.ends_at(order), order.ended_at is not None)
 
 
-async def open_link(token: str, way: Way = "page") -> Snapshot:
-    """What a link shows now, noted as an opening. Raises NotFound."""
+async def snapshot_of(token: str) -> Snapshot:
+    """Return what a link shows now, without counting an opening. Raises NotFound."""
     here = parts()
     opened = await find_link(here, token)
-    snapshot = await here.fleet.views.snapshot(opened.order_id)
-    await note_opening(here, opened, way, visitor())
-    return snapshot
+    return await here.fleet.views.snapshot(opened.order_id)
 
 
-async def note_opening(here: Parts, opened: OpenLink, way: Way, who: Visitor) -> None:
-    """For the merchant; that it cannot be written keeps no customer out."""
-    opening = LinkOpen(new_id("opn"), here.now(), way, who.network, who.agent)
+async def note_opening(here: Parts, opened: OpenLink, way: Way, who: Visitor, visit: str) -> None:
+    """Count an opening for the merchant; a failure to store it keeps no customer out.
+
+    Only a running page counts: not a prefetch, nor a program that makes link previews. *visit* is the page's
+    name for one load of it; its connections count once, by whichever way it tries to connect.
+    """
+    if not who.is_watching:
+        return
+    id_ = derived_id("opn", f"{opened.link.id} {visit}") if VISIT.fullmatch(visit) else new_id("opn")
+    opening = LinkOpen(id_, here.now(), way, who.network, who.agent)
     try:
         await here.fleet.to_the_end(_note(here, opened.link.id, opening))
     except StorageUnavailable as error:

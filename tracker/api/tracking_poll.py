@@ -5,12 +5,12 @@ from random import randint
 from typing import Annotated, Final
 
 import msgspec
-from quart import Blueprint, Response
+from quart import Blueprint, Response, request
 
 from tracker.api.bodies import answer, query
 from tracker.api.errors import PROBLEM_JSON, details
 from tracker.api.openapi import described
-from tracker.api.tracking_link import open_link
+from tracker.api.tracking_link import find_link, snapshot_of
 from tracker.api.tracking_reader import UPDATE_GAP, Reader, watching
 from tracker.errors import StorageUnavailable, TooManyConnections
 from tracker.mailbox import Outgoing
@@ -25,12 +25,21 @@ blueprint = Blueprint("tracking_poll", __name__)
 
 WaitSeconds = Annotated[float, msgspec.Meta(ge=0, le=LONGEST_WAIT, description="How long to wait for news.")]
 
+Visit = Annotated[
+    str,
+    msgspec.Meta(
+        description="A random name (8 to 64 letters, digits, - and _) of one load of a page. Its connections "
+        "without a cursor count as one opening of the link."
+    ),
+]
+
 
 class PollQuery(msgspec.Struct, frozen=True):
     """Where a poll goes on, and how long it may take."""
 
     cursor: str = ""
     wait_s: WaitSeconds = 25.0
+    visit: Visit = ""
 
 
 class PollAnswer(msgspec.Struct, frozen=True):
@@ -44,7 +53,7 @@ class PollAnswer(msgspec.Struct, frozen=True):
 @described(answer=Snapshot)
 async def one_snapshot(token: str) -> Response:
     """The state of the order as one snapshot."""
-    return _not_kept(answer(await open_link(token, "snapshot")))
+    return _not_kept(answer(await snapshot_of(token)))
 
 
 @blueprint.get("/v1/track/<token>/poll")
@@ -52,7 +61,10 @@ async def one_snapshot(token: str) -> Response:
 async def poll(token: str) -> Response:
     """A snapshot or what was missed since `cursor`, at once; else what comes next, or 204 after `wait_s`."""
     asked = query(PollQuery)
-    async with watching(parts(), token, "poll", asked.cursor) as reader:
+    if request.method == "HEAD":
+        await find_link(parts(), token)
+        return _not_kept(Response(status=204))
+    async with watching(parts(), token, "poll", asked.cursor, asked.visit) as reader:
         told = await _told(reader, asked.wait_s)
         if told:
             messages = b",".join(outgoing.json().encode() for outgoing in told)

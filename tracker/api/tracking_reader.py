@@ -100,8 +100,11 @@ class Reader:
 
 
 @asynccontextmanager
-async def watching(here: Parts, token: str, way: Way, cursor: str) -> AsyncIterator[Reader]:
-    """A live view while the block runs. Raises NotFound, TooManyConnections, StorageUnavailable."""
+async def watching(here: Parts, token: str, way: Way, cursor: str, visit: str = "") -> AsyncIterator[Reader]:
+    """Open a live view while the block runs, and count it as an opening unless it has a cursor of ours.
+
+    Raises NotFound, TooManyConnections, StorageUnavailable.
+    """
     if here.fleet.draining:
         raise StorageUnavailable("This node is about to stop.")
     who = visitor()
@@ -114,7 +117,7 @@ async def watching(here: Parts, token: str, way: Way, cursor: str) -> AsyncItera
     try:
         opened = await look_up(here, link_id)  # nobody would have told us of a revocation in between
         if not here.hub.gave(opened.order_id, cursor):
-            await note_opening(here, opened, way, who)
+            await note_opening(here, opened, way, who, visit)
         yield Reader(here, opened, subscription, first)
     finally:
         here.fleet.views.unsubscribe(opened.order_id, subscription)

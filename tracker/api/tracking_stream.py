@@ -50,7 +50,8 @@ async def stream(token: str) -> None:
     here, address = parts(), visitor().address
     try:
         await let_in(here, token, address)
-        async with watching(here, token, "ws", websocket.args.get("cursor", "")) as reader:
+        cursor, visit = websocket.args.get("cursor", ""), websocket.args.get("visit", "")
+        async with watching(here, token, "ws", cursor, visit) as reader:
             subprotocol = next(
                 (name for name in websocket.requested_subprotocols if name in SUBPROTOCOLS), None
             )

@@ -14,6 +14,7 @@ from tracker.parts import parts
 KEPT_BITS: Final = {4: 24, 6: 48}  # of an address, for the log
 HOME_BITS: Final = 64  # of an IPv6 address: one customer has all that lie below
 HOST: Final = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+PURPOSES: Final = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")  # `prefetch`, `prefetch;prerender`
 AGENT_LENGTH: Final = 200  # letters of a User-Agent that are looked at
 
 # The first that occurs: browsers also name those that they want to be taken for.
@@ -29,11 +30,25 @@ _SYSTEMS: Final = (
 )  # fmt: skip
 
 
+# Programs that fetch a link to preview it, including those that run its script. Cubot makes phones.
+_PREVIEW: Final = re.compile(
+    r"(?<!cu)bot\b|crawler|spider|preview|facebookexternalhit|^whatsapp/|embedly|vkshare|slack-imgproxy",
+    re.IGNORECASE,
+)
+
+
 class Visitor(msgspec.Struct, frozen=True):
     """One customer's program; what only the log wants to know is found out when it asks."""
 
     ip: IPv4Address | IPv6Address | None
     user_agent: str | None
+    purpose: str = ""  # why a browser asks, where it says that nobody looks yet
+
+    @property
+    def is_watching(self) -> bool:
+        """Whether a page runs for somebody: no prefetch, and no program that makes previews of links."""
+        agent = (self.user_agent or "")[:AGENT_LENGTH]
+        return "prefetch" not in self.purpose and "preview" not in self.purpose and not _PREVIEW.search(agent)
 
     @property
     def address(self) -> str:
@@ -53,7 +68,8 @@ def visitor() -> Visitor:
     """Whoever sent the present request."""
     asked = _asked()
     address = client_address(_peer(asked), asked.headers.get("X-Forwarded-For"), parts().config.proxies)
-    return Visitor(address, asked.headers.get("User-Agent"))
+    purpose = ",".join(asked.headers.get(name, "") for name in PURPOSES).lower()
+    return Visitor(address, asked.headers.get("User-Agent"), purpose)
 
 
 def asked_url() -> str:

@@ -32,7 +32,7 @@ async def revoke_link(queries: Queries, link_id: str, order_id: str, at: datetim
 
 
 async def insert_link_open(queries: Queries, link_id: str, opening: LinkOpen, keep: int) -> None:
-    """One more customer opened it; of what is known of them only the newest `keep` stay."""
+    """Count one more opening, unless it has been noted under its id; only the newest `keep` stay noted."""
     opened = await queries.fetchval(
         "insert_link_open", opening.id, link_id, opening.at, opening.way, opening.network, opening.agent
     )

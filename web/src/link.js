@@ -15,7 +15,7 @@ export class NotSent extends Error {
 /** `https://track.example/t/<token>` -> `https://track.example/v1/track/<token>` @param {string} url */
 export function linkOf(url) {
   const { origin, pathname } = new URL(url, globalThis.location?.href);
-  const token = /\/(?:t|embed)\/([^/]+)\/?$/.exec(pathname)?.[1];
+  const token = /\/(?:t|embed)\/([\w-]+)/.exec(pathname)?.[1]; // and nothing that a text put behind it
   if (!token) throw new TypeError(`not a tracking link: ${origin}/…`);
   return `${origin}/v1/track/${token}`;
 }

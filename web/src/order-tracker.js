@@ -138,7 +138,7 @@ export class OrderTracker extends HTMLElement {
  */
 function pageOf(src, { theme, bare }) {
   const address = new URL(src, location.href);
-  address.pathname = address.pathname.replace(/\/t\/([^/]+)\/?$/, '/embed/$1');
+  address.pathname = address.pathname.replace(/\/t\/([\w-]+).*$/, '/embed/$1');
   address.search = '';
   if (theme) address.searchParams.set('theme', theme);
   if (bare) address.searchParams.set('no-map', '');

@@ -32,6 +32,11 @@ const TIMES = { // milliseconds
 
 const WORDS = 20; // that the service may repeat after a cut
 
+/** @returns {string} that nobody else has */
+function name() {
+  return [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
 export class OrderStream extends EventTarget {
   /**
    * Connects by itself once the caller has had time to listen.
@@ -50,6 +55,8 @@ export class OrderStream extends EventTarget {
     this._times = { ...TIMES, ...times };
     /** @type {State|null} what is known of the order; replaced, never changed */
     this.state = snapshot ? begin(snapshot) : null;
+    this._visit = name(); // of this load of the page, by whichever way it gets through
+    this._heardOnce = false;
     /** @type {Connection} */ this.connection = 'connecting';
     this._heard = 0; // when anything was heard last
     this._shown = ''; // the newest cursor that waits to be seen
@@ -62,7 +69,7 @@ export class OrderStream extends EventTarget {
       offline: () => this._tell('offline'),
       looked: () => this._lookedAt(),
     });
-    queueMicrotask(() => this._over || this._connect());
+    surroundings.whenOpened(() => this._over || this._connect());
   }
 
   /** By which way it is connected, or tries to be. @returns {'websocket'|'events'|'polling'} */
@@ -105,16 +112,19 @@ export class OrderStream extends EventTarget {
    */
   _open(rung, ears) {
     const current = () => line === this._line || line === this._trial;
-    const line = this._ways[rung](this._link, this.state?.cursor ?? '', {
+    // Until the service has said something, it may not have counted this opening: it does without a cursor.
+    const cursor = this._heardOnce ? this.state?.cursor ?? '' : '';
+    const line = this._ways[rung](this._link, cursor, {
       message: (message) => current() && ears.message(message),
       alive: () => current() && ears.alive(),
       closed: (code, wish) => current() && ears.closed(code, wish),
-    });
+    }, this._visit);
     return line;
   }
 
   /** @param {any} message */
   _hear(message) {
+    this._heardOnce = true;
     this._alive();
     if (message.type === 'message' && this._heardBefore(message)) return;
     const before = this.state;

@@ -9,7 +9,10 @@ import { EventText } from './event-text.js';
  * @property {() => void} alive the other side is there, without a message
  * @property {(code: number, wish?: number) => void} closed wish: milliseconds that the server asked to wait
  */
-/** @typedef {(link: string, cursor: string, ears: Ears) => Line} Way link: https://…/v1/track/<token> */
+/**
+ * link: https://…/v1/track/<token>; visit: the name of this load of the page, for the first connections
+ * @typedef {(link: string, cursor: string, ears: Ears, visit?: string) => Line} Way
+ */
 
 const WAIT_S = 25; // seconds a poll may hang
 const FIRST_WAIT_S = 5; // seconds for the first, which has to prove that this way works
@@ -21,8 +24,8 @@ const CODES = /** @type {Record<number, number>} */ ({
 });
 
 /** @type {Way} */
-export function webSocket(link, cursor, ears) {
-  const socket = new WebSocket(address(link.replace(/^http/, 'ws'), 'stream', cursor));
+export function webSocket(link, cursor, ears, visit) {
+  const socket = new WebSocket(address(link.replace(/^http/, 'ws'), 'stream', from(cursor, visit)));
   socket.onmessage = (event) => ears.message(JSON.parse(event.data));
   socket.onclose = (event) => ears.closed(event.code);
   return {
@@ -35,9 +38,9 @@ export function webSocket(link, cursor, ears) {
 }
 
 /** By fetch and not EventSource, which hides the status and Retry-After. @type {Way} */
-export function events(link, cursor, ears) {
+export function events(link, cursor, ears, visit) {
   return reading(ears, async (signal) => {
-    const answer = await get(address(link, 'events', cursor), signal, 'text/event-stream');
+    const answer = await get(address(link, 'events', from(cursor, visit)), signal, 'text/event-stream');
     if (answer.status === 204) return ears.closed(1000); // over, and all of it known
     if (answer.status !== 200 || !answer.body) return ears.closed(codeOf(answer.status), wishOf(answer));
     const text = new EventText();
@@ -52,10 +55,11 @@ export function events(link, cursor, ears) {
 }
 
 /** @type {Way} */
-export function polling(link, cursor, ears) {
+export function polling(link, cursor, ears, visit) {
   return reading(ears, async (signal) => {
     for (let ended = false, wait = FIRST_WAIT_S; !ended; wait = WAIT_S) {
-      const answer = await get(address(link, 'poll', cursor, `wait_s=${wait}`), signal, 'application/json');
+      const place = [...from(cursor, visit), `wait_s=${wait}`];
+      const answer = await get(address(link, 'poll', place), signal, 'application/json');
       if (answer.status !== 200 && answer.status !== 204) return ears.closed(codeOf(answer.status), wishOf(answer));
       const { messages = [], cursor: newest = cursor } = answer.status === 200 ? await answer.json() : {};
       if (signal.aborted) return;
@@ -91,10 +95,15 @@ function get(url, signal, type) {
   return fetch(url, { signal, headers: { Accept: type }, cache: 'no-store', credentials: 'omit' });
 }
 
-/** @param {string} link @param {string} way @param {string} cursor @param {string} [more] */
-function address(link, way, cursor, more = '') {
-  const query = [cursor && `cursor=${encodeURIComponent(cursor)}`, more].filter(Boolean).join('&');
-  return `${link}/${way}${query && `?${query}`}`;
+/** Where to go on. Without a cursor the service counts an opening, once a visit. @param {string} cursor @param {string} [visit] */
+function from(cursor, visit) {
+  if (cursor) return [`cursor=${encodeURIComponent(cursor)}`];
+  return visit ? [`visit=${visit}`] : [];
+}
+
+/** @param {string} link @param {string} way @param {string[]} query */
+function address(link, way, query) {
+  return `${link}/${way}${query.length ? `?${query.join('&')}` : ''}`;
 }
 
 /** @param {number} status */

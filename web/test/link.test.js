@@ -8,6 +8,9 @@ import { NotSent, linkOf, sendNote } from '../src/link.js';
 test('a tracking link leads to the stream, whatever follows it', () => {
   assert.equal(linkOf('https://track.example/t/abc'), 'https://track.example/v1/track/abc');
   assert.equal(linkOf('http://here:8080/embed/a-b_c/?x=1#y'), 'http://here:8080/v1/track/a-b_c');
+  for (const more of ['.', ')', '%29.', '/', '/x/y', '&utm_source=mail', '。', '\u200b']) {
+    assert.equal(linkOf(`https://track.example/t/a-b_c${more}`), 'https://track.example/v1/track/a-b_c');
+  }
   assert.throws(() => linkOf('https://track.example/other'), TypeError);
 });
 

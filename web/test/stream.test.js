@@ -17,13 +17,14 @@ async function connect(t, options = {}) {
   const lines = [];
   const told = [];
   const world = { offline: false, screen: [], heard: null };
-  const way = (name) => (link, cursor, ears) => {
-    const line = { name, link, cursor, ears, sent: [], open: true };
+  const way = (name) => (link, cursor, ears, visit) => {
+    const line = { name, link, cursor, ears, visit, sent: [], open: true };
     lines.push(line);
     return Object.assign(line, { send: (m) => line.sent.push(m), close: () => (line.open = false) });
   };
   const surroundings = {
     offline: () => world.offline,
+    whenOpened: queueMicrotask,
     whenShown: (act) => world.screen.push(act),
     listen: (heard) => ((world.heard = heard), () => (world.heard = null)),
   };
@@ -51,11 +52,32 @@ async function onPolling(t) {
 
 test('it comes back with the newest cursor', async (t) => {
   const { lines, tick } = await connect(t);
-  assert.equal(lines[0].cursor, 'c0');
+  assert.equal(lines[0].cursor, '', 'the cursor of the page itself is none of a running page');
   lines[0].ears.message(update('c7'));
   lines[0].ears.closed(1006);
   tick(15_000);
-  assert.deepEqual(lines.map(({ name, cursor }) => [name, cursor]), [['websocket', 'c0'], ['websocket', 'c7']]);
+  assert.deepEqual(lines.map(({ name, cursor }) => [name, cursor]), [['websocket', ''], ['websocket', 'c7']]);
+});
+
+test('until the service speaks, each try is the same visit without a cursor; another page is another visit', async (t) => {
+  const { lines, fail } = await connect(t);
+  for (let i = 0; i < 6; i++) fail();
+  assert.deepEqual([...new Set(lines.map(({ cursor }) => cursor))], ['']);
+  const visits = new Set(lines.map(({ visit }) => visit));
+  assert.equal(visits.size, 1);
+  assert.match([...visits][0], /^[0-9a-f]{24}$/);
+  t.mock.timers.reset();
+  assert.ok(!visits.has((await connect(t)).lines[0].visit));
+});
+
+test('a page that is only prerendered connects to nothing', async (t) => {
+  let opened;
+  const surroundings = { offline: () => false, whenOpened: (act) => (opened = act), whenShown() {}, listen: () => () => {} };
+  const { lines, stream } = await connect(t, { surroundings });
+  assert.equal(lines.length, 0);
+  opened();
+  assert.equal(lines.length, 1);
+  stream.close();
 });
 
 test('three failed WebSockets, then events, then polling; never two at once', async (t) => {

@@ -28,6 +28,7 @@ LAYERS = (
         "metrics",
         "progress",
         "rates",
+        "stopping",
         "tokens",
     },
     {"garbage", "http11", "websocket"},

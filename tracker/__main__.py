@@ -1,12 +1,19 @@
 """`tracker`: the command line."""
 
-import asyncio
+import os
+import signal
 import sys
-from collections.abc import AsyncIterator, Coroutine
+
+if __name__ == "__main__" or os.path.basename(sys.argv[0]) == "tracker":  # noqa: PTH119 - pathlib loads slowly
+    # Loading takes a second or more, and nothing is open yet: a signal just ends the process.
+    for _number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(_number, lambda *_: os._exit(0))
+
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 import msgspec
@@ -25,7 +32,10 @@ from tracker.migrations import migrate as migrate_database
 from tracker.routing import Router
 from tracker.server import listen
 from tracker.server import serve as serve_app
+from tracker.stopping import Stop, stoppable
 from tracker.tokens import hash_token, new_api_key, new_id
+
+BROKEN_OFF: Final = 128 + signal.SIGTERM  # exit status of a command that a signal ended
 
 
 def say(what: str) -> None:
@@ -34,9 +44,23 @@ def say(what: str) -> None:
 
 
 def run[T](work: Coroutine[Any, Any, T]) -> T:
-    """Runs to the end; what we know how to explain is told without a traceback."""
+    """Run *work* to its end. After a signal everything that it opened is closed, and the status is 143."""
+    finished = _run(lambda _: work, BROKEN_OFF)
+    if finished is None:
+        raise click.exceptions.Exit(BROKEN_OFF)
+    return finished[0]
+
+
+def _run[T](work: Callable[[Stop], Coroutine[Any, Any, T]], status: int) -> tuple[T] | None:
+    """The result; None if a signal came before there was one. Known errors are told without a traceback."""
+
+    async def until_signal() -> tuple[T] | None:
+        async with stoppable(status) as stop:
+            return (await work(stop),)
+        return None
+
     try:
-        return uvloop.run(work)
+        return uvloop.run(until_signal())
     except TrackerError as error:
         raise click.ClickException(str(error)) from error
 
@@ -67,17 +91,18 @@ def serve(*, migrate: bool) -> None:
 
     Without DATABASE_URL it starts a PostgreSQL of its own under TRACKER_DATA_DIR and stops it again.
     """
-    run(_serve(configured(), migrate=migrate))
+    config = configured()
+    _run(lambda stop: _serve(config, stop, migrate=migrate), status=0)
 
 
-async def _serve(config: Config, *, migrate: bool) -> None:
-    listening = listen(config)
-    with listening:
+async def _serve(config: Config, stop: Stop, *, migrate: bool) -> None:
+    with listen(config) as listening:
         async with open_parts(config, say=say, migrating=migrate) as parts:
+            stop.serving = True
             scheme = "http" if config.tls_cert is None else "https"
             host, port = listening.getsockname()[:2]
             say(f"Serving on {scheme}://{f'[{host}]' if ':' in host else host}:{port}")
-            await serve_app(create_app(parts), config, listening, parts.fleet.drain)
+            await serve_app(create_app(parts), config, listening, parts.fleet.drain, stop.asked)
 
 
 @main.command()
@@ -242,7 +267,7 @@ def check(*, refresh: bool) -> None:
     A map at a web address that is not here yet is downloaded.
     """
     config = configured()
-    sys.exit(0 if asyncio.run(check_all(config, click.echo, refresh=refresh)) else 1)
+    sys.exit(0 if run(check_all(config, click.echo, refresh=refresh)) else 1)
 
 
 if __name__ == "__main__":

@@ -39,6 +39,19 @@ class Child(msgspec.Struct, frozen=True):
     process: asyncio.subprocess.Process
     last_words: deque[str]
 
+    @property
+    def last_line(self) -> str:
+        """The last line with something in it."""
+        said = (line.strip() for line in reversed(self.last_words))
+        return next(filter(None, said), f"no word, but the exit status {self.process.returncode}")
+
+
+async def completed(program: Program, *, out: Said) -> Child:
+    """Run *program* to its end; *out* gets the lines of both its outputs. Cancelling ends it."""
+    async with running(program, out=out, err=out) as child:
+        await child.process.wait()
+    return child
+
 
 @asynccontextmanager
 async def running(program: Program, *, out: Said, err: Said) -> AsyncIterator[Child]:
@@ -52,7 +65,7 @@ async def running(program: Program, *, out: Said, err: Said) -> AsyncIterator[Ch
         stderr=asyncio.subprocess.PIPE,
         limit=LONGEST_LINE,
         start_new_session=True,  # uvloop knows no process_group
-        preexec_fn=_die_with_parent if _libc is not None else None,
+        preexec_fn=_dying_with(os.getpid()) if _libc is not None else None,
     )
     child = Child(program.name, process, deque(maxlen=REMEMBERED))
     assert process.stdout is not None and process.stderr is not None
@@ -86,7 +99,13 @@ async def _end(process: asyncio.subprocess.Process, within: float) -> None:
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
-def _die_with_parent() -> None:
+def _dying_with(parent: int) -> Callable[[], None]:
     """In the child, before its program: SIGTERM when a killed parent cannot ask any more (prctl 1)."""
-    assert _libc is not None
-    _libc.prctl(1, signal.SIGTERM)
+
+    def arm() -> None:
+        assert _libc is not None
+        _libc.prctl(1, signal.SIGTERM)
+        if os.getppid() != parent:  # it was killed before we were armed
+            os._exit(1)
+
+    return arm

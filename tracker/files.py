@@ -12,3 +12,9 @@ def folder(name: Literal["web", "sql"]) -> Path:
         if candidate.is_dir():
             return candidate
     raise FileNotFoundError(f"The installed package has no {name!r} folder; install it again.")
+
+
+def remove_all(folder: Path, pattern: str) -> None:
+    """Remove the files in *folder* whose names match *pattern*, which a builder that was broken off left."""
+    for path in folder.glob(pattern):
+        path.unlink(missing_ok=True)

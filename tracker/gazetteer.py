@@ -8,7 +8,6 @@ import asyncio
 import os
 import re
 import sys
-from asyncio.subprocess import PIPE
 from collections.abc import Iterator
 from hashlib import blake2b
 from heapq import nsmallest
@@ -19,11 +18,15 @@ import msgspec
 import osmium
 from osmium.osm import Node, Way
 
+from tracker.children import Program, completed
 from tracker.errors import RouterUnavailable
+from tracker.files import remove_all
+from tracker.locking import locked
 from tracker.mapfile import MapFile
 
 MOST: Final = 20_000  # addresses kept of a large extract, spread over all of it
 FILE: Final = "addresses.json"
+ENDS_WITHIN: Final = 3.0  # seconds after SIGTERM
 
 
 class Address(msgspec.Struct, frozen=True, gc=False):
@@ -45,25 +48,22 @@ async def open_gazetteer(map_file: MapFile) -> Gazetteer:
     """Reads the extract if nobody has yet (a second for a city). Raises RouterUnavailable."""
     path = map_file.folder / FILE
     if not path.is_file():
-        await _make(map_file, path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        async with locked(path.with_suffix(".lock"), lambda: None):
+            if not path.is_file():
+                await _make(map_file, path)
     content = await asyncio.to_thread(path.read_bytes)
     return msgspec.json.decode(content, type=Gazetteer)
 
 
 async def _make(map_file: MapFile, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tracker.gazetteer", map_file.path, path, stderr=PIPE
-    )
+    arguments = ("-m", "tracker.gazetteer", str(map_file.path), str(path))
     try:
-        _, said = await process.communicate()
+        child = await completed(Program("addresses", arguments, {}, ENDS_WITHIN), out=lambda _: None)
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode != 0:
-        last = said.decode(errors="replace").strip().rpartition("\n")[2]
-        raise RouterUnavailable("The addresses of the map could not be read.") from RuntimeError(last)
+        remove_all(path.parent, f"{path.name}.*")
+    if child.process.returncode != 0:
+        raise RouterUnavailable(f"The addresses of {map_file.path.name} could not be read: {child.last_line}")
 
 
 def read(extract: Path) -> Gazetteer:

@@ -15,7 +15,9 @@ The rules:
 
 import asyncio
 import fcntl
+import signal
 import subprocess
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -28,6 +30,7 @@ from tracker.postgres_files import (
     PORT,
     Account,
     Postmaster,
+    StartBrokenOff,
     clear_remains,
     initialise,
     programs,
@@ -63,12 +66,12 @@ async def embedded(data_dir: Path, on_progress: Callable[[str], None]) -> AsyncI
     """Yields the URL of a running server; `on_progress` is told in plain words what takes time.
 
     Raises StorageUnavailable where the server does not come up in time, ConfigError where the folder is of
-    no use. Safe to enter on several services at once.
+    no use. Safe to enter on several services at once. Cancelling a start takes back what it has begun.
     """
     loop = asyncio.get_running_loop()
     server = _Server(data_dir, lambda words: loop.call_soon_threadsafe(on_progress, words))
     try:
-        await _to_its_end(server.join)
+        await _to_its_end(server.join, broken_off=server.broken_off.set)
         watch = asyncio.create_task(server.watch())
         try:
             yield server.url
@@ -79,13 +82,17 @@ async def embedded(data_dir: Path, on_progress: Callable[[str], None]) -> AsyncI
         await _to_its_end(server.leave)
 
 
-async def _to_its_end(step: Callable[[], None]) -> None:
-    """Runs a step in a thread and waits for it even when cancelled: half a start cannot be taken back."""
+async def _to_its_end(step: Callable[[], None], broken_off: Callable[[], None] = lambda: None) -> None:
+    """Runs a step in a thread and waits for its end even when cancelled; then `broken_off` hurries it."""
     task = asyncio.ensure_future(asyncio.to_thread(step))
     try:
-        await asyncio.shield(task)
-    finally:
         await asyncio.wait([task])
+    except asyncio.CancelledError:
+        broken_off()
+        await asyncio.wait([task])
+        task.exception()  # it is known: the start was broken off
+        raise
+    task.result()
 
 
 class _Server:
@@ -99,6 +106,7 @@ class _Server:
         self._use: IO[bytes] | None = None  # holds the shared lock
         self._child: subprocess.Popen[bytes] | None = None
         self._sockets = Path()
+        self.broken_off = threading.Event()  # nobody waits for the start any more
 
     @property
     def url(self) -> str:
@@ -178,14 +186,18 @@ class _Server:
         account.check(self._data_dir)
         if not self._data.exists():
             self._say(f"Setting up the database in {self._data} (once, some seconds) …")
-            initialise(self._data, account, self._log)
+            initialise(self._data, account, self._log, self.broken_off)
         account.take(self._data)
         sockets = socket_folder(self._data, account)
         clear_remains(self._data, sockets)
         self._say("Starting the database …")
         for _ in _until(ORPHANS_TIMEOUT):
             began_at = self._spawn(account, sockets)
-            postmaster = self._ready()
+            try:
+                postmaster = self._ready()
+            except StartBrokenOff:
+                self._take_back(sockets)
+                raise
             if postmaster is not None:
                 return postmaster
             if b"pre-existing shared memory" not in self._log.read_bytes()[began_at:]:
@@ -213,10 +225,23 @@ class _Server:
                 return found
             if child.poll() is not None:
                 return None
+            if self.broken_off.is_set():
+                raise StartBrokenOff("The start of the database was broken off.")
             if waited:
                 self._say(f"The database is still starting, after {waited} s; it writes to {self._log}")
         child.terminate()
         raise self._failure(f"The database was not ready within {START_TIMEOUT:.0f} s")
+
+    def _take_back(self, sockets: Path) -> None:
+        """Ends a server that was launched and is not ready, and waits until it is gone."""
+        assert self._child is not None
+        for number in (signal.SIGINT, signal.SIGQUIT):
+            self._child.send_signal(number)
+            with suppress(subprocess.TimeoutExpired):
+                self._child.wait(STOP_TIMEOUT)
+                break
+        with suppress(OSError):
+            sockets.rmdir()
 
     def _stop(self) -> None:
         """Ends the server in order (sessions are cut, all is written), or, if it takes too long, at once."""

@@ -9,6 +9,8 @@ import socket
 import stat
 import subprocess
 import tempfile
+import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib.util import find_spec
@@ -22,6 +24,7 @@ from tracker.errors import ConfigError, StorageUnavailable
 PORT: Final = 5432  # only a part of the socket's name
 SOCKET_PATH_LIMIT: Final = 103  # bytes; 107 on Linux, less elsewhere
 INIT_TIMEOUT: Final = 180.0  # seconds
+INIT_POLL: Final = 0.02  # seconds
 PROBE_TIMEOUT: Final = 5.0  # seconds
 SSL_REQUEST: Final = bytes.fromhex("00000008 04d2162f")  # length and code, as the protocol defines them
 
@@ -154,8 +157,15 @@ class Postmaster(msgspec.Struct, frozen=True):
             os.kill(self.pid, number)
 
 
-def initialise(data: Path, account: Account, log: Path) -> None:
-    """Makes an empty cluster; `data` appears only when it is whole."""
+class StartBrokenOff(StorageUnavailable):
+    """Nobody waits for the database any more; what its start had begun is taken back."""
+
+
+def initialise(data: Path, account: Account, log: Path, broken_off: threading.Event | None = None) -> None:
+    """Makes an empty cluster; `data` appears only when it is whole.
+
+    Raises StorageUnavailable, ConfigError, and StartBrokenOff once `broken_off` is set.
+    """
     new = data.with_name("postgres.new")
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(mode=0o700)
@@ -165,15 +175,27 @@ def initialise(data: Path, account: Account, log: Path) -> None:
     with log.open("ab") as output:
         child = account.popen([programs() / "initdb", "-D", new, *options, *unicode], output)
     try:
-        status = child.wait(INIT_TIMEOUT)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        raise StorageUnavailable(
-            f"Setting up the database took over {INIT_TIMEOUT:.0f} s; see {log}"
-        ) from None
+        status = _wait(child, log, broken_off or threading.Event())
+    except StorageUnavailable:
+        shutil.rmtree(new, ignore_errors=True)
+        raise
     if status:
         raise ConfigError("TRACKER_DATA_DIR", f"no database could be set up there; {log} says why")
     new.rename(data)
+
+
+def _wait(child: "subprocess.Popen[bytes]", log: Path, broken_off: threading.Event) -> int:
+    """The exit status of initdb, which is killed with its own children where it shall or must not go on."""
+    deadline = time.monotonic() + INIT_TIMEOUT
+    while child.poll() is None:
+        late = time.monotonic() > deadline
+        if late or broken_off.wait(INIT_POLL):
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+            if late:
+                raise StorageUnavailable(f"Setting up the database took over {INIT_TIMEOUT:.0f} s; see {log}")
+            raise StartBrokenOff("The set-up of the database was broken off.")
+    return child.returncode
 
 
 def clear_remains(data: Path, sockets: Path) -> None:

@@ -1,15 +1,18 @@
 """Making: sees to it that the file of tiles is there, built by a process of its own."""
 
-import asyncio
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from tracker.children import Program, completed
 from tracker.errors import TrackerError
+from tracker.files import remove_all
+from tracker.locking import locked
 from tracker.mapfile import MapFile
 
 FILE_NAME: Final = "basemap.pmtiles"
+ENDS_WITHIN: Final = 3.0  # seconds after SIGTERM
+_WAITING: Final = "Waiting for another process that is drawing the map"
 
 
 class BasemapFailed(TrackerError):
@@ -19,32 +22,22 @@ class BasemapFailed(TrackerError):
 async def ensure_basemap(map_file: MapFile, on_progress: Callable[[str], None]) -> Path:
     """The file of tiles, made in a process of its own where it is not there: this one keeps no memory of it.
 
-    Raises BasemapFailed with the builder's last words."""
+    Of several processes one builds, the others wait. Raises BasemapFailed with the builder's last words.
+    """
     path = map_file.folder / FILE_NAME
-    if path.exists():
-        return path
-    command = (sys.executable, "-m", "tracker.basemap", str(map_file.path), str(map_file.folder))
-    child = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-    )
-    try:
-        last = await _relay(child, on_progress)
-    finally:
-        if child.returncode is None:
-            child.terminate()
-            await child.wait()
-    if child.returncode != 0 or not path.exists():
-        raise BasemapFailed(f"The map tiles of {map_file.path.name} could not be made: {last}")
+    if not path.exists():
+        map_file.folder.mkdir(parents=True, exist_ok=True)
+        async with locked(path.with_suffix(".lock"), lambda: on_progress(_WAITING)):
+            if not path.exists():
+                await _build(map_file, path, on_progress)
     return path
 
 
-async def _relay(child: asyncio.subprocess.Process, on_progress: Callable[[str], None]) -> str:
-    """Its lines as progress, until it ends; returns the last one."""
-    last = "it said nothing"
-    assert child.stdout is not None
-    async for line in child.stdout:
-        if text := line.decode(errors="replace").strip():
-            last = text
-            on_progress(text)
-    await child.wait()
-    return last
+async def _build(map_file: MapFile, path: Path, on_progress: Callable[[str], None]) -> None:
+    arguments = ("-m", "tracker.basemap", str(map_file.path), str(map_file.folder))
+    try:
+        child = await completed(Program("map tiles", arguments, {}, ENDS_WITHIN), out=on_progress)
+    finally:
+        remove_all(path.parent, f"{path.stem}*.part")
+    if child.process.returncode != 0:
+        raise BasemapFailed(f"The map tiles of {map_file.path.name} could not be made: {child.last_line}")

@@ -1,21 +1,21 @@
 """Routing tiles: built once for an extract by the engine's own builder, then only read."""
 
-import asyncio
 import json
 import shutil
-from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 import valhalla
 
+from tracker.children import Program, completed
 from tracker.errors import RouterUnavailable
 from tracker.locking import locked
 from tracker.mapfile import MapFile
 
 ENGINE: Final[str] = valhalla.__version__.partition("-")[0]  # tiles of another version are not read
 CACHE: Final = 128 * 2**20  # bytes of tiles an actor keeps; the default is 1 GB each
+ENDS_WITHIN: Final = 3.0  # seconds after SIGTERM
 _WAITING: Final = "Waiting for another process that is preparing the street network"
 _ABSENT: Final = ("admin", "timezone", "landmarks", "traffic_extract", "transit_dir", "transit_feeds_dir")
 _STAGES: Final = {  # what the builder logs -> what that means
@@ -52,34 +52,32 @@ async def _build(map_file: MapFile, tiles: Path, on_progress: Callable[[str], No
     unfinished.mkdir()
     configuration = _write_configuration(tiles.with_name("unfinished.json"), unfinished, verbose=True)
     on_progress(f"Preparing the street network of {map_file.name} for routing; this is done once")
-    builder = Path(valhalla.__file__).parent / "bin" / "valhalla_build_tiles"
-    process = await asyncio.create_subprocess_exec(
-        builder, "--config", configuration, map_file.path, stdout=PIPE, stderr=STDOUT
-    )
+    builder = str(Path(valhalla.__file__).parent / "bin" / "valhalla_build_tiles")
+    arguments = ("--config", str(configuration), str(map_file.path))
     try:
-        last = await _follow(process, on_progress)
+        child = await completed(
+            Program("street network", arguments, {}, ENDS_WITHIN, builder), out=_in_plain_words(on_progress)
+        )
+        if child.process.returncode != 0:
+            raise RouterUnavailable(
+                f"The street network of {map_file.path} could not be built: {child.last_line}"
+            )
+        unfinished.rename(tiles)
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode != 0:
-        raise RouterUnavailable(f"The street network of {map_file.path} could not be built: {last}")
-    unfinished.rename(tiles)
-    configuration.unlink()
+        shutil.rmtree(unfinished, ignore_errors=True)
+        configuration.unlink(missing_ok=True)
     on_progress("The street network is ready")
 
 
-async def _follow(process: asyncio.subprocess.Process, on_progress: Callable[[str], None]) -> str:
-    """Passes the builder's stages on in plain words; returns its last line once it has ended."""
-    assert process.stdout is not None  # it was started with a pipe
-    last = ""
-    async for line in process.stdout:
-        last = line.decode(errors="replace").strip() or last
+def _in_plain_words(on_progress: Callable[[str], None]) -> Callable[[str], None]:
+    """Passes the builder's stages on."""
+
+    def hear(line: str) -> None:
         for logged, meaning in _STAGES.items():
-            if f"] {logged}" in last:
+            if f"] {logged}" in line:
                 on_progress(f"Street network: {meaning}")
-    await process.wait()
-    return last
+
+    return hear
 
 
 def _write_configuration(path: Path, tiles: Path, *, verbose: bool = False) -> Path:

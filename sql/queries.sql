@@ -212,8 +212,8 @@ INSERT INTO orders (id, reference, status, created_at, driver_id,
                     pickup_lat, pickup_lon, pickup_address, pickup_service_s,
                     dropoff_lat, dropoff_lon, dropoff_address, dropoff_service_s,
                     customer, window_from, window_to, visibility,
-                    assigned_at, picked_up_at, delivered_at, failed_at, cancelled_at, version)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23);
+                    assigned_at, picked_up_at, delivered_at, failed_at, cancelled_at, closed_at, version)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24);
 
 -- name: select_order
 SELECT * FROM orders WHERE id = $1;
@@ -227,7 +227,8 @@ SET reference = $2, status = $3, created_at = $4, driver_id = $5,
     pickup_lat = $6, pickup_lon = $7, pickup_address = $8, pickup_service_s = $9,
     dropoff_lat = $10, dropoff_lon = $11, dropoff_address = $12, dropoff_service_s = $13,
     customer = $14, window_from = $15, window_to = $16, visibility = $17,
-    assigned_at = $18, picked_up_at = $19, delivered_at = $20, failed_at = $21, cancelled_at = $22, version = $23
+    assigned_at = $18, picked_up_at = $19, delivered_at = $20, failed_at = $21, cancelled_at = $22, closed_at = $23,
+    version = $24
 WHERE id = $1;
 
 -- name: select_orders
@@ -299,15 +300,24 @@ FROM (SELECT 1
 -- name: insert_timeline
 INSERT INTO timeline (order_id, at, kind, detail) VALUES ($1, $2, $3, $4);
 
+-- name: select_course
+-- When the order came to the status it has, or was last handed to a driver, and what positions showed last.
+SELECT max(at) FILTER (WHERE kind IN ('created', 'assigned', 'unassigned', 'picked_up', 'delivered', 'failed',
+                                      'cancelled')) AS status_at,
+       max(at) FILTER (WHERE kind IN ('arrived_at_pickup', 'departed_pickup', 'approaching',
+                                      'arrived_at_dropoff')) AS seen_at
+FROM timeline
+WHERE order_id = $1;
+
 -- name: select_timeline
 SELECT at, kind, detail FROM timeline WHERE order_id = $1 ORDER BY at, id;
 
 -- name: insert_milestone
--- Once for an order and kind, and not after the order was over.
+-- Once for an order and kind, and not after the last driver's part in it: that end is no reporter's wrong time.
 INSERT INTO timeline (order_id, at, kind)
-SELECT id, $3::timestamptz, $2
-FROM orders
-WHERE id = $1 AND $3::timestamptz <= coalesce(delivered_at, failed_at, cancelled_at, 'infinity')
+SELECT $1, $3::timestamptz, $2
+FROM (SELECT max(coalesce(ended_at, 'infinity')) AS ended_at FROM assignments WHERE order_id = $1) AS last
+WHERE $3::timestamptz <= last.ended_at
 ON CONFLICT (order_id, kind)
     WHERE kind IN ('arrived_at_pickup', 'departed_pickup', 'approaching', 'arrived_at_dropoff') DO NOTHING
 RETURNING true;
@@ -442,8 +452,9 @@ ORDER BY made_at
 LIMIT $3;
 
 -- name: select_arrival
+-- A delivery at the very time of the status before it was set so by a clamp: nobody knows when it was.
 SELECT coalesce((SELECT min(t.at) FROM timeline t WHERE t.order_id = o.id AND t.kind = 'arrived_at_dropoff'),
-                o.delivered_at)
+                nullif(o.delivered_at, greatest(o.picked_up_at, o.assigned_at)))
 FROM orders o
 WHERE o.id = $1;
 
@@ -466,7 +477,7 @@ DELETE FROM eta_errors WHERE order_id = ANY ($1::text[]);
 INSERT INTO eta_errors (order_id, bucket, hour, driver, arrived_at, forecasts, off_s, bias_s, off_share, held, width_s)
 WITH arrived AS (
     SELECT o.id, coalesce((SELECT min(t.at) FROM timeline t WHERE t.order_id = o.id AND t.kind = 'arrived_at_dropoff'),
-                          o.delivered_at) AS arrived_at
+                          nullif(o.delivered_at, greatest(o.picked_up_at, o.assigned_at))) AS arrived_at
     FROM orders o
     WHERE o.id = ANY ($1::text[])
 ), told AS (
@@ -495,7 +506,7 @@ DELETE FROM eta_open_accounts WHERE order_id = ANY ($1::text[]);
 SELECT DISTINCT ON (o.id) abs(extract(epoch FROM f.arrives_at - o.arrived_at))::float8 AS off_s
 FROM (SELECT id, picked_up_at,
              coalesce((SELECT min(t.at) FROM timeline t WHERE t.order_id = orders.id AND t.kind = 'arrived_at_dropoff'),
-                      delivered_at) AS arrived_at
+                      nullif(delivered_at, greatest(picked_up_at, assigned_at))) AS arrived_at
       FROM orders
       WHERE id = ANY ($1::text[])) AS o
 JOIN eta_forecasts f ON f.order_id = o.id AND f.made_at >= o.picked_up_at AND f.made_at <= o.arrived_at

@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from tests.api.merchant import rfc3339, send_fixes
+from tests.api.merchant import backdate, rfc3339, send_fixes
 from tests.service import Service, running_service, token_of
 from tracker.domain.geo import LonLat, distance, part_way
 from tracker.routing.breaker import FAILURES
@@ -54,10 +54,12 @@ def along(line: list[LonLat]) -> list[LonLat]:
     return [*places, line[-1]]
 
 
-async def delivered(service: Service, driver: Any) -> Any:
+async def delivered(service: Service, driver: Any, database_url: str) -> Any:
     """An order that the driver brings from its pickup to its dropoff, over the streets."""
     order = await service.new_order(driver["id"])
-    await service.post(f"/v1/orders/{order['id']}/status", {"status": "picked_up"})
+    order = await backdate(database_url, order, timedelta(minutes=9))
+    fetched = {"status": "picked_up", "at": order["timestamps"]["assigned"]}
+    await service.post(f"/v1/orders/{order['id']}/status", fetched)
     first = {"lat": order["pickup"]["lat"], "lon": order["pickup"]["lon"]}
     begin = datetime.now(UTC) - timedelta(minutes=8)
     await send_fixes(service, driver["token"], {"recorded_at": rfc3339(begin), **first})
@@ -81,7 +83,7 @@ async def test_what_a_node_learns_outlives_it(data_dir: Path, database_url: str)
     """An arrival is learned from, stands in the database, and the next life begins with it."""
     async with running_service(data_dir, database_url) as service:
         assert await metric(service, "tracker_eta_arrivals_learned") == 0
-        await delivered(service, await service.new_driver())
+        await delivered(service, await service.new_driver(), database_url)
         await until_metric(service, "tracker_eta_arrivals_learned", 1)
         assert await service.stop() == 0
     connection = await asyncpg.connect(database_url)
@@ -93,7 +95,7 @@ async def test_what_a_node_learns_outlives_it(data_dir: Path, database_url: str)
     await connection.close()
     async with running_service(data_dir, database_url) as service:
         assert await metric(service, "tracker_eta_arrivals_learned") == 1
-        await delivered(service, await service.new_driver())
+        await delivered(service, await service.new_driver(), database_url)
         await until_metric(service, "tracker_eta_arrivals_learned", 2)
 
 
@@ -107,7 +109,7 @@ async def test_an_order_that_is_ended_from_afar_teaches_nothing(data_dir: Path, 
         await route_of(service, far)
         for status in ("picked_up", "delivered"):
             await service.post(f"/v1/orders/{far['id']}/status", {"status": status})
-        await delivered(service, await service.new_driver())
+        await delivered(service, await service.new_driver(), database_url)
         await until_metric(service, "tracker_eta_arrivals_learned", 1)
 
 
@@ -130,7 +132,7 @@ async def test_with_the_router_as_a_child_nothing_differs(data_dir: Path, databa
     """The forecast rests on a route, and the child ends with the service."""
     async with running_service(data_dir, database_url, TRACKER_ROUTER="child") as service:
         driver = await service.new_driver()
-        order = await delivered(service, driver)
+        order = await delivered(service, driver, database_url)
         kinds = {
             item["basis"] for item in (await service.get(f"/v1/orders/{order['id']}/eta/history"))["items"]
         }

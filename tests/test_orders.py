@@ -228,28 +228,76 @@ async def test_nothing_leaves_the_end(orders: Orders) -> None:
             await attempt()  # type: ignore[misc]
 
 
-@pytest.mark.parametrize(
-    "at", [NOW + timedelta(minutes=5), datetime(1970, 1, 1, tzinfo=UTC)], ids=["future", "clock never set"]
-)
-async def test_a_status_has_a_time_that_can_be(orders: Orders, at: datetime) -> None:
-    """More than a minute ahead, or from a clock that was never set, is refused by the field's name."""
-    order_id = await add_order(orders)
+@pytest.mark.parametrize("by", [timedelta(minutes=5), -timedelta(minutes=5)], ids=["future", "past"])
+async def test_a_merchant_s_status_has_a_time_that_can_be(
+    orders: Orders, database: Database, by: timedelta
+) -> None:
+    """After now, or before the order's previous status, is refused by the field's name."""
+    driver = await add_driver(database)
+    order = await orders.get(await add_order(orders, driver.id))
+    assert order.assigned_at is not None
     with pytest.raises(InvalidFields) as refused:
-        await orders.set_status(order_id, OrderStatus.CANCELLED, at=at)
+        await orders.set_status(order.id, OrderStatus.CANCELLED, at=order.assigned_at + by)
     assert [error.field for error in refused.value.errors] == ["at"]
 
 
+async def test_a_status_after_an_unassignment_is_not_before_it(orders: Orders, database: Database) -> None:
+    """Being free again is a status, too, though the order keeps no time of it; so is another driver."""
+    driver, other = await add_driver(database), await add_driver(database)
+    order_id = await add_order(orders, driver.id)
+    await orders.unassign(order_id)
+    with pytest.raises(InvalidFields):
+        await orders.set_status(order_id, OrderStatus.CANCELLED, at=NOW + timedelta(seconds=1))
+    await orders.assign(order_id, driver.id)
+    picked_up = await orders.set_status(order_id, OrderStatus.PICKED_UP, by_driver=driver.id)
+    reassigned = await orders.assign(order_id, other.id)
+    delivered = await orders.set_status(
+        order_id, OrderStatus.DELIVERED, at=picked_up.picked_up_at, by_driver=other.id
+    )
+    assert delivered.delivered_at == reassigned.assigned_at
+
+
 async def test_a_late_report_counts_when_it_happened(orders: Orders, database: Database) -> None:
-    """A phone that was offline says when it delivered, and that is when the order ended."""
+    """A phone that was offline says when it delivered, and that is when the order ended, with its track."""
     driver = await add_driver(database)
     order_id = await add_order(orders, driver.id)
-    at = NOW + timedelta(seconds=30)
-    order = await orders.set_status(
-        order_id, OrderStatus.PICKED_UP, at=at, by_driver=driver.id, reason="at the back"
+    assigned_at = (await orders.get(order_id)).assigned_at
+    assert assigned_at is not None
+    for _ in range(60):
+        orders._now()
+    fetched, brought = assigned_at + timedelta(seconds=20), assigned_at + timedelta(seconds=40)
+    await orders.set_status(
+        order_id, OrderStatus.PICKED_UP, at=fetched, by_driver=driver.id, reason="at the back"
     )
-    assert order.picked_up_at == at
-    entry = (await rows.select_timeline(database, order_id))[-1]
-    assert (entry.at, entry.detail) == (at, {"reason": "at the back"})
+    order = await orders.set_status(order_id, OrderStatus.DELIVERED, at=brought, by_driver=driver.id)
+    assert (order.picked_up_at, order.delivered_at) == (fetched, brought)
+    entry = (await rows.select_timeline(database, order_id))[-2]
+    assert (entry.at, entry.detail) == (fetched, {"reason": "at the back"})
+    [assignment] = await rows.select_assignments(database, order_id)
+    assert assignment.ended_at == brought
+    assert order.closed_at is not None
+    assert order.closed_at > brought + timedelta(seconds=15)
+
+
+@pytest.mark.parametrize("years", [-2_000, -25, 7_000])
+async def test_a_driver_s_impossible_time_is_clamped(orders: Orders, database: Database, years: int) -> None:
+    """Between the previous status and now; the track then ends where the server heard of it."""
+    driver = await add_driver(database)
+    order_id = await add_order(orders, driver.id)
+    at = NOW.replace(year=NOW.year + years) if years > -2_000 else datetime.min.replace(tzinfo=UTC)
+    picked_up = await orders.set_status(order_id, OrderStatus.PICKED_UP, at=at, by_driver=driver.id)
+    order = await orders.set_status(order_id, OrderStatus.DELIVERED, at=at, by_driver=driver.id)
+    assert order.closed_at is not None
+    if years < 0:
+        assert (order.picked_up_at, order.delivered_at) == (order.assigned_at, order.assigned_at)
+    else:
+        assert order.delivered_at == order.closed_at
+        assert order.picked_up_at is not None
+        assert order.picked_up_at > picked_up.created_at
+    [assignment] = await rows.select_assignments(database, order_id)
+    assert assignment.ended_at == order.closed_at
+    times = [entry.at for entry in await rows.select_timeline(database, order_id)]
+    assert times == sorted(times)
 
 
 async def test_two_drivers_wanted_at_once_leave_one(orders: Orders, database: Database) -> None:

@@ -127,6 +127,11 @@ class Fleet:
         to_go = None if arrives_at is None else arrives_at - now - live.clock.ahead
         live.trip.navigates(now + to_go if to_go is not None and abs(to_go) <= FARTHEST else None, now)
 
+    def clock_ahead(self, driver_id: str) -> timedelta:
+        """How far the clock of the driver's device is ahead of ours, as its fixes showed; zero if unknown."""
+        live = self._roster.get(driver_id)
+        return timedelta(0) if live is None else live.clock.ahead
+
     def _write_down(self, seen: Iterable[Event] = ()) -> None:
         """Into the timelines, without waiting for it."""
         self._witness.saw(seen)

@@ -109,11 +109,11 @@ def _knew(trip: Trip) -> Knew:
 def _reached(order: Order, trip: Trip) -> Iterator[tuple[StopKind, datetime]]:
     """The stops of the order that the trip still has though they are served, and when that was said."""
     newest = trip.track.newest
-    said: tuple[tuple[StopKind, datetime | None], ...] = (
-        ("pickup", order.picked_up_at),
-        ("dropoff", order.delivered_at),
+    said: tuple[tuple[StopKind, datetime | None, datetime | None], ...] = (
+        ("pickup", order.picked_up_at, order.assigned_at),
+        ("dropoff", order.delivered_at, order.picked_up_at),
     )
-    for kind, at in said:
+    for kind, at, previous in said:
         there = any(
             stop.order_id == order.id
             and stop.kind == kind
@@ -121,7 +121,7 @@ def _reached(order: Order, trip: Trip) -> Iterator[tuple[StopKind, datetime]]:
             and distance(newest.lonlat, stop.at) <= THERE
             for stop in trip.stops
         )
-        if at is not None and there:
+        if at is not None and there and at != previous:  # equal: a wrong time, clamped, which teaches nothing
             yield kind, at
 
 

@@ -10,7 +10,7 @@ from tracker.database import Connection
 from tracker.database import drivers as driver_rows
 from tracker.database import orders as rows
 from tracker.domain.order import Driver, Order, OrderStatus
-from tracker.domain.order_rules import drivers_of
+from tracker.domain.order_rules import StatusTime, drivers_of
 
 _KIND: Final[Mapping[OrderStatus, rows.TimelineKind]] = {
     OrderStatus.PICKED_UP: "picked_up",
@@ -35,25 +35,32 @@ async def give(connection: Connection, order: Order, driver: Driver, at: datetim
     await rows.insert_timeline(connection, order.id, at, "assigned", {"driver_id": driver.id})
 
 
-async def take_away(connection: Connection, order: Order, at: datetime) -> None:
-    """Ends the part that the order's driver, whom the caller holds, has in it."""
+async def take_away(
+    connection: Connection, order: Order, at: datetime, track_ends_at: datetime | None = None
+) -> None:
+    """Ends the part that the order's driver, whom the caller holds, has in it, and their track."""
     await rows.delete_stops(connection, order.id)
-    await rows.end_assignment(connection, order.id, at)
+    await rows.end_assignment(connection, order.id, track_ends_at or at)
     await rows.insert_timeline(connection, order.id, at, "unassigned", {"driver_id": order.driver_id})
 
 
 async def enter(
-    connection: Connection, order: Order, status: OrderStatus, at: datetime, detail: Mapping[str, object]
+    connection: Connection,
+    order: Order,
+    status: OrderStatus,
+    time: StatusTime,
+    detail: Mapping[str, object],
 ) -> Order:
     """The order in its new status, with what this does to its stops."""
     await driver_rows.lock_drivers(connection, drivers_of(order))
     if status is OrderStatus.CREATED:
-        await take_away(connection, order, at)
+        await take_away(connection, order, time.at, time.track_ends_at)
         changed = msgspec.structs.replace(order, status=status, driver_id=None, assigned_at=None)
         return await store(connection, changed)
     over = status is not OrderStatus.PICKED_UP
     await rows.delete_stops(connection, order.id, rows.BOTH_STOPS if over else rows.BOTH_STOPS[:1])
     if over:
-        await rows.end_assignment(connection, order.id, at)
-    await rows.insert_timeline(connection, order.id, at, _KIND[status], detail)
-    return await store(connection, msgspec.structs.replace(order, status=status, **{f"{status}_at": at}))
+        await rows.end_assignment(connection, order.id, time.track_ends_at)
+    await rows.insert_timeline(connection, order.id, time.at, _KIND[status], detail)
+    times = {f"{status}_at": time.at, "closed_at": time.known_at if over else None}
+    return await store(connection, msgspec.structs.replace(order, status=status, **times))

@@ -4,7 +4,7 @@ Locks are taken in one sequence, the order first and then its drivers by id, so 
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -19,7 +19,16 @@ from tracker.database.milestones import insert_milestone
 from tracker.domain.arrival import Milestone
 from tracker.domain.link import Link
 from tracker.domain.order import OPEN, Order, OrderStatus, check_transition
-from tracker.domain.order_rules import check_change, drivers_of, found, has_been, past, words
+from tracker.domain.order_rules import (
+    check_change,
+    driver_status_time,
+    drivers_of,
+    found,
+    has_been,
+    merchant_status_time,
+    whole_ms,
+    words,
+)
 from tracker.errors import Conflict, FieldError, InvalidFields, NotFound, TrackerError
 from tracker.messages import NOTE_BYTES
 from tracker.order_change import NewOrder, Note, OrderChange, Sender
@@ -49,9 +58,7 @@ class Orders:
         self._stops = StopSequences(database, sequencer)
 
     def _now(self) -> datetime:
-        """To the millisecond, as it is shown: a time that is read and sent back is the same instant."""
-        now = self._clock()
-        return now.replace(microsecond=now.microsecond // 1_000 * 1_000)
+        return whole_ms(self._clock())
 
     async def tell(self, change: OrderChange) -> None:
         """Passes on what is committed. What fails now does not undo it, so it fails nobody's request."""
@@ -137,21 +144,31 @@ class Orders:
         reason: str | None = None,
         at: datetime | None = None,
         by_driver: str | None = None,
+        clock_ahead: timedelta = timedelta(0),
     ) -> Order:
-        """What a merchant or (`by_driver`) the order's own driver reports, `at` some time up to now.
+        """Set what a merchant or (`by_driver`) the order's own driver reports, `at` some time up to now.
 
-        A driver who reports again what is known already, after a lost acknowledgement, changes nothing.
-        Raises NotFound (also where it is another driver's), InvalidFields, ForbiddenTransition.
+        A merchant's `at` must lie between the order's previous status and now. A driver's is set back by
+        `clock_ahead` and then clamped to that. A driver who reports again what is known already, after a
+        lost acknowledgement, changes nothing.
+        Raises NotFound (also for another driver's order), InvalidFields, ForbiddenTransition.
         """
         now = self._now()
-        at = past("at", at, now)
         detail = {} if reason is None else {"reason": words("reason", reason, REASON_BYTES)}
         async with self._database.transaction() as connection:
             before = found(await rows.lock_order(connection, order_id), by_driver)
             if by_driver is not None and has_been(before, status):
                 return before
             check_change(before.status, status)
-            order = await steps.enter(connection, before, status, at, detail)
+            previous, seen_at = await rows.select_course(connection, order_id)
+            time = (
+                merchant_status_time(at, previous=previous, now=now)
+                if by_driver is None
+                else driver_status_time(
+                    at, clock_ahead=clock_ahead, previous=previous, now=now, seen_at=seen_at
+                )
+            )
+            order = await steps.enter(connection, before, status, time, detail)
         await self.tell(OrderChange(order_id, drivers_of(before)))
         return order
 
@@ -232,7 +249,7 @@ class Orders:
                 await self.unassign(order.id)
 
     async def _hand_over(self, connection: Connection, order: Order, driver_id: str) -> Order:
-        now = self._now()
+        now = max(self._now(), (await rows.select_course(connection, order.id)).status_at)
         drivers = await driver_rows.lock_drivers(connection, sorted({driver_id, *drivers_of(order)}))
         if driver_id not in drivers:
             raise InvalidFields([FieldError("driver_id", "There is no such driver.")])

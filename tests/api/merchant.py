@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import asyncpg
 import httpx
 
 from tests.service import Service
@@ -51,6 +52,23 @@ async def send_fixes(service: Service, token: str, *fixes: dict[str, object]) ->
     )
     assert answer.status_code == 200, answer.text
     assert answer.json()["rejected"] == []
+
+
+async def backdate(database_url: str, order: Any, by: timedelta) -> Any:
+    """The order as if it had been made and assigned so much earlier, which no call of the API can do."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        for statement in (
+            "UPDATE orders SET created_at = created_at - $2::interval WHERE id = $1",
+            "UPDATE orders SET assigned_at = assigned_at - $2::interval WHERE id = $1",
+            "UPDATE timeline SET at = at - $2::interval WHERE order_id = $1",
+            "UPDATE assignments SET begun_at = begun_at - $2::interval WHERE order_id = $1",
+        ):
+            await connection.execute(statement, order["id"], by)
+    finally:
+        await connection.close()
+    times = {status: rfc3339(parse(at) - by) for status, at in order["timestamps"].items()}
+    return order | {"timestamps": times, "created_at": times["created"]}
 
 
 def fixes_from(begin: datetime, places: list[tuple[float, float]], **more: object) -> list[dict[str, object]]:

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from tests.api.merchant import all_pages, parse, problem, rfc3339, send_fixes, wrong_fields
+from tests.api.merchant import all_pages, backdate, parse, problem, rfc3339, send_fixes, wrong_fields
 from tests.service import Service, hear
 
 START = (60.1713, 24.9440)
@@ -197,6 +197,7 @@ async def test_the_report_adds_up_what_was_foretold(service: Service, service_da
     driver = await service.new_driver()
     order = await service.new_order(driver["id"])
     arrived = datetime(2026, 5, 4, 12, 10, tzinfo=UTC)
+    await backdate(service_database, order, datetime.now(UTC) - arrived + timedelta(hours=1))
     await made_long_ago(service_database, order, driver, arrived)
     path = f"/v1/orders/{order['id']}/status"
     await service.post(path, {"status": "picked_up", "at": rfc3339(arrived - timedelta(minutes=8))})

@@ -13,7 +13,16 @@ import pytest
 import pytest_asyncio
 from shapely import LineString, Point
 
-from tests.api.merchant import all_pages, fixes_from, parse, problem, rfc3339, send_fixes, wrong_fields
+from tests.api.merchant import (
+    all_pages,
+    backdate,
+    fixes_from,
+    parse,
+    problem,
+    rfc3339,
+    send_fixes,
+    wrong_fields,
+)
 from tests.service import Service
 from tracker.domain.geo import LonLat, Plane
 
@@ -46,13 +55,11 @@ class Trip(msgspec.Struct):
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def trip(service: Service) -> Trip:
-    """A way up and down a street, ended by a doubtful fix; one before and one after it are not the order's.
-
-    All happens within the minute that a clock may be ahead.
-    """
+async def trip(service: Service, service_database: str) -> Trip:
+    """Up and down a street, ended by a doubtful fix; one before and one after it are not the order's."""
     driver = await service.new_driver()
     order = await service.new_order(driver["id"], reference="T & <1>")
+    order = await backdate(service_database, order, timedelta(minutes=2))
     begin = parse(order["timestamps"]["assigned"]) + timedelta(milliseconds=20)
     places = [(60.17 + 0.000003 * abs(i % 300 - 150), 24.94 + 0.000003 * i) for i in range(COUNT)]
     fixes = [
@@ -65,7 +72,8 @@ async def trip(service: Service) -> Trip:
         await send_fixes(service, driver["token"], *fixes[at : at + 400])
     await send_fixes(service, driver["token"], before, doubted)
     ended = rfc3339(begin + timedelta(seconds=30))
-    await service.post(f"/v1/orders/{order['id']}/status", {"status": "picked_up"})
+    fetched = {"status": "picked_up", "at": rfc3339(begin)}
+    await service.post(f"/v1/orders/{order['id']}/status", fetched)
     over = await service.post(f"/v1/orders/{order['id']}/status", {"status": "delivered", "at": ended})
     await send_fixes(
         service, driver["token"], {**fixes[-1], "recorded_at": rfc3339(parse(ended) + timedelta(seconds=1))}
@@ -230,10 +238,11 @@ async def test_a_track_is_packed_when_asked_for(trip: Trip, extension: str) -> N
     assert len(data) < len(plain.content) / 2
 
 
-async def test_a_late_fix_changes_the_etag(service: Service) -> None:
+async def test_a_late_fix_changes_the_etag(service: Service, service_database: str) -> None:
     """Also one that lies in the past, and also after the order's end."""
     driver = await service.new_driver()
     order = await service.new_order(driver["id"])
+    order = await backdate(service_database, order, timedelta(minutes=2))
     path = f"/v1/orders/{order['id']}/track"
     begin = parse(order["timestamps"]["assigned"])
     newest, late = fixes_from(begin + timedelta(seconds=1), [(60.17, 24.94), (60.1701, 24.94)])[::-1]

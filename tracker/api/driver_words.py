@@ -45,6 +45,7 @@ async def report_status(here: Parts, driver: Driver, report: StatusReport) -> Ac
             reason=report.reason,
             at=report.at,
             by_driver=driver.id,
+            clock_ahead=here.fleet.clock_ahead(driver.id),
         )
         await here.fleet.to_the_end(work)
     except TrackerError as error:

@@ -17,6 +17,10 @@ from tracker.order_change import NewOrder
 Latitude = Annotated[float, Meta(ge=-90, le=90, description="Degrees north, WGS 84.")]
 Longitude = Annotated[float, Meta(ge=-180, le=180, description="Degrees east, WGS 84.")]
 ServiceSeconds = Annotated[float, Meta(ge=0, le=86_400, description="How long the driver needs there.")]
+StatusTime = Annotated[
+    datetime,
+    Meta(tz=True, description="When it happened, from the order's previous status to now. Default: now."),
+]
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\S")]
 Line = Annotated[str, Meta(max_length=200)]
 Text = Annotated[str, Meta(max_length=500)]
@@ -132,7 +136,7 @@ class AssignBody(Given, frozen=True, kw_only=True):
 class StatusBody(Given, frozen=True, kw_only=True):
     status: OrderStatus
     reason: Text | None = None
-    at: AwareTime | None = None  # when it happened; now, where it is not given
+    at: StatusTime | None = None
 
 
 class StopBody(Given, frozen=True, kw_only=True):

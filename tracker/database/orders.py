@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
@@ -37,6 +37,13 @@ class TimelineEntry(msgspec.Struct, frozen=True):
     at: datetime
     kind: TimelineKind
     detail: dict[str, Any] = {}
+
+
+class OrderCourse(NamedTuple):
+    """How far the timeline of an order has come."""
+
+    status_at: datetime  # when it came to the status it has, or was last handed to a driver
+    seen_at: datetime | None  # when positions showed something of it last
 
 
 class Assignment(msgspec.Struct, frozen=True):
@@ -156,6 +163,13 @@ async def insert_timeline(
     await queries.execute("insert_timeline", order_id, at, kind, dict(detail))
 
 
+async def select_course(queries: Queries, order_id: str) -> OrderCourse:
+    """How far the timeline of an order, which has been created, has come."""
+    row = await queries.fetchrow("select_course", order_id)
+    assert row is not None
+    return OrderCourse(row["status_at"], row["seen_at"])
+
+
 async def select_timeline(queries: Queries, order_id: str) -> list[TimelineEntry]:
     """The earliest first."""
     return [TimelineEntry(*row) for row in await queries.fetch("select_timeline", order_id)]
@@ -180,6 +194,7 @@ def _columns(order: Order) -> tuple[object, ...]:
         order.delivered_at,
         order.failed_at,
         order.cancelled_at,
+        order.closed_at,
         order.version,
     )
 
@@ -206,6 +221,7 @@ def _order(row: Row) -> Order:
         delivered_at=row["delivered_at"],
         failed_at=row["failed_at"],
         cancelled_at=row["cancelled_at"],
+        closed_at=row["closed_at"],
         version=row["version"],
     )
 

@@ -36,7 +36,7 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
 
     def ends_at(self, order: Order) -> datetime | None:
         """When it stops opening, as far as is known now; None while the order is open and no end is set."""
-        ends = [self.revoked_at, self.expires_at, order.ended_at and order.ended_at + OUTLIVES_ORDER]
+        ends = [self.revoked_at, self.expires_at, order.closed_at and order.closed_at + OUTLIVES_ORDER]
         return min((end for end in ends if end is not None), default=None)
 
     def is_live(self, order: Order, now: datetime) -> bool:

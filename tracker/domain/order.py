@@ -84,6 +84,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     delivered_at: datetime | None = None
     failed_at: datetime | None = None
     cancelled_at: datetime | None = None
+    closed_at: datetime | None = None  # when the server learned that it is over, whatever time was reported
     version: int = 1
 
     @property

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from tracker.domain.order import Order, OrderStatus, StopKind, check_transition
 from tracker.errors import Conflict, FieldError, InvalidFields, NotFound
 
-FUTURE: Final = timedelta(seconds=60)  # how far a reporter's clock may be ahead of ours
-FIRST_YEAR: Final = 2000  # a clock that says less was never set
+MERCHANT_AHEAD: Final = timedelta(seconds=1)  # a merchant's clock may be so far ahead; its "now" is ours
+MILLISECOND: Final = timedelta(milliseconds=1)  # the resolution of the API
 
 
 def found(order: Order | None, by_driver: str | None = None) -> Order:
@@ -35,15 +35,65 @@ def check_change(status: OrderStatus, wanted: OrderStatus) -> None:
     check_transition(status, wanted)
 
 
-def past(field: str, at: datetime | None, now: datetime) -> datetime:
-    """`at`, or `now` where it is not given; InvalidFields for the future and clocks never set."""
+class StatusTime(NamedTuple):
+    """When an order came to a status, UTC.
+
+    A reporter's time may be wrong, so two things never depend on it: whether an order's links still open
+    (*known_at* counts), and whether its track ends before it has begun (*track_ends_at*).
+    """
+
+    at: datetime  # what the order and its timeline show: from the previous status to `known_at`
+    known_at: datetime  # when the server learned of it
+    track_ends_at: datetime  # where the driver's part in the order ends, if this status ends it
+
+
+def merchant_status_time(at: datetime | None, *, previous: datetime, now: datetime) -> StatusTime:
+    """The time of a status that an API key sets; *at* None means now.
+
+    Raises InvalidFields if *at* is before the order's previous status or after *now*.
+    """
+    previous, now = whole_ms(previous), max(whole_ms(now), previous)
     if at is None:
-        return now
-    if at > now + FUTURE:
-        raise InvalidFields([FieldError(field, "Must not lie in the future.")])
-    if at.year < FIRST_YEAR:
-        raise InvalidFields([FieldError(field, f"Must not lie before the year {FIRST_YEAR}.")])
-    return at
+        return StatusTime(now, now, now)
+    if at - now > MERCHANT_AHEAD:
+        raise InvalidFields([FieldError("at", "Must not be after now; omit it if the status begins now.")])
+    if at - previous <= -MILLISECOND:
+        detail = "Must not be before the order's previous status; see the order's timestamps."
+        raise InvalidFields([FieldError("at", detail)])
+    return _between(at - now, previous, now, previous)
+
+
+def driver_status_time(
+    at: datetime | None,
+    *,
+    clock_ahead: timedelta,
+    previous: datetime,
+    now: datetime,
+    seen_at: datetime | None = None,
+) -> StatusTime:
+    """The time of a status that a driver reports, *at* by the device's clock; None means now.
+
+    *clock_ahead* is how far that clock is known to be ahead. What is left of its error is clamped: no time is
+    refused, since the driver could do nothing about it. A time that is not after the previous status becomes
+    that status's, or the one at which positions showed the order last (*seen_at*).
+    """
+    previous, now = whole_ms(previous), max(whole_ms(now), previous)
+    if at is None:
+        return StatusTime(now, now, now)
+    return _between(at - now - clock_ahead, previous, now, seen_at or previous)
+
+
+def _between(since_now: timedelta, previous: datetime, now: datetime, seen_at: datetime) -> StatusTime:
+    """*since_now* after *now*, clamped. A difference, because year 1 cannot be set back further."""
+    if since_now <= previous - now:  # a wrong clock, which cannot say where a track ends
+        return StatusTime(min(max(previous, whole_ms(seen_at)), now), now, now)
+    at = whole_ms(now + min(since_now, timedelta(0)))
+    return StatusTime(at, now, at)
+
+
+def whole_ms(at: datetime) -> datetime:
+    """As the API shows it: a time that a client reads and sends back is the same instant."""
+    return at.replace(microsecond=at.microsecond // 1_000 * 1_000)
 
 
 def words(field: str, text: str, limit: int) -> str:

@@ -19,6 +19,7 @@ LAYERS = (
     {
         "children",
         "crowd",
+        "database_url",
         "errors",
         "files",
         "groups",

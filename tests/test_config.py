@@ -4,11 +4,22 @@ import re
 from pathlib import Path
 
 import pytest
+import trustme
+from click.testing import CliRunner
 
-from tracker.config import SETTINGS, Config
+from tracker.__main__ import main
+from tracker.config import SECRETS, SETTINGS, Config
 from tracker.errors import ConfigError
 
 ROOT = Path(__file__).parent.parent
+ENCRYPTED_KEY = b"""-----BEGIN ENCRYPTED PRIVATE KEY-----
+MIHsMFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAiT2hqBEIdw9gICCAAw
+DAYIKoZIhvcNAgkFADAdBglghkgBZQMEASoEEJhtRAor3+YhZSE+tp/F0yIEgZCB
+9ZU2IqqQs1jR2IIZ1aJk2vDDIsaX4HeDg2E5nJuUF6K3VfDZJDnQjXCZ62OyEJ7L
+EtJtKok3BbeWW6IMzg8BNULtFu55fmEkLOBsOysqufkTjlOTJOL8yzUFmbKALcoL
+NTN1NPgT1kSriDWZ57Fg9yvCtYtEaStFJDh/BIulk68/RTrSOngFqzgON10PKYE=
+-----END ENCRYPTED PRIVATE KEY-----
+"""
 
 
 def test_the_defaults_are_those_of_the_public_interface() -> None:
@@ -44,6 +55,19 @@ def test_every_setting_is_a_field_and_every_field_a_setting() -> None:
         ("TRACKER_LOG_LEVEL", "debug", "log_level", "debug"),
         ("TRACKER_TRUSTED_PROXIES", "10.0.0.0/8, ::1", "trusted_proxies", "10.0.0.0/8, ::1"),
         ("TRACKER_RETENTION_DAYS", "", "retention_days", 30),  # set to nothing is not set
+        ("TRACKER_RETENTION_DAYS", " 7\n", "retention_days", 7),
+        ("TRACKER_ADMIN_KEY", f"  {'k' * 20}\n", "admin_key", "k" * 20),
+        ("TRACKER_PUBLIC_URL", "https://track.example/ ", "public_url", "https://track.example/"),
+        (
+            "TRACKER_PUBLIC_URL",
+            "https://shop.example:8443/track",
+            "public_url",
+            "https://shop.example:8443/track",
+        ),
+        ("DATABASE_URL", "postgresql://u:p#[?w@h/db", "database_url", "postgresql://u:p#[?w@h/db"),
+        ("TRACKER_PORT", "tcp://10.0.0.1:8080", "bind", "127.0.0.1:8080"),
+        ("TRACKER_PORT_8080_TCP_ADDR", "10.0.0.1", "bind", "127.0.0.1:8080"),
+        ("TRACKER_SERVICE_HOST", "10.0.0.1", "bind", "127.0.0.1:8080"),
     ],
 )
 def test_a_good_value_is_taken(name: str, value: str, field: str, meant: object) -> None:
@@ -55,6 +79,25 @@ def test_a_good_value_is_taken(name: str, value: str, field: str, meant: object)
     ("name", "value"),
     [
         ("DATABASE_URL", "mysql://db/tracker"),
+        ("DATABASE_URL", ""),
+        ("DATABASE_URL", " \n"),
+        ("DATABASE_URL", "postgresql://u:p/w@h"),
+        ("DATABASE_URL", "postgresql://u@h/db?schema=public"),
+        ("DATABASE_URL", "postgresql://u@h/db\n?sslmode=require"),
+        ("TRACKER_PUBLIC_URL", "https://"),
+        ("TRACKER_PUBLIC_URL", "https://:443"),
+        ("TRACKER_PUBLIC_URL", "https://shop.example?x=1"),
+        ("TRACKER_PUBLIC_URL", "https://shop.example/#a"),
+        ("TRACKER_PUBLIC_URL", "https://shop.example/?"),
+        ("TRACKER_PUBLIC_URL", "https://shop example"),
+        ("TRACKER_PUBLIC_URL", "https://user@shop.example"),
+        ("TRACKER_PUBLIC_URL", "https://shop.example:99999"),
+        ("TRACKER_ADMIN_KEY", "k" * 20 + "\n" + "k"),
+        ("TRACKER_ADMIN_KEY", "k" * 20 + " k"),
+        ("TRACKER_ADMIN_KEY", "k" * 20 + "é"),
+        ("TRACKER_ADMIN_KEY_FILE", "/nowhere/key"),
+        ("TRACKER_PORTS", "8080"),
+        ("TRACKER_MAP_FILE", "/map.osm.pbf"),
         ("TRACKER_BIND", "8080"),
         ("TRACKER_BIND", "127.0.0.1:http"),
         ("TRACKER_BIND", "127.0.0.1:65536"),
@@ -86,13 +129,26 @@ def test_a_refused_secret_is_not_repeated(name: str) -> None:
 
 def test_certificate_and_key_must_be_files(tmp_path: Path) -> None:
     """Both files of TLS must be there; the missing one is named."""
+    mine, other = (trustme.CA().issue_cert("tracker.example") for _ in range(2))
     cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    cert.touch()
+    mine.cert_chain_pems[0].write_to_path(str(cert))
     given = {"TRACKER_TLS_CERT": str(cert), "TRACKER_TLS_KEY": str(key)}
-    with pytest.raises(ConfigError, match=re.escape(str(key))):
-        Config.from_environment(given)
-    key.touch()
+    for content, says in (
+        (None, "TRACKER_TLS_KEY: .*key.pem cannot be read: No such file"),
+        (b"secret", "TRACKER_TLS_KEY: .*key.pem holds no private key"),
+        (other.private_key_pem.bytes(), "TRACKER_TLS_KEY: .*key.pem does not belong to .*cert.pem"),
+        (ENCRYPTED_KEY, "TRACKER_TLS_KEY: .*key.pem is protected by a password"),
+        (b"-----BEGIN PRIVATE KEY-----\n", "TRACKER_TLS_CERT: .* cannot be used"),
+    ):
+        if content is not None:
+            key.write_bytes(content)
+        with pytest.raises(ConfigError, match=rf"^{says}"):
+            Config.from_environment(given)
+    mine.private_key_pem.write_to_path(str(key))
     assert Config.from_environment(given).tls_key == key
+    cert.write_text("-----BEGIN RSA-----")
+    with pytest.raises(ConfigError, match=r"TRACKER_TLS_CERT: .*holds no certificate in PEM format"):
+        Config.from_environment(given)
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
@@ -129,3 +185,53 @@ def test_a_router_that_is_nowhere_is_named(router: str) -> None:
     """Anything else stops the start."""
     with pytest.raises(ConfigError, match="TRACKER_ROUTER"):
         Config.from_environment({"TRACKER_ROUTER": router})
+
+
+def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
+    """White space around it is no part of it, and only one of the two may be set."""
+    file = tmp_path / "key"
+    file.write_text("\n" + "k" * 20 + "\n")
+    given = {"TRACKER_ADMIN_KEY_FILE": str(file)}
+    assert Config.from_environment(given).admin_key == "k" * 20
+    with pytest.raises(ConfigError, match=r"^TRACKER_ADMIN_KEY: is set, and TRACKER_ADMIN_KEY_FILE too"):
+        Config.from_environment({**given, "TRACKER_ADMIN_KEY": "k" * 21})
+    file.write_text(" \n")
+    with pytest.raises(ConfigError, match=r"^TRACKER_ADMIN_KEY_FILE: .* is empty"):
+        Config.from_environment(given)
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_every_secret_setting_takes_a_file(name: str) -> None:
+    """The one that is missing is named as it was given."""
+    with pytest.raises(ConfigError, match=f"^{name}_FILE: /nowhere cannot be read: No such file"):
+        Config.from_environment({f"{name}_FILE": "/nowhere"})
+
+
+def test_a_misspelt_name_is_answered_with_the_right_one() -> None:
+    """The closest of the names that there are."""
+    with pytest.raises(ConfigError, match=r"did you mean TRACKER_ADMIN_KEY\?"):
+        Config.from_environment({"TRACKER_ADMINKEY": "k" * 20})
+
+
+def test_a_data_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    """Also where it lies below a file."""
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"^TRACKER_DATA_DIR: .*/data cannot be written: Not a directory"):
+        Config(data_dir=tmp_path / "file" / "data").make_data_dir()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "postgresql://u:p@h:99999/db"),
+        ("TRACKER_DATA_DIR", "/dev/null/data"),
+        ("TRACKER_TLS_CERT", "/dev/null"),
+        ("TRACKER_PUBLIC_URL", "https://"),
+        ("TRACKER_ADMIN_KEY", "k" * 20 + "\n" + "k"),
+    ],
+)
+def test_a_bad_setting_stops_the_service_with_one_sentence(name: str, value: str) -> None:
+    """No traceback: the name of the setting, what is wrong, and exit status 1."""
+    result = CliRunner().invoke(main, ["serve"], env={"TRACKER_BIND": "127.0.0.1:0", name: value})
+    assert result.exit_code == 1
+    assert result.output.startswith(f"Error: {name}: ") and result.output.count("\n") == 1

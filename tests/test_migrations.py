@@ -2,6 +2,8 @@
 
 import asyncio
 from datetime import UTC, date, datetime, timedelta
+from secrets import token_hex
+from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
@@ -94,3 +96,19 @@ async def test_several_nodes_make_partitions_at_once(database: Database) -> None
     """Each partition is made by one node, and nobody fails."""
     done = await asyncio.gather(*(keep_partitions(database, 30, NOW) for _ in range(4)))
     assert sum(one.made for one in done) == 9
+
+
+async def test_a_user_who_may_not_create_tables_is_told_the_statement(empty_database_url: str) -> None:
+    """Since PostgreSQL 15 only a database's owner may create tables in the schema `public`."""
+    role = f"poor_{token_hex(4)}"
+    owner = await asyncpg.connect(empty_database_url)
+    try:
+        await owner.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'p#w/['")
+        parts = urlsplit(empty_database_url)
+        address = parts.netloc.rpartition("@")[2]
+        url = urlunsplit(parts._replace(netloc=f"{role}:p#w%2F[@{address}"))
+        with pytest.raises(ConfigError, match=r"^DATABASE_URL: .*GRANT CREATE ON SCHEMA public"):
+            await migrate(url)
+    finally:
+        await owner.execute(f"DROP ROLE {role}")
+        await owner.close()

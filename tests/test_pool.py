@@ -1,10 +1,13 @@
 """Connections: transactions, jsonb, and the one translation of errors."""
 
+import asyncio
+
 import asyncpg
 import pytest
 
 from tracker.database import Database
-from tracker.errors import StorageUnavailable
+from tracker.errors import ConfigError, StorageUnavailable
+from tracker.migrations import pending
 
 INSERT_DRIVER = "INSERT INTO drivers (id, name, vehicle, token_hash) VALUES ('drv_1', 'a', 'car', '')"
 
@@ -59,3 +62,20 @@ async def test_slow_readers_do_not_take_the_recorders_connections(database: Data
     assert await database.ingest.fetchval("SELECT 1") == 1
     for connection in held:
         await database.pool.release(connection)
+
+
+async def test_a_server_without_tls_is_told_from_one_that_is_away() -> None:
+    """The first is a matter of the setting, and the second may pass."""
+
+    async def refuse_tls(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(8)  # SSLRequest
+        writer.write(b"N")
+        writer.close()
+
+    server = await asyncio.start_server(refuse_tls, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server:
+        with pytest.raises(ConfigError, match=r"^DATABASE_URL: .*leave out sslmode"):
+            await pending(f"postgresql://u@127.0.0.1:{port}/db?sslmode=require")
+    with pytest.raises(StorageUnavailable, match=r"Connect call failed.*is DATABASE_URL right"):
+        await pending(f"postgresql://u@127.0.0.1:{port}/db")

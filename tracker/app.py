@@ -114,6 +114,7 @@ async def open_parts(
     config: Config, *, say: Say, migrating: bool = False, now: Callable[[], datetime] = utc_now
 ) -> AsyncIterator[Parts]:
     """Everything one node needs. `say` is told of long steps. Raises ConfigError, StorageUnavailable."""
+    config.make_data_dir()
     map_file, metrics, link_tokens = await prepare_map(config, say), Metrics(), LinkTokens(secret_of(config))
     async with (
         database_url(config, say) as url,
@@ -181,6 +182,7 @@ async def database_url(config: Config, say: Say) -> AsyncIterator[str]:
     if config.database_url is not None:
         yield config.database_url
     else:
+        config.make_data_dir()
         async with embedded(config.data_dir, say) as url:
             yield url
 

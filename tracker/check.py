@@ -42,13 +42,7 @@ async def _told(name: str, step: AsyncIterator[str], say: Say) -> bool:
 
 
 async def _data(config: Config) -> AsyncIterator[str]:
-    try:
-        config.data_dir.mkdir(parents=True, exist_ok=True)
-        probe = config.data_dir / ".check"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise ConfigError("TRACKER_DATA_DIR", f"{config.data_dir} cannot be written: {error}") from error
+    config.make_data_dir()
     yield f"{config.data_dir} can be written"
 
 

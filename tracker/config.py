@@ -1,20 +1,28 @@
 """Config: every setting, read once from the environment. A wrong or unknown one stops the start by name."""
 
 import os
+import re
+import ssl
 from collections.abc import Mapping
+from difflib import get_close_matches
 from functools import cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
 
+from tracker.database_url import asyncpg_url
 from tracker.errors import ConfigError
 
 SECRET_MIN_LENGTH: Final = 20  # characters
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 NOT_YET: Final = "is not supported by this version; unset it"
+# Kubernetes sets these in every container for a Service called "tracker".
+INJECTED: Final = re.compile(r"TRACKER_PORT(_.*)?|TRACKER_SERVICE_.*")
+CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 # name in the environment -> field of Config
 SETTINGS: Final[Mapping[str, str]] = {
@@ -34,6 +42,8 @@ SETTINGS: Final[Mapping[str, str]] = {
     "TRACKER_TRUSTED_PROXIES": "trusted_proxies",
     "TRACKER_LOG_LEVEL": "log_level",
 }
+# These may also stand in a file: NAME_FILE is its path.
+SECRETS: Final = ("DATABASE_URL", "NATS_URL", "TRACKER_ADMIN_KEY", "TRACKER_SECRET", "TRACKER_MQTT_URL")
 
 
 Networks = tuple[IPv4Network | IPv6Network, ...]
@@ -62,7 +72,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Config":
         """Raises ConfigError for an unknown `TRACKER_…` name or a value that cannot work."""
         _refuse_unknown(environment)
-        given = {field: environment[name] for name, field in SETTINGS.items() if environment.get(name)}
+        given = {field: text for name, field in SETTINGS.items() if (text := _text(environment, name))}
         try:
             config = msgspec.convert(given, cls, strict=False, dec_hook=_read)
         except msgspec.ValidationError as error:
@@ -73,6 +83,18 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def proxies(self) -> "Networks":
         return _networks(self.trusted_proxies)
+
+    def make_data_dir(self) -> None:
+        """Create the data folder if need be. Raises ConfigError where it cannot be written."""
+        try:
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+            with TemporaryFile(dir=self.data_dir):
+                pass
+        except OSError as error:
+            why = (
+                f"{self.data_dir} cannot be written: {error.strerror}; give a folder that this user may write"
+            )
+            raise ConfigError("TRACKER_DATA_DIR", why) from error
 
     @property
     def address(self) -> tuple[str, int]:
@@ -95,9 +117,38 @@ def _networks(text: str) -> Networks:
 
 
 def _refuse_unknown(environment: Mapping[str, str]) -> None:
+    known = (*SETTINGS, *(f"{name}_FILE" for name in SECRETS))
     for name in environment:
-        if name.startswith("TRACKER_") and name not in SETTINGS:
-            raise ConfigError(name, f"no such setting; there are {', '.join(SETTINGS)}")
+        if name.startswith("TRACKER_") and name not in known and not INJECTED.fullmatch(name):
+            close = get_close_matches(name, known, 1)
+            hint = f"did you mean {close[0]}? There are" if close else "there are"
+            raise ConfigError(name, f"no such setting; {hint} {', '.join(SETTINGS)}")
+
+
+def _text(environment: Mapping[str, str], name: str) -> str:
+    """The setting's text without white space around it, from NAME or the file at NAME_FILE; "" if unset."""
+    text = environment.get(name, "").strip()
+    path = environment.get(f"{name}_FILE", "").strip() if name in SECRETS else ""
+    if text and path:
+        raise ConfigError(name, f"is set, and {name}_FILE too; unset one of them")
+    if path:
+        text = _of_file(f"{name}_FILE", Path(path))
+    elif name == "DATABASE_URL" and name in environment and not text:
+        raise ConfigError(name, "is empty; unset it for an embedded PostgreSQL, or give postgresql://…")
+    if CONTROL.search(text):
+        raise ConfigError(name, "has a line break or another control character in it; take it out")
+    return text
+
+
+def _of_file(name: str, path: Path) -> str:
+    try:
+        text = path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "is not UTF-8"
+        raise ConfigError(name, f"{path} cannot be read: {why}") from error
+    if not text:
+        raise ConfigError(name, f"{path} is empty")
+    return text
 
 
 def _named(error: msgspec.ValidationError) -> ConfigError:
@@ -109,11 +160,13 @@ def _named(error: msgspec.ValidationError) -> ConfigError:
 
 def _check(config: Config) -> None:
     _check_bind(config.bind)
-    _check_scheme("DATABASE_URL", config.database_url, {"postgres", "postgresql"})
-    _check_scheme("TRACKER_PUBLIC_URL", config.public_url, {"http", "https"})
+    _check_database_url(config.database_url)
+    _check_address("TRACKER_PUBLIC_URL", config.public_url)
     if config.router != "child":
-        _check_scheme("TRACKER_ROUTER", config.router, {"http", "https"})
+        _check_address("TRACKER_ROUTER", config.router)
     _check_length("TRACKER_ADMIN_KEY", config.admin_key)
+    if config.admin_key is not None and not re.fullmatch(r"[!-~]+", config.admin_key):
+        raise ConfigError("TRACKER_ADMIN_KEY", "must have only ASCII letters, digits and signs, and no blank")
     _check_length("TRACKER_SECRET", config.secret)
     if config.retention_days < 1:
         raise ConfigError("TRACKER_RETENTION_DAYS", "must be at least 1")
@@ -126,11 +179,31 @@ def _check(config: Config) -> None:
             raise ConfigError(name, NOT_YET)
 
 
-def _check_scheme(name: str, url: str | None, schemes: set[str]) -> None:
-    if url is not None and urlsplit(url).scheme not in schemes:
-        raise ConfigError(
-            name, f"must begin with {' or '.join(f'{scheme}://' for scheme in sorted(schemes))}"
-        )
+def _check_database_url(url: str | None) -> None:
+    try:
+        if url is not None:
+            asyncpg_url(url)
+    except ValueError as error:
+        raise ConfigError("DATABASE_URL", str(error)) from None
+
+
+def _check_address(name: str, url: str | None) -> None:
+    """An http or https address, perhaps with a path; links and requests are made from it."""
+    if url is None:
+        return
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise ConfigError(name, f"is no address: {error}") from None
+    if parts.scheme not in {"http", "https"}:
+        raise ConfigError(name, "must begin with http:// or https://")
+    if not parts.hostname:
+        raise ConfigError(name, "has no host; write it like https://track.example")
+    if "?" in url or "#" in url:
+        raise ConfigError(name, "must end before ? and #; write it like https://track.example")
+    if parts.username is not None or re.search(r"\s", url):
+        raise ConfigError(name, "must hold no user, password or blank; write it like https://track.example")
 
 
 def _check_length(name: str, secret: str | None) -> None:
@@ -139,18 +212,43 @@ def _check_length(name: str, secret: str | None) -> None:
 
 
 def _check_tls(cert: Path | None, key: Path | None) -> None:
-    if (cert is None) != (key is None):
-        raise ConfigError("TRACKER_TLS_CERT", "needs TRACKER_TLS_KEY, and the other way round")
-    for name, path in (("TRACKER_TLS_CERT", cert), ("TRACKER_TLS_KEY", key)):
-        if path is not None and not path.is_file():
-            raise ConfigError(name, f"there is no file {path}")
+    if cert is None and key is None:
+        return
+    if cert is None or key is None:
+        raise ConfigError("TRACKER_TLS_CERT", "set both TRACKER_TLS_CERT and TRACKER_TLS_KEY, or neither")
+    for name, path, begins in (
+        ("TRACKER_TLS_CERT", cert, b"-----BEGIN CERTIFICATE-----"),
+        ("TRACKER_TLS_KEY", key, b"PRIVATE KEY-----"),
+    ):
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise ConfigError(name, f"{path} cannot be read: {error.strerror}") from error
+        if begins not in content:
+            what = "certificate" if path is cert else "private key"
+            raise ConfigError(name, f"{path} holds no {what} in PEM format")
+    _check_pair(cert, key)
+
+
+def _check_pair(cert: Path, key: Path) -> None:
+    def refuse_password() -> str:
+        raise ConfigError("TRACKER_TLS_KEY", f"{key} is protected by a password; decrypt it first")
+
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, refuse_password)
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            raise ConfigError("TRACKER_TLS_KEY", f"{key} does not belong to {cert}") from error
+        reason = error.reason or str(error)
+        raise ConfigError("TRACKER_TLS_CERT", f"{cert} and {key} cannot be used: {reason}") from error
 
 
 def _check_proxies(config: Config) -> None:
     try:
         _ = config.proxies
     except ValueError as error:
-        raise ConfigError("TRACKER_TRUSTED_PROXIES", f"must be networks with commas: {error}") from None
+        why = f"must be comma-separated CIDR ranges, such as 10.0.0.0/8,::1: {error}"
+        raise ConfigError("TRACKER_TRUSTED_PROXIES", why) from None
 
 
 def _check_bind(bind: str) -> None:

@@ -1,7 +1,8 @@
 """Brings a database's schema up to date: sql/migrations/NNNN_what.sql in order, each once, forward only."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 import asyncpg
@@ -43,7 +44,7 @@ async def migrate(url: str) -> list[str]:
     do not know are a newer node's and are left alone. Raises StorageUnavailable; ConfigError where one fails,
     was changed after it had been applied, or the server is too old.
     """
-    async with connect(url) as session:
+    async with connect(url) as session, _rights_named():
         version = session.get_server_version().major
         if version < OLDEST_SERVER:
             raise ConfigError("DATABASE_URL", f"is PostgreSQL {version}; {OLDEST_SERVER} or newer is needed")
@@ -60,7 +61,7 @@ async def migrate(url: str) -> list[str]:
 
 async def pending(url: str) -> list[str]:
     """The names of what `migrate` would apply; changes nothing. Raises StorageUnavailable, ConfigError."""
-    async with connect(url) as session:
+    async with connect(url) as session, _rights_named():
         with storage_errors():
             begun = await session.fetchval(sql("has_migrations"))
             rows = await session.fetch(sql("select_migrations")) if begun else []
@@ -77,10 +78,22 @@ def missing(known: list[Migration], applied: Mapping[str, bytes]) -> list[Migrat
     return [migration for migration in known if migration.name not in applied]
 
 
+@asynccontextmanager
+async def _rights_named() -> AsyncIterator[None]:
+    """Say which right the user of DATABASE_URL lacks, and the statement that gives it. Raises ConfigError."""
+    try:
+        yield
+    except asyncpg.InsufficientPrivilegeError as error:
+        why = f"{error}; as the owner of the database run GRANT CREATE ON SCHEMA public TO its user"
+        raise ConfigError("DATABASE_URL", why) from error
+
+
 async def _apply(session: "Session", migration: Migration) -> None:
     try:
         async with session.transaction():
             await session.execute(migration.script)
             await session.execute(sql("insert_migration"), migration.name, migration.checksum)
+    except asyncpg.InsufficientPrivilegeError:
+        raise
     except (asyncpg.SyntaxOrAccessError, asyncpg.IntegrityConstraintViolationError) as error:
         raise ConfigError(f"sql/migrations/{migration.name}", f"failed: {error}") from error

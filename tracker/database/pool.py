@@ -6,6 +6,7 @@ life, and even the request to cancel would hang.
 """
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
@@ -14,6 +15,7 @@ import asyncpg
 import msgspec
 
 from tracker.database.queries import sql
+from tracker.database_url import asyncpg_url
 from tracker.errors import ConfigError, StorageUnavailable
 
 if TYPE_CHECKING:
@@ -149,8 +151,18 @@ def _url_errors() -> Iterator[None]:
         asyncpg.InvalidCatalogNameError,
         asyncpg.InvalidAuthorizationSpecificationError,
         asyncpg.ClientConfigurationError,
+        asyncpg.InsufficientPrivilegeError,
+        ssl.SSLError,
+        ValueError,  # asyncpg's own word against an argument is one, too
     ) as error:
         raise ConfigError("DATABASE_URL", str(error)) from error
+    except OSError as error:
+        if "SSL upgrade" in str(error):
+            why = f"{error}; leave out sslmode, or turn on TLS at the server"
+            raise ConfigError("DATABASE_URL", why) from error
+        what = str(error) or type(error).__name__
+        why = f"The database does not answer ({what}); is it running, and is DATABASE_URL right?"
+        raise StorageUnavailable(why) from error
 
 
 @asynccontextmanager
@@ -191,7 +203,9 @@ async def in_transaction(raw: "Raw") -> AsyncIterator[None]:
 async def connect(url: str) -> AsyncIterator["Session"]:
     """One connection without a limit on its statements, for migrations; raises as `Database.open` does."""
     with storage_errors(), _url_errors():
-        session = await asyncpg.connect(url, timeout=ACQUIRE_TIMEOUT, server_settings={"timezone": "UTC"})
+        session = await asyncpg.connect(
+            asyncpg_url(url), timeout=ACQUIRE_TIMEOUT, server_settings={"timezone": "UTC"}
+        )
     try:
         yield session
     finally:
@@ -202,7 +216,7 @@ async def connect(url: str) -> AsyncIterator["Session"]:
 async def _pool(url: str, name: str, size: int) -> AsyncIterator["Pool"]:
     with storage_errors(), _url_errors():
         pool = await asyncpg.create_pool(
-            url,
+            asyncpg_url(url),
             min_size=0,  # above 0 the pool would log a traceback each second while the server is away
             max_inactive_connection_lifetime=0,
             max_size=size,

@@ -288,6 +288,14 @@ UPDATE assignments SET ended_at = greatest(begun_at, $2::timestamptz) WHERE orde
 -- name: select_assignments
 SELECT driver, begun_at, ended_at FROM assignments WHERE order_id = $1 ORDER BY begun_at;
 
+-- name: select_ended_dropoffs
+-- What a driver had to bring and has no longer, whatever the reason; the last $3 that ended at $2 or later.
+SELECT o.id, o.dropoff_lat, o.dropoff_lon, o.customer, greatest(a.ended_at, o.closed_at) AS ended_at
+FROM (SELECT order_id, ended_at FROM assignments
+      WHERE driver = $1 AND ended_at >= $2 ORDER BY ended_at DESC LIMIT $3) AS a
+JOIN orders o ON o.id = a.order_id
+ORDER BY a.ended_at;
+
 -- name: count_track_fixes
 -- Whether a track has grown, also in its past. Not counted further than $4.
 SELECT count(*)

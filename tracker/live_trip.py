@@ -78,8 +78,16 @@ class LiveTrip:
         before = self.trip.track.newest
         doubt = self.trip.receive_fix(fix, now)
         if self.trip.track.newest is not before:
-            self._seen += self.milestones.observe(self.trip, fix, now)
+            seen = self.milestones.observe(self.trip, fix, now)
+            if seen:
+                self._seen += seen
+                self.note_arrivals()
         return doubt
+
+    def note_arrivals(self) -> None:
+        """Let the trip know when the driver arrived at the dropoffs that it still has."""
+        arrivals = ((one, self.milestones.arrived_at(one, "dropoff")) for one in self.trip.orders)
+        self.trip.arrived_at = {order_id: at for order_id, at in arrivals if at is not None}
 
     def take_seen(self) -> list[Event]:
         """What the fixes have shown of orders since this was asked last."""

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from tracker.database import Database, drivers, fixes, orders
+from tracker.domain.doors import KEPT
 from tracker.domain.order import Driver, Order
 from tracker.domain.route import Stop
 from tracker.domain.trip import Trip
@@ -15,6 +16,7 @@ from tracker.live_trip import LiveTrip
 from tracker.routing import Router
 from tracker.witness import Witness
 
+ENDED_WITHIN: Final = timedelta(hours=72)  # before the newest fix; no driver stands longer at one door
 IDLE_AFTER: Final = timedelta(minutes=10)  # a trip that nobody needs leaves the memory
 
 type Plan = tuple[list[Order], list[Stop]]
@@ -77,6 +79,7 @@ class Roster:
                     raise NotFound("driver")
                 live = LiveTrip(await self._new_trip(driver))
                 await self._witness.follow(live, *await self.plan(driver_id))
+                await self._restore_doors(live.trip)
                 self._live[driver_id] = live
                 self.consider_route(live)
         return self._live[driver_id]
@@ -85,6 +88,13 @@ class Roster:
         newest = await fixes.newest_states(self._database, [driver.number])
         state = newest.get(driver.number)
         return await self._hindsight.new_trip(driver, None if state is None else state.fix)
+
+    async def _restore_doors(self, trip: Trip) -> None:
+        """Read the doors that the driver may not have left yet. After the plan, so that none is missed."""
+        newest = trip.track.newest
+        since = (self._now() if newest is None else newest.recorded_at) - ENDED_WITHIN
+        ended = await orders.select_ended_doors(self._database, trip.driver.number, since, KEPT)
+        trip.doors.restore(ended, newest)
 
     def _lock(self, driver_id: str) -> asyncio.Lock:
         """One reads a driver's plan at a time, so that no plan read earlier overwrites a later one."""

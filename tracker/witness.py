@@ -85,6 +85,7 @@ class Witness:
         told = await self._told({one for one in order_ids if not live.milestones.knows(one)})
         live.trip.replan(orders, stops)
         live.milestones.begin(told, order_ids)
+        live.note_arrivals()
 
     def order_changed(self, order: Order, lives: Iterable[LiveTrip]) -> None:
         """Fetched or delivered, says the driver too: what positions show is sure now, and teaches.

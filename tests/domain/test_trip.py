@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 
+from tracker.domain.doors import HIDING_RADIUS
 from tracker.domain.geo import LonLat, distance
 from tracker.domain.learning import Learned
 from tracker.domain.order import Driver, Order, OrderStatus, Place
@@ -13,7 +14,6 @@ from tracker.domain.route import Leg, Route, Stop
 from tracker.domain.track import Fix
 from tracker.domain.trip import OFF_ROUTE_FIXES, Trip
 from tracker.domain.view import TRAIL_LENGTH, Trail, view_without_trip
-from tracker.domain.visibility import HIDING_RADIUS
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 STREET = 60.17  # degrees north; all of these tests happen on it, going east

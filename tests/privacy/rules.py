@@ -7,15 +7,21 @@ what the same customer was told of them, with room for what changed since.
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any, Final
 
 import msgspec
 
-from tests.privacy.places import Place
-from tests.privacy.story import OVER, Driver, Order, Standing, Story, seconds
+from tests.privacy.places import Place, past
+from tests.privacy.story import OVER, Change, Driver, Order, Standing, Story, seconds
 
 HIDDEN_WITHIN: Final = 99.5  # metres of another customer's door: a hundred, less the rounding
 WHEREABOUTS: Final = ("position", "route", "trail")
+OPEN_BEFORE: Final = 3_600.0  # seconds before its window an order is shown at the latest
+FORGOTTEN: Final = (4 * 3_600.0, 24 * 3_600.0, 60.0)  # seconds from the arrival, from anything else, and room
+AT_THE_DOOR: Final = 150.0  # metres: who was that near may have arrived
+SHOWN_OFF: Final = 60.0  # metres from a fix to where it may be shown: on the street beside it
+JUST_SAID: Final = 5.0  # seconds in which a fix may wait to be taken in
 NOTICED: Final = 1.0  # seconds from a request on its way in to its taking effect, and between two clocks
 ETA_ROOM: Final = 90.0  # seconds that a forecast may have changed since it was told
 DISTANCE_ROOM: Final = 150.0  # metres, likewise
@@ -37,6 +43,7 @@ class Case(msgspec.Struct):
     order: Order
     possible: list[Standing]
     story: Story
+    _doors: list[tuple[Place, float, float]] | None = None
 
     def places(self, *fields: str) -> Iterator[Place]:
         """Every place that the message tells of the driver."""
@@ -59,6 +66,38 @@ class Case(msgspec.Struct):
         """Orders that one of these drivers has, or had."""
         carried = [self.story.carried.get(driver.id, {}) for driver in self.drivers]
         return [order for orders in carried for order in orders.values() if order is not self.order]
+
+    def door_times(self) -> list[tuple[Place, float, float]]:
+        """Other customers' dropoffs on this driver's trip, and from when until when they hide for certain.
+
+        One that is over, or taken away, does so until the driver says to be beyond.
+        """
+        if self._doors is None:
+            self._doors = list(self._door_times())
+        return self._doors
+
+    def hidden_doors(self, at: float) -> list[Place]:
+        return [door for door, sure, until in self.door_times() if sure <= at <= until]
+
+    def _door_times(self) -> Iterator[tuple[Place, float, float]]:
+        drivers = self.drivers
+        if len(drivers) != 1 or not drivers[0].is_known:
+            return
+        for other in self.others:
+            if other.is_of_one_customer_with(self.order):
+                continue
+            for change, then in zip(other.changes, [*other.changes[1:], None], strict=False):
+                if change.standing.is_open and change.standing.driver_id == drivers[0].id:
+                    until = self._hides_until(drivers[0], change.standing, then)
+                    yield change.standing.dropoff, change.sure + NOTICED, until - NOTICED
+
+    def _hides_until(self, driver: Driver, standing: Standing, then: Change | None) -> float:
+        if then is None:
+            return self.at + 2 * NOTICED
+        if then.standing.is_open and then.standing.driver_id == driver.id:
+            return then.began
+        left = driver.seen.first_beyond(standing.dropoff, HIDDEN_WITHIN, then.began - NOTICED)
+        return self.at + 2 * NOTICED if left is None else left
 
     @property
     def drivers(self) -> list[Driver]:
@@ -109,29 +148,71 @@ def it_was_before_the_assignment(case: Case) -> bool:
 
 
 def another_door_is_near(case: Case) -> bool:
-    """Nothing within 100 m of another customer's open dropoff on the same trip."""
-    doors = [
-        standings[0].dropoff
-        for other in case.others
-        if (standings := other.possible(case.at))
-        if all(_on_one_trip(one, standing) for one in case.possible for standing in standings)
-        if all(standing.dropoff == standings[0].dropoff for standing in standings)
-    ]
+    """Nothing within 100 m of another customer's dropoff on the same trip, open or not yet left."""
+    doors = case.hidden_doors(case.at)
     return any(place.metres_to(door) < HIDDEN_WITHIN for place in case.places(*WHEREABOUTS) for door in doors)
 
 
 def another_door_was_near(case: Case) -> bool:
-    """What was driven past an open door is not shown later either."""
+    """What was driven past a hidden door is not shown later either."""
+    return any(
+        _was_driven(case, place, sure, until)
+        for door, sure, until in case.door_times()
+        for place in case.places("position", "trail")
+        if place.metres_to(door) < HIDDEN_WITHIN
+    )
+
+
+def a_line_leads_past_a_door(case: Case) -> bool:
+    """No straight piece of a trail leads past a door that was hidden while it was driven."""
+    trail = list(case.places("trail"))
+    return any(
+        past(begin, end, door) < HIDDEN_WITHIN - 1.0
+        and _was_driven(case, begin, sure, until)
+        and _was_driven(case, end, sure, until)
+        for door, sure, until in case.door_times()
+        for begin, end in pairwise(trail)
+    )
+
+
+def a_distance_tells_where_a_door_is(case: Case) -> bool:
+    """No distance while the driver is within 100 m of such a door."""
+    eta = case.message.get("eta")
+    if not eta or eta.get("distance_m") is None or len(case.drivers) != 1 or not case.drivers[0].is_known:
+        return False
+    at = seconds(eta["computed_at"])
+    perhaps = case.drivers[0].seen.perhaps_at(at + NOTICED, JUST_SAID)
+    return bool(perhaps) and any(
+        all(place.metres_to(door) < HIDDEN_WITHIN for place in perhaps) for door in case.hidden_doors(at)
+    )
+
+
+def it_is_too_early(case: Case) -> bool:
+    """Nothing of the driver and no ETA more than an hour before the window, unless fetched and next."""
+
+    def waits(one: Standing) -> bool:
+        begins, fetched = one.window[0], one.status == "picked_up"
+        if begins is None or case.at >= begins - OPEN_BEFORE - NOTICED:
+            return False
+        return not fetched or (case.state.get("stops_before") or 0) > 0
+
+    return all(waits(one) for one in case.possible) and case.tells(*WHEREABOUTS, "eta")
+
+
+def nobody_closed_it(case: Case) -> bool:
+    """No whereabouts for an order that was open for too long."""
+    after_arrival, after_all, room = FORGOTTEN
     drivers = case.drivers
     if len(drivers) != 1 or not drivers[0].is_known:
         return False
-    spans = list(_open_doors(case, drivers[0].id))
-    return any(
-        place.metres_to(door) < HIDDEN_WITHIN and sure <= near[0] and near[1] <= until
-        for place in case.places("position", "trail")
-        if (near := drivers[0].seen.times_near(place)) is not None
-        for door, sure, until in spans
-    )
+
+    def is_forgotten(one: Standing) -> bool:
+        steps = one.window[1] or max(one.stepped, one.window[0] or 0.0)
+        there = drivers[0].seen.times_within(one.dropoff, AT_THE_DOOR)
+        arrived = max(there) + after_arrival if there else 0.0
+        return case.at > max(steps + after_all, arrived) + room
+
+    return all(one.is_open and is_forgotten(one) for one in case.possible) and case.tells(*WHEREABOUTS)
 
 
 def a_rule_hides_it(case: Case) -> bool:
@@ -176,6 +257,10 @@ RULES: Final[tuple[Callable[[Case], bool], ...]] = (
     it_was_before_the_assignment,
     another_door_is_near,
     another_door_was_near,
+    a_line_leads_past_a_door,
+    a_distance_tells_where_a_door_is,
+    it_is_too_early,
+    nobody_closed_it,
     a_rule_hides_it,
     a_name_is_whole,
     another_order_is_told_of,
@@ -186,13 +271,10 @@ def _on_one_trip(one: Standing, other: Standing) -> bool:
     return one.is_open and other.is_open and one.driver_id == other.driver_id
 
 
-def _open_doors(case: Case, driver_id: str) -> Iterator[tuple[Place, float, float]]:
-    """Others' dropoffs on this driver's trip, and from when until when they were open for certain."""
-    for other in case.others:
-        for change, then in zip(other.changes, [*other.changes[1:], None], strict=False):
-            if change.standing.is_open and change.standing.driver_id == driver_id:
-                until = case.at if then is None else then.began
-                yield change.standing.dropoff, change.sure + NOTICED, until - NOTICED
+def _was_driven(case: Case, place: Place, sure: float, until: float) -> bool:
+    """Whether the driver was there in this time for certain, and in no other."""
+    times = case.drivers[0].seen.times_within(place, SHOWN_OFF)
+    return bool(times) and sure <= min(times) and max(times) <= until
 
 
 def _certainly_hidden(rules: Any, state: dict[str, Any]) -> bool:

@@ -16,6 +16,8 @@ from tests.privacy.places import Place, Seen
 
 ON_THE_ROAD: Final = {"assigned", "picked_up"}
 OVER: Final = {"delivered", "failed", "cancelled"}
+ONE_HOUSE: Final = 30.5  # metres between two doors, with what rounding adds
+BELIEVED: Final = 200.0  # metres of accuracy
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -25,6 +27,9 @@ class Standing(msgspec.Struct, frozen=True):
     driver_id: str | None
     dropoff: Place
     address: str | None
+    contacts: frozenset[str] = frozenset()  # of its customer
+    window: tuple[float | None, float | None] = (None, None)
+    stepped: float = 0.0  # when it was made, given to its driver or fetched, the last of them
 
     @property
     def is_open(self) -> bool:
@@ -58,6 +63,15 @@ class Order:
         settled = [change for change in self.changes if change.sure <= at]
         coming = [change.standing for change in self.changes if change.began <= at < change.sure]
         return [*([settled[-1].standing] if settled else []), *coming]
+
+    def is_of_one_customer_with(self, other: "Order") -> bool:
+        """Whether the two may ever have shared a phone number, an e-mail address or a house."""
+        mine, theirs = ([change.standing for change in one.changes] for one in (self, other))
+        return any(
+            a.contacts & b.contacts or a.dropoff.metres_to(b.dropoff) < ONE_HOUSE
+            for a in mine
+            for b in theirs
+        )
 
     def given(self, driver_id: str, at: float) -> float | None:
         """When the driver was asked to bring it, the last time before then."""
@@ -120,7 +134,15 @@ class Story:
         if order is None or answer["version"] <= order.version:
             return
         order.version, place = answer["version"], answer["dropoff"]
-        standing = Standing(answer["status"], answer["driver_id"], Place.of(place), place.get("address"))
+        standing = Standing(
+            answer["status"],
+            answer["driver_id"],
+            Place.of(place),
+            place.get("address"),
+            _contacts(answer.get("customer") or {}),
+            _window(answer.get("window") or {}),
+            max((seconds(at) for at in _steps(answer)), default=said.asked_at),
+        )
         before = order.changes[-1] if order.changes else None
         if before is None or before.standing != standing:
             asked = said.asked_at if said.method != "GET" or before is None else before.sure
@@ -193,7 +215,7 @@ class Story:
         began, order_id, status = report
         order = self.orders.get(order_id)
         if order is not None and order.changes and order.changes[-1].standing.status in ON_THE_ROAD:
-            standing = msgspec.structs.replace(order.changes[-1].standing, status=status)
+            standing = msgspec.structs.replace(order.changes[-1].standing, status=status, stepped=at)
             order.changes.append(Change(began, at, standing))
 
     def _moved(self, driver: Driver | None, fixes: object, at: float) -> None:
@@ -205,7 +227,9 @@ class Story:
             return
         for fix in fixes:
             if isinstance(fix, dict) and (place := Place.maybe(fix)) is not None:
-                driver.seen.add(place, at)
+                accuracy = fix.get("accuracy")
+                believed = not isinstance(accuracy, int | float) or accuracy <= BELIEVED
+                driver.seen.add(place, at, _recorded(fix), believed=believed)
 
     def _by_token(self, token: str) -> Driver | None:
         return self.drivers.get(self._driver_of.get(token.strip(), ""))
@@ -217,6 +241,33 @@ def _orders_in(answer: Any) -> Iterator[dict[str, Any]]:
             one = one["order"]  # noqa: PLW2901  # a history
         if isinstance(one, dict) and {"id", "status", "driver_id", "dropoff", "version"} <= one.keys():
             yield one
+
+
+def _contacts(customer: dict[str, Any]) -> frozenset[str]:
+    """What tells one customer from another: the digits of the number, the address in small letters."""
+    digits = [sign for sign in (customer.get("phone") or "").replace("(0)", "") if sign.isdigit()]
+    number = "".join(str(int(sign)) for sign in digits).lstrip("0")
+    mail = "".join((customer.get("email") or "").split()).casefold()
+    known = (number if len(set(number)) > 1 else "", mail if "@" in mail.strip("@") else "")
+    return frozenset(contact for contact in known if contact)
+
+
+def _window(window: dict[str, Any]) -> tuple[float | None, float | None]:
+    begins, ends = window.get("from"), window.get("to")
+    return (begins and seconds(begins), ends and seconds(ends))
+
+
+def _steps(answer: dict[str, Any]) -> Iterator[str]:
+    times = answer.get("timestamps") or {}
+    return (times[name] for name in ("created", "assigned", "picked_up") if times.get(name))
+
+
+def _recorded(fix: dict[str, Any]) -> float | None:
+    """By the device's clock; only held against its other fixes."""
+    try:
+        return seconds(fix["recorded_at"])
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
 
 
 def _password(headers: Headers) -> str:

@@ -7,12 +7,18 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.privacy.exchanges import Exchange, Reading, Record, Said, Unreadable
+from tests.privacy.exchanges import Exchange, Record, Said, Unreadable
 from tests.privacy.judge import Judge
 
-HOME = {"lat": 60.1700, "lon": 24.9400, "address": "Kotikatu 1"}
-NEIGHBOUR = {"lat": 60.1750, "lon": 24.9500, "address": "Naapurikatu 7"}
+HOME: dict[str, Any] = {"lat": 60.1700, "lon": 24.9400, "address": "Kotikatu 1"}
+NEIGHBOUR: dict[str, Any] = {"lat": 60.1750, "lon": 24.9500, "address": "Naapurikatu 7"}
 AT_HOME, AT_THE_NEIGHBOUR, ELSEWHERE = (60.1703, 24.9403), (60.1751, 24.9501), (60.1600, 24.9200)
+NEXT_TO_THE_NEIGHBOUR = (60.1755, 24.9504)
+BEFORE_THE_NEIGHBOUR, BEHIND_THE_NEIGHBOUR = (60.1752, 24.9475), (60.1752, 24.9525)
+NEAR_A_DOOR = "Nothing within 100 m of another customer's dropoff on the same trip, open or not yet left"
+FAR_FROM_A_DOOR = "No distance while the driver is within 100 m of such a door"
+STRAIGHT_PAST = "No straight piece of a trail leads past a door that was hidden while it was driven"
+TOO_EARLY = "Nothing of the driver and no ETA more than an hour before the window, unless fetched and next"
 ALWAYS = {"position": "always", "route": "always"}
 TOKEN = "link-of-ord_1"
 ANNOUNCED = {
@@ -42,7 +48,9 @@ class Tale:
             "POST", "/v1/drivers", {"name": name}, {"id": driver_id, "name": name, "token": f"t-{driver_id}"}
         )
 
-    def order(self, order_id: str, status: str, driver_id: str | None, dropoff: Any, path: str = "") -> None:
+    def order(
+        self, order_id: str, status: str, driver_id: str | None, dropoff: Any, path: str = "", **more: Any
+    ) -> None:
         """It is made, or (with a path) changed."""
         self._version += 1
         answer = {
@@ -53,6 +61,7 @@ class Tale:
             "version": self._version,
             "reference": f"Number {order_id}",
             "tracking_url": f"http://here/t/link-of-{order_id}",
+            **more,
         }
         self.call("POST", path or "/v1/orders", {"visibility": ALWAYS}, answer)
 
@@ -67,6 +76,9 @@ class Tale:
         now = datetime.fromtimestamp(self.now, UTC).isoformat()
         text = msgspec.json.encode({"type": "update", "now": now, "cursor": "c", **fields}).decode()
         self.records.append((self.now, 1, Said(self.now, False, f"/v1/track/{TOKEN}/stream", {}, text)))
+
+    def rfc3339(self, ago: float = 0.0) -> str:
+        return datetime.fromtimestamp(self.now - ago, UTC).isoformat()
 
     def broken(self) -> list[str]:
         return [violation.rule for violation in Judge().hears(self.records)]
@@ -129,13 +141,91 @@ def at_an_open_door(tale: Tale) -> None:
     tale.tells(route=line(AT_HOME, AT_THE_NEIGHBOUR))
 
 
+def at_the_neighbours(tale: Tale, *, status: str = "assigned", **more: Any) -> None:
+    """The driver has the neighbour's order, too, and goes there; then it is over."""
+    tale.order("ord_2", "assigned", "drv_1", NEIGHBOUR, **more)
+    tale.now += 10.0
+    for _ in range(4):
+        tale.moves("drv_1", AT_THE_NEIGHBOUR)
+    tale.now += 10.0
+    if status != "assigned":
+        tale.order("ord_2", status, "drv_1", NEIGHBOUR, "/v1/orders/ord_2/status", **more)
+    tale.now += 10.0
+
+
 def at_a_door_that_was_open(tale: Tale) -> None:
+    at_the_neighbours(tale, status="delivered")
+    tale.moves("drv_1", ELSEWHERE)
+    tale.tells(trail=line(AT_HOME, AT_THE_NEIGHBOUR))
+
+
+def at_a_door_not_left_yet(tale: Tale) -> None:
+    at_the_neighbours(tale, status="delivered")
+    tale.tells(route=line(NEXT_TO_THE_NEIGHBOUR, AT_HOME))
+
+
+def at_a_door_that_was_taken_away(tale: Tale) -> None:
+    at_the_neighbours(tale)
+    tale.order("ord_2", "assigned", "drv_2", NEIGHBOUR, "/v1/orders/ord_2/assign")
+    tale.now += 10.0
+    tale.tells(route=line(AT_THE_NEIGHBOUR, AT_HOME))
+
+
+def at_a_door_before_it_was_left(tale: Tale) -> None:
+    at_the_neighbours(tale, status="delivered")
+    tale.moves("drv_1", NEXT_TO_THE_NEIGHBOUR)
+    tale.now += 10.0
+    tale.moves("drv_1", ELSEWHERE)
+    tale.tells(trail=line(NEXT_TO_THE_NEIGHBOUR, ELSEWHERE))
+
+
+def straight_past_a_door(tale: Tale) -> None:
     tale.order("ord_2", "assigned", "drv_1", NEIGHBOUR)
     tale.now += 10.0
-    tale.moves("drv_1", AT_THE_NEIGHBOUR)
+    tale.moves("drv_1", BEFORE_THE_NEIGHBOUR, BEHIND_THE_NEIGHBOUR)
+    tale.tells(trail=line(BEFORE_THE_NEIGHBOUR, BEHIND_THE_NEIGHBOUR))
+
+
+def by_the_distance(tale: Tale) -> None:
+    at_the_neighbours(tale)
+    tale.tells(eta=ANNOUNCED | {"computed_at": tale.rfc3339(), "distance_m": 612.4})
+
+
+def by_the_distance_when_it_is_over(tale: Tale) -> None:
+    at_the_neighbours(tale, status="failed")
+    tale.tells(eta=ANNOUNCED | {"computed_at": tale.rfc3339(), "distance_m": 612.4})
+
+
+def changed(tale: Tale, status: str = "assigned", **more: Any) -> None:
+    """The customer's own order."""
+    tale.order("ord_1", status, "drv_1", HOME, "/v1/orders/ord_1", **more)
     tale.now += 10.0
-    tale.order("ord_2", "delivered", "drv_1", NEIGHBOUR, "/v1/orders/ord_2/status")
-    tale.tells(trail=line(AT_HOME, AT_THE_NEIGHBOUR))
+
+
+def hours_before_its_window(tale: Tale) -> None:
+    changed(tale, window={"from": tale.rfc3339(-7_200.0), "to": tale.rfc3339(-10_000.0)})
+    tale.tells(position=position(AT_HOME))
+
+
+def foretold_before_its_window(tale: Tale) -> None:
+    changed(tale, window={"from": tale.rfc3339(-7_200.0), "to": None})
+    tale.tells(eta=ANNOUNCED | {"distance_m": None})
+
+
+def fetched_before_its_window_but_not_next(tale: Tale) -> None:
+    changed(tale, "picked_up", window={"from": tale.rfc3339(-7_200.0), "to": None})
+    tale.tells(position=position(AT_HOME), stops_before=1)
+
+
+def after_a_day(tale: Tale) -> None:
+    tale.now += 25 * 3_600.0
+    tale.tells(position=position(AT_HOME))
+
+
+def a_day_after_its_window(tale: Tale) -> None:
+    tale.now += 90_000.0
+    changed(tale, window={"from": None, "to": tale.rfc3339(25 * 3_600.0)})
+    tale.tells(trail=line(AT_HOME, AT_HOME))
 
 
 def hidden_by_a_rule(tale: Tale) -> None:
@@ -171,8 +261,19 @@ PLANTED: dict[Callable[[Tale], None], str] = {
     after_the_end: "No whereabouts after the end",
     of_the_former_driver: "Never the former driver's whereabouts, nor anybody's but the driver's",
     driven_before_the_assignment: "A trail begins with the driver's place at the assignment, and not earlier",
-    at_an_open_door: "Nothing within 100 m of another customer's open dropoff on the same trip",
-    at_a_door_that_was_open: "What was driven past an open door is not shown later either",
+    at_an_open_door: NEAR_A_DOOR,
+    at_a_door_that_was_open: "What was driven past a hidden door is not shown later either",
+    at_a_door_not_left_yet: NEAR_A_DOOR,
+    at_a_door_that_was_taken_away: NEAR_A_DOOR,
+    at_a_door_before_it_was_left: "What was driven past a hidden door is not shown later either",
+    straight_past_a_door: STRAIGHT_PAST,
+    by_the_distance: FAR_FROM_A_DOOR,
+    by_the_distance_when_it_is_over: FAR_FROM_A_DOOR,
+    hours_before_its_window: TOO_EARLY,
+    foretold_before_its_window: TOO_EARLY,
+    fetched_before_its_window_but_not_next: TOO_EARLY,
+    after_a_day: "No whereabouts for an order that was open for too long",
+    a_day_after_its_window: "No whereabouts for an order that was open for too long",
     hidden_by_a_rule: "The order's own visibility",
     by_the_whole_name: "Of the driver's name the first only, wherever it stands",
     by_the_last_name_elsewhere: "Of the driver's name the first only, wherever it stands",
@@ -187,6 +288,44 @@ def test_a_planted_violation_is_found(plant: Callable[[Tale], None]) -> None:
     tale = begun()
     plant(tale)
     assert tale.broken() == [PLANTED[plant]]
+
+
+@pytest.mark.parametrize(
+    "house", [NEIGHBOUR, NEIGHBOUR | {"lat": HOME["lat"] + 0.0002, "lon": HOME["lon"]}], ids=["far", "house"]
+)
+def test_one_customers_doors_are_no_secret(house: Any) -> None:
+    """Of the same phone number, or in one house: the driver may be shown at both."""
+    tale = begun()
+    mine, same = {"phone": "+358 40 1234567"}, {"phone": "00358-401234567"}
+    changed(tale, customer=mine)
+    tale.order("ord_2", "assigned", "drv_1", house, customer=same if house is NEIGHBOUR else None)
+    tale.now += 10.0
+    where = (house["lat"], house["lon"])
+    for _ in range(4):
+        tale.moves("drv_1", where)
+    eta = ANNOUNCED | {"computed_at": tale.rfc3339(), "distance_m": 1.0}
+    tale.tells(position=position(where), trail=line(AT_HOME, where), eta=eta)
+    assert tale.broken() == []
+
+
+def test_a_door_that_was_left_is_like_any_other() -> None:
+    """Once the driver was said to be beyond, its street may be shown."""
+    tale = begun()
+    at_the_neighbours(tale, status="delivered")
+    tale.moves("drv_1", ELSEWHERE)
+    tale.now += 10.0
+    tale.moves("drv_1", AT_THE_NEIGHBOUR)
+    tale.tells(position=position(AT_THE_NEIGHBOUR), route=line(AT_THE_NEIGHBOUR, AT_HOME))
+    assert tale.broken() == []
+
+
+@pytest.mark.parametrize(("status", "minutes"), [("picked_up", 120), ("assigned", 59)])
+def test_an_order_in_time_or_next_may_be_shown(status: str, minutes: int) -> None:
+    """Within an hour of its window, or fetched and with nothing before it."""
+    tale = begun()
+    changed(tale, status, window={"from": tale.rfc3339(-60.0 * minutes), "to": None})
+    tale.tells(position=position(AT_HOME), stops_before=0, eta=ANNOUNCED | {"distance_m": 1.0})
+    assert tale.broken() == []
 
 
 def test_what_is_on_its_way_is_allowed() -> None:
@@ -214,46 +353,3 @@ def test_what_cannot_be_read_must_not_hold_a_position() -> None:
     assert [violation.rule for violation in Judge().hears(records)] == [
         "cannot be read, and tells a position"
     ]
-
-
-# --- from bytes to records
-
-ASKED = b"GET /v1/track/x/%s HTTP/1.1\r\nHost: here\r\n\r\n"
-
-
-def read(*said: tuple[bool, bytes]) -> list[Record]:
-    """One byte at a time, as the worst network would bring it."""
-    reading = Reading()
-    pieces = [(0.0, by_client, bytes([byte])) for by_client, data in said for byte in data]
-    return list(reading.read(pieces))
-
-
-def test_an_answer_is_read_with_its_request() -> None:
-    """With a length, in chunks, one after the other on one line."""
-    answers = (
-        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n",
-        b"HTTP/1.1 204 No Content\r\n\r\n",
-    )
-    records = read(*(part for answer in answers for part in ((True, ASKED % b"poll"), (False, answer))))
-    assert [(one.path, one.status, one.answer) for one in records if isinstance(one, Exchange)] == [
-        ("/v1/track/x/poll", status, body) for status, body in [(200, b"{}"), (200, b"{}"), (204, b"")]
-    ]
-
-
-def test_events_are_read_as_they_come() -> None:
-    """A stream has no end, so nothing may wait for it."""
-    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-    event = b"event: update\nid: 1\ndata: {}\n\n"
-    records = read((True, ASKED % b"events"), (False, head + b"%x\r\n%b\r\n" % (len(event), event)))
-    assert [one.text for one in records if isinstance(one, Said)] == ["{}"]
-
-
-def test_sockets_are_read_in_both_directions() -> None:
-    """Text and binary frames, in fragments too, masked by clients."""
-    upgraded = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
-    frames = b"\x01\x01{\x80\x01}" + b"\x82\x01\x80"
-    masked = b"\x81\x82\x00\x00\x00\x00{}"
-    records = read((True, ASKED % b"stream"), (False, upgraded + frames), (True, masked))
-    said = [(one.by_client, one.text) for one in records if isinstance(one, Said)]
-    assert said == [(False, "{}"), (False, b"\x80"), (True, "{}")]

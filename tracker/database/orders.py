@@ -8,6 +8,7 @@ import msgspec
 
 from tracker.database.fixes import Window
 from tracker.database.pool import Queries, Row
+from tracker.domain.doors import Door, EndedDoor, contacts
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Customer, Order, OrderStatus, Place, StopKind
 from tracker.domain.route import Stop
@@ -118,6 +119,15 @@ async def select_plan(queries: Queries, driver_id: str) -> tuple[list[Order], li
     return await select_orders_of_driver(queries, driver_id), await select_stops(queries, driver_id)
 
 
+async def select_ended_doors(queries: Queries, driver: int, since: datetime, limit: int) -> list[EndedDoor]:
+    """The last dropoffs that left this driver's trip (delivered, failed, taken away), the earliest first."""
+    rows = await queries.fetch("select_ended_dropoffs", driver, since, limit)
+    return [
+        EndedDoor(Door(id_, LonLat(lon, lat), contacts(_customer(customer))), ended_at)
+        for id_, lat, lon, customer, ended_at in rows
+    ]
+
+
 async def append_stops(queries: Queries, order_id: str, kinds: Sequence[StopKind], driver_id: str) -> None:
     """At the end of the driver's sequence; the caller holds the driver."""
     for kind in kinds:
@@ -212,7 +222,7 @@ def _order(row: Row) -> Order:
         driver_id=row["driver_id"],
         pickup=_place(row, "pickup"),
         dropoff=_place(row, "dropoff"),
-        customer=None if row["customer"] is None else Customer(**row["customer"]),
+        customer=_customer(row["customer"]),
         window_from=row["window_from"],
         window_to=row["window_to"],
         visibility=row["visibility"],
@@ -224,6 +234,10 @@ def _order(row: Row) -> Order:
         closed_at=row["closed_at"],
         version=row["version"],
     )
+
+
+def _customer(given: dict[str, Any] | None) -> Customer | None:
+    return None if given is None else Customer(**given)
 
 
 def _place(row: Row, kind: str) -> Place:

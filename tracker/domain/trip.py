@@ -1,12 +1,13 @@
 """Trip: one driver working through one route. Fixes go in; what each customer may see comes out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
 
 from tracker.domain.course import Course, heading_of
+from tracker.domain.doors import HIDING_RADIUS, Doors
 from tracker.domain.eta import Eta, nothing_foreseen
 from tracker.domain.geo import LonLat, clear_tail, distance
 from tracker.domain.learning import Arrival, Learned
@@ -19,7 +20,15 @@ from tracker.domain.snapping import OnStreet, on_street
 from tracker.domain.streets import Streets
 from tracker.domain.track import Doubt, Fix, Track
 from tracker.domain.view import Freshness, Trail, View, freshness_of
-from tracker.domain.visibility import HIDING_RADIUS, Circumstances, Rules, visible
+from tracker.domain.visibility import (
+    Circumstances,
+    Rules,
+    Visible,
+    awaits_window,
+    coarse,
+    is_stuck,
+    visible,
+)
 
 OFF_ROUTE_FIXES: Final = 3  # in a row
 REROUTE_PAUSE: Final = timedelta(seconds=10)
@@ -40,9 +49,12 @@ class Trip:
         self.track = Track(driver.vehicle, newest)
         self.course = Course(driver.vehicle, (learned or Learned()).of(driver.vehicle))
         self.trails: dict[str, Trail] = {}
+        self.doors = Doors(None if newest is None else newest.lonlat)
+        self.arrived_at: dict[str, datetime] = {}  # at their dropoffs, as positions showed
         self._lines: dict[str, tuple[LonLat, ...]] = {}  # an order's part of the route, cut once
         self._shown: dict[str, ShownArrival] = {}
         self._begins: dict[str, float] = {}  # metres of the route that an order's customer must not see
+        self._unseen: set[str] = set()  # orders whose customers did not see the route at the newest fix
         self._routed_at: datetime | None = None
         self._off_since: datetime | None = None  # when the driver was seen to have left the route
         self._asked_from: LonLat | None = None  # where the driver was when the router was last asked
@@ -101,12 +113,16 @@ class Trip:
             self.course.take_stops(tuple(stops))
             self._unroutable = False
             self._route_changed()
-            self._clear_trails()
+        self._unseen &= self.orders.keys()
+        if self.doors.take(orders, stops):
+            self._lines.clear()
+            self._clear_trails(self.trails)
 
     def release(self, order_id: str) -> None:
         """No longer this driver's: the order's customer sees nothing more. Its stops go with `replan`."""
         for known in (self.orders, self.rules, self.trails):
             known.pop(order_id, None)
+        self.doors.end(order_id)
 
     def receive_fix(self, fix: Fix, now: datetime) -> Doubt | None:
         """Judges a fix; a believed one that is newer than all before moves the driver."""
@@ -182,7 +198,7 @@ class Trip:
 
     def _route_changed(self) -> None:
         self._lines.clear()
-        self._begins.clear()
+        self._begins = dict.fromkeys(self.orders, self._along)  # the driver moved while it was asked for
         self._off_since = None
         for shown in self._shown.values():
             shown.bypass()
@@ -195,13 +211,13 @@ class Trip:
         index = self._dropoff_index(order_id)
         stops_before = self.course.stops_before(index)
         eta = self._eta(index, stops_before, now)
-        seen = visible(self.rules[order_id], self._circumstances(order, stops_before, eta, now))
+        seen = self._visible(order, stops_before, eta, now)
         position = self._position(order_id) if seen.position else None
         return View(
             order=order,
             driver=self.driver if order.status in ON_THE_ROAD else None,
             position=position,
-            eta=eta if seen.eta else None,
+            eta=(eta if seen.exact else coarse(eta)) if seen.eta else None,
             stops_before=stops_before if seen.stops_before else None,
             route=self._line(order_id, index) if seen.route else (),
             trail=self.trails[order_id] if seen.position else None,
@@ -226,15 +242,39 @@ class Trip:
         self.course.note_forecasts(fix)
         found = None if self.course.off_route else self.progress
         self._on_street = on_street(self.position, found, self._on_street)
+        if self.doors.move(fix, None if self.progress is None else self.progress.at):
+            self._lines.clear()
+            self._begins = {
+                order_id: max(self._begins.get(order_id, 0.0), self._along) for order_id in self.orders
+            }
         for order_id, trail in self.trails.items():
-            position = self.view(order_id, now).position
-            if position is None:
-                trail.restart()
-                continue
-            if not trail.places:  # what was driven out of sight is no part of the route that is shown
-                self._begins[order_id] = self.progress.along_m if self.progress else 0.0
-                self._lines.pop(order_id, None)
-            trail.grow(position.lonlat)
+            self._draw(order_id, trail, now)
+
+    def _draw(self, order_id: str, trail: Trail, now: datetime) -> None:
+        """Take the newest fix over into what one customer sees of the way travelled."""
+        index = self._dropoff_index(order_id)
+        stops_before = self.course.stops_before(index)
+        eta = self._eta(index, stops_before, now)
+        seen = self._visible(self.orders[order_id], stops_before, eta, now)
+        if not seen.route or order_id in self._unseen:  # what was driven out of sight is not shown later
+            self._begins[order_id] = self._along
+            self._lines.pop(order_id, None)
+        (self._unseen.discard if seen.route else self._unseen.add)(order_id)
+        position = self._position(order_id) if seen.position else None
+        if position is None:
+            trail.restart()
+            return
+        if trail.places and self.doors.hide_between(order_id, trail.places[-1], position.lonlat):
+            trail.restart()
+        version = trail.version
+        trail.grow(position.lonlat)
+        if trail.version != version:  # thinned: its straight pieces are longer now
+            self._clear_trails([order_id])
+
+    @property
+    def _along(self) -> float:
+        """Metres of the route that the driver has behind them."""
+        return 0.0 if self.progress is None else self.progress.along_m
 
     def _move_on_route(self, fix: Fix, before: Fix | None, now: datetime) -> None:
         route = self.route
@@ -250,16 +290,15 @@ class Trip:
 
     def _position(self, order_id: str) -> Fix | None:
         """On the street where that is sure, but never moved up to another customer's door."""
-        if self._on_street is None:
+        if self._on_street is None or self.doors.hide(order_id, self._on_street.fix.lonlat):
             return self.position
-        at = self._on_street.fix.lonlat
-        hidden = any(distance(at, place) <= HIDING_RADIUS for place in self._other_dropoffs(order_id))
-        return self.position if hidden else self._on_street.fix
+        return self._on_street.fix
 
-    def _clear_trails(self) -> None:
+    def _clear_trails(self, order_ids: Iterable[str]) -> None:
         """A new stop may lie where the driver was before: no trail leads past another customer's door."""
-        for order_id, trail in self.trails.items():
-            clear = clear_tail(tuple(trail.places), self._other_dropoffs(order_id), HIDING_RADIUS)
+        for order_id in order_ids:
+            trail = self.trails[order_id]
+            clear = clear_tail(tuple(trail.places), self.doors.others(order_id), HIDING_RADIUS)
             if clear != tuple(trail.places):
                 trail.restart(clear)
 
@@ -277,23 +316,18 @@ class Trip:
         eta = foreseen.eta(now=now, last_fix_at=min(fix.recorded_at, now), stops_before=stops_before)
         return self._shown.setdefault(self.stops[index].order_id, ShownArrival()).eta(eta)
 
-    def _circumstances(self, order: Order, stops_before: int, eta: Eta, now: datetime) -> Circumstances:
-        return Circumstances(
+    def _visible(self, order: Order, stops_before: int, eta: Eta, now: datetime) -> Visible:
+        newest = self.track.newest
+        circumstances = Circumstances(
             status=order.status,
             stops_before=stops_before,
             eta_s=None if eta.arrives_at is None else (eta.arrives_at - now).total_seconds(),
             distance_m=eta.distance_m,
-            near_other_dropoff=self._near_other_dropoff(order.id),
+            near_other_dropoff=self.doors.hide(order.id, None if newest is None else newest.lonlat),
+            awaits_window=awaits_window(order, stops_before, now),
+            is_stuck=is_stuck(order, self.arrived_at.get(order.id), now),
         )
-
-    def _near_other_dropoff(self, order_id: str) -> bool:
-        fix = self.track.newest
-        return fix is not None and any(
-            distance(fix.lonlat, place) <= HIDING_RADIUS for place in self._other_dropoffs(order_id)
-        )
-
-    def _other_dropoffs(self, order_id: str) -> list[LonLat]:
-        return [stop.at for stop in self.stops if stop.kind == "dropoff" and stop.order_id != order_id]
+        return visible(self.rules[order.id], circumstances)
 
     def _line(self, order_id: str, index: int) -> tuple[LonLat, ...]:
         """The route to this order's dropoff, from where it has left all other customers' dropoffs behind."""
@@ -301,6 +335,7 @@ class Trip:
         if self.route is None or on_route is None:
             return ()
         if order_id not in self._lines:
-            whole = self.route.between(self._begins.get(order_id, 0.0), self.route.stop_at_m(on_route))
-            self._lines[order_id] = clear_tail(whole, self._other_dropoffs(order_id), HIDING_RADIUS)
+            begin = self._begins.get(order_id, self._along)
+            whole = self.route.between(begin, self.route.stop_at_m(on_route))
+            self._lines[order_id] = clear_tail(whole, self.doors.others(order_id), HIDING_RADIUS)
         return self._lines[order_id]

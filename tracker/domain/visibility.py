@@ -1,12 +1,17 @@
 """Visibility: what the customer of one order may see now. A pure function of rules and circumstances."""
 
+from datetime import datetime, timedelta
 from typing import Final, Literal
 
 import msgspec
 
-from tracker.domain.order import ON_THE_ROAD, OrderStatus
+from tracker.domain.eta import Eta
+from tracker.domain.order import ON_THE_ROAD, OPEN, Order, OrderStatus
 
-HIDING_RADIUS: Final = 100.0  # metres around another customer's open dropoff
+SHOWN_BEFORE_WINDOW: Final = timedelta(minutes=60)
+STUCK_AFTER_ARRIVAL: Final = timedelta(hours=4)
+STUCK_AFTER: Final = timedelta(hours=24)  # after the window, or without one after the last step
+MINUTE: Final = timedelta(minutes=1)
 
 
 class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -44,7 +49,9 @@ class Circumstances(msgspec.Struct, frozen=True):
     stops_before: int = 0
     eta_s: float | None = None  # seconds to go, by the forecast
     distance_m: float | None = None  # metres to go
-    near_other_dropoff: bool = False  # within HIDING_RADIUS of another customer's open one
+    near_other_dropoff: bool = False  # another customer's door is near, open or not yet left
+    awaits_window: bool = False  # it is too early for the order's time window
+    is_stuck: bool = False  # open for too long
 
 
 class Visible(msgspec.Struct, frozen=True):
@@ -54,22 +61,73 @@ class Visible(msgspec.Struct, frozen=True):
     route: bool
     eta: bool
     stops_before: bool
+    exact: bool = True  # False: the ETA must not tell how far the driver is
 
 
-NOTHING: Final = Visible(position=False, route=False, eta=False, stops_before=False)
+NOTHING: Final = Visible(position=False, route=False, eta=False, stops_before=False, exact=False)
 
 
 def visible(rules: Rules, now: Circumstances) -> Visible:
     """What of the driver this order's customer may see: nothing before the assignment or after the end."""
     if now.status not in ON_THE_ROAD:
         return NOTHING
-    whereabouts = not now.near_other_dropoff
+    exact = not (now.near_other_dropoff or now.is_stuck)
+    whereabouts = exact and not now.awaits_window
     return Visible(
         position=whereabouts and _allowed(rules.position, now),
         route=whereabouts and _allowed(rules.route, now),
-        eta=_allowed(rules.eta, now),
+        eta=not now.awaits_window and _allowed(rules.eta, now),
         stops_before=_allowed(rules.stops_before, now),
+        exact=exact,
     )
+
+
+def awaits_window(order: Order, stops_before: int, now: datetime) -> bool:
+    """Whether it is too early to show anything of the driver: more than 60 minutes before the time window.
+
+    An order that is picked up and comes next is shown all the same.
+    """
+    if order.window_from is None or now >= order.window_from - SHOWN_BEFORE_WINDOW:
+        return False
+    return order.status is not OrderStatus.PICKED_UP or stops_before > 0
+
+
+def stuck_at(order: Order, arrived_at: datetime | None) -> datetime:
+    """When an order that is still open counts as forgotten.
+
+    *arrived_at* is when the driver reached the dropoff; before the latest assignment it was another driver.
+    """
+    if arrived_at is not None and (order.assigned_at is None or arrived_at >= order.assigned_at):
+        return arrived_at + STUCK_AFTER_ARRIVAL
+    if order.window_to is not None:
+        return order.window_to + STUCK_AFTER
+    steps = (order.created_at, order.assigned_at, order.picked_up_at, order.window_from)
+    return max(step for step in steps if step is not None) + STUCK_AFTER
+
+
+def is_stuck(order: Order, arrived_at: datetime | None, now: datetime) -> bool:
+    """Whether nobody has closed this order for so long that its driver is about something else."""
+    return order.status in OPEN and now >= stuck_at(order, arrived_at)
+
+
+def coarse(eta: Eta) -> Eta:
+    """The forecast without what tells where the driver is: no distance, and times in whole minutes.
+
+    The interval only widens.
+    """
+    if eta.arrives_at is None or eta.earliest is None or eta.latest is None:
+        return msgspec.structs.replace(eta, distance_m=None)
+    return msgspec.structs.replace(
+        eta,
+        arrives_at=_minute(eta.arrives_at + MINUTE / 2),
+        earliest=_minute(eta.earliest),
+        latest=_minute(eta.latest + MINUTE),
+        distance_m=None,
+    )
+
+
+def _minute(at: datetime) -> datetime:
+    return at.replace(second=0, microsecond=0)
 
 
 def _allowed(rules: RuleOrRules, now: Circumstances) -> bool:

@@ -1,0 +1,190 @@
+"""Doors: the dropoffs of one trip, and from whose customers each of them hides the driver.
+
+A door hides the driver while its order is open, and after that until the driver has left. It does not hide
+them from its own customer: the same order, the same phone number or e-mail address, or the same place.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from math import hypot
+from typing import Final, NamedTuple
+
+import msgspec
+
+from tracker.domain.geo import LonLat, Plane, distance
+from tracker.domain.order import Customer, Order
+from tracker.domain.route import Stop
+from tracker.domain.track import Fix
+
+HIDING_RADIUS: Final = 100.0  # metres around a door
+SAME_PLACE: Final = 30.0  # metres between two doors; nearer ones do not hide the driver from each other
+KEPT: Final = 100  # ended doors of one trip
+ACCURACY: Final = (10.0, 20.0)  # metres; the least that is believed, and what is assumed of an unknown one
+DRAWN_OFF: Final = 50.0  # metres from a fix to where the marker or the trail's end is drawn, at most
+PHONE_DIGITS: Final = 5  # fewer identify nobody
+
+
+class Door(msgspec.Struct, frozen=True):
+    """The dropoff of one order, and what identifies its customer."""
+
+    order_id: str
+    at: LonLat
+    contacts: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, order: Order) -> "Door":
+        return cls(order.id, order.dropoff.lonlat, contacts(order.customer))
+
+    def hides_from(self, other: "Door") -> bool:
+        """Whether the customer of `other` must not see the driver near this door."""
+        return (
+            self.order_id != other.order_id
+            and self.contacts.isdisjoint(other.contacts)
+            and distance(self.at, other.at) > SAME_PLACE
+        )
+
+
+class EndedDoor(NamedTuple):
+    """A door that the driver no longer serves, and since when."""
+
+    door: Door
+    ended_at: datetime
+
+
+def contacts(customer: Customer | None) -> frozenset[str]:
+    """What two orders of one customer have in common: phone number and e-mail address, in one spelling."""
+    if customer is None:
+        return frozenset()
+    given = (_phone(customer.phone or ""), _email(customer.email or ""))
+    return frozenset(contact for contact in given if contact)
+
+
+def _phone(given: str) -> str:
+    """Digits only: "+358 40-1234567", "00358401234567" and "+358 (0)40 123 4567" are one number."""
+    written = unicodedata.normalize("NFKC", given).replace("(0)", "")
+    digits = "".join(str(unicodedata.decimal(sign)) for sign in written if sign.isdecimal())
+    digits = digits.removeprefix("00")
+    is_number = len(digits) >= PHONE_DIGITS and len(set(digits)) > 1  # "0000000" is a placeholder
+    return digits if is_number else ""
+
+
+def _email(given: str) -> str:
+    written = re.sub(r"\s", "", unicodedata.normalize("NFKC", given)).casefold()
+    return written if "@" in written.strip("@") else ""
+
+
+class Doors:
+    """The doors of one trip. Measures each of them once a fix, whoever looks."""
+
+    __slots__ = ("_at", "_ended", "_near", "_open", "_others")
+
+    def __init__(self, at: LonLat | None = None) -> None:
+        self._at = at  # the driver's newest place
+        self._open: dict[str, Door] = {}
+        self._ended: list[Door] = []  # and the driver has not been seen beyond since; the oldest first
+        self._others: dict[str, tuple[LonLat, ...]] = {}  # by order: doors that hide the driver from it
+        self._near: tuple[LonLat, ...] = ()  # the only doors that can matter at the newest fix
+
+    def take(self, orders: Sequence[Order], stops: Sequence[Stop]) -> bool:
+        """Replace the open doors; those that go become ended ones. Return whether anything changed."""
+        taken = {order.id: Door.of(order) for order in orders}
+        for stop in stops:  # a stop whose order was not read yet hides the driver from everybody else
+            if stop.kind == "dropoff" and stop.order_id not in taken:
+                taken[stop.order_id] = Door(stop.order_id, stop.at)
+        if taken == self._open:
+            return False
+        kept = {(door.order_id, door.at) for door in taken.values()}
+        self._end(door for door in self._open.values() if (door.order_id, door.at) not in kept)
+        self._open = taken
+        self._changed()
+        return True
+
+    def end(self, order_id: str) -> None:
+        """The order is over or another driver's: its door hides the driver until they have left."""
+        door = self._open.pop(order_id, None)
+        if door is not None:
+            self._end([door])
+            self._changed()
+
+    def restore(self, ended: Iterable[EndedDoor], newest: Fix | None) -> None:
+        """Add doors that ended before this trip was loaded, but none that *newest* shows to be left."""
+        self._end(
+            door
+            for door, ended_at in ended
+            if newest is None or newest.recorded_at <= ended_at or not _has_left(door, newest, None)
+        )
+        self._changed()
+
+    def move(self, fix: Fix, on_route: LonLat | None) -> bool:
+        """Take in a believed fix, the newest. Return whether the driver has left an ended door with it.
+
+        *on_route* is where the fix was found on the route: a route that begins there must lie beyond, too.
+        """
+        before, self._at = self._at, fix.lonlat
+        there = [door for door in self._ended if not _has_left(door, fix, on_route)]
+        left = len(there) < len(self._ended)
+        if left:
+            self._ended = there
+            self._others.clear()
+        self._measure(before)
+        return left
+
+    def others(self, order_id: str) -> tuple[LonLat, ...]:
+        """The doors that hide the driver from this order's customer."""
+        found = self._others.get(order_id)
+        if found is None:
+            own = self._open.get(order_id)
+            doors = (*self._open.values(), *self._ended)
+            found = tuple({door.at: None for door in doors if own is None or door.hides_from(own)})
+            self._others[order_id] = found
+        return found
+
+    def hide(self, order_id: str, at: LonLat | None) -> bool:
+        """Whether this order's customer must not see the driver at this place near the newest fix."""
+        if not self._near or at is None:
+            return False
+        others = self.others(order_id)
+        return any(place in others and distance(at, place) <= HIDING_RADIUS for place in self._near)
+
+    def hide_between(self, order_id: str, begin: LonLat, end: LonLat) -> bool:
+        """Whether a straight line from the fix before to the newest one leads past a door."""
+        if not self._near:
+            return False
+        others = self.others(order_id)
+        return any(place in others and _leads_past(begin, end, place) for place in self._near)
+
+    def _end(self, doors: Iterable[Door]) -> None:
+        self._ended = [*self._ended, *doors][-KEPT:]
+
+    def _changed(self) -> None:
+        self._others.clear()
+        self._measure(self._at)
+
+    def _measure(self, before: LonLat | None) -> None:
+        at = self._at
+        if at is None:
+            self._near = ()
+            return
+        reach = HIDING_RADIUS + DRAWN_OFF + (0.0 if before is None else distance(before, at))
+        places = {door.at: None for door in (*self._open.values(), *self._ended)}
+        self._near = tuple(place for place in places if distance(at, place) <= reach)
+
+
+def _has_left(door: Door, fix: Fix, on_route: LonLat | None) -> bool:
+    """Whether the fix lies outside the radius by more than its own accuracy."""
+    least, unknown = ACCURACY
+    beyond = HIDING_RADIUS + max(unknown if fix.accuracy is None else fix.accuracy, least)
+    if distance(fix.lonlat, door.at) <= beyond:
+        return False
+    return on_route is None or distance(on_route, door.at) > HIDING_RADIUS
+
+
+def _leads_past(begin: LonLat, end: LonLat, place: LonLat) -> bool:
+    plane = Plane(place)
+    (ax, ay), (bx, by) = plane.to_metres(begin), plane.to_metres(end)
+    dx, dy = bx - ax, by - ay
+    squared = dx * dx + dy * dy
+    share = 0.0 if squared == 0.0 else min(max(-(ax * dx + ay * dy) / squared, 0.0), 1.0)
+    return hypot(ax + share * dx, ay + share * dy) <= HIDING_RADIUS

@@ -148,8 +148,8 @@ FROM moves;
 -- ------------------------------------------------------------------ drivers
 
 -- name: insert_driver
-INSERT INTO drivers (id, name, vehicle, reference, token_hash, created_at)
-VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO drivers (id, name, vehicle, reference, token_hash, created_at, display_name)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
 RETURNING *;
 
 -- name: select_driver
@@ -164,6 +164,16 @@ FROM drivers
 WHERE $1::timestamptz IS NULL OR (created_at, id) < ($1, $2::text)
 ORDER BY created_at DESC, id DESC
 LIMIT $3;
+
+-- name: select_drivers_by_reference
+SELECT *
+FROM drivers
+WHERE reference = $4 AND ($1::timestamptz IS NULL OR (created_at, id) < ($1, $2::text))
+ORDER BY created_at DESC, id DESC
+LIMIT $3;
+
+-- name: update_driver
+UPDATE drivers SET name = $2, display_name = $3, vehicle = $4, reference = $5 WHERE id = $1;
 
 -- name: select_driver_activity
 -- The newest believed fix of each driver and the orders on their way, in stop sequence.

@@ -94,6 +94,7 @@ HOMES = {
         "tracker.sockets",
         "tracker.websocket",
     ),
+    "regex": ("tracker.domain.shown_name", "tracker.domain.titles"),
     "rich": ("driver_sim", "tracker.demo", "tracker.evaluation"),
     "shapely": ("tracker.basemap", "tracker.domain.geo", "tracker.domain.route", "tracker.domain.simplify"),
     "uvloop": ("tracker.__main__", "tracker.server", "driver_sim.__main__"),
@@ -102,7 +103,7 @@ HOMES = {
     "werkzeug": ("tracker.api", "tracker.server", "tracker.sockets"),
 }
 EVERYWHERE = {"msgspec", "structlog"}
-PURE = {"msgspec", "shapely"}  # all that the core may use
+PURE = {"msgspec", "regex", "shapely"}  # all that the core may use
 
 FUNCTION_LINES = 40
 FILE_LINES = 400

@@ -162,6 +162,12 @@ class Fleet:
         self._roster.forget(driver_id)
         self._connections.revoke(driver_id)
 
+    async def driver_changed(self, driver_id: str) -> None:
+        """Show watchers the driver's new name and vehicle."""
+        live = await self._roster.driver_changed(driver_id)
+        if live is not None:
+            self.views.publish(live.trip)
+
     # --- orders
 
     async def order_changed(self, change: OrderChange) -> None:

@@ -63,6 +63,21 @@ class Roster:
         """It is read anew when somebody asks for it."""
         self._live.pop(driver_id, None)
 
+    async def driver_changed(self, driver_id: str) -> LiveTrip | None:
+        """Take over the driver's new name; with another vehicle the live trip begins anew. None: not live.
+
+        Speeds, routes and what was learned are those of a vehicle. Raises NotFound, StorageUnavailable.
+        """
+        async with self._lock(driver_id):
+            live = self._live.get(driver_id)
+            if live is None or (driver := await drivers.select_driver(self._database, driver_id)) is None:
+                return None
+            if live.trip.vehicle == driver.vehicle:
+                live.trip.driver = driver
+                return live
+            self.forget(driver_id)
+        return await self.of(driver_id)
+
     def forget_idle(self, is_needed: Callable[[LiveTrip], bool]) -> None:
         now = self._now()
         for driver_id, live in list(self._live.items()):
@@ -132,5 +147,7 @@ class Roster:
             await self._witness.route(live, self._router)
         finally:
             live.routing = False
+        if self._live.get(live.trip.driver.id) is not live:
+            return  # forgotten meanwhile
         self._routed(live.trip)
         self.consider_route(live)

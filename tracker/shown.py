@@ -4,6 +4,7 @@ from datetime import datetime
 
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Driver, Order, Place
+from tracker.domain.shown_name import shown_name
 from tracker.domain.track import Fix
 from tracker.domain.view import View
 from tracker.hub import State
@@ -48,7 +49,9 @@ def line(places: tuple[LonLat, ...] | list[LonLat]) -> LineString | None:
 
 
 def _driver(view: View) -> TrackedDriver | None:
-    return None if view.driver is None else TrackedDriver(view.driver.first_name, view.driver.vehicle)
+    if (driver := view.driver) is None:
+        return None
+    return TrackedDriver(shown_name(driver.name, driver.display_name), driver.vehicle)
 
 
 def tracked_order(order: Order) -> TrackedOrder:

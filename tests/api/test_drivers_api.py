@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.api.merchant import all_pages, fixes_from, problem, send_fixes, wrong_fields
-from tests.service import Service
+from tests.service import Service, hear, token_of
 
 
 async def test_a_driver_is_made_with_a_token_and_everything_a_phone_needs(service: Service) -> None:
@@ -144,3 +144,83 @@ async def status_with_token(service: Service, token: str) -> int:
     body = fixes_from(datetime.now(UTC), [(60.17, 24.94)])
     answer: httpx.Response = await service.http.post("/v1/drivers/fixes", json=body, headers=headers)
     return answer.status_code
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        ({"name": "Dr. Anna Schmidt"}, "Anna"),
+        ({"name": "van der Berg, Pat"}, "Pat"),
+        ({"name": "🚲"}, "🚲"),
+        ({"name": "anna.schmidt@example.com"}, ""),
+        ({"name": "Anna Schmidt", "display_name": "Speedy Anna"}, "Speedy Anna"),
+    ],
+)
+async def test_customers_read_the_first_or_the_display_name(
+    service: Service, body: dict[str, str], name: str
+) -> None:
+    """In the snapshot and on the page, whose initial is one character; the merchant reads what they gave."""
+    driver = await service.post("/v1/drivers", {"vehicle": "foot", **body})
+    order = await service.new_order(driver["id"])
+    assert (await service.get(f"/v1/track/{token_of(order)}"))["driver"] == {"name": name, "vehicle": "foot"}
+    page = (await service.http.get(f"/t/{token_of(order)}")).text
+    assert f'id="courier-name">{name or "Your courier"}</b>' in page
+    assert f'aria-hidden="true">{name[:1] or "?"}</span>' in page
+    assert "example.com" not in page
+    shown = await service.get(f"/v1/drivers/{driver['id']}")
+    assert (shown["name"], shown["display_name"]) == (body["name"], body.get("display_name"))
+
+
+async def test_a_driver_is_changed_and_watchers_see_it(service: Service) -> None:
+    """Name, display name, vehicle and reference; a page that is open shows the new ones at once."""
+    driver = await service.new_driver("Aino Korhonen", "bicycle")
+    order = await service.new_order(driver["id"])
+    path = f"/v1/drivers/{driver['id']}"
+    async with service.watch(order) as customer:
+        assert (await hear(customer, "snapshot"))["driver"] == {"name": "Aino", "vehicle": "bicycle"}
+        for change, told in (
+            ({"name": "Frau Dr. Anna Aalto"}, ("Anna", "bicycle")),
+            ({"display_name": "Speedy"}, ("Speedy", "bicycle")),
+            ({"vehicle": "car"}, ("Speedy", "car")),
+            ({"display_name": None, "vehicle": "scooter"}, ("Anna", "scooter")),
+        ):
+            answer = await service.http.patch(path, json=change)
+            assert answer.status_code == 200, answer.text
+            assert answer.json() | change == answer.json()
+            update = await hear(customer, "update")
+            while "driver" not in update:
+                update = await hear(customer, "update")
+            assert update["driver"] == {"name": told[0], "vehicle": told[1]}
+    changed = await service.http.patch(path, json={"reference": "D-99"})
+    assert changed.json()["orders"] == [order["id"]]
+    assert (await service.get(path)) == changed.json()
+    assert (await service.http.patch(path, json={})).json() == changed.json()
+    at = fixes_from(datetime.now(UTC), [(60.1712, 24.9441)])
+    await send_fixes(service, driver["token"], *at)
+    assert (await service.get(f"/v1/track/{token_of(order)}"))["position"] is not None
+
+
+async def test_a_wrong_change_of_a_driver_changes_nothing(service: Service) -> None:
+    """Each wrong field is named; a driver needs a name and a vehicle; unknown drivers are 404."""
+    driver = await service.new_driver()
+    path = f"/v1/drivers/{driver['id']}"
+    for change, fields in (
+        ({"name": None, "vehicle": "tank"}, ["name", "vehicle"]),
+        ({"name": " ", "reference": "D-1"}, ["name"]),
+        ({"display_name": "x" * 201, "token": "t"}, ["token", "display_name"]),
+    ):
+        assert wrong_fields(await service.http.patch(path, json=change)) == fields
+    assert (await service.get(path))["name"] == driver["name"]
+    problem(await service.http.patch("/v1/drivers/drv_none", json={"name": "A"}), 404, "not-found")
+
+
+async def test_drivers_are_found_by_reference(service: Service) -> None:
+    """All with exactly this one, in pages."""
+    made = [
+        await service.post("/v1/drivers", {"name": "A", "vehicle": "car", "reference": "shared/1"})
+        for _ in range(3)
+    ]
+    await service.post("/v1/drivers", {"name": "A", "vehicle": "car", "reference": "shared/12"})
+    found = await all_pages(service, "/v1/drivers", limit=2, reference="shared/1")
+    assert [driver["id"] for driver in found] == [driver["id"] for driver in reversed(made)]
+    assert (await service.get("/v1/drivers?reference=nobody"))["items"] == []

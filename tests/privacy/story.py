@@ -86,8 +86,9 @@ class Order:
 class Driver:
     """One driver, and where their device said that it was."""
 
-    def __init__(self, driver_id: str, name: str) -> None:
-        self.id, self.name = driver_id, name
+    def __init__(self, driver_id: str, name: str, displayed: str | None = None) -> None:
+        self.id = driver_id
+        self.names = [(name, displayed)]  # all that the driver has had: name, and what to show instead
         self.seen = Seen()
         self.is_known = True  # False: fixes came in a form that is not read here
 
@@ -163,7 +164,10 @@ class Story:
     def _driver(self, path: str, said: Exchange, answer: Any) -> None:
         parts = path.split("/")
         if said.method == "POST" and len(parts) == 3:
-            self.drivers.setdefault(answer["id"], Driver(answer["id"], answer["name"]))
+            named = Driver(answer["id"], answer["name"], answer.get("display_name"))
+            self.drivers.setdefault(answer["id"], named)
+        if said.method == "PATCH" and len(parts) == 4 and parts[3] in self.drivers and answer:
+            self.drivers[parts[3]].names.append((answer["name"], answer["display_name"]))
         if said.method == "POST" and isinstance(answer, dict) and "token" in answer:
             self._driver_of[answer["token"]] = answer.get("id") or parts[3]
         if said.method == "DELETE" and len(parts) == 4:

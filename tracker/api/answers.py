@@ -107,6 +107,7 @@ class DriverAnswer(Struct, frozen=True):
 
     id: str
     name: str
+    display_name: str | None
     vehicle: str
     reference: str | None
     created_at: str
@@ -120,6 +121,7 @@ def driver_answer(driver: Driver, activity: Activity, *, online: bool) -> Driver
     return DriverAnswer(
         driver.id,
         driver.name,
+        driver.display_name,
         driver.vehicle,
         driver.reference,
         rfc3339(driver.created_at),
@@ -134,6 +136,7 @@ class NewDriverAnswer(Struct, frozen=True, kw_only=True):
 
     id: str
     name: str
+    display_name: str | None
     vehicle: str
     reference: str | None
     created_at: str

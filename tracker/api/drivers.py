@@ -15,10 +15,10 @@ from tracker.api.answers import (
 )
 from tracker.api.bodies import answer, body, query
 from tracker.api.idempotency import Created, once
-from tracker.api.lists import PageQuery, decode_cursor, page
+from tracker.api.lists import decode_cursor, page
 from tracker.api.openapi import described
 from tracker.api.phone_setup import setup_for
-from tracker.api.requests import NewDriver, StopsBody
+from tracker.api.requests import DriverChangeBody, DriverQuery, NewDriver, StopsBody
 from tracker.database import Connection
 from tracker.database import drivers as rows
 from tracker.database.orders import select_stops
@@ -50,11 +50,13 @@ async def create_driver() -> Response:
 
 @blueprint.get("/v1/drivers")
 @needs("read")
-@described(query=PageQuery, answer=Page[DriverAnswer])
+@described(query=DriverQuery, answer=Page[DriverAnswer])
 async def list_drivers() -> Response:
-    """All drivers, the newest first."""
-    here, wanted = parts(), query(PageQuery)
-    found = await rows.select_drivers(here.database, wanted.limit + 1, decode_cursor(wanted.cursor))
+    """All drivers, or those with a reference, the newest first."""
+    here, wanted = parts(), query(DriverQuery)
+    found = await rows.select_drivers(
+        here.database, wanted.limit + 1, decode_cursor(wanted.cursor), reference=wanted.reference
+    )
     shown = await _shown(here, found)
     return answer(
         page(
@@ -73,6 +75,25 @@ async def get_driver(driver_id: str) -> Response:
     """One driver: whether they are online, their newest fix, and their orders in stop sequence."""
     driver = _found(await rows.select_driver(parts().database, driver_id))
     return answer((await _shown(parts(), [driver]))[driver_id])
+
+
+@blueprint.patch("/v1/drivers/<driver_id>")
+@needs("orders")
+@described(body=DriverChangeBody, answer=DriverAnswer)
+async def change_driver(driver_id: str) -> Response:
+    """Change a driver's name, display name, vehicle or reference.
+
+    Customers who watch see the new name or vehicle at once. For another vehicle, routes and arrival times are
+    made anew.
+    """
+    here, change = parts(), await body(DriverChangeBody)
+    async with here.database.transaction() as connection:
+        before = _found((await rows.lock_drivers(connection, [driver_id])).get(driver_id))
+        driver = change.edit(before)
+        await rows.update_driver(connection, driver)
+    if driver != before:
+        await here.fleet.driver_changed(driver_id)
+    return answer((await _shown(here, [driver]))[driver_id])
 
 
 @blueprint.post("/v1/drivers/<driver_id>/token")
@@ -172,6 +193,7 @@ def _with_token(here: Parts, driver: Driver, token: str) -> NewDriverAnswer:
     return NewDriverAnswer(
         id=driver.id,
         name=driver.name,
+        display_name=driver.display_name,
         vehicle=driver.vehicle,
         reference=driver.reference,
         created_at=rfc3339(driver.created_at),

@@ -15,6 +15,7 @@ from tracker.api.tracking_link import find_link, snapshot_of
 from tracker.api.web_files import WebFile, web_files
 from tracker.basemap.palette import Theme
 from tracker.basemap.style import style
+from tracker.domain.shown_name import initial
 from tracker.errors import NotFound
 from tracker.files import folder
 from tracker.messages import Snapshot
@@ -133,6 +134,7 @@ def _shown(snapshot: Snapshot) -> dict[str, object]:
         "order": snapshot.order,
         "driver": driver,
         "icon": "done" if card.phase == "done" else driver and driver.vehicle,
+        "initial": initial(driver.name) if driver else "",
         "vehicle_name": VEHICLES.get(driver.vehicle, "") if driver else "",
         "pill": "Ended" if snapshot.visibility == "ended" else "Connecting…",
         "snapshot": _data_block(snapshot),

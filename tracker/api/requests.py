@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from tracker.api.lists import PageQuery
 from tracker.database.orders import OrderFilter
-from tracker.domain.order import Customer, Order, OrderStatus, Place, StopKind, Vehicle
+from tracker.domain.order import Customer, Driver, Order, OrderStatus, Place, StopKind, Vehicle
 from tracker.domain.visibility import Rules
 from tracker.errors import FieldError, InvalidFields
 from tracker.messages import AwareTime
@@ -21,7 +21,6 @@ StatusTime = Annotated[
     datetime,
     Meta(tz=True, description="When it happened, from the order's previous status to now. Default: now."),
 ]
-Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\S")]
 Line = Annotated[str, Meta(max_length=200)]
 Text = Annotated[str, Meta(max_length=500)]
 Id = Annotated[str, Meta(max_length=100)]
@@ -31,10 +30,55 @@ class Given(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A body of ours: fields that we don't know are refused."""
 
 
+DriverName = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=200,
+        pattern=r"\S",
+        description="The driver's name. Customers read the first name only, without titles.",
+        examples=["Dr. Anna Schmidt"],
+    ),
+]
+DisplayName = Annotated[
+    str,
+    Meta(
+        max_length=200,
+        description="What customers read in place of the first name: its first 20 characters. "
+        "An e-mail address or a phone number is never shown; the first name is shown then.",
+        examples=["Anna S."],
+    ),
+]
+DriverReference = Annotated[
+    str,
+    Meta(max_length=200, description="The merchant's own number of the driver.", examples=["D-17"]),
+]
+
+
 class NewDriver(Given, frozen=True, kw_only=True):
-    name: Name
+    name: DriverName
     vehicle: Vehicle
-    reference: Line | None = None
+    reference: DriverReference | None = None
+    display_name: DisplayName | None = None
+
+
+class DriverChangeBody(Given, frozen=True, kw_only=True):
+    """What is given is changed, as in RFC 7396; null takes a display name or a reference away."""
+
+    name: DriverName | UnsetType = UNSET
+    vehicle: Vehicle | UnsetType = UNSET
+    reference: DriverReference | UnsetType | None = UNSET
+    display_name: DisplayName | UnsetType | None = UNSET
+
+    def edit(self, driver: Driver) -> Driver:
+        """Return the driver with these changes."""
+        return _changed(driver, self)
+
+
+class DriverQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which drivers."""
+
+    reference: DriverReference | None = None
 
 
 class GivenPlace(Given, frozen=True, kw_only=True):

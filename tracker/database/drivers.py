@@ -28,6 +28,7 @@ async def insert_driver(queries: Queries, driver: Driver, token_hash: bytes) -> 
         driver.reference,
         token_hash,
         driver.created_at,
+        driver.display_name,
     )
     assert row is not None  # RETURNING after an INSERT without a conflict clause
     return _driver(row)
@@ -43,11 +44,26 @@ async def select_driver_by_token(queries: Queries, token_hash: bytes) -> Driver 
 
 
 async def select_drivers(
-    queries: Queries, limit: int, before: tuple[datetime, str] | None = None
+    queries: Queries,
+    limit: int,
+    before: tuple[datetime, str] | None = None,
+    *,
+    reference: str | None = None,
 ) -> list[Driver]:
-    """The newest first, beginning below `before` (created_at, id)."""
+    """Return the newest first, beginning below `before` (created_at, id); all, or those with *reference*."""
     at, id_ = before or (None, None)
-    return [_driver(row) for row in await queries.fetch("select_drivers", at, id_, limit)]
+    if reference is None:
+        rows = await queries.fetch("select_drivers", at, id_, limit)
+    else:
+        rows = await queries.fetch("select_drivers_by_reference", at, id_, limit, reference)
+    return [_driver(row) for row in rows]
+
+
+async def update_driver(queries: Queries, driver: Driver) -> None:
+    """Write the name, display name, vehicle and reference of a driver that the caller has locked."""
+    await queries.execute(
+        "update_driver", driver.id, driver.name, driver.display_name, driver.vehicle, driver.reference
+    )
 
 
 async def lock_drivers(queries: Queries, driver_ids: Sequence[str]) -> dict[str, Driver]:
@@ -96,6 +112,7 @@ def _driver(row: Row) -> Driver:
         name=row["name"],
         vehicle=row["vehicle"],
         reference=row["reference"],
+        display_name=row["display_name"],
         created_at=row["created_at"],
     )
 

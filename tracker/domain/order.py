@@ -101,9 +101,5 @@ class Driver(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     vehicle: Vehicle
     reference: str | None = None
+    display_name: str | None = None  # what customers read in place of the first name
     created_at: datetime
-
-    @property
-    def first_name(self) -> str:
-        """All that a customer may know of the name."""
-        return self.name.split()[0] if self.name.split() else ""

@@ -1,6 +1,7 @@
 /** Page: writes what the card says into the server's HTML, touching only what changed. */
 
 import { VEHICLES } from './card.js';
+import { initial } from './name.js';
 
 /** @typedef {import('./card.js').Card} Card */
 /** @typedef {import('./state.js').State} State */
@@ -54,7 +55,7 @@ export class Page {
     if (!driver) return;
     this.write('courier-name', driver.name || 'Your courier');
     this.write('courier-vehicle', VEHICLES[driver.vehicle] ?? '');
-    this.write('courier-initial', (driver.name || '?').slice(0, 1).toUpperCase());
+    this.write('courier-initial', initial(driver.name) || '?');
     if (!done) this.element('vehicle-icon').setAttribute('href', `#icon-${driver.vehicle}`);
   }
 

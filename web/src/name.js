@@ -1,0 +1,15 @@
+/** Name: the courier's, as it is drawn. Pure. */
+
+const CHARACTERS = globalThis.Intl?.Segmenter && new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+
+/** @param {string} text @returns {string[]} its characters as a person counts them */
+function characters(text) {
+  return CHARACTERS ? Array.from(CHARACTERS.segment(text), ({ segment }) => segment) : Array.from(text);
+}
+
+/** @param {string} name @returns {string} its first character, in upper case where that is one as well */
+export function initial(name) {
+  const [first = ''] = characters(name);
+  const upper = first.toUpperCase();
+  return characters(upper).length === 1 ? upper : first;
+}

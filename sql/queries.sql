@@ -219,11 +219,12 @@ WHERE detail ->> 'driver_id' = $1
 
 -- name: insert_order
 INSERT INTO orders (id, reference, status, created_at, driver_id,
-                    pickup_lat, pickup_lon, pickup_address, pickup_service_s,
+                    pickup_lat, pickup_lon, pickup_address, pickup_service_s, pickup_ready_at,
                     dropoff_lat, dropoff_lon, dropoff_address, dropoff_service_s,
                     customer, window_from, window_to, visibility,
                     assigned_at, picked_up_at, delivered_at, failed_at, cancelled_at, closed_at, version)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24);
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
+        $25);
 
 -- name: select_order
 SELECT * FROM orders WHERE id = $1;
@@ -234,11 +235,11 @@ SELECT * FROM orders WHERE id = $1 FOR NO KEY UPDATE;
 -- name: update_order
 UPDATE orders
 SET reference = $2, status = $3, created_at = $4, driver_id = $5,
-    pickup_lat = $6, pickup_lon = $7, pickup_address = $8, pickup_service_s = $9,
-    dropoff_lat = $10, dropoff_lon = $11, dropoff_address = $12, dropoff_service_s = $13,
-    customer = $14, window_from = $15, window_to = $16, visibility = $17,
-    assigned_at = $18, picked_up_at = $19, delivered_at = $20, failed_at = $21, cancelled_at = $22, closed_at = $23,
-    version = $24
+    pickup_lat = $6, pickup_lon = $7, pickup_address = $8, pickup_service_s = $9, pickup_ready_at = $10,
+    dropoff_lat = $11, dropoff_lon = $12, dropoff_address = $13, dropoff_service_s = $14,
+    customer = $15, window_from = $16, window_to = $17, visibility = $18,
+    assigned_at = $19, picked_up_at = $20, delivered_at = $21, failed_at = $22, cancelled_at = $23, closed_at = $24,
+    version = $25
 WHERE id = $1;
 
 -- name: select_orders
@@ -267,8 +268,8 @@ WHERE o.driver_id = $1 AND o.status IN ('assigned', 'picked_up')
 ORDER BY s.first, o.id;
 
 -- name: select_stops
-SELECT s.order_id, s.kind, o.pickup_lat, o.pickup_lon, o.pickup_address, o.pickup_service_s,
-       o.dropoff_lat, o.dropoff_lon, o.dropoff_address, o.dropoff_service_s
+SELECT s.order_id, s.kind, o.pickup_lat, o.pickup_lon, o.pickup_address, o.pickup_service_s, o.pickup_ready_at,
+       o.dropoff_lat, o.dropoff_lon, o.dropoff_address, o.dropoff_service_s, o.window_from, o.window_to
 FROM stops s
 JOIN orders o ON o.id = s.order_id
 WHERE s.driver_id = $1

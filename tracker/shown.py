@@ -17,11 +17,13 @@ from tracker.messages import (
     WireCustomer,
     WireDriver,
     WireEta,
+    WirePickup,
     WirePlace,
     WireWindow,
     rfc3339,
     rfc3339_or_none,
 )
+from tracker.time_zones import time_zone_at
 
 
 def state_of(view: View, *, route: LineString | None, trail: LineString | None) -> State:
@@ -74,7 +76,13 @@ def timestamps(order: Order) -> dict[str, str]:
 
 
 def wire_place(place: Place) -> WirePlace:
-    return WirePlace(place.lat, place.lon, place.address, place.service_s)
+    return WirePlace(place.lat, place.lon, place.address, place.service_s, time_zone_at(place.lat, place.lon))
+
+
+def wire_pickup(place: Place) -> WirePickup:
+    shown = wire_place(place)
+    ready_at = rfc3339_or_none(place.ready_at)
+    return WirePickup(shown.lat, shown.lon, shown.address, shown.service_s, shown.time_zone, ready_at)
 
 
 def window(order: Order) -> WireWindow | None:
@@ -90,7 +98,7 @@ def assigned_order(order: Order) -> AssignedOrder:
         order.id,
         order.reference,
         order.status.value,
-        wire_place(order.pickup),
+        wire_pickup(order.pickup),
         wire_place(order.dropoff),
         None if customer is None else WireCustomer(customer.name, customer.phone),
         window(order),

@@ -21,7 +21,7 @@ from tests.api.merchant import (
 from tests.service import Service
 
 WINDOW = {"from": "2026-11-22T18:00:00+02:00", "to": "2026-11-22T16:30:00.250Z"}
-STOP = {"address": None, "service_s": None}
+STOP: dict[str, object] = {"address": None, "service_s": None, "time_zone": "Europe/Helsinki"}
 
 
 async def test_an_order_is_made_with_all_its_fields(service: Service) -> None:
@@ -30,7 +30,7 @@ async def test_an_order_is_made_with_all_its_fields(service: Service) -> None:
         "/v1/orders",
         json={
             **ORDER,
-            "pickup": {**PICKUP, "address": "Kauppatori 1", "service_s": 90},
+            "pickup": {**PICKUP, "address": "Kauppatori 1", "service_s": 90, "ready_at": WINDOW["from"]},
             "reference": "A-17",
             "customer": {"name": "Bo Berg", "phone": "+358 40 1234567"},
             "window": WINDOW,
@@ -40,7 +40,11 @@ async def test_an_order_is_made_with_all_its_fields(service: Service) -> None:
     assert answer.status_code == 201
     order = answer.json()
     assert re.fullmatch(r"ord_\w+", order["id"])
-    assert order["pickup"] == {**PICKUP, "address": "Kauppatori 1", "service_s": 90}
+    assert order["pickup"] == {
+        **PICKUP,
+        **STOP,
+        **{"address": "Kauppatori 1", "service_s": 90, "ready_at": "2026-11-22T16:00:00.000Z"},
+    }
     assert order["dropoff"] == {**DROPOFF, **STOP}
     assert order["customer"] == {"name": "Bo Berg", "phone": "+358 40 1234567", "email": None}
     assert order["window"] == {"from": "2026-11-22T16:00:00.000Z", "to": "2026-11-22T16:30:00.250Z"}
@@ -63,6 +67,9 @@ async def test_an_order_is_made_with_all_its_fields(service: Service) -> None:
         ({"dropoff": {"lat": 60}}, "dropoff.lon"),
         ({"dropoff": {**DROPOFF, "service_s": -1}}, "dropoff.service_s"),
         ({"dropoff": {**DROPOFF, "floor": 3}}, "dropoff.floor"),
+        ({"dropoff": {**DROPOFF, "ready_at": WINDOW["from"]}}, "dropoff.ready_at"),
+        ({"pickup": {**PICKUP, "ready_at": "2026-11-22T18:00:00"}}, "pickup.ready_at"),
+        ({"pickup": {**PICKUP, "ready_at": "9999-12-31T23:59:59-12:00"}}, "pickup.ready_at"),
         ({"reference": "x" * 201}, "reference"),
         ({"reference": "\0"}, "reference"),
         ({"customer": {"email": 1}}, "customer.email"),
@@ -242,6 +249,13 @@ async def test_a_patch_changes_what_it_names_and_nothing_else(service: Service) 
     assert (await service.http.patch(path, json={})).json() == expected
     assert wrong_fields(await service.http.patch(path, json={"pickup": {"lat": None}})) == ["pickup.lat"]
     assert (await service.http.patch(path, json={"customer": None})).json()["customer"] is None
+    ready = {"pickup": {"ready_at": WINDOW["from"]}}
+    assert (await service.http.patch(path, json=ready)).json()["pickup"] == {
+        **(order["pickup"] | {"ready_at": "2026-11-22T16:00:00.000Z"})
+    }
+    unready = {"pickup": {"ready_at": None, "lat": 35.0, "lon": 139.7}}
+    moved = (await service.http.patch(path, json=unready)).json()["pickup"]
+    assert (moved["ready_at"], moved["time_zone"]) == (None, "Asia/Tokyo")
 
 
 async def test_the_whole_way_over_http(service: Service, service_database: str) -> None:

@@ -1,10 +1,10 @@
 """What merchants get: drivers, orders and links as the public interface shows them."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from tracker.api.phone_setup import Setup
 from tracker.api.visitors import asked_url
@@ -12,16 +12,22 @@ from tracker.database.drivers import Activity
 from tracker.domain.eta import Eta
 from tracker.domain.link import Link, LinkOpen, Way
 from tracker.domain.order import Driver, Order
+from tracker.domain.order_rules import late_s
 from tracker.domain.track import Fix
 from tracker.domain.visibility import Rules
-from tracker.messages import WireEta, WirePlace, WireWindow, rfc3339, rfc3339_or_none
+from tracker.messages import WireEta, WirePickup, WirePlace, WireWindow, rfc3339, rfc3339_or_none
 from tracker.parts import Parts
-from tracker.shown import timestamps, window, wire_place
+from tracker.shown import timestamps, window, wire_pickup, wire_place
 
 
 def base_url(here: Parts) -> str:
     """What our own addresses begin with; without a slash at the end."""
     return (here.config.public_url or asked_url()).rstrip("/")
+
+
+LateSeconds = Annotated[
+    int, Meta(description="How long the arrival (forecast, then real) is after `window.to`; null if unknown.")
+]
 
 
 class CustomerAnswer(Struct, frozen=True):
@@ -38,7 +44,7 @@ class OrderAnswer(Struct, frozen=True, kw_only=True):
     status: str
     created_at: str
     driver_id: str | None
-    pickup: WirePlace
+    pickup: WirePickup
     dropoff: WirePlace
     customer: CustomerAnswer | None
     window: WireWindow | None
@@ -47,17 +53,21 @@ class OrderAnswer(Struct, frozen=True, kw_only=True):
     timestamps: dict[str, str]
     visibility: Rules
     version: int
+    late_s: LateSeconds | None
 
 
-def order_answer(order: Order, *, eta: Eta | None, tracking_url: str | None) -> OrderAnswer:
+def order_answer(
+    order: Order, *, eta: Eta | None, tracking_url: str | None, arrived_at: datetime | None = None
+) -> OrderAnswer:
     customer = order.customer
+    foreseen = None if eta is None or order.ended_at is not None else eta.arrives_at
     return OrderAnswer(
         id=order.id,
         reference=order.reference,
         status=order.status.value,
         created_at=rfc3339(order.created_at),
         driver_id=order.driver_id,
-        pickup=wire_place(order.pickup),
+        pickup=wire_pickup(order.pickup),
         dropoff=wire_place(order.dropoff),
         customer=None if customer is None else CustomerAnswer(customer.name, customer.phone, customer.email),
         window=window(order),
@@ -66,6 +76,7 @@ def order_answer(order: Order, *, eta: Eta | None, tracking_url: str | None) -> 
         timestamps=timestamps(order),
         visibility=msgspec.convert(order.visibility, Rules),
         version=order.version,
+        late_s=late_s(order.window_to, arrived_at or order.delivered_at or foreseen),
     )
 
 

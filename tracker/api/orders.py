@@ -13,6 +13,7 @@ from tracker.api.openapi import described
 from tracker.api.requests import AssignBody, NewOrderBody, OrderChangeBody, OrderQuery, StatusBody
 from tracker.database import Connection, Queries
 from tracker.database.links import select_links, select_links_of_orders
+from tracker.database.milestones import select_milestones
 from tracker.database.orders import select_orders
 from tracker.domain.eta import Eta
 from tracker.domain.order import Order
@@ -127,7 +128,14 @@ async def show_order(here: Parts, order: Order) -> OrderAnswer:
 async def _shown(here: Parts, orders: Sequence[Order], queries: Queries) -> dict[str, OrderAnswer]:
     by_id = {order.id: order for order in orders}
     urls = tracking_urls(here, by_id, await select_links_of_orders(queries, list(by_id)))
+    due = {id_ for id_, order in by_id.items() if order.window_to is not None}
+    seen = await select_milestones(queries, due) if due else {}
     return {
-        id_: order_answer(order, eta=here.fleet.eta(id_), tracking_url=urls.get(id_))
+        id_: order_answer(
+            order,
+            eta=here.fleet.eta(id_),
+            tracking_url=urls.get(id_),
+            arrived_at=seen.get(id_, {}).get("arrived_at_dropoff"),
+        )
         for id_, order in by_id.items()
     }

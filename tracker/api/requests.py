@@ -17,6 +17,9 @@ from tracker.order_change import NewOrder
 Latitude = Annotated[float, Meta(ge=-90, le=90, description="Degrees north, WGS 84.")]
 Longitude = Annotated[float, Meta(ge=-180, le=180, description="Degrees east, WGS 84.")]
 ServiceSeconds = Annotated[float, Meta(ge=0, le=86_400, description="How long the driver needs there.")]
+ReadyTime = Annotated[
+    datetime, Meta(tz=True, description="When it can be picked up; forecasts and sequences wait for it.")
+]
 StatusTime = Annotated[
     datetime,
     Meta(tz=True, description="When it happened, from the order's previous status to now. Default: now."),
@@ -91,6 +94,13 @@ class GivenPlace(Given, frozen=True, kw_only=True):
         return Place(self.lat, self.lon, self.address, self.service_s)
 
 
+class GivenPickup(GivenPlace, frozen=True, kw_only=True):
+    ready_at: ReadyTime | None = None
+
+    def place(self) -> Place:
+        return Place(self.lat, self.lon, self.address, self.service_s, self.ready_at)
+
+
 class GivenCustomer(Given, frozen=True, kw_only=True):
     name: Line | None = None
     phone: Annotated[str, Meta(max_length=50)] | None = None
@@ -108,7 +118,7 @@ class GivenWindow(Given, frozen=True, kw_only=True):
 
 
 class NewOrderBody(Given, frozen=True, kw_only=True):
-    pickup: GivenPlace
+    pickup: GivenPickup
     dropoff: GivenPlace
     reference: Line | None = None
     customer: GivenCustomer | None = None
@@ -140,6 +150,10 @@ class PlaceChange(Given, frozen=True, kw_only=True):
     service_s: ServiceSeconds | UnsetType | None = UNSET
 
 
+class PickupChange(PlaceChange, frozen=True, kw_only=True):
+    ready_at: ReadyTime | UnsetType | None = UNSET
+
+
 class CustomerChange(Given, frozen=True, kw_only=True):
     name: Line | UnsetType | None = UNSET
     phone: Annotated[str, Meta(max_length=50)] | UnsetType | None = UNSET
@@ -149,7 +163,7 @@ class CustomerChange(Given, frozen=True, kw_only=True):
 class OrderChangeBody(Given, frozen=True, kw_only=True):
     """What is given is changed, as in RFC 7396; null takes a customer, a window or a reference away."""
 
-    pickup: PlaceChange | UnsetType = UNSET
+    pickup: PickupChange | UnsetType = UNSET
     dropoff: PlaceChange | UnsetType = UNSET
     reference: Line | UnsetType | None = UNSET
     customer: CustomerChange | UnsetType | None = UNSET

@@ -193,8 +193,9 @@ def _columns(order: Order) -> tuple[object, ...]:
         order.status.value,
         order.created_at,
         order.driver_id,
-        *msgspec.structs.astuple(order.pickup),
-        *msgspec.structs.astuple(order.dropoff),
+        *_place_columns(order.pickup),
+        order.pickup.ready_at,
+        *_place_columns(order.dropoff),
         None if order.customer is None else msgspec.structs.asdict(order.customer),
         order.window_from,
         order.window_to,
@@ -207,6 +208,10 @@ def _columns(order: Order) -> tuple[object, ...]:
         order.closed_at,
         order.version,
     )
+
+
+def _place_columns(place: Place) -> tuple[object, ...]:
+    return place.lat, place.lon, place.address, place.service_s
 
 
 def _order_or_none(row: Row | None) -> Order | None:
@@ -241,9 +246,22 @@ def _customer(given: dict[str, Any] | None) -> Customer | None:
 
 
 def _place(row: Row, kind: str) -> Place:
-    return Place(row[f"{kind}_lat"], row[f"{kind}_lon"], row[f"{kind}_address"], row[f"{kind}_service_s"])
+    return Place(
+        row[f"{kind}_lat"],
+        row[f"{kind}_lon"],
+        row[f"{kind}_address"],
+        row[f"{kind}_service_s"],
+        row["pickup_ready_at"] if kind == "pickup" else None,
+    )
 
 
 def _stop(row: Row) -> Stop:
-    place = _place(row, row["kind"])
-    return Stop(row["order_id"], row["kind"], LonLat(place.lon, place.lat), place.service_s)
+    place, is_dropoff = _place(row, row["kind"]), row["kind"] == "dropoff"
+    return Stop(
+        row["order_id"],
+        row["kind"],
+        place.lonlat,
+        place.service_s,
+        row["window_from"] if is_dropoff else place.ready_at,
+        row["window_to"] if is_dropoff else None,
+    )

@@ -51,6 +51,7 @@ class Place(msgspec.Struct, frozen=True):
     lon: float  # degrees
     address: str | None = None
     service_s: float | None = None  # seconds the driver needs there; None: not known
+    ready_at: datetime | None = None  # of a pickup: nothing can be fetched before
 
     @property
     def lonlat(self) -> LonLat:

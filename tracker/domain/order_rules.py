@@ -91,6 +91,13 @@ def _between(since_now: timedelta, previous: datetime, now: datetime, seen_at: d
     return StatusTime(at, now, at)
 
 
+def late_s(due_at: datetime | None, arrival: datetime | None) -> int | None:
+    """Whole seconds that an arrival is after the end of its window, 0 if it is in time; None if unknown."""
+    if due_at is None or arrival is None:
+        return None
+    return max(round((arrival - due_at).total_seconds()), 0)
+
+
 def whole_ms(at: datetime) -> datetime:
     """As the API shows it: a time that a client reads and sends back is the same instant."""
     return at.replace(microsecond=at.microsecond // 1_000 * 1_000)

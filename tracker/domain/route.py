@@ -2,6 +2,7 @@
 
 from array import array
 from bisect import bisect_left, bisect_right
+from datetime import datetime
 from itertools import accumulate, pairwise
 from math import atan2, cos, degrees, hypot, inf, radians, sin, sqrt
 from typing import Final
@@ -22,6 +23,8 @@ class Stop(msgspec.Struct, frozen=True):
     kind: StopKind
     at: LonLat
     service_s: float | None = None  # seconds the driver needs there; None: not known
+    opens_at: datetime | None = None  # a driver who comes earlier waits
+    closes_at: datetime | None = None  # a driver who comes later is late
 
 
 class Progress(msgspec.Struct, frozen=True, gc=False):

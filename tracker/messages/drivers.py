@@ -6,7 +6,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from tracker.domain.policy import Policy
 from tracker.domain.track import Fix
-from tracker.messages.pieces import AwareTime, ErrorReply, Id, Ping, Pong, WirePlace, WireWindow
+from tracker.messages.pieces import AwareTime, ErrorReply, Id, Ping, Pong, WirePickup, WirePlace, WireWindow
 
 FIXES_PER_MESSAGE: Final = 500
 FRAME_BYTES: Final = 262_144
@@ -34,7 +34,7 @@ class AssignedOrder(Struct, frozen=True):
     id: str
     reference: str | None
     status: str
-    pickup: WirePlace
+    pickup: WirePickup
     dropoff: WirePlace
     customer: WireCustomer | None
     window: WireWindow | None

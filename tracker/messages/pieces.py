@@ -72,10 +72,19 @@ class LineString(Struct, frozen=True):
 
 
 class WirePlace(Struct, frozen=True):
+    """A stop of an order; `time_zone` is the IANA name of the clock that holds there."""
+
     lat: float
     lon: float
     address: str | None = None
     service_s: float | None = None
+    time_zone: str = "Etc/UTC"
+
+
+class WirePickup(WirePlace, frozen=True):
+    """Where an order is picked up; not before `ready_at`."""
+
+    ready_at: str | None = None
 
 
 class WireWindow(Struct, frozen=True):

@@ -1,0 +1,58 @@
+"""Windows and `ready_at` as merchants see them: how late an order is, and whom the driver waits for."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.api.merchant import backdate, parse, rfc3339, send_fixes
+from tests.service import Service
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+def window(begin: float, end: float) -> dict[str, str]:
+    """From and to, in minutes from now."""
+    now = datetime.now(UTC)
+    return {
+        "from": rfc3339(now + timedelta(minutes=begin)),
+        "to": rfc3339(now + timedelta(minutes=end)),
+    }
+
+
+async def delivered(service: Service, database_url: str, minutes_ago: float, **more: object) -> Any:
+    """An order of an hour ago, after it was delivered."""
+    order = await service.new_order((await service.new_driver())["id"], **more)
+    await backdate(database_url, order, timedelta(hours=1))
+    path = f"/v1/orders/{order['id']}/status"
+    begin = parse(order["timestamps"]["assigned"]) - timedelta(hours=1)
+    await service.post(path, {"status": "picked_up", "at": rfc3339(begin)})
+    at = rfc3339(datetime.now(UTC) - timedelta(minutes=minutes_ago))
+    await service.post(path, {"status": "delivered", "at": at})
+    return await service.get(f"/v1/orders/{order['id']}")
+
+
+async def test_a_delivered_order_says_how_late_it_was(service: Service, service_database: str) -> None:
+    """In whole seconds after the end of its window: 0 in time and too early, null without a window."""
+    late = await delivered(service, service_database, 20, window=window(-50, -30))
+    assert late["late_s"] == pytest.approx(600, abs=2)
+    assert isinstance(late["late_s"], int)
+    for begin, end in ((-50, -10), (5, 15)):
+        assert (await delivered(service, service_database, 20, window=window(begin, end)))["late_s"] == 0
+    assert (await delivered(service, service_database, 20))["late_s"] is None
+
+
+async def test_an_order_on_its_way_is_as_late_as_its_forecast(service: Service) -> None:
+    """Null as long as nothing is foreseen; the list says the same as the order."""
+    driver = await service.new_driver()
+    order = await service.new_order(driver["id"], window=window(-90, -30))
+    assert order["late_s"] is None
+    fix = {"recorded_at": rfc3339(datetime.now(UTC)), "lat": 60.1713, "lon": 24.9440}
+    await send_fixes(service, driver["token"], fix)
+    order = await service.get(f"/v1/orders/{order['id']}")
+    arrives = parse(order["eta"]["arrives_at"])
+    assert order["late_s"] == pytest.approx((arrives - parse(order["window"]["to"])).total_seconds(), abs=1)
+    [listed] = (await service.get(f"/v1/orders?driver_id={driver['id']}"))["items"]
+    assert listed["late_s"] == pytest.approx(order["late_s"], abs=5)
+    cancelled = await service.post(f"/v1/orders/{order['id']}/status", {"status": "cancelled"})
+    assert cancelled["late_s"] is None

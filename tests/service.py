@@ -167,7 +167,8 @@ async def _ready(service: Service) -> None:
     async with asyncio.timeout(START_WITHIN):
         while True:
             with suppress(httpx.TransportError):
-                if (await service.http.get("/readyz")).is_success:
+                ready = await service.http.get("/readyz")
+                if ready.is_success and "preparing" not in ready.json():
                     return
             await asyncio.sleep(0.05)
 

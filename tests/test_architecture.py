@@ -33,7 +33,7 @@ LAYERS = (
         "time_zones",
         "tokens",
     },
-    {"garbage", "http11", "websocket"},
+    {"garbage", "http11", "preparing", "websocket"},
     {"sockets"},
     {"config", "domain", "map_download"},
     {"mapfile", "messages", "database", "postgres"},

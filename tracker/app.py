@@ -32,7 +32,7 @@ from tracker.api import (
 from tracker.api.bodies import after_the_body
 from tracker.api.errors import register_errors
 from tracker.api.security_headers import with_security_headers
-from tracker.basemap import Basemap, ensure_basemap
+from tracker.basemap import open_basemap
 from tracker.config import Config
 from tracker.database import Database
 from tracker.database.forecasts import delete_old_forecasts
@@ -40,6 +40,7 @@ from tracker.database.keys import delete_old_answers
 from tracker.database.partitions import keep_partitions
 from tracker.errors import ConfigError, StorageUnavailable
 from tracker.fleet import Fleet
+from tracker.gazetteer import opened_gazetteer
 from tracker.hindsight import Hindsight
 from tracker.hub import Hub
 from tracker.mapfile import MapFile, in_use, prepare_map
@@ -50,6 +51,7 @@ from tracker.order_change import OrderChange
 from tracker.orders import Orders
 from tracker.parts import Parts
 from tracker.postgres import embedded
+from tracker.preparing import Preparation, settled
 from tracker.rates import Allowances, Buckets
 from tracker.recorder import Recorder
 from tracker.routing import Router
@@ -66,6 +68,7 @@ GUESSES_PER_S: Final = 1.0
 FAULTS_AT_ONCE: Final = 3  # connections of one driver, or one link and address, that were ended for cause
 FAULTS_PER_S: Final = 0.2
 KEEP_HOUSE_EVERY: Final = 3_600.0  # seconds
+MAP_WITHIN: Final = 60.0  # seconds that a start waits for what is made from the map
 
 ROOMS: Final = (
     asyncapi,
@@ -121,7 +124,7 @@ async def open_parts(
         _prepared(url, say, migrating=migrating or config.database_url is None),
         Database.open(url) as database,
         Recorder(database) as recorder,
-        _router_and_basemap(map_file, config.router, metrics, say) as (router, basemap),
+        _drawn_from(map_file, config.router, metrics, say) as (router, drawn),
         Hindsight.open(database, router, metrics, now) as hindsight,
     ):
         all_orders = _orders(database, router, now, lambda: fleet)
@@ -143,14 +146,13 @@ async def open_parts(
                 account=hindsight.account,
                 recorder=recorder,
                 router=router,
-                map_file=map_file,
-                basemap=basemap,
                 orders=all_orders,
                 fleet=fleet,
                 hub=hub,
                 link_tokens=link_tokens,
                 metrics=metrics,
                 now=now,
+                **drawn,
                 **_rates(),
             )
 
@@ -198,19 +200,27 @@ async def _prepared(url: str, say: Say, *, migrating: bool) -> AsyncIterator[Non
 
 
 @asynccontextmanager
-async def _router_and_basemap(
+async def _drawn_from(
     map_file: MapFile, engine: str | None, metrics: Metrics, say: Say
-) -> AsyncIterator[tuple[Router, Basemap]]:
-    """Both are made from the map at the first start, side by side."""
+) -> AsyncIterator[tuple[Router, dict[str, Any]]]:
+    """All that is made from the map at the first start, side by side.
+
+    What takes longer than MAP_WITHIN is ready later; what fails is missing until the next start.
+    """
     with in_use(map_file):
-        drawing = asyncio.create_task(ensure_basemap(map_file, say))
-        try:
-            async with Router.open(map_file, say, engine) as router:
-                metrics.router_up.set_function(lambda: float(router.up))
-                with Basemap(await drawing) as basemap:
-                    yield router, basemap
-        finally:
-            drawing.cancel()
+        async with (
+            Router.open_later(map_file, say, engine) as router,
+            Preparation.of("basemap", open_basemap(map_file, say)) as basemap,
+            Preparation.of("addresses", opened_gazetteer(map_file)) as addresses,
+        ):
+            parts = [part for part in (router.preparation, basemap, addresses) if part is not None]
+            if not await settled(parts, MAP_WITHIN):
+                say("The map takes longer: serving with a sketch of it or straight lines until it is ready.")
+            for part in parts:
+                if part.failure is not None:
+                    say(f"Serving without {part.name}: {part.failure} `tracker check` tells more.")
+            metrics.router_up.set_function(lambda: float(router.up))
+            yield router, {"map_file": map_file, "basemap": basemap, "addresses": addresses}
 
 
 @asynccontextmanager

@@ -47,8 +47,8 @@ class Child(msgspec.Struct, frozen=True):
 
 
 async def completed(program: Program, *, out: Said) -> Child:
-    """Run *program* to its end; *out* gets the lines of both its outputs. Cancelling ends it."""
-    async with running(program, out=out, err=out) as child:
+    """Run *program* to its end; *out* gets the lines of its standard output. Cancelling ends it."""
+    async with running(program, out=out, err=_kept) as child:
         await child.process.wait()
     return child
 
@@ -76,6 +76,10 @@ async def running(program: Program, *, out: Said, err: Said) -> AsyncIterator[Ch
             yield child
         finally:
             await _end(process, program.ends_within)
+
+
+def _kept(_: str) -> None:
+    """A child's last lines are remembered anyway."""
 
 
 async def _listen(stream: asyncio.StreamReader, child: Child, say: Said) -> None:

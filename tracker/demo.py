@@ -95,11 +95,12 @@ class _Demo:
         )
 
     async def _ready(self, service: Child) -> bool:
-        """Whether the service can be used; False when it died or we were told to end."""
+        """Whether the service can be used, with its map; False when it died or we were told to end."""
         async with httpx.AsyncClient(trust_env=False, verify=False) as http:
             while service.process.returncode is None and not self._stop.is_set():
                 try:
-                    if (await http.get(f"{self._url}/readyz")).is_success:
+                    ready = await http.get(f"{self._url}/readyz")
+                    if ready.is_success and "preparing" not in ready.json():
                         return True
                 except httpx.HTTPError:
                     pass  # not listening yet

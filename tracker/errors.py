@@ -18,6 +18,7 @@ TrackerError
 │   ├── TooManyConnections
 │   └── RateLimited
 ├── StorageUnavailable     the database is away; nothing was acknowledged
+├── MapUnavailable         there is nothing to draw the map from, or not yet
 └── RoutingError
     ├── NoRoute            there is no way between these places
     └── RouterUnavailable  the engine is down, or took too long
@@ -137,6 +138,10 @@ class RateLimited(Throttled):
 
 class StorageUnavailable(TrackerError):
     """The database does not answer; nothing of this request was acknowledged."""
+
+
+class MapUnavailable(TrackerError):
+    """The tiles or addresses of the map are not there: being prepared, or their preparation failed."""
 
 
 class RoutingError(TrackerError):

@@ -8,7 +8,8 @@ import asyncio
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from hashlib import blake2b
 from heapq import nsmallest
 from pathlib import Path
@@ -19,7 +20,7 @@ import osmium
 from osmium.osm import Node, Way
 
 from tracker.children import Program, completed
-from tracker.errors import RouterUnavailable
+from tracker.errors import MapUnavailable
 from tracker.files import remove_all
 from tracker.locking import locked
 from tracker.mapfile import MapFile
@@ -44,8 +45,14 @@ class Gazetteer(msgspec.Struct, frozen=True):
     addresses: tuple[Address, ...]
 
 
+@asynccontextmanager
+async def opened_gazetteer(map_file: MapFile) -> AsyncIterator[Gazetteer]:
+    """The same as `open_gazetteer`, for a block."""
+    yield await open_gazetteer(map_file)
+
+
 async def open_gazetteer(map_file: MapFile) -> Gazetteer:
-    """Reads the extract if nobody has yet (a second for a city). Raises RouterUnavailable."""
+    """Reads the extract if nobody has yet (a second for a city). Raises MapUnavailable."""
     path = map_file.folder / FILE
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -63,7 +70,7 @@ async def _make(map_file: MapFile, path: Path) -> None:
     finally:
         remove_all(path.parent, f"{path.name}.*")
     if child.process.returncode != 0:
-        raise RouterUnavailable(f"The addresses of {map_file.path.name} could not be read: {child.last_line}")
+        raise MapUnavailable(f"The addresses of {map_file.path.name} could not be read: {child.last_line}")
 
 
 def read(extract: Path) -> Gazetteer:

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from tracker.config import Config
     from tracker.database import Database
     from tracker.fleet import Fleet
+    from tracker.gazetteer import Gazetteer
     from tracker.hub import Hub
     from tracker.mapfile import MapFile
     from tracker.metrics import Metrics
     from tracker.orders import Orders
+    from tracker.preparing import Preparation
     from tracker.rates import Allowances, Buckets
     from tracker.recorder import Recorder
     from tracker.routing import Router
@@ -34,7 +36,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     recorder: "Recorder"
     router: "Router"
     map_file: "MapFile"
-    basemap: "Basemap"
+    basemap: "Preparation[Basemap]"
+    addresses: "Preparation[Gazetteer]"
     orders: "Orders"
     fleet: "Fleet"
     hub: "Hub"

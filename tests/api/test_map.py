@@ -13,7 +13,9 @@ from tracker.api import map as map_api
 from tracker.api.errors import register_errors
 from tracker.config import Config
 from tracker.domain.geo import LonLat, distance
+from tracker.gazetteer import opened_gazetteer
 from tracker.mapfile import MapFile, find_map
+from tracker.preparing import Preparation
 from tracker.routing import Router
 
 KEY = "the-admin-key-of-these-tests"
@@ -36,9 +38,12 @@ async def client(map_file: MapFile) -> AsyncIterator[Client]:
     app = Quart("map")
     register_errors(app)
     app.register_blueprint(map_api.blueprint)
-    async with Router.open(map_file, pytest.fail) as router:
+    async with (
+        Router.open(map_file, pytest.fail) as router,
+        Preparation.of("addresses", opened_gazetteer(map_file)) as addresses,
+    ):
         app.extensions["tracker"] = SimpleNamespace(
-            config=Config(admin_key=KEY), map_file=map_file, router=router
+            config=Config(admin_key=KEY), map_file=map_file, router=router, addresses=addresses
         )
         yield app.test_client()
 

@@ -1,7 +1,7 @@
 """`/livez`, `/readyz`, `/metrics`: how this node is, for machines that watch it."""
 
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 from quart import Blueprint, Response
 
@@ -9,6 +9,7 @@ from tracker.api.bodies import answer
 from tracker.database.partitions import fixes_in_default
 from tracker.errors import StorageUnavailable
 from tracker.parts import Parts, parts
+from tracker.preparing import Preparation
 
 LAG_LIMIT: Final = 2.0  # seconds that fixes may wait for their commit
 
@@ -23,12 +24,17 @@ async def livez() -> Response:
 
 @blueprint.get("/readyz")
 async def readyz() -> Response:
-    """200, or 503 with what is wrong. `degraded` is what is missing and does not stop anything."""
+    """200, or 503 with what is wrong.
+
+    `degraded` is what is missing and does not stop anything; `preparing` is what is still being made.
+    """
     wrong = await _wrong(parts())
     if wrong:
         return answer({"status": "not ready", "wrong": wrong}, 503)
-    degraded = await _degraded(parts())
-    return answer({"status": "ready", "degraded": degraded} if degraded else {"status": "ready"})
+    here = parts()
+    degraded, preparing = await _degraded(here), [part.name for part in _of_the_map(here) if part.pending]
+    more = {"degraded": degraded, "preparing": preparing}
+    return answer({"status": "ready", **{name: parts for name, parts in more.items() if parts}})
 
 
 async def _wrong(here: Parts) -> list[str]:
@@ -44,10 +50,16 @@ async def _wrong(here: Parts) -> list[str]:
 
 async def _degraded(here: Parts) -> list[str]:
     degraded = [] if here.router.up else ["router"]  # forecasts go by straight lines until it is back
+    degraded += [] if here.basemap.ready else ["basemap"]  # pages show a sketch of the way
+    degraded += [] if here.addresses.failure is None else ["addresses"]  # their list is empty
     with suppress(StorageUnavailable):
         if await fixes_in_default(here.database):  # an alarm: fixes of days without a partition
             degraded.append("default_partition")
     return degraded
+
+
+def _of_the_map(here: Parts) -> list[Preparation[Any]]:
+    return [part for part in (here.router.preparation, here.basemap, here.addresses) if part is not None]
 
 
 @blueprint.get("/metrics")

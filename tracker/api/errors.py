@@ -104,6 +104,9 @@ TABLE: Final[dict[type[errors.TrackerError], Problem]] = {
     errors.StorageUnavailable: Problem(
         503, 4101, "storage-unavailable", "Storage unavailable", "Nothing was stored; send it again later."
     ),
+    errors.MapUnavailable: Problem(
+        503, 4100, "map-unavailable", "Map unavailable", "The map is being prepared, or could not be."
+    ),
     errors.RoutingError: Problem(503, 4100, "routing", "No route", "The router gave no route."),
     errors.NoRoute: Problem(
         404, 4000, "no-route", "No route", "There is no way between these places on the map."

@@ -12,12 +12,15 @@ from tracker.api.openapi import described
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Vehicle
 from tracker.domain.route import Leg
-from tracker.errors import NoRoute, RouterUnavailable
-from tracker.gazetteer import Address, open_gazetteer
+from tracker.errors import MapUnavailable, NoRoute, RouterUnavailable
+from tracker.gazetteer import Address
 from tracker.messages import LineString
 from tracker.parts import parts
+from tracker.preparing import settled
 
 ATTRIBUTION: Final = "© OpenStreetMap contributors"
+
+ANSWER_WITHIN: Final = 10.0  # seconds that a request waits for addresses that are being read
 
 blueprint = Blueprint("map", __name__)
 
@@ -89,24 +92,38 @@ class RouteAnswer(Struct, frozen=True):
 
 @blueprint.get("/v1/map")
 @needs("read")
-@described(answer=Area)
+@described(answer=Area, raises=(MapUnavailable,))
 async def describe_map() -> Response:
     """What area is served."""
-    map_file = parts().map_file
-    west, south, east, north = (await open_gazetteer(map_file)).bbox
+    west, south, east, north = await _bounds()
     center = round((west + east) / 2, 6), round((south + north) / 2, 6)
-    return answer(Area(map_file.name, (west, south, east, north), center))
+    return answer(Area(parts().map_file.name, (west, south, east, north), center))
+
+
+async def _bounds() -> tuple[float, float, float, float]:
+    """As the extract's reader found them, else those of the map tiles. Raises MapUnavailable."""
+    here = parts()
+    await settled([here.addresses], ANSWER_WITHIN)
+    if here.addresses.value is not None:
+        return here.addresses.value.bbox
+    if here.basemap.value is not None:
+        return here.basemap.value.bounds
+    raise MapUnavailable(f"The bounds of the map are not known. {here.addresses.why}")
 
 
 @blueprint.get("/v1/map/addresses")
 @needs("read")
-@described(query=AddressQuery, answer=Addresses)
+@described(query=AddressQuery, answer=Addresses, raises=(MapUnavailable,))
 async def sample_addresses() -> Response:
-    """Real addresses of the area, by chance: the same seed gives the same ones."""
-    wanted = query(AddressQuery)
-    addresses = (await open_gazetteer(parts().map_file)).addresses
-    chosen = Random(wanted.seed).sample(addresses, min(wanted.limit, len(addresses)))
-    return answer(Addresses(chosen))
+    """Real addresses of the area, by chance: the same seed gives the same ones.
+
+    The list is empty if the map has no addresses, or if they could not be read.
+    """
+    wanted, addresses = query(AddressQuery), parts().addresses
+    if not await settled([addresses], ANSWER_WITHIN):
+        raise MapUnavailable("The addresses of the map are being read; ask again later.")
+    known = addresses.value.addresses if addresses.value is not None else ()
+    return answer(Addresses(Random(wanted.seed).sample(known, min(wanted.limit, len(known)))))
 
 
 @blueprint.post("/v1/routes")

@@ -13,10 +13,11 @@ from tracker.api.cross_origin import opened_to_others
 from tracker.api.first_card import STEPS, VEHICLES, describe
 from tracker.api.tracking_link import find_link, snapshot_of
 from tracker.api.web_files import WebFile, web_files
+from tracker.basemap import Basemap
 from tracker.basemap.palette import Theme
 from tracker.basemap.style import style
 from tracker.domain.shown_name import initial
-from tracker.errors import NotFound
+from tracker.errors import MapUnavailable, NotFound
 from tracker.files import folder
 from tracker.messages import Snapshot
 from tracker.parts import parts
@@ -140,7 +141,7 @@ def _shown(snapshot: Snapshot) -> dict[str, object]:
         "snapshot": _data_block(snapshot),
         "static": web_files().url,
         "dark": DARK_WHEN.get(request.args.get("theme", ""), WISHED_DARK),
-        "map": "off" if "no-map" in request.args else "wait",
+        "map": "off" if "no-map" in request.args else "wait" if parts().basemap.ready else "sketch",
     }
 
 
@@ -204,10 +205,17 @@ def _file(file: WebFile, caching: str) -> Response:
 # --- the map
 
 
+def _basemap() -> Basemap:
+    """Raises MapUnavailable: pages show the sketch then."""
+    if (basemap := parts().basemap).value is None:
+        raise MapUnavailable(f"There are no map tiles. {basemap.why}")
+    return basemap.value
+
+
 @blueprint.get("/map/style.json")
 async def map_style() -> Response:
     theme: Theme = "dark" if request.args.get("theme") == "dark" else "light"
-    basemap = parts().basemap
+    basemap = _basemap()
     found = style(
         theme, bounds=basemap.bounds, zooms=(basemap.min_zoom, basemap.max_zoom), static=web_files().url
     )
@@ -218,7 +226,7 @@ async def map_style() -> Response:
 @blueprint.get("/tiles/<int:z>/<int:x>/<int:y>.mvt")
 async def tile(z: int, x: int, y: int) -> Response:
     """A vector tile, gzipped as it lies in the file; 204 where there is nothing to draw."""
-    content = parts().basemap.tile(z, x, y)
+    content = _basemap().tile(z, x, y)
     headers = {"Cache-Control": A_DAY}
     if content is None:
         return Response(b"", 204, headers)

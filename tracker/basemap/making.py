@@ -1,11 +1,13 @@
 """Making: sees to it that the file of tiles is there, built by a process of its own."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
+from tracker.basemap.archive import Basemap
 from tracker.children import Program, completed
-from tracker.errors import TrackerError
+from tracker.errors import MapUnavailable
 from tracker.files import remove_all
 from tracker.locking import locked
 from tracker.mapfile import MapFile
@@ -15,8 +17,24 @@ ENDS_WITHIN: Final = 3.0  # seconds after SIGTERM
 _WAITING: Final = "Waiting for another process that is drawing the map"
 
 
-class BasemapFailed(TrackerError):
+class BasemapFailed(MapUnavailable):
     """The tiles could not be made; the text is what the builder said last."""
+
+
+@asynccontextmanager
+async def open_basemap(map_file: MapFile, on_progress: Callable[[str], None]) -> AsyncIterator[Basemap]:
+    """The tiles, made first where they are not there; a file that cannot be read is made anew.
+
+    Raises BasemapFailed.
+    """
+    path = await ensure_basemap(map_file, on_progress)
+    try:
+        basemap = Basemap(path)
+    except Exception:  # whatever the reader of a damaged file runs into
+        path.unlink()
+        basemap = Basemap(await ensure_basemap(map_file, on_progress))
+    with basemap:
+        yield basemap
 
 
 async def ensure_basemap(map_file: MapFile, on_progress: Callable[[str], None]) -> Path:

@@ -1,9 +1,9 @@
 """Router: the engine behind `await`, a few threads wide."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from threading import local
 from typing import Final
 
@@ -14,6 +14,7 @@ from tracker.domain.route import Leg
 from tracker.domain.streets import NONE, Streets, Walked
 from tracker.errors import NoRoute, RouterUnavailable
 from tracker.mapfile import MapFile
+from tracker.preparing import Preparation
 from tracker.routing.actors import THREADS, Asked, actors, threads_for
 from tracker.routing.breaker import Breaker
 from tracker.routing.engine import Engine
@@ -32,6 +33,7 @@ class Router:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="router")
         self._own = local()
         self._breaker = Breaker()
+        self.preparation: Preparation[None] | None = None  # None: it was opened ready
 
     @classmethod
     @asynccontextmanager
@@ -43,18 +45,53 @@ class Router:
         Builds the tiles if this extract has none yet, and tells so. Raises RouterUnavailable, but not for an
         address where nobody answers yet.
         """
-        async with actors(map_file, on_progress, where) as new_actor:
-            router = cls(new_actor, threads_for(where))
-            try:
-                await router._run(router._engine)
+        with cls._without_engine(where) as router:
+            async with router._prepared(map_file, on_progress, where):
                 yield router
-            finally:
-                router._threads.shutdown(wait=False, cancel_futures=True)
+
+    @classmethod
+    @asynccontextmanager
+    async def open_later(
+        cls, map_file: MapFile, on_progress: Callable[[str], None], where: str | None = None
+    ) -> AsyncIterator["Router"]:
+        """The same without waiting, and it never raises: the router is down until it is prepared."""
+        with cls._without_engine(where) as router:
+            async with Preparation.of(
+                "router", router._prepared(map_file, on_progress, where)
+            ) as preparation:
+                router.preparation = preparation
+                yield router
+
+    @classmethod
+    @contextmanager
+    def _without_engine(cls, where: str | None) -> Iterator["Router"]:
+        router = cls(_no_actor, threads_for(where))
+        try:
+            yield router
+        finally:
+            router._threads.shutdown(wait=False, cancel_futures=True)
+
+    @asynccontextmanager
+    async def _prepared(
+        self, map_file: MapFile, on_progress: Callable[[str], None], where: str | None
+    ) -> AsyncIterator[None]:
+        """Lets the threads make engines; the first one shows whether that works."""
+        async with actors(map_file, on_progress, where) as self._new_actor:
+            try:
+                await asyncio.get_running_loop().run_in_executor(self._threads, self._engine)
+            except RuntimeError as error:
+                raise RouterUnavailable(f"The engine cannot read the routing tiles: {error}") from error
+            yield
 
     @property
     def up(self) -> bool:
-        """False after several failures in a row, until it answers again."""
-        return self._breaker.up
+        """False until it is prepared, and after several failures in a row, until it answers again."""
+        return self._breaker.up and self._why_absent() is None
+
+    def _why_absent(self) -> str | None:
+        if self.preparation is None or self.preparation.ready:
+            return None
+        return f"The router cannot be asked. {self.preparation.why}"
 
     async def route(
         self,
@@ -105,6 +142,8 @@ class Router:
         return engine
 
     async def _run[T](self, call: Callable[[], T]) -> T:
+        if why := self._why_absent():
+            raise RouterUnavailable(why)
         self._breaker.enter()
         running = asyncio.get_running_loop().run_in_executor(self._threads, call)
         try:
@@ -120,3 +159,7 @@ class Router:
             raise
         self._breaker.succeeded()
         return answer
+
+
+def _no_actor() -> Asked:
+    raise RouterUnavailable("The router is not prepared.")

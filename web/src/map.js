@@ -34,11 +34,11 @@ export class MapView {
   /**
    * @param {HTMLElement} container
    * @param {{service: string, dark: boolean, still: boolean, center: LonLat,
-   *   padding: () => maplibre.PaddingOptions, onTaken: (taken: boolean) => void}} options
+   *   padding: () => maplibre.PaddingOptions, onTaken: (taken: boolean) => void, onMissing: () => void}} options
    *   service: the origin of style, tiles and fonts; still: no animations; onTaken: the user moved the map, or
-   *   gave it back
+   *   gave it back; onMissing: the service answers that it has no map
    */
-  constructor(container, { service, dark, still, center, padding, onTaken }) {
+  constructor(container, { service, dark, still, center, padding, onTaken, onMissing }) {
     this._container = container;
     this._service = service;
     this._still = still;
@@ -67,8 +67,11 @@ export class MapView {
     for (const gesture of /** @type {const} */ (['dragstart', 'zoomstart'])) {
       this._map.on(gesture, (event) => event.originalEvent && this._take(true));
     }
+    let hasStyle = false;
+    this._map.once('style.load', () => (hasStyle = true));
     this._map.on('error', ({ error, sourceId }) => {
       this._missing ||= sourceId === 'map';
+      if (!hasStyle && /** @type {any} */ (error).status >= 400) onMissing();
       console.warn('The map misses something:', error.message);
     });
     this._map.on('load', () => container.setAttribute('data-ready', ''));

@@ -156,8 +156,15 @@ export class OrderView {
   }
 
   async _openMap() {
-    const View = await mapView();
+    const View = this._tracker.dataset.map === 'sketch' ? await sketchView() : await mapView();
     if (this._gone.signal.aborted) return;
+    this._openWith(View);
+    if (this._still) this._draw();
+    else this._animate();
+  }
+
+  /** @param {typeof import('./map.js').MapView|typeof import('./sketch.js').SketchView} View */
+  _openWith(View) {
     this._tracker.dataset.map = View.name === 'MapView' ? 'map' : 'sketch';
     this._map = new View(this._page.element('map'), {
       service: this._service,
@@ -166,12 +173,20 @@ export class OrderView {
       center: this._places()[0],
       padding: () => this._padding(),
       onTaken: (taken) => (this._page.element('recentre').hidden = !taken),
+      onMissing: () => this._sketchInstead(),
     });
     this._map.setDestination(this._places()[0], this._pin);
     this._drawLines();
     this._map.keepInView(this._places(), true);
-    if (this._still) this._draw();
-    else this._animate();
+  }
+
+  /** The service has no map to draw, or not yet. */
+  async _sketchInstead() {
+    const View = await sketchView();
+    if (this._gone.signal.aborted || this._tracker.dataset.map === 'sketch') return;
+    this._map?.remove();
+    this._openWith(View);
+    this._draw();
   }
 
   /** Room for the card, the pill and the marks themselves. */
@@ -199,6 +214,9 @@ async function mapView() {
   } catch (error) {
     console.warn('The map cannot be shown:', error);
   }
-  const { SketchView } = await import('./sketch.js');
-  return SketchView;
+  return sketchView();
+}
+
+async function sketchView() {
+  return (await import('./sketch.js')).SketchView;
 }

@@ -331,6 +331,16 @@ WHERE order_id = $1;
 -- name: select_timeline
 SELECT at, kind, detail FROM timeline WHERE order_id = $1 ORDER BY at, id;
 
+-- name: select_timeline_page
+SELECT at, kind, detail, id
+FROM timeline
+WHERE order_id = $1 AND (at, id) > ($2::timestamptz, $3::bigint)
+ORDER BY at, id
+LIMIT $4;
+
+-- name: count_notes
+SELECT count(*) FROM timeline WHERE order_id = $1 AND kind = 'message' AND detail ->> 'from' = $2;
+
 -- name: insert_milestone
 -- Once for an order and kind, and not after the last driver's part in it: that end is no reporter's wrong time.
 INSERT INTO timeline (order_id, at, kind)

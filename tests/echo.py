@@ -7,7 +7,7 @@ from typing import Any
 
 from quart import Quart, websocket
 
-from tracker.api.bodies import after_the_body, raw_body
+from tracker.api.bodies import raw_body, register_bodies
 from tracker.api.errors import register_errors
 from tracker.config import Config
 from tracker.messages import FRAME_BYTES
@@ -55,7 +55,7 @@ async def _nothing_to_drain() -> None:
 def _app(here: EchoServer, *, taking_over: bool) -> Quart:
     app = Quart("echo", static_folder=None)
     register_errors(app)
-    app.after_request(after_the_body)
+    register_bodies(app)
     register_sockets(app, taking_over=taking_over)
 
     @app.get("/")

@@ -1,5 +1,7 @@
 """What drivers send, in both encodings, right and wrong."""
 
+import json
+import tracemalloc
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -9,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.codecs import JsonCodec, MsgpackCodec, readings
+from tracker.codecs import SMALL, JsonCodec, MsgpackCodec, readings
 from tracker.domain.track import Fix
 from tracker.errors import Unparsable
-from tracker.messages import Fixes, RawFixes
+from tracker.messages import FIXES_PER_MESSAGE, Fixes, RawFixes
 
 GOOD = {"recorded_at": "2026-11-22T12:00:00.250+02:00", "lat": 60.0, "lon": 24.0, "other": [1]}
 EXPECTED = Fix(datetime(2026, 11, 22, 10, 0, 0, 250_000, tzinfo=UTC), 60.0, 24.0)
@@ -33,6 +35,62 @@ def test_good_fixes_are_read_strictly_in_any_offset_and_unknown_fields_are_ignor
     message = decoded(codec, fixes(GOOD))
     assert isinstance(message, Fixes)
     assert readings(message) == [EXPECTED]
+
+
+FULL = 262_144  # bytes of a frame
+COSTLY_JSON = {
+    "empty lists": b'{"type":"fixes","id":1,"fixes":[%s]}' % b",".join([b"[]"] * 80_000),
+    "empty objects": b'{"type":"status","x":[%s]}' % b",".join([b"{}"] * 80_000),
+    "nested": b'{"type":"fixes","id":1,"fixes":%s}' % (b"[" * 100_000 + b"]" * 100_000),
+    "names": b'{"type":"fixes","id":1,"fixes":[{%s}]}' % b",".join(b'"%x":0' % n for n in range(25_000)),
+}
+
+
+@pytest.mark.parametrize("frame", COSTLY_JSON.values(), ids=COSTLY_JSON)
+def test_a_frame_is_not_built_of_which_too_many_values_would_come(frame: bytes) -> None:
+    """Only a few are made into objects, in text frames and in bodies alike."""
+    for sent in (frame, frame.decode()):
+        tracemalloc.start()
+        with pytest.raises(Unparsable):
+            JsonCodec().decode(sent)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 3 * FULL
+
+
+PACKED = b"\x83\xa4type\xa5fixes\xa2id\x07\xa5fixes"
+
+
+def test_packed_lists_are_counted_and_not_built() -> None:
+    """An empty one takes one byte, and eighty in memory."""
+    for fixes_, count in (
+        (b"\xdd" + (200_000).to_bytes(4) + b"\x90" * 200_000, 200_000),
+        (b"\xdc" + (60_000).to_bytes(2) + b"\x80" * 60_000, 60_000),
+        (b"\xdc\x01\xf4" + b"\xdc\x02\x00" * 500 + b"\x90" * 512 * 500, 500),
+        (b"\x92\xdc\xff\xff" + b"\x90" * 65_535 + b"\x81\xa3lat\xdc\xff\xff" + b"\x90" * 65_535, 2),
+    ):
+        tracemalloc.start()
+        message = MsgpackCodec().decode(PACKED + fixes_)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 8 * FULL
+        assert isinstance(message, RawFixes)
+        assert len(message.fixes) == count
+        assert count > FIXES_PER_MESSAGE or set(readings(message)) == {"malformed"}
+
+
+def test_numbers_that_are_costly_to_read_are_read_all_the_same() -> None:
+    """In a large frame by the other reader, to the same values."""
+    costly = {**GOOD, "speed": 8.5e-320, "accuracy": 1.7e308}
+    frame = json.dumps(fixes(*[costly] * 600))
+    assert len(frame) > SMALL
+    message = JsonCodec().decode(frame)
+    assert isinstance(message, RawFixes)
+    expected = Fix(EXPECTED.recorded_at, 60.0, 24.0, accuracy=1.7e308, speed=8.5e-320)
+    assert readings(message) == [expected] * 600
+    small = JsonCodec().decode(json.dumps(fixes(costly)))
+    assert isinstance(small, Fixes)
+    assert readings(small) == [expected]
 
 
 @pytest.mark.parametrize("codec", [JsonCodec(), MsgpackCodec()])

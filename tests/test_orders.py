@@ -12,7 +12,7 @@ from tracker.database import orders as rows
 from tracker.domain.order import Driver, OrderStatus, Place
 from tracker.errors import Conflict, ForbiddenTransition, InvalidFields, NotFound
 from tracker.order_change import NewOrder, OrderChange
-from tracker.orders import Orders
+from tracker.orders import NOTES, Orders
 from tracker.tokens import hash_token, new_driver_token, new_id
 
 NOW = datetime(2026, 11, 22, 16, 43, tzinfo=UTC)
@@ -298,6 +298,18 @@ async def test_a_driver_s_impossible_time_is_clamped(orders: Orders, database: D
     assert assignment.ended_at == order.closed_at
     times = [entry.at for entry in await rows.select_timeline(database, order_id)]
     assert times == sorted(times)
+
+
+async def test_an_order_takes_a_hundred_notes_from_each_side(orders: Orders, database: Database) -> None:
+    """More of one side are a conflict; the other side may still write."""
+    driver = await add_driver(database)
+    order_id = await add_order(orders, driver.id)
+    for _ in range(NOTES):
+        await orders.add_note(order_id, "driver", "x", by_driver=driver.id)
+    with pytest.raises(Conflict, match="at most 100 notes"):
+        await orders.add_note(order_id, "driver", "x", by_driver=driver.id)
+    await orders.add_note(order_id, "customer", "x")
+    assert (await kinds(database, order_id)).count("message") == NOTES + 1
 
 
 async def test_two_drivers_wanted_at_once_leave_one(orders: Orders, database: Database) -> None:

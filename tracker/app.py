@@ -29,7 +29,8 @@ from tracker.api import (
     tracking_poll,
     tracking_stream,
 )
-from tracker.api.bodies import after_the_body
+from tracker.api.allowance import with_allowance
+from tracker.api.bodies import register_bodies
 from tracker.api.errors import register_errors
 from tracker.api.security_headers import with_security_headers
 from tracker.basemap import open_basemap
@@ -61,8 +62,12 @@ from tracker.tokens import LinkTokens
 from tracker.witness import Witness
 
 FIXES_AT_ONCE: Final = 20_000  # of one driver: the backlog of five and a half hours at 1 Hz
-NOTES_AT_ONCE: Final = 5  # of one tracking link's customers
+NOTES_AT_ONCE: Final = 5  # of one tracking link's customers, and of a driver to one customer
 NOTE_EVERY: Final = 10.0  # seconds; for each further note
+NOTE_BODIES_AT_ONCE: Final = 30  # of one tracking link, wrong ones included; counted before they are read
+NOTE_BODIES_PER_S: Final = 1.0
+REQUESTS_AT_ONCE: Final = 6_000  # of one API key; counted before their bodies are read
+REQUESTS_PER_S: Final = 100.0
 GUESSES_AT_ONCE: Final = 60  # unknown keys, tokens and links of one address
 GUESSES_PER_S: Final = 1.0
 FAULTS_AT_ONCE: Final = 3  # connections of one driver, or one link and address, that were ended for cause
@@ -101,12 +106,12 @@ def create_app(parts: Parts, *, taking_over: bool = True) -> Quart:
     """The Quart app over these parts; nothing is global. `taking_over`: sockets become ours."""
     app = Quart("tracker", static_folder=None)
     app.config["RESPONSE_TIMEOUT"] = None  # streams have no end
-    app.config["MAX_CONTENT_LENGTH"] = None  # api.bodies has its own limit, and reads on before it refuses
     app.extensions["tracker"] = parts
     register_errors(app)
     register_sockets(app, taking_over=taking_over)
     app.after_request(with_security_headers)
-    app.after_request(after_the_body)
+    app.after_request(with_allowance)
+    register_bodies(app)
     for room in ROOMS:
         app.register_blueprint(room.blueprint)
     return app
@@ -161,6 +166,8 @@ def _rates() -> dict[str, Any]:
     """How much of what one driver, link or address may do."""
     return {
         "note_rates": Buckets(NOTES_AT_ONCE, 1.0 / NOTE_EVERY),
+        "note_bodies": Buckets(NOTE_BODIES_AT_ONCE, NOTE_BODIES_PER_S),
+        "request_rates": Allowances(REQUESTS_AT_ONCE, REQUESTS_PER_S),
         "fix_rates": Allowances(FIXES_AT_ONCE, FIXES_PER_S),
         "wrong_guesses": Buckets(GUESSES_AT_ONCE, GUESSES_PER_S),
         "sent_away": Allowances(FAULTS_AT_ONCE, FAULTS_PER_S),

@@ -25,7 +25,10 @@ TrackerError
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from itertools import islice
+from typing import Final, NamedTuple
+
+NAMED: Final = 50  # wrong fields of one request
 
 
 class TrackerError(Exception):
@@ -57,11 +60,14 @@ class FieldError(NamedTuple):
 
 
 class InvalidFields(BadInput):
-    """Readable input whose values are wrong; every wrong field is named."""
+    """Readable input whose values are wrong; the first `NAMED` wrong fields are named, the rest counted."""
 
     def __init__(self, errors: Iterable[FieldError]) -> None:
-        self.errors = tuple(errors)
-        super().__init__("; ".join(f"{error.field}: {error.detail}" for error in self.errors))
+        each = iter(errors)
+        self.errors = tuple(islice(each, NAMED))
+        self.more = sum(1 for _ in each)
+        named = "; ".join(f"{error.field}: {error.detail}" for error in self.errors)
+        super().__init__(f"{named}; and {self.more} more" if self.more else named)
 
 
 class TooLarge(BadInput):

@@ -37,6 +37,7 @@ from tracker.stop_sequences import StopSequences
 from tracker.tokens import new_id
 
 REASON_BYTES: Final = 2_000
+NOTES: Final = 100  # about one order, of the driver and of its customers each
 ERASED: Final = "driver_erased"  # why an order failed whose driver was erased on the way
 
 _log = structlog.get_logger("tracker.orders")
@@ -183,6 +184,8 @@ class Orders:
             order = found(await rows.lock_order(connection, order_id), by_driver)
             if order.status not in OPEN:
                 raise Conflict(f"The order is {order.status}; nobody would read it.")
+            if await rows.count_notes(connection, order_id, sender) >= NOTES:
+                raise Conflict(f"An order takes at most {NOTES} notes from each side.")
             detail = {"from": sender, "text": note.text}
             if sender == "driver" and order.driver_id is not None:
                 detail["driver_id"] = order.driver_id

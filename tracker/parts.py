@@ -43,6 +43,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     hub: "Hub"
     link_tokens: "LinkTokens"
     note_rates: "Buckets"
+    note_bodies: "Buckets"
+    request_rates: "Allowances"
     fix_rates: "Allowances"
     wrong_guesses: "Buckets"
     metrics: "Metrics"

@@ -57,6 +57,20 @@ class Allowances:
         """For how many seconds whoever took more than was there still has to wait."""
         return max(0.0, self._spent_until.get(key, now) - now - self._at_once / self._per_s)
 
+    def left(self, key: str, now: float) -> float:
+        """How much may be taken at once now."""
+        spent_s = max(0.0, self._spent_until.get(key, now) - now)
+        return max(0.0, self._at_once - spent_s * self._per_s)
+
+    @property
+    def window_s(self) -> float:
+        """Seconds in which all that may be taken at once is earned anew."""
+        return self._at_once / self._per_s
+
+    @property
+    def at_once(self) -> float:
+        return self._at_once
+
     def take_if_free(self, key: str, amount: float, now: float) -> bool:
         """Takes this much where nobody has to wait for it; else takes nothing."""
         spent = max(self._spent_until.get(key, now), now) + amount / self._per_s

@@ -100,7 +100,7 @@ async def test_a_wrong_field_of_an_order_is_named(
         b'{"pickup": NaN}',
         b"\xff\xfe",
         b'{"reference": "\\ud800"}',
-        b"[" * 100_000,
+        b"[" * 60_000,
         b"[" * 40 + b"]" * 40,
         b'{"pickup": {"lat": 91}, "dropoff": ',
     ],
@@ -111,7 +111,7 @@ async def test_an_unreadable_body_is_a_400(service: Service, body: bytes) -> Non
     problem(await service.http.post("/v1/orders", content=body), 400, "unparsable")
 
 
-@pytest.mark.parametrize("number", ["1e309", "1" * 100_000], ids=["infinite", "endless"])
+@pytest.mark.parametrize("number", ["1e309", "1" * 60_000], ids=["infinite", "endless"])
 async def test_a_number_that_nothing_can_hold_is_a_wrong_value(service: Service, number: str) -> None:
     """It is JSON, so it is the field that is wrong."""
     body = '{"dropoff": {"lat": 60, "lon": 24}, "pickup": {"lat": ' + number + ', "lon": 24}}'

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from quart import g, request
 
+from tracker.api.allowance import take_allowance
 from tracker.api.visitors import visitor
 from tracker.database.keys import ApiKey, Scope, select_api_key
 from tracker.errors import Forbidden, NotFound, RateLimited, TrackerError, Unauthenticated
@@ -35,6 +36,7 @@ def needs(scope: Scope) -> Callable[[View], View]:
         @wraps(view)
         async def guarded(**ids: str) -> Any:
             g.api_key = await key_of(parts(), bearer_token(request.headers.get("Authorization")))
+            take_allowance(parts().request_rates, g.api_key.id, "More requests than one API key may send.")
             if _RANK[g.api_key.scope] < _RANK[scope]:
                 raise Forbidden(scope)
             if any("\0" in id_ for id_ in ids.values()):  # no text for PostgreSQL, so no id either

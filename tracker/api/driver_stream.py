@@ -1,6 +1,5 @@
 """`WS /v1/drivers/stream` and `POST /v1/drivers/fixes`: drivers send positions and speak of their orders."""
 
-from time import monotonic
 from typing import Final
 
 import msgspec
@@ -8,6 +7,7 @@ import structlog
 from quart import Blueprint, Response, request, websocket
 
 from tracker.api.access import refused
+from tracker.api.allowance import take_allowance
 from tracker.api.amends import answerable, let_in
 from tracker.api.bodies import answer, raw_body
 from tracker.api.closing import Closing
@@ -15,7 +15,7 @@ from tracker.api.driver_session import DriverSession
 from tracker.api.driver_words import await_hello
 from tracker.api.errors import close_code, problem_of
 from tracker.api.openapi import described
-from tracker.codecs import CODECS, read_json, readings
+from tracker.codecs import CODECS, read_fixes, read_json, readings
 from tracker.database import drivers
 from tracker.domain.order import Driver
 from tracker.domain.track import Fix
@@ -31,6 +31,8 @@ from tracker.messages import FIXES_PER_MESSAGE, FRAME_BYTES, Ack, Fixes, RawFixe
 from tracker.parts import Parts, parts
 from tracker.sockets import Disconnected, accept
 from tracker.tokens import hash_token
+
+TOO_MANY: Final = "More fixes than a driver may send; none of these was stored."
 
 blueprint = Blueprint("driver_stream", __name__)
 log = structlog.get_logger()
@@ -101,11 +103,11 @@ async def post_fixes() -> Response:
     if token is None:
         raise Unauthenticated("Send the driver's token as Authorization: Bearer.")
     driver = await driver_of(here, token)
-    number, message = _message(await raw_body())
+    take_allowance(here.fix_rates, driver.id, TOO_MANY)
+    number, message = _message(await raw_body(FRAME_BYTES))
     if len(message.fixes) > FIXES_PER_MESSAGE:
         raise InvalidFields([FieldError("fixes", f"at most {FIXES_PER_MESSAGE} fixes in one message")])
-    if not here.fix_rates.take_if_free(driver.id, max(1, len(message.fixes)), monotonic()):
-        raise RateLimited("More fixes than a driver may send; none of these was stored.")
+    take_allowance(here.fix_rates, driver.id, TOO_MANY, amount=max(0, len(message.fixes) - 1))
     receipt = await here.fleet.to_the_end(here.fleet.receive_fixes(driver, readings(message)))
     ack = Ack(number, receipt.stored, receipt.duplicates, receipt.rejected)
     return answer(ack)
@@ -114,7 +116,7 @@ async def post_fixes() -> Response:
 def _message(body: bytes) -> tuple[int | None, Fixes | RawFixes]:
     """The id, where there is one, and the fixes. Raises Unparsable, InvalidFields."""
     try:
-        message = _strict.decode(body)
+        message = read_fixes(body)
         return message.id, message
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         said = read_json(body)
@@ -125,6 +127,3 @@ def _message(body: bytes) -> tuple[int | None, Fixes | RawFixes]:
     if number is not None and (not isinstance(number, int) or abs(number) >= 2**63):
         raise InvalidFields([FieldError("id", "an integer")])
     return number, RawFixes(0, fixes)
-
-
-_strict: Final = msgspec.json.Decoder(Fixes)

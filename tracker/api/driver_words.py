@@ -7,12 +7,13 @@ from tracker.api.closing import Closing
 from tracker.api.errors import problem_of
 from tracker.codecs import JsonCodec, MsgpackCodec
 from tracker.domain.order import Driver, OrderStatus
-from tracker.errors import NotFound, TrackerError, Unparsable
+from tracker.errors import NotFound, RateLimited, TrackerError, Unparsable
 from tracker.messages import Ack, DriverNote, ErrorReply, FromDriver, Hello, RawFixes, StatusReport
 from tracker.parts import Parts
 from tracker.sockets import Socket
 
 HELLO_WITHIN: Final = 5.0  # seconds
+ID_LENGTH: Final = 100  # characters
 
 
 async def await_hello(socket: Socket, codec: JsonCodec | MsgpackCodec) -> str:
@@ -56,7 +57,10 @@ async def report_status(here: Parts, driver: Driver, report: StatusReport) -> Ac
 async def pass_on_note(here: Parts, driver: Driver, note: DriverNote) -> Ack | ErrorReply:
     """Words to the customer of one of the driver's orders; what is answered."""
     try:
-        work = here.orders.add_note(_id(note.order_id), "driver", note.text, by_driver=driver.id)
+        order_id = _id(note.order_id)
+        if not here.note_rates.take(f"{driver.id} {order_id}", asyncio.get_running_loop().time()):
+            raise RateLimited("Please wait a little before the next message to this customer.")
+        work = here.orders.add_note(order_id, "driver", note.text, by_driver=driver.id)
         await here.fleet.to_the_end(work)
     except TrackerError as error:
         return ErrorReply(note.id, _code(error), str(error))
@@ -64,8 +68,8 @@ async def pass_on_note(here: Parts, driver: Driver, note: DriverNote) -> Ack | E
 
 
 def _id(said: str) -> str:
-    """What may be looked up; PostgreSQL takes no U+0000, so no id holds one. Raises NotFound."""
-    if "\0" in said:
+    """What may be looked up: PostgreSQL takes no U+0000, and no id is longer. Raises NotFound."""
+    if "\0" in said or len(said) > ID_LENGTH:
         raise NotFound("order")
     return said
 

@@ -153,6 +153,8 @@ def details(error: errors.TrackerError) -> ProblemDetails:
     """What may be told of an error of ours: never the cause, and nothing at all where it is our own fault."""
     problem = problem_of(type(error))
     told = "" if problem is OUR_FAULT or isinstance(error, errors.InvalidFields) else str(error)
+    if isinstance(error, errors.InvalidFields) and error.more:
+        told = f"`errors` names the first {len(error.errors)} wrong fields, and there are {error.more} more."
     return ProblemDetails(
         problem_type(problem.word),
         problem.title,

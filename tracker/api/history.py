@@ -14,7 +14,7 @@ from quart import Blueprint, Response, request
 from tracker.api.access import needs
 from tracker.api.answers import OrderAnswer, Page, base_url, rounded
 from tracker.api.bodies import answer, query
-from tracker.api.lists import decode_cursor, encode_cursor
+from tracker.api.lists import PageQuery, decode_cursor, encode_cursor, not_a_cursor, page
 from tracker.api.openapi import described
 from tracker.api.orders import show_order
 from tracker.api.requests import TrackQuery
@@ -22,7 +22,7 @@ from tracker.api.simple_tracks import page_of, simplified
 from tracker.api.track_formats import FORMATS, TrackFix, Writer, track_fix
 from tracker.database import fixes as rows
 from tracker.database.fixes import StoredFix, TrackSummary, Window
-from tracker.database.orders import TimelineEntry, count_track_fixes, select_timeline
+from tracker.database.orders import TimelineEntry, count_track_fixes, select_timeline, select_timeline_page
 from tracker.domain.order import Order, OrderStatus
 from tracker.errors import NotFound
 from tracker.messages import Position, rfc3339, rfc3339_or_none
@@ -30,6 +30,7 @@ from tracker.parts import Parts, parts
 
 COUNTED: Final = 100_000  # fixes; the count takes some 20 ms there, and longer tracks go without an ETag
 PIECE: Final = 500  # fixes; written in some 7 ms, in which nobody else is served
+DIGITS: Final = 19  # of a bigint
 AHEAD: Final = timedelta(seconds=60)  # how far a question may lie in the future
 BY_ACCEPT: Final = {
     "application/geo+json": "geojson",
@@ -58,10 +59,14 @@ class Summary(msgspec.Struct, frozen=True):
 
 
 class HistoryAnswer(msgspec.Struct, frozen=True):
-    """Each entry of `timeline` has `at`, `kind` and what belongs to it; `links` are the track's forms."""
+    """Each entry of `timeline` has `at`, `kind` and what belongs to it; `links` are the track's forms.
+
+    The timeline comes in pages, the oldest entry first; `next` is null on the last page.
+    """
 
     order: OrderAnswer
     timeline: list[dict[str, Any]]
+    next: str | None
     summary: Summary
     links: dict[str, str]
 
@@ -74,17 +79,21 @@ class WhereAnswer(msgspec.Struct, frozen=True):
 
 @blueprint.get("/v1/orders/<order_id>/history")
 @needs("read")
-@described(answer=HistoryAnswer)
+@described(query=PageQuery, answer=HistoryAnswer)
 async def get_history(order_id: str) -> Response:
-    """What happened to the order and when, and its track in numbers."""
-    here = parts()
+    """What happened to the order and when, in pages, and its track in numbers."""
+    here, wanted = parts(), query(PageQuery)
     order = await here.orders.get(order_id)
-    timeline = await select_timeline(here.database, order_id)
+    found = await select_timeline_page(
+        here.database, order_id, _place_in_timeline(wanted.cursor), wanted.limit + 1
+    )
+    timeline = page(found, wanted.limit, _entry, lambda entry: (entry.at, str(entry.number)))
     windows = await rows.track_windows(here.database, order_id)
     summary = _summary(await rows.track_summary(here.database, windows))
     base = f"{base_url(here)}/v1/orders/{order_id}/track"
     links = {f"track.{extension}": f"{base}.{extension}" for extension in (*FORMATS, "json")}
-    return answer(HistoryAnswer(await show_order(here, order), _entries(timeline), summary, links))
+    shown = await show_order(here, order)
+    return answer(HistoryAnswer(shown, timeline.items, timeline.next, summary, links))
 
 
 @blueprint.get("/v1/orders/<order_id>/track")
@@ -233,8 +242,18 @@ def _known(etag: str | None) -> bool:
 # --- the history's pieces
 
 
-def _entries(timeline: Sequence[TimelineEntry]) -> list[dict[str, Any]]:
-    return [{"at": rfc3339(entry.at), "kind": entry.kind, **entry.detail} for entry in timeline]
+def _place_in_timeline(cursor: str | None) -> tuple[datetime, int] | None:
+    """Raises InvalidFields."""
+    if (key := decode_cursor(cursor)) is None:
+        return None
+    at, number = key
+    if not (number.isascii() and number.isdigit() and len(number) < DIGITS):
+        raise not_a_cursor()
+    return at, int(number)
+
+
+def _entry(entry: TimelineEntry) -> dict[str, Any]:
+    return {"at": rfc3339(entry.at), "kind": entry.kind, **entry.detail}
 
 
 def _summary(track: TrackSummary) -> Summary:

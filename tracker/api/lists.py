@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from tracker.api.bodies import YEARS
+from tracker.api.field_errors import YEARS
 from tracker.errors import FieldError, InvalidFields
 
 PAGE: Final = 50  # rows, where `limit` is not given
@@ -48,7 +48,11 @@ def decode_cursor(cursor: str | None) -> tuple[datetime, str] | None:
             return key
     except (ValueError, OverflowError):  # msgspec's errors are ValueErrors
         pass
-    raise InvalidFields([FieldError("cursor", "Is not a cursor of this list.")])
+    raise not_a_cursor()
+
+
+def not_a_cursor() -> InvalidFields:
+    return InvalidFields([FieldError("cursor", "Is not a cursor of this list.")])
 
 
 class Page(msgspec.Struct, frozen=True):

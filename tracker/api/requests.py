@@ -1,7 +1,7 @@
 """What merchants send: bodies and query strings of drivers and orders, each with its limits."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from tracker.api.lists import PageQuery
 from tracker.database.orders import OrderFilter
 from tracker.domain.order import Customer, Driver, Order, OrderStatus, Place, StopKind, Vehicle
-from tracker.domain.visibility import Rules
+from tracker.domain.visibility import DEFAULT_LIVE, Rule, Rules
 from tracker.errors import FieldError, InvalidFields
 from tracker.messages import AwareTime
 from tracker.order_change import NewOrder
@@ -27,6 +27,11 @@ StatusTime = Annotated[
 Line = Annotated[str, Meta(max_length=200)]
 Text = Annotated[str, Meta(max_length=500)]
 Id = Annotated[str, Meta(max_length=100)]
+
+
+ORDER_BYTES: Final = 65_536  # of a body with one order: two addresses, words and metadata in any script
+STOPS_BYTES: Final = 131_072  # of a body with 1,000 stops
+RULES: Final = 10  # for one field of a customer's view
 
 
 class Given(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -117,14 +122,31 @@ class GivenWindow(Given, frozen=True, kw_only=True):
     to: AwareTime
 
 
+GivenRule = Rule | Annotated[list[Rule], Meta(max_length=RULES, description="One of them suffices.")]
+
+
+class GivenRules(Given, frozen=True, kw_only=True):
+    """A rule for each field of the customer's view, or several of which one suffices."""
+
+    position: GivenRule = msgspec.field(default_factory=lambda: list(DEFAULT_LIVE))
+    route: GivenRule = msgspec.field(default_factory=lambda: list(DEFAULT_LIVE))
+    eta: GivenRule = "always"
+    stops_before: GivenRule = "always"
+
+    def rules(self) -> Rules:
+        return Rules(self.position, self.route, self.eta, self.stops_before)
+
+
 class NewOrderBody(Given, frozen=True, kw_only=True):
+    body_bytes: ClassVar[int] = ORDER_BYTES
+
     pickup: GivenPickup
     dropoff: GivenPlace
     reference: Line | None = None
     customer: GivenCustomer | None = None
     driver_id: Id | None = None
     window: GivenWindow | None = None
-    visibility: Rules | None = None
+    visibility: GivenRules | None = None
 
     def order(self) -> NewOrder:
         """Raises InvalidFields for a window that ends before it begins."""
@@ -163,12 +185,14 @@ class CustomerChange(Given, frozen=True, kw_only=True):
 class OrderChangeBody(Given, frozen=True, kw_only=True):
     """What is given is changed, as in RFC 7396; null takes a customer, a window or a reference away."""
 
+    body_bytes: ClassVar[int] = ORDER_BYTES
+
     pickup: PickupChange | UnsetType = UNSET
     dropoff: PlaceChange | UnsetType = UNSET
     reference: Line | UnsetType | None = UNSET
     customer: CustomerChange | UnsetType | None = UNSET
     window: GivenWindow | UnsetType | None = UNSET
-    visibility: Rules | UnsetType | None = UNSET
+    visibility: GivenRules | UnsetType | None = UNSET
 
     def edit(self, order: Order) -> Order:
         """The order with these changes; raises InvalidFields for a window that ends before it begins."""
@@ -204,6 +228,8 @@ class StopBody(Given, frozen=True, kw_only=True):
 
 class StopsBody(Given, frozen=True, kw_only=True):
     """Every remaining stop once, in the sequence in which the driver is to serve them."""
+
+    body_bytes: ClassVar[int] = STOPS_BYTES
 
     stops: Annotated[list[StopBody], Meta(max_length=1_000)]
 
@@ -252,8 +278,8 @@ def window_of(window: GivenWindow | None) -> tuple[datetime | None, datetime | N
     return window.from_, window.to
 
 
-def rules_to_keep(rules: Rules) -> dict[str, object]:
-    kept: dict[str, object] = msgspec.to_builtins(rules)
+def rules_to_keep(given: GivenRules) -> dict[str, object]:
+    kept: dict[str, object] = msgspec.to_builtins(given.rules())
     return kept
 
 

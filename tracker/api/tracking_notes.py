@@ -1,6 +1,7 @@
 """`POST /v1/track/<token>/messages`: a customer's words to the driver."""
 
 import asyncio
+from typing import Annotated
 
 import msgspec
 from quart import Blueprint, Response
@@ -9,6 +10,7 @@ from tracker.api.bodies import body
 from tracker.api.openapi import described
 from tracker.api.tracking_link import OpenLink, find_link
 from tracker.errors import Conflict, RateLimited
+from tracker.messages import NOTE_BYTES
 from tracker.parts import Parts, parts
 
 blueprint = Blueprint("tracking_notes", __name__)
@@ -17,7 +19,7 @@ blueprint = Blueprint("tracking_notes", __name__)
 class NoteBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a customer wants to tell the driver."""
 
-    text: str
+    text: Annotated[str, msgspec.Meta(max_length=NOTE_BYTES)]
 
 
 @blueprint.post("/v1/track/<token>/messages")
@@ -26,6 +28,8 @@ async def post_note(token: str) -> Response:
     """A note to the driver, of 4,096 bytes at most; five at once, then one every ten seconds."""
     here = parts()
     opened = await find_link(here, token)
+    if not here.note_bodies.take(opened.link.id, asyncio.get_running_loop().time()):
+        raise RateLimited("Please wait a little before the next message.")
     note = await body(NoteBody)
     await add_note(here, opened, note.text)
     return Response(status=204)

@@ -1,7 +1,7 @@
 """Orders with their stops, assignments and timelines."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
@@ -38,6 +38,7 @@ class TimelineEntry(msgspec.Struct, frozen=True):
     at: datetime
     kind: TimelineKind
     detail: dict[str, Any] = {}
+    number: int = 0  # its place among entries of the same time
 
 
 class OrderCourse(NamedTuple):
@@ -164,6 +165,21 @@ async def count_track_fixes(queries: Queries, windows: Sequence[Window], limit: 
     drivers = [window.driver for window in windows]
     begins, ends = [window.begins for window in windows], [window.ends for window in windows]
     count: int = await queries.fetchval("count_track_fixes", drivers, begins, ends, limit)
+    return count
+
+
+async def select_timeline_page(
+    queries: Queries, order_id: str, after: tuple[datetime, int] | None, limit: int
+) -> list[TimelineEntry]:
+    """The oldest *limit* entries after that time and number."""
+    at, number = after or (datetime.min.replace(tzinfo=UTC), 0)
+    found = await queries.fetch("select_timeline_page", order_id, at, number, limit)
+    return [TimelineEntry(*row) for row in found]
+
+
+async def count_notes(queries: Queries, order_id: str, sender: str) -> int:
+    """Notes that one side has written about an order."""
+    count: int = await queries.fetchval("count_notes", order_id, sender)
     return count
 
 

@@ -1,0 +1,37 @@
+"""Allowance: what an API key or a driver's token may still ask, taken before a body is read, told in headers.
+
+The headers are those of the IETF draft "RateLimit header fields for HTTP", which clients pace themselves by.
+"""
+
+from math import ceil
+from time import monotonic
+from typing import Final
+
+from quart import Response, g
+
+from tracker.errors import RateLimited
+from tracker.rates import Allowances
+
+NAME: Final = '"default"'  # of the one policy
+
+
+def take_allowance(rates: Allowances, key: str, why: str, *, amount: float = 1.0) -> None:
+    """Take *amount* of what *key* may have. Raises RateLimited, and takes nothing, if it has less."""
+    now = monotonic()
+    is_free = rates.take_if_free(key, amount, now)
+    g.allowance = rates, key
+    if not is_free:
+        missing = max(1.0, amount - rates.left(key, now))
+        raise RateLimited(why, after_s=missing * rates.window_s / rates.at_once)
+
+
+async def with_allowance(response: Response) -> Response:
+    """Say what is left of it; the answers to keys and tokens are kept by no cache."""
+    if "allowance" in g:
+        rates, key = g.allowance
+        left = rates.left(key, monotonic())
+        until_full_s = ceil((rates.at_once - left) * rates.window_s / rates.at_once)
+        response.headers["RateLimit-Policy"] = f"{NAME};q={rates.at_once:.0f};w={rates.window_s:.0f}"
+        response.headers["RateLimit"] = f"{NAME};r={int(left)};t={until_full_s}"
+        response.headers.setdefault("Cache-Control", "private, no-store")
+    return response

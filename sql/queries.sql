@@ -342,14 +342,46 @@ LIMIT $4;
 SELECT count(*) FROM timeline WHERE order_id = $1 AND kind = 'message' AND detail ->> 'from' = $2;
 
 -- name: insert_milestone
--- Once for an order and kind, and not after the last driver's part in it: that end is no reporter's wrong time.
-INSERT INTO timeline (order_id, at, kind)
-SELECT $1, $3::timestamptz, $2
-FROM (SELECT max(coalesce(ended_at, 'infinity')) AS ended_at FROM assignments WHERE order_id = $1) AS last
-WHERE $3::timestamptz <= last.ended_at
-ON CONFLICT (order_id, kind)
-    WHERE kind IN ('arrived_at_pickup', 'departed_pickup', 'approaching', 'arrived_at_dropoff') DO NOTHING
-RETURNING true;
+-- Once for an order and kind, and not after the order was over.
+WITH told AS (
+    INSERT INTO timeline (order_id, at, kind)
+    SELECT id, $3::timestamptz, $2
+    FROM orders
+    WHERE id = $1 AND $3::timestamptz <= coalesce(delivered_at, failed_at, cancelled_at, 'infinity')
+    ON CONFLICT (order_id, kind)
+        WHERE kind IN ('arrived_at_pickup', 'departed_pickup', 'approaching', 'arrived_at_dropoff') DO NOTHING
+    RETURNING order_id, at, kind
+), arrived AS (
+    UPDATE orders SET arrived_at = told.at FROM told WHERE id = told.order_id AND told.kind = 'arrived_at_dropoff'
+)
+SELECT true FROM told;
+
+-- name: flag_stuck_orders
+-- Orders that are open for too long at $1, as in domain/visibility.py; at most $2 of each kind. Each comes once,
+-- whichever node asks first.
+WITH due AS (
+    (SELECT id
+     FROM orders
+     WHERE stuck_at IS NULL AND status IN ('created', 'assigned', 'picked_up')
+       AND arrived_at <= $1::timestamptz - interval '4 hours' AND arrived_at >= assigned_at
+     LIMIT $2)
+    UNION
+    (SELECT id
+     FROM orders
+     WHERE stuck_at IS NULL AND status IN ('created', 'assigned', 'picked_up')
+       AND coalesce(window_to, greatest(created_at, assigned_at, picked_up_at, window_from))
+           <= $1::timestamptz - interval '24 hours'
+       AND (arrived_at >= assigned_at) IS NOT TRUE
+     LIMIT $2)
+), held AS (
+    SELECT id
+    FROM orders
+    WHERE id = ANY (ARRAY(SELECT id FROM due)) AND stuck_at IS NULL AND status IN ('created', 'assigned', 'picked_up')
+    FOR NO KEY UPDATE SKIP LOCKED
+), flagged AS (
+    UPDATE orders SET stuck_at = $1 FROM held WHERE orders.id = held.id RETURNING orders.id
+)
+INSERT INTO timeline (order_id, at, kind) SELECT id, $1, 'stuck' FROM flagged RETURNING order_id;
 
 -- name: select_milestones
 SELECT order_id, kind, at

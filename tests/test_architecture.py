@@ -51,7 +51,7 @@ LAYERS = (
             "order_change",
             "order_steps",
         ),
-        *("paces", "recorder", "routing"),
+        *("paces", "recorder", "routing", "stuck_orders"),
     },
     {"sequencing"},
     {"stop_sequences"},

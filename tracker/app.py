@@ -58,6 +58,7 @@ from tracker.recorder import Recorder
 from tracker.routing import Router
 from tracker.sequencing import Sequencer
 from tracker.sockets import register_sockets
+from tracker.stuck_orders import stuck_orders_reported
 from tracker.tokens import LinkTokens
 from tracker.witness import Witness
 
@@ -243,7 +244,8 @@ async def _house_kept(
 
     keeper = asyncio.create_task(forever())
     try:
-        yield
+        async with stuck_orders_reported(database, metrics, now):
+            yield
     finally:
         keeper.cancel()
 

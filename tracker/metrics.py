@@ -27,6 +27,9 @@ class Metrics:
         self.milestones = Counter(
             "tracker_milestones", "What positions showed of orders", ["kind"], registry=registry
         )
+        self.stuck_orders = Counter(
+            "tracker_orders_stuck", "Orders that stayed open for too long", registry=registry
+        )
         self.subscribers = Gauge("tracker_subscribers", "Customers watching now", registry=registry)
         self.drivers = Gauge("tracker_drivers_online", "Drivers connected now", registry=registry)
         self.stray_fixes = Gauge(

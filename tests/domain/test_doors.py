@@ -272,7 +272,7 @@ def test_before_its_window_an_order_shows_nothing_of_the_driver() -> None:
 
 def test_an_order_that_nobody_closes_is_hidden_in_time() -> None:
     """Four hours after the arrival, or a day after the last thing that happened."""
-    trip = two_orders()
+    trip = two_orders(assigned_at=NOW)
     day = timedelta(hours=24)
     assert trip.view("ord_b", NOW + day - timedelta(seconds=1)).shown == "live"
     view = trip.view("ord_b", NOW + day)

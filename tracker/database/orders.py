@@ -28,6 +28,7 @@ TimelineKind = Literal[
     "departed_pickup",
     "approaching",
     "arrived_at_dropoff",
+    "stuck",
 ]
 BOTH_STOPS: Final[tuple[StopKind, ...]] = ("pickup", "dropoff")
 
@@ -199,6 +200,11 @@ async def select_course(queries: Queries, order_id: str) -> OrderCourse:
 async def select_timeline(queries: Queries, order_id: str) -> list[TimelineEntry]:
     """The earliest first."""
     return [TimelineEntry(*row) for row in await queries.fetch("select_timeline", order_id)]
+
+
+async def flag_stuck_orders(queries: Queries, now: datetime, limit: int) -> list[str]:
+    """Note orders that are open for too long as stuck, in their timelines too; return each id once."""
+    return [order_id for (order_id,) in await queries.fetch("flag_stuck_orders", now, limit)]
 
 
 def _columns(order: Order) -> tuple[object, ...]:

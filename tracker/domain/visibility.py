@@ -96,8 +96,9 @@ def stuck_at(order: Order, arrived_at: datetime | None) -> datetime:
     """When an order that is still open counts as forgotten.
 
     *arrived_at* is when the driver reached the dropoff; before the latest assignment it was another driver.
+    The statement `flag_stuck_orders` says the same.
     """
-    if arrived_at is not None and (order.assigned_at is None or arrived_at >= order.assigned_at):
+    if arrived_at is not None and order.assigned_at is not None and arrived_at >= order.assigned_at:
         return arrived_at + STUCK_AFTER_ARRIVAL
     if order.window_to is not None:
         return order.window_to + STUCK_AFTER

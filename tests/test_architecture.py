@@ -21,6 +21,7 @@ LAYERS = (
         "crowd",
         "database_url",
         "errors",
+        "extract_format",
         "files",
         "groups",
         "headroom",

@@ -11,9 +11,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, expect
 
+from tests.broken_extracts import unreadable
 from tests.browser import needs_chromium, on_the_way, opened
 from tests.conftest import temporary_database
-from tests.extracts import unreadable
 from tests.service import Service, running_service, token_of
 from tracker.errors import RouterUnavailable
 from tracker.preparing import Preparation, settled

@@ -1,6 +1,8 @@
 """The map from the web: once, whole, gone on with after a break; what other maps left behind goes."""
 
 import asyncio
+import bz2
+import gzip
 import os
 import re
 from collections.abc import AsyncIterator, Callable
@@ -11,13 +13,14 @@ import msgspec
 import osmium
 import pytest
 
+from tests.broken_extracts import block, demo
 from tracker.config import Config
 from tracker.errors import ConfigError
 from tracker.mapfile import UNUSED_FOR, MapFile, find_map, in_use, prepare_map
 from tracker.routing import Router
 
-MAP = b"\0\0\0\x0e\n\tOSMHeader" + os.urandom(900_000)
-NEWER = b"\0\0\0\x0e\n\tOSMHeader" + os.urandom(800_000)
+MAP = block(b"OSMHeader", os.urandom(900_000))
+NEWER = block(b"OSMHeader", os.urandom(800_000))
 
 
 class Web(msgspec.Struct):
@@ -187,7 +190,8 @@ async def test_addresses_move(web: Web, tmp_path: Path) -> None:
     ("web_", "why"),
     [
         (Web(status=404), "404"),
-        (Web(content=b"<html>" + b" " * 1000), "no .osm.pbf"),
+        (Web(content=b"<html>" + b" " * 1000), "is a web page"),
+        (Web(content=MAP[:-1]), "is cut off"),
         (Web(status=503), "503"),
     ],
 )
@@ -220,6 +224,65 @@ async def test_only_the_web_is_asked(address: str, tmp_path: Path) -> None:
     """Other schemes are named as wrong."""
     with pytest.raises(ConfigError, match="http"):
         await prepare_map(Config(data_dir=tmp_path, map=address), ignore)
+
+
+# --- what is no map
+
+
+BROKEN = {
+    "a web page": (
+        b"<!DOCTYPE html>\n<html><body>404",
+        "is a web page; use the address of",
+    ),
+    "osm xml": (b"<?xml version='1.0'?><osm version='0.6'/>", "is XML, not PBF; convert it: osmium cat town"),
+    "osm xml after blanks": (b"\xef\xbb\xbf \n<osm version='0.6'/>", "is XML, not PBF; convert it"),
+    "bzip2": (bz2.compress(b"<osm/>"), "is compressed with bzip2; convert it: osmium cat town.osm.pbf"),
+    "gzip": (gzip.compress(b"<osm/>"), "is compressed with gzip; if it is an .osm.gz, convert it"),
+    "zip": (b"PK\x03\x04" + bytes(30), "is a ZIP archive; unpack it"),
+    "o5m": (b"\xff\xe0\x04o5m2", "is O5M, not PBF; convert it"),
+    "geojson": (b'{"type":"FeatureCollection","features":[]}', "is JSON; give an .osm.pbf extract"),
+    "text": (b"This is my map.\n", "is a text file; give an .osm.pbf extract"),
+    "bytes": (bytes(range(256)), "is no OpenStreetMap extract; give"),
+    "nothing": (b"", "is empty; download it again"),
+    "the beginning": (demo()[:300_000], "is cut off after 300,000 bytes; download it again"),
+    "all but a byte": (demo()[:-1], "is cut off"),
+    "a header cut off": (demo()[:9], "is no OpenStreetMap extract"),
+    "a block cut off in its header": (demo() + b"\0\0\0\x0d\n", "is cut off"),
+    "noise behind it": (demo() + os.urandom(100_000), "is (damaged|cut off)"),
+    "zeros behind it": (demo() + bytes(100_000), "is damaged after 685,110 of 785,110 bytes; download"),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+async def test_what_is_no_extract_is_named_in_a_sentence(kind: str, tmp_path: Path) -> None:
+    """By setting, file, fault and fix; before anything else is started."""
+    content, why = BROKEN[kind]
+    (path := tmp_path / "town.osm.pbf").write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        await prepare_map(Config(data_dir=tmp_path, map=str(path)), ignore)
+    assert str(caught.value).startswith(f"TRACKER_MAP: {path} is ")
+    assert re.search(why, str(caught.value))
+    assert "\n" not in str(caught.value)
+
+
+async def test_a_folder_is_no_extract(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is a folder; give an"):
+        await prepare_map(Config(data_dir=tmp_path, map=str(tmp_path)), ignore)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+async def test_a_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:
+    (path := tmp_path / "town.osm.pbf").write_bytes(demo())
+    path.chmod(0)
+    with pytest.raises(ConfigError, match=r"cannot be read \(Permission denied\)"):
+        await prepare_map(Config(data_dir=tmp_path, map=str(path)), ignore)
+
+
+@pytest.mark.parametrize("extract", [demo(), block(b"OSMHeader", b"") + block(b"OSMData", bytes(300))])
+async def test_whole_files_are_taken(extract: bytes, tmp_path: Path) -> None:
+    """Whatever is in the blocks."""
+    (path := tmp_path / "town.osm.pbf").write_bytes(extract)
+    assert (await prepare_map(Config(data_dir=tmp_path, map=str(path)), ignore)).path == path
 
 
 # --- what is made of it

@@ -10,6 +10,7 @@ import httpx
 import msgspec
 
 from tracker.errors import ConfigError
+from tracker.extract_format import fault_of
 from tracker.locking import locked
 
 LARGEST: Final = 8 * 2**30  # bytes; tiles and drawing of such an extract need several times as much
@@ -17,7 +18,6 @@ FREE: Final = 3  # times the extract's size that the disk has to have left, for 
 TRIES: Final = 5  # of a connection that breaks
 PAUSE: Final = 1.0  # seconds, before each further one longer
 TIMEOUT: Final = httpx.Timeout(30.0, connect=10.0)
-BEGINS_WITH: Final = b"OSMHeader"  # after the length of the first block, in every .osm.pbf
 STEP: Final = 5  # per cent between two words of progress
 
 Say = Callable[[str], None]
@@ -147,10 +147,9 @@ class _Download:
 
     def _finish(self) -> None:
         """From one moment to the next the whole file is there, with its origin."""
-        with self._part.open("rb") as file:
-            if BEGINS_WITH not in file.read(64):
-                self._forget_part()
-                raise self._wrong("what is there is no .osm.pbf extract")
+        if fault := fault_of(self._part):
+            self._forget_part()
+            raise self._wrong(f"what is there {fault}")
         origin = _origin(self._part)
         self._part.replace(self._path)
         if origin is not None:

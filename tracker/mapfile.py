@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from tracker.config import Config
 from tracker.errors import ConfigError
+from tracker.extract_format import fault_of
 from tracker.locking import try_lock
 from tracker.map_download import download
 
@@ -45,11 +46,14 @@ class MapFile(Struct, frozen=True):
 async def prepare_map(config: Config, say: Callable[[str], None], *, refresh: bool = False) -> MapFile:
     """The same as `find_map`, after downloading what is at a web address and not here yet.
 
-    With `refresh` a newer one is asked for.
+    With `refresh` a newer one is asked for. Raises ConfigError for a file that is no whole extract, too.
     """
     if config.map is not None and _is_web(config.map):
         await download(config.map, _downloaded_path(config, config.map), say, refresh=refresh)
-    return find_map(config)
+    map_file = find_map(config)
+    if fault := fault_of(map_file.path):
+        raise ConfigError("TRACKER_MAP", f"{map_file.path} {fault}")
+    return map_file
 
 
 def find_map(config: Config) -> MapFile:
@@ -105,8 +109,10 @@ def _given_path(config: Config, given: str) -> Path:
     if "://" in given:
         raise ConfigError("TRACKER_MAP", "an address must begin with http:// or https://")
     path = Path(given).expanduser().resolve()
-    if not path.is_file():
+    if not path.exists():
         raise ConfigError("TRACKER_MAP", f"there is no file {path}; give the path of an .osm.pbf extract")
+    if not path.is_file() or not os.access(path, os.R_OK):
+        raise ConfigError("TRACKER_MAP", f"{path} {fault_of(path) or 'is no regular file'}")
     return path
 
 

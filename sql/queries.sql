@@ -513,11 +513,7 @@ ORDER BY made_at
 LIMIT $3;
 
 -- name: select_arrival
--- A delivery at the very time of the status before it was set so by a clamp: nobody knows when it was.
-SELECT coalesce((SELECT min(t.at) FROM timeline t WHERE t.order_id = o.id AND t.kind = 'arrived_at_dropoff'),
-                nullif(o.delivered_at, greatest(o.picked_up_at, o.assigned_at)))
-FROM orders o
-WHERE o.id = $1;
+SELECT order_arrived_at(o) FROM orders o WHERE o.id = $1;
 
 -- name: select_milestone
 SELECT min(at) FROM timeline WHERE order_id = $1 AND kind = $2;
@@ -537,8 +533,7 @@ DELETE FROM eta_errors WHERE order_id = ANY ($1::text[]);
 -- $2: where the buckets of true minutes to go begin; $3: forecasts with less to go are not counted.
 INSERT INTO eta_errors (order_id, bucket, hour, driver, arrived_at, forecasts, off_s, bias_s, off_share, held, width_s)
 WITH arrived AS (
-    SELECT o.id, coalesce((SELECT min(t.at) FROM timeline t WHERE t.order_id = o.id AND t.kind = 'arrived_at_dropoff'),
-                          nullif(o.delivered_at, greatest(o.picked_up_at, o.assigned_at))) AS arrived_at
+    SELECT o.id, order_arrived_at(o) AS arrived_at
     FROM orders o
     WHERE o.id = ANY ($1::text[])
 ), told AS (
@@ -565,9 +560,7 @@ DELETE FROM eta_open_accounts WHERE order_id = ANY ($1::text[]);
 -- name: select_first_errors
 -- How far the first forecast after the pickup was off, for each of these orders that has one.
 SELECT DISTINCT ON (o.id) abs(extract(epoch FROM f.arrives_at - o.arrived_at))::float8 AS off_s
-FROM (SELECT id, picked_up_at,
-             coalesce((SELECT min(t.at) FROM timeline t WHERE t.order_id = orders.id AND t.kind = 'arrived_at_dropoff'),
-                      nullif(delivered_at, greatest(picked_up_at, assigned_at))) AS arrived_at
+FROM (SELECT id, picked_up_at, order_arrived_at(orders) AS arrived_at
       FROM orders
       WHERE id = ANY ($1::text[])) AS o
 JOIN eta_forecasts f ON f.order_id = o.id AND f.made_at >= o.picked_up_at AND f.made_at <= o.arrived_at

@@ -155,6 +155,12 @@ def _place(order: Order, stop: Stop) -> Place:
     return order.pickup if stop.kind == "pickup" else order.dropoff
 
 
+def _dwell_s(arrived: datetime, served_at: datetime, stop: Stop) -> float:
+    """Seconds that the stop took: what a driver waits for it to open is no part of them."""
+    begun = arrived if stop.opens_at is None else max(arrived, stop.opens_at)
+    return max((served_at - begun).total_seconds(), 0.0)
+
+
 def _lessons(order: Order, live: LiveTrip) -> Iterator[_Lesson]:
     """Of the stops that the trip still has, though the order says that they are served."""
     for stop in live.trip.stops:
@@ -165,5 +171,5 @@ def _lessons(order: Order, live: LiveTrip) -> Iterator[_Lesson]:
         stood = stood_at(live.milestones.fixes, place.lonlat, served_at)
         if stood is not None:
             arrived = live.milestones.arrived_at(order.id, stop.kind)
-            dwell_s = None if arrived is None else max((served_at - arrived).total_seconds(), 0.0)
+            dwell_s = None if arrived is None else _dwell_s(arrived, served_at, stop)
             yield _Lesson(place_key(place), stood, dwell_s)

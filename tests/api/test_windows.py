@@ -56,3 +56,25 @@ async def test_an_order_on_its_way_is_as_late_as_its_forecast(service: Service) 
     assert listed["late_s"] == pytest.approx(order["late_s"], abs=5)
     cancelled = await service.post(f"/v1/orders/{order['id']}/status", {"status": "cancelled"})
     assert cancelled["late_s"] is None
+
+
+async def test_forecasts_wait_for_the_order_and_its_window(service: Service) -> None:
+    """A courier who stands at the pickup already is not at the door before the window; nor the next one's."""
+    driver = await service.new_driver()
+    tomorrow = window(24 * 60, 26 * 60)
+    order = await service.new_order(driver["id"], window=tomorrow)
+    later = await service.new_order(driver["id"])
+    fix = {"recorded_at": rfc3339(datetime.now(UTC)), "lat": 60.1713, "lon": 24.9440}
+    await send_fixes(service, driver["token"], fix)
+    stops = [
+        {"order_id": one["id"], "kind": kind} for one in (order, later) for kind in ("pickup", "dropoff")
+    ]
+    await service.http.put(f"/v1/drivers/{driver['id']}/stops", json={"stops": stops})
+    eta = await service.get(f"/v1/orders/{order['id']}/eta")
+    assert eta["arrives_at"] == eta["earliest"] == tomorrow["from"]
+    behind = await service.get(f"/v1/orders/{later['id']}/eta")
+    assert behind["arrives_at"] > tomorrow["from"]
+    ready_at = rfc3339(datetime.now(UTC) + timedelta(hours=30))
+    answer = await service.http.patch(f"/v1/orders/{order['id']}", json={"pickup": {"ready_at": ready_at}})
+    assert answer.json()["late_s"] > 4 * 3_600
+    assert (await service.get(f"/v1/orders/{order['id']}/eta"))["earliest"] > ready_at

@@ -34,6 +34,7 @@ class Course:
 
     __slots__ = (
         "_left",
+        "_opening",
         "_outlook",
         "_passed_s",
         "diary",
@@ -54,6 +55,7 @@ class Course:
         self.vehicle: Final = vehicle
         self.knowledge = knowledge
         self.stops: tuple[Stop, ...] = ()
+        self._opening: tuple[int, ...] = ()  # those that are not served before a certain time
         self.usual: Mapping[Stop, Tally] | None = None  # seconds and stops at these very places, where known
         self.expected: Expected | None = None  # holds the route
         self.progress: Progress | None = None
@@ -80,6 +82,7 @@ class Course:
         """These are to be served from now on. A route that leads through what is ahead of them stays."""
         was_next = self.ahead[:1]
         self.stops, self._outlook = stops, None
+        self._opening = tuple(index for index, stop in enumerate(stops) if stop.opens_at is not None)
         self._left &= {key_of(stop) for stop in stops}
         self._count_left()
         self.diary.keep_only(stops)
@@ -180,6 +183,7 @@ class Course:
                 knowledge=self.knowledge,
                 pace=self.pace,
                 usual=self.usual,
+                opening=self._opening,
             )
         return made
 
@@ -188,7 +192,9 @@ class Course:
         if self.expected is None or not self.diary.wants_forecasts(fix.recorded_at):
             return
         for index in range(self.left, len(self.stops)):
-            self.diary.note(self.stops[index], self.foresee(index, fix).told(fix.recorded_at))
+            foreseen = self.foresee(index, fix)
+            if foreseen.to_go(fix.recorded_at) <= foreseen.seconds:  # a wait tells nothing about driving
+                self.diary.note(self.stops[index], foreseen.told(fix.recorded_at))
 
     def arrived(self, index: int, at: datetime) -> Arrival:
         """What reaching `stops[index]` teaches; asked once."""
@@ -224,7 +230,8 @@ class Course:
         self._left.add(key_of(stop))
         self._count_left()
         self.navigator = None  # it was about this stop
-        self.diary.dwell = Dwell(self.standing.served_s, stop.service_s)
+        served_s = self.standing.served_s - _waited(stop, self.standing.since)
+        self.diary.dwell = Dwell(served_s, stop.service_s) if served_s > 0.0 else None
         self.standing.forget()
         self.diary.begin_leg(fix, heading_of(fix))
 
@@ -245,6 +252,13 @@ def _is_off(found: Progress, heading: float | None) -> bool:
     """Too far from the line, or on another street beside it, or going the other way."""
     turned = 0.0 if heading is None else abs((heading - found.heading + 180.0) % 360.0 - 180.0)
     return found.offset_m > OFF_ROUTE or turned > BACKWARDS or (turned > ACROSS and found.offset_m > BESIDE)
+
+
+def _waited(stop: Stop, since: datetime | None) -> float:
+    """Seconds from *since* until the stop opened."""
+    if stop.opens_at is None or since is None:
+        return 0.0
+    return max((stop.opens_at - since).total_seconds(), 0.0)
 
 
 def heading_of(fix: Fix) -> float | None:

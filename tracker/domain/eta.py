@@ -1,7 +1,7 @@
 """ETA: when a driver arrives at a stop, with the interval that holds 80 % of arrivals."""
 
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -41,6 +41,19 @@ def nothing_foreseen(now: datetime, stops_before: int) -> Eta:
     )
 
 
+class Hold(NamedTuple):
+    """A driver who comes early waits at a stop before."""
+
+    opens_at: datetime  # until then
+    then_s: (
+        float  # seconds from there to the stop of the forecast, what is done at the stops between included
+    )
+
+    def to_go(self, at: datetime) -> float:
+        """Seconds from *at* to the stop of the forecast, by the median; below the forecast's own: no wait."""
+        return (self.opens_at - at).total_seconds() + self.then_s
+
+
 class Forecast(msgspec.Struct, frozen=True, gc=False):
     """What is foreseen at one moment for one stop, before it is told as an Eta."""
 
@@ -52,11 +65,17 @@ class Forecast(msgspec.Struct, frozen=True, gc=False):
     terms: tuple[float, ...]  # what it was made of; empty without a route
     opinions: Opinions | None = None  # where the phone's navigation has one about this very stop
     strain: float = 1.0  # which the spread holds already
+    holds: tuple[Hold, ...] = ()
+    opens_at: datetime | None = None  # of the stop itself: nobody is served before
 
     @property
     def seconds(self) -> float:
-        """To go, by the median."""
+        """To go without waiting, by the median."""
         return self.driving + self.serving
+
+    def to_go(self, at: datetime) -> float:
+        """Seconds from *at*, the time of the fix, to the stop, waits at the stops before included."""
+        return max([self.seconds, *(hold.to_go(at) for hold in self.holds)])
 
     def told(self, at: datetime) -> Told:
         """As it is kept until the truth is known."""
@@ -72,13 +91,45 @@ class Forecast(msgspec.Struct, frozen=True, gc=False):
         low, high = self.spread.around(self.driving + self.serving)
         age = max((now - last_fix_at).total_seconds(), 0.0)
         driven = min(age, STALE_AFTER)
+        arrival = Arrival(
+            now + MICROSECOND * round(1e6 * (max(self.driving - driven, 0.0) + self.serving)),
+            now + MICROSECOND * round(1e6 * max(low - driven, 0.0)),
+            now + MICROSECOND * round(1e6 * (high - driven + age)),
+        )
+        if self.holds or self.opens_at is not None:
+            arrival = self._waited(arrival)
         return Eta(
-            arrives_at=now + MICROSECOND * round(1e6 * (max(self.driving - driven, 0.0) + self.serving)),
-            earliest=now + MICROSECOND * round(1e6 * max(low - driven, 0.0)),
-            latest=now + MICROSECOND * round(1e6 * (high - driven + age)),
+            arrives_at=arrival.median,
+            earliest=arrival.earliest,
+            latest=arrival.latest,
             distance_m=self.metres,
             stops_before=stops_before,
             computed_at=now,
             basis=self.basis,
             stale=age > STALE_AFTER,
+        )
+
+    def _waited(self, arrival: "Arrival") -> "Arrival":
+        """Not before the waits at the stops before let the driver come, nor before the stop itself opens."""
+        for opens_at, then_s in self.holds:
+            low, high = self.spread.around(then_s)
+            arrival = arrival.not_before(opens_at, then_s, max(low, 0.0), high)
+        return arrival if self.opens_at is None else arrival.not_before(self.opens_at)
+
+
+class Arrival(NamedTuple):
+    """The median and the ends of the interval that holds 80 % of arrivals."""
+
+    median: datetime
+    earliest: datetime
+    latest: datetime
+
+    def not_before(
+        self, at: datetime, median_s: float = 0.0, earliest_s: float = 0.0, latest_s: float = 0.0
+    ) -> "Arrival":
+        """Each at least so many seconds after *at*."""
+        return Arrival(
+            max(self.median, at + MICROSECOND * round(1e6 * median_s)),
+            max(self.earliest, at + MICROSECOND * round(1e6 * earliest_s)),
+            max(self.latest, at + MICROSECOND * round(1e6 * latest_s)),
         )

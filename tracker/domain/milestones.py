@@ -94,7 +94,7 @@ def _left(
     if metres > SOON_M + SOON_S * BRISK[trip.vehicle]:
         return metres, inf
     foreseen = trip.course.foresee(index, fix)
-    return foreseen.metres, foreseen.seconds
+    return foreseen.metres, foreseen.to_go(fix.recorded_at)
 
 
 def _same_slot(before: Fix, fix: Fix) -> bool:

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from tracker.domain.eta import Forecast
+from tracker.domain.eta import Forecast, Hold
 from tracker.domain.expected import Expected
 from tracker.domain.geo import distance
 from tracker.domain.interval import WIDEST
@@ -35,14 +35,31 @@ class Outlook(msgspec.Struct, gc=False):
     knowledge: Knowledge = msgspec.field(default_factory=Knowledge)
     pace: Pace = msgspec.field(default_factory=Pace)
     usual: Mapping[Stop, Tally] | None = None  # seconds and stops at these very places, where known
+    opening: tuple[int, ...] = ()  # the stops that are not served before a certain time
     made: dict[int, Forecast] = {}  # as far as they were asked for
 
     def to(self, index: int) -> Forecast:
         """The forecast for `stops[index]`; whoever asks again gets the same."""
         seen = self.made.get(index)
         if seen is None:
-            seen = self.made[index] = self._forecast(index)
+            seen = self._forecast(index)
+            if self.opening:
+                seen = self._held(seen, index)
+            self.made[index] = seen
         return seen
+
+    def _held(self, seen: Forecast, index: int) -> Forecast:
+        """With the waits until stops open, this one and those before it; times that are over hold nobody."""
+        holds, opens_at = [], None
+        for place in self.opening:
+            at = self.stops[place].opens_at
+            if at is None or at <= self.fix.recorded_at or not self.left <= place <= index:
+                continue
+            if place == index:
+                opens_at = at
+            else:
+                holds.append(Hold(at, max(seen.seconds - self.to(place).seconds, 0.0)))
+        return msgspec.structs.replace(seen, holds=tuple(holds), opens_at=opens_at)
 
     def _forecast(self, index: int) -> Forecast:
         crow, rates = self._crow(index), self.knowledge.rates(self.vehicle)
@@ -91,6 +108,7 @@ class Outlook(msgspec.Struct, gc=False):
             return 0.0
         whole = [dwell_at(stop.service_s, usual.get(stop, UNKNOWN) if usual else UNKNOWN) for stop in stops]
         if self.since is not None:
-            served = (self.fix.recorded_at - self.since).total_seconds()
+            begun = self.since if stops[0].opens_at is None else max(self.since, stops[0].opens_at)
+            served = max((self.fix.recorded_at - begun).total_seconds(), 0.0)
             whole[0] = max(whole[0] - served, STILL_SERVING)
         return sum(whole)

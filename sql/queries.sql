@@ -113,34 +113,18 @@ SELECT driver, recorded_at, received_at, lat, lon, accuracy, speed, heading, alt
 FROM driver_states
 WHERE driver = ANY ($1::bigint[]);
 
--- name: select_track_summary
--- Lengths by the haversine on a sphere of 6,371,008.8 m. In motion: faster than 0.5 m/s on average between two fixes
--- that are not more than 120 s apart.
-WITH track AS (
-    SELECT at AS recorded_at, reason, radians(lat) AS lat, radians(lon) AS lon, begins
-    FROM unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[]) AS track_window (driver, begins, ends)
-    JOIN timed_fixes f ON f.driver = track_window.driver AND at BETWEEN begins AND ends
-         AND f.recorded_at BETWEEN begins - interval '2 days' AND ends + interval '2 days'
-), steps AS (
-    SELECT recorded_at - lag(recorded_at) OVER step AS elapsed,
-           lat, lon, lag(lat) OVER step AS lat_before, lag(lon) OVER step AS lon_before
-    FROM track
-    WHERE reason IS NULL
-    WINDOW step AS (PARTITION BY begins ORDER BY recorded_at)
-), moves AS (
-    SELECT extract(epoch FROM elapsed)::float8 AS elapsed_s,
-           2 * 6371008.8 * asin(sqrt(least(1, sin((lat - lat_before) / 2) ^ 2
-               + cos(lat) * cos(lat_before) * sin((lon - lon_before) / 2) ^ 2))) AS length_m
-    FROM steps
-    WHERE elapsed IS NOT NULL
-)
-SELECT (SELECT count(*) FROM track WHERE reason IS NULL) AS fixes,
-       (SELECT count(*) FROM track WHERE reason IS NOT NULL) AS rejected,
-       (SELECT min(recorded_at) FROM track WHERE reason IS NULL) AS first_fix_at,
-       (SELECT max(recorded_at) FROM track WHERE reason IS NULL) AS last_fix_at,
-       coalesce(sum(length_m), 0)::float8 AS distance_m,
-       coalesce(sum(elapsed_s) FILTER (WHERE elapsed_s <= 120 AND length_m > 0.5 * elapsed_s), 0)::float8 AS moving_s
-FROM moves;
+-- name: select_is_track_broken
+-- Whether two believed fixes in succession are more than $4 apart, of two drivers, or on two sides of the antimeridian.
+SELECT EXISTS (
+    SELECT
+    FROM (SELECT at - lag(at) OVER track AS elapsed, f.driver <> lag(f.driver) OVER track AS handed_over,
+                 abs(lon - lag(lon) OVER track) > 180 AS crossed
+          FROM unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[]) AS track_window (driver, begins, ends)
+          JOIN timed_fixes f ON f.driver = track_window.driver AND at BETWEEN begins AND ends
+               AND f.recorded_at BETWEEN begins - interval '2 days' AND ends + interval '2 days'
+          WHERE reason IS NULL
+          WINDOW track AS (ORDER BY at)) AS steps
+    WHERE elapsed > $4::interval OR handed_over OR crossed);
 
 -- ===== end of fixes =====
 

@@ -8,20 +8,23 @@ from typing import Any
 
 import pytest
 
+from tracker.api.track_summary import summarize
 from tracker.database import Database
 from tracker.database import fixes as fixes_module
 from tracker.database.fixes import (
     StoredFix,
     Window,
+    is_track_broken,
     last_fix_at_or_before,
     track_fixes,
     track_page,
-    track_summary,
     track_windows,
 )
 from tracker.database.queries import sql
 from tracker.domain.geo import LonLat, distance
+from tracker.domain.segments import GAP
 from tracker.domain.track import Fix
+from tracker.messages import rfc3339
 from tracker.recorder import Recorder
 
 NOW = datetime(2026, 11, 22, 23, 59, 30, tzinfo=UTC)  # tracks of these tests run over midnight
@@ -117,18 +120,33 @@ async def test_where_it_was_then(database: Database, drivers: tuple[int, int]) -
 async def test_a_track_in_numbers(database: Database, drivers: tuple[int, int]) -> None:
     """Counts, ends, length and time in motion agree with the fixes."""
     windows = await track_windows(database, "ord_1", at(20), at(40))
-    summary = await track_summary(database, windows)
+    summary = await summarize(database, windows)
     assert (summary.fixes, summary.rejected) == (19, 2)
-    assert (summary.first_fix_at, summary.last_fix_at) == (at(20), at(40))
-    assert isclose(summary.distance_m, distance(LonLat(25, 60.002), LonLat(25, 60.004)), rel_tol=1e-6)
+    assert (summary.first_fix_at, summary.last_fix_at) == (rfc3339(at(20)), rfc3339(at(40)))
+    assert isclose(summary.distance_m, distance(LonLat(25, 60.002), LonLat(25, 60.004)), rel_tol=1e-3)
     assert summary.moving_s == 20
+
+
+async def test_the_way_from_one_driver_to_the_next_is_not_driven(
+    database: Database, drivers: tuple[int, int]
+) -> None:
+    """The second driver begins kilometres away: a broken track, whose pieces alone have a length."""
+    windows = await track_windows(database, "ord_1")
+    assert await is_track_broken(database, windows, GAP)
+    assert not await is_track_broken(database, windows[1:], GAP)
+    assert await is_track_broken(database, windows[1:], timedelta(seconds=1))
+    assert not await is_track_broken(database, [], GAP)
+    whole = await summarize(database, windows)
+    parts = [await summarize(database, [window]) for window in windows]
+    assert whole.distance_m == round(sum(part.distance_m for part in parts), 1)
+    assert whole.moving_s == sum(part.moving_s for part in parts)
 
 
 async def test_nothing_known_is_no_error(database: Database) -> None:
     """An order that nobody carried has an empty track and zeros in numbers."""
     assert await track_windows(database, "ord_none") == []
     assert [chunk async for chunk in track_fixes(database, [])] == []
-    summary = await track_summary(database, [])
+    summary = await summarize(database, [])
     assert (summary.fixes, summary.first_fix_at, summary.distance_m) == (0, None, 0.0)
 
 

@@ -100,7 +100,7 @@ async def test_the_history_tells_what_happened(trip: Trip) -> None:
         trip.fixes[-1]["recorded_at"],
     )
     assert summary["duration_s"] == pytest.approx(0.02 * (COUNT - 1), abs=0.002)
-    assert summary["distance_m"] == pytest.approx(447, rel=0.02)
+    assert summary["distance_m"] == pytest.approx(447, rel=0.05)  # sharp corners, accuracies unknown
     assert set(summary) == {
         *("distance_m", "duration_s", "moving_s", "fixes", "rejected", "first_fix_at", "last_fix_at")
     }

@@ -18,17 +18,21 @@ from tracker.api.lists import PageQuery, decode_cursor, encode_cursor, not_a_cur
 from tracker.api.openapi import described
 from tracker.api.orders import show_order
 from tracker.api.requests import TrackQuery
-from tracker.api.simple_tracks import page_of, simplified
-from tracker.api.track_formats import FORMATS, TrackFix, Writer, track_fix
+from tracker.api.simple_tracks import page_of, segmented, simplified
+from tracker.api.track_formats import FORMATS, GeoJsonWriter, TrackFix, Writer, track_fix
+from tracker.api.track_summary import Summary, summarize
+from tracker.database import Queries
 from tracker.database import fixes as rows
-from tracker.database.fixes import StoredFix, TrackSummary, Window
+from tracker.database.fixes import StoredFix, Window
 from tracker.database.orders import TimelineEntry, count_track_fixes, select_timeline, select_timeline_page
 from tracker.domain.order import Order, OrderStatus
+from tracker.domain.segments import GAP
 from tracker.errors import NotFound
-from tracker.messages import Position, rfc3339, rfc3339_or_none
+from tracker.messages import Position, rfc3339
 from tracker.parts import Parts, parts
 
 COUNTED: Final = 100_000  # fixes; the count takes some 20 ms there, and longer tracks go without an ETag
+FORMS: Final = 2  # the version of what the forms hold: part of each ETag
 PIECE: Final = 500  # fixes; written in some 7 ms, in which nobody else is served
 DIGITS: Final = 19  # of a bigint
 AHEAD: Final = timedelta(seconds=60)  # how far a question may lie in the future
@@ -44,18 +48,6 @@ _STATUS_OF_KIND: Final = {"unassigned": OrderStatus.CREATED} | {
 }
 
 blueprint = Blueprint("history", __name__)
-
-
-class Summary(msgspec.Struct, frozen=True):
-    """The track in numbers; `fixes` are the believed ones."""
-
-    distance_m: float
-    duration_s: float
-    moving_s: float
-    fixes: int
-    rejected: int
-    first_fix_at: str | None
-    last_fix_at: str | None
 
 
 class HistoryAnswer(msgspec.Struct, frozen=True):
@@ -89,7 +81,7 @@ async def get_history(order_id: str) -> Response:
     )
     timeline = page(found, wanted.limit, _entry, lambda entry: (entry.at, str(entry.number)))
     windows = await rows.track_windows(here.database, order_id)
-    summary = _summary(await rows.track_summary(here.database, windows))
+    summary = await summarize(here.database, windows)
     base = f"{base_url(here)}/v1/orders/{order_id}/track"
     links = {f"track.{extension}": f"{base}.{extension}" for extension in (*FORMATS, "json")}
     shown = await show_order(here, order)
@@ -105,6 +97,9 @@ async def get_track(order_id: str, extension: str | None = None) -> Response:
 
     The form is chosen by extension (`.geojson`, `.gpx`, `.csv`, `.ndjson`, `.json`) or by `Accept`, and is
     GeoJSON else. All forms hold the whole track and are streamed, but `.json`, which comes in pages.
+
+    After a gap of more than 120 s and after a change of driver GPX has a new `trkseg`, and GeoJSON is a
+    MultiLineString with nested `coordTimes`. Lines are cut at the antimeridian.
     """
     form = extension or _accepted()
     if form not in BY_ACCEPT.values():
@@ -161,13 +156,13 @@ async def _track(here: Parts, order: Order, windows: Sequence[Window], form: str
     rejected = wanted.include == "rejected"
     if form == "json":
         return _coded(await _page(here, windows, wanted))
-    chunks = rows.track_fixes(here.database, windows, include_rejected=rejected)
+    chunks = segmented(rows.track_fixes(here.database, windows, include_rejected=rejected))
     if wanted.simplify:
         chunks = simplified(chunks, wanted.simplify)
     nothing: list[StoredFix] = []
     first = await anext(chunks, nothing)  # what fails, fails before the answer has begun
     format_ = FORMATS[form]
-    pieces = _pieces(format_.writer(order, rejected), first, chunks)
+    pieces = _pieces(format_.writer(order, rejected), first, chunks, here.database, windows)
     response = Response(_gzipped(pieces) if _wants_gzip() else pieces, content_type=format_.media_type)
     if _wants_gzip():
         response.headers["Content-Encoding"] = "gzip"
@@ -199,9 +194,16 @@ def _coded(page: Page[TrackFix]) -> Response:
 
 
 async def _pieces(
-    writer: Writer, first: list[StoredFix], chunks: AsyncIterator[list[StoredFix]]
+    writer: Writer,
+    first: list[StoredFix],
+    chunks: AsyncIterator[list[StoredFix]],
+    queries: Queries,
+    windows: Sequence[Window],
 ) -> AsyncIterator[bytes]:
-    yield writer.begin() + writer.write(first)
+    yield writer.begin()
+    if isinstance(writer, GeoJsonWriter):  # the answer has begun: this reads the whole track
+        yield writer.begin_lines(broken=await rows.is_track_broken(queries, windows, GAP))
+    yield writer.write(first)
     async for chunk in chunks:
         for piece in batched(chunk, PIECE):
             yield writer.write(piece)
@@ -231,7 +233,7 @@ async def _etag(here: Parts, order: Order, windows: Sequence[Window], form: str)
     count = await count_track_fixes(here.database, windows, COUNTED)
     if count >= COUNTED:
         return None
-    state = (order.id, order.version, count, form, request.query_string.hex(), _wants_gzip())
+    state = (FORMS, order.id, order.version, count, form, request.query_string.hex(), _wants_gzip())
     return hashlib.sha256(repr(state).encode()).hexdigest()[:32]
 
 
@@ -254,17 +256,3 @@ def _place_in_timeline(cursor: str | None) -> tuple[datetime, int] | None:
 
 def _entry(entry: TimelineEntry) -> dict[str, Any]:
     return {"at": rfc3339(entry.at), "kind": entry.kind, **entry.detail}
-
-
-def _summary(track: TrackSummary) -> Summary:
-    first, last = track.first_fix_at, track.last_fix_at
-    duration = (last - first).total_seconds() if first is not None and last is not None else 0.0
-    return Summary(
-        round(track.distance_m, 1),
-        round(duration, 3),
-        round(track.moving_s, 3),
-        track.fixes,
-        track.rejected,
-        rfc3339_or_none(first),
-        rfc3339_or_none(last),
-    )

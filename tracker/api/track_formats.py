@@ -9,12 +9,14 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from tracker.api.answers import FixAnswer
+from tracker.api.track_lines import LinePoint, TrackLine
 from tracker.database.fixes import StoredFix
 from tracker.domain.order import Order
 from tracker.messages import rfc3339
 
 COLUMNS: Final = FixAnswer.__struct_fields__  # of the CSV: recorded_at, lat, lon, …, received_at
 PLACES: Final = 7  # decimals of a degree: 1 cm
+EASTERNMOST: Final = 180.0 - 10.0**-PLACES  # the schema of GPX has no longitude of 180
 
 _json = msgspec.json.Encoder()
 
@@ -83,39 +85,69 @@ class CsvWriter:
 
 
 class GeoJsonWriter:
-    """One LineString feature (RFC 7946); doubted fixes stand beside the line, in `properties.rejected`.
+    """One feature (RFC 7946); doubted fixes stand beside the line, in `properties.rejected`.
 
-    A line has two places or none: a single fix is written twice.
+    A track in one piece is a LineString, another one a MultiLineString with nested `coordTimes`. A line has
+    two places or none: a single fix is written twice.
     """
 
     def __init__(self, order: Order, rejected: bool) -> None:
         self._properties: dict[str, Any] = {"order_id": order.id, "reference": order.reference}
-        self._times: list[str] = []
+        self._line = TrackLine()
+        self._broken = False
+        self._times: list[list[str]] = []  # of each line
+        self._last: LinePoint | None = None
         self._rejected: list[TrackFix] | None = [] if rejected else None
-        self._last: StoredFix | None = None
 
     def begin(self) -> bytes:
-        return b'{"type":"Feature","geometry":{"type":"LineString","coordinates":['
+        return b'{"type":"Feature","geometry":{"type":'
+
+    def begin_lines(self, *, broken: bool) -> bytes:
+        """To be called after `begin`, with whether the track is in several pieces."""
+        self._broken = broken
+        return b'"MultiLineString","coordinates":[' if broken else b'"LineString","coordinates":['
 
     def write(self, fixes: Sequence[StoredFix]) -> bytes:
-        line = [stored for stored in fixes if stored.reason is None]
         if self._rejected is not None:
             self._rejected += [
                 track_fix(stored, rejected=True) for stored in fixes if stored.reason is not None
             ]
-        if not line:
+        points = [point for stored in fixes if stored.reason is None for point in self._line.add(stored)]
+        if not points:
             return b""
-        comma = b"," if self._times else b""
-        self._times += [rfc3339(stored.fix.recorded_at) for stored in line]
-        self._last = line[-1]
-        return comma + _json.encode([_coordinates(stored) for stored in line])[1:-1]
+        begins = [n for n, point in enumerate(points) if n == 0 or point.begins]
+        return b"".join(
+            self._piece(points[begin:end])
+            for begin, end in zip(begins, [*begins[1:], len(points)], strict=True)
+        )
 
     def end(self) -> bytes:
-        twice = self.write([self._last]) if len(self._times) == 1 and self._last is not None else b""
-        self._properties["coordTimes"] = self._times
+        last = self._completed() + (b"]" if self._broken and self._times else b"")
+        self._properties["coordTimes"] = (
+            self._times if self._broken else [time for line in self._times for time in line]
+        )
         if self._rejected is not None:
             self._properties["rejected"] = self._rejected
-        return twice + b']},"properties":' + _json.encode(self._properties) + b"}"
+        return last + b']},"properties":' + _json.encode(self._properties) + b"}"
+
+    def _piece(self, points: list[LinePoint]) -> bytes:
+        """Points of one line, which goes on or begins with them."""
+        if points[0].begins and (self._broken or not self._times):
+            bracket = b"[" if self._broken else b""
+            joint = self._completed() + b"]," + bracket if self._times else bracket
+            self._times.append([])
+        else:
+            joint = b","
+        self._times[-1] += [rfc3339(point.at) for point in points]
+        self._last = points[-1]
+        return joint + _json.encode([_rounded(point) for point in points])[1:-1]
+
+    def _completed(self) -> bytes:
+        """What the present line lacks: a second place where it has one."""
+        if self._last is None or len(self._times[-1]) != 1:
+            return b""
+        self._times[-1] *= 2
+        return b"," + _json.encode(_rounded(self._last))
 
 
 class GpxWriter:
@@ -123,6 +155,8 @@ class GpxWriter:
 
     def __init__(self, order: Order, rejected: bool) -> None:
         self._name = _xml_text(order.reference or order.id)
+        self._line = TrackLine()
+        self._begun = False
         self._rejected: list[StoredFix] | None = [] if rejected else None
 
     def begin(self) -> bytes:
@@ -135,26 +169,36 @@ class GpxWriter:
     def write(self, fixes: Sequence[StoredFix]) -> bytes:
         if self._rejected is not None:
             self._rejected += [stored for stored in fixes if stored.reason is not None]
-        return "".join(_trkpt(stored) for stored in fixes if stored.reason is None).encode()
+        return "".join(map(self._points, fixes)).encode()
 
     def end(self) -> bytes:
-        doubted = "".join(map(_trkpt, self._rejected or ()))
+        doubted = "".join(_trkpt(LinePoint.of(stored)) for stored in self._rejected or ())
         more = f"<trk><name>rejected</name><trkseg>\n{doubted}</trkseg></trk>\n" if doubted else ""
         return f"</trkseg></trk>\n{more}</gpx>\n".encode()
 
+    def _points(self, stored: StoredFix) -> str:
+        text = ""
+        for point in self._line.add(stored) if stored.reason is None else ():
+            text += "</trkseg><trkseg>\n" if point.begins and self._begun else ""
+            text += _trkpt(point)
+            self._begun = True
+        return text
 
-def _coordinates(stored: StoredFix) -> tuple[float, float]:
-    return round(stored.fix.lon, PLACES), round(stored.fix.lat, PLACES)
+
+def _rounded(point: LinePoint) -> tuple[float, float]:
+    return round(point.lon, PLACES), round(point.lat, PLACES)
 
 
-def _trkpt(stored: StoredFix) -> str:
+def _trkpt(point: LinePoint) -> str:
     """The children in the sequence of the schema: ele, time, cmt."""
-    lon, lat = _coordinates(stored)
-    elevation = "" if stored.fix.altitude is None else f"<ele>{stored.fix.altitude:.3f}</ele>"
-    time = f"<time>{rfc3339(stored.fix.recorded_at)}</time>"
-    comment = "" if stored.reason is None else f"<cmt>{escape(stored.reason)}</cmt>"
-    where = f"lat={quoteattr(f'{lat:.{PLACES}f}')} lon={quoteattr(f'{lon:.{PLACES}f}')}"
-    return f"<trkpt {where}>{elevation}{time}{comment}</trkpt>\n"
+    stored = point.stored
+    altitude = None if stored is None else stored.fix.altitude
+    reason = None if stored is None else stored.reason
+    elevation = "" if altitude is None else f"<ele>{altitude:.3f}</ele>"
+    comment = "" if reason is None else f"<cmt>{escape(reason)}</cmt>"
+    lon, lat = f"{min(point.lon, EASTERNMOST):.{PLACES}f}", f"{point.lat:.{PLACES}f}"
+    where = f"lat={quoteattr(lat)} lon={quoteattr(lon)}"
+    return f"<trkpt {where}>{elevation}<time>{rfc3339(point.at)}</time>{comment}</trkpt>\n"
 
 
 def _xml_text(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Reading fixes: the track of an order along its assignments, the newest states, a track in numbers.
+"""Reading fixes: the track of an order along its assignments, and the newest states.
 
 An order's track is read window by window: one driver from the beginning of an assignment to its end, both
 included. It comes in chunks by key, each a short query of its own: no connection is held while a slow reader
@@ -27,6 +27,9 @@ class StoredFix(msgspec.Struct, frozen=True, gc=False):
     fix: Fix
     received_at: datetime
     reason: str | None = None
+    driver: int = 0  # drivers.number; 0 where that was not asked for
+    part: int = 0  # which of the order's assignments it belongs to, from 0
+    segment: int = 0  # which unbroken line of the track it belongs to, from 0, once that was found out
 
 
 class Window(msgspec.Struct, frozen=True, gc=False):
@@ -35,17 +38,7 @@ class Window(msgspec.Struct, frozen=True, gc=False):
     driver: int  # drivers.number
     begins: datetime
     ends: datetime
-
-
-class TrackSummary(msgspec.Struct, frozen=True):
-    """A track in numbers; length and time in motion are of the believed fixes."""
-
-    fixes: int  # believed
-    rejected: int  # refused or doubted
-    first_fix_at: datetime | None
-    last_fix_at: datetime | None
-    distance_m: float
-    moving_s: float  # gaps over 120 s are no motion
+    part: int = 0  # which of the order's assignments this is, from 0
 
 
 async def track_windows(
@@ -53,7 +46,10 @@ async def track_windows(
 ) -> list[Window]:
     """Who carried the order when, oldest first, cut to [from_at, to_at]; empty where nobody did."""
     rows = await queries.fetch("select_assignments", order_id)
-    whole = [Window(row["driver"], row["begun_at"], row["ended_at"] or END_OF_TIME) for row in rows]
+    whole = [
+        Window(row["driver"], row["begun_at"], row["ended_at"] or END_OF_TIME, part)
+        for part, row in enumerate(rows)
+    ]
     return list(_cut(_disjoint(whole), from_at, to_at))
 
 
@@ -79,7 +75,8 @@ async def track_page(
         if left <= 0:
             break
         args = (window.driver, window.begins, window.ends, include_rejected, left)
-        page += map(_stored, await queries.fetch("select_track_page", *args))
+        rows = await queries.fetch("select_track_page", *args)
+        page += [_stored(row, window.driver, window.part) for row in rows]
     return page
 
 
@@ -94,14 +91,13 @@ async def last_fix_at_or_before(
     return None
 
 
-async def track_summary(queries: Queries, windows: Sequence[Window]) -> TrackSummary:
-    """The track's counts, ends, length (metres) and time in motion (seconds)."""
+async def is_track_broken(queries: Queries, windows: Sequence[Window], gap: timedelta) -> bool:
+    """Whether the believed track has a longer gap, a change of driver, or crosses the antimeridian."""
     drivers = [window.driver for window in windows]
     begins = [window.begins for window in windows]
     ends = [window.ends for window in windows]
-    row = await queries.fetchrow("select_track_summary", drivers, begins, ends)
-    assert row is not None  # an aggregate always answers
-    return TrackSummary(**row)
+    broken: bool = await queries.fetchval("select_is_track_broken", drivers, begins, ends, gap)
+    return broken
 
 
 async def newest_states(queries: Queries, drivers: Iterable[int]) -> dict[int, StoredFix]:
@@ -129,7 +125,7 @@ async def _chunks(
 def _disjoint(windows: Sequence[Window]) -> Sequence[Window]:
     """Windows that share no instant: at a change of drivers the instant belongs to the new one."""
     earlier = [
-        Window(window.driver, window.begins, min(window.ends, later.begins - INSTANT))
+        Window(window.driver, window.begins, min(window.ends, later.begins - INSTANT), window.part)
         for window, later in pairwise(windows)
     ]
     return [*earlier, *windows[-1:]]
@@ -141,10 +137,10 @@ def _cut(windows: Iterable[Window], begins: datetime | None, ends: datetime | No
         first = window.begins if begins is None else max(begins, window.begins)
         last = window.ends if ends is None else min(ends, window.ends)
         if first <= last:
-            yield Window(window.driver, first, last)
+            yield Window(window.driver, first, last, window.part)
 
 
-def _stored(row: Row) -> StoredFix:
+def _stored(row: Row, driver: int = 0, part: int = 0) -> StoredFix:
     fix = Fix(
         row["recorded_at"],
         row["lat"],
@@ -155,4 +151,4 @@ def _stored(row: Row) -> StoredFix:
         row["altitude"],
         row["battery"],
     )
-    return StoredFix(fix, row["received_at"], row["reason"])
+    return StoredFix(fix, row["received_at"], row["reason"], driver, part)

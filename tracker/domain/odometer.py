@@ -1,0 +1,113 @@
+"""Odometer: how far a track leads and how long it moves, without what a receiver drifts while it stands.
+
+One pass with bounded memory. Fixes that lie within their accuracies of each other form a spot. A driver who
+never leaves a spot has stood. A spot that was crossed counts with the path through it.
+"""
+
+from typing import Final
+
+from tracker.domain.geo import LonLat, distance
+from tracker.domain.spot import Spot
+from tracker.domain.track import Fix
+
+GAP: Final = 120.0  # seconds between two fixes; a longer gap is not motion
+UNKNOWN_ACCURACY: Final = 12.0  # metres, of a fix without one or with 0
+ACCURACY: Final = (5.0, 200.0)  # metres; what devices claim beyond is taken as these
+RADIUS: Final = 1.25  # of a spot, in accuracies of spot and fix together
+STOOD: Final = 60.0  # seconds; who has stood so long has a wider spot: drift leads far in a long time
+WIDER: Final = 1.75
+SURE: Final = 2.0  # a fix so many spot radii off is no outlier
+
+
+class Odometer:
+    """Takes the believed fixes of one driver in order of time.
+
+    `distance_m` is never more than the length of the line through the fixes. A gap counts as a straight line.
+    """
+
+    __slots__ = ("_ends_at", "_last", "_length_m", "_moving_s", "_pending", "_raw_m", "_spot")
+
+    def __init__(self) -> None:
+        self._length_m = 0.0  # to `_ends_at`
+        self._moving_s = 0.0  # until the present spot was entered
+        self._raw_m = 0.0
+        self._ends_at: LonLat | None = None  # the end of the path through the last spot that was left
+        self._spot: Spot | None = None
+        self._pending: Fix | None = None  # outside of the spot: an outlier, or the first fix on the way on
+        self._last: Fix | None = None
+
+    def add(self, fix: Fix) -> None:
+        """Take the next fix."""
+        before, self._last = self._last, fix
+        if before is None or self._spot is None:
+            self._spot = Spot(fix, _accuracy(fix))
+            return
+        self._raw_m += distance(before.lonlat, fix.lonlat)
+        self._place(fix)
+
+    @property
+    def distance_m(self) -> float:
+        """Metres until the last fix."""
+        length = self._length_m
+        spot = self._spot
+        if spot is not None:
+            path = spot.path(first=self._ends_at is None, last=True)
+            length += path.length_m + _from(self._ends_at, path.begin)
+            if self._pending is not None and spot.is_crossed:
+                length += distance(path.end, self._pending.lonlat)
+        return min(length, self._raw_m)
+
+    @property
+    def moving_s(self) -> float:
+        """Seconds in motion until the last fix."""
+        spot = self._spot
+        if spot is None:
+            return 0.0
+        seconds = self._moving_s + spot.moving_s(None)
+        if self._pending is not None and spot.is_crossed:
+            seconds += _passed(spot.last, self._pending)
+        return seconds
+
+    def _place(self, fix: Fix) -> None:
+        """Into the present spot, or into a new one if the driver has left it."""
+        spot, pending = self._spot, self._pending
+        assert spot is not None
+        off, radius = spot.distance(fix), RADIUS * (spot.accuracy + _accuracy(fix))
+        if off > radius and spot.seconds >= STOOD and not spot.is_crossed:
+            spot.is_halt = True
+            radius *= WIDER
+        if off <= radius:
+            self._pending = None
+            spot.add(fix, _accuracy(fix), GAP)
+        elif pending is not None:
+            self._pending = None
+            self._leave(spot, pending)
+            self._place(fix)
+        elif off > SURE * radius or _passed(spot.last, fix) == 0.0:
+            self._leave(spot, fix)
+        else:
+            self._pending = fix
+
+    def _leave(self, spot: Spot, fix: Fix) -> None:
+        path = spot.path(first=self._ends_at is None, last=False)
+        self._length_m += path.length_m + _from(self._ends_at, path.begin)
+        passed_s = _passed(spot.last, fix)
+        leaving = distance(spot.last.lonlat, fix.lonlat) / passed_s if passed_s else 0.0
+        self._moving_s += spot.moving_s(leaving) + passed_s
+        self._ends_at = path.end
+        self._spot = Spot(fix, _accuracy(fix))
+
+
+def _accuracy(fix: Fix) -> float:
+    low, high = ACCURACY
+    return min(max(fix.accuracy or UNKNOWN_ACCURACY, low), high)
+
+
+def _from(before: LonLat | None, place: LonLat) -> float:
+    return 0.0 if before is None else distance(before, place)
+
+
+def _passed(before: Fix, fix: Fix) -> float:
+    """Seconds between two fixes; 0 for a gap."""
+    seconds = (fix.recorded_at - before.recorded_at).total_seconds()
+    return seconds if seconds <= GAP else 0.0

@@ -190,11 +190,13 @@ DELETE FROM fixes WHERE driver = $1;
 UPDATE orders
 SET version = version + 1
 WHERE driver_id = $1
-   OR id IN (SELECT a.order_id FROM assignments a JOIN drivers d ON d.number = a.driver WHERE d.id = $1);
+   OR id IN (SELECT a.order_id FROM assignments a JOIN drivers d ON d.number = a.driver WHERE d.id = $1)
+RETURNING id;
 
 -- name: erase_driver_from_timelines
+-- With what they wrote: notes to customers, and reasons.
 UPDATE timeline
-SET detail = detail - 'driver_id' - 'text'
+SET detail = detail - 'driver_id' - 'text' - 'reason'
 WHERE detail ->> 'driver_id' = $1
   AND order_id IN (SELECT a.order_id FROM assignments a JOIN drivers d ON d.number = a.driver WHERE d.id = $1);
 
@@ -223,7 +225,7 @@ SET reference = $2, status = $3, created_at = $4, driver_id = $5,
     dropoff_lat = $11, dropoff_lon = $12, dropoff_address = $13, dropoff_service_s = $14,
     customer = $15, window_from = $16, window_to = $17, visibility = $18,
     assigned_at = $19, picked_up_at = $20, delivered_at = $21, failed_at = $22, cancelled_at = $23, closed_at = $24,
-    version = $25
+    customer_erased_at = CASE WHEN $24::timestamptz IS NULL THEN NULL ELSE customer_erased_at END, version = $25
 WHERE id = $1;
 
 -- name: select_orders
@@ -375,6 +377,37 @@ WHERE order_id = ANY ($1::text[])
 ORDER BY at, id;
 
 
+-- ------------------------------------------------------------------ customers' data
+
+-- name: lock_expired_customers
+SELECT id
+FROM orders
+WHERE closed_at < $1 AND customer_erased_at IS NULL
+ORDER BY closed_at
+LIMIT $2
+FOR NO KEY UPDATE SKIP LOCKED;
+
+-- name: erase_customers
+UPDATE orders
+SET customer = NULL, pickup_address = NULL, dropoff_address = NULL, customer_erased_at = $2, version = version + 1
+WHERE id = ANY ($1::text[]) AND closed_at IS NOT NULL AND customer_erased_at IS NULL;
+
+-- name: erase_words_of_orders
+-- Free text may name the customer, whoever wrote it. `driver_erased` is a word of the service.
+UPDATE timeline
+SET detail = detail - 'text' - 'reason'
+WHERE order_id = ANY ($1::text[])
+  AND (detail ? 'text' OR (detail ? 'reason' AND detail ->> 'reason' <> 'driver_erased'));
+
+-- name: delete_opens_of_orders
+DELETE FROM link_opens o USING links l WHERE l.id = o.link_id AND l.order_id = ANY ($1::text[]);
+
+-- name: delete_answers_about_order
+-- No answer about an order is older than the order; the clocks of two nodes may differ.
+DELETE FROM idempotency
+WHERE created_at >= $2::timestamptz - interval '1 hour' AND position(convert_to($1, 'UTF8') IN body) > 0;
+
+
 -- ------------------------------------------------------------------ stop pins
 
 -- name: lock_pins
@@ -410,10 +443,14 @@ SELECT * FROM links WHERE order_id = ANY ($1::text[]) AND revoked_at IS NULL ORD
 UPDATE links SET revoked_at = $3 WHERE id = $1 AND order_id = $2 AND revoked_at IS NULL;
 
 -- name: insert_link_open
--- Counted and noted in one; no row where there is no such link, or this opening is noted already.
+-- Counted and noted in one; no row where there is no such link, or this opening is noted already. Once the customer's
+-- data is erased, nothing of who opens it is noted.
 WITH noted AS (
     INSERT INTO link_opens (id, link_id, at, way, network, agent)
-    SELECT $1, id, $3::timestamptz, $4, $5, $6 FROM links WHERE id = $2
+    SELECT $1, l.id, $3::timestamptz, $4, CASE WHEN o.customer_erased_at IS NULL THEN $5::text END,
+           CASE WHEN o.customer_erased_at IS NULL THEN $6::text END
+    FROM links l JOIN orders o ON o.id = l.order_id
+    WHERE l.id = $2
     ON CONFLICT (id) DO NOTHING
     RETURNING link_id, at
 )

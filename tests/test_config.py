@@ -25,7 +25,8 @@ NTN1NPgT1kSriDWZ57Fg9yvCtYtEaStFJDh/BIulk68/RTrSOngFqzgON10PKYE=
 def test_the_defaults_are_those_of_the_public_interface() -> None:
     """With nothing set, a node serves 127.0.0.1:8080 from an embedded database under ./.tracker."""
     config = Config.from_environment({})
-    assert (config.bind, config.data_dir, config.retention_days) == ("127.0.0.1:8080", Path(".tracker"), 30)
+    assert (config.bind, config.data_dir) == ("127.0.0.1:8080", Path(".tracker"))
+    assert (config.retention_days, config.customer_retention_days) == (30, 90)
     unset = {"database_url", "nats_url", "public_url", "admin_key", "secret", "mqtt_url", "map"}
     assert {getattr(config, field) for field in unset | {"tls_cert", "tls_key"}} == {None}
 
@@ -52,6 +53,7 @@ def test_every_setting_is_a_field_and_every_field_a_setting() -> None:
         ("TRACKER_ADMIN_KEY", "k" * 20, "admin_key", "k" * 20),
         ("TRACKER_SECRET", "s" * 20, "secret", "s" * 20),
         ("TRACKER_RETENTION_DAYS", "1", "retention_days", 1),
+        ("TRACKER_CUSTOMER_RETENTION_DAYS", " 36500\n", "customer_retention_days", 36_500),
         ("TRACKER_LOG_LEVEL", "debug", "log_level", "debug"),
         ("TRACKER_TRUSTED_PROXIES", "10.0.0.0/8, ::1", "trusted_proxies", "10.0.0.0/8, ::1"),
         ("TRACKER_RETENTION_DAYS", "", "retention_days", 30),  # set to nothing is not set
@@ -107,6 +109,12 @@ def test_a_good_value_is_taken(name: str, value: str, field: str, meant: object)
         ("TRACKER_SECRET", "s" * 19),
         ("TRACKER_RETENTION_DAYS", "0"),
         ("TRACKER_RETENTION_DAYS", "a month"),
+        ("TRACKER_RETENTION_DAYS", "36501"),
+        ("TRACKER_CUSTOMER_RETENTION_DAYS", "0"),
+        ("TRACKER_CUSTOMER_RETENTION_DAYS", "-90"),
+        ("TRACKER_CUSTOMER_RETENTION_DAYS", "90.5"),
+        ("TRACKER_CUSTOMER_RETENTION_DAYS", "99999999999999999999"),
+        ("TRACKER_CUSTOMER_RETENTION_DAYS", "never"),
         ("TRACKER_TRUSTED_PROXIES", "10.0.0.1/8"),
         ("TRACKER_TRUSTED_PROXIES", "the proxy"),
         ("TRACKER_LOG_LEVEL", "loud"),

@@ -272,7 +272,7 @@ async def test_a_late_report_counts_when_it_happened(orders: Orders, database: D
     order = await orders.set_status(order_id, OrderStatus.DELIVERED, at=brought, by_driver=driver.id)
     assert (order.picked_up_at, order.delivered_at) == (fetched, brought)
     entry = (await rows.select_timeline(database, order_id))[-2]
-    assert (entry.at, entry.detail) == (fetched, {"reason": "at the back"})
+    assert (entry.at, entry.detail) == (fetched, {"reason": "at the back", "driver_id": driver.id})
     [assignment] = await rows.select_assignments(database, order_id)
     assert assignment.ended_at == brought
     assert order.closed_at is not None

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import monotonic
 from typing import Any, Final
 
 import structlog
@@ -36,6 +37,7 @@ from tracker.api.security_headers import with_security_headers
 from tracker.basemap import open_basemap
 from tracker.config import Config
 from tracker.database import Database
+from tracker.database.customers import ERASED_AT_ONCE, erase_expired_customers
 from tracker.database.forecasts import delete_old_forecasts
 from tracker.database.keys import delete_old_answers
 from tracker.database.partitions import keep_partitions
@@ -239,6 +241,7 @@ async def _house_kept(
 
     async def forever() -> None:
         while True:
+            await _erase_customers(database, config, now)
             await asyncio.sleep(KEEP_HOUSE_EVERY)
             await _keep_house(database, config, metrics, now())
 
@@ -261,6 +264,21 @@ async def _keep_house(database: Database, config: Config, metrics: Metrics, now:
         await delete_old_forecasts(database, now - timedelta(days=config.retention_days))
     except StorageUnavailable as error:
         log.warning("house_not_kept", why=str(error))
+
+
+async def _erase_customers(database: Database, config: Config, now: Callable[[], datetime]) -> None:
+    """Erase what has expired of customers' data, in batches with as long a pause after each."""
+    kept, erased, last = timedelta(days=config.customer_retention_days), 0, ERASED_AT_ONCE
+    try:
+        while last == ERASED_AT_ONCE:
+            begun = monotonic()
+            last = await erase_expired_customers(database, now() - kept, now())
+            erased += last
+            await asyncio.sleep(monotonic() - begun)
+    except StorageUnavailable as error:
+        log.warning("customer_erasure_failed", why=str(error))
+    if erased:
+        log.info("customers_erased", orders=erased)
 
 
 def secret_of(config: Config) -> str:

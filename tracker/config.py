@@ -18,6 +18,7 @@ from tracker.database_url import asyncpg_url
 from tracker.errors import ConfigError
 
 SECRET_MIN_LENGTH: Final = 20  # characters
+LONGEST_RETENTION: Final = 36_500  # days
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 NOT_YET: Final = "is not supported by this version; unset it"
 # Kubernetes sets these in every container for a Service called "tracker".
@@ -37,6 +38,7 @@ SETTINGS: Final[Mapping[str, str]] = {
     "TRACKER_MAP": "map",
     "TRACKER_ROUTER": "router",
     "TRACKER_RETENTION_DAYS": "retention_days",
+    "TRACKER_CUSTOMER_RETENTION_DAYS": "customer_retention_days",
     "TRACKER_TLS_CERT": "tls_cert",
     "TRACKER_TLS_KEY": "tls_key",
     "TRACKER_TRUSTED_PROXIES": "trusted_proxies",
@@ -63,6 +65,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     map: str | None = None  # None: the demo area
     router: str | None = None  # None: in our own threads; `child`, or the address of a Valhalla
     retention_days: int = 30  # days
+    customer_retention_days: int = 90  # days after an order's end
     tls_cert: Path | None = None
     tls_key: Path | None = None
     trusted_proxies: str = ""  # networks with commas, whose X-Forwarded-… headers are believed
@@ -168,8 +171,8 @@ def _check(config: Config) -> None:
     if config.admin_key is not None and not re.fullmatch(r"[!-~]+", config.admin_key):
         raise ConfigError("TRACKER_ADMIN_KEY", "must have only ASCII letters, digits and signs, and no blank")
     _check_length("TRACKER_SECRET", config.secret)
-    if config.retention_days < 1:
-        raise ConfigError("TRACKER_RETENTION_DAYS", "must be at least 1")
+    _check_days("TRACKER_RETENTION_DAYS", config.retention_days)
+    _check_days("TRACKER_CUSTOMER_RETENTION_DAYS", config.customer_retention_days)
     if config.log_level not in LOG_LEVELS:
         raise ConfigError("TRACKER_LOG_LEVEL", f"must be one of {', '.join(LOG_LEVELS)}")
     _check_tls(config.tls_cert, config.tls_key)
@@ -204,6 +207,11 @@ def _check_address(name: str, url: str | None) -> None:
         raise ConfigError(name, "must end before ? and #; write it like https://track.example")
     if parts.username is not None or re.search(r"\s", url):
         raise ConfigError(name, "must hold no user, password or blank; write it like https://track.example")
+
+
+def _check_days(name: str, days: int) -> None:
+    if not 1 <= days <= LONGEST_RETENTION:
+        raise ConfigError(name, f"must be from 1 to {LONGEST_RETENTION} days")
 
 
 def _check_length(name: str, secret: str | None) -> None:

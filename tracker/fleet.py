@@ -170,6 +170,13 @@ class Fleet:
 
     # --- orders
 
+    async def words_erased(self, order_id: str) -> None:
+        """Forget what this node remembers of a driver's words or a customer's data that were erased."""
+        try:
+            await self.views.words_erased(order_id)
+        except (StorageUnavailable, NotFound):
+            self.views.forget(order_id)
+
     async def order_changed(self, change: OrderChange) -> None:
         """Tells everybody concerned: drivers their orders, customers their order's new state.
 

@@ -203,6 +203,11 @@ class Hub:
         for subscription in channel.subscriptions:
             subscription.offer_note(note)
 
+    def forget_notes(self, order_id: str) -> None:
+        """Customers who come back are not told the order's earlier notes any more."""
+        if (channel := self._channels.get(order_id)) is not None:
+            channel.notes.clear()
+
     def finish(self, order_id: str, end: End) -> None:
         """The order is over."""
         for subscription in self._subscriptions(order_id):

@@ -47,6 +47,13 @@ class LiveViews:
         """It is read anew when somebody looks at it."""
         self._remembered.forget(order_id)
 
+    async def words_erased(self, order_id: str) -> None:
+        """Forget the notes on an order, read it anew and tell its watchers. NotFound, StorageUnavailable."""
+        if self._hub.knows(order_id):
+            self._hub.forget_notes(order_id)
+            await self._remembered.reread(order_id)
+            await self.tell(order_id)
+
     async def link(self, link_id: str) -> Link | None:
         """Without a read where somebody has come by it lately."""
         return await self._remembered.link(link_id)

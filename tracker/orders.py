@@ -15,6 +15,7 @@ from tracker.database import Connection, Database
 from tracker.database import drivers as driver_rows
 from tracker.database import links as link_rows
 from tracker.database import orders as rows
+from tracker.database.customers import erase_answers_about, erase_customers
 from tracker.database.milestones import insert_milestone
 from tracker.domain.arrival import Milestone
 from tracker.domain.link import Link
@@ -156,6 +157,8 @@ class Orders:
         """
         now = self._now()
         detail = {} if reason is None else {"reason": words("reason", reason, REASON_BYTES)}
+        if by_driver is not None:
+            detail["driver_id"] = by_driver  # what they wrote goes with them
         async with self._database.transaction() as connection:
             before = found(await rows.lock_order(connection, order_id), by_driver)
             if by_driver is not None and has_been(before, status):
@@ -172,6 +175,18 @@ class Orders:
             order = await steps.enter(connection, before, status, time, detail)
         await self.tell(OrderChange(order_id, drivers_of(before)))
         return order
+
+    async def erase_customer(self, order_id: str) -> None:
+        """Erase the customer's data of an order that is over. Idempotent. Raises NotFound, Conflict."""
+        async with self._database.transaction() as connection:
+            order = found(await rows.lock_order(connection, order_id))
+            if order.status in OPEN:
+                raise Conflict(
+                    f"The order is {order.status}. The customer's data can be erased once it is delivered, "
+                    "failed or cancelled."
+                )
+            await erase_customers(connection, [order_id], self._now())
+            await erase_answers_about(connection, order_id, order.created_at)
 
     # --- words and links
 

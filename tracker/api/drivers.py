@@ -124,11 +124,13 @@ async def erase_driver(driver_id: str) -> Response:
     _found(await rows.select_driver(here.database, driver_id))
     await here.orders.release_driver(driver_id)
     async with here.database.transaction() as connection:
-        number = await rows.erase_driver(connection, driver_id)
-        if number is None:
+        erased = await rows.erase_driver(connection, driver_id)
+        if erased is None:
             raise Conflict("The driver was given an order meanwhile; try again.")
     await here.fleet.driver_revoked(driver_id)
-    await rows.delete_fixes_of_driver(here.database, number)  # those that were on their way
+    for order_id in erased.orders:
+        await here.fleet.words_erased(order_id)
+    await rows.delete_fixes_of_driver(here.database, erased.number)  # those that were on their way
     return Response(status=204)
 
 

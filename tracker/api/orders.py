@@ -94,6 +94,22 @@ async def set_order_status(order_id: str) -> Response:
     return await _answer(order)
 
 
+@blueprint.delete("/v1/orders/<order_id>/customer")
+@needs("orders")
+@described(status=204, raises=(Conflict,))
+async def erase_customer(order_id: str) -> Response:
+    """Erase the customer's data of an order that is over; 409 while it is open.
+
+    Name, phone, e-mail, address texts, notes and reasons, and who opened its links are gone at once.
+    Coordinates, times and statuses stay. Doing it again changes nothing. The service does the same
+    TRACKER_CUSTOMER_RETENTION_DAYS after the end of each order.
+    """
+    here = parts()
+    await here.orders.erase_customer(order_id)
+    await here.fleet.words_erased(order_id)
+    return Response(status=204)
+
+
 @blueprint.get("/v1/orders/<order_id>/eta")
 @needs("read")
 @described(answer=WireEta)

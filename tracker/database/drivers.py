@@ -83,18 +83,26 @@ async def update_driver_token(queries: Queries, driver_id: str, token_hash: byte
     return _driver_or_none(await queries.fetchrow("update_driver_token", driver_id, token_hash))
 
 
-async def erase_driver(queries: Queries, driver_id: str) -> int | None:
-    """Removes all that is known of somebody who carries nothing: row, states, fixes, words, kept answers.
+class ErasedDriver(msgspec.Struct, frozen=True):
+    """What is left to do once a driver's row is gone."""
 
-    Returns the driver's number. None: they carry an order or do not exist; the caller then rolls back.
+    number: int  # of fixes that were on their way
+    orders: list[str]  # ids of those that they had a part in
+
+
+async def erase_driver(queries: Queries, driver_id: str) -> ErasedDriver | None:
+    """Remove all that is known of somebody who carries nothing: row, states, fixes, words, kept answers.
+
+    None: they carry an order or do not exist; the caller then rolls back.
     """
-    await queries.execute("renew_orders_of_driver", driver_id)
+    orders = [row["id"] for row in await queries.fetch("renew_orders_of_driver", driver_id)]
     await queries.execute("erase_driver_from_timelines", driver_id)
     number: int | None = await queries.fetchval("delete_driver", driver_id)
-    if number is not None:
-        await delete_fixes_of_driver(queries, number)
-        await queries.execute("delete_answers_about", driver_id)
-    return number
+    if number is None:
+        return None
+    await delete_fixes_of_driver(queries, number)
+    await queries.execute("delete_answers_about", driver_id)
+    return ErasedDriver(number, orders)
 
 
 async def delete_fixes_of_driver(queries: Queries, number: int) -> None:

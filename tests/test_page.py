@@ -28,6 +28,23 @@ async def test_the_customer_sees_the_courier_move(service: Service, browser: Bro
         assert len(seen | {await style_of(marker)}) == len(WAY)
 
 
+async def test_the_courier_is_called_as_the_merchant_wishes(service: Service, browser: Browser) -> None:
+    """Another name is there at once, with an initial that is one character; without any it is a courier."""
+    family = "👨‍👩‍👧‍👦"
+    async with on_the_way(service) as (order, _), opened(browser, order["tracking_url"]) as page:
+        await expect(page.locator("#courier-initial")).to_have_text("A")
+        await expect(page.locator("#pill")).to_have_text("Live")
+        for change, name, letter in (
+            ({"display_name": f"{family} Kim"}, f"{family} Kim", family),
+            ({"display_name": None, "name": "Frau Dr. éva Nagy"}, "éva", "É"),
+            ({"name": "eva@example.com"}, "Your courier", "?"),
+        ):
+            driver = f"/v1/drivers/{order['driver_id']}"
+            assert (await service.http.patch(driver, json=change)).status_code == 200
+            await expect(page.locator("#courier-name")).to_have_text(name)
+            await expect(page.locator("#courier-initial")).to_have_text(letter)
+
+
 async def test_the_delivery_is_told_at_once(service: Service, browser: Browser) -> None:
     """The page ends with the order: the courier goes from the map, the card says when."""
     async with on_the_way(service) as (order, _), opened(browser, order["tracking_url"]) as page:

@@ -5,6 +5,7 @@ import json
 import re
 from html import unescape
 from typing import Any
+from urllib.parse import urljoin
 
 import httpx
 import msgspec
@@ -12,6 +13,7 @@ import pytest
 
 from tests.service import Service, token_of
 from tracker.api.first_card import describe
+from tracker.api.pages import location_of
 from tracker.files import folder
 from tracker.messages import Snapshot
 
@@ -99,6 +101,17 @@ async def test_what_stands_behind_a_link_leads_to_the_link(service: Service, pag
         assert asked.headers["location"] == f"/{page}/{token}?lang=de&utm_source=a%20b%0d%0aX:y"
         there = await anybody.get(f"/{page}/{token}).", follow_redirects=True)
         assert (there.status_code, there.url.path) == (200, f"/{page}/{token}")
+
+
+@pytest.mark.parametrize("prefix", ["", "/shop", "/a/b"])
+@pytest.mark.parametrize("behind", [".", "/", "/x/y", "%2F."])
+async def test_a_redirect_stays_below_the_prefix(prefix: str, behind: str) -> None:
+    """Whatever the proxy takes off: the browser resolves it against the address that it asked for."""
+    location = location_of("t", "tkn", f"/t/tkn{behind}".encode(), b"lang=de", is_below=bool(prefix))
+    asked = f"https://shop.example{prefix}/t/tkn{behind}"
+    assert urljoin(asked, location) == f"https://shop.example{prefix}/t/tkn?lang=de"
+    evil = location_of("t", "tkn", b"/t/tkn.", "a=\r\nX: y é".encode(), is_below=False)
+    assert evil == "/t/tkn?a=%0D%0AX:%20y%20%C3%A9"
 
 
 async def test_a_redirect_tells_nothing_of_links_that_do_not_open(service: Service) -> None:

@@ -190,7 +190,10 @@ def link_answer(link: Link, url: str) -> LinkAnswer:
 
 
 class OpenAnswer(Struct, frozen=True):
-    """One opening of a tracking link; `address` is the network it came from."""
+    """One opening of a tracking link; `address` is the network it came from.
+
+    The ways `page` and `snapshot` are of earlier versions, which counted these, too.
+    """
 
     at: str
     way: Way

@@ -37,7 +37,9 @@ CHANNELS: Final[Mapping[str, Channel]] = {
     ),
     "customer": Channel(
         "/v1/track/{token}/stream",
-        "Customers watch one order. `?cursor=` goes on where another connection ended.",
+        "Customers watch one order. `?cursor=` goes on where another connection ended. Without one, the "
+        "connection counts as an opening of the link; those with the same random `?visit=` (8 to 64 letters, "
+        "digits, - and _) count once.",
         FromCustomer,
         ToCustomer,
         {"token": "Of the tracking link; no other credential."},

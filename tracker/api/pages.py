@@ -119,12 +119,22 @@ async def embedded(token: str) -> Response:
 
 
 def _redirect(token: str) -> Response:
-    """To the page of this token, on the host that was asked, with the query string as it came."""
-    prefix = urlsplit(parts().config.public_url or "").path.rstrip("/")
     page = "embed" if request.path.startswith("/embed/") else "t"
-    query = quote(request.query_string, safe="%=&+,;:@/?!*'()$-._~")
-    location = f"{prefix}/{page}/{token}{query and f'?{query}'}"
+    prefix = urlsplit(parts().config.public_url or "").path.strip("/")
+    location = location_of(
+        page, token, request.scope["raw_path"], request.query_string, is_below=bool(prefix)
+    )
     return Response(b"", 308, {"Location": location, "Cache-Control": NOT_KEPT, "X-Robots-Tag": "noindex"})
+
+
+def location_of(page: str, token: str, raw_path: bytes, query: bytes, *, is_below: bool) -> str:
+    """Return where the page of a token is, on the host that was asked, with the query string as it came.
+
+    Below a path prefix it is relative to *raw_path*, since a proxy may have taken the prefix off.
+    """
+    up = "../" * (raw_path.count(b"/") - 1) if is_below else "/"
+    kept = quote(query, safe="%=&+,;:@/?!*'()$-._~")
+    return f"{up}{page}/{token}{kept and f'?{kept}'}"
 
 
 def _shown(snapshot: Snapshot) -> dict[str, object]:

@@ -31,8 +31,9 @@ blueprint = Blueprint("tracking_events", __name__)
 async def events(token: str) -> Response:
     """A snapshot or what was missed, then what changes; `event:` is the type, `id:` the cursor.
 
-    `Last-Event-ID` (or `?cursor=`) tells what is known already. Whoever comes back after the end of the order
-    gets 204, which ends an EventSource.
+    `Last-Event-ID` (or `?cursor=`) tells what is known already. Without it, the connection counts as an
+    opening of the link, once for each `?visit=`. Whoever comes back after the end of the order gets 204,
+    which ends an EventSource.
     """
     here, cursor = parts(), request.headers.get("Last-Event-ID") or request.args.get("cursor", "")
     opened = await find_link(here, token)

@@ -34,16 +34,17 @@ from tracker.api.allowance import with_allowance
 from tracker.api.bodies import register_bodies
 from tracker.api.errors import register_errors
 from tracker.api.security_headers import with_security_headers
-from tracker.basemap import open_basemap
+from tracker.basemap import Basemap, open_basemap
 from tracker.config import Config
 from tracker.database import Database
 from tracker.database.customers import ERASED_AT_ONCE, erase_expired_customers
 from tracker.database.forecasts import delete_old_forecasts
 from tracker.database.keys import delete_old_answers
 from tracker.database.partitions import keep_partitions
+from tracker.domain.area import Area
 from tracker.errors import ConfigError, StorageUnavailable
 from tracker.fleet import Fleet
-from tracker.gazetteer import opened_gazetteer
+from tracker.gazetteer import Gazetteer, opened_gazetteer
 from tracker.hindsight import Hindsight
 from tracker.hub import Hub
 from tracker.mapfile import MapFile, in_use, prepare_map
@@ -230,7 +231,22 @@ async def _drawn_from(
                 if part.failure is not None:
                     say(f"Serving without {part.name}: {part.failure} `tracker check` tells more.")
             metrics.router_up.set_function(lambda: float(router.up))
-            yield router, {"map_file": map_file, "basemap": basemap, "addresses": addresses}
+            yield (
+                router,
+                {
+                    "map_file": map_file,
+                    "basemap": basemap,
+                    "addresses": addresses,
+                    "area": lambda: _area(addresses, basemap),
+                },
+            )
+
+
+def _area(addresses: Preparation[Gazetteer], basemap: Preparation[Basemap]) -> Area | None:
+    """What the map covers, as its reader found it, else as it is drawn; None while neither is known."""
+    if addresses.value is not None:
+        return Area(*addresses.value.bbox)
+    return None if basemap.value is None else Area(*basemap.value.bounds)
 
 
 @asynccontextmanager

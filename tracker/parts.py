@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tracker.basemap import Basemap
     from tracker.config import Config
     from tracker.database import Database
+    from tracker.domain.area import Area
     from tracker.fleet import Fleet
     from tracker.gazetteer import Gazetteer
     from tracker.hub import Hub
@@ -38,6 +39,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     map_file: "MapFile"
     basemap: "Preparation[Basemap]"
     addresses: "Preparation[Gazetteer]"
+    area: Callable[[], "Area | None"]  # what the map covers; None while that is not known
     orders: "Orders"
     fleet: "Fleet"
     hub: "Hub"

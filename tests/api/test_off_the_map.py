@@ -3,6 +3,9 @@
 import asyncio
 from typing import Any
 
+import pytest
+
+from tests.api.merchant import wrong_fields
 from tests.api.test_stops import A, D, between, stand
 from tests.service import Service
 
@@ -30,3 +33,42 @@ async def test_a_courier_who_leaves_the_map_is_not_forecast_by_the_old_route(ser
     assert 13_000.0 < eta["distance_m"] < 14_000.0
     await stand(service, driver, A)
     assert (await eta_by(service, order, "route"))["distance_m"] < 2_000.0
+
+
+HERE = {"lat": 60.1713, "lon": 24.9440}
+SWAPPED = {"lat": 24.9440, "lon": 60.1713}
+NULL_ISLAND = {"lat": 0.0, "lon": 0.0}
+FAR_OFF = {"lat": 60.1713, "lon": 19.6}  # 300 km
+MISTAKES: dict[str, dict[str, float]] = {
+    "null island": NULL_ISLAND,
+    "swapped": SWAPPED,
+    "far off": FAR_OFF,
+    "a pole": {"lat": 90, "lon": 24.9},
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+async def test_a_stop_that_nobody_can_mean_is_refused(service: Service, mistake: str) -> None:
+    """By name, at either end, in a new order and in a change; `anywhere` lets it through."""
+    place = MISTAKES[mistake]
+    for end, other in (("dropoff", "pickup"), ("pickup", "dropoff")):
+        answer = await service.http.post("/v1/orders", json={end: place, other: HERE})
+        assert wrong_fields(answer) == [end]
+        assert ("swapped" in answer.json()["errors"][0]["detail"]) == (mistake == "swapped")
+    both = await service.http.post("/v1/orders", json={"dropoff": place, "pickup": place})
+    assert wrong_fields(both) == ["pickup", "dropoff"]
+    order = await service.new_order()
+    path = f"/v1/orders/{order['id']}"
+    assert wrong_fields(await service.http.patch(path, json={"dropoff": place})) == ["dropoff"]
+    assert (await service.get(path))["dropoff"]["lat"] == order["dropoff"]["lat"]
+    moved = await service.http.patch(path, json={"dropoff": place, "anywhere": True})
+    assert moved.status_code == 200
+    assert moved.json()["dropoff"]["lat"] == place["lat"]
+    renamed = await service.http.patch(path, json={"dropoff": {"address": "Buoy 7"}})
+    assert renamed.status_code == 200, "a place that stays is not checked again"
+    await service.post("/v1/orders", {"pickup": HERE, "dropoff": place, "anywhere": True})
+
+
+async def test_a_stop_off_the_map_is_accepted(service: Service) -> None:
+    """30 km from its edge."""
+    await service.post("/v1/orders", {"pickup": HERE, "dropoff": {"lat": 60.17, "lon": 24.40}})

@@ -180,7 +180,8 @@ async def test_a_list_is_filtered_by_everything_at_once(service: Service) -> Non
     """Status, driver, reference, time and box each leave out what does not fit."""
     driver = await service.new_driver()
     wanted = await service.new_order(driver["id"], reference="list-1")
-    other = await service.new_order(reference="list-1", dropoff={"lat": -33.9, "lon": 151.2})
+    far: dict[str, Any] = {"dropoff": {"lat": -33.9, "lon": 151.2}, "anywhere": True}
+    other = await service.new_order(reference="list-1", **far)
     at = parse(wanted["created_at"])
     later = rfc3339(at + timedelta(hours=1))
 
@@ -253,7 +254,7 @@ async def test_a_patch_changes_what_it_names_and_nothing_else(service: Service) 
     assert (await service.http.patch(path, json=ready)).json()["pickup"] == {
         **(order["pickup"] | {"ready_at": "2026-11-22T16:00:00.000Z"})
     }
-    unready = {"pickup": {"ready_at": None, "lat": 35.0, "lon": 139.7}}
+    unready = {"pickup": {"ready_at": None, "lat": 35.0, "lon": 139.7}, "anywhere": True}
     moved = (await service.http.patch(path, json=unready)).json()["pickup"]
     assert (moved["ready_at"], moved["time_zone"]) == (None, "Asia/Tokyo")
 

@@ -17,6 +17,7 @@ from tracker.database.milestones import select_milestones
 from tracker.database.orders import select_orders
 from tracker.domain.eta import Eta
 from tracker.domain.order import Order
+from tracker.domain.order_rules import check_places
 from tracker.errors import Conflict, ForbiddenTransition
 from tracker.messages import WireEta
 from tracker.parts import Parts, parts
@@ -28,9 +29,16 @@ blueprint = Blueprint("orders", __name__)
 @needs("orders")
 @described(body=NewOrderBody, answer=OrderAnswer, status=201, creates=True)
 async def create_order() -> Response:
-    """A new order with its tracking link; with `driver_id` it is assigned at once."""
-    new = (await body(NewOrderBody)).order()
-    here = parts()
+    """A new order with its tracking link; with `driver_id` it is assigned at once.
+
+    A stop at 0, 0, one that lies on the map only with `lat` and `lon` swapped, and one more than 100 km off
+    the map are refused, unless `anywhere` is true. Any other stop off the map is accepted: its forecasts are
+    straight lines.
+    """
+    given, here = await body(NewOrderBody), parts()
+    new = given.order()
+    if not given.anywhere:
+        check_places({"pickup": new.pickup, "dropoff": new.dropoff}, here.area())
 
     async def create(connection: Connection) -> Created:
         order, change = await here.orders.insert(connection, new)
@@ -70,9 +78,24 @@ async def get_order(order_id: str) -> Response:
 @needs("orders")
 @described(body=OrderChangeBody, answer=OrderAnswer, raises=(Conflict,))
 async def patch_order(order_id: str) -> Response:
-    """Changes what is given and leaves the rest; 409 once the order is over."""
-    change = await body(OrderChangeBody)
-    return await _answer(await parts().orders.patch(order_id, change.edit))
+    """Changes what is given and leaves the rest; 409 once the order is over.
+
+    A stop that is moved must pass the same checks as a new one; `anywhere` counts for this change only.
+    """
+    change, here = await body(OrderChangeBody), parts()
+
+    def edit(order: Order) -> Order:
+        changed = change.edit(order)
+        moved = {"pickup": changed.pickup, "dropoff": changed.dropoff}
+        if changed.pickup.lonlat == order.pickup.lonlat:
+            del moved["pickup"]
+        if changed.dropoff.lonlat == order.dropoff.lonlat:
+            del moved["dropoff"]
+        if not change.anywhere:
+            check_places(moved, here.area())
+        return changed
+
+    return await _answer(await here.orders.patch(order_id, edit))
 
 
 @blueprint.post("/v1/orders/<order_id>/assign")

@@ -29,6 +29,15 @@ Text = Annotated[str, Meta(max_length=500)]
 Id = Annotated[str, Meta(max_length=100)]
 
 
+Anywhere = Annotated[
+    bool,
+    Meta(
+        description="Accept a place that looks like a mistake: 0, 0; swapped; more than 100 km off "
+        "the map. Its forecasts are straight lines.",
+        examples=[True],
+    ),
+]
+
 ORDER_BYTES: Final = 65_536  # of a body with one order: two addresses, words and metadata in any script
 STOPS_BYTES: Final = 131_072  # of a body with 1,000 stops
 RULES: Final = 10  # for one field of a customer's view
@@ -147,6 +156,7 @@ class NewOrderBody(Given, frozen=True, kw_only=True):
     driver_id: Id | None = None
     window: GivenWindow | None = None
     visibility: GivenRules | None = None
+    anywhere: Anywhere = False
 
     def order(self) -> NewOrder:
         """Raises InvalidFields for a window that ends before it begins."""
@@ -193,6 +203,7 @@ class OrderChangeBody(Given, frozen=True, kw_only=True):
     customer: CustomerChange | UnsetType | None = UNSET
     window: GivenWindow | UnsetType | None = UNSET
     visibility: GivenRules | UnsetType | None = UNSET
+    anywhere: Anywhere = False
 
     def edit(self, order: Order) -> Order:
         """The order with these changes; raises InvalidFields for a window that ends before it begins."""

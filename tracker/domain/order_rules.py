@@ -1,10 +1,11 @@
 """What may be done with an order, and what may be said about it; each refusal is an error of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from tracker.domain.order import Order, OrderStatus, StopKind, check_transition
+from tracker.domain.area import Area, why_not
+from tracker.domain.order import Order, OrderStatus, Place, StopKind, check_transition
 from tracker.errors import Conflict, FieldError, InvalidFields, NotFound
 
 MERCHANT_AHEAD: Final = timedelta(seconds=1)  # a merchant's clock may be so far ahead; its "now" is ours
@@ -101,6 +102,13 @@ def late_s(due_at: datetime | None, arrival: datetime | None) -> int | None:
 def whole_ms(at: datetime) -> datetime:
     """As the API shows it: a time that a client reads and sends back is the same instant."""
     return at.replace(microsecond=at.microsecond // 1_000 * 1_000)
+
+
+def check_places(places: Mapping[str, Place], area: Area | None) -> None:
+    """Raises InvalidFields with each of the *places*, by field, that nobody can mean for a stop."""
+    wrong = [(field, why_not(place.lonlat, area)) for field, place in places.items()]
+    if found := [FieldError(field, why) for field, why in wrong if why is not None]:
+        raise InvalidFields(found)
 
 
 def words(field: str, text: str, limit: int) -> str:

@@ -1,0 +1,56 @@
+"""Area: the box that the map covers, and which places cannot be meant on it."""
+
+from typing import Final
+
+import msgspec
+
+from tracker.domain.geo import LonLat, distance
+
+FAR: Final = 100_000.0  # metres off the map; a stop so far from it is a mistake, or needs no map
+
+NULL_ISLAND: Final = "Must not be 0, 0: that is what software sends for an unknown place."
+SWAPPED: Final = "The place is off the map; lat and lon look swapped."
+FAR_OFF: Final = f"The place is more than {FAR / 1000:.0f} km off the map."
+WAY_OUT: Final = ' If it is right, set "anywhere": true.'
+
+
+class Area(msgspec.Struct, frozen=True):
+    """Degrees. West > east reaches over the antimeridian."""
+
+    west: float
+    south: float
+    east: float
+    north: float
+
+    def holds(self, place: LonLat) -> bool:
+        """Whether the place lies in the box, its edges included."""
+        return self.south <= place.lat <= self.north and self._beside(place.lon) == 0.0
+
+    def distance_m(self, place: LonLat) -> float:
+        """Metres from the box; 0 inside."""
+        lat = min(max(place.lat, self.south), self.north)
+        return distance(place, LonLat(place.lon + self._beside(place.lon), lat))
+
+    def is_far(self, place: LonLat) -> bool:
+        """Whether the place is so far off the map that no driver on it goes there."""
+        return self.distance_m(place) > FAR
+
+    def _beside(self, lon: float) -> float:
+        """Degrees from there to the box, east positive; 0 between its sides."""
+        if self.east - self.west >= 360.0:
+            return 0.0
+        to_west, to_east = (self.west - lon) % 360.0, (lon - self.east) % 360.0
+        if (lon - self.west) % 360.0 <= (self.east - self.west) % 360.0:
+            return 0.0
+        return to_west if to_west <= to_east else -to_east
+
+
+def why_not(place: LonLat, area: Area | None) -> str | None:
+    """Why nobody can mean this place for a stop; None if they can. *area*: None while it is not known."""
+    if place == (0.0, 0.0):
+        return NULL_ISLAND + WAY_OUT
+    if area is None or area.holds(place):
+        return None
+    if abs(place.lon) <= 90.0 and area.holds(LonLat(place.lat, place.lon)):
+        return SWAPPED + WAY_OUT
+    return FAR_OFF + WAY_OUT if area.is_far(place) else None

@@ -1,0 +1,148 @@
+"""Memory: the database, recorder and router of a simulated node, as far as live views read them."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+
+from tracker.domain.geo import LonLat, distance, part_way
+from tracker.domain.leg import Leg
+from tracker.domain.order import ON_THE_ROAD, Customer, Driver, Order, Place, StopKind
+from tracker.domain.track import Fix
+from tracker.domain.trip import Trip
+from tracker.recorder import Recorded
+
+STREET_STEP = 40.0  # metres between two places of a route
+SPEED = 8.0  # m/s
+
+
+class Memory:
+    """What outlives a node: rows by the names of the statements that read them."""
+
+    def __init__(self) -> None:
+        self.drivers: dict[str, Driver] = {}
+        self.orders: dict[str, Order] = {}
+        self.stops: dict[str, list[tuple[str, StopKind]]] = {}  # by driver, in sequence
+        self.assignments: list[tuple[int, str, datetime]] = []  # ended ones: driver, order, when
+        self.states: dict[int, Fix] = {}
+        self.milestones: dict[str, dict[str, datetime]] = {}
+
+    # --- what the service asks
+
+    async def fetchrow(self, name: str, *given: Any) -> Any:
+        if name == "select_driver":
+            return _driver_row(self.drivers.get(given[0]))
+        assert name == "select_order", name
+        return _order_row(self.orders[given[0]])
+
+    async def fetch(self, name: str, *given: Any) -> Any:
+        read = getattr(self, f"_{name}", None)
+        return [] if read is None else read(*given)
+
+    async def fetchval(self, _name: str, *_given: Any) -> None:
+        return None
+
+    async def execute(self, _name: str, *_given: Any) -> None:
+        """What is written beside orders and fixes is not read here."""
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator["Memory"]:
+        yield self
+
+    async def note(self, order_id: str, kind: str, at: datetime) -> bool:
+        """A milestone, once."""
+        return self.milestones.setdefault(order_id, {}).setdefault(kind, at) == at
+
+    async def record(self, *_given: Any, **_more: Any) -> Recorded:
+        """Fixes are kept when the node ends; see `World.restart`."""
+        return Recorded(0, 0)
+
+    # --- statements
+
+    def _select_orders_of_driver(self, driver_id: str) -> list[dict[str, Any]]:
+        ids = dict.fromkeys(order_id for order_id, _ in self.stops.get(driver_id, []))
+        orders = [self.orders[order_id] for order_id in ids]
+        return [_order_row(one) for one in orders if one.driver_id == driver_id and one.status in ON_THE_ROAD]
+
+    def _select_stops(self, driver_id: str) -> list[dict[str, Any]]:
+        return [
+            _order_row(self.orders[order_id]) | {"order_id": order_id, "kind": kind}
+            for order_id, kind in self.stops.get(driver_id, [])
+        ]
+
+    def _select_driver_states(self, numbers: Sequence[int]) -> list[dict[str, Any]]:
+        found = [(number, self.states[number]) for number in numbers if number in self.states]
+        return [
+            {"driver": number, "received_at": fix.recorded_at, "reason": None} | msgspec.structs.asdict(fix)
+            for number, fix in found
+        ]
+
+    def _select_milestones(self, order_ids: Sequence[str]) -> list[tuple[str, str, datetime]]:
+        return [(one, kind, at) for one in order_ids for kind, at in self.milestones.get(one, {}).items()]
+
+    def _select_ended_dropoffs(self, number: int, since: datetime, limit: int) -> list[tuple[Any, ...]]:
+        ended = [(one, at) for driver, one, at in self.assignments if driver == number and at >= since]
+        rows = [(self.orders[one], at) for one, at in sorted(ended, key=lambda end: end[1])[-limit:]]
+        return [
+            (order.id, order.dropoff.lat, order.dropoff.lon, _customer_row(order.customer), at)
+            for order, at in rows
+        ]
+
+
+def _driver_row(driver: Driver | None) -> dict[str, Any] | None:
+    return None if driver is None else msgspec.structs.asdict(driver)
+
+
+def _customer_row(customer: Customer | None) -> dict[str, Any] | None:
+    return None if customer is None else msgspec.structs.asdict(customer)
+
+
+def _order_row(order: Order) -> dict[str, Any]:
+    """Places are columns of their own."""
+    row = msgspec.structs.asdict(order) | {"status": order.status.value}
+    for kind in ("pickup", "dropoff"):
+        place: Place = row.pop(kind)
+        row |= {f"{kind}_{field}": value for field, value in msgspec.structs.asdict(place).items()}
+    return row | {"customer": _customer_row(order.customer)}
+
+
+class Streets:
+    """A router in a town whose streets run north and east."""
+
+    async def route(self, places: Sequence[LonLat], _vehicle: str, **_more: Any) -> tuple[Leg, ...]:
+        return tuple(leg(begin, end) for begin, end in pairwise(places))
+
+
+def leg(begin: LonLat, end: LonLat) -> Leg:
+    line = street(begin, end)
+    metres = sum(distance(a, b) for a, b in pairwise(line))
+    return Leg(tuple(line), metres, metres / SPEED)
+
+
+def street(begin: LonLat, end: LonLat) -> list[LonLat]:
+    """First along the parallel, then along the meridian."""
+    line = [begin]
+    for corner in (LonLat(end.lon, begin.lat), end):
+        count = max(int(distance(line[-1], corner) / STREET_STEP), 1)
+        before = line[-1]
+        line += [part_way(before, corner, (n + 1) / count) for n in range(count)]
+    return line
+
+
+class NoHindsight:
+    """Nothing is learned, and no forecast kept."""
+
+    async def new_trip(self, driver: Driver, newest: Fix | None) -> Trip:
+        return Trip(driver, newest)
+
+    async def order_changed(self, *_given: Any) -> None:
+        """Nothing to learn."""
+
+    def shown(self, *_given: Any) -> None:
+        """Not kept."""
+
+    async def keep(self, _trips: Any) -> None:
+        """Until cancelled."""

@@ -25,6 +25,7 @@ LAYERS = (
         "files",
         "groups",
         "headroom",
+        "labels",
         "locking",
         "logs",
         "metrics",
@@ -36,7 +37,8 @@ LAYERS = (
     },
     {"garbage", "http11", "preparing", "websocket"},
     {"sockets"},
-    {"config", "domain", "map_download"},
+    {"config", "domain", "extent", "map_download", "repair"},
+    {"survey"},
     {"mapfile", "messages", "database", "postgres"},
     {"mailbox"},
     {
@@ -84,8 +86,8 @@ HOMES = {
     "markupsafe": ("tracker.api",),
     "mapbox_vector_tile": ("tracker.basemap",),
     "nats": ("tracker.bus",),
-    "numpy": ("tracker.basemap",),
-    "osmium": ("tracker.basemap", "tracker.gazetteer", "tracker.mapfile"),
+    "numpy": ("tracker.basemap", "tracker.extent"),
+    "osmium": ("tracker.basemap", "tracker.gazetteer", "tracker.repair", "tracker.survey"),
     "pmtiles": ("tracker.basemap",),
     "prometheus_client": ("tracker.metrics", "tracker.api.control"),
     "quart": (

@@ -227,7 +227,7 @@ async def map_style() -> Response:
     theme: Theme = "dark" if request.args.get("theme") == "dark" else "light"
     basemap = _basemap()
     found = style(
-        theme, bounds=basemap.bounds, zooms=(basemap.min_zoom, basemap.max_zoom), static=web_files().url
+        theme, bounds=basemap.coverage, zooms=(basemap.min_zoom, basemap.max_zoom), static=web_files().url
     )
     headers = {"Cache-Control": ASK_AGAIN}
     return Response(msgspec.json.encode(found), 200, headers, content_type="application/json")

@@ -1,7 +1,9 @@
 """Archive: one PMTiles file with all tiles of a map, and its reader."""
 
 import mmap
-from collections.abc import Iterable, Sequence
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from math import asinh, atan, degrees, pi, radians, sinh, tan
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
@@ -9,6 +11,8 @@ import msgspec
 from pmtiles.reader import Reader
 from pmtiles.tile import Compression, TileType, zxy_to_tileid
 from pmtiles.writer import Writer
+
+from tracker.extent import LIMIT, middle
 
 LAYERS: Final = ("earth", "landuse", "water", "buildings", "roads", "boundaries", "places", "pois")
 MAX_ZOOM: Final = 15
@@ -34,38 +38,95 @@ class Tile(msgspec.Struct, frozen=True):
     content: bytes  # gzipped
 
 
-def write_archive(path: Path, tiles: Iterable[Tile], bounds: Bounds, name: str) -> None:
-    """Whole or not at all: the file gets its name when everything is in it."""
+class _Coverage:
+    """The box around tiles of any zoom."""
+
+    def __init__(self) -> None:
+        self._edges = [1.0, 1.0, 0.0, 0.0]  # west, north, east, south; parts of the world's side
+
+    def add(self, tile: TileId) -> None:
+        side = 1 << tile.z
+        low = (tile.x / side, tile.y / side)
+        high = ((tile.x + 1) / side, (tile.y + 1) / side)
+        self._edges[:2] = (min(here, new) for here, new in zip(self._edges[:2], low, strict=True))
+        self._edges[2:] = (max(here, new) for here, new in zip(self._edges[2:], high, strict=True))
+
+    @property
+    def bounds(self) -> Bounds:
+        west, north, east, south = self._edges
+        return (west * 360 - 180, _latitude(south), east * 360 - 180, _latitude(north))
+
+
+def _latitude(y: float) -> float:
+    """`y`: part of the world's side, from the north."""
+    return degrees(atan(sinh(pi * (1 - 2 * y))))
+
+
+def write_archive(
+    path: Path, tiles: Iterable[Tile], bounds: Bounds, name: str, *, blank: Callable[[TileId], Tile]
+) -> None:
+    """Whole or not at all: the file gets its name when everything is in it.
+
+    `tiles` may come in any sequence; their content waits on disk. Without any, the file has one `blank` tile.
+    """
     unfinished = path.with_suffix(".part")
-    with unfinished.open("wb") as file:
+    coverage = _Coverage()
+    with tempfile.TemporaryFile(dir=path.parent) as contents, unfinished.open("wb") as file:
+        index: list[tuple[int, int, int]] = []  # tile, offset, length
+        for tile in tiles:
+            coverage.add(tile.id)
+            index.append((zxy_to_tileid(*tile.id), contents.tell(), len(tile.content)))
+            contents.write(tile.content)
+        if not index:
+            only = blank(tile_at(*_center(bounds), MIN_ZOOM))
+            coverage.add(only.id)
+            index.append((zxy_to_tileid(*only.id), 0, len(only.content)))
+            contents.write(only.content)
         writer = Writer(file)
-        for tile_id, content in sorted((zxy_to_tileid(*tile.id), tile.content) for tile in tiles):
-            writer.write_tile(tile_id, content)
-        writer.finalize(_header(bounds), _metadata(name))
+        for tile_id, offset, length in sorted(index):
+            contents.seek(offset)
+            writer.write_tile(tile_id, contents.read(length))
+        writer.finalize(_header(bounds), _metadata(name, coverage.bounds))
     unfinished.rename(path)
 
 
+def tile_at(lon: float, lat: float, zoom: int) -> TileId:
+    """The tile of a place; beyond the map's edge the nearest one."""
+    side = 1 << zoom
+    lat = min(LIMIT, max(-LIMIT, lat))
+    x, y = (lon + 180) / 360, (1 - asinh(tan(radians(lat))) / pi) / 2
+    return TileId(zoom, min(side - 1, max(0, int(x * side))), min(side - 1, max(0, int(y * side))))
+
+
+def _center(bounds: Bounds) -> tuple[float, float]:
+    west, south, east, north = bounds
+    return middle(west, east), (south + north) / 2
+
+
 def _header(bounds: Bounds) -> dict[str, Any]:
-    west, south, east, north = (round(edge * _E7) for edge in bounds)
+    west, south, east, north = bounds
+    if west > east:  # across the antimeridian, which the format cannot say
+        west, east = -180.0, 180.0
+    lon, lat = _center(bounds)
     return {
         "tile_type": TileType.MVT,
         "tile_compression": Compression.GZIP,
-        "min_lon_e7": west,
-        "min_lat_e7": south,
-        "max_lon_e7": east,
-        "max_lat_e7": north,
+        "min_lon_e7": round(west * _E7),
+        "min_lat_e7": round(south * _E7),
+        "max_lon_e7": round(east * _E7),
+        "max_lat_e7": round(north * _E7),
         "center_zoom": 14,
-        "center_lon_e7": (west + east) // 2,
-        "center_lat_e7": (south + north) // 2,
+        "center_lon_e7": round(lon * _E7),
+        "center_lat_e7": round(lat * _E7),
     }
 
 
-def _metadata(name: str) -> dict[str, Any]:
+def _metadata(name: str, coverage: Bounds) -> dict[str, Any]:
     layers: Sequence[dict[str, Any]] = [
         {"id": layer, "fields": {"kind": "String"}, "minzoom": MIN_ZOOM, "maxzoom": MAX_ZOOM}
         for layer in LAYERS
     ]
-    return {"name": name, "attribution": ATTRIBUTION, "vector_layers": layers}
+    return {"name": name, "attribution": ATTRIBUTION, "vector_layers": layers, "coverage": coverage}
 
 
 class Basemap:
@@ -86,6 +147,8 @@ class Basemap:
         )
         self.center: tuple[float, float] = (header["center_lon_e7"] / _E7, header["center_lat_e7"] / _E7)
         self.metadata: dict[str, Any] = self._reader.metadata()
+        # The bounds hold the bulk of the map, the coverage every tile.
+        self.coverage: Bounds = tuple(self.metadata.get("coverage", self.bounds))
 
     def tile(self, z: int, x: int, y: int) -> bytes | None:
         """Gzipped, or None where there is nothing to draw."""

@@ -1,16 +1,46 @@
 """Coast: land and sea out of coastlines, which OpenStreetMap draws with the water on their right."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import hypot
 
 import shapely
 from shapely import LineString, Point, Polygon, STRtree
 from shapely.geometry.base import BaseGeometry
 
+from tracker.basemap.left_out import LeftOut, Undrawable
+from tracker.basemap.mercator import to_mercator
+from tracker.extent import Box
+
 Place = tuple[float, float]
 
 _CUT_OFF = 400.0  # metres: an extract ends its ways at the last node inside, so far from the edge at most
 _ASIDE = 0.5  # metres from the line, where one looks for what lies there
+
+
+def seas(
+    coastline: Sequence[LineString], regions: Sequence[Box], left_out: LeftOut
+) -> Iterator[BaseGeometry]:
+    """The sea of each region (degrees) that a coast runs through."""
+    if not coastline:
+        return
+    tree = STRtree(coastline)
+    for region in regions:
+        for part in _parts(region):
+            try:
+                box = to_mercator(shapely.box(*part))
+                near = [coastline[int(n)] for n in sorted(tree.query(box))]
+                _, sea = land_and_sea(near, box)
+            except (Undrawable, shapely.errors.ShapelyError):
+                left_out.add("water", "a coast that cannot be closed")
+                continue
+            if not sea.is_empty:
+                yield sea
+
+
+def _parts(region: Box) -> list[Box]:
+    """West and east of the antimeridian, if the region lies across."""
+    west, south, east, north = region
+    return [region] if west <= east else [(west, south, 180.0, north), (-180.0, south, east, north)]
 
 
 def land_and_sea(coastline: Sequence[BaseGeometry], box: BaseGeometry) -> tuple[BaseGeometry, BaseGeometry]:

@@ -6,6 +6,8 @@ Layers, kinds and attributes are named as in the Protomaps basemap (version 4), 
 from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple
 
+from tracker.labels import clean
+
 Shape = Literal["point", "line", "area"]
 Tags = Mapping[str, str]
 
@@ -192,7 +194,7 @@ def _building(tags: Tags) -> Look | None:
 
 
 def _house_number(tags: Tags) -> Look | None:
-    number = tags.get("addr:housenumber", "")
+    number = clean(tags.get("addr:housenumber", ""))
     return Look("buildings", "address", 15, {"addr_housenumber": number}) if number else None
 
 
@@ -262,8 +264,7 @@ def _poi(tags: Tags) -> Look | None:
 # --- pieces
 def _named(tags: Tags) -> dict[str, str | int | float | bool]:
     """Names as they stand on signs, with the English one where it differs."""
-    names = {"name": tags.get("name"), "name:en": tags.get("name:en"), "ref": tags.get("ref")}
-    return {key: name for key, name in names.items() if name}
+    return {key: name for key in ("name", "name:en", "ref") if (name := clean(tags.get(key, "")))}
 
 
 def _number(text: str | None) -> float:

@@ -5,7 +5,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from tracker.basemap.archive import Basemap
+from tracker.basemap.left_out import SUMMARY_ENDS
 from tracker.children import Program, completed
 from tracker.errors import MapUnavailable
 from tracker.files import remove_all
@@ -15,6 +18,9 @@ from tracker.mapfile import MapFile
 FILE_NAME: Final = "basemap.pmtiles"
 ENDS_WITHIN: Final = 3.0  # seconds after SIGTERM
 _WAITING: Final = "Waiting for another process that is drawing the map"
+
+
+log = structlog.get_logger()
 
 
 class BasemapFailed(MapUnavailable):
@@ -59,3 +65,5 @@ async def _build(map_file: MapFile, path: Path, on_progress: Callable[[str], Non
         remove_all(path.parent, f"{path.stem}*.part")
     if child.process.returncode != 0:
         raise BasemapFailed(f"The map tiles of {map_file.path.name} could not be made: {child.last_line}")
+    if SUMMARY_ENDS in child.last_line:
+        log.info("map_features_left_out", map=map_file.path.name, summary=child.last_line)

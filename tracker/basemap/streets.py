@@ -23,5 +23,6 @@ def join_streets(features: Iterable[Feature]) -> list[Feature]:
 
 def _joined(group: list[Feature]) -> list[Feature]:
     look = group[0].look
-    merged = shapely.line_merge(shapely.multilinestrings([feature.geometry for feature in group]))
+    pieces = shapely.get_parts([feature.geometry for feature in group])
+    merged = shapely.line_merge(shapely.multilinestrings(pieces))
     return [Feature(look, line) for line in shapely.get_parts(merged)]

@@ -11,38 +11,45 @@ from shapely import STRtree
 from shapely.geometry.base import BaseGeometry
 
 from tracker.basemap.archive import LAYERS, MAX_ZOOM, Tile, TileId
-from tracker.basemap.extract import HALF_WORLD, Feature
+from tracker.basemap.extract import UNREADABLE, Feature
+from tracker.basemap.left_out import LeftOut, Undrawable
+from tracker.basemap.mercator import HALF_WORLD, only
+from tracker.basemap.spread import EXTENT, PAD, PIXELS, children, cut_out, padded, tile_side
 
-EXTENT: Final = 4096  # units of a tile's side
-PIXELS: Final = 512  # of a tile's side on the screen
-PAD: Final = 32 * EXTENT // PIXELS  # units drawn beyond the edge, so that no outline or label shows it
 TOO_SMALL: Final = 4.0  # square pixels: an area below that is not drawn before the last zoom
+_SQUARE: Final = shapely.box(-PAD, -PAD, EXTENT + PAD, EXTENT + PAD)  # a tile in its own units
+_OPTIONS: Final = {"extents": EXTENT, "y_coord_down": True, "check_winding_order": False}
+_TRIES: Final = 3  # of making an area valid whose corners lie on whole units
+
+Encodable = dict[str, Any]  # a geometry in the tile's units, and properties
 
 
-def tile_side(zoom: int) -> float:
-    """Metres of Web Mercator."""
-    return 2 * HALF_WORLD / (1 << zoom)
+def cut(
+    features: Sequence[Feature], within: TileId, zooms: Iterable[int], left_out: LeftOut
+) -> Iterator[Tile]:
+    """The tiles of these zooms in the place of one tile; those with nothing but land are left out."""
+    for zoom in zooms:
+        shown = [feature for feature in features if feature.look.min_zoom <= zoom]
+        shapes = _simplified([feature.geometry for feature in shown], zoom)
+        tree = STRtree(shapes)
+        for tile in _tiles(within, zoom):
+            found = sorted(tree.query(shapely.box(*padded(tile))))
+            content = _encoded([(shown[i], shapes[i]) for i in found], tile, left_out)
+            if content:
+                yield Tile(tile, gzip.compress(content, compresslevel=9, mtime=0))
 
 
-def tiles_of(box: tuple[float, float, float, float], zoom: int) -> Iterator[TileId]:
-    """Every tile that touches the box (Web Mercator metres)."""
-    side = tile_side(zoom)
-    west, south, east, north = box
-    for x in range(int((west + HALF_WORLD) // side), int((east + HALF_WORLD) // side) + 1):
-        for y in range(int((HALF_WORLD - north) // side), int((HALF_WORLD - south) // side) + 1):
-            yield TileId(zoom, x, y)
+def blank(tile: TileId) -> Tile:
+    """A tile of land, for a map without anything on it."""
+    content = _layers({"earth": [_land([])]})
+    return Tile(tile, gzip.compress(content, mtime=0))
 
 
-def cut(features: Sequence[Feature], box: tuple[float, float, float, float], zoom: int) -> Iterator[Tile]:
-    """The tiles of one zoom; empty ones are left out."""
-    shown = [feature for feature in features if feature.look.min_zoom <= zoom]
-    shapes = _simplified([feature.geometry for feature in shown], zoom)
-    tree = STRtree(shapes)
-    for tile in tiles_of(box, zoom):
-        found = sorted(tree.query(shapely.box(*_padded(tile))))
-        content = _encoded(((shown[i], shapes[i]) for i in found), tile)
-        if content:
-            yield Tile(tile, gzip.compress(content, compresslevel=9, mtime=0))
+def _tiles(within: TileId, zoom: int) -> list[TileId]:
+    tiles = [within]
+    while tiles[0].z < zoom:
+        tiles = [child for tile in tiles for child in children(tile)]
+    return tiles
 
 
 def _simplified(shapes: Sequence[BaseGeometry], zoom: int) -> Any:
@@ -56,41 +63,95 @@ def _simplified(shapes: Sequence[BaseGeometry], zoom: int) -> Any:
     return coarse
 
 
-def _padded(tile: TileId) -> tuple[float, float, float, float]:
-    side = tile_side(tile.z)
-    pad = side * PAD / EXTENT
-    west, north = tile.x * side - HALF_WORLD, HALF_WORLD - tile.y * side
-    return (west - pad, north - side - pad, west + side + pad, north + pad)
-
-
-def _encoded(pieces: Iterable[tuple[Feature, BaseGeometry]], tile: TileId) -> bytes:
-    layers: dict[str, list[dict[str, Any]]] = {name: [] for name in LAYERS}
+def _encoded(pieces: Iterable[tuple[Feature, BaseGeometry]], tile: TileId, left_out: LeftOut) -> bytes:
+    layers: dict[str, list[Encodable]] = {name: [] for name in LAYERS}
+    sea: list[BaseGeometry] = []
     for feature, shape in pieces:
-        inside = _clipped(shape, tile)
+        look = feature.look
+        try:
+            inside = in_units(shape, tile)
+        except (Undrawable, *UNREADABLE):
+            left_out.add(look.layer, "cannot be encoded")
+            continue
         if not inside.is_empty:
-            look = feature.look
             properties = {"kind": look.kind, "min_zoom": look.min_zoom, **look.more}
             layers[look.layer].append({"geometry": inside, "properties": properties})
+            if look.kind == "ocean":
+                sea.append(inside)
+    if not any(layers.values()):
+        return b""
+    layers["earth"].append(_land(sea))
+    return _written(layers, left_out)
+
+
+def _land(sea: list[BaseGeometry]) -> Encodable:
+    """The tile without its sea."""
+    dry = only(2, shapely.difference(_SQUARE, shapely.union_all(sea))) if sea else _SQUARE
+    try:
+        geometry = _valid_area(shapely.transform(dry, np.rint))
+    except Undrawable:
+        geometry = shapely.Polygon()
+    return {"geometry": geometry, "properties": {"kind": "earth", "min_zoom": 0}}
+
+
+def _written(layers: dict[str, list[Encodable]], left_out: LeftOut) -> bytes:
+    """All features of a tile; should one of them fail in the encoder, all but that one."""
+    try:
+        return _layers(layers)
+    except Exception:  # whatever a library stumbles over costs one feature, never the tile
+        good = {
+            name: [each for each in found if _fits(name, each, left_out)] for name, found in layers.items()
+        }
+        return _layers(good)
+
+
+def _fits(layer: str, feature: Encodable, left_out: LeftOut) -> bool:
+    try:
+        _layers({layer: [feature]})
+    except Exception:  # the same
+        left_out.add(layer, "cannot be encoded")
+        return False
+    return True
+
+
+def _layers(layers: dict[str, list[Encodable]]) -> bytes:
     content = [{"name": name, "features": found} for name, found in layers.items() if found]
-    options = {"extents": EXTENT, "y_coord_down": True, "on_invalid_geometry": shapely.make_valid}
-    return mapbox_vector_tile.encode(content, default_options=options) if content else b""
+    encoded: bytes = mapbox_vector_tile.encode(content, default_options=_OPTIONS)
+    return encoded
 
 
-def _clipped(shape: BaseGeometry, tile: TileId) -> BaseGeometry:
-    """The piece within the padded tile, in the tile's own units, y downwards."""
-    box = _padded(tile)
-    inside = shape if shape.geom_type == "Point" else shapely.clip_by_rect(shape, *box)
+def in_units(shape: BaseGeometry, tile: TileId) -> BaseGeometry:
+    """The piece within the padded tile, in the tile's own whole units, y downwards.
+
+    It has the shape's dimension and is valid, or empty where nothing of it can be seen. Raises Undrawable.
+    """
+    inside = shape if shape.geom_type == "Point" else cut_out(shape, padded(tile))
+    if inside.is_empty:
+        return inside
     side = tile_side(tile.z)
     origin = np.array((tile.x * side - HALF_WORLD, HALF_WORLD - tile.y * side))
     scale = np.array((EXTENT / side, -EXTENT / side))
     whole = shapely.transform(inside, lambda places: np.rint((places - origin) * scale))
-    return _one_kind(shape, whole)
+    dimension = shapely.get_dimensions(shape)
+    if dimension == 2:
+        return _valid_area(whole)
+    return _lines_with_length(whole) if dimension == 1 else whole
 
 
-def _one_kind(shape: BaseGeometry, cut_out: BaseGeometry) -> BaseGeometry:
-    """Clipping may leave stray points and lines of an area; a tile's features have one dimension."""
-    wanted = shapely.get_dimensions(shape)
-    if cut_out.geom_type != "GeometryCollection":
-        return cut_out
-    parts = [part for part in shapely.get_parts(cut_out) if shapely.get_dimensions(part) == wanted]
-    return shapely.union_all(parts) if wanted == 2 else shapely.line_merge(shapely.union_all(parts))
+def _valid_area(area: BaseGeometry) -> BaseGeometry:
+    """Rounding may have closed narrow places: what is left of the area, its outer rings as encoders want."""
+    for _ in range(_TRIES):
+        if area.is_empty or area.is_valid:
+            return shapely.orient_polygons(area)
+        area = shapely.transform(only(2, shapely.make_valid(area)), np.rint)
+    area = only(2, shapely.set_precision(only(2, shapely.make_valid(area)), 1.0))
+    if not area.is_valid:
+        raise Undrawable("not an area")
+    return shapely.orient_polygons(area)
+
+
+def _lines_with_length(lines: BaseGeometry) -> BaseGeometry:
+    """Rounding may have made points of short pieces."""
+    parts = [part for part in shapely.get_parts(lines) if part.length > 0]
+    whole: BaseGeometry = parts[0] if len(parts) == 1 else shapely.MultiLineString(parts)
+    return whole

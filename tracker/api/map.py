@@ -13,6 +13,7 @@ from tracker.domain.geo import LonLat
 from tracker.domain.order import Vehicle
 from tracker.domain.route import Leg
 from tracker.errors import MapUnavailable, NoRoute, RouterUnavailable
+from tracker.extent import middle
 from tracker.gazetteer import Address
 from tracker.messages import LineString
 from tracker.parts import parts
@@ -29,7 +30,7 @@ class Area(Struct, frozen=True):
     """The extract; degrees."""
 
     name: str
-    bbox: tuple[float, float, float, float]  # west, south, east, north
+    bbox: tuple[float, float, float, float]  # west, south, east, north; west > east across the antimeridian
     center: tuple[float, float]  # lon, lat
     attribution: str = ATTRIBUTION
 
@@ -96,7 +97,7 @@ class RouteAnswer(Struct, frozen=True):
 async def describe_map() -> Response:
     """What area is served."""
     west, south, east, north = await _bounds()
-    center = round((west + east) / 2, 6), round((south + north) / 2, 6)
+    center = round(middle(west, east), 6), round((south + north) / 2, 6)
     return answer(Area(parts().map_file.name, (west, south, east, north), center))
 
 

@@ -2,7 +2,7 @@
 
 import mmap
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import asinh, atan, degrees, pi, radians, sinh, tan
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
@@ -86,7 +86,7 @@ def write_archive(
         for tile_id, offset, length in sorted(index):
             contents.seek(offset)
             writer.write_tile(tile_id, contents.read(length))
-        writer.finalize(_header(bounds), _metadata(name, coverage.bounds))
+        writer.finalize(_header(bounds), _metadata(name, {"bulk": bounds, "coverage": coverage.bounds}))
     unfinished.rename(path)
 
 
@@ -121,12 +121,12 @@ def _header(bounds: Bounds) -> dict[str, Any]:
     }
 
 
-def _metadata(name: str, coverage: Bounds) -> dict[str, Any]:
+def _metadata(name: str, boxes: Mapping[str, Bounds]) -> dict[str, Any]:
     layers: Sequence[dict[str, Any]] = [
         {"id": layer, "fields": {"kind": "String"}, "minzoom": MIN_ZOOM, "maxzoom": MAX_ZOOM}
         for layer in LAYERS
     ]
-    return {"name": name, "attribution": ATTRIBUTION, "vector_layers": layers, "coverage": coverage}
+    return {"name": name, "attribution": ATTRIBUTION, "vector_layers": layers, **boxes}
 
 
 class Basemap:
@@ -139,16 +139,12 @@ class Basemap:
         header = self._reader.header()
         self.min_zoom: int = header["min_zoom"]
         self.max_zoom: int = header["max_zoom"]
-        self.bounds: Bounds = (
-            header["min_lon_e7"] / _E7,
-            header["min_lat_e7"] / _E7,
-            header["max_lon_e7"] / _E7,
-            header["max_lat_e7"] / _E7,
-        )
         self.center: tuple[float, float] = (header["center_lon_e7"] / _E7, header["center_lat_e7"] / _E7)
         self.metadata: dict[str, Any] = self._reader.metadata()
-        # The bounds hold the bulk of the map, the coverage every tile.
-        self.coverage: Bounds = tuple(self.metadata.get("coverage", self.bounds))
+        box = tuple(header[f"{edge}_e7"] / _E7 for edge in ("min_lon", "min_lat", "max_lon", "max_lat"))
+        # Around the bulk of the map, also across the antimeridian; around every tile.
+        self.bounds: Bounds = tuple(self.metadata.get("bulk", box))
+        self.coverage: Bounds = tuple(self.metadata.get("coverage", box))
 
     def tile(self, z: int, x: int, y: int) -> bytes | None:
         """Gzipped, or None where there is nothing to draw."""

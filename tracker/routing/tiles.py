@@ -12,11 +12,14 @@ from tracker.children import Program, completed
 from tracker.errors import RouterUnavailable
 from tracker.locking import locked
 from tracker.mapfile import MapFile
+from tracker.survey import read_survey
 
 ENGINE: Final[str] = valhalla.__version__.partition("-")[0]  # tiles of another version are not read
 CACHE: Final = 128 * 2**20  # bytes of tiles an actor keeps; the default is 1 GB each
 ENDS_WITHIN: Final = 3.0  # seconds after SIGTERM
 _WAITING: Final = "Waiting for another process that is preparing the street network"
+# The last words of the builder about an extract without a street. An engine without tiles finds no route.
+_NO_STREETS: Final = "edge_shapes.bin: No such file"
 _ABSENT: Final = ("admin", "timezone", "landmarks", "traffic_extract", "transit_dir", "transit_feeds_dir")
 _STAGES: Final = {  # what the builder logs -> what that means
     "Parsing ways": "reading the streets",
@@ -52,13 +55,14 @@ async def _build(map_file: MapFile, tiles: Path, on_progress: Callable[[str], No
     unfinished.mkdir()
     configuration = _write_configuration(tiles.with_name("unfinished.json"), unfinished, verbose=True)
     on_progress(f"Preparing the street network of {map_file.name} for routing; this is done once")
-    builder = str(Path(valhalla.__file__).parent / "bin" / "valhalla_build_tiles")
-    arguments = ("--config", str(configuration), str(map_file.path))
     try:
+        extract = await _readable(map_file)
+        builder = str(Path(valhalla.__file__).parent / "bin" / "valhalla_build_tiles")
+        arguments = ("--config", str(configuration), str(extract))
         child = await completed(
             Program("street network", arguments, {}, ENDS_WITHIN, builder), out=_in_plain_words(on_progress)
         )
-        if child.process.returncode != 0:
+        if child.process.returncode != 0 and _NO_STREETS not in child.last_line:
             raise RouterUnavailable(
                 f"The street network of {map_file.path} could not be built: {child.last_line}"
             )
@@ -67,6 +71,15 @@ async def _build(map_file: MapFile, tiles: Path, on_progress: Callable[[str], No
         shutil.rmtree(unfinished, ignore_errors=True)
         configuration.unlink(missing_ok=True)
     on_progress("The street network is ready")
+
+
+async def _readable(map_file: MapFile) -> Path:
+    """The extract or its repaired copy: the builder stops at what is not sorted. Raises RouterUnavailable."""
+    arguments = ("-m", "tracker.survey", str(map_file.path), str(map_file.folder))
+    child = await completed(Program("survey", arguments, {}, ENDS_WITHIN), out=lambda _: None)
+    if child.process.returncode != 0:
+        raise RouterUnavailable(f"The map {map_file.path} cannot be read: {child.last_line}")
+    return read_survey(map_file.folder).readable(map_file.path, map_file.folder)
 
 
 def _in_plain_words(on_progress: Callable[[str], None]) -> Callable[[str], None]:

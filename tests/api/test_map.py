@@ -10,12 +10,14 @@ from quart import Quart
 from quart.typing import TestClientProtocol as Client
 
 from tracker.api import map as map_api
+from tracker.api.bodies import register_bodies
 from tracker.api.errors import register_errors
 from tracker.config import Config
 from tracker.domain.geo import LonLat, distance
 from tracker.gazetteer import opened_gazetteer
 from tracker.mapfile import MapFile, find_map
 from tracker.preparing import Preparation
+from tracker.rates import Allowances
 from tracker.routing import Router
 
 KEY = "the-admin-key-of-these-tests"
@@ -37,13 +39,18 @@ async def client(map_file: MapFile) -> AsyncIterator[Client]:
     """An app of the map's endpoints alone, with a real router and no database."""
     app = Quart("map")
     register_errors(app)
+    register_bodies(app)
     app.register_blueprint(map_api.blueprint)
     async with (
         Router.open(map_file, pytest.fail) as router,
         Preparation.of("addresses", opened_gazetteer(map_file)) as addresses,
     ):
         app.extensions["tracker"] = SimpleNamespace(
-            config=Config(admin_key=KEY), map_file=map_file, router=router, addresses=addresses
+            config=Config(admin_key=KEY),
+            map_file=map_file,
+            router=router,
+            addresses=addresses,
+            request_rates=Allowances(1000, 1000.0),
         )
         yield app.test_client()
 

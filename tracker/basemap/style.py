@@ -210,6 +210,12 @@ def _labels(palette: Palette) -> list[Layer]:
     ]
 
 
+def _spaced(ems: float) -> Any:
+    """Space between letters only where a script has capitals: others join theirs, or set them close."""
+    name = ["get", "name"]
+    return ["case", ["==", ["upcase", name], ["downcase", name]], 0, ems]
+
+
 _MEDIUM: Final = {"text-font": ["Inter Medium"]}
 _SEMIBOLD: Final = {"text-font": ["Inter SemiBold"]}
 _HOUSE_NUMBER: Final = {**_MEDIUM, "text-field": ["get", "addr_housenumber"], "text-size": 10}
@@ -226,7 +232,7 @@ _WATER_NAME: Final = {
     **_MEDIUM,
     "text-field": ["get", "name"],
     "text-size": 12,
-    "text-letter-spacing": 0.04,
+    "text-letter-spacing": _spaced(0.04),
 }
 _POI_NAME: Final = {
     **_MEDIUM,
@@ -240,7 +246,7 @@ _DISTRICT_NAME: Final = {
     **_SEMIBOLD,
     "text-field": ["get", "name"],
     "text-transform": "uppercase",
-    "text-letter-spacing": 0.12,
+    "text-letter-spacing": _spaced(0.12),
     "text-size": _by_zoom(12, 11, 17, 14),
 }
 _TOWN_NAME: Final = {**_SEMIBOLD, "text-field": ["get", "name"], "text-size": _by_zoom(8, 13, 14, 20)}

@@ -65,7 +65,7 @@ class Orders:
     async def tell(self, change: OrderChange) -> None:
         """Passes on what is committed. What fails now does not undo it, so it fails nobody's request."""
         try:
-            await self._stops.place(change)
+            await self._stops.place(change, self._now())
         except TrackerError as error:
             _log.info("stops_appended", order=change.order_id, why=type(error).__name__)
         try:
@@ -248,7 +248,7 @@ class Orders:
 
         Raises NotFound, NoSequence, RouterUnavailable, Conflict where the stops changed meanwhile.
         """
-        await self._tell_resequenced(driver_id, await self._stops.optimize(driver_id))
+        await self._tell_resequenced(driver_id, await self._stops.optimize(driver_id, self._now()))
 
     async def _tell_resequenced(self, driver_id: str, sequence: Sequence[StopKey]) -> None:
         for order_id in dict.fromkeys(order_id for order_id, _ in sequence):

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
+from math import inf
 from typing import Final
 
 from tracker.domain.geo import LonLat
 from tracker.domain.order import StopKind, Vehicle
 from tracker.domain.route import Stop
-from tracker.domain.sequence import Matrix, best_sequence, insertion
+from tracker.domain.schedule import Matrix, Timing
+from tracker.domain.sequence import best_sequence, insertion
 from tracker.errors import NoRoute, NoSequence
 from tracker.routing import Router
 
@@ -22,26 +25,36 @@ class Sequencer:
     def __init__(self, router: Router) -> None:
         self._router = router
 
-    async def best(self, stops: Sequence[Stop], vehicle: Vehicle, at: LonLat | None) -> list[StopKey]:
+    async def best(
+        self, stops: Sequence[Stop], vehicle: Vehicle, at: LonLat | None, now: datetime
+    ) -> list[StopKey]:
         """The quickest sequence from where the driver is (None: not known), a pickup before its dropoff.
 
+        Where stops have times, the one that serves them in time, too (`domain/schedule.py`).
         Raises NoSequence where no way leads through all stops, RouterUnavailable.
         """
         start, seconds = await self._seconds(stops, vehicle, at)
-        found = await asyncio.to_thread(best_sequence, start, seconds, _before(stops))
+        found = await asyncio.to_thread(best_sequence, start, seconds, _before(stops), _timing(stops, now))
         if found is None:
             raise NoSequence("No way leads through all of the driver's stops.")
         return [_key(stops[n]) for n in found]
 
-    async def inserted(self, stops: Sequence[Stop], order_id: str, vehicle: Vehicle) -> list[StopKey]:
-        """The stops of this order where they cost the others least; the first of the others stays first.
+    async def inserted(
+        self, stops: Sequence[Stop], order_id: str, vehicle: Vehicle, now: datetime, at: LonLat | None = None
+    ) -> list[StopKey]:
+        """The stops of this order where they cost the others least.
 
+        The first of the others stays first, because the driver is on the way there, if it is open already.
+        If not, what can be served until then comes before it, from where the driver is (None: not known).
         Raises NoSequence, RouterUnavailable.
         """
-        start, seconds = await self._seconds(stops, vehicle, None)
+        start, seconds = await self._seconds(stops, vehicle, at)
         new = [n for n, stop in enumerate(stops) if stop.order_id == order_id]
         old = [n for n, stop in enumerate(stops) if stop.order_id != order_id]
-        return [_key(stops[n]) for n in insertion(old, new, start, seconds, fixed=1)]
+        timing = _timing(stops, now)
+        fixed = sum(timing.opens[stop] <= 0.0 for stop in old[:1])
+        found = await asyncio.to_thread(insertion, old, new, start, seconds, fixed=fixed, timing=timing)
+        return [_key(stops[n]) for n in found]
 
     async def _seconds(
         self, stops: Sequence[Stop], vehicle: Vehicle, at: LonLat | None
@@ -64,6 +77,19 @@ class Sequencer:
 
 def _key(stop: Stop) -> StopKey:
     return stop.order_id, stop.kind
+
+
+def _timing(stops: Sequence[Stop], now: datetime) -> Timing:
+    """What is known of the stops' times; a service time that nobody told counts as none."""
+
+    def seconds_to(at: datetime | None, never: float) -> float:
+        return never if at is None else (at - now).total_seconds()
+
+    return Timing(
+        opens=[seconds_to(stop.opens_at, -inf) for stop in stops],
+        closes=[seconds_to(stop.closes_at, inf) for stop in stops],
+        service=[stop.service_s or 0.0 for stop in stops],
+    )
 
 
 def _before(stops: Sequence[Stop]) -> dict[int, int]:

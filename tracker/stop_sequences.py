@@ -1,11 +1,14 @@
 """StopSequences: how a driver goes from stop to stop: as asked for, optimised, or as a new order fits in."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from tracker.database import Database
 from tracker.database import drivers as driver_rows
 from tracker.database import orders as rows
 from tracker.database.fixes import newest_states
+from tracker.domain.geo import LonLat
+from tracker.domain.order import Driver
 from tracker.domain.order_rules import check_sequence
 from tracker.errors import Conflict, InvalidFields, NotFound
 from tracker.order_change import OrderChange
@@ -27,7 +30,7 @@ class StopSequences:
             check_sequence(sequence, [(stop.order_id, stop.kind) for stop in stops])
             await rows.update_stop_sequence(connection, driver_id, sequence)
 
-    async def optimize(self, driver_id: str) -> Sequence[StopKey]:
+    async def optimize(self, driver_id: str, now: datetime) -> Sequence[StopKey]:
         """The sequence that takes least driving, set; empty where there is nothing to sequence.
 
         Raises NotFound, NoSequence, RouterUnavailable, Conflict where the stops changed meanwhile.
@@ -38,16 +41,15 @@ class StopSequences:
         stops = await rows.select_stops(self._database, driver_id)
         if self._sequencer is None or len(stops) < 2:
             return ()
-        newest = (await newest_states(self._database, [driver.number])).get(driver.number)
-        at = None if newest is None else newest.fix.lonlat
-        sequence = await self._sequencer.best(stops, driver.vehicle, at)
+        at = await self._whereabouts(driver)
+        sequence = await self._sequencer.best(stops, driver.vehicle, at, now)
         try:
             await self.set(driver_id, sequence)
         except InvalidFields as error:
             raise Conflict("The driver's stops changed meanwhile; try again.") from error
         return sequence
 
-    async def place(self, change: OrderChange) -> None:
+    async def place(self, change: OrderChange, now: datetime) -> None:
         """Moves what was appended to where it costs least; without a way, it stays last.
 
         Raises NoSequence, RouterUnavailable.
@@ -58,8 +60,16 @@ class StopSequences:
         stops = await rows.select_stops(self._database, change.given_to)
         if driver is None or len({stop.order_id for stop in stops}) < 2:
             return
-        sequence = await self._sequencer.inserted(stops, change.order_id, driver.vehicle)
+        first = next(stop for stop in stops if stop.order_id != change.order_id)
+        waits = first.opens_at is not None and first.opens_at > now
+        at = await self._whereabouts(driver) if waits else None
+        sequence = await self._sequencer.inserted(stops, change.order_id, driver.vehicle, now, at)
         async with self._database.transaction() as connection:
             await driver_rows.lock_drivers(connection, [driver.id])
             if await rows.select_stops(connection, driver.id) == stops:  # else others changed them meanwhile
                 await rows.update_stop_sequence(connection, driver.id, sequence)
+
+    async def _whereabouts(self, driver: Driver) -> LonLat | None:
+        """Where the newest believed fix was."""
+        newest = (await newest_states(self._database, [driver.number])).get(driver.number)
+        return None if newest is None else newest.fix.lonlat

@@ -4,10 +4,12 @@ from itertools import permutations
 from math import hypot, inf
 from random import Random
 
+import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tracker.domain.schedule import Timing, schedule_cost
 from tracker.domain.sequence import EXACT, best_sequence, driving_s, insertion, is_feasible
 
 
@@ -88,3 +90,121 @@ def test_an_insertion_on_the_way_is_found() -> None:
     assert insertion([0, 1], [2, 3], [abs(a + 10.0) for a in at], seconds, fixed=1) == [0, 2, 3, 1]
     same = [[0.0] * 4 for _ in range(4)]
     assert insertion([0, 1], [2, 3], [0.0] * 4, same, fixed=1) == [0, 1, 2, 3]
+
+
+DAY = 86_400.0
+
+
+def times(count: int, opens: dict[int, float] = {}, closes: dict[int, float] = {}) -> Timing:  # noqa: B006
+    """Of stops that are open for ever but for these, seconds from now."""
+    return Timing(
+        opens=[opens.get(stop, -inf) for stop in range(count)],
+        closes=[closes.get(stop, inf) for stop in range(count)],
+        service=[60.0] * count,
+    )
+
+
+def some_times(seed: int, count: int) -> Timing:
+    """Half of the stops open some time in the next hour, half of them close within another."""
+    random = Random(seed)
+    opens = [random.choice([-inf, random.uniform(-600, 3_600), DAY * random.random()]) for _ in range(count)]
+    closes = [random.choice([inf, max(at, 0.0) + random.uniform(-900, 3_600)]) for at in opens]
+    return Timing(opens=opens, closes=closes, service=[random.uniform(0, 300) for _ in range(count)])
+
+
+@given(st.integers(0, 100_000), st.integers(0, 6), st.integers(0, 3))
+def test_the_best_sequence_in_time_is_the_best(seed: int, count: int, pairs: int) -> None:
+    """No feasible one costs less, by driving, waiting and lateness: all of them are tried."""
+    pairs = min(pairs, count // 2)
+    start, seconds, before = town(seed, count, pairs)
+    timing = some_times(seed + 1, count)
+    found = best_sequence(start, seconds, before, timing)
+    assert found is not None
+    assert sorted(found) == list(range(count))
+    assert is_feasible(found, before)
+    ways = [way for way in permutations(range(count)) if is_feasible(way, before)]
+    if timing.matters:
+        least = min(schedule_cost(way, start, seconds, timing) for way in ways)
+        assert schedule_cost(found, start, seconds, timing) == pytest.approx(least)
+    else:
+        assert driving_s(found, start, seconds) == pytest.approx(
+            min(driving_s(way, start, seconds) for way in ways)
+        )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_many_stops_with_times_get_a_good_sequence(seed: int) -> None:
+    """Beyond the exact ones: whole, every pickup first, and far better than without looking at the times."""
+    start, seconds, before = town(seed, 24, 12)
+    random = Random(seed)
+    opens = {stop: random.uniform(0, 20_000) for stop in range(12, 24)}
+    timing = times(24, opens, {stop: at + 1_200 for stop, at in opens.items()})
+    found, blind = best_sequence(start, seconds, before, timing), best_sequence(start, seconds, before)
+    assert found is not None
+    assert blind is not None
+    assert sorted(found) == list(range(24))
+    assert is_feasible(found, before)
+    cost = schedule_cost(found, start, seconds, timing)
+    assert cost < 0.7 * schedule_cost(blind, start, seconds, timing)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_good_sequence_in_time_is_close_to_the_best(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where both are known, within a quarter."""
+    start, seconds, before = town(seed, 9, 4)
+    timing = some_times(seed, 9)
+    best = best_sequence(start, seconds, before, timing)
+    monkeypatch.setattr("tracker.domain.sequence.EXACT", 0)
+    good = best_sequence(start, seconds, before, timing)
+    assert best is not None
+    assert good is not None
+    costs = [schedule_cost(way, start, seconds, timing) for way in (good, best)]
+    assert costs[0] <= 1.25 * costs[1]
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 100_000), st.integers(2, 15), st.integers(0, 14))
+def test_a_stop_of_tomorrow_is_served_last(seed: int, count: int, tomorrow: int) -> None:
+    """Wherever it lies: nobody of today waits for it."""
+    start, seconds, _ = town(seed, count, 0)
+    tomorrow %= count
+    found = best_sequence(start, seconds, {}, times(count, {tomorrow: DAY}))
+    assert found is not None
+    assert found[-1] == tomorrow
+
+
+def test_who_would_be_late_is_served_first() -> None:
+    """On a street: the far end first where its window ends soon, though that is the longer way."""
+    at = [100.0, 200.0, 300.0, 1_000.0]
+    seconds = [[abs(a - b) for b in at] for a in at]
+    assert best_sequence(at, seconds, {}) == [0, 1, 2, 3]
+    due = msgspec.structs.replace(times(4, closes={3: 1_000.0}), service=[300.0] * 4)
+    found = best_sequence(at, seconds, {}, due)
+    assert found is not None
+    assert found[0] == 3
+
+
+def test_an_order_that_is_not_ready_is_fetched_later() -> None:
+    """The pickup at hand is ready in half an hour: the other order is brought meanwhile."""
+    at = [0.0, 500.0, 100.0, 600.0]  # two pickups, their dropoffs
+    seconds = [[abs(a - b) for b in at] for a in at]
+    before = {2: 0, 3: 1}
+    found = best_sequence([1.0, 501.0, 101.0, 601.0], seconds, before, times(4, {0: 1_800.0}))
+    assert found == [1, 3, 0, 2]
+
+
+def test_a_new_order_is_inserted_where_nobody_waits_for_tomorrow() -> None:
+    """Before the stop of tomorrow, even where that is the first; but behind one that is open."""
+    at = [0.0, 50.0, 100.0]
+    seconds = [[abs(a - b) for b in at] for a in at]
+    tomorrow = times(3, {0: DAY})
+    assert insertion([0], [1, 2], [5.0, 45.0, 95.0], seconds, fixed=0, timing=tomorrow) == [1, 2, 0]
+    assert insertion([0], [1, 2], [5.0, 45.0, 95.0], seconds, fixed=1, timing=times(3)) == [0, 1, 2]
+
+
+def test_where_there_is_no_way_there_is_no_sequence_in_time() -> None:
+    """As without times, with few stops and with many."""
+    for count in (3, EXACT + 2):
+        seconds = [[inf if b == 1 else 1.0 for b in range(count)] for _ in range(count)]
+        start = [inf if b == 1 else 1.0 for b in range(count)]
+        assert best_sequence(start, seconds, {}, times(count, {0: 50.0})) is None

@@ -1,19 +1,18 @@
-"""Sequence: in what order a driver serves their stops, by the seconds of driving between them.
+"""Sequence: in what order a driver serves their stops, by the seconds of driving and the times of the stops.
 
 Stops are numbered: `seconds[a][b]` is the way from stop `a` to stop `b`, infinite where there is none, and
 `start[b]` that from where the driver is. `before[b]` is the stop to be served before `b`, if there is one.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from math import inf
 from typing import Final
 
-EXACT: Final = 12  # stops; up to here the best sequence is found, beyond a good one
-WORTH: Final = 1e-6  # seconds; less is rounding
-NOWHERE: Final = 1e9  # seconds, for a way that is none
+from tracker.domain.schedule import NOWHERE, WORTH, Matrix, Timing, cheapest, schedule_cost
 
-type Matrix = Sequence[Sequence[float]]
+EXACT: Final = 12  # stops; up to here the best sequence is found, beyond a good one
+MOVES: Final = 30_000  # of stops with times that are tried: six rounds of 40 stops, a second of work
 
 
 def driving_s(sequence: Sequence[int], start: Sequence[float], seconds: Matrix) -> float:
@@ -29,27 +28,66 @@ def is_feasible(sequence: Sequence[int], before: Mapping[int, int]) -> bool:
     return all(place[first] < place[then] for then, first in before.items() if {first, then} <= place.keys())
 
 
-def best_sequence(start: Sequence[float], seconds: Matrix, before: Mapping[int, int]) -> list[int] | None:
-    """The quickest feasible way through all stops; None where no way leads through all of them."""
+def best_sequence(
+    start: Sequence[float], seconds: Matrix, before: Mapping[int, int], timing: Timing | None = None
+) -> list[int] | None:
+    """The quickest feasible way through all stops, or the one that costs least if they have times.
+
+    None where no way leads through all of them. Up to EXACT stops it is the best, beyond a good one.
+    """
+    if timing is not None and timing.matters:
+        return _best_in_time(start, seconds, before, timing)
     if len(start) <= EXACT:
         return _exact(start, seconds, before)
-    found: list[int] = []
-    for stop in range(len(start)):
-        if stop not in before:
-            after = [then for then, first in before.items() if first == stop]
-            found = insertion(found, [stop, *after], start, seconds)
+    found = _inserted_one_by_one(start, seconds, before)
     found = _improved(found, start, seconds, before)
     return found if driving_s(found, start, seconds) < inf else None
 
 
+def _best_in_time(
+    start: Sequence[float], seconds: Matrix, before: Mapping[int, int], timing: Timing
+) -> list[int] | None:
+    good = _inserted_one_by_one(start, seconds, before, timing)
+    good = _improved_in_time(good, start, seconds, before, timing)
+    if len(start) <= EXACT:
+        bound = schedule_cost(good, start, seconds, timing)
+        good = cheapest(start, seconds, before, timing, bound - WORTH) or good
+    return good if driving_s(good, start, seconds) < inf else None
+
+
+def _inserted_one_by_one(
+    start: Sequence[float], seconds: Matrix, before: Mapping[int, int], timing: Timing | None = None
+) -> list[int]:
+    """A pickup with its dropoff each time; those that close first are first."""
+    orders = [
+        [stop, *(then for then, first in before.items() if first == stop)]
+        for stop in range(len(start))
+        if stop not in before
+    ]
+    if timing is not None:
+        orders.sort(key=lambda order: timing.closes[order[-1]])
+    found: list[int] = []
+    for order in orders:
+        found = insertion(found, order, start, seconds, timing=timing)
+    return found
+
+
 def insertion(
-    sequence: Sequence[int], new: Sequence[int], start: Sequence[float], seconds: Matrix, *, fixed: int = 0
+    sequence: Sequence[int],
+    new: Sequence[int],
+    start: Sequence[float],
+    seconds: Matrix,
+    *,
+    fixed: int = 0,
+    timing: Timing | None = None,
 ) -> list[int]:
     """`sequence` with the `new` stops, in their order, where they cost least; the first `fixed` stay first.
 
     Of equal places the latest is taken: who waits already does not wait longer for nothing.
     """
     ways = _insertions(list(sequence), list(new), fixed)
+    if timing is not None and timing.matters:
+        return min(reversed(ways), key=lambda way: schedule_cost(way, start, seconds, timing))
     return min(reversed(ways), key=lambda way: driving_s(way, start, seconds))
 
 
@@ -138,3 +176,28 @@ def _moved(
 
     place = min(range(len(rest) + 1), key=cost)
     return [*rest[:place], *run, *rest[place:]] if cost(place) < cost(begin) - WORTH else None
+
+
+def _improved_in_time(
+    found: list[int], start: Sequence[float], seconds: Matrix, before: Mapping[int, int], timing: Timing
+) -> list[int]:
+    """As `_improved`, by the whole schedule: a move changes when everybody behind it is served."""
+    way, cost, left = found, schedule_cost(found, start, seconds, timing), MOVES
+    moved = True
+    while moved:
+        moved = False
+        for length in (1, 2, 3):
+            for begin in range(len(way) - length + 1):
+                for other in _moves(way, begin, length):
+                    spent, left = schedule_cost(other, start, seconds, timing), left - 1
+                    if spent < cost - WORTH and is_feasible(other, before):
+                        way, cost, moved = other, spent, True
+                if left <= 0:
+                    return way
+    return way
+
+
+def _moves(way: list[int], begin: int, length: int) -> Iterator[list[int]]:
+    """The way with this run of stops in every other place."""
+    run, rest = way[begin : begin + length], way[:begin] + way[begin + length :]
+    return ([*rest[:place], *run, *rest[place:]] for place in range(len(rest) + 1) if place != begin)

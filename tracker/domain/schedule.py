@@ -1,0 +1,143 @@
+"""Schedule: when a driver serves each stop of a sequence, and what that costs where stops have times.
+
+Times are seconds from now. A driver who comes before a stop opens waits there. A good sequence drives little,
+ends early, is late for nobody, and keeps nobody waiting long.
+"""
+
+from collections.abc import Mapping, Sequence
+from math import inf
+from typing import Final
+
+import msgspec
+
+LATE: Final = 10.0  # what a second after a stop has closed costs, in seconds of driving
+HURRY: Final = 0.25  # the same for a second of the mean arrival: nobody waits for a stop of tomorrow
+NOWHERE: Final = 1e9  # seconds, for a way that is none
+WORTH: Final = 1e-6  # seconds; less is rounding
+
+type Matrix = Sequence[Sequence[float]]
+
+
+class Timing(msgspec.Struct, frozen=True):
+    """By stop: from when and until when it is served, and how long that takes."""
+
+    opens: Sequence[float]  # seconds from now; zero or less: it is open
+    closes: Sequence[float]  # seconds from now; infinite: never
+    service: Sequence[float]  # seconds
+
+    @property
+    def matters(self) -> bool:
+        """Whether any stop has a time; without one the sequence with the least driving is the best."""
+        return any(at > 0.0 for at in self.opens) or any(at < inf for at in self.closes)
+
+
+def schedule_cost(sequence: Sequence[int], start: Sequence[float], seconds: Matrix, timing: Timing) -> float:
+    """What driving, waiting, lateness and the end of this sequence cost, in seconds of driving.
+
+    Searches spend their time here.
+    """
+    opens, closes, service = timing.opens, timing.closes, timing.service
+    hurry = HURRY / len(opens) if opens else 0.0
+    now, cost, row = 0.0, 0.0, start
+    for stop in sequence:
+        driving = row[stop]
+        driving = min(driving, NOWHERE)
+        now += driving
+        now = max(now, opens[stop])
+        cost += driving + now * hurry
+        if now > closes[stop]:
+            cost += (now - closes[stop]) * LATE
+        now += service[stop]
+        row = seconds[stop]
+    return cost + now
+
+
+class _Label(msgspec.Struct, frozen=True, gc=False):
+    """A way to have served some stops. One that is neither later nor dearer is better, whatever follows."""
+
+    now: float  # when the driver goes on
+    cost: float
+    stop: int
+    before: "_Label | None" = None
+
+
+type _Layer = dict[tuple[int, int], list[_Label]]
+"""By the stops served, as bits, and the last of them."""
+
+
+def cheapest(
+    start: Sequence[float], seconds: Matrix, before: Mapping[int, int], timing: Timing, bound: float = inf
+) -> list[int] | None:
+    """The feasible sequence of all stops that costs least, if it costs less than *bound*; else None.
+
+    Exact, by labels: for each set of stops served and the last of them, every way that is not both later and
+    dearer than another. Grows with the number of sets: for up to 12 stops.
+    """
+    return _Search(seconds, before, timing, bound).run(start)
+
+
+class _Search:
+    """Goes on from every way of some stops to every way of one more."""
+
+    def __init__(self, seconds: Matrix, before: Mapping[int, int], timing: Timing, bound: float) -> None:
+        self._seconds, self._timing, self._bound = seconds, timing, bound
+        self._stops = range(len(seconds))
+        self._hurry = HURRY / len(seconds)
+        self._needs = [1 << before[stop] if stop in before else 0 for stop in self._stops]
+
+    def run(self, start: Sequence[float]) -> list[int] | None:
+        self._nearest = [
+            min([start[b], *(self._seconds[a][b] for a in self._stops if a != b)]) for b in self._stops
+        ]
+        layer: _Layer = {}
+        self._extend(layer, 0, None, start)
+        for _ in self._stops[1:]:
+            following: _Layer = {}
+            for (served, last), labels in layer.items():
+                for label in _undominated(labels):
+                    if self._at_least(served, label) < self._bound:
+                        self._extend(following, served, label, self._seconds[last])
+            layer = following
+        ways = [label for labels in layer.values() for label in labels]
+        best = min(ways, key=lambda label: label.cost + label.now, default=None)
+        return None if best is None or best.cost + best.now >= self._bound else _way_back(best)
+
+    def _extend(self, layer: _Layer, served: int, label: _Label | None, row: Sequence[float]) -> None:
+        now, spent = (0.0, 0.0) if label is None else (label.now, label.cost)
+        for stop in self._stops:
+            if served >> stop & 1 or self._needs[stop] & ~served or row[stop] == inf:
+                continue
+            begun = max(now + row[stop], self._timing.opens[stop])
+            cost = spent + row[stop] + self._serving(stop, begun)
+            done = begun + self._timing.service[stop]
+            layer.setdefault((served | 1 << stop, stop), []).append(_Label(done, cost, stop, label))
+
+    def _at_least(self, served: int, label: _Label) -> float:
+        """What the whole costs if each stop that is left were the next one, by the nearest way there."""
+        end, cost = label.now, label.cost
+        for stop in self._stops:
+            if not served >> stop & 1:
+                begun = max(label.now + self._nearest[stop], self._timing.opens[stop])
+                cost += self._nearest[stop] + self._serving(stop, begun)
+                end += self._nearest[stop] + self._timing.service[stop]
+        return cost + end
+
+    def _serving(self, stop: int, begun: float) -> float:
+        late = begun - self._timing.closes[stop]
+        return begun * self._hurry + (late * LATE if late > 0.0 else 0.0)
+
+
+def _undominated(labels: list[_Label]) -> list[_Label]:
+    kept: list[_Label] = []
+    for label in sorted(labels, key=lambda label: (label.now, label.cost)):
+        if not kept or label.cost < kept[-1].cost:
+            kept.append(label)
+    return kept
+
+
+def _way_back(label: _Label | None) -> list[int]:
+    way: list[int] = []
+    while label is not None:
+        way.append(label.stop)
+        label = label.before
+    return way[::-1]

@@ -32,7 +32,10 @@ class EchoServer:
 
 @asynccontextmanager
 async def echo_server(*, taking_over: bool = True, **settings: Any) -> AsyncIterator[EchoServer]:
-    """`/` echoes, or tells a size; `/deaf` says `begin`, then reads while `may_read`; `/crash` fails."""
+    """`/` echoes, or tells a size; `/deaf` says `begin`, then reads while `may_read`; `/crash` fails.
+
+    `/large` is an answer of 10 MB.
+    """
     config = Config(bind="127.0.0.1:0", **settings)
     with listen(config) as listening:
         listening.listen()  # who comes before the server is there waits
@@ -61,6 +64,10 @@ def _app(here: EchoServer, *, taking_over: bool) -> Quart:
     @app.get("/")
     async def hello() -> str:
         return "hello"
+
+    @app.get("/large")
+    async def large() -> bytes:
+        return bytes(10_000_000)
 
     @app.post("/")
     async def size() -> str:

@@ -2,8 +2,11 @@
 
 import asyncio
 import base64
+import logging
+import socket
 import ssl
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from itertools import product
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import pytest
 import trustme
 
 from tests.echo import echo_server
+from tracker import server
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 SETTINGS = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"  # an empty frame, with which every HTTP/2 client begins
@@ -18,6 +22,11 @@ HELLO = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 UPGRADED = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\n"
 H2C = UPGRADED + b"Upgrade: %s\r\nHTTP2-Settings: %s\r\n\r\n"
 GOOD = base64.urlsafe_b64encode(b"\x00\x03\x00\x00\x00\x64\x00\x04\x40\x00\x00\x00").rstrip(b"=")
+
+HANDSHAKE = (
+    b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n%s\r\n"
+)
 
 type Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -144,6 +153,16 @@ async def test_an_ordinary_head_is_let_in(dialer: Dialer) -> None:
     writer.transport.abort()
 
 
+async def test_a_body_has_few_small_chunks(dialer: Dialer) -> None:
+    """2,000 are taken, more get 400; large ones are not counted, and each body counts for itself."""
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    small, large, end = b"1\r\na\r\n", b"64\r\n%s\r\n" % (b"a" * 100), b"0\r\n\r\n"
+    body = head + small * 2_000 + large * 100 + end
+    answer = await told(await dialer.connect(), body, body, head + small * 2_001)
+    assert answer.count(b"HTTP/1.1 200 ") == 2
+    assert answer.count(b"HTTP/1.1 400 ") == 1
+
+
 async def test_what_follows_a_chunked_body_has_a_size(dialer: Dialer) -> None:
     """Trailers are headers, too."""
     head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -154,3 +173,64 @@ async def test_what_follows_a_chunked_body_has_a_size(dialer: Dialer) -> None:
     async with asyncio.timeout(10):
         assert b" 200 " not in await reader.read()
     writer.transport.abort()
+
+
+async def test_broken_clients_leave_no_error_line(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A reader that stalls, a reset, garbage in the headers of handshakes: asyncio has nothing to report."""
+    monkeypatch.setattr(server, "DEAD_PEER", 500)  # milliseconds
+    async with echo_server() as echo:
+        await told(await asyncio.open_connection("127.0.0.1", echo.port), PREFACE)
+        before = len(asyncio.all_tasks())
+        stalled = await stalling(echo.port, b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n" * 3)
+        for said in (
+            b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nx",
+            HANDSHAKE % b"Sec-WebSocket-Protocol: \xe9\r\n",
+            HANDSHAKE % b"Sec-WebSocket-Extensions: \xe9\r\n",
+            H2C % (b"h2c", b"no base64!"),
+        ):
+            _, writer = await asyncio.open_connection("127.0.0.1", echo.port)
+            writer.write(said)
+            await asyncio.sleep(0)
+            writer.transport.abort()
+            with suppress(ConnectionError, TimeoutError):
+                await asyncio.wait_for(told(await asyncio.open_connection("127.0.0.1", echo.port), said), 0.3)
+        async with asyncio.timeout(20):
+            while len(asyncio.all_tasks()) > before:  # noqa: ASYNC110 - nobody tells of the end of a connection
+                await asyncio.sleep(0.05)
+        stalled.close()
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        HANDSHAKE % b"" + b"\x81\x80\0\0\0\0",
+        HANDSHAKE.replace(b"13", b"12") % b"",
+        HANDSHAKE.replace(b"Sec-WebSocket-Key", b"No-Key") % b"",
+    ],
+    ids=["a frame before the answer", "another version", "no key"],
+)
+async def test_a_handshake_that_is_refused_ends_the_connection(said: bytes) -> None:
+    """400, and nothing waits for ever, though the client stays."""
+    async with echo_server() as echo:
+        await told(await asyncio.open_connection("127.0.0.1", echo.port), PREFACE)
+        before = len(asyncio.all_tasks())
+        for _ in range(5):
+            answer = await told(await asyncio.open_connection("127.0.0.1", echo.port), said)
+            assert answer.startswith(b"HTTP/1.1 400 ")
+        async with asyncio.timeout(10):
+            while len(asyncio.all_tasks()) > before:  # noqa: ASYNC110 - nobody tells of the end of a connection
+                await asyncio.sleep(0.02)
+
+
+async def stalling(port: int, said: bytes) -> socket.socket:
+    """A client that reads nothing of what it has asked for."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    client.setblocking(False)
+    loop = asyncio.get_running_loop()
+    await loop.sock_connect(client, ("127.0.0.1", port))
+    await loop.sock_sendall(client, said)
+    return client

@@ -15,6 +15,7 @@ from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.events import Closed, Event, RawData
 from hypercorn.protocol import ProtocolWrapper
 from hypercorn.protocol.h11 import H11Protocol
+from hypercorn.protocol.ws_stream import WSStream
 from hypercorn.typing import ConnectionState
 from hypercorn.utils import parse_socket_addr
 
@@ -23,6 +24,8 @@ VERSIONS: Final = frozenset({b"1.0", b"1.1"})
 HEAD_BYTES: Final = 16_384  # of a request: its first line and its headers
 HEAD_LINES: Final = 100  # 64 kB hold 16,000 headers, which stop the event loop for 150 ms
 BETWEEN_CHUNKS_BYTES: Final = 4_096  # of a chunked body: a chunk's head, or what follows the last chunk
+SMALL_CHUNK: Final = 64  # bytes
+SMALL_CHUNKS: Final = 2_000  # of one body; each costs as much as a large one, some 20 us
 READ_BYTES: Final = 8_192  # at a time, so that one client's bytes never hold the event loop for long
 LINGER: Final = 2.0  # seconds for what a client still sends when it has its last answer
 LINGER_BYTES: Final = 4_194_304  # of it
@@ -33,21 +36,30 @@ class _Parser(h11.Connection):
 
     def __init__(self) -> None:
         super().__init__(h11.SERVER, max_incomplete_event_size=HEAD_BYTES)
+        self._small_chunks = 0
 
     def next_event(self) -> Any:
-        """Raises RemoteProtocolError also for a head over the limits, and for any HTTP but 1.0 and 1.1."""
+        """Raises RemoteProtocolError also for what is over the limits, and for any HTTP but 1.0 and 1.1."""
         if self.their_state is h11.IDLE:
-            self._max_incomplete_event_size = HEAD_BYTES
+            self._max_incomplete_event_size, self._small_chunks = HEAD_BYTES, 0
             if not _fits(self.trailing_data[0]):
-                self._process_error(self.their_role)
-                raise h11.RemoteProtocolError("head too large", error_status_hint=431)
+                raise self._refusal("head too large", 431)
         event = super().next_event()
         if isinstance(event, h11.Request):
             self._max_incomplete_event_size = BETWEEN_CHUNKS_BYTES
             if event.http_version not in VERSIONS:
-                self._process_error(self.their_role)
-                raise h11.RemoteProtocolError("only HTTP/1.1 is spoken here", error_status_hint=505)
+                raise self._refusal("only HTTP/1.1 is spoken here", 505)
+            if not _is_plain(event):
+                raise self._refusal("a header that must be ASCII is not", 400)
+        elif isinstance(event, h11.Data) and _is_small_chunk(event):
+            self._small_chunks += 1
+            if self._small_chunks > SMALL_CHUNKS:
+                raise self._refusal("too many small chunks", 400)
         return event
+
+    def _refusal(self, why: str, status: int) -> h11.RemoteProtocolError:
+        self._process_error(self.their_role)
+        return h11.RemoteProtocolError(why, error_status_hint=status)
 
 
 def _fits(received: bytes) -> bool:
@@ -63,12 +75,36 @@ def _fits(received: bytes) -> bool:
     return size <= HEAD_BYTES + 1
 
 
+def _is_small_chunk(data: h11.Data) -> bool:
+    """Whole; a part of a large one may be as small."""
+    return data.chunk_start and data.chunk_end and len(data.data) < SMALL_CHUNK
+
+
+def _is_plain(request: h11.Request) -> bool:
+    """Hypercorn decodes the headers of handshakes as ASCII, and would fail."""
+    return all(
+        value.isascii()
+        for name, value in request.headers
+        if name == b"connection" or name.startswith(b"sec-websocket-")
+    )
+
+
 class Http11(H11Protocol):
     """Requests and answers of one connection, up to the handshake of a WebSocket."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.connection = _Parser()
+
+    async def handle(self, event: Event) -> None:
+        """Hypercorn forgets a handshake that it refuses: app and connection would wait for ever."""
+        await super().handle(event)
+        stream = self.stream
+        if isinstance(stream, WSStream) and stream.closed and not stream.handshake.accepted:
+            self.stream = None
+            if stream.app_put is not None:
+                await stream.app_put({"type": "websocket.disconnect", "code": 1006})
+            await self.send(Closed())
 
     async def _check_protocol(self, event: h11.Request) -> None:
         """Switch to nothing. Hypercorn would answer `Upgrade: h2c` with 101 and speak HTTP/2."""
@@ -133,7 +169,10 @@ class Client(TCPServer):
             with suppress(OSError, RuntimeError):
                 self.writer.write_eof()
         else:
-            await super().protocol_send(event)
+            try:
+                await super().protocol_send(event)
+            except OSError:  # such as ETIMEDOUT, where the peer took nothing for too long
+                await self.protocol.handle(Closed())
 
     async def _close(self) -> None:
         if self._linger is not None:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Protocol, cast
 
 import quart.wrappers.base
-from quart import Quart, Websocket
+from quart import Quart, Response, Websocket
 from werkzeug.local import LocalProxy
 
 from tracker.websocket import outflow
@@ -40,6 +40,7 @@ class Socket(Protocol):
 
 def register_sockets(app: Quart, *, taking_over: bool = True) -> None:
     """From now on `accept` gives connections of ours, where the server is the one whose inside is known."""
+    app.register_error_handler(Disconnected, _nobody_there)
     app.asgi_websocket_class = TakenConnection if taking_over and fits() else LeftConnection
 
 
@@ -52,6 +53,11 @@ async def accept(websocket: Websocket, subprotocol: str | None, message_bytes: i
     line.hold()
     await websocket.accept(subprotocol=subprotocol)
     return line.take(message_bytes)
+
+
+async def _nobody_there(_: Exception) -> Response:
+    """The peer has left, or was refused, before there was a socket."""
+    return Response(status=400)
 
 
 def _itself(websocket: Any) -> Websocket:

@@ -15,7 +15,7 @@ from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
 
-from tracker.websocket.connection import Connection
+from tracker.websocket.connection import Connection, Disconnected
 from tracker.websocket.plain import PlainConnection
 
 KNOWN: Final = "0.18.0"  # the Hypercorn whose inside this is
@@ -36,7 +36,12 @@ class Line:
         _transport(self._server).pause_reading()
 
     def take(self, message_bytes: int) -> Connection:
-        """From now on nobody else reads or writes. The server is told when the connection has ended."""
+        """From now on nobody else reads or writes. The server is told when the connection has ended.
+
+        Raises Disconnected where Hypercorn has refused the handshake, as when data came with it.
+        """
+        if not self._stream.handshake.accepted:
+            raise Disconnected
         transport, reader = _transport(self._server), self._server.reader
         former: Any = transport.get_protocol()
         early = bytes(reader._buffer)  # type: ignore[attr-defined]

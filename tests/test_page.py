@@ -30,11 +30,12 @@ async def test_the_customer_sees_the_courier_move(service: Service, browser: Bro
 
 async def test_the_courier_is_called_as_the_merchant_wishes(service: Service, browser: Browser) -> None:
     """Another name is there at once, with an initial that is one character; without any it is a courier."""
-    family = "👨‍👩‍👧‍👦"
-    async with on_the_way(service) as (order, _), opened(browser, order["tracking_url"]) as page:
+    family, narrow = "👨‍👩‍👧‍👦", {"viewport": {"width": 340, "height": 740}}
+    async with on_the_way(service) as (order, _), opened(browser, order["tracking_url"], **narrow) as page:
         await expect(page.locator("#courier-initial")).to_have_text("A")
         await expect(page.locator("#pill")).to_have_text("Live")
         for change, name, letter in (
+            ({"display_name": "W" * 30}, "W" * 20, "W"),
             ({"display_name": f"{family} Kim"}, f"{family} Kim", family),
             ({"display_name": None, "name": "Frau Dr. éva Nagy"}, "éva", "É"),
             ({"name": "eva@example.com"}, "Your courier", "?"),
@@ -43,6 +44,10 @@ async def test_the_courier_is_called_as_the_merchant_wishes(service: Service, br
             assert (await service.http.patch(driver, json=change)).status_code == 200
             await expect(page.locator("#courier-name")).to_have_text(name)
             await expect(page.locator("#courier-initial")).to_have_text(letter)
+            for element in ("#courier-name", "#address"):  # side by side
+                box = await page.locator(element).bounding_box()
+                assert box is not None
+                assert box["x"] + box["width"] <= 340
 
 
 async def test_the_delivery_is_told_at_once(service: Service, browser: Browser) -> None:

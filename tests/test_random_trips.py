@@ -13,7 +13,7 @@ from tracker import fleet
 from tracker.domain import doors, trip
 from tracker.domain.doors import Doors
 
-SAMPLE = range(25)
+SAMPLE = range(20)
 ALL = range(60, 1_060)
 TRIES = 60  # trips in which a fault of the service must show
 

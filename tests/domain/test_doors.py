@@ -121,6 +121,8 @@ def test_a_door_that_moves_stays_hidden_until_it_is_left() -> None:
     [
         (Customer(phone="+358 40 1234567"), Customer(phone="0035840-123 45 67")),
         (Customer(phone="+358 (0)40 123 4567"), Customer(name="Other", phone="+358401234567")),
+        (Customer(phone="+49 170 1234567"), Customer(phone="0170/123 45 67")),
+        (Customer(phone="+1 555 123 4567"), Customer(phone="(555) 123-4567")),
         (Customer(phone="\uff10\uff14\uff10 1234567"), Customer(phone="040/1234567")),
         (Customer(email="Aino.Korhonen@Example.com"), Customer(email=" aino.korhonen@example.COM ")),
         (Customer(phone="040 1", email="a@b.example"), Customer(phone="050 7654321", email="A@b.example")),

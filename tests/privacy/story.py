@@ -252,6 +252,7 @@ def _contacts(customer: dict[str, Any]) -> frozenset[str]:
     digits = [sign for sign in (customer.get("phone") or "").replace("(0)", "") if sign.isdigit()]
     number = "".join(str(int(sign)) for sign in digits).lstrip("0")
     mail = "".join((customer.get("email") or "").split()).casefold()
+    number = number[-9:]  # with or without the country
     known = (number if len(set(number)) > 1 else "", mail if "@" in mail.strip("@") else "")
     return frozenset(contact for contact in known if contact)
 

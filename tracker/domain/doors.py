@@ -24,6 +24,7 @@ KEPT: Final = 100  # ended doors of one trip
 ACCURACY: Final = (10.0, 20.0)  # metres; the least that is believed, and what is assumed of an unknown one
 DRAWN_OFF: Final = 50.0  # metres from a fix to where the marker or the trail's end is drawn, at most
 PHONE_DIGITS: Final = 5  # fewer identify nobody
+COMPARED_DIGITS: Final = 9  # without the country's code or the zero that stands for it
 
 
 class Door(msgspec.Struct, frozen=True):
@@ -62,12 +63,11 @@ def contacts(customer: Customer | None) -> frozenset[str]:
 
 
 def _phone(given: str) -> str:
-    """Digits only: "+358 40-1234567", "00358401234567" and "+358 (0)40 123 4567" are one number."""
+    """The last nine digits: "+358 40-1234567", "00358401234567" and "040 123 4567" are one number."""
     written = unicodedata.normalize("NFKC", given).replace("(0)", "")
-    digits = "".join(str(unicodedata.decimal(sign)) for sign in written if sign.isdecimal())
-    digits = digits.removeprefix("00")
-    is_number = len(digits) >= PHONE_DIGITS and len(set(digits)) > 1  # "0000000" is a placeholder
-    return digits if is_number else ""
+    digits = "".join(str(unicodedata.decimal(sign)) for sign in written if sign.isdecimal()).lstrip("0")
+    is_number = len(digits) >= PHONE_DIGITS and len(set(digits)) > 1  # "1111111" is a placeholder
+    return digits[-COMPARED_DIGITS:] if is_number else ""
 
 
 def _email(given: str) -> str:

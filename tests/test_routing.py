@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from itertools import pairwise
+from math import inf
 from pathlib import Path
 from time import monotonic
 from typing import get_args
@@ -230,10 +231,15 @@ async def test_a_large_matrix_is_whole(router: Router) -> None:
     assert len({matrix[a][b] for a in range(0, 26, 2) for b in range(1, 26, 2)}) == 1
 
 
-async def test_a_matrix_with_a_place_off_the_map_is_none(router: Router) -> None:
-    """As with routes: nothing is quietly moved onto the map."""
-    with pytest.raises(NoRoute):
-        await router.matrix([OFF_THE_MAP, STATION], "car")
+@pytest.mark.parametrize("off", [OFF_THE_MAP, LonLat(0.0, 0.0), LonLat(24.94, 90.0), LonLat(180.0, 60.17)])
+async def test_a_place_off_the_map_leaves_the_rest_of_a_matrix(router: Router, off: LonLat) -> None:
+    """It is not moved onto the map, and has no way to anywhere; the others have theirs."""
+    whole = await router.matrix([STATION, CATHEDRAL, ESPLANADE], "car")
+    matrix = await router.matrix([STATION, off, CATHEDRAL, off, ESPLANADE], "car")
+    on = [0, 2, 4]
+    assert tuple(tuple(matrix[a][b] for b in on) for a in on) == whole
+    assert all(matrix[a][b] == matrix[b][a] == inf for a in (1, 3) for b in range(5))
+    assert await router.matrix([off], "car") == ((inf,),)
 
 
 async def test_many_askers_at_once_are_answered(router: Router) -> None:

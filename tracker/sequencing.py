@@ -6,12 +6,13 @@ from datetime import datetime
 from math import inf
 from typing import Final
 
-from tracker.domain.geo import LonLat
+from tracker.domain.geo import LonLat, distance
+from tracker.domain.learning import STRAIGHT_SPEED
 from tracker.domain.order import StopKind, Vehicle
 from tracker.domain.route import Stop
 from tracker.domain.schedule import Matrix, Timing
 from tracker.domain.sequence import best_sequence, insertion
-from tracker.errors import NoRoute, NoSequence
+from tracker.errors import NoSequence
 from tracker.routing import Router
 
 MOST: Final = 100  # stops of one driver; more are not sequenced
@@ -31,7 +32,7 @@ class Sequencer:
         """The quickest sequence from where the driver is (None: not known), a pickup before its dropoff.
 
         Where stops have times, the one that serves them in time, too (`domain/schedule.py`).
-        Raises NoSequence where no way leads through all stops, RouterUnavailable.
+        Raises NoSequence where there are too many, RouterUnavailable.
         """
         start, seconds = await self._seconds(stops, vehicle, at)
         found = await asyncio.to_thread(best_sequence, start, seconds, _before(stops), _timing(stops, now))
@@ -63,16 +64,20 @@ class Sequencer:
         if len(stops) > MOST:
             raise NoSequence(f"More than {MOST} stops are not sequenced.")
         places = [stop.at for stop in stops]
-        if at is not None:
-            try:
-                from_driver, *rows = await self._router.matrix([at, *places], vehicle)
-                return from_driver[1:], [row[1:] for row in rows]
-            except NoRoute:
-                pass  # the driver may be off the map, and the stops on it
-        try:
-            return [0.0] * len(stops), await self._router.matrix(places, vehicle)
-        except NoRoute as error:
-            raise NoSequence("A stop is not on the map, or has no street that leads to it.") from error
+        if at is None:
+            return [0.0] * len(stops), _bridged(places, await self._router.matrix(places, vehicle), vehicle)
+        places = [at, *places]
+        from_driver, *rows = _bridged(places, await self._router.matrix(places, vehicle), vehicle)
+        return from_driver[1:], [row[1:] for row in rows]
+
+
+def _bridged(places: Sequence[LonLat], seconds: Matrix, vehicle: Vehicle) -> list[list[float]]:
+    """The straight line at its usual speed where no way leads, so that one such stop spoils no sequence."""
+    speed = STRAIGHT_SPEED[vehicle]
+    return [
+        [value if value < inf else distance(a, b) / speed for b, value in zip(places, row, strict=True)]
+        for a, row in zip(places, seconds, strict=True)
+    ]
 
 
 def _key(stop: Stop) -> StopKey:

@@ -60,16 +60,16 @@ async def test_a_new_order_is_put_in_where_it_costs_least(service: Service) -> N
     ]
 
 
-async def test_where_there_is_no_way_a_new_order_comes_last(service: Service) -> None:
-    """A place off the map keeps nobody from being given the order."""
-    driver = await service.new_driver()
-    first = await service.new_order(driver["id"], **between(A, D))
-    lost = await service.new_order(driver["id"], **between(OFF_THE_MAP, B))
-    third = await service.new_order()
-    assigned = await service.post(f"/v1/orders/{third['id']}/assign", {"driver_id": driver["id"]})
-    assert assigned["status"] == "assigned"
-    assert [order_id for order_id, _ in await sequence(service, driver)] == [
-        order["id"] for order in (first, lost, third) for _ in range(2)
+async def test_a_stop_without_a_way_is_put_in_like_any_other(service: Service) -> None:
+    """A place off the map keeps nobody from being given the order, and the next one from fitting in."""
+    driver = await service.new_driver(vehicle="foot")
+    lost = await service.new_order(driver["id"], **between(A, OFF_THE_MAP))
+    short = await service.new_order(driver["id"], **between(B, C))
+    assert await sequence(service, driver) == [
+        (lost["id"], "pickup"),
+        (short["id"], "pickup"),
+        (short["id"], "dropoff"),
+        (lost["id"], "dropoff"),
     ]
 
 
@@ -112,15 +112,31 @@ async def test_a_pickup_stays_before_its_dropoff(service: Service) -> None:
     assert {stop["order_id"] for stop in answer["stops"]} == {order["id"]}
 
 
+async def test_one_stop_off_the_map_spoils_no_sequence(service: Service) -> None:
+    """30 km off, and on another continent: it comes last, whatever the order before."""
+    driver = await service.new_driver(vehicle="foot")
+    near = await service.new_order(driver["id"], **between(B, C))
+    lost = await service.new_order(driver["id"], **between(A, OFF_THE_MAP))
+    lost_too = await service.new_order(driver["id"], **between(A, (0.0, 0.0)), anywhere=True)
+    await put(
+        *(service, driver, (lost, "pickup"), (lost, "dropoff"), (lost_too, "pickup"), (lost_too, "dropoff")),
+        *((near, "pickup"), (near, "dropoff")),
+    )
+    await stand(service, driver, A)
+    answer = await service.post(f"/v1/drivers/{driver['id']}/stops/optimize", {})
+    served = [(stop["order_id"], stop["kind"]) for stop in answer["stops"]]
+    assert served[2:] == [
+        (near["id"], "pickup"),
+        (near["id"], "dropoff"),
+        (lost["id"], "dropoff"),
+        (lost_too["id"], "dropoff"),
+    ]
+
+
 async def test_what_cannot_be_sequenced_is_refused_by_name(service: Service) -> None:
-    """A stop off the map leaves the sequence as it was; an unknown driver is a missing one."""
+    """An unknown driver is a missing one; nothing to sequence is no error."""
     driver = await service.new_driver()
-    path = f"/v1/drivers/{driver['id']}/stops"
-    assert await service.post(f"{path}/optimize", {}) == {"stops": []}
-    await service.new_order(driver["id"], **between(A, OFF_THE_MAP))
-    before = await service.get(path)
-    problem(await service.http.post(f"{path}/optimize"), 409, "no-sequence")
-    assert await service.get(path) == before
+    assert await service.post(f"/v1/drivers/{driver['id']}/stops/optimize", {}) == {"stops": []}
     problem(await service.http.post("/v1/drivers/drv_none/stops/optimize"), 404, "not-found")
 
 

@@ -19,6 +19,7 @@ from tracker.routing.actors import Asked
 from tracker.routing.driven import as_driven
 from tracker.routing.polyline import decode
 from tracker.routing.tracing import matched, with_streets
+from tracker.routing.unroutable import matrix_of_parts
 from tracker.routing.wanted import (
     ANYWHERE,
     COSTINGS,
@@ -101,7 +102,14 @@ class Engine:
         return matched(self._actor, places, vehicle)
 
     def matrix(self, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[tuple[float, ...], ...]:
-        """Seconds from each place to each; infinite where no way leads. Raises NoRoute, RouterUnavailable."""
+        """Seconds from each place to each; infinite where no way leads. Raises RouterUnavailable."""
+        try:
+            return self._matrix(places, vehicle)
+        except NoRoute:
+            return matrix_of_parts(lambda some: self._matrix(some, vehicle), places)
+
+    def _matrix(self, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[tuple[float, ...], ...]:
+        """The same; raises NoRoute where one of the places has no street, or lies in another network."""
         try:
             return self._matrix_within(NEAREST, places, vehicle)
         except _NotConnected:

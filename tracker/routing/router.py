@@ -128,9 +128,10 @@ class Router:
         return await self._run(lambda: self._engine().matched(places, vehicle))
 
     async def matrix(self, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[tuple[float, ...], ...]:
-        """Seconds from each place (row) to each (column); infinite where no way leads.
+        """Return the seconds from each place (row) to each (column).
 
-        Raises NoRoute where a place is more than 300 m from any street, and RouterUnavailable.
+        They are infinite where no way leads, and where a place is more than 300 m from any street.
+        Raises RouterUnavailable.
         """
         return await self._run(lambda: self._engine().matrix(places, vehicle))
 

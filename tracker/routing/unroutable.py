@@ -1,0 +1,51 @@
+"""Places that no street leads to: the rest of a matrix or a route without them."""
+
+from collections.abc import Callable, Sequence
+from math import inf
+
+from tracker.domain.geo import LonLat
+from tracker.errors import NoRoute
+
+type Rows = Sequence[Sequence[float]]
+
+
+def matrix_of_parts(
+    matrix: Callable[[Sequence[LonLat]], Rows], places: Sequence[LonLat]
+) -> tuple[tuple[float, ...], ...]:
+    """*matrix* of each group of places that are connected; infinite from group to group.
+
+    Raises RouterUnavailable.
+    """
+    seconds = [[inf] * len(places) for _ in places]
+    for group in _groups(matrix, places):
+        try:
+            rows = matrix([places[n] for n in group])
+        except NoRoute:
+            continue
+        for source, row in zip(group, rows, strict=True):
+            for target, value in zip(group, row, strict=True):
+                seconds[source][target] = value
+    return tuple(map(tuple, seconds))
+
+
+def _groups(matrix: Callable[[Sequence[LonLat]], Rows], places: Sequence[LonLat]) -> list[list[int]]:
+    """The places that can be asked about together, by index; those without a street are in none."""
+    groups = []
+    rest = list(range(len(places)))
+    while rest:
+        first, *others = rest
+        rest = others
+        if not _answers(matrix, [places[first]]):
+            continue
+        group = [first, *(n for n in others if _answers(matrix, [places[first], places[n]]))]
+        rest = [n for n in others if n not in group]
+        groups.append(group)
+    return groups
+
+
+def _answers(matrix: Callable[[Sequence[LonLat]], Rows], places: Sequence[LonLat]) -> bool:
+    try:
+        matrix(places)
+    except NoRoute:
+        return False
+    return True

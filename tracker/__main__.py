@@ -29,6 +29,7 @@ from tracker.database.keys import ApiKey, Scope, insert_api_key, revoke_api_key,
 from tracker.errors import TrackerError
 from tracker.mapfile import prepare_map
 from tracker.migrations import migrate as migrate_database
+from tracker.progress import Teller
 from tracker.routing import Router
 from tracker.server import listen
 from tracker.server import serve as serve_app
@@ -38,9 +39,8 @@ from tracker.tokens import hash_token, new_api_key, new_id
 BROKEN_OFF: Final = 128 + signal.SIGTERM  # exit status of a command that a signal ended
 
 
-def say(what: str) -> None:
-    """Tells a person about a long step."""
-    click.echo(what, err=True)
+_teller: Final = Teller(sys.stderr)
+say: Final = _teller.say  # tells a person about a long step
 
 
 def run[T](work: Coroutine[Any, Any, T]) -> T:
@@ -267,7 +267,7 @@ def check(*, refresh: bool) -> None:
     A map at a web address that is not here yet is downloaded.
     """
     config = configured()
-    sys.exit(0 if run(check_all(config, click.echo, refresh=refresh)) else 1)
+    sys.exit(0 if run(check_all(config, click.echo, say, refresh=refresh)) else 1)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
@@ -62,6 +62,7 @@ from tracker.routing import Router
 from tracker.sequencing import Sequencer
 from tracker.sockets import register_sockets
 from tracker.stuck_orders import stuck_orders_reported
+from tracker.survey import remove_unfinished
 from tracker.tokens import LinkTokens
 from tracker.witness import Witness
 
@@ -218,18 +219,19 @@ async def _drawn_from(
 
     What takes longer than MAP_WITHIN is ready later; what fails is missing until the next start.
     """
-    with in_use(map_file):
+    with in_use(map_file), _without_remains(map_file):
         async with (
             Router.open_later(map_file, say, engine) as router,
             Preparation.of("basemap", open_basemap(map_file, say)) as basemap,
-            Preparation.of("addresses", opened_gazetteer(map_file)) as addresses,
+            Preparation.of("addresses", opened_gazetteer(map_file, say)) as addresses,
         ):
             parts = [part for part in (router.preparation, basemap, addresses) if part is not None]
             if not await settled(parts, MAP_WITHIN):
                 say("The map takes longer: serving with a sketch of it or straight lines until it is ready.")
             for part in parts:
                 if part.failure is not None:
-                    say(f"Serving without {part.name}: {part.failure} `tracker check` tells more.")
+                    why = part.failure.rstrip(".")
+                    say(f"Serving without {part.name}: {why}. `tracker check` says what to do.")
             metrics.router_up.set_function(lambda: float(router.up))
             yield (
                 router,
@@ -240,6 +242,15 @@ async def _drawn_from(
                     "area": lambda: _area(addresses, basemap),
                 },
             )
+
+
+@contextmanager
+def _without_remains(map_file: MapFile) -> Iterator[None]:
+    """What a start that is broken off has half made goes with it."""
+    try:
+        yield
+    finally:
+        remove_unfinished(map_file.folder)
 
 
 def _area(addresses: Preparation[Gazetteer], basemap: Preparation[Basemap]) -> Area | None:

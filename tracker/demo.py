@@ -19,6 +19,7 @@ from rich.markup import escape
 from tracker.children import Child, Program, running
 from tracker.config import Config
 from tracker.errors import ConfigError
+from tracker.progress import Teller
 
 PORTS_TRIED: Final = 50
 POLL: Final = 0.1  # seconds between two looks whether the service is ready
@@ -53,6 +54,7 @@ class _Demo:
     def __init__(self, config: Config, console: Console, port: int) -> None:
         self._config = config
         self._console = console
+        self._teller = Teller(console.file, indent="  ")
         host = config.address[0]
         self._bind = f"{host}:{port}"
         shown = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "::": "[::1]"}.get(host, host)
@@ -133,7 +135,7 @@ class _Demo:
         """Plain words are for the person who waits; structured lines are for the log."""
         self._logged(line)
         if not line.startswith("{") and not self._listed:
-            self._say(f"  {line}")
+            self._teller.say(line)
 
     def _logged(self, line: str) -> None:
         with self._log.open("a", encoding="utf-8") as log:

@@ -56,28 +56,34 @@ class Gazetteer(msgspec.Struct, frozen=True):
     addresses: tuple[Address, ...]
 
 
+def _quiet(_: str) -> None:
+    pass
+
+
 @asynccontextmanager
-async def opened_gazetteer(map_file: MapFile) -> AsyncIterator[Gazetteer]:
+async def opened_gazetteer(
+    map_file: MapFile, say: Callable[[str], None] = _quiet
+) -> AsyncIterator[Gazetteer]:
     """The same as `open_gazetteer`, for a block."""
-    yield await open_gazetteer(map_file)
+    yield await open_gazetteer(map_file, say)
 
 
-async def open_gazetteer(map_file: MapFile) -> Gazetteer:
+async def open_gazetteer(map_file: MapFile, say: Callable[[str], None] = _quiet) -> Gazetteer:
     """Reads the extract if nobody has yet (a second for a city). Raises MapUnavailable."""
     path = map_file.folder / FILE
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
         async with locked(path.with_suffix(".lock"), lambda: None):
             if not path.is_file():
-                await _make(map_file, path)
+                await _make(map_file, path, say)
     content = await asyncio.to_thread(path.read_bytes)
     return msgspec.json.decode(content, type=Gazetteer)
 
 
-async def _make(map_file: MapFile, path: Path) -> None:
+async def _make(map_file: MapFile, path: Path, say: Callable[[str], None]) -> None:
     arguments = ("-m", "tracker.gazetteer", str(map_file.path), str(path))
     try:
-        child = await completed(Program("addresses", arguments, {}, ENDS_WITHIN), out=lambda _: None)
+        child = await completed(Program("addresses", arguments, {}, ENDS_WITHIN), out=say)
     finally:
         remove_all(path.parent, f"{path.name}.*")
     if child.process.returncode != 0:

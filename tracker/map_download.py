@@ -18,7 +18,7 @@ FREE: Final = 3  # times the extract's size that the disk has to have left, for 
 TRIES: Final = 5  # of a connection that breaks
 PAUSE: Final = 1.0  # seconds, before each further one longer
 TIMEOUT: Final = httpx.Timeout(30.0, connect=10.0)
-STEP: Final = 5  # per cent between two words of progress
+STEP: Final = 1  # per cent between two words of progress
 
 Say = Callable[[str], None]
 
@@ -134,16 +134,20 @@ class _Download:
 
     def _check_room(self, total: int, begin: int) -> None:
         if total > LARGEST:
-            raise self._wrong(f"it has {_gb(total)}, and at most {_gb(LARGEST)} are taken; {_SMALLER}")
+            raise self._wrong(
+                f"it has {as_size(total)}, and at most {as_size(LARGEST)} are taken; {_SMALLER}"
+            )
         free = shutil.disk_usage(self._path.parent).free
         if FREE * total - begin > free:
-            raise self._wrong(f"it has {_gb(total)}, which needs {_gb(FREE * total)} of disk; {_SMALLER}")
+            raise self._wrong(
+                f"it has {as_size(total)}, which needs {as_size(FREE * total)} of disk; {_SMALLER}"
+            )
 
     def _tell(self, size: int, total: int | None) -> None:
         share = 100 * size // total if total else 0
         if share >= self._told + STEP:
             self._told = share
-            self._say(f"Downloading the map {self._path.name}: {share} % of {_gb(total or 0)}")
+            self._say(f"Downloading the map {self._path.name}: {share} % of {as_size(total or 0)}")
 
     def _finish(self) -> None:
         """From one moment to the next the whole file is there, with its origin."""
@@ -177,7 +181,8 @@ def _validator(answer: httpx.Response) -> str | None:
     return modified
 
 
-def _gb(size: int) -> str:
+def as_size(size: int) -> str:
+    """A number of bytes for people."""
     return f"{size / 1e9:.2f} GB" if size >= 1e7 else f"{size / 1e6:.2f} MB"
 
 

@@ -8,6 +8,7 @@ import fcntl
 import sys
 from array import array
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -54,6 +55,13 @@ def surveyed(extract: Path, folder: Path) -> Survey:
             content = msgspec.json.encode(make_survey(extract, folder))
             _write_beside(path, lambda unfinished: unfinished.write_bytes(content))
     return read_survey(folder)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a survey that was broken off left in *folder*, unless another process is making one."""
+    with suppress(OSError), (folder / "survey.lock").open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        remove_all(folder, f"{_UNFINISHED}*")
 
 
 def read_survey(folder: Path) -> Survey:

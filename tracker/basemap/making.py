@@ -16,6 +16,7 @@ from tracker.locking import locked
 from tracker.mapfile import MapFile
 
 FILE_NAME: Final = "basemap.pmtiles"
+_LEFT_OUT: Final = ".left-out.txt"  # in place of the suffix of the tiles' file
 ENDS_WITHIN: Final = 3.0  # seconds after SIGTERM
 _WAITING: Final = "Waiting for another process that is drawing the map"
 
@@ -67,3 +68,10 @@ async def _build(map_file: MapFile, path: Path, on_progress: Callable[[str], Non
         raise BasemapFailed(f"The map tiles of {map_file.path.name} could not be made: {child.last_line}")
     if SUMMARY_ENDS in child.last_line:
         log.info("map_features_left_out", map=map_file.path.name, summary=child.last_line)
+        path.with_suffix(_LEFT_OUT).write_text(child.last_line)
+
+
+def missing_features(map_file: MapFile) -> str | None:
+    """Which features the tiles lack, and why, as their builder said; None if it left none out."""
+    path = (map_file.folder / FILE_NAME).with_suffix(_LEFT_OUT)
+    return path.read_text() if path.exists() else None

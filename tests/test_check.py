@@ -1,0 +1,66 @@
+"""`tracker check`: a line for each part, with what is wrong and how to fix it."""
+
+import os
+import sys
+from asyncio.subprocess import PIPE, create_subprocess_exec
+from pathlib import Path
+
+import pytest
+
+from tests.broken_extracts import demo, unreadable
+
+
+async def checked(data_dir: Path, database_url: str, **settings: str) -> tuple[int, list[str], list[str]]:
+    """Exit status, findings, and what was said meanwhile."""
+    environment = {**os.environ, "TRACKER_DATA_DIR": str(data_dir), "DATABASE_URL": database_url, **settings}
+    process = await create_subprocess_exec(
+        *(sys.executable, "-m", "tracker", "check"), env=environment, stdout=PIPE, stderr=PIPE
+    )
+    found, said = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, found.decode().splitlines(), said.decode().splitlines()
+
+
+async def test_what_is_there_is_named(data_dir: Path, database_url: str) -> None:
+    """Each part in its line; disk that is free, features that were left out, addresses and ways."""
+    status, found, _ = await checked(data_dir, database_url)
+    assert status == 0
+    assert {line.partition(":")[0] for line in found} == {
+        *("ok    data folder", "ok    database", "ok    map", "ok    map tiles"),
+        *("ok    addresses", "ok    router"),
+    }
+    text = "\n".join(found)
+    for words in ("of disk are free", "Helsinki.osm.pbf is an OpenStreetMap extract of 0.69 MB", "left out"):
+        assert words in text
+    assert "ok    addresses: 5" in text
+
+
+async def test_what_cannot_be_made_of_a_map_is_named(tmp_path: Path, database_url: str) -> None:
+    """Each with its reason, with what the service does without it, and the fix; without a traceback."""
+    extract = unreadable(tmp_path / "town.osm.pbf")
+    status, found, said = await checked(tmp_path, database_url, TRACKER_MAP=str(extract))
+    wrong = {line.partition(":")[0]: line for line in found if line.startswith("wrong")}
+    assert (status, list(wrong)) == (1, ["wrong map tiles", "wrong addresses", "wrong router"])
+    for part, name in zip(wrong, ("basemap", "addresses", "router"), strict=True):
+        assert "town.osm.pbf" in wrong[part]
+        assert "The service starts" in wrong[part]
+        assert f"(degraded: {name}). Give another extract" in wrong[part]
+    assert "Traceback" not in "\n".join(found + said)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"<html>Not found", "is a web page; use the address of"),
+        (demo()[:-100], "is cut off after 685,010 bytes"),
+    ],
+)
+async def test_a_file_that_is_no_map_is_named_once(
+    tmp_path: Path, database_url: str, content: bytes, why: str
+) -> None:
+    """Nothing is tried with it."""
+    (extract := tmp_path / "town.osm.pbf").write_bytes(content)
+    status, found, said = await checked(tmp_path, database_url, TRACKER_MAP=str(extract))
+    wrong = [line for line in found if line.startswith("wrong")]
+    assert (status, len(wrong), said) == (1, 1, [])
+    assert wrong[0].startswith(f"wrong map: TRACKER_MAP: {extract} {why}")

@@ -139,6 +139,8 @@ def _without_titles(words: Sequence[str]) -> list[str]:
 
 def _after_titles(word: str, *, titled: bool, names_left: int) -> str:
     """Return what is left of a word behind the titles in it: nothing of `Dr.med.`, `Anna` of `Dr.Anna`."""
+    if key_of(word) in TITLES:  # `Ph.D.`
+        return ""
     pieces = _PIECE.findall(word)
     for index, piece in enumerate(pieces):
         key = key_of(piece)

@@ -22,7 +22,7 @@ def _keys(text: str) -> frozenset[str]:
 TITLES: Final = _keys(
     # English
     "mr mrs ms miss mx mister missus dr doctor prof professor sir madam madame maam dame lord lady rev "
-    "reverend capt captain cpt sgt engr esq "
+    "reverend capt captain cpt sgt engr esq phd dphil msc bsc mba "
     # German, Dutch, Scandinavian, Finnish
     "herr herrn hr hrn frau fräulein frl doktor dipl dipling univprof privdoz dring "
     "dhr heer meneer mw mevr mevrouw drs ir jhr fru frk frøken fröken herra rouva neiti tohtori professori "
@@ -42,12 +42,12 @@ TITLES: Final = _keys(
 
 # Titles only with a full stop behind them; without one they may be names.
 DOTTED_TITLES: Final = _keys(
-    "fr br pr hon lt col gen ing eng mag pd univ bc doc dl dna kum sig arch geom lic m d tri κ د م أ г"
+    "fr br pr hon lt col ing eng mag pd univ bc doc dl dna kum sig arch arq abg geom lic m d tri κ د م أ г"
 )
 
 # Only behind a title: `Dr. med. dent. h. c.`
 AFTER_A_TITLE: Final = _keys(
-    "med medic dent vet phil rer nat jur iur pol oec techn theol hc h c mult habil hab ing ra ssa a ª º"
+    "med medic dent vet phil rer nat jur iur pol oec techn theol hc h c mult habil hab ing ra ssa a in ª º"
 )
 
 SUFFIXES: Final = _keys("phd md jr jnr junior snr iii esq mba msc bsc cpa dphil llm llb dds")

@@ -1,146 +1,28 @@
 """Track: which fixes of one driver are believed, and why not the others."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
-from math import isfinite
-from typing import Annotated, Final, Literal
+from typing import Final
 
-import msgspec
-
-from tracker.domain.geo import LonLat, distance
+from tracker.domain.fix import Doubt, Fix, Refusal, parse_fix, refusal, sift, without_impossible_values
+from tracker.domain.geo import distance
 from tracker.domain.order import Vehicle
-from tracker.domain.skew import FUTURE_LIMIT, NONE
+
+__all__ = [
+    "Doubt",
+    "Fix",
+    "Refusal",
+    "Track",
+    "parse_fix",
+    "refusal",
+    "sift",
+    "without_impossible_values",
+]
 
 ACCURACY_LIMIT: Final = 200.0  # metres; a fix that is worse is kept, but doubted
 RESEAT_AFTER: Final = 3  # consistent doubtful fixes in a row move the marker after all
 INTERVALS_KEPT: Final = 10
 # Nobody on such a vehicle is faster; metres per second.
 TOP_SPEED: Final[dict[Vehicle, float]] = {"car": 70.0, "scooter": 40.0, "bicycle": 25.0, "foot": 12.0}
-
-Refusal = Literal[
-    "latitude_out_of_range",
-    "longitude_out_of_range",
-    "not_a_number",
-    "null_island",
-    "in_the_future",
-    "too_old",
-    "malformed",
-]
-"""Why a fix is not stored at all."""
-
-Doubt = Literal["inaccurate", "teleport"]
-"""Why a stored fix is left out of the track."""
-
-
-class Fix(msgspec.Struct, frozen=True, gc=False):
-    """One reading as the device made it: metres, m/s, degrees; `battery` 0..1; None is unknown."""
-
-    recorded_at: Annotated[datetime, msgspec.Meta(tz=True)]
-    lat: float
-    lon: float
-    accuracy: float | None = None
-    speed: float | None = None
-    heading: float | None = None
-    altitude: float | None = None
-    battery: float | None = None
-
-    @property
-    def lonlat(self) -> LonLat:
-        return tuple.__new__(LonLat, (self.lon, self.lat))  # in half the time of LonLat(…): every fix asks
-
-
-def refusal(fix: Fix, *, now: datetime, retention: timedelta, ahead: timedelta = NONE) -> Refusal | None:
-    """Why this fix cannot be stored, or None where it can. The device's clock is steadily `ahead`."""
-    place = _place_refusal(fix.lat, fix.lon)
-    if place is not None:
-        return place
-    if fix.recorded_at > now + ahead + FUTURE_LIMIT:
-        return "in_the_future"
-    if fix.recorded_at < now + min(ahead, NONE) - retention:
-        return "too_old"
-    return None
-
-
-def sift(
-    readings: Sequence[Fix | Refusal], *, now: datetime, retention: timedelta, ahead: timedelta = NONE
-) -> tuple[list[Fix], list[tuple[int, Refusal]]]:
-    """What can be stored, cleaned and oldest first, and what cannot, each with its index and reason."""
-    accepted: list[Fix] = []
-    refused: list[tuple[int, Refusal]] = []
-    for index, reading in enumerate(readings):
-        if not isinstance(reading, Fix):
-            refused.append((index, reading))
-        elif (why := refusal(reading, now=now, retention=retention, ahead=ahead)) is not None:
-            refused.append((index, why))
-        else:
-            accepted.append(without_impossible_values(reading))
-    accepted.sort(key=lambda fix: fix.recorded_at)
-    return accepted, refused
-
-
-def _place_refusal(lat: float, lon: float) -> Refusal | None:
-    if not (isfinite(lat) and isfinite(lon)):
-        return "not_a_number"
-    if not -90.0 <= lat <= 90.0:
-        return "latitude_out_of_range"
-    if not -180.0 <= lon <= 180.0:
-        return "longitude_out_of_range"
-    # A receiver without a fix says (0, 0), off the coast of Ghana.
-    return "null_island" if lat == 0.0 and lon == 0.0 else None
-
-
-def without_impossible_values(fix: Fix) -> Fix:
-    """The fix without optional values that cannot be: many phones say -1 for unknown. Never costs the fix."""
-    cleaned = Fix(
-        fix.recorded_at,
-        fix.lat,
-        fix.lon,
-        _within(fix.accuracy, 0.0, 1e7),
-        _within(fix.speed, 0.0, 350.0),
-        _heading(fix.heading),
-        _within(fix.altitude, -1_000.0, 100_000.0),
-        _within(fix.battery, 0.0, 1.0),
-    )
-    return fix if cleaned == fix else cleaned
-
-
-def _within(value: float | None, low: float, high: float) -> float | None:
-    return value if value is not None and low <= value <= high else None
-
-
-def _heading(value: float | None) -> float | None:
-    """Some devices say 360 for north."""
-    return None if (within := _within(value, 0.0, 360.0)) is None else within % 360.0
-
-
-def parse_fix(raw: object, time: Callable[[str], datetime]) -> Fix | Refusal:
-    """A fix that came without the right types: the fix after all, or what is wrong with it.
-
-    Only the time and the two coordinates can cost it: optional values of a wrong type are malformed,
-    as a device that sends them cannot be trusted with the rest. `time` reads RFC 3339, raising ValueError.
-    """
-    if not isinstance(raw, dict):
-        return "malformed"
-    numbers = {name: raw.get(name) for name in _NUMBERS}
-    for name in ("lat", "lon"):
-        if not _is_number(numbers[name]):
-            return "malformed"
-    if any(value is not None and not _is_number(value) for value in numbers.values()):
-        return "malformed"
-    try:
-        floats = {name: None if value is None else float(value) for name, value in numbers.items()}
-        recorded_at = time(raw["recorded_at"])
-    except (KeyError, TypeError, ValueError, OverflowError):
-        return "malformed"
-    return Fix(recorded_at, **floats)  # type: ignore[arg-type]  # lat and lon were checked to be numbers
-
-
-_NUMBERS: Final = ("lat", "lon", "accuracy", "speed", "heading", "altitude", "battery")
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 class Track:

@@ -108,6 +108,87 @@ FROM ((SELECT recorded_at, received_at, lat, lon, accuracy, speed, heading, alti
 ORDER BY recorded_at DESC
 LIMIT 1;
 
+-- name: select_newest_judged
+-- By our clock, none from before $2. At most $3 of each half, with and without a corrected time; the rest is cut off by
+-- whoever asks.
+(SELECT recorded_at, recorded_at AS at, received_at, lat, lon, accuracy, speed, heading, altitude, battery, reason
+ FROM fixes
+ WHERE driver = $1 AND corrected_at IS NULL AND recorded_at >= $2
+ ORDER BY recorded_at DESC
+ LIMIT $3)
+UNION ALL
+(SELECT recorded_at, corrected_at, received_at, lat, lon, accuracy, speed, heading, altitude, battery, reason
+ FROM fixes
+ WHERE driver = $1 AND corrected_at >= $2
+   AND recorded_at >= $2::timestamptz - interval '2 days'
+ ORDER BY corrected_at DESC
+ LIMIT $3);
+
+-- name: select_judged_around
+-- The fixes from $2 to $3, by our clock, and before and after them those that are not further off than $6. Of each half,
+-- with and without a corrected time, at most $5 within, $4 before and $4 after.
+(SELECT 'before' AS part, recorded_at, recorded_at AS at, received_at, lat, lon, accuracy, speed, heading, altitude, battery, reason
+ FROM fixes
+ WHERE driver = $1 AND corrected_at IS NULL AND recorded_at < $2 AND recorded_at >= $2 - $6::interval
+ ORDER BY recorded_at DESC
+ LIMIT $4)
+UNION ALL
+(SELECT 'before' AS part, recorded_at, corrected_at, received_at, lat, lon, accuracy, speed, heading, altitude, battery, reason
+ FROM fixes
+ WHERE driver = $1 AND corrected_at < $2 AND corrected_at >= $2 - $6::interval
+   AND recorded_at BETWEEN $2 - $6::interval - interval '2 days' AND $2 + interval '2 days'
+ ORDER BY corrected_at DESC
+ LIMIT $4)
+UNION ALL
+(SELECT 'within' AS part, recorded_at, recorded_at AS at, received_at, lat, lon, accuracy, speed, heading, altitude, battery, reason
+ FROM fixes
+ WHERE driver = $1 AND corrected_at IS NULL AND recorded_at BETWEEN $2 AND $3
+ ORDER BY recorded_at
+ LIMIT $5)
+UNION ALL
+(SELECT 'within' AS part, recorded_at, corrected_at, received_at, lat, lon, accuracy, speed, heading, altitude, battery, reason
+ FROM fixes
+ WHERE driver = $1 AND corrected_at BETWEEN $2 AND $3
+   AND recorded_at BETWEEN $2 - interval '2 days' AND $3 + interval '2 days'
+ ORDER BY corrected_at
+ LIMIT $5)
+UNION ALL
+(SELECT 'after' AS part, recorded_at, recorded_at AS at, received_at, lat, lon, accuracy, speed, heading, altitude, battery, reason
+ FROM fixes
+ WHERE driver = $1 AND corrected_at IS NULL AND recorded_at > $3 AND recorded_at <= $3 + $6::interval
+ ORDER BY recorded_at
+ LIMIT $4)
+UNION ALL
+(SELECT 'after' AS part, recorded_at, corrected_at, received_at, lat, lon, accuracy, speed, heading, altitude, battery, reason
+ FROM fixes
+ WHERE driver = $1 AND corrected_at > $3 AND corrected_at <= $3 + $6::interval
+   AND recorded_at BETWEEN $3 - interval '2 days' AND $3 + $6::interval + interval '2 days'
+ ORDER BY corrected_at
+ LIMIT $4);
+
+-- name: update_verdicts
+-- Fixes that were judged again because of later ones.
+UPDATE fixes f
+SET reason = judged.reason
+FROM unnest($1::bigint[], $2::timestamptz[], $3::text[]) AS judged (driver, recorded_at, reason)
+WHERE f.driver = judged.driver AND f.recorded_at = judged.recorded_at
+  AND f.reason IS DISTINCT FROM judged.reason;
+
+-- name: replace_driver_states
+-- Where the newest believed fix has come to be doubted, an older one takes its place.
+UPDATE driver_states state
+SET (recorded_at, received_at, lat, lon, accuracy, speed, heading, altitude, battery)
+  = (newest.recorded_at, newest.received_at, newest.lat, newest.lon, newest.accuracy, newest.speed,
+     newest.heading, newest.altitude, newest.battery)
+FROM unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::float8[], $5::float8[],
+            $6::real[], $7::real[], $8::real[], $9::real[], $10::real[])
+     AS newest (driver, recorded_at, received_at, lat, lon, accuracy, speed, heading, altitude, battery)
+WHERE state.driver = newest.driver;
+
+-- name: count_rejudgements
+-- One more for each driver whose stored verdicts have changed; a track's ETag holds it.
+UPDATE driver_states SET rejudgements = rejudgements + 1 WHERE driver = ANY ($1::bigint[]);
+
 -- name: select_driver_states
 SELECT driver, recorded_at, received_at, lat, lon, accuracy, speed, heading, altitude, battery, NULL AS reason
 FROM driver_states
@@ -294,8 +375,10 @@ JOIN orders o ON o.id = a.order_id
 ORDER BY a.ended_at;
 
 -- name: count_track_fixes
--- Whether a track has grown, also in its past. Not counted further than $4.
-SELECT count(*)
+-- Whether a track has grown, also in its past, and how often verdicts of its drivers have changed. Fixes are not
+-- counted further than $4.
+SELECT count(*),
+       (SELECT coalesce(sum(rejudgements), 0)::bigint FROM driver_states WHERE driver = ANY ($1)) AS rejudgements
 FROM (SELECT 1
       FROM unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[]) AS w (driver, begins, ends)
       JOIN timed_fixes f ON f.driver = w.driver AND f.at BETWEEN w.begins AND w.ends

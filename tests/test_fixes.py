@@ -23,7 +23,7 @@ from tracker.database.fixes import (
 from tracker.database.queries import sql
 from tracker.domain.geo import LonLat, distance
 from tracker.domain.segments import GAP
-from tracker.domain.track import Fix
+from tracker.domain.track import Fix, JudgedFix
 from tracker.messages import rfc3339
 from tracker.recorder import Recorder
 
@@ -58,7 +58,11 @@ async def drivers(database: Database) -> AsyncIterator[tuple[int, int]]:
         for driver in (first, second):
             track = [Fix(at(n), 60.0 + n * 1e-4, 25.0) for n in range(60)]
             await recorder.record(
-                driver, track, NOW, ["teleport" if n % 10 == 5 else None for n in range(60)]
+                driver,
+                [
+                    JudgedFix(fix, fix.recorded_at, NOW, "teleport" if n % 10 == 5 else None)
+                    for n, fix in enumerate(track)
+                ],
             )
     yield first, second
 

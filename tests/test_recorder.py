@@ -1,9 +1,10 @@
 """Recorder: every acknowledged fix is stored exactly once, whatever happens to the database meanwhile."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from tracker import recorder as recorder_module
 from tracker.database import Database
 from tracker.database.fixes import newest_states
 from tracker.database.partitions import fixes_in_default
-from tracker.domain.track import Fix
+from tracker.domain.track import Fix, JudgedFix
 from tracker.errors import StorageUnavailable
 from tracker.recorder import Recorded, Recorder
 
@@ -33,7 +34,7 @@ class Bench:
         return number
 
     async def record(self, driver: int, *fixes: Fix, doubted: bool = False) -> Recorded:
-        return await self.recorder.record(driver, fixes, NOW, ["teleport" if doubted else None] * len(fixes))
+        return await self.recorder.record(driver, judged(fixes, "teleport" if doubted else None))
 
     async def count(self, table: str = "fixes") -> int:
         number: int = await self.database.pool.fetchval(f"SELECT count(*) FROM {table}")
@@ -51,6 +52,10 @@ class Bench:
 async def bench(database: Database) -> AsyncIterator[Bench]:
     async with Recorder(database) as recorder:
         yield Bench(database, recorder)
+
+
+def judged(fixes: Sequence[Fix], doubt: Any = None, *, received_at: datetime = NOW) -> list[JudgedFix]:
+    return [JudgedFix(fix, fix.recorded_at, received_at, doubt, judged=True) for fix in fixes]
 
 
 def fix(second: float, **others: float) -> Fix:
@@ -113,7 +118,8 @@ async def test_values_that_no_column_can_hold_cost_nothing_else(bench: Bench) ->
     """An absurd optional value becomes unknown; the fix and its neighbours are stored."""
     driver = await bench.driver()
     fixes = [fix(0), fix(1, altitude=1e300, speed=4.0), fix(2)]
-    done = await bench.recorder.record(driver, fixes, NOW, [None, "odd\0reason \ud800", None])
+    odd = [*judged(fixes[:1]), *judged(fixes[1:2], "odd\0reason \ud800"), *judged(fixes[2:])]
+    done = await bench.recorder.record(driver, odd)
     assert done == Recorded(3, 0)
     row = await bench.database.pool.fetchrow(
         "SELECT altitude, speed, reason FROM fixes WHERE reason IS NOT NULL"

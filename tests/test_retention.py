@@ -11,7 +11,7 @@ import asyncpg
 from tests.api.merchant import send_fixes
 from tests.faults.cluster import Cluster
 from tests.service import Service, hear, say
-from tests.test_recorder import Bench
+from tests.test_recorder import Bench, judged
 from tracker.database import Database
 from tracker.database.partitions import fixes_in_default, keep_partitions
 from tracker.domain.track import Fix
@@ -43,10 +43,12 @@ async def test_days_that_are_too_old_are_dropped_and_nobody_waits(database: Data
         driver = await bench.driver()
         ages = [0, 1, DAYS - 1, DAYS + 1, DAYS + 5, DAYS + 20]
         fixes = [Fix(now - timedelta(days=age, minutes=1), 60.17, 24.94) for age in ages]
-        await recorder.record(driver, fixes, now, [None] * len(fixes))
+        await recorder.record(driver, judged(fixes, received_at=now))
 
         async def record(second: int) -> None:
-            await recorder.record(driver, [Fix(now + timedelta(seconds=second), 60.17, 24.94)], now, [None])
+            await recorder.record(
+                driver, judged([Fix(now + timedelta(seconds=second), 60.17, 24.94)], received_at=now)
+            )
 
         longest = await slowest(record, keep_partitions(database, DAYS, now))
         assert longest < 1.0
@@ -169,7 +171,7 @@ async def test_writing_goes_on_within_two_seconds_of_the_databases_return(tmp_pa
             bench = Bench(database, recorder)
             driver = await bench.driver()
             now = datetime.now(UTC)
-            await recorder.record(driver, [Fix(now, 60.17, 24.94)], now, [None])
+            await recorder.record(driver, judged([Fix(now, 60.17, 24.94)], received_at=now))
             cluster.kill()
             waiting = asyncio.create_task(_until_stored(recorder, driver, now))
             await asyncio.sleep(1.0)  # away long enough for a few tries
@@ -187,7 +189,7 @@ async def _until_stored(recorder: Recorder, driver: int, now: datetime) -> float
     fix = Fix(now + timedelta(seconds=1), 60.17, 24.94)
     while True:
         try:
-            await recorder.record(driver, [fix], now, [None])
+            await recorder.record(driver, judged([fix], received_at=now))
         except StorageUnavailable:
             continue
         return monotonic()

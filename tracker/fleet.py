@@ -20,7 +20,7 @@ from tracker.domain.track import Fix, Refusal
 from tracker.errors import NotFound, StorageUnavailable
 from tracker.hindsight import Hindsight
 from tracker.hub import Hub
-from tracker.live_trip import DriverConnection, Judged, LiveTrip, Receipt
+from tracker.live_trip import DriverConnection, JudgedBatch, LiveTrip, Receipt
 from tracker.live_views import LiveViews
 from tracker.messages import End, NoteToDriver, Orders, PolicyChange, rfc3339
 from tracker.metrics import Metrics
@@ -96,30 +96,49 @@ class Fleet:
 
     # --- drivers
 
-    async def receive_fixes(self, driver: Driver, readings: Sequence[Fix | Refusal]) -> Receipt:
-        """Judges, shows and stores; returns after the commit. StorageUnavailable: nothing is promised.
+    async def receive(self, driver: Driver, readings: Sequence[Fix | Refusal]) -> JudgedBatch:
+        """Judge fixes once and publish what they show; `record` stores them.
 
         Live does not wait for history: customers see the driver move before the commit.
+        Raises NotFound, StorageUnavailable; after that nothing was judged.
         """
         now = self._now()
-        judged = await self._show(driver, readings, now)
-        begun = perf_counter()
-        recorded = await self._recorder.record(
-            driver.number, judged.fixes, now, judged.doubts, judged.correction
-        )
-        self._metrics.commit.observe(perf_counter() - begun)
-        self._metrics.count_fixes(recorded.stored, recorded.duplicates, len(judged.rejected))
-        return Receipt(recorded.stored, recorded.duplicates, judged.rejected)
-
-    async def _show(self, driver: Driver, readings: Sequence[Fix | Refusal], now: datetime) -> Judged:
         live = await self._roster.of(driver.id)
         before = live.trip.track.newest
-        judged = live.receive_fixes(readings, now=now, retention=self._retention)
+        batch = live.receive_fixes(readings, now=now, retention=self._retention)
         if live.trip.track.newest is not before:
-            self.views.publish(live.trip)
-            self._roster.consider_route(live)
-            self._write_down(live.take_seen())
-        return judged
+            self._publish(live)
+        if batch.unknown:
+            await self._judge_late(live, batch, now)
+        return batch
+
+    async def record(self, driver: Driver, batch: JudgedBatch) -> Receipt:
+        """Store judged fixes; return after the commit.
+
+        Raises StorageUnavailable; then nothing is promised, and the same call again is safe.
+        """
+        begun, live = perf_counter(), self._roster.get(driver.id)
+        replaced_by = (lambda: live.trip.track.last_believed) if live and batch.doubts_newest else None
+        recorded = await self._recorder.record(driver.number, batch.fixes, batch.rejudged, replaced_by)
+        self._metrics.commit.observe(perf_counter() - begun)
+        self._metrics.count_fixes(recorded.stored, recorded.duplicates, len(batch.rejected))
+        if live is not None:
+            live.verdicts.stored(batch.fixes)
+        return Receipt(recorded.stored, recorded.duplicates, batch.rejected)
+
+    async def _judge_late(self, live: LiveTrip, batch: JudgedBatch, now: datetime) -> None:
+        """Judge late fixes by what is stored around them, or among themselves while the database is away."""
+        async with live.recalling:
+            before = live.trip.track.newest
+            known, span = await self._roster.recall(live, [judged.at for judged in batch.unknown])
+            live.judge_late(batch, known, span, now)
+        if live.trip.track.newest is not before:
+            self._publish(live)
+
+    def _publish(self, live: LiveTrip) -> None:
+        self.views.publish(live.trip)
+        self._roster.consider_route(live)
+        self._write_down(live.take_seen())
 
     async def navigates(self, driver_id: str, arrives_at: datetime | None) -> None:
         """When the driver is at the next stop, by the clock of the device and its own navigation."""

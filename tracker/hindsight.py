@@ -1,7 +1,7 @@
 """Hindsight: what the fleet hands on so that forecasts can be judged, and the next ones are better."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Final
@@ -15,7 +15,7 @@ from tracker.domain.eta import Eta
 from tracker.domain.geo import distance
 from tracker.domain.learning import Arrival, Learned
 from tracker.domain.order import Driver, Order, StopKind
-from tracker.domain.track import Fix
+from tracker.domain.track import JudgedFix
 from tracker.domain.trip import Trip
 from tracker.errors import StorageUnavailable
 from tracker.learner import Learner
@@ -49,9 +49,9 @@ class Hindsight:
         ):
             yield cls(database, account, learner, Paces(database, now))
 
-    async def new_trip(self, driver: Driver, newest: Fix | None) -> Trip:
-        """A trip that knows what is known, and how fast the driver has been lately."""
-        trip = Trip(driver, newest, self._learner.learned)
+    async def new_trip(self, driver: Driver, known: Sequence[JudgedFix]) -> Trip:
+        """A trip that begins with its newest fixes, what was learned, and how fast the driver was lately."""
+        trip = Trip(driver, known, self._learner.learned)
         trip.course.pace = await self._paces.of(driver.number)
         return trip
 

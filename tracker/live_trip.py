@@ -1,6 +1,7 @@
 """LiveTrip: a trip with what this node knows beside it, and what the fleet needs of a driver's connection."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -11,9 +12,13 @@ from tracker.domain.geo import distance
 from tracker.domain.milestones import Milestones
 from tracker.domain.policy import Given, Need, next_policy
 from tracker.domain.skew import NONE, DeviceClock
-from tracker.domain.track import Doubt, Fix, Refusal, sift
+from tracker.domain.track import Fix, JudgedFix, Refusal, sift
 from tracker.domain.trip import Trip
+from tracker.domain.verdicts import Verdicts
 from tracker.messages import RejectedFix, ToDriver
+
+type Span = tuple[datetime, datetime]
+"""From when to when, both included, by our clock."""
 
 
 class DriverConnection(Protocol):
@@ -40,49 +45,113 @@ class Receipt(msgspec.Struct, frozen=True):
     rejected: list[RejectedFix]
 
 
-class Judged(msgspec.Struct, frozen=True):
-    """One message's fixes, as they were sent, oldest first, and what was made of them."""
+class JudgedBatch(msgspec.Struct):
+    """One message's fixes, oldest first, each with its verdict, and the verdicts that they changed.
 
-    fixes: list[Fix]
-    doubts: list[Doubt | None]
-    correction: timedelta  # to be taken off their times
+    `unknown` are fixes whose neighbours in time are not in memory; they are judged once those are.
+    """
+
+    fixes: list[JudgedFix]
     rejected: list[RejectedFix]
+    unknown: list[JudgedFix]
+    rejudged: list[JudgedFix]  # of earlier messages, whose verdicts these fixes have changed
+    doubts_newest: bool = False  # what is stored as the newest believed fix is doubted now
 
 
 class LiveTrip:
     """A trip with what this node knows beside it."""
 
-    def __init__(self, trip: Trip) -> None:
+    def __init__(self, trip: Trip, verdicts: Verdicts | None = None) -> None:
         self.trip = trip
+        self.verdicts = verdicts or Verdicts()
         self.clock = DeviceClock()
         self.heard_at: datetime | None = None
         self.routing = False
         self.given = Given()
         self.milestones = Milestones()
+        self.recalling = asyncio.Lock()  # one batch at a time looks up the past
         self._seen: list[Event] = []
 
     def receive_fixes(
         self, readings: Sequence[Fix | Refusal], *, now: datetime, retention: timedelta
-    ) -> "Judged":
-        """Refuses, corrects and believes or doubts; the trip goes on with what is believed."""
+    ) -> JudgedBatch:
+        """Reject, correct, and believe or doubt; the trip goes on with what is believed.
+
+        A fix that came before keeps its first content, correction and verdict.
+        """
         self.heard_at = now
         newest = max((one.recorded_at for one in readings if isinstance(one, Fix)), default=None)
-        if newest is not None:
+        if newest is not None and self.verdicts.first(newest) is None:
             self.clock.hear(newest, now)
         accepted, refused = sift(readings, now=now, retention=retention, ahead=self.clock.ahead)
-        correction = self.clock.correction(accepted[-1].recorded_at, now) if accepted else NONE
-        doubts = [self._receive(_timed(fix, correction), now) for fix in accepted]
-        return Judged(accepted, doubts, correction, [RejectedFix(index, why) for index, why in refused])
+        fixes = self._first_ones(accepted, now)
+        batch = JudgedBatch(fixes, [RejectedFix(index, why) for index, why in refused], [], [])
+        for judged in fixes:
+            if judged.judged:
+                continue
+            if self.trip.track.knows(judged):
+                self._judge(judged, now)
+            else:
+                batch.unknown.append(judged)
+        self._note_changes(batch)
+        return batch
 
-    def _receive(self, fix: Fix, now: datetime) -> Doubt | None:
-        before = self.trip.track.newest
-        doubt = self.trip.receive_fix(fix, now)
-        if self.trip.track.newest is not before:
-            seen = self.milestones.observe(self.trip, fix, now)
-            if seen:
-                self._seen += seen
-                self.note_arrivals()
-        return doubt
+    def judge_late(self, batch: JudgedBatch, known: Iterable[JudgedFix], span: Span, now: datetime) -> None:
+        """Judge the batch's unknown fixes; `known` are all that the database holds within `span`."""
+        unknown = [judged for judged in batch.unknown if not judged.judged]
+        if not unknown:
+            return
+        begins, ends = span
+        around = {one.sent_at: self.verdicts.first(one.sent_at) or one for one in known}
+        around |= {
+            one.sent_at: one for one in self.verdicts.unstored() if one.judged and begins <= one.at <= ends
+        }
+        self.trip.track.recall(around.values(), begins, ends)
+        for judged in unknown:
+            self._judge(judged, now)
+        self.trip.track.trim_past(unknown[-1].at)
+        self._note_changes(batch)
+
+    def _first_ones(self, accepted: Sequence[Fix], now: datetime) -> list[JudgedFix]:
+        """What came first under each key, and otherwise these, by our clock."""
+        first = self.verdicts.first
+        newest = next((fix for fix in reversed(accepted) if first(fix.recorded_at) is None), None)
+        correction = NONE if newest is None else self.clock.correction(newest.recorded_at, now)
+        fixes = []
+        for fix in accepted:
+            judged = first(fix.recorded_at)
+            if judged is None:
+                judged = JudgedFix(_timed(fix, correction), fix.recorded_at, now)
+                self.verdicts.remember(judged)
+            fixes.append(judged)
+        return fixes
+
+    def _judge(self, judged: JudgedFix, now: datetime) -> None:
+        track = self.trip.track
+        before = track.newest
+        self.trip.receive(judged, now)
+        newest = track.newest
+        if newest is None or newest is before:
+            return
+        if track.reseated:
+            self.milestones.reseat()
+        seen = self.milestones.observe(self.trip, newest, now)
+        if seen:
+            self._seen += seen
+            self.note_arrivals()
+
+    def _note_changes(self, batch: JudgedBatch) -> None:
+        """What the database has to be told besides the batch's own fixes."""
+        track = self.trip.track
+        rejudged = track.take_rejudged()
+        if not rejudged:
+            return
+        changed = {id(judged): judged for judged in rejudged}
+        own = {id(judged) for judged in batch.fixes}
+        batch.rejudged.extend(judged for each, judged in changed.items() if each not in own)
+        last = track.last_believed
+        if last is not None and any(judged.doubt and judged.at > last.at for judged in changed.values()):
+            batch.doubts_newest = True
 
     def note_arrivals(self) -> None:
         """Let the trip know when the driver arrived at the dropoffs that it still has."""

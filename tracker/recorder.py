@@ -6,18 +6,18 @@ batches grow by themselves with the load, and an idle recorder commits at once.
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import date, timedelta
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
 
-from tracker.database.batch import Batch, Key, Stored, microseconds, pack, store
+from tracker.database.batch import Batch, Key, Stored, pack, store
 from tracker.database.partitions import ensure_partition_for
 from tracker.database.pool import Database, acquire
-from tracker.domain.skew import FUTURE_LIMIT, NONE
-from tracker.domain.track import Fix
+from tracker.domain.fix import JudgedFix
 from tracker.errors import StorageUnavailable
 
 if TYPE_CHECKING:
@@ -34,6 +34,9 @@ DAYS_AHEAD: Final = timedelta(days=2)
 PARTITION_AGAIN: Final = 60.0  # seconds until the next look, after one could not be made
 PARTITION_STANDS: Final = 3_600.0  # seconds until the next look, where there is one
 
+type Newest = Callable[[], JudgedFix | None]
+"""Asked at each commit."""
+
 
 class Recorded(msgspec.Struct, frozen=True):
     """What became of one call's fixes; neither counts those of a driver who was erased meanwhile."""
@@ -45,24 +48,43 @@ class Recorded(msgspec.Struct, frozen=True):
 class _Submission:
     """One call of `record`, on its way to a commit."""
 
-    __slots__ = ("answer", "driver", "first", "newest", "received_at", "rows", "since", "size")
+    __slots__ = ("answer", "driver", "first", "fixes", "rejudged", "replaced_by", "since", "size")
 
     def __init__(
-        self, driver: int, rows: list[tuple[Key, bytes]], newest: Fix | None, received_at: datetime
+        self,
+        driver: int,
+        fixes: Sequence[JudgedFix],
+        rejudged: Sequence[JudgedFix],
+        replaced_by: Newest | None,
     ) -> None:
         self.driver = driver
-        self.rows = rows
-        self.size = len(rows)
+        self.fixes = fixes
+        self.rejudged = rejudged
+        self.replaced_by = replaced_by
+        self.size = len(fixes)
         self.since = monotonic()
-        self.newest = newest  # of the believed ones
-        self.received_at = received_at
         self.first: list[Key] = []  # the keys that nobody in the batch had before
         self.answer: asyncio.Future[Recorded] = asyncio.get_running_loop().create_future()
 
     def join(self, batch: Batch) -> None:
-        self.first = [key for key, row in self.rows if batch.add(key, row)]
-        if self.newest is not None:
-            batch.add_state(self.driver, self.newest, self.received_at)
+        """With the verdicts of this moment: a retry may come after they have changed."""
+        self.first = []
+        newest: JudgedFix | None = None
+        for judged in self.fixes:
+            key, row = pack(self.driver, judged)
+            if batch.add(key, row):
+                self.first.append(key)
+            if judged.rejudged:
+                batch.add_verdict(self.driver, judged)
+            if judged.doubt is None and (newest is None or judged.at > newest.at):
+                newest = judged
+        if newest is not None:
+            batch.add_state(self.driver, newest)
+        for judged in self.rejudged:
+            batch.add_verdict(self.driver, judged)
+        replacing = None if self.replaced_by is None else self.replaced_by()
+        if replacing is not None:
+            batch.replacing[self.driver] = replacing
 
     def settle(self, stored: Stored) -> None:
         if self.answer.done():
@@ -70,11 +92,28 @@ class _Submission:
         new = sum(key in stored for key in self.first)
         known = self.driver in stored.drivers
         self.answer.set_result(Recorded(new, self.size - new if known else 0))
-        self.rows = []
+        self.fixes = self.rejudged = ()
 
     def fail(self, error: Exception) -> None:
         if not self.answer.done():
             self.answer.set_exception(error)
+
+
+class _Turns:
+    """The pipelines commit side by side, but where one has to be alone. First come, first served."""
+
+    def __init__(self) -> None:
+        self._turns = [asyncio.Lock() for _ in range(PIPELINES)]
+
+    def one(self, pipeline: int) -> asyncio.Lock:
+        return self._turns[pipeline]
+
+    @asynccontextmanager
+    async def all(self) -> AsyncIterator[None]:
+        async with AsyncExitStack() as turns:
+            for turn in self._turns:
+                await turns.enter_async_context(turn)
+            yield
 
 
 class Recorder:
@@ -91,10 +130,11 @@ class Recorder:
         self._clock: asyncio.Task[None] | None = None
         self._behind_since: float | None = None  # the first call since the last commit
         self._handed_at = 0.0  # the last call
+        self._turns = _Turns()
         self._partitions: dict[date, float] = {}  # day -> when to look after it again
 
     async def __aenter__(self) -> Self:
-        self._pipelines = [asyncio.create_task(self._commit_forever()) for _ in range(PIPELINES)]
+        self._pipelines = [asyncio.create_task(self._commit_forever(number)) for number in range(PIPELINES)]
         self._clock = asyncio.create_task(self._answer_late_ones())
         return self
 
@@ -126,14 +166,14 @@ class Recorder:
     async def record(
         self,
         driver: int,
-        fixes: Sequence[Fix],
-        received_at: datetime,
-        reasons: Sequence[str | None],
-        correction: timedelta = NONE,
+        fixes: Sequence[JudgedFix],
+        rejudged: Sequence[JudgedFix] = (),
+        replaced_by: Newest | None = None,
     ) -> Recorded:
-        """Returns after the commit. `driver` is drivers.number; `reasons[i]` is None where a fix is believed.
+        """Return after the commit. `driver` is drivers.number.
 
-        What their times have to be corrected by is kept beside them: the key stays as the device sent it.
+        The same commit changes the verdicts of `rejudged`, which were recorded before. `replaced_by` gives
+        the newest believed fix where what is stored as that has come to be doubted.
 
         Raises StorageUnavailable where it is not committed within 5 s, or too much is waiting already. Then
         nothing is promised; some may be stored all the same, and the same call again is safe.
@@ -141,14 +181,7 @@ class Recorder:
         if not fixes:
             return Recorded(0, 0)
         self._check_room(len(fixes))
-        received = microseconds(received_at)
-        kept = correction if abs(correction) > FUTURE_LIMIT else NONE
-        rows = [pack(driver, fix, received, why, kept) for fix, why in zip(fixes, reasons, strict=True)]
-        believed = [fix for fix, why in zip(fixes, reasons, strict=True) if why is None]
-        newest = max(believed, key=lambda fix: fix.recorded_at, default=None)
-        if newest is not None and correction:
-            newest = msgspec.structs.replace(newest, recorded_at=newest.recorded_at - correction)
-        submission = _Submission(driver, rows, newest, received_at)
+        submission = _Submission(driver, fixes, rejudged, replaced_by)
         self._handed_at = submission.since
         self._behind_since = self._behind_since or submission.since
         self._put((submission,))
@@ -188,7 +221,7 @@ class Recorder:
             self._work.clear()
         return taken
 
-    async def _commit_forever(self) -> None:
+    async def _commit_forever(self, pipeline: int) -> None:
         while self._queue or not self._closing:
             await self._work.wait()
             await asyncio.sleep(0)  # who is ready in this turn of the loop comes along
@@ -196,24 +229,27 @@ class Recorder:
             if self._closing:
                 self._work.set()  # nothing comes any more, nobody shall wait for it
             if taken:
-                await self._commit(taken)
+                await self._commit(taken, pipeline)
 
-    async def _commit(self, submissions: list[_Submission]) -> None:
+    async def _commit(self, submissions: list[_Submission], pipeline: int) -> None:
+        """One that changes earlier verdicts waits until their rows are committed: it is alone."""
+        alone = any(submission.rejudged for submission in submissions)
         try:
-            await self._store(submissions)
+            async with self._turns.all() if alone else self._turns.one(pipeline):
+                await self._store(submissions)
         except StorageUnavailable:
             self._put_back(submissions)
             await asyncio.sleep(RETRY_AFTER)
         except Exception as error:
-            await self._commit_apart(submissions, error)
+            await self._commit_apart(submissions, pipeline, error)
 
-    async def _commit_apart(self, submissions: list[_Submission], error: Exception) -> None:
+    async def _commit_apart(self, submissions: list[_Submission], pipeline: int, error: Exception) -> None:
         """The database refuses something in the batch: only who sent it shall know."""
         if len(submissions) == 1:
             submissions[0].fail(error)
             return
         for submission in submissions:
-            await self._commit([submission])
+            await self._commit([submission], pipeline)
 
     def _put_back(self, submissions: Iterable[_Submission]) -> None:
         """In front and in order; those that nobody waits for any more are left out at the next `_take`."""
@@ -227,7 +263,7 @@ class Recorder:
         for submission in submissions:
             submission.join(batch)
         async with acquire(self._database.ingest) as raw:
-            await self._ensure_partitions(raw, batch.days, submissions[0].received_at.date())
+            await self._ensure_partitions(raw, batch.days, submissions[0].fixes[0].received_at.date())
             stored = await store(raw, batch)
         self._behind_since = self._queue[0].since if self._queue else None
         for submission in submissions:

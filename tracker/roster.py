@@ -1,7 +1,7 @@
 """Roster: the trips that are live on this node: loaded when they are needed, routed, forgotten when idle."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -9,15 +9,18 @@ from tracker.database import Database, drivers, fixes, orders
 from tracker.domain.doors import KEPT
 from tracker.domain.order import Driver, Order
 from tracker.domain.route import Stop
+from tracker.domain.track import WINDOW, JudgedFix
 from tracker.domain.trip import Trip
-from tracker.errors import NotFound
+from tracker.domain.verdicts import Verdicts
+from tracker.errors import NotFound, StorageUnavailable
 from tracker.hindsight import Hindsight
-from tracker.live_trip import LiveTrip
+from tracker.live_trip import LiveTrip, Span
 from tracker.routing import Router
 from tracker.witness import Witness
 
 ENDED_WITHIN: Final = timedelta(hours=72)  # before the newest fix; no driver stands longer at one door
 IDLE_AFTER: Final = timedelta(minutes=10)  # a trip that nobody needs leaves the memory
+VERDICTS_KEPT: Final = 100  # drivers
 
 type Plan = tuple[list[Order], list[Stop]]
 
@@ -36,6 +39,7 @@ class Roster:
         self._database, self._router, self._now = database, router, now
         self._hindsight, self._witness = hindsight, witness
         self._live: dict[str, LiveTrip] = {}
+        self._verdicts: dict[str, Verdicts] = {}  # of unstored fixes, by driver whose trip was forgotten
         self._loading: dict[str, asyncio.Lock] = {}
         self._tasks: asyncio.TaskGroup
         self._routed: Callable[[Trip], None]
@@ -61,7 +65,11 @@ class Roster:
 
     def forget(self, driver_id: str) -> None:
         """It is read anew when somebody asks for it."""
-        self._live.pop(driver_id, None)
+        live = self._live.pop(driver_id, None)
+        if live is not None and live.verdicts.unstored():
+            self._verdicts[driver_id] = live.verdicts
+            if len(self._verdicts) > VERDICTS_KEPT:
+                del self._verdicts[next(iter(self._verdicts))]
 
     async def driver_changed(self, driver_id: str) -> LiveTrip | None:
         """Take over the driver's new name; with another vehicle the live trip begins anew. None: not live.
@@ -92,17 +100,32 @@ class Roster:
                 driver = await drivers.select_driver(self._database, driver_id)
                 if driver is None:
                     raise NotFound("driver")
-                live = LiveTrip(await self._new_trip(driver))
+                live = await self._new_live(driver)
                 await self._witness.follow(live, *await self.plan(driver_id))
                 await self._restore_doors(live.trip)
                 self._live[driver_id] = live
+                self._verdicts.pop(driver_id, None)
                 self.consider_route(live)
         return self._live[driver_id]
 
-    async def _new_trip(self, driver: Driver) -> Trip:
-        newest = await fixes.newest_states(self._database, [driver.number])
-        state = newest.get(driver.number)
-        return await self._hindsight.new_trip(driver, None if state is None else state.fix)
+    async def _new_live(self, driver: Driver) -> LiveTrip:
+        """From what is stored of the driver's newest fixes; verdicts of unstored ones outlive a reload."""
+        known = await fixes.newest_judged(self._database, driver.number, WINDOW)
+        verdicts = self._verdicts.get(driver.id) or Verdicts()
+        known = [verdicts.first(judged.sent_at) or judged for judged in known]
+        verdicts.stored(known)
+        return LiveTrip(await self._hindsight.new_trip(driver, known), verdicts)
+
+    async def recall(self, live: LiveTrip, times: Sequence[datetime]) -> tuple[list[JudgedFix], Span]:
+        """The stored fixes around late ones of these times (in order), and between which times these are all.
+
+        Nothing is known while the database is away.
+        """
+        span = times[0], times[-1]
+        try:
+            return await fixes.judged_around(self._database, live.trip.driver.number, *span)
+        except StorageUnavailable:
+            return [], span
 
     async def _restore_doors(self, trip: Trip) -> None:
         """Read the doors that the driver may not have left yet. After the plan, so that none is missed."""

@@ -10,6 +10,7 @@ from tracker.domain.doors import HIDING_RADIUS, Door, Doors, EndedDoor, contacts
 from tracker.domain.geo import LonLat, distance
 from tracker.domain.order import Customer, Order, OrderStatus
 from tracker.domain.route import Stop
+from tracker.domain.track import JudgedFix
 from tracker.domain.trip import Trip
 from tracker.domain.view import View
 
@@ -225,7 +226,7 @@ def test_after_a_restart_the_newest_fix_says_whether_a_door_was_left(
     """What the database holds of the orders that are over is held against it."""
     newest, trip = fix(driver_at, heard), two_orders()
     finish(trip, "ord_a")
-    trip = Trip(trip.driver, newest)
+    trip = Trip(trip.driver, [JudgedFix(newest, newest.recorded_at, NOW, judged=True)])
     trip.replan([order("ord_b", B, **SHOWN)], [Stop("ord_b", "dropoff", at(B))])
     trip.doors.restore([ended(A, 0.0)], newest)
     assert trip.doors.hide("ord_b", at(A)) is (hidden and driver_at == A)

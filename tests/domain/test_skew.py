@@ -10,7 +10,7 @@ from tracker.domain.order import Driver
 from tracker.domain.skew import NONE, STEADY_WITHIN, DeviceClock
 from tracker.domain.track import Fix
 from tracker.domain.trip import Trip
-from tracker.live_trip import Judged, LiveTrip
+from tracker.live_trip import JudgedBatch, LiveTrip
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 MONTH = timedelta(days=30)
@@ -35,7 +35,7 @@ def live_trip() -> LiveTrip:
     )
 
 
-def receive(live: LiveTrip, now: datetime, *times: datetime, lat: float = 60.17) -> Judged:
+def receive(live: LiveTrip, now: datetime, *times: datetime, lat: float = 60.17) -> JudgedBatch:
     return live.receive_fixes([Fix(at, lat, 24.94) for at in times], now=now, retention=MONTH)
 
 
@@ -124,10 +124,10 @@ def test_the_key_stays_as_it_was_sent() -> None:
     live = live_trip()
     for n in range(5):
         judged = receive(live, NOW + second(n), NOW + second(n) - 24 * HOURS)
-    assert judged.fixes[-1].recorded_at == NOW + second(4) - 24 * HOURS
+    assert judged.fixes[-1].sent_at == NOW + second(4) - 24 * HOURS
     for n in range(5, 9):
         judged = receive(live, NOW + second(n), NOW + second(n) - 24 * HOURS)
-    assert judged.fixes[-1].recorded_at == NOW + second(8) - 24 * HOURS
+    assert judged.fixes[-1].sent_at == NOW + second(8) - 24 * HOURS
     assert live.trip.position is not None
     assert live.trip.position.recorded_at == NOW + second(8)
     assert live.trip.freshness(live.trip.position, NOW + second(8)) == "live"

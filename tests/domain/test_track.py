@@ -1,116 +1,328 @@
-"""Which fixes are believed."""
+"""Which fixes are believed, in whatever order they come, and what is judged again."""
 
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker.codecs import read_time
-from tracker.domain.track import Fix, Track, parse_fix, refusal, without_impossible_values
+from tracker.domain.geo import distance
+from tracker.domain.order import Vehicle
+from tracker.domain.track import WINDOW, Fix, JudgedFix, Track
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-MONTH = timedelta(days=30)
+FAR = 0.126  # degrees of latitude: 14 km
+HOUR = 3_600.0
 
 
 def fix(seconds: float = 0.0, lat: float = 60.17, lon: float = 24.94, **more: float) -> Fix:
     return Fix(NOW + timedelta(seconds=seconds), lat, lon, **more)
 
 
-@pytest.mark.parametrize(
-    ("lat", "lon", "why"),
-    [
-        (90.0001, 24.0, "latitude_out_of_range"),
-        (-91.0, 24.0, "latitude_out_of_range"),
-        (60.0, 180.5, "longitude_out_of_range"),
-        (60.0, -181.0, "longitude_out_of_range"),
-        (float("nan"), 24.0, "not_a_number"),
-        (60.0, float("inf"), "not_a_number"),
-        (0.0, 0.0, "null_island"),
-        (90.0, -180.0, None),
-        (0.0, 0.1, None),
-    ],
-)
-def test_places_that_cannot_be_are_refused_by_name(lat: float, lon: float, why: str | None) -> None:
-    """Each wrong coordinate has its own reason, and the edges of the earth are on it."""
-    assert refusal(fix(lat=lat, lon=lon), now=NOW, retention=MONTH) == why
+def drive(seconds: Iterable[float], **more: float) -> list[Fix]:
+    """Along a meridian at 10 m/s."""
+    return [fix(each, lat=60.17 + each * 9e-5, **more) for each in seconds]
 
 
-@pytest.mark.parametrize(
-    ("seconds", "why"),
-    [(59.0, None), (61.0, "in_the_future"), (-29 * 86_400.0, None), (-31 * 86_400.0, "too_old")],
-)
-def test_times_out_of_reach_are_refused_by_name(seconds: float, why: str | None) -> None:
-    """A minute ahead is too far, and what would be dropped at once is not stored."""
-    assert refusal(fix(seconds), now=NOW, retention=MONTH) == why
+def elsewhere(seconds: Iterable[float], **more: float) -> list[Fix]:
+    """14 km off, hardly moving."""
+    return [fix(each, lat=60.17 + FAR + each * 1e-6, **more) for each in seconds]
 
 
-def test_impossible_optional_values_never_cost_the_fix() -> None:
-    """Many phones say -1 for unknown; 360 degrees is north."""
-    cleaned = without_impossible_values(fix(speed=-1.0, heading=-1.0, accuracy=-1.0, battery=4.2))
-    assert cleaned == fix()
-    assert without_impossible_values(fix(heading=360.0)).heading == 0.0
-    assert without_impossible_values(fix(speed=float("nan"))).speed is None
+def knows(track: Track, seconds: float) -> bool:
+    one = fix(seconds)
+    return track.knows(JudgedFix(one, one.recorded_at, NOW))
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), st.lists))
-def test_anything_else_than_an_object_is_malformed(raw: object) -> None:
-    """Whatever stands in the list of fixes, it gets a name and no exception."""
-    assert parse_fix(raw, read_time) == "malformed"
+class Ride:
+    """A track, and all that it was given."""
 
+    def __init__(self, *fixes: Fix, vehicle: Vehicle = "car") -> None:
+        self.track = Track(vehicle)
+        self.judged: list[JudgedFix] = []
+        self.add(*fixes)
 
-@given(
-    st.dictionaries(
-        st.sampled_from(["recorded_at", "lat", "lon", "speed", "accuracy", "other"]),
-        st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers()),
-    )
-)
-def test_wrong_types_are_malformed_and_numbers_are_fixes(raw: dict[str, object]) -> None:
-    """The answer is a fix or a reason, for every object that JSON can hold."""
-    assert isinstance(parse_fix(raw, read_time), Fix | str)
+    def add(self, *fixes: Fix) -> list[str | None]:
+        """The verdicts as they are when all have been judged."""
+        added = [JudgedFix(each, each.recorded_at, NOW) for each in fixes]
+        for each in added:
+            self.track.judge(each)
+        self.judged += added
+        return [each.doubt for each in added]
+
+    @property
+    def believed(self) -> set[Fix]:
+        return {each.fix for each in self.judged if each.doubt is None}
+
+    @property
+    def metres(self) -> float:
+        places = [each.lonlat for each in sorted(self.believed, key=lambda each: each.recorded_at)]
+        return sum(distance(a, b) for a, b in pairwise(places))
 
 
 def test_the_newest_believed_fix_moves_only_forward() -> None:
     """A late fix fills history and never moves the marker back."""
-    track = Track("car")
-    assert [track.add(fix(10.0)), track.add(fix(5.0, lat=60.171))] == [None, None]
-    assert track.newest == fix(10.0)
+    ride = Ride(fix(10.0))
+    assert ride.add(fix(5.0, lat=60.171)) == [None]
+    assert ride.track.newest == fix(10.0)
 
 
 def test_an_inaccurate_fix_is_doubted_and_moves_nothing() -> None:
     """Worse than 200 m is kept with its reason."""
-    track = Track("car")
-    assert track.add(fix(0.0)) is None
-    assert track.add(fix(1.0, accuracy=201.0)) == "inaccurate"
-    assert track.newest == fix(0.0)
+    ride = Ride(fix(0.0))
+    assert ride.add(fix(1.0, accuracy=201.0)) == ["inaccurate"]
+    assert ride.track.newest == fix(0.0)
 
 
 def test_a_teleport_needs_two_signs() -> None:
     """Too fast for the vehicle is not enough where the device itself says that it was that fast."""
-    track = Track("bicycle", fix(0.0, accuracy=5.0))
-    assert track.add(fix(1.0, lat=60.18, accuracy=5.0, speed=5.0)) == "teleport"
-    flying = Track("bicycle", fix(0.0, accuracy=5.0))
-    assert flying.add(fix(10.0, lat=60.173, accuracy=5.0, speed=30.0)) is None
+    ride = Ride(fix(0.0, accuracy=5.0), vehicle="bicycle")
+    assert ride.add(fix(1.0, lat=60.18, accuracy=5.0, speed=5.0)) == ["teleport"]
+    flying = Ride(fix(0.0, accuracy=5.0), vehicle="bicycle")
+    assert flying.add(fix(10.0, lat=60.173, accuracy=5.0, speed=30.0)) == [None]
 
 
 def test_three_consistent_doubtful_fixes_re_seat_the_marker() -> None:
-    """A driver who really is elsewhere is followed there with the third fix."""
-    track = Track("car", fix(0.0, accuracy=5.0))
-    elsewhere = [fix(float(n), lat=61.0 + n * 1e-5, accuracy=5.0, speed=1.0) for n in (1, 2, 3)]
-    assert [track.add(one) for one in elsewhere] == ["teleport", "teleport", None]
-    assert track.newest == elsewhere[-1]
+    """A driver who really is elsewhere is followed there with the third fix, and not before."""
+    ride = Ride(*drive(range(-300, 1)))
+    for expected in (drive([0])[0], drive([0])[0], elsewhere([3])[0]):
+        ride.add(*elsewhere([1.0 + len(ride.judged) - 301]))
+        assert ride.track.newest == expected
+    assert ride.believed == {each.fix for each in ride.judged}  # both groups are large or live
 
 
 def test_inconsistent_doubtful_fixes_never_re_seat_it() -> None:
     """Three fixes that contradict each other are noise."""
-    track = Track("car", fix(0.0, accuracy=5.0))
+    ride = Ride(fix(0.0, accuracy=5.0))
     noise = [fix(1.0, lat=61.0), fix(2.0, lat=59.0), fix(3.0, lat=62.0), fix(4.0, lat=58.0)]
-    assert {track.add(one) for one in noise} == {"teleport"}
+    assert set(ride.add(*noise)) == {"teleport"}
 
 
 def test_the_median_interval_is_of_the_last_ten() -> None:
     """A long pause does not make a driver look slow to report."""
-    track = Track("car")
-    for seconds in (0.0, 5.0, 10.0, 70.0, 75.0):
-        track.add(fix(seconds))
-    assert track.median_interval == 5.0
+    assert Ride(*map(fix, (0.0, 5.0, 10.0, 70.0, 75.0))).track.median_interval == 5.0
+
+
+# --- late fixes
+
+
+@pytest.mark.parametrize("count", [20, 300])
+@pytest.mark.parametrize("is_reversed", [False, True], ids=["oldest first", "newest first"])
+def test_a_backlog_behind_the_newest_fix_is_judged_by_its_neighbours(count: int, is_reversed: bool) -> None:
+    """One fix 296 km off is doubted wherever it stands; the others are believed, and the marker stands."""
+    way = drive(range(count))
+    for place in (0, 1, count // 2, count - 2):
+        backlog = way[:-1]
+        backlog[place] = fix(float(place), lat=62.83, accuracy=5.0)
+        ride = Ride(way[-1])
+        ride.add(*(reversed(backlog) if is_reversed else backlog))
+        assert [each.fix for each in ride.judged if each.doubt] == [backlog[place]]
+        assert ride.track.newest == way[-1]
+
+
+def test_a_newest_fix_that_is_false_is_found_out_by_the_backlog() -> None:
+    """The marker waits where it is for the next true fix, and goes there with it."""
+    false = elsewhere([300])[0]
+    ride = Ride(false)
+    ride.add(*drive(range(0, 300, 5)))
+    assert ride.believed == set(drive(range(0, 300, 5)))
+    assert ride.track.newest == false
+    ride.add(*drive([305]))
+    assert ride.track.newest == drive([305])[0]
+
+
+def test_a_stale_first_fix_is_found_out_by_neighbours_that_come_late() -> None:
+    """The newest fix is plausible from both; the backlog between them tells."""
+    stale, newest = elsewhere([0])[0], drive([300])[0]
+    ride = Ride(newest, stale)
+    assert ride.believed == {newest, stale}
+    ride.add(*drive(range(5, 300, 5)))
+    assert ride.believed == {newest, *drive(range(5, 300, 5))}
+    assert ride.track.newest == newest
+
+
+def test_what_is_older_than_the_memory_is_judged_by_what_is_recalled() -> None:
+    """The caller is told when it has to look neighbours up, and only once for a backlog."""
+    ride = Ride(*drive(range(1_000, 1_000 + 2 * WINDOW)))
+    late = drive(range(505, 590, 5))
+    assert knows(ride.track, 1_100)
+    assert not knows(ride.track, 505)
+    known = [JudgedFix(each, each.recorded_at, NOW, judged=True) for each in (*drive([500, 600]),)]
+    ride.track.recall(known, NOW, NOW + timedelta(seconds=610))
+    false = elsewhere([550])[0]
+    assert ride.add(*late[:5], false, *late[5:]) == [None] * 5 + ["teleport"] + [None] * len(late[5:])
+    ride.track.trim_past(late[-1].recorded_at)
+    assert knows(ride.track, 595)
+    assert ride.add(elsewhere([595])[0]) == ["teleport"]
+
+
+# --- judging again
+
+
+@pytest.mark.parametrize("false", range(1, 10))
+def test_false_first_fixes_are_doubted_when_more_contradict_them(false: int) -> None:
+    """A few stale ones 14 km off, then ten true ones: the track is short, and all true ones are in it."""
+    stale = elsewhere(range(-false, 0), accuracy=5.0)
+    true = drive(range(10), accuracy=5.0)
+    ride = Ride(*stale, *true)
+    assert ride.believed == set(true)
+    assert ride.metres < 200.0
+    assert ride.track.newest == true[-1]
+
+
+def test_what_was_judged_again_is_told_once() -> None:
+    """The false first fix and the two true ones that it made doubtful."""
+    ride = Ride(*elsewhere([-1]), *drive([0, 1, 2]))
+    told = {judged.fix: judged.doubt for judged in ride.track.take_rejudged()}
+    assert told == {elsewhere([-1])[0]: "teleport"} | dict.fromkeys(drive([0, 1, 2]))
+    assert ride.track.take_rejudged() == []
+
+
+@pytest.mark.parametrize("pace", [1, 5, 30, 60, 100])
+def test_a_stale_first_fix_is_found_out_at_any_pace(pace: int) -> None:
+    """Also where the third true fix would be in reach of it."""
+    true = [fix(pace * n, lat=60.17 + n * 1e-5) for n in range(1, 11)]
+    ride = Ride(fix(0.0, lat=60.17 + FAR), *true)
+    assert ride.believed == set(true)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 9, 20])
+def test_false_clusters_on_the_way_leave_no_trace(size: int) -> None:
+    """A group with a jump there and a jump back is doubted when the driver is back, twice on one trip."""
+    ride = Ride(*drive(range(60)), *elsewhere(range(60, 60 + size)))
+    ride.add(*drive(range(60 + size, 120 + size)))
+    ride.add(*(fix(120 + size + n, lat=59.9) for n in range(size)))
+    ride.add(*drive(range(120 + 2 * size, 180 + 2 * size)))
+    assert ride.metres == pytest.approx(
+        distance(drive([0])[0].lonlat, drive([179 + 2 * size])[0].lonlat), rel=0.01
+    )
+    assert sum(judged.doubt is not None for judged in ride.judged) == 2 * size
+
+
+@pytest.mark.parametrize("size", range(1, 10))
+def test_false_fixes_after_a_pause_are_found_out(size: int) -> None:
+    """After hours any place is plausible. What follows fits what was before the pause."""
+    before, false = drive(range(60)), elsewhere(3 * HOUR + n for n in range(size))
+    after = [fix(3 * HOUR + size + n, lat=before[-1].lat + n * 9e-5) for n in range(12)]
+    ride = Ride(*before, *false, *after)
+    assert ride.believed == {*before, *after}
+
+
+def test_a_move_while_the_phone_was_off_is_believed() -> None:
+    """Whatever was before, and also with two false fixes of the old place behind it."""
+    before, after = drive(range(60)), elsewhere(3 * HOUR + 5 * n for n in range(20))
+    ride = Ride(*before, *after[:5], *drive([3 * HOUR + 21, 3 * HOUR + 22]), *after[5:])
+    assert ride.believed == {*before, *after}
+
+
+def test_two_long_groups_are_both_believed() -> None:
+    """A courier on foot takes the metro: neither side of the jump is a mistake."""
+    before = [fix(n, lat=60.17 + n * 1e-5) for n in range(60)]
+    after = [fix(200 + n, lat=60.17 + 0.045 + n * 1e-5) for n in range(60)]
+    in_order, late = (
+        Ride(*before, *after, vehicle="foot"),
+        Ride(after[-1], *before, *after[:-1], vehicle="foot"),
+    )
+    assert in_order.believed == {*before, *after} == late.believed
+
+
+def test_two_devices_at_two_places_do_not_change_verdicts_for_ever() -> None:
+    """Of those that come by turns one is believed."""
+    ride = Ride()
+    for n in range(100):
+        ride.add(*drive([2 * n]), *elsewhere([2 * n + 1]))
+    assert ride.believed == set(drive(range(0, 200, 2)))
+    assert ride.track.take_rejudged() == []
+
+
+def test_fixes_of_one_time() -> None:
+    """No time passes between them: near each other they are believed, far apart the first one is."""
+    ride = Ride(*drive(range(5)))
+    assert ride.add(fix(3.0, lat=60.1704), fix(3.0, lat=61.0), fix(4.0, lat=61.0)) == [
+        None,
+        "teleport",
+        "teleport",
+    ]
+    assert ride.track.newest == drive([4])[0]
+
+
+def test_a_track_goes_on_from_what_is_stored() -> None:
+    """A false newest fix of before a restart is found out like any other."""
+    false = elsewhere([0])[0]
+    stored = [JudgedFix(each, each.recorded_at, NOW, judged=True) for each in (*drive(range(-50, 0)), false)]
+    ride = Ride()
+    ride.track = Track("car", stored)
+    ride.add(*drive(range(1, 4)))
+    assert ride.believed == set(drive(range(1, 4)))
+    assert [judged.doubt for judged in stored] == [None] * 50 + ["teleport"]
+
+
+# --- properties
+
+
+def trip(seed: int, pace: int) -> list[Fix]:
+    """Ten minutes with turns and halts, and the noise of a receiver."""
+    random, lat, lon, fixes = Random(seed), 60.17, 24.94, []
+    for n in range(600 // pace):
+        speed = random.choice([0.0, 5.0, 10.0, 14.0]) * pace
+        lat, lon = lat + random.uniform(-1, 1) * speed * 9e-6, lon + random.uniform(-1, 1) * speed * 18e-6
+        noise = random.gauss(0, 4) * 9e-6
+        fixes.append(
+            fix(n * pace, lat=lat + noise, lon=lon + 2 * noise, accuracy=random.choice([5.0, 12.0, 30.0]))
+        )
+    return fixes
+
+
+seeds, paces = st.integers(0, 10_000), st.sampled_from([1, 3, 5, 10])
+
+
+@given(seeds, paces, st.floats(0.0, 1.0), st.sampled_from([3e-2, 0.1, 1.0, -2.0]))
+@settings(max_examples=60)
+def test_the_verdicts_do_not_depend_on_the_order(seed: int, pace: int, where: float, off: float) -> None:
+    """In order, newest first, backwards and mixed: the one outlier is doubted, and nothing else."""
+    fixes = trip(seed, pace)
+    place = min(int(where * len(fixes)), len(fixes) - 4)
+    true = fixes[place]
+    fixes[place] = outlier = fix(place * pace, lat=true.lat + off, lon=true.lon, accuracy=5.0)
+    mixed = Random(seed).sample(fixes, len(fixes))
+    for arrival in (fixes, [fixes[-1], *fixes[:-1]], fixes[::-1], mixed):
+        assert [each.fix for each in Ride(*arrival).judged if each.doubt] == [outlier]
+
+
+@given(seeds, paces)
+@settings(max_examples=30)
+def test_true_trips_are_believed_in_any_order(seed: int, pace: int) -> None:
+    """Nothing that a car can do is doubted."""
+    fixes = trip(seed, pace)
+    mixed = Random(seed).sample(fixes, len(fixes))
+    for arrival in (fixes, [fixes[-1], *fixes[:-1]], fixes[::-1], mixed):
+        assert len(Ride(*arrival).believed) == len(fixes)
+
+
+places = st.builds(
+    fix,
+    st.integers(0, 400).map(float),
+    st.sampled_from([60.17, 60.1701, 60.25, 61.0]),
+    accuracy=st.sampled_from([5.0, 50.0, 500.0]),
+)
+
+
+@given(st.lists(places, max_size=120))
+@settings(max_examples=100)
+def test_whatever_comes_the_marker_only_goes_forward(fixes: Sequence[Fix]) -> None:
+    """And each fix has one verdict, of which every change is told."""
+    ride, shown = Ride(), []
+    first: dict[int, str | None] = {}
+    for each in fixes:
+        ride.add(each)
+        first[id(ride.judged[-1])] = ride.judged[-1].doubt
+        for judged in ride.track.take_rejudged():
+            first[id(judged)] = judged.doubt
+        if ride.track.newest is not None:
+            shown.append(ride.track.newest.recorded_at)
+    assert shown == sorted(shown)
+    assert first == {id(judged): judged.doubt for judged in ride.judged}
+    assert all(judged.judged for judged in ride.judged)

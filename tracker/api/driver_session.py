@@ -239,10 +239,15 @@ class DriverSession:
             self._unanswered.release()
 
     async def _stored(self, message: Fixes | RawFixes) -> Receipt:
-        """Tries until the storage takes it: what came before a `slow` is still answered."""
+        """Judge the message once and record it until the storage takes it.
+
+        What came before a `slow` is still answered.
+        """
+        fleet, batch = self._here.fleet, None
         while True:
             try:
-                return await self._here.fleet.receive_fixes(self._driver, readings(message))
+                batch = batch or await fleet.receive(self._driver, readings(message))
+                return await fleet.record(self._driver, batch)
             except StorageUnavailable:
                 self.push(Slow())
                 await asyncio.sleep(RETRY_STORAGE)

@@ -27,6 +27,7 @@ from tracker.errors import (
     TrackerError,
     Unauthenticated,
 )
+from tracker.live_trip import Receipt
 from tracker.messages import FIXES_PER_MESSAGE, FRAME_BYTES, Ack, Fixes, RawFixes
 from tracker.parts import Parts, parts
 from tracker.sockets import Disconnected, accept
@@ -108,9 +109,15 @@ async def post_fixes() -> Response:
     if len(message.fixes) > FIXES_PER_MESSAGE:
         raise InvalidFields([FieldError("fixes", f"at most {FIXES_PER_MESSAGE} fixes in one message")])
     take_allowance(here.fix_rates, driver.id, TOO_MANY, amount=max(0, len(message.fixes) - 1))
-    receipt = await here.fleet.to_the_end(here.fleet.receive_fixes(driver, readings(message)))
+    receipt = await here.fleet.to_the_end(_stored(here, driver, message))
     ack = Ack(number, receipt.stored, receipt.duplicates, receipt.rejected)
     return answer(ack)
+
+
+async def _stored(here: Parts, driver: Driver, message: Fixes | RawFixes) -> Receipt:
+    """Judge and record. After StorageUnavailable the same fixes, sent again, keep these verdicts."""
+    batch = await here.fleet.receive(driver, readings(message))
+    return await here.fleet.record(driver, batch)
 
 
 def _message(body: bytes) -> tuple[int | None, Fixes | RawFixes]:

@@ -229,11 +229,12 @@ def _accepted() -> str:
 
 
 async def _etag(here: Parts, order: Order, windows: Sequence[Window], form: str) -> str | None:
-    """Changes with the order and with each fix of its track, however late; None for enormous tracks."""
-    count = await count_track_fixes(here.database, windows, COUNTED)
+    """Changes with the order, its track, however late a fix, and verdicts; None for enormous tracks."""
+    count, rejudgements = await count_track_fixes(here.database, windows, COUNTED)
     if count >= COUNTED:
         return None
-    state = (FORMS, order.id, order.version, count, form, request.query_string.hex(), _wants_gzip())
+    asked = (form, request.query_string.hex(), _wants_gzip())
+    state = (FORMS, order.id, order.version, count, rejudgements, *asked)
     return hashlib.sha256(repr(state).encode()).hexdigest()[:32]
 
 

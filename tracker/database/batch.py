@@ -15,8 +15,8 @@ import asyncpg
 import msgspec
 
 from tracker.database.pool import Connection, in_transaction, storage_errors
-from tracker.domain.skew import NONE
-from tracker.domain.track import Fix
+from tracker.domain.fix import JudgedFix
+from tracker.domain.skew import FUTURE_LIMIT
 
 if TYPE_CHECKING:
     from tracker.database.pool import Raw
@@ -42,25 +42,35 @@ _WHOLE: Final = Struct("!hiqiqiqididififififif")  # up to battery, nothing unkno
 class Batch:
     """What goes into one commit. Of two rows with one key the first stands."""
 
-    __slots__ = ("newest", "rows")
+    __slots__ = ("newest", "replacing", "rows", "verdicts")
 
     def __init__(self) -> None:
         self.rows: dict[Key, bytes] = {}
-        self.newest: dict[int, tuple[Fix, datetime]] = {}  # by driver: the newest believed fix, when received
+        self.newest: dict[int, JudgedFix] = {}  # by driver: the newest believed fix
+        self.replacing: dict[
+            int, JudgedFix
+        ] = {}  # the same, where it is older than one that was stored as that
+        self.verdicts: dict[Key, str | None] = {}  # of fixes that may be stored with another one
 
     def add(self, key: Key, row: bytes) -> bool:
         """False where the batch holds that key already."""
         return self.rows.setdefault(key, row) is row
 
-    def add_state(self, driver: int, fix: Fix, received_at: datetime) -> None:
+    def add_state(self, driver: int, judged: JudgedFix) -> None:
         known = self.newest.get(driver)
-        if known is None or fix.recorded_at > known[0].recorded_at:
-            self.newest[driver] = (fix, received_at)
+        if known is None or judged.at > known.at:
+            self.newest[driver] = judged
+
+    def add_verdict(self, driver: int, judged: JudgedFix) -> None:
+        """The fix has another verdict than when it was judged first."""
+        self.verdicts[driver, microseconds(judged.sent_at)] = judged.doubt
 
     def keep(self, drivers: set[int]) -> None:
         """Drops what belongs to anybody else."""
         self.rows = {key: row for key, row in self.rows.items() if key[0] in drivers}
         self.newest = {driver: state for driver, state in self.newest.items() if driver in drivers}
+        self.replacing = {driver: state for driver, state in self.replacing.items() if driver in drivers}
+        self.verdicts = {key: doubt for key, doubt in self.verdicts.items() if key[0] in drivers}
 
     @property
     def drivers(self) -> set[int]:
@@ -88,14 +98,13 @@ def microseconds(at: datetime) -> int:
     return (passed.days * 86_400 + passed.seconds) * 1_000_000 + passed.microseconds
 
 
-def pack(
-    driver: int, fix: Fix, received_at: int, reason: str | None, correction: timedelta = NONE
-) -> tuple[Key, bytes]:
+def pack(driver: int, judged: JudgedFix) -> tuple[Key, bytes]:
     """A row of `fixes` for binary COPY; what no `real` can hold becomes unknown.
 
-    `correction` is what the device's clock was ahead; without one the corrected time stays empty.
+    The corrected time stays empty where the correction is within what any device may be ahead.
     """
-    recorded_at = microseconds(fix.recorded_at)
+    fix, recorded_at = judged.fix, microseconds(judged.sent_at)
+    received_at = microseconds(judged.received_at)
     head = (_COLUMNS, 8, driver, 8, recorded_at, 8, received_at, 8, fix.lat, 8, fix.lon)
     a, s, h, z, b = fix.accuracy, fix.speed, fix.heading, fix.altitude, fix.battery
     try:
@@ -105,8 +114,9 @@ def pack(
             row = _WHOLE.pack(*head, 4, a, 4, s, 4, h, 4, z, 4, b)
     except OverflowError:
         row = _KEY.pack(*head) + b"".join(_real(_possible(value)) for value in (a, s, h, z, b))
-    corrected = _TIME.pack(8, recorded_at - correction // _MICROSECOND) if correction else _NULL
-    return (driver, recorded_at), row + _text(reason) + corrected
+    is_corrected = judged.sent_at is not fix.recorded_at and abs(judged.correction) > FUTURE_LIMIT
+    corrected = _TIME.pack(8, microseconds(fix.recorded_at)) if is_corrected else _NULL
+    return (driver, recorded_at), row + _text(judged.doubt) + corrected
 
 
 def _real(value: float | None) -> bytes:
@@ -134,14 +144,14 @@ async def store(raw: "Raw", batch: Batch) -> Stored:
         async with in_transaction(raw):
             drivers = await _living(connection, batch)
             await _copy(raw, "fixes", batch.rows)
-            await _upsert_states(connection, batch)
+            await _after_rows(connection, batch)
         return Stored(drivers, None)
     async with in_transaction(raw):
         drivers = await _living(connection, batch)
         await connection.execute("create_incoming")
         await _copy(raw, "incoming", batch.rows)
         new = await connection.fetch("insert_incoming")
-        await _upsert_states(connection, batch)
+        await _after_rows(connection, batch)
     return Stored(drivers, {(row["driver"], microseconds(row["recorded_at"])) for row in new})
 
 
@@ -163,13 +173,28 @@ async def _pieces(rows: Iterable[bytes]) -> AsyncIterator[bytes]:
     yield b"".join((_SIGNATURE, *rows, _END))
 
 
-async def _upsert_states(connection: Connection, batch: Batch) -> None:
-    if not batch.newest:
-        return
-    states = [_state(driver, fix, received_at) for driver, (fix, received_at) in batch.newest.items()]
-    await connection.execute("upsert_driver_states", *map(list, zip(*states, strict=True)))
+async def _after_rows(connection: Connection, batch: Batch) -> None:
+    """What the rows change: the drivers' newest fixes, and earlier verdicts."""
+    await _write_states(connection, "upsert_driver_states", batch.newest)
+    if batch.verdicts:
+        keys = sorted(batch.verdicts)
+        await connection.execute(
+            "update_verdicts",
+            [driver for driver, _ in keys],
+            [EPOCH + at * _MICROSECOND for _, at in keys],
+            [batch.verdicts[key] for key in keys],
+        )
+        await _write_states(connection, "replace_driver_states", batch.replacing)
+        await connection.execute("count_rejudgements", sorted({driver for driver, _ in keys}))
 
 
-def _state(driver: int, fix: Fix, received_at: datetime) -> tuple[object, ...]:
+async def _write_states(connection: Connection, statement: str, states: dict[int, JudgedFix]) -> None:
+    if states:
+        rows = [_state(driver, judged) for driver, judged in states.items()]
+        await connection.execute(statement, *map(list, zip(*rows, strict=True)))
+
+
+def _state(driver: int, judged: JudgedFix) -> tuple[object, ...]:
+    fix, received_at = judged.fix, judged.received_at
     optional = map(_possible, (fix.accuracy, fix.speed, fix.heading, fix.altitude, fix.battery))
     return (driver, fix.recorded_at, received_at, fix.lat, fix.lon, *optional)

@@ -13,11 +13,15 @@ from typing import Final
 import msgspec
 
 from tracker.database.pool import Queries, Row
-from tracker.domain.track import Fix
+from tracker.domain.track import Fix, JudgedFix
 
 FIRST_CHUNK: Final = 500  # fixes; small, so that an answer begins at once
 CHUNK: Final = 5_000  # fixes
 INSTANT: Final = timedelta(microseconds=1)  # what the database resolves
+BEFORE_NEWEST: Final = timedelta(hours=2)  # what is older hardly says anything about the next fix
+AROUND: Final = 8  # fixes before and after late ones
+WITHIN: Final = 1_000  # fixes between late ones: two messages' worth
+FARTHEST_AROUND: Final = timedelta(hours=1)  # between a late fix and those that it is judged by
 END_OF_TIME: Final = datetime(9999, 12, 31, tzinfo=UTC)
 
 
@@ -106,6 +110,39 @@ async def newest_states(queries: Queries, drivers: Iterable[int]) -> dict[int, S
     return {row["driver"]: _stored(row) for row in rows}
 
 
+async def newest_judged(queries: Queries, driver: int, limit: int) -> list[JudgedFix]:
+    """The driver's newest fixes with their verdicts, oldest first; the newest believed one is among them.
+
+    None is much older than that one.
+    """
+    state = (await newest_states(queries, [driver])).get(driver)
+    if state is None:
+        return []
+    rows = await queries.fetch("select_newest_judged", driver, state.fix.recorded_at - BEFORE_NEWEST, limit)
+    found = sorted(map(_judged, rows), key=_at)[-limit:]
+    if any(judged.doubt is None for judged in found):
+        return found
+    newest = state.fix  # its row was dropped, or lies behind that many doubted ones
+    return [JudgedFix(newest, newest.recorded_at, state.received_at, judged=True), *found]
+
+
+async def judged_around(
+    queries: Queries, driver: int, begins: datetime, ends: datetime
+) -> tuple[list[JudgedFix], tuple[datetime, datetime]]:
+    """Stored fixes within [begins, ends] and some around, and between which times these are all there are."""
+    rows = await queries.fetch("select_judged_around", driver, begins, ends, AROUND, WITHIN, FARTHEST_AROUND)
+    parts: dict[str, list[JudgedFix]] = {"before": [], "within": [], "after": []}
+    for row in rows:
+        parts[row["part"]].append(_judged(row))
+    before, within, after = (sorted(part, key=_at) for part in parts.values())
+    before, within, after = before[-AROUND:], within[:WITHIN], after[:AROUND]
+    first = before[0].at if len(before) == AROUND else begins - FARTHEST_AROUND
+    if len(within) == WITHIN:
+        return [*before, *within], (first, within[-1].at)
+    last = after[-1].at if len(after) == AROUND else ends + FARTHEST_AROUND
+    return [*before, *within, *after], (first, last)
+
+
 async def _chunks(
     queries: Queries, windows: Sequence[Window], include_rejected: bool
 ) -> AsyncIterator[list[StoredFix]]:
@@ -141,8 +178,22 @@ def _cut(windows: Iterable[Window], begins: datetime | None, ends: datetime | No
 
 
 def _stored(row: Row, driver: int = 0, part: int = 0) -> StoredFix:
-    fix = Fix(
-        row["recorded_at"],
+    return StoredFix(_fix(row, row["recorded_at"]), row["received_at"], row["reason"], driver, part)
+
+
+def _judged(row: Row) -> JudgedFix:
+    """No fix was recorded after it was received, whatever its device's clock said."""
+    at = min(row["at"], row["received_at"])
+    return JudgedFix(_fix(row, at), row["recorded_at"], row["received_at"], row["reason"], judged=True)
+
+
+def _at(judged: JudgedFix) -> datetime:
+    return judged.at
+
+
+def _fix(row: Row, at: datetime) -> Fix:
+    return Fix(
+        at,
         row["lat"],
         row["lon"],
         row["accuracy"],
@@ -151,4 +202,3 @@ def _stored(row: Row, driver: int = 0, part: int = 0) -> StoredFix:
         row["altitude"],
         row["battery"],
     )
-    return StoredFix(fix, row["received_at"], row["reason"], driver, part)

@@ -161,12 +161,16 @@ async def select_assignments(queries: Queries, order_id: str) -> list[Assignment
     return [Assignment(*row) for row in await queries.fetch("select_assignments", order_id)]
 
 
-async def count_track_fixes(queries: Queries, windows: Sequence[Window], limit: int) -> int:
-    """All fixes of a track, doubted ones too; at most `limit`, so that the longest track costs no more."""
+async def count_track_fixes(queries: Queries, windows: Sequence[Window], limit: int) -> tuple[int, int]:
+    """All fixes of a track, doubted ones too, and how often verdicts of its drivers have changed.
+
+    At most `limit` fixes are counted, so that the longest track costs no more.
+    """
     drivers = [window.driver for window in windows]
     begins, ends = [window.begins for window in windows], [window.ends for window in windows]
-    count: int = await queries.fetchval("count_track_fixes", drivers, begins, ends, limit)
-    return count
+    row = await queries.fetchrow("count_track_fixes", drivers, begins, ends, limit)
+    assert row is not None  # an aggregate always answers
+    return row["count"], row["rejudgements"]
 
 
 async def select_timeline_page(

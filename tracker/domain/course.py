@@ -149,6 +149,23 @@ class Course:
         self.progress = found
         self._measure(expected, Driven(after, found.along_m, passed))
 
+    def reseat(self, fix: Fix) -> bool:
+        """Begin anew from this fix, to which the driver has not driven; whether it is on the route.
+
+        What was seen of the way there, and of the present stop, was false or has no end.
+        """
+        self._outlook = self._passed_s = self.progress = None
+        self.off_route = 0
+        self.standing.forget()
+        self.diary.begin_leg(fix, heading_of(fix))
+        if self.expected is None:
+            return True
+        found = self.expected.route.locate(fix.lonlat, heading=heading_of(fix))
+        if _is_off(found, heading_of(fix)):
+            return False
+        self.progress = found
+        return True
+
     def foresee(self, index: int, fix: Fix) -> Forecast:
         """The forecast for `stops[index]`, made from the newest fix."""
         outlook = self._outlook_from(fix)

@@ -1,4 +1,4 @@
-"""Fix: one reading of a device, why it cannot be stored."""
+"""Fix: one reading of a device, why it cannot be stored, and what was judged of it."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -40,6 +40,30 @@ class Fix(msgspec.Struct, frozen=True, gc=False):
     @property
     def lonlat(self) -> LonLat:
         return tuple.__new__(LonLat, (self.lon, self.lat))  # in half the time of LonLat(…): every fix asks
+
+
+class JudgedFix(msgspec.Struct, eq=False, gc=False):
+    """A fix with its verdict, shared by all that hold it: a later change of the verdict reaches them all.
+
+    `sent_at`, the device's own time, is the fix's key. `fix` has the time by our clock.
+    """
+
+    fix: Fix
+    sent_at: datetime
+    received_at: datetime
+    doubt: Doubt | None = None
+    judged: bool = False  # False: `doubt` says nothing yet
+    rejudged: bool = False  # the verdict was another one at first, which may be stored already
+
+    @property
+    def at(self) -> datetime:
+        """When it was recorded, by our clock."""
+        return self.fix.recorded_at
+
+    @property
+    def correction(self) -> timedelta:
+        """What the device's clock was ahead of ours; negative: behind."""
+        return self.sent_at - self.fix.recorded_at
 
 
 def refusal(fix: Fix, *, now: datetime, retention: timedelta, ahead: timedelta = NONE) -> Refusal | None:

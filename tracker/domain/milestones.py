@@ -5,6 +5,8 @@ from datetime import datetime
 from math import inf
 from typing import Final
 
+import msgspec
+
 from tracker.domain.arrival import SOON_M, SOON_S, Event, Milestone, Watch, delivered, observe, restored
 from tracker.domain.course import OFF_ROUTE
 from tracker.domain.geo import LonLat, distance
@@ -45,6 +47,12 @@ class Milestones:
                 self._watches[order_id], seen = observe(watch, _sight(trip, order_id, watch, self.fixes, now))
                 events += seen
         return events
+
+    def reseat(self) -> None:
+        """The driver has not driven to where they are now: earlier fixes confirm nothing there."""
+        self.fixes = ()
+        for order_id, watch in self._watches.items():
+            self._watches[order_id] = msgspec.structs.replace(watch, stands=None, beyond=None, soon=None)
 
     def delivered(self, order: Order, at: datetime) -> tuple[Event, ...]:
         """What is sure now that the driver says so; the order is watched until the next `begin`."""

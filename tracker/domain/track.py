@@ -1,15 +1,32 @@
-"""Track: which fixes of one driver are believed, and why not the others."""
+"""Track: which fixes of one driver are believed.
+
+A fix is judged by the believed ones next to it in time, whatever the order in which they arrive. If two
+groups of fixes contradict each other, the smaller one is doubted, unless both are large. Earlier verdicts
+then change.
+"""
 
 from collections import deque
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Final
 
-from tracker.domain.fix import Doubt, Fix, Refusal, parse_fix, refusal, sift, without_impossible_values
-from tracker.domain.geo import distance
+from tracker.domain.fix import (
+    Doubt,
+    Fix,
+    JudgedFix,
+    Refusal,
+    parse_fix,
+    refusal,
+    sift,
+    without_impossible_values,
+)
 from tracker.domain.order import Vehicle
+from tracker.domain.window import Conflict, Window, is_teleport
 
 __all__ = [
     "Doubt",
     "Fix",
+    "JudgedFix",
     "Refusal",
     "Track",
     "parse_fix",
@@ -20,33 +37,57 @@ __all__ = [
 
 ACCURACY_LIMIT: Final = 200.0  # metres; a fix that is worse is kept, but doubted
 RESEAT_AFTER: Final = 3  # consistent doubtful fixes in a row move the marker after all
+FEW: Final = (
+    10  # fixes; a smaller group that contradicts a larger one is doubted, a larger one is believed too
+)
+WINDOW: Final = 64  # the newest fixes, by which the next ones are judged; some 20 kB
+AFTER_KEPT: Final = 16  # of a window of the past: entries behind the last fix that was put into it
 INTERVALS_KEPT: Final = 10
 # Nobody on such a vehicle is faster; metres per second.
 TOP_SPEED: Final[dict[Vehicle, float]] = {"car": 70.0, "scooter": 40.0, "bicycle": 25.0, "foot": 12.0}
 
 
 class Track:
-    """The believed fixes of one driver, as far as judging the next one needs them."""
+    """The newest fixes of one driver, and those around the last late one, as far as judging needs them.
 
-    __slots__ = ("_doubted", "_intervals", "_top_speed", "newest")
+    `known` are the newest fixes judged before, oldest first; older ones have to be recalled when they matter.
+    """
 
-    def __init__(self, vehicle: Vehicle, newest: Fix | None = None) -> None:
-        self.newest = newest  # the newest believed fix
+    __slots__ = (
+        "_floor",
+        "_intervals",
+        "_last",
+        "_live",
+        "_marker",
+        "_past",
+        "_rejudged",
+        "_seat",
+        "_span",
+        "_top_speed",
+        "newest",
+        "reseated",
+    )
+
+    def __init__(self, vehicle: Vehicle, known: Sequence[JudgedFix] = ()) -> None:
         self._top_speed = TOP_SPEED[vehicle]
-        self._doubted: list[Fix] = []  # teleported, consistent with each other
+        self._live = Window(self._top_speed, known)
+        self._floor = known[0].at if known else None  # what is older is not in the live window
+        self._last = self._marker = self._last_believed()
+        # Where the marker is: the newest fix that was believed when it came. Never goes back in time.
+        self.newest: Fix | None = None if self._marker is None else self._marker.fix
+        self._past: Window | None = None  # around late fixes that are older than the live window
+        self._span: tuple[datetime, datetime] | None = None  # all that is known between these is in `_past`
+        self._seat: JudgedFix | None = (
+            None  # the marker jumped there, away from a group that is still believed
+        )
         self._intervals: deque[float] = deque(maxlen=INTERVALS_KEPT)  # seconds between live fixes
+        self._rejudged: list[JudgedFix] = []
+        self.reseated = False  # the last fix moved the marker to where the driver cannot have driven
 
-    def add(self, fix: Fix) -> Doubt | None:
-        """Why the fix is doubted, or None where it is believed; then it is `newest` unless it came late."""
-        if fix.accuracy is not None and fix.accuracy > ACCURACY_LIMIT:
-            return "inaccurate"
-        if self.newest is None or fix.recorded_at <= self.newest.recorded_at:
-            self.newest = self.newest or fix
-            return None
-        if self._is_teleport(self.newest, fix) and not self._reseats(fix):
-            return "teleport"
-        self._believe(fix)
-        return None
+    @property
+    def last_believed(self) -> JudgedFix | None:
+        """The last believed fix by time, as things are judged now; it may be older than `newest`."""
+        return self._last
 
     @property
     def median_interval(self) -> float | None:
@@ -54,30 +95,211 @@ class Track:
         ordered = sorted(self._intervals)
         return ordered[len(ordered) // 2] if ordered else None
 
-    def _believe(self, fix: Fix) -> None:
-        if self.newest is not None:
-            self._intervals.append((fix.recorded_at - self.newest.recorded_at).total_seconds())
-        self.newest = fix
-        self._doubted.clear()
+    def judge(self, judged: JudgedFix) -> None:
+        """Give a fix its verdict; a believed one that is newer than all before moves the marker."""
+        judged.judged = True
+        self.reseated = False
+        accuracy = judged.fix.accuracy
+        if accuracy is not None and accuracy > ACCURACY_LIMIT:
+            judged.doubt = "inaccurate"
+            return
+        entries = self._live.entries
+        if not entries or judged.fix.recorded_at > entries[-1].fix.recorded_at:
+            self._judge_next(judged)
+        elif self._floor is None or judged.fix.recorded_at >= self._floor:
+            self._judge_late(self._live, judged)
+        else:
+            self._judge_past(judged)
+            return
+        if len(entries) > WINDOW:
+            del entries[0]
+            self._floor = entries[0].fix.recorded_at
 
-    def _is_teleport(self, before: Fix, fix: Fix) -> bool:
-        """Two independent signs: faster than the vehicle can be, and than the device itself says.
+    def take_rejudged(self) -> list[JudgedFix]:
+        """The earlier fixes whose verdicts have changed since this was asked last."""
+        if not self._rejudged:
+            return []
+        rejudged, self._rejudged = self._rejudged, []
+        return rejudged
 
-        A jump within what the two accuracies explain is never one.
+    # --- the past
+
+    def knows(self, judged: JudgedFix) -> bool:
+        """Whether the neighbours of a fix are in memory."""
+        at = judged.fix.recorded_at
+        if self._floor is None or at >= self._floor:
+            return True
+        return self._span is not None and self._span[0] <= at <= self._span[1]
+
+    def recall(self, known: Iterable[JudgedFix], begins: datetime, ends: datetime) -> None:
+        """Take in all that is known between these times, so that late fixes can be judged by it."""
+        self._past, self._span = (
+            Window(self._top_speed, sorted(known, key=lambda each: each.at)),
+            (begins, ends),
+        )
+
+    def trim_past(self, at: datetime) -> None:
+        """Keep of the past only what the next fix of a backlog may need, which follows this time."""
+        if self._past is None or self._span is None or len(self._past.entries) <= WINDOW:
+            return
+        entries, (begins, ends) = self._past.entries, self._span
+        last = sum(each.at <= at for each in entries)
+        first, end = max(last + AFTER_KEPT - WINDOW, 0), last + AFTER_KEPT
+        kept = entries[first:end]
+        self._past.entries = kept
+        self._span = (kept[0].at if first else begins, kept[-1].at if end < len(entries) else ends)
+
+    # --- judging
+
+    def _judge_next(self, judged: JudgedFix) -> None:
+        """A fix that is newer than all others."""
+        live, last = self._live, self._last
+        live.entries.append(judged)
+        newest = len(live.entries) - 1
+        in_doubt = newest > 0 and live.entries[newest - 1] is not last  # the ones just before it are
+        if last is None or not is_teleport(last, judged, self._top_speed):
+            self._move_marker(judged)
+            if in_doubt:
+                self._reconsider(live, newest)
+            if self._seat is not None:
+                self._weigh_seat()
+            return
+        judged.doubt = "teleport"
+        if in_doubt:
+            self._contest(live, *live.group(newest))
+
+    def _judge_late(self, window: Window, judged: JudgedFix) -> None:
+        """A fix between others, or before all of them. Moves the marker only with two others that agree."""
+        index = window.insert(judged)
+        if window.is_plausible(index):
+            self._reconsider(window, index)
+        else:
+            judged.doubt = "teleport"
+            self._contest(window, *window.group(index))
+        self._follow()
+
+    def _judge_past(self, judged: JudgedFix) -> None:
+        """A late fix that is older than the live window."""
+        if self._past is None or self._span is None:
+            oldest = self._live.entries[:1]
+            self._past, self._span = Window(self._top_speed, oldest), (judged.at, judged.at)
+        self._span = (min(self._span[0], judged.at), max(self._span[1], judged.at))
+        self._judge_late(self._past, judged)
+
+    def _reconsider(self, window: Window, index: int) -> None:
+        """A fix has come to be believed: so may doubted ones next to it."""
+        entries = window.entries
+        for beside in (index - 1, index + 1):
+            if not 0 <= beside < len(entries) or entries[beside].doubt is None:
+                continue
+            if window.fits(min(index, beside), max(index, beside)):
+                self._contest(window, *window.group(beside))
+
+    def _contest(self, window: Window, first: int, last: int) -> None:
+        """Hold a group of doubted fixes against the believed ones that contradict it."""
+        conflict = window.conflict(first, last)
+        if window is self._live and conflict.after is None and not conflict.right:
+            self._contest_marker(conflict)
+        elif not conflict.against or _wins(window, conflict):
+            self._exchange(window, conflict)
+        elif conflict.size >= FEW and not (conflict.left and conflict.right):
+            self._believe_group(window, conflict)
+
+    def _contest_marker(self, conflict: Conflict) -> None:
+        """The group is newer than all that is believed: with three fixes the marker follows it anyway."""
+        if conflict.size < RESEAT_AFTER:
+            return
+        entries = self._live.entries
+        if self._outweighs(conflict, conflict.size):
+            self._exchange(self._live, conflict)
+        else:
+            self._believe_group(self._live, conflict)
+            self._seat = entries[conflict.first]
+        target = entries[conflict.last]
+        if self._marker is None or target.at > self._marker.at:
+            self._move_marker(target)
+            self.reseated = True
+
+    def _weigh_seat(self) -> None:
+        """The marker has jumped and stays there: the group that it left may prove to be the smaller one."""
+        live, seat = self._live, self._seat
+        first = None if seat is None or seat.doubt is not None else live.index_of(seat)
+        if first is None:
+            self._seat = None
+            return
+        conflict = live.conflict(first, first)
+        size = sum(each.doubt is None for each in live.entries[first:])
+        if not conflict.left or (size > FEW and not self._is_excursion(conflict)):
+            self._seat = None
+        elif self._outweighs(conflict, size):
+            self._seat = None
+            self._exchange(live, conflict)
+
+    def _outweighs(self, conflict: Conflict, size: int) -> bool:
+        """Whether a group at the end of the track is the larger one.
+
+        What was believed before a jump there and a jump back supports it too.
         """
-        jump = distance(before.lonlat, fix.lonlat)
-        if jump <= 2.0 * ((before.accuracy or 20.0) + (fix.accuracy or 20.0)):
-            return False
-        implied = jump / (fix.recorded_at - before.recorded_at).total_seconds()
-        return implied > self._top_speed and implied > 3.0 * (fix.speed or 0.0) + 10.0
+        against = len(conflict.left)
+        if self._is_excursion(conflict):
+            assert conflict.before is not None
+            return size + self._live.run(conflict.before) > against
+        return size > against and against < FEW
 
-    def _reseats(self, fix: Fix) -> bool:
-        """Whether this is the third doubtful fix in a row that agrees with the ones before."""
-        if self._doubted:
-            last = self._doubted[-1]
-            if fix.recorded_at <= last.recorded_at:
-                return False
-            if self._is_teleport(last, fix):
-                self._doubted.clear()
-        self._doubted.append(fix)
-        return len(self._doubted) >= RESEAT_AFTER
+    def _is_excursion(self, conflict: Conflict) -> bool:
+        """Whether what speaks against the group began with a jump, too."""
+        if conflict.before is None or not conflict.left:
+            return False
+        return not self._live.fits(conflict.before, conflict.left[-1])
+
+    # --- changing verdicts
+
+    def _exchange(self, window: Window, conflict: Conflict) -> None:
+        """Believe the group and doubt what contradicts it; then others may fit that did not before."""
+        for index in conflict.against:
+            self._change(window.entries[index], "teleport")
+        self._believe_group(window, conflict)
+        for index in window.doubted_between(conflict.before, conflict.after):
+            if index not in conflict.against and window.is_plausible(index):
+                self._change(window.entries[index], None)
+
+    def _believe_group(self, window: Window, conflict: Conflict) -> None:
+        for judged in window.entries[conflict.first : conflict.last + 1]:
+            if judged.doubt is not None:
+                self._change(judged, None)
+
+    def _change(self, judged: JudgedFix, doubt: Doubt | None) -> None:
+        judged.doubt, judged.rejudged = doubt, True
+        self._rejudged.append(judged)
+
+    # --- the marker
+
+    def _move_marker(self, judged: JudgedFix) -> None:
+        before = self._marker
+        if before is not None:
+            self._intervals.append((judged.fix.recorded_at - before.fix.recorded_at).total_seconds())
+            self.reseated = before.doubt is not None
+        self._marker = self._last = judged
+        self.newest = judged.fix
+
+    def _follow(self) -> None:
+        """After a late fix another one may be the last that is believed; the marker never goes back."""
+        last = self._last_believed()
+        if last is None:
+            return
+        self._last = last
+        if self._marker is None or last.at > self._marker.at:
+            self._move_marker(last)
+
+    def _last_believed(self) -> JudgedFix | None:
+        return next((each for each in reversed(self._live.entries) if each.doubt is None), None)
+
+
+def _wins(window: Window, conflict: Conflict) -> bool:
+    """Whether a group among believed fixes is the larger one, or of the same size and on the shorter way."""
+    against = len(conflict.against)
+    if against >= FEW:
+        return False
+    if conflict.size > against and conflict.size >= RESEAT_AFTER:
+        return True
+    return conflict.size >= against and window.shortens(conflict)

@@ -18,7 +18,7 @@ from tracker.domain.route import Progress, Route, Stop
 from tracker.domain.smoothing import Shown as ShownArrival
 from tracker.domain.snapping import OnStreet, on_street
 from tracker.domain.streets import Streets
-from tracker.domain.track import Doubt, Fix, Track
+from tracker.domain.track import Doubt, Fix, JudgedFix, Track
 from tracker.domain.view import Freshness, Trail, View, freshness_of
 from tracker.domain.visibility import (
     Circumstances,
@@ -42,14 +42,16 @@ CLOCK_TOLERANCE: Final = timedelta(seconds=1)  # by so much a device's clock may
 class Trip:
     """One driver's orders, stops, route and track, as they are now. Holds no clock and does no I/O."""
 
-    def __init__(self, driver: Driver, newest: Fix | None = None, learned: Learned | None = None) -> None:
+    def __init__(
+        self, driver: Driver, known: Sequence[JudgedFix] = (), learned: Learned | None = None
+    ) -> None:
         self.driver = driver
         self.orders: dict[str, Order] = {}
         self.rules: dict[str, Rules] = {}
-        self.track = Track(driver.vehicle, newest)
+        self.track = Track(driver.vehicle, known)
         self.course = Course(driver.vehicle, (learned or Learned()).of(driver.vehicle))
         self.trails: dict[str, Trail] = {}
-        self.doors = Doors(None if newest is None else newest.lonlat)
+        self.doors = Doors(None if self.track.newest is None else self.track.newest.lonlat)
         self.arrived_at: dict[str, datetime] = {}  # at their dropoffs, as positions showed
         self._lines: dict[str, tuple[LonLat, ...]] = {}  # an order's part of the route, cut once
         self._shown: dict[str, ShownArrival] = {}
@@ -59,7 +61,7 @@ class Trip:
         self._off_since: datetime | None = None  # when the driver was seen to have left the route
         self._asked_from: LonLat | None = None  # where the driver was when the router was last asked
         self._unroutable = False  # the router answered then that there is no route
-        self.position = newest  # the newest believed fix, never from the future
+        self.position = self.track.newest  # the newest believed fix, never from the future
         self._on_street: OnStreet | None = None  # the same, on the route where that is sure
         self.report_every = REPORT_EVERY  # seconds; what the device is asked for
 
@@ -125,12 +127,21 @@ class Trip:
         self.doors.end(order_id)
 
     def receive_fix(self, fix: Fix, now: datetime) -> Doubt | None:
-        """Judges a fix; a believed one that is newer than all before moves the driver."""
+        """Judge a fix by its own; see `receive`."""
+        judged = JudgedFix(fix, fix.recorded_at, now)
+        self.receive(judged, now)
+        return judged.doubt
+
+    def receive(self, judged: JudgedFix, now: datetime) -> None:
+        """Give a fix its verdict; a believed one that is newer than all before moves the driver."""
         before = self.track.newest
-        doubt = self.track.add(fix)
-        if self.track.newest is not before:
-            self._move(fix, before, now)
-        return doubt
+        self.track.judge(judged)
+        newest = self.track.newest
+        if newest is None or newest is before:
+            return
+        if self.track.reseated:
+            self._reseat(newest)
+        self._move(newest, None if self.track.reseated else before, now)
 
     def navigates(self, arrives_at: datetime | None, now: datetime) -> None:
         """When the driver is at the next stop, by the phone's own navigation; None: it guides no longer."""
@@ -234,6 +245,16 @@ class Trip:
         """How old a position is, in words: by the time of its fix, so that no age is understated."""
         report_every = max(self.report_every, self.track.median_interval or 0.0)
         return freshness_of(position, now, report_every)
+
+    def _reseat(self, fix: Fix) -> None:
+        """The driver has not driven to where the marker goes now: nothing leads there from what was shown."""
+        self._on_street = None
+        for trail in self.trails.values():
+            trail.restart()
+        if self.course.reseat(fix):
+            self._route_changed()
+        else:
+            self._drop_route()
 
     def _move(self, fix: Fix, before: Fix | None, now: datetime) -> None:
         ahead = fix.recorded_at - now > CLOCK_TOLERANCE

@@ -10,12 +10,9 @@ _record = Recorder.record
 LIVE = timedelta(seconds=60)
 
 
-async def _only_live(
-    self: Recorder, driver: int, fixes: Any, received_at: Any, reasons: Any, *rest: Any, **more: Any
-) -> Recorded:
-    kept = [pair for pair in zip(fixes, reasons, strict=True) if received_at - pair[0].recorded_at < LIVE]
-    live, why = [fix for fix, _ in kept], [reason for _, reason in kept]
-    done = await _record(self, driver, live, received_at, why, *rest, **more)
+async def _only_live(self: Recorder, driver: int, fixes: Any, *rest: Any, **more: Any) -> Recorded:
+    live = [judged for judged in fixes if judged.received_at - judged.sent_at < LIVE]
+    done = await _record(self, driver, live, *rest, **more)
     return Recorded(done.stored + len(fixes) - len(live), done.duplicates)
 
 

@@ -3,18 +3,18 @@
 from datetime import timedelta
 
 from tracker.__main__ import main
-from tracker.domain.track import Doubt, Fix, Track
+from tracker.domain.track import JudgedFix, Track
 
-_add = Track.add
+_judge = Track.judge
 
 
-def _latest_arrival(self: Track, fix: Fix) -> Doubt | None:
-    if self.newest is not None and fix.recorded_at < self.newest.recorded_at - timedelta(seconds=5):
-        self.newest = fix
-        return None
-    return _add(self, fix)
+def _latest_arrival(self: Track, judged: JudgedFix) -> None:
+    if self.newest is not None and judged.at < self.newest.recorded_at - timedelta(seconds=5):
+        judged.judged, self.newest = True, judged.fix
+        return
+    _judge(self, judged)
 
 
 if __name__ == "__main__":
-    Track.add = _latest_arrival  # type: ignore[method-assign]
+    Track.judge = _latest_arrival  # type: ignore[method-assign]
     main()

@@ -11,7 +11,7 @@ import msgspec
 from tracker.domain.geo import LonLat, distance, part_way
 from tracker.domain.leg import Leg
 from tracker.domain.order import ON_THE_ROAD, Customer, Driver, Order, Place, StopKind
-from tracker.domain.track import Fix
+from tracker.domain.track import Fix, JudgedFix
 from tracker.domain.trip import Trip
 from tracker.recorder import Recorded
 
@@ -135,8 +135,8 @@ def street(begin: LonLat, end: LonLat) -> list[LonLat]:
 class NoHindsight:
     """Nothing is learned, and no forecast kept."""
 
-    async def new_trip(self, driver: Driver, newest: Fix | None) -> Trip:
-        return Trip(driver, newest)
+    async def new_trip(self, driver: Driver, known: Sequence[JudgedFix]) -> Trip:
+        return Trip(driver, known)
 
     async def order_changed(self, *_given: Any) -> None:
         """Nothing to learn."""

@@ -121,7 +121,7 @@ class World:
         text = msgspec.json.encode({"type": "fixes", "id": 1, "fixes": told}).decode()
         headers = {"authorization": f"Bearer token-of-{driver.id}"}
         self._say(driver.number, Said(self._at, True, "/v1/drivers/stream", headers, text))
-        await self.fleet.receive_fixes(driver, fixes)
+        await self.fleet.record(driver, await self.fleet.receive(driver, fixes))
         await self.settle()
         self.drain()
 

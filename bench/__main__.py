@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from bench.forecast import measure_forecast
+from bench.hostile import measure_hostile
 from bench.ingest import measure_ingest
 from bench.latency import measure_latency
 from bench.live_view import measure_live_view
@@ -31,6 +32,7 @@ MEASURED: dict[str, Measure] = {
     "ingest": measure_ingest,
     "sockets": measure_sockets,
     "forecast": measure_forecast,
+    "hostile": measure_hostile,
 }
 
 

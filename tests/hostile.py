@@ -5,21 +5,26 @@ All come from a seed. Each is bytes for a socket of its own: what is wrong with 
 
 import asyncio
 import json
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from random import Random
 from time import monotonic
 from typing import Any, Final
 
+import httpx
 import msgspec
 
 from tests.faults.attackers import BINARY, FIN, TEXT, frame_head, how_it_ended, request
+from tracker.api.requests import ORDER_BYTES, STOPS_BYTES
+from tracker.messages import FRAME_BYTES, NOTE_BYTES
 
 ANSWERED_WITHIN: Final = 40.0  # seconds; a body that never ends is 408 after 30
 CHUNKED: Final = b"Transfer-Encoding: chunked\r\n"
-CUSTOMERS_FRAME: Final = 4_096
-DRIVERS_FRAME: Final = 262_144
+SMALL: Final = 16_384
+ORDER: Final = {"pickup": {"lat": 60.1713, "lon": 24.9440}, "dropoff": {"lat": 60.1666, "lon": 24.9486}}
 SOCKET_FOR: Final = 0.3  # seconds
 SIDE_BY_SIDE: Final = 4
 MARK: Final = "here"
@@ -59,6 +64,55 @@ class Targets(msgspec.Struct, frozen=True):
     gets: list[Target]
     drivers: list[str]  # tokens
     links: list[str]
+
+
+async def targets_of(http: httpx.AsyncClient, key: str) -> Targets:
+    """Every endpoint of a service, which *http* reaches with an API key of all scopes."""
+    drivers = [await _made(http, "/v1/drivers", {"name": "Aino", "vehicle": "car"}) for _ in range(20)]
+    driver = drivers[0]
+    orders = [await _made(http, "/v1/orders", {**ORDER, "driver_id": driver["id"]}) for _ in range(10)]
+    token, of_order = driver["token"], f"/v1/orders/{orders[0]['id']}"
+    stop = {"order_id": orders[0]["id"], "kind": "dropoff"}
+    customer = {"name": "Ann", "phone": "+358 40 1", "email": "a@example.org"}
+    order = {**ORDER, "customer": customer, "visibility": {"position": [{"stops": 1}]}}
+    fix = {"recorded_at": "2026-11-22T10:00:00Z", "lat": 60.17, "lon": 24.94}
+    bodies = [
+        *(
+            Target("POST", f"/v1/track/{_token_of(one)}/messages", SMALL, "", {"text": "Hi"})
+            for one in orders
+        ),
+        Target("POST", "/v1/drivers/fixes", FRAME_BYTES, token, {"type": "fixes", "id": 1, "fixes": [fix]}),
+        Target("POST", "/v1/drivers/fixes", FRAME_BYTES, "", {"type": "fixes", "id": 1, "fixes": [fix]}),
+        Target("POST", "/v1/drivers", SMALL, key, {"name": "", "vehicle": "car"}),
+        Target("PUT", f"/v1/drivers/{driver['id']}/stops", STOPS_BYTES, key, {"stops": [stop]}),
+        Target("POST", "/v1/orders", ORDER_BYTES, key, order | {"reference": 0}),
+        Target("PATCH", of_order, ORDER_BYTES, key, order | {"reference": 0}),
+        Target("POST", f"{of_order}/assign", SMALL, key, {"driver_id": "drv_nobody"}),
+        Target("POST", f"{of_order}/status", SMALL, key, {"status": "no", "reason": "x", "at": "no"}),
+        Target("POST", f"{of_order}/links", SMALL, key, {"expires_at": "1999-01-01T00:00:00Z"}),
+        Target("POST", "/v1/routes", SMALL, key, {"places": [ORDER["pickup"]], "vehicle": "car"}),
+    ]
+    gets = [
+        Target("GET", path, 0, key if path.startswith("/v1/orders") else "")
+        for path in (
+            *("/livez", "/docs", "/openapi.json", "/v1/nothing", "/tiles/5/1/1", "/static/x", "/"),
+            *(f"/t/{_token_of(orders[1])}", f"/v1/track/{_token_of(orders[1])}"),
+            *(f"/v1/track/{_token_of(orders[1])}/poll", f"/v1/track/{_token_of(orders[1])}/events"),
+            *("/v1/orders", of_order, f"{of_order}/track", f"{of_order}/history", f"{of_order}/links"),
+        )
+    ]
+    tokens, links = [one["token"] for one in drivers], [_token_of(one) for one in orders]
+    return Targets(http.base_url.port or 80, bodies, gets, tokens, links)
+
+
+async def _made(http: httpx.AsyncClient, path: str, body: object) -> Any:
+    answer = await http.post(path, json=body)
+    answer.raise_for_status()
+    return answer.json()
+
+
+def _token_of(order: Any) -> str:
+    return str(order["tracking_url"]).rsplit("/", 1)[1]
 
 
 # --- JSON
@@ -195,9 +249,9 @@ def socket_bytes(targets: Targets, dice: Random) -> tuple[bytes, bytes]:
     """A handshake, and then a hostile message, of a driver or of a customer."""
     binary = dice.random() < 0.5
     if dice.random() < 0.5:
-        path, token, limit = "/v1/drivers/stream", dice.choice([*targets.drivers, ""]), DRIVERS_FRAME
+        path, token, limit = "/v1/drivers/stream", dice.choice([*targets.drivers, ""]), FRAME_BYTES
     else:
-        path, token, limit = f"/v1/track/{dice.choice(targets.links)}/stream", "", CUSTOMERS_FRAME
+        path, token, limit = f"/v1/track/{dice.choice(targets.links)}/stream", "", NOTE_BYTES
     protocol = b"\r\nSec-WebSocket-Protocol: tracker.v1" + (b".msgpack" if binary else b"")
     head = request(targets.port, path, token).removesuffix(b"\r\n\r\n") + protocol + b"\r\n\r\n"
     kind = dice.choice(("fixes", "hello", "message", "seen"))
@@ -262,6 +316,8 @@ async def attack(targets: Targets, seed: str, enough: Callable[[int], bool]) -> 
 
 async def _main() -> None:
     """Reads `Targets` from standard input; attacks for so many seconds; prints how it was answered."""
+    with suppress(OSError):  # attackers have machines of their own: take what nobody else wants of this one
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     targets = msgspec.json.decode(sys.stdin.buffer.readline(), type=Targets)
     until = monotonic() + float(sys.argv[1])
     print(json.dumps(await attack(targets, sys.argv[2], lambda _: monotonic() > until)), flush=True)

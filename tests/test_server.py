@@ -18,7 +18,7 @@ from websockets.frames import Frame, Opcode
 
 from tests.echo import echo_server
 from tests.service import Service, hear, running_service, say, token_of
-from tracker import server
+from tracker import http11, server
 from tracker.api import bodies
 from tracker.rates import Allowances
 
@@ -113,6 +113,29 @@ async def test_headers_must_be_there_in_time(monkeypatch: pytest.MonkeyPatch, se
                     await asyncio.wait_for(reader.read(100), 0.1)
         assert monotonic() - begun < 1.5
         writer.transport.abort()
+
+
+async def test_a_connection_waits_for_its_next_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Longer than for headers; once a request has begun, its headers are waited for no longer than ever."""
+    monkeypatch.setattr(server, "HEADERS_WITHIN", 0.4)
+    monkeypatch.setattr(http11, "KEEP_ALIVE", 1.2)
+    asked = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    async with echo_server() as echo, asyncio.timeout(20):
+        reader, writer = await asyncio.open_connection("127.0.0.1", echo.port)
+        for _ in range(2):
+            writer.write(asked)
+            assert (await reader.readuntil(b"hello")).startswith(b"HTTP/1.1 200 ")
+            await asyncio.sleep(0.6)
+        writer.write(asked[:20])
+        begun = monotonic()
+        assert await reader.read() == b""
+        assert monotonic() - begun < 1.0
+        reader, writer = await asyncio.open_connection("127.0.0.1", echo.port)
+        writer.write(asked)
+        await reader.readuntil(b"hello")
+        begun = monotonic()
+        assert await reader.read() == b""
+        assert 1.0 < monotonic() - begun < 4.0
 
 
 async def test_a_body_must_be_there_in_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 import h11
 from hypercorn.asyncio.task_group import TaskGroup
 from hypercorn.asyncio.tcp_server import TCPServer
-from hypercorn.events import Closed, Event, RawData
+from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.protocol import ProtocolWrapper
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.protocol.ws_stream import WSStream
@@ -27,6 +27,7 @@ BETWEEN_CHUNKS_BYTES: Final = 4_096  # of a chunked body: a chunk's head, or wha
 SMALL_CHUNK: Final = 64  # bytes
 SMALL_CHUNKS: Final = 2_000  # of one body; each costs as much as a large one, some 20 us
 READ_BYTES: Final = 8_192  # at a time, so that one client's bytes never hold the event loop for long
+KEEP_ALIVE: Final = 75.0  # seconds that a connection may wait for its next request to begin
 LINGER: Final = 2.0  # seconds for what a client still sends when it has its last answer
 LINGER_BYTES: Final = 4_194_304  # of it
 
@@ -113,6 +114,7 @@ class Http11(H11Protocol):
 class Client(TCPServer):
     """One connection, read a little at a time, closed so that its last answer arrives."""
 
+    _is_idle = False  # between two requests
     _linger: asyncio.TimerHandle | None = None  # set when the last answer is written
 
     async def run(self) -> None:
@@ -159,8 +161,21 @@ class Client(TCPServer):
                     dropped += len(data)
                 else:
                     await self.protocol.handle(RawData(data))
+                    await self._await_head()
         await self.protocol.handle(Closed())
         await self.idle_task.stop()  # else it would hold the file descriptor until it timed out
+
+    async def _await_head(self) -> None:
+        """A request that has begun has to be complete as soon as the first one."""
+        if self._is_idle:
+            self._is_idle = False
+            await self.idle_task.restart(self._task_group, self._idle_timeout)
+
+    async def _idle_between(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(KEEP_ALIVE):
+                await self.context.terminated.wait()
+        await asyncio.shield(self._initiate_server_close())
 
     async def protocol_send(self, event: Event) -> None:
         """Like Hypercorn's, but a connection that is over waits for the peer to leave, `LINGER` at most."""
@@ -168,6 +183,12 @@ class Client(TCPServer):
             self._linger = self.loop.call_later(LINGER, self.writer.close, context=Context())
             with suppress(OSError, RuntimeError):
                 self.writer.write_eof()
+        elif isinstance(event, Updated):
+            self._is_idle = event.idle
+            if event.idle:
+                await self.idle_task.restart(self._task_group, self._idle_between)
+            else:
+                await self.idle_task.stop()
         else:
             try:
                 await super().protocol_send(event)

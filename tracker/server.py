@@ -27,7 +27,7 @@ from tracker.sockets import Connection
 SEND_BUFFER: Final = 65_536  # bytes in the kernel for one client: more would hide a backlog from us
 DEAD_PEER: Final = 30_000  # milliseconds until unacknowledged bytes end a connection
 BACKLOG: Final = 2_048
-HEADERS_WITHIN: Final = 25.0  # seconds; also how long a connection may wait for its next request
+HEADERS_WITHIN: Final = 25.0  # seconds from a connection's or a later request's first byte
 MOST_DESCRIPTORS: Final = 100_000
 RESERVED: Final = 48  # file descriptors for ourselves: database, map, engine
 REFUSED_WITHIN: Final = 1.0  # seconds

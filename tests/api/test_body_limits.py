@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from websockets.asyncio.client import connect
 
 from tests.api.merchant import DROPOFF, ORDER, all_pages, problem, wrong_fields
 from tests.service import Service, hear, say, token_of
@@ -145,6 +146,15 @@ async def test_notes_of_drivers_are_limited_like_those_of_customers(service: Ser
         assert (await hear(courier, "ack", "error"))["type"] == "ack"
         await say(courier, type="message", id=1_001, order_id="o" * 200_000, text="Nearly there")
         assert (await hear(courier, "ack", "error"))["code"] == "not_found"
+
+
+async def test_a_first_message_is_short(service: Service) -> None:
+    """It holds a token; of whoever may be anybody nothing longer is looked into."""
+    async with connect(f"{service.ws_url}/v1/drivers/stream", compression=None) as stranger:
+        await say(stranger, type="fixes", id=1, fixes=[[]] * 60_000)
+        async with asyncio.timeout(5):
+            await stranger.wait_closed()
+        assert stranger.close_code == 4008
 
 
 async def test_the_timeline_comes_in_pages(service: Service) -> None:

@@ -13,6 +13,7 @@ from tracker.parts import Parts
 from tracker.sockets import Socket
 
 HELLO_WITHIN: Final = 5.0  # seconds
+HELLO_LENGTH: Final = 4_096  # bytes or characters; nothing longer is read of a client that may be anybody
 ID_LENGTH: Final = 100  # characters
 
 
@@ -20,7 +21,10 @@ async def await_hello(socket: Socket, codec: JsonCodec | MsgpackCodec) -> str:
     """The token of the first message. Raises Closing where it is late or something else."""
     try:
         async with asyncio.timeout(HELLO_WITHIN):
-            message = decoded(codec, await socket.receive())
+            frame = await socket.receive()
+        if len(frame) > HELLO_LENGTH:
+            raise Closing(4008, "no_hello")
+        message = decoded(codec, frame)
     except TimeoutError:
         raise Closing(4008, "no_hello") from None
     except Unparsable as error:

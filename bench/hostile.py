@@ -1,0 +1,111 @@
+"""Hostile bodies: how long other clients wait while every endpoint is sent what it must refuse."""
+
+import asyncio
+import sys
+from contextlib import AsyncExitStack
+from pathlib import Path
+from statistics import median, quantiles
+from time import perf_counter
+
+import msgspec
+from websockets.asyncio.client import ClientConnection
+
+from bench.node import Job, Node, along, drive, new_job, now_text, receive_until, watch
+from bench.rows import Row
+from tests.hostile import Targets, targets_of
+
+CUSTOMERS = 20  # of one order, each with a ping every so often
+PING_EVERY = 0.15  # seconds; a socket may send ten messages a second
+FIX_EVERY = 0.7  # seconds
+QUIET = 6.0  # seconds
+ATTACKED = 30.0  # seconds
+LIMIT = 50.0  # milliseconds
+
+
+async def measure_hostile(node: Node) -> list[Row]:
+    """Quiet first, and then with attackers in a process of their own."""
+    job = await new_job(node, seed=11)
+    targets = await targets_of(node.http, node.http.headers["Authorization"].removeprefix("Bearer "))
+    quiet = await _waits(node, job, QUIET)
+    attacking = asyncio.create_task(_attacked(targets))
+    before = _resident_mb(node)
+    waits = await _waits(node, job, ATTACKED)
+    answers = await attacking
+    grown = _resident_mb(node) - before
+    failed = sum(count for kind, count in answers.items() if kind.startswith("5") and kind != "505")
+    detail = f"quiet {_p99(quiet):.1f} ms; median {median(waits):.1f}, worst {max(waits):.0f} ms"
+    return [
+        Row(
+            name="another client's wait among hostile bodies, 99 %",
+            value=_p99(waits),
+            unit="ms",
+            against="limit",
+            reference=LIMIT,
+            detail=detail,
+        ),
+        Row(
+            name="memory that hostile bodies leave",
+            value=max(0.0, grown),
+            unit="MB",
+            against="limit",
+            reference=10.0,
+            detail=f"{sum(answers.values())} requests, {failed} answered with 5xx",
+        ),
+    ]
+
+
+def _p99(waits: list[float]) -> float:
+    return quantiles(waits, n=100)[-1]
+
+
+async def _attacked(targets: Targets) -> dict[str, int]:
+    """How the service answered."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.hostile", str(ATTACKED), "bench"),
+        cwd=Path(__file__).parent.parent,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    said, _ = await process.communicate(msgspec.json.encode(targets) + b"\n")
+    return msgspec.json.decode(said, type=dict[str, int])
+
+
+async def _waits(node: Node, job: Job, seconds: float) -> list[float]:
+    """Milliseconds for each pong to a customer and each ack to their driver."""
+    waits: list[float] = []
+    async with AsyncExitStack() as stack:
+        customers = [await stack.enter_async_context(watch(node, job)) for _ in range(CUSTOMERS)]
+        driver = await stack.enter_async_context(drive(node, job))
+        await receive_until(driver, "welcome")
+        until = perf_counter() + seconds
+        async with asyncio.TaskGroup() as others:
+            others.create_task(_acks(driver, job, until, waits))
+            for number, customer in enumerate(customers):
+                others.create_task(_pongs(customer, number * PING_EVERY / CUSTOMERS, until, waits))
+    return waits
+
+
+async def _pongs(customer: ClientConnection, offset: float, until: float, waits: list[float]) -> None:
+    await asyncio.sleep(offset)
+    while (begun := perf_counter()) < until:
+        await customer.send('{"type":"ping","n":1}')
+        await receive_until(customer, "pong")
+        waits.append(1_000 * (perf_counter() - begun))
+        await asyncio.sleep(PING_EVERY)
+
+
+async def _acks(driver: ClientConnection, job: Job, until: float, waits: list[float]) -> None:
+    number = 0
+    while (begun := perf_counter()) < until:
+        number += 1
+        fix = {"recorded_at": now_text(), **along(job, number * 3.0), "accuracy": 5, "speed": 4}
+        await driver.send(msgspec.json.encode({"type": "fixes", "id": number, "fixes": [fix]}).decode())
+        await receive_until(driver, "ack")
+        waits.append(1_000 * (perf_counter() - begun))
+        await asyncio.sleep(FIX_EVERY)
+
+
+def _resident_mb(node: Node) -> float:
+    status = Path(f"/proc/{node.pid}/status").read_text()
+    (line,) = [line for line in status.splitlines() if line.startswith("VmRSS")]
+    return int(line.split()[1]) / 1024

@@ -308,3 +308,30 @@ def test_the_map_of_the_settings_is_found(tmp_path: Path) -> None:
         find_map(Config(map=str(tmp_path / "absent.osm.pbf")))
     with pytest.raises(ConfigError, match="download"):
         find_map(Config(map="https://maps.example/town.osm.pbf"))
+
+
+@pytest.mark.parametrize("off", [OFF_THE_MAP, LonLat(0.0, 0.0), LonLat(24.94, -90.0), LonLat(-180.0, 60.17)])
+async def test_a_route_leads_on_past_a_place_without_a_way(router: Router, off: LonLat) -> None:
+    """The legs to it and from it are straight lines, marked so; the others are the streets' own."""
+    (whole,) = await router.route([CATHEDRAL, ESPLANADE], "car", edges=True)
+    places = [STATION, off, CATHEDRAL, ESPLANADE, off]
+    legs = await router.route(places, "car", edges=True, bridge_m_s=4.0)
+    assert [leg.straight for leg in legs] == [True, True, False, True]
+    assert legs[0].line == (STATION, off)
+    assert legs[0].duration_s == pytest.approx(distance(STATION, off) / 4.0)
+    assert legs[2] == whole
+    with pytest.raises(NoRoute):
+        await router.route([STATION, off], "car", bridge_m_s=4.0)
+
+
+async def test_a_long_route_leads_on_past_several_such_places(router: Router) -> None:
+    """More places than the engine takes at once."""
+    places = [STATION, CATHEDRAL, ESPLANADE] * 12
+    for n in (4, 19, 20, 30):
+        places[n] = OFF_THE_MAP
+    legs = await router.route(places, "foot", bridge_m_s=1.0)
+    assert [n for n, leg in enumerate(legs) if leg.straight] == [3, 4, 18, 19, 20, 29, 30]
+    assert (
+        len(Route(tuple(Stop(f"ord_{n}", "dropoff", place) for n, place in enumerate(places[1:])), legs).legs)
+        == 35
+    )

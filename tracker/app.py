@@ -144,7 +144,7 @@ async def open_parts(
             router=router,
             hub=(hub := Hub(link_tokens.cursor_key)),
             hindsight=hindsight,
-            witness=Witness(database, all_orders.note_milestone, metrics),
+            witness=Witness(database, all_orders.note_milestone, metrics, drawn["area"]),
             metrics=metrics,
             retention=timedelta(days=config.retention_days),
             now=now,

@@ -14,6 +14,7 @@ import structlog
 from tracker.database import Database
 from tracker.database.milestones import select_milestones
 from tracker.database.pins import lock_pins, replace_pins, select_pins
+from tracker.domain.area import Area
 from tracker.domain.arrival import Event, Milestone
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Order, Place
@@ -38,15 +39,16 @@ class _Lesson(NamedTuple):
 
 
 class Witness:
-    """`note` writes one event and says whether it was new."""
+    """`note` writes one event and says whether it was new; `area` is what the map covers, once known."""
 
     def __init__(
         self,
         database: Database,
         note: Callable[[str, Milestone, datetime], Awaitable[bool]],
         metrics: Metrics,
+        area: Callable[[], Area | None] = lambda: None,
     ) -> None:
-        self._database, self._note, self._metrics = database, note, metrics
+        self._database, self._note, self._metrics, self._area = database, note, metrics, area
         self._waiting: deque[Event] = deque(maxlen=WAITING)
         self._lessons: deque[_Lesson] = deque(maxlen=WAITING)
         self._writing = False
@@ -83,7 +85,8 @@ class Witness:
         """This is to be done from now on; of orders that are new here, it is read what was seen before."""
         order_ids = [order.id for order in orders]
         told = await self._told({one for one in order_ids if not live.milestones.knows(one)})
-        live.trip.replan(orders, stops)
+        area = self._area()
+        live.trip.replan(orders, stops if area is None else area.far_last(stops))
         live.milestones.begin(told, order_ids)
         live.note_arrivals()
 
@@ -100,6 +103,7 @@ class Witness:
     async def route(self, live: LiveTrip, router: Router) -> None:
         """Give the trip a route through its stops, to where drivers really stop for them.
 
+        Where no way leads to a stop, or from it, that leg is a straight line.
         If the router gives none, a route that the driver has left is dropped.
         """
         trip, stops = live.trip, live.trip.ahead
@@ -116,6 +120,7 @@ class Witness:
                 heading=trip.heading,
                 manner=trip.manner,
                 streets=trip.streets,
+                bridge_m_s=trip.course.knowledge.rates(trip.vehicle).straight,
             )
         except RoutingError as error:
             log.info("no_route", driver=trip.driver.id, why=type(error).__name__, stops=len(stops))

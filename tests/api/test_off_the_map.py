@@ -1,12 +1,13 @@
 """Drivers and stops off the map: forecasts stay honest, for them and for everybody else."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from tests.api.merchant import wrong_fields
-from tests.api.test_stops import A, D, between, stand
+from tests.api.merchant import parse, wrong_fields
+from tests.api.test_stops import A, D, between, put, stand
 from tests.service import Service
 
 
@@ -72,3 +73,27 @@ async def test_a_stop_that_nobody_can_mean_is_refused(service: Service, mistake:
 async def test_a_stop_off_the_map_is_accepted(service: Service) -> None:
     """30 km from its edge."""
     await service.post("/v1/orders", {"pickup": HERE, "dropoff": {"lat": 60.17, "lon": 24.40}})
+
+
+@pytest.mark.parametrize(
+    "bad", [(0.0, 0.0), (24.94, 60.17), (60.1713, 19.6), (60.17, 24.80), (90.0, 24.94), (60.17, 180.0)]
+)
+async def test_one_bad_stop_spoils_no_other_forecast(service: Service, bad: tuple[float, float]) -> None:
+    """Served first, says the sequence; the next customer's forecast is one of today all the same."""
+    driver = await service.new_driver()
+    lost = await service.new_order(driver["id"], **between(A, bad), anywhere=True)
+    near = await service.new_order(driver["id"], **between(A, D))
+    for order in (lost, near):
+        await service.post(f"/v1/orders/{order['id']}/status", {"status": "picked_up"})
+    await put(service, driver, (lost, "dropoff"), (near, "dropoff"))
+    await stand(service, driver, A)
+    far = bad != (60.17, 24.80)
+    eta = await eta_by(service, near, "route" if far else "straight_line")
+    arrives_in = parse(eta["arrives_at"]) - datetime.now(UTC)
+    assert arrives_in < timedelta(minutes=20 if far else 120)
+    spoilt = await service.get(f"/v1/orders/{lost['id']}/eta")
+    assert spoilt["basis"] == "straight_line"
+    assert spoilt["arrives_at"] is not None
+    answer = await service.post(f"/v1/drivers/{driver['id']}/stops/optimize", {})
+    assert [stop["order_id"] for stop in answer["stops"]] == [near["id"], lost["id"]]
+    await eta_by(service, near, "route")

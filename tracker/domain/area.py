@@ -1,10 +1,12 @@
 """Area: the box that the map covers, and which places cannot be meant on it."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
 from tracker.domain.geo import LonLat, distance
+from tracker.domain.route import Stop
 
 FAR: Final = 100_000.0  # metres off the map; a stop so far from it is a mistake, or needs no map
 
@@ -34,6 +36,18 @@ class Area(msgspec.Struct, frozen=True):
     def is_far(self, place: LonLat) -> bool:
         """Whether the place is so far off the map that no driver on it goes there."""
         return self.distance_m(place) > FAR
+
+    def far_last(self, stops: Sequence[Stop]) -> list[Stop]:
+        """The stops in their sequence, but those far off the map last, with what follows of their orders.
+
+        Nobody knows how a driver gets there, so nobody else's forecast waits for it.
+        """
+        near: list[Stop] = []
+        last: list[Stop] = []
+        for stop in stops:
+            held = self.is_far(stop.at) or any(stop.order_id == other.order_id for other in last)
+            (last if held else near).append(stop)
+        return near + last
 
     def _beside(self, lon: float) -> float:
         """Degrees from there to the box, east positive; 0 between its sides."""

@@ -100,9 +100,18 @@ class Course:
         self._outlook = None
         self.expected = None if route is None else Expected(route, self.knowledge.ratio)
         self.progress, self.off_route, self._passed_s = None, 0, None
-        if self.expected is not None and fix is not None:
+        if self.expected is not None and fix is not None and not self.is_beside_streets:
             self.progress = self.expected.route.locate(fix.lonlat)
             self._passed_s = self.expected.at(self.progress.along_m)
+
+    @property
+    def is_beside_streets(self) -> bool:
+        """Whether no way leads to the next stop, so that its leg of the route is a straight line."""
+        route = self.route
+        if route is None or not route.is_bridged:
+            return False
+        leg = self.on_route(self.left)
+        return leg is not None and leg < len(route.legs) and route.legs[leg].straight
 
     def stop_at(self, order_id: str, kind: StopKind) -> int | None:
         """The index of this stop."""
@@ -133,6 +142,9 @@ class Course:
         self._watch_the_stop(fix, before)
         expected = self.expected
         if expected is None:
+            return
+        if self.is_beside_streets:
+            self.progress, self.off_route, self._passed_s = None, 0, None
             return
         passed = 0.0 if before is None else (fix.recorded_at - before.recorded_at).total_seconds()
         after = self.progress.along_m if self.progress else 0.0

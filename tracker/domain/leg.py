@@ -27,6 +27,7 @@ class Leg(msgspec.Struct, frozen=True):
     distance_m: float
     duration_s: float
     edges: tuple[Edge, ...] = ()
+    straight: bool = False  # no way leads there: a straight line, that nobody can drive
 
 
 class Stretch(NamedTuple):

@@ -68,6 +68,9 @@ class Outlook(msgspec.Struct, gc=False):
         expected = self.expected
         if expected is None or (leg := index - len(self.stops) + len(expected.route.stops)) < 0:
             return Forecast(straight, serving, crow, "straight_line", WIDEST, ())
+        first = max(leg - index + self.left, 0)
+        if expected.route.is_straight(first, leg):
+            return self._beside_streets(expected, first, leg, rates, serving)
         return self._by_route(expected, leg, rates, straight, serving)
 
     def _by_route(
@@ -92,6 +95,29 @@ class Outlook(msgspec.Struct, gc=False):
         if strain != 1.0:
             spread = spread.strained(strain)
         return Forecast(total - rest, rest, metres, "route", spread, terms, strain=strain)
+
+    def _beside_streets(
+        self, expected: Expected, first: int, leg: int, rates: Rates, serving: float
+    ) -> Forecast:
+        """By the route's legs from *first* to *leg*, of which some are straight lines."""
+        route, at, seconds, metres = expected.route, self.fix.lonlat, 0.0, 0.0
+        for number in range(first, leg + 1):
+            stop = route.stops[number]
+            if route.legs[number].straight:
+                crow = distance(at, stop.at)
+                metres, seconds = metres + crow, seconds + crow / rates.straight
+            elif number == first:
+                progress = self.progress or route.locate(self.fix.lonlat)
+                metres += route.remaining(progress, number)[0]
+                seconds += expected.to_stop(number, progress.along_m)
+            else:
+                begin_m, end_m = route.stop_at_m(number - 1), route.stop_at_m(number)
+                metres, seconds = (
+                    metres + end_m - begin_m,
+                    seconds + expected.at(end_m) - expected.at(begin_m),
+                )
+            at = stop.at
+        return Forecast(seconds, serving, metres, "straight_line", WIDEST, ())
 
     def _crow(self, index: int) -> float:
         """Metres through all stops ahead up to this one, as the crow flies."""

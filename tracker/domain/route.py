@@ -74,6 +74,7 @@ class Route:
         "_seconds",
         "_stop_m",
         "_stop_s",
+        "is_bridged",
         "legs",
         "length_m",
         "line",
@@ -86,6 +87,7 @@ class Route:
             raise ValueError(f"{len(stops)} stops need as many legs, not {len(legs)}")
         self.stops: Final = stops
         self.legs: Final = legs
+        self.is_bridged: Final = any(leg.straight for leg in legs)
         joined = Joined(legs)
         self.line: Final = tuple(joined.line)
         self.length_m: Final = joined.metres[-1]
@@ -101,6 +103,10 @@ class Route:
     def stop_at_m(self, index: int) -> float:
         """Metres along the route of `stops[index]`."""
         return self._stop_m[index]
+
+    def is_straight(self, first: int, last: int) -> bool:
+        """Whether a leg that no way leads along is among those to `stops[first]` up to `stops[last]`."""
+        return self.is_bridged and any(leg.straight for leg in self.legs[max(first, 0) : last + 1])
 
     def locate(
         self, at: LonLat, *, after_m: float = 0.0, until_m: float = inf, heading: float | None = None

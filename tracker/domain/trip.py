@@ -157,7 +157,7 @@ class Trip:
         """Whether the router should be asked: stops but no route, or off the route; not too often."""
         if not self.ahead or self.track.newest is None:
             return False
-        if self.route is not None and not self.has_left_route:
+        if self.route is not None and not self.has_left_route and not self.course.is_beside_streets:
             return False
         if self._routed_at is None or self._asked_from is None:
             return True
@@ -179,7 +179,7 @@ class Trip:
     def take_route(self, route: Route | None) -> None:
         """Follows this route from now on; None: there is none."""
         self.course.take_route(route, self.track.newest)
-        self._unroutable = False
+        self._unroutable = self.course.is_beside_streets
         self._route_changed()
 
     def miss_route(self, *, unroutable: bool) -> None:
@@ -353,7 +353,7 @@ class Trip:
     def _line(self, order_id: str, index: int) -> tuple[LonLat, ...]:
         """The route to this order's dropoff, from where it has left all other customers' dropoffs behind."""
         on_route = self.course.on_route(index)
-        if self.route is None or on_route is None:
+        if self.route is None or on_route is None or self.route.is_straight(0, on_route):
             return ()
         if order_id not in self._lines:
             begin = self._begins.get(order_id, self._along)

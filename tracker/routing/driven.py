@@ -27,6 +27,10 @@ def as_driven(
     driven: list[Leg] = []
     entering = ""  # the street on which the leg before ended
     for number, (leg, (begin, end)) in enumerate(zip(legs, pairwise(places), strict=True)):
+        if leg.straight:
+            driven.append(leg)
+            entering = ""
+            continue
         search = Search(streets, leg, by_time=not manner.startswith("short"))
         way = search.way(begin, end, heading=None if number else heading, entering=entering)
         found: Leg | None = leg

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from itertools import chain
+from itertools import chain, pairwise
 from math import inf
 from typing import Final
 
 import msgspec
 from valhalla import ValhallaError
 
-from tracker.domain.geo import LonLat
+from tracker.domain.geo import LonLat, distance
 from tracker.domain.leg import Leg
 from tracker.domain.manners import LAWFUL, Manner
 from tracker.domain.order import Vehicle
@@ -19,7 +19,7 @@ from tracker.routing.actors import Asked
 from tracker.routing.driven import as_driven
 from tracker.routing.polyline import decode
 from tracker.routing.tracing import matched, with_streets
-from tracker.routing.unroutable import matrix_of_parts
+from tracker.routing.unroutable import matrix_of_parts, ways_of_parts
 from tracker.routing.wanted import (
     ANYWHERE,
     COSTINGS,
@@ -86,13 +86,26 @@ class Engine:
         heading: float | None = None,
         manner: Manner = LAWFUL,
         streets: Streets = NONE,
+        bridge_m_s: float | None = None,
     ) -> tuple[Leg, ...]:
-        """One leg between each two places. Raises NoRoute, RouterUnavailable."""
-        legs: list[Leg] = []
+        """One leg between each two places. Raises NoRoute, RouterUnavailable.
+
+        With *bridge_m_s* a leg that no way leads along is a straight line at this speed, unless all are.
+        """
+
+        def ways(some: Sequence[LonLat], first: int) -> Sequence[_RawLeg | None]:
+            return self._legs(some, vehicle, None if first else heading, manner)
+
+        raw: list[_RawLeg | None] = []
         for first in range(0, len(places) - 1, PLACES_AT_ONCE - 1):
             some = places[first : first + PLACES_AT_ONCE]
-            raw = self._legs(some, vehicle, heading if first == 0 else None, manner)
-            legs.extend(self._leg(each, vehicle, edges) for each in raw)
+            raw += ways(some, first) if bridge_m_s is None else ways_of_parts(ways, some, first)
+        if all(each is None for each in raw):
+            raise NoRoute("No way leads to any of the places.")
+        legs = [
+            _straight(a, b, bridge_m_s or 1.0) if each is None else self._leg(each, vehicle, edges)
+            for each, (a, b) in zip(raw, pairwise(places), strict=True)
+        ]
         if not edges or not streets.known:
             return tuple(legs)
         return as_driven(self._actor, places, legs, vehicle, streets=streets, heading=heading, manner=manner)
@@ -177,6 +190,11 @@ class Engine:
     def _leg(self, raw: _RawLeg, vehicle: Vehicle, edges: bool) -> Leg:
         leg = Leg(decode(raw.shape), raw.summary.length * 1000.0, raw.summary.time)
         return with_streets(self._actor, raw.shape, leg, vehicle) if edges else leg
+
+
+def _straight(a: LonLat, b: LonLat, m_s: float) -> Leg:
+    metres = distance(a, b)
+    return Leg((a, b), metres, metres / m_s, straight=True)
 
 
 def _translated(error: RuntimeError) -> NoRoute | RouterUnavailable:

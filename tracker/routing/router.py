@@ -102,12 +102,14 @@ class Router:
         heading: float | None = None,
         manner: Manner = LAWFUL,
         streets: Streets = NONE,
+        bridge_m_s: float | None = None,
     ) -> tuple[Leg, ...]:
         """One leg between each two of the places, in their order; with `edges` also street by street.
 
         A `heading` (degrees) says where somebody who moves is going: the route begins that way if it can.
         The `manner` says how such drivers choose their way, and `streets` which ones they were seen to take
-        (only with `edges`); both are for forecasts, and give no way to tell anybody.
+        (only with `edges`); both are for forecasts, and give no way to tell anybody. With `bridge_m_s` a leg
+        that no way leads along is a straight line at this speed (m/s) and marked so, unless all of them are.
 
         Raises NoRoute where a place is more than 300 m from any street or cannot be reached, and
         RouterUnavailable where there is no answer within 5 s.
@@ -116,7 +118,13 @@ class Router:
             raise NoRoute("A route needs at least two places.")
         return await self._run(
             lambda: self._engine().route(
-                places, vehicle, edges=edges, heading=heading, manner=manner, streets=streets
+                places,
+                vehicle,
+                edges=edges,
+                heading=heading,
+                manner=manner,
+                streets=streets,
+                bridge_m_s=bridge_m_s,
             )
         )
 

@@ -1,15 +1,18 @@
 """FirstCard: the words of the customer's card as the server writes them, before any script runs.
 
-`web/src/card.js` says the same in the browser; `tests/samples/cards.json` holds both to it. Times are in UTC.
+`web/src/card.js` says the same in the browser; `tests/samples/cards.json` holds both to it. Times are
+those of the destination, in 24 hours, until the browser writes them in the visitor's own format.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
 from tracker.messages import Snapshot, WireEta
+from tracker.time_zones import clock_of
 
 STEPS: Final = ("Picked up", "On the way", "Nearby", "Delivered")
 VEHICLES: Final = {"car": "Car", "bicycle": "Bicycle", "scooter": "Scooter", "foot": "On foot"}
@@ -40,7 +43,7 @@ def describe(snapshot: Snapshot) -> Card:
     status = snapshot.order.status
     if status == "delivered":
         at = snapshot.order.timestamps.get("delivered")
-        headline = f"Delivered at {_clock(at)}" if at else "Delivered"
+        headline = f"Delivered at {_Times.of(snapshot).clock(at)}" if at else "Delivered"
         return Card("done", "Delivered", headline, "", (1, 1, 1, 1), 3, 1.0, "")
     if status in OVER:
         return Card("over", *OVER[status], "", (0, 0, 0, 0), -1, 0.0, "")
@@ -72,28 +75,36 @@ def _eyebrow(status: str, current: int) -> str:
 
 
 def _headline(snapshot: Snapshot) -> str:
-    status, eta = snapshot.order.status, snapshot.eta
+    status, eta, times = snapshot.order.status, snapshot.eta, _Times.of(snapshot)
+    if (eta is None or eta.arrives_at is None) and (window := _planned(snapshot)) is not None:
+        return times.span(*window)
     if status == "created":
         return "Looking for a courier"
     if eta is None or eta.arrives_at is None:
         return "On the way to you" if status == "picked_up" else "Your order is being prepared"
     minutes = max(0, int(_seconds(snapshot.now, eta.arrives_at) / 60 + 0.5))
     if eta.stale or snapshot.freshness == "lost" or minutes > LONG:
-        return f"Arriving about {_clock(eta.arrives_at)}"
+        return f"Arriving about {times.moment(eta.arrives_at)}"
     return f"Arriving in {minutes} min" if minutes else "Arriving now"
 
 
 def _estimate(snapshot: Snapshot) -> str:
-    eta, window = snapshot.eta, snapshot.order.window
+    eta, window, times = snapshot.eta, snapshot.order.window, _Times.of(snapshot)
     if eta is not None and eta.earliest and eta.latest:
-        return _range("Estimated", _clock(eta.earliest), _clock(eta.latest))
+        return f"Estimated {times.range(eta.earliest, eta.latest)}"
+    if _planned(snapshot) is not None:
+        return "Planned delivery"
     if window is not None and window.from_ and window.to:
-        return _range("Planned", _clock(window.from_), _clock(window.to))
+        return f"Planned: {times.span(window.from_, window.to)}"
     return ""
 
 
-def _range(word: str, begin: str, end: str) -> str:
-    return f"{word} {begin}" if begin == end else f"{word} {begin} – {end}"
+def _planned(snapshot: Snapshot) -> tuple[str, str] | None:
+    """The window, until it is over."""
+    window = snapshot.order.window
+    if window is None or not window.from_ or not window.to or _seconds(window.to, snapshot.now) > 0:
+        return None
+    return window.from_, window.to
 
 
 def _stops(count: int | None, *, hidden: bool) -> str:
@@ -127,6 +138,44 @@ def _seconds(begin: str, end: str) -> float:
     return (datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds()
 
 
-def _clock(at: str) -> str:
-    """`17:55`; the browser puts the visitor's own time in its place."""
-    return f"{datetime.fromisoformat(at):%H:%M}"
+class _Times:
+    """Writes moments by one clock, as seen from *now*."""
+
+    def __init__(self, zone: ZoneInfo, now: str) -> None:
+        self._zone, self._today = zone, self._at(now, zone).date()
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> "_Times":
+        return cls(clock_of(snapshot.order.dropoff.time_zone), snapshot.now)
+
+    def clock(self, at: str) -> str:
+        """`17:55`."""
+        return f"{self._at(at, self._zone):%H:%M}"
+
+    def moment(self, at: str) -> str:
+        """In a sentence: `17:55`, or `tomorrow, 08:00` if that is not today."""
+        return self.range(at, at)
+
+    def range(self, begin: str, end: str) -> str:
+        """In a sentence: `17:55 – 18:10`, and the day if that is not today."""
+        if any(self._at(at, self._zone).date() != self._today for at in (begin, end)):
+            return self.span(begin, end).replace("Today", "today").replace("Tomorrow", "tomorrow")
+        first, last = self.clock(begin), self.clock(end)
+        return first if first == last else f"{first} – {last}"
+
+    def span(self, begin: str, end: str) -> str:
+        """`Tomorrow, 14:00 – 16:00`."""
+        if begin == end:
+            return self._whole(begin)
+        same_day = self._at(begin, self._zone).date() == self._at(end, self._zone).date()
+        return f"{self._whole(begin)} – {self.clock(end) if same_day else self._whole(end)}"
+
+    def _whole(self, at: str) -> str:
+        day = self._at(at, self._zone)
+        ahead = (day.date() - self._today).days
+        name = "Today" if ahead == 0 else "Tomorrow" if ahead == 1 else f"{day:%A} {day.day} {day:%B}"
+        return f"{name}, {self.clock(at)}"
+
+    @staticmethod
+    def _at(at: str, zone: ZoneInfo) -> datetime:
+        return datetime.fromisoformat(at).astimezone(zone)

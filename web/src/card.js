@@ -1,6 +1,7 @@
 /** Card: what the customer reads, as words. Pure; the server writes the same words into the page first. */
 
 /** @typedef {import('./state.js').State} State */
+/** @typedef {import('./times.js').Times} Times */
 /** @typedef {'Picked up'|'On the way'|'Nearby'|'Delivered'} Step */
 /**
  * @typedef {object} Card
@@ -32,18 +33,18 @@ const OVER = /** @type {Record<string, [string, string]>} */ ({
 /**
  * @param {State} state
  * @param {number} now milliseconds on the server's clock
- * @param {(time: string) => string} clock writes a time of day
+ * @param {Times} times
  * @returns {Card}
  */
-export function describe(state, now, clock) {
+export function describe(state, now, times) {
   const end = state.ended ?? state.order.status;
-  if (end === 'delivered') return delivered(state, clock);
+  if (end === 'delivered') return delivered(state, times);
   if (end in OVER) return over(end);
-  return onTheWay(state, now, clock);
+  return onTheWay(state, now, times);
 }
 
-/** @param {State} state @param {(time: string) => string} clock @returns {Card} */
-function delivered(state, clock) {
+/** @param {State} state @param {Times} times @returns {Card} */
+function delivered(state, { clock }) {
   const at = state.order.timestamps.delivered;
   return {
     phase: 'done', eyebrow: 'Delivered', headline: at ? `Delivered at ${clock(at)}` : 'Delivered',
@@ -57,8 +58,8 @@ function over(end) {
   return { phase: 'over', eyebrow, headline, estimate: '', steps: [0, 0, 0, 0], current: -1, progress: 0, stops: '' };
 }
 
-/** @param {State} state @param {number} now @param {(time: string) => string} clock @returns {Card} */
-function onTheWay(state, now, clock) {
+/** @param {State} state @param {number} now @param {Times} times @returns {Card} */
+function onTheWay(state, now, times) {
   const { status } = state.order;
   const progress = travelled(state, now);
   const current = status !== 'picked_up' ? 0 : isNear(state, now) ? 2 : 1;
@@ -66,8 +67,8 @@ function onTheWay(state, now, clock) {
   return {
     phase: state.driver ? 'moving' : 'waiting',
     eyebrow: eyebrow(status, current),
-    headline: headline(state, now, clock),
-    estimate: estimate(state, clock),
+    headline: headline(state, now, times),
+    estimate: estimate(state, now, times),
     steps,
     current: state.driver ? current : -1,
     progress,
@@ -82,13 +83,15 @@ function eyebrow(status, current) {
   return current === 2 ? 'Nearby' : 'On the way';
 }
 
-/** @param {State} state @param {number} now @param {(time: string) => string} clock */
-function headline(state, now, clock) {
-  if (state.order.status === 'created') return 'Looking for a courier';
+/** @param {State} state @param {number} now @param {Times} times */
+function headline(state, now, times) {
   const at = state.eta?.arrives_at;
+  const window = planned(state, now);
+  if (!at && window) return times.span(window.from, window.to, now);
+  if (state.order.status === 'created') return 'Looking for a courier';
   if (!at) return state.order.status === 'picked_up' ? 'On the way to you' : 'Your order is being prepared';
   const minutes = minutesTo(at, now);
-  if (state.eta?.stale || state.freshness === 'lost' || minutes > LONG) return `Arriving about ${clock(at)}`;
+  if (state.eta?.stale || state.freshness === 'lost' || minutes > LONG) return `Arriving about ${times.moment(at, now)}`;
   return minutes < 1 ? 'Arriving now' : `Arriving in ${minutes} min`;
 }
 
@@ -97,17 +100,18 @@ export function minutesTo(at, now) {
   return Math.max(0, Math.round((Date.parse(at) - now) / 60_000));
 }
 
-/** @param {State} state @param {(time: string) => string} clock */
-function estimate(state, clock) {
-  const { earliest, latest } = state.eta ?? {};
-  if (earliest && latest) return range('Estimated', clock(earliest), clock(latest));
-  const window = state.order.window;
-  return window?.from && window.to ? range('Planned', clock(window.from), clock(window.to)) : '';
+/** The window, until it is over. @param {State} state @param {number} now */
+function planned({ order: { window } }, now) {
+  return window?.from && window.to && now <= Date.parse(window.to) ? window : null;
 }
 
-/** @param {string} word @param {string} from @param {string} to */
-function range(word, from, to) {
-  return from === to ? `${word} ${from}` : `${word} ${from} – ${to}`;
+/** @param {State} state @param {number} now @param {Times} times */
+function estimate(state, now, times) {
+  const { earliest, latest } = state.eta ?? {};
+  if (earliest && latest) return `Estimated ${times.range(earliest, latest, now)}`;
+  const { window } = state.order;
+  if (planned(state, now)) return 'Planned delivery';
+  return window?.from && window.to ? `Planned: ${times.span(window.from, window.to, now)}` : '';
 }
 
 /** @param {number|null} count @param {boolean} hidden whether the courier's place is kept from this customer */

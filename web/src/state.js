@@ -8,7 +8,7 @@
  * @property {string} cursor
  * @property {string} now the server's clock when it last spoke
  * @property {{status: string, reference: string|null, timestamps: Record<string, string>,
- *   dropoff: {lat: number, lon: number, address: string|null}, window: {from: string, to: string}|null}} order
+ *   dropoff: {lat: number, lon: number, address: string|null, time_zone?: string}, window: {from: string, to: string}|null}} order
  * @property {{name: string, vehicle: string}|null} driver
  * @property {Position|null} position
  * @property {{arrives_at: string|null, earliest: string|null, latest: string|null, distance_m: number|null,

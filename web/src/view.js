@@ -6,6 +6,7 @@ import { NoteBox } from './note-box.js';
 import { Page } from './page.js';
 import { pill, pillTitle } from './pill.js';
 import { ServerClock, freshness, positionAge } from './state.js';
+import { timesAt } from './times.js';
 import { before, since } from './trail.js';
 
 /** @typedef {import('./path.js').LonLat} LonLat */
@@ -27,8 +28,7 @@ export class OrderView {
     this._service = service;
     this._onCard = onCard;
     this._still = matchMedia('(prefers-reduced-motion: reduce)').matches;
-    const times = new Intl.DateTimeFormat(languages.slice(), { hour: '2-digit', minute: '2-digit' });
-    this._timeOfDay = (/** @type {string} */ time) => times.format(new Date(time));
+    this._languages = languages;
     this._tracker = this._page.element('tracker');
     this._marker = this._page.element('marker'); // the map takes both out of the page and in again
     this._pin = this._page.element('pin');
@@ -36,6 +36,7 @@ export class OrderView {
     this._clock = new ServerClock();
     this._follower = new Follower();
     this._announced = '';
+    /** @type {{zone: string|undefined, times: import('./times.js').Times}|null} */ this._written = null;
     /** @type {LonLat[]} */ this._since = []; // the trail was told
     this._gone = new AbortController();
     /** @type {import('./map.js').MapView|import('./sketch.js').SketchView|null} */ this._map = null;
@@ -111,7 +112,7 @@ export class OrderView {
   _render() {
     const { connection, way } = this._stream;
     const fresh = this._fresh();
-    const card = describe({ ...this._state, freshness: fresh }, this._clock.now(), this._timeOfDay);
+    const card = describe({ ...this._state, freshness: fresh }, this._clock.now(), this._times());
     const age = positionAge(this._state, this._clock.now()) ?? 0;
     this._page.writeCard(card, this._state);
     this._marker.dataset.freshness = fresh;
@@ -120,6 +121,13 @@ export class OrderView {
     const news = [card.headline, card.stops].filter(Boolean).join('. ');
     if (news !== this._announced) this._page.write('announcer', (this._announced = news));
     this._onCard(card);
+  }
+
+  /** By the destination's clock. */
+  _times() {
+    const zone = this._state.order.dropoff.time_zone;
+    if (!this._written || this._written.zone !== zone) this._written = { zone, times: timesAt(this._languages, zone) };
+    return this._written.times;
   }
 
   _fresh() {

@@ -4,13 +4,14 @@ import { test } from 'node:test';
 
 import { describe, lastSeen } from '../src/card.js';
 import { begin } from '../src/state.js';
+import { timesAt } from '../src/times.js';
 
 const SAMPLES = JSON.parse(readFileSync(new URL('../../tests/samples/cards.json', import.meta.url), 'utf8'));
-const utc = (time) => time.slice(11, 16);
+const utc = timesAt(['en-GB'], 'UTC');
 
 for (const { name, snapshot, card } of SAMPLES) {
   test(`the card reads as agreed with the server: ${name}`, () => {
-    const read = describe(begin(snapshot), Date.parse(snapshot.now), utc);
+    const read = describe(begin(snapshot), Date.parse(snapshot.now), timesAt(['en-GB'], snapshot.order.dropoff.time_zone));
     assert.deepEqual({ ...read, steps: read.steps.map(rounded), progress: rounded(read.progress) }, card);
   });
 }

@@ -1,0 +1,68 @@
+/** Times: how a moment is written: by the clock of the destination, in the visitor's own format. */
+
+const DAY = 86_400_000; // milliseconds
+
+/**
+ * @typedef {object} Times
+ * @property {(time: string) => string} clock writes a time of day
+ * @property {(time: string, now: number) => string} moment in a sentence: the time of day, and the day if it is not today
+ * @property {(from: string, to: string, now: number) => string} range in a sentence: from and to, and the day likewise
+ * @property {(from: string, to: string, now: number) => string} span from and to, with their day
+ */
+
+/**
+ * @param {readonly string[]} languages
+ * @param {string|undefined} timeZone an IANA name; one that the browser does not know counts as its own
+ * @returns {Times}
+ */
+export function timesAt(languages, timeZone) {
+  const clocks = format(languages, timeZone, { hour: '2-digit', minute: '2-digit' });
+  const dates = format(languages, timeZone, { weekday: 'long', day: 'numeric', month: 'long' });
+  const numbers = format(['en-u-ca-gregory-nu-latn'], timeZone, { year: 'numeric', month: 'numeric', day: 'numeric' });
+  const clock = (/** @type {string} */ time) => clocks.format(new Date(time));
+
+  /** @param {number} at @returns {number} the day of the destination's calendar, counted */
+  const dayOf = (at) => {
+    const parts = Object.fromEntries(numbers.formatToParts(at).map(({ type, value }) => [type, Number(value)]));
+    return Date.UTC(parts.year, parts.month - 1, parts.day) / DAY;
+  };
+
+  /** @param {string} time @param {number} now */
+  const day = (time, now) => {
+    const ahead = dayOf(Date.parse(time)) - dayOf(now);
+    return ahead === 0 ? 'Today' : ahead === 1 ? 'Tomorrow' : dates.format(new Date(time));
+  };
+
+  /** @param {string} time @param {number} now */
+  const isToday = (time, now) => dayOf(Date.parse(time)) === dayOf(now);
+
+  /** @type {Times['span']} */
+  const span = (from, to, now) => {
+    const begin = `${day(from, now)}, ${clock(from)}`;
+    if (from === to) return begin;
+    const sameDay = dayOf(Date.parse(from)) === dayOf(Date.parse(to));
+    return `${begin} – ${sameDay ? '' : `${day(to, now)}, `}${clock(to)}`;
+  };
+
+  /** @type {Times['range']} */
+  const range = (from, to, now) => {
+    if (!isToday(from, now) || !isToday(to, now)) return inSentence(span(from, to, now));
+    return clock(from) === clock(to) ? clock(from) : `${clock(from)} – ${clock(to)}`;
+  };
+
+  return { clock, moment: (time, now) => range(time, time, now), range, span };
+}
+
+/** @param {string} words */
+function inSentence(words) {
+  return words.replace(/Today|Tomorrow/g, (day) => day.toLowerCase());
+}
+
+/** @param {readonly string[]} languages @param {string|undefined} timeZone @param {Intl.DateTimeFormatOptions} how */
+function format(languages, timeZone, how) {
+  try {
+    return new Intl.DateTimeFormat(languages.slice(), { ...how, timeZone });
+  } catch {
+    return new Intl.DateTimeFormat(languages.slice(), how);
+  }
+}

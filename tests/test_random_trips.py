@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -71,6 +72,10 @@ def never(*_given: Any) -> bool:
     return False
 
 
+def long_from_now(*_given: Any) -> datetime:
+    return datetime(2100, 1, 1, tzinfo=UTC)
+
+
 FAULTS: dict[str, tuple[object, str, object, str, int]] = {  # what is broken how, the rule, the first trip
     "an ended door is forgotten": (Doors, "_end", nothing, "Nothing within 100 m", 2_000),
     "a restart forgets ended doors": (Doors, "restore", nothing, "Nothing within 100 m", 2_001),
@@ -81,7 +86,7 @@ FAULTS: dict[str, tuple[object, str, object, str, int]] = {  # what is broken ho
     "placeholders are a customer": (doors, "_phone", str.strip, "Nothing within 100 m", 2_022),
     "the distance is told": (trip, "coarse", lambda eta: eta, "No distance", 2_000),
     "windows are not waited for": (trip, "awaits_window", never, "Nothing of the driver and no ETA", 2_001),
-    "nothing is ever stuck": (trip, "is_stuck", never, "No whereabouts for an order", 2_006),
+    "nothing is ever stuck": (trip, "stuck_at", long_from_now, "No whereabouts for an order", 2_006),
 }
 
 

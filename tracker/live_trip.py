@@ -156,7 +156,7 @@ class LiveTrip:
     def note_arrivals(self) -> None:
         """Let the trip know when the driver arrived at the dropoffs that it still has."""
         arrivals = ((one, self.milestones.arrived_at(one, "dropoff")) for one in self.trip.orders)
-        self.trip.arrived_at = {order_id: at for order_id, at in arrivals if at is not None}
+        self.trip.note_arrivals({order_id: at for order_id, at in arrivals if at is not None})
 
     def take_seen(self) -> list[Event]:
         """What the fixes have shown of orders since this was asked last."""

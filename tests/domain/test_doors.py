@@ -280,7 +280,7 @@ def test_an_order_that_nobody_closes_is_hidden_in_time() -> None:
     assert trip.view("ord_b", NOW + day - timedelta(seconds=1)).shown == "live"
     view = trip.view("ord_b", NOW + day)
     assert is_hidden(view) and view.eta is not None and view.eta.distance_m is None
-    trip.arrived_at["ord_b"] = NOW + timedelta(hours=1)
+    trip.note_arrivals({"ord_b": NOW + timedelta(hours=1)})
     hours = timedelta(hours=5)
     assert trip.view("ord_b", NOW + hours - timedelta(seconds=1)).shown == "live"
     assert is_hidden(trip.view("ord_b", NOW + hours))

@@ -164,7 +164,7 @@ class Doors:
 
     def _measure(self, before: LonLat | None) -> None:
         at = self._at
-        if at is None:
+        if at is None or len(self._open) + len(self._ended) < 2:  # one door alone hides nothing
             self._near = ()
             return
         reach = HIDING_RADIUS + DRAWN_OFF + (0.0 if before is None else distance(before, at))

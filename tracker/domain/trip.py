@@ -1,6 +1,6 @@
 """Trip: one driver working through one route. Fixes go in; what each customer may see comes out."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -26,7 +26,7 @@ from tracker.domain.visibility import (
     Visible,
     awaits_window,
     coarse,
-    is_stuck,
+    stuck_at,
     visible,
 )
 
@@ -52,7 +52,8 @@ class Trip:
         self.course = Course(driver.vehicle, (learned or Learned()).of(driver.vehicle))
         self.trails: dict[str, Trail] = {}
         self.doors = Doors(None if self.track.newest is None else self.track.newest.lonlat)
-        self.arrived_at: dict[str, datetime] = {}  # at their dropoffs, as positions showed
+        self._arrived_at: dict[str, datetime] = {}  # at their dropoffs, as positions showed
+        self._stuck_at: dict[str, datetime] = {}  # when they have been open for too long
         self._lines: dict[str, tuple[LonLat, ...]] = {}  # an order's part of the route, cut once
         self._shown: dict[str, ShownArrival] = {}
         self._begins: dict[str, float] = {}  # metres of the route that an order's customer must not see
@@ -116,9 +117,15 @@ class Trip:
             self._unroutable = False
             self._route_changed()
         self._unseen &= self.orders.keys()
+        self.note_arrivals(self._arrived_at)
         if self.doors.take(orders, stops):
             self._lines.clear()
             self._clear_trails(self.trails)
+
+    def note_arrivals(self, arrived_at: Mapping[str, datetime]) -> None:
+        """When the driver arrived at the dropoffs of these orders; at the others they have not."""
+        self._arrived_at = dict(arrived_at)
+        self._stuck_at = {one.id: stuck_at(one, arrived_at.get(one.id)) for one in self.orders.values()}
 
     def release(self, order_id: str) -> None:
         """No longer this driver's: the order's customer sees nothing more. Its stops go with `replan`."""
@@ -346,7 +353,7 @@ class Trip:
             distance_m=eta.distance_m,
             near_other_dropoff=self.doors.hide(order.id, None if newest is None else newest.lonlat),
             awaits_window=awaits_window(order, stops_before, now),
-            is_stuck=is_stuck(order, self.arrived_at.get(order.id), now),
+            is_stuck=now >= self._stuck_at[order.id],
         )
         return visible(self.rules[order.id], circumstances)
 

@@ -2,6 +2,7 @@
 
 import { describe } from './card.js';
 import { Follower } from './follower.js';
+import { Meridian } from './meridian.js';
 import { NoteBox } from './note-box.js';
 import { Page } from './page.js';
 import { pill, pillTitle } from './pill.js';
@@ -35,6 +36,7 @@ export class OrderView {
     this._notes = new NoteBox(this._page, (text) => stream.send(text));
     this._clock = new ServerClock();
     this._follower = new Follower();
+    this._meridian = new Meridian();
     this._announced = '';
     /** @type {{zone: string|undefined, times: import('./times.js').Times}|null} */ this._written = null;
     /** @type {LonLat[]} */ this._since = []; // the trail was told
@@ -59,7 +61,7 @@ export class OrderView {
   }
 
   get _state() {
-    return /** @type {State} */ (this._stream.state);
+    return this._meridian.near(/** @type {State} */ (this._stream.state));
   }
 
   _listen() {

@@ -21,7 +21,7 @@ from driver_sim.phone import Phone, Tempo, now
 from driver_sim.profile import CAPS
 from driver_sim.reconnect import Stopped
 from driver_sim.tell import Event, Tell
-from driver_sim.work import BUSY, TWO_AT_ONCE, Doing, Identity, plan
+from driver_sim.work import BUSY, TWO_AT_ONCE, Doing, Identity, opens_at, plan
 from tracker.domain.geo import LonLat
 from tracker.domain.route import Leg, Stop
 from tracker.messages import AssignedOrder, NoteToDriver
@@ -144,11 +144,22 @@ class Courier:
             await self._report(stop, failed="no way to the address")
         elif await self._drive(leg, stop):
             self.doing = "at pickup" if stop.kind == "pickup" else "at dropoff"
+            await self._wait_for(stop)
             await asyncio.sleep(
                 (stop.service_s or 0.0) * self._random.uniform(0.6, 1.3) / self._tempo.speed_up
             )
             if self._has(stop):
                 await self._report(stop)
+
+    async def _wait_for(self, stop: Stop) -> None:
+        """Until the order is ready or its window begins, by the real clock, or the order is taken away."""
+        while (left := self._opens_in(stop)) > 0.0:
+            await self.client.wait_for_news(left)
+
+    def _opens_in(self, stop: Stop) -> float:
+        """Seconds, as the order is now: its window may be changed while somebody waits for it."""
+        [at] = [opens_at(one, stop.kind) for one in self._orders() if one.id == stop.order_id] or [None]
+        return 0.0 if at is None else (at - now()).total_seconds()
 
     async def _leg_to(self, stop: Stop) -> Leg | None:
         """The way from here, or None where there is none. Waits out a service in trouble."""

@@ -1,6 +1,7 @@
 """What couriers are, and which errands suit them. Pure and seeded."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from random import Random
 from typing import Final, Literal
 
@@ -100,3 +101,10 @@ def plan(orders: Sequence[AssignedOrder]) -> tuple[Stop, ...]:
 def _stop(order: AssignedOrder, kind: StopKind, place: WirePlace) -> Stop:
     service = sum(SERVICE) / 2 if place.service_s is None else place.service_s
     return Stop(order.id, kind, LonLat(place.lon, place.lat), service)
+
+
+def opens_at(order: AssignedOrder, kind: StopKind) -> datetime | None:
+    """Before that nobody is served there: the order is not ready, or its window has not begun."""
+    window = order.window
+    at = order.pickup.ready_at if kind == "pickup" else None if window is None else window.from_
+    return None if at is None else datetime.fromisoformat(at)

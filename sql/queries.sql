@@ -411,12 +411,12 @@ LIMIT $4;
 SELECT count(*) FROM timeline WHERE order_id = $1 AND kind = 'message' AND detail ->> 'from' = $2;
 
 -- name: insert_milestone
--- Once for an order and kind, and not after the order was over.
+-- Once for an order and kind, and not after the last driver's part in it: that end is no reporter's wrong time.
 WITH told AS (
     INSERT INTO timeline (order_id, at, kind)
-    SELECT id, $3::timestamptz, $2
-    FROM orders
-    WHERE id = $1 AND $3::timestamptz <= coalesce(delivered_at, failed_at, cancelled_at, 'infinity')
+    SELECT $1, $3::timestamptz, $2
+    FROM (SELECT max(coalesce(ended_at, 'infinity')) AS ended_at FROM assignments WHERE order_id = $1) AS last
+    WHERE $3::timestamptz <= last.ended_at
     ON CONFLICT (order_id, kind)
         WHERE kind IN ('arrived_at_pickup', 'departed_pickup', 'approaching', 'arrived_at_dropoff') DO NOTHING
     RETURNING order_id, at, kind

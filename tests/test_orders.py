@@ -312,6 +312,24 @@ async def test_an_order_takes_a_hundred_notes_from_each_side(orders: Orders, dat
     assert (await kinds(database, order_id)).count("message") == NOTES + 1
 
 
+async def test_a_wrong_time_of_an_end_hides_nothing_that_positions_showed(
+    orders: Orders, database: Database
+) -> None:
+    """What was seen before the server heard of the end counts, however early the end is said to be."""
+    driver = await add_driver(database)
+    order_id = await add_order(orders, driver.id)
+    await orders.set_status(order_id, OrderStatus.PICKED_UP, by_driver=driver.id)
+    seen = orders._now()
+    long_ago = NOW - timedelta(days=9_000)
+    order = await orders.set_status(order_id, OrderStatus.DELIVERED, at=long_ago, by_driver=driver.id)
+    assert order.delivered_at is not None
+    assert order.closed_at is not None
+    assert order.delivered_at < seen
+    assert await orders.note_milestone(order_id, "arrived_at_dropoff", seen)
+    after = order.closed_at + timedelta(seconds=1)
+    assert not await orders.note_milestone(order_id, "approaching", after)
+
+
 async def test_two_drivers_wanted_at_once_leave_one(orders: Orders, database: Database) -> None:
     """However two assignments race, stops, order and the open assignment name the same driver."""
     first, second = await add_driver(database), await add_driver(database)

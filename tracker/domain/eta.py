@@ -75,7 +75,9 @@ class Forecast(msgspec.Struct, frozen=True, gc=False):
 
     def to_go(self, at: datetime) -> float:
         """Seconds from *at*, the time of the fix, to the stop, waits at the stops before included."""
-        return max([self.seconds, *(hold.to_go(at) for hold in self.holds)])
+        if not self.holds:
+            return self.seconds
+        return max(self.seconds, *(hold.to_go(at) for hold in self.holds))
 
     def told(self, at: datetime) -> Told:
         """As it is kept until the truth is known."""
@@ -91,17 +93,15 @@ class Forecast(msgspec.Struct, frozen=True, gc=False):
         low, high = self.spread.around(self.driving + self.serving)
         age = max((now - last_fix_at).total_seconds(), 0.0)
         driven = min(age, STALE_AFTER)
-        arrival = Arrival(
-            now + MICROSECOND * round(1e6 * (max(self.driving - driven, 0.0) + self.serving)),
-            now + MICROSECOND * round(1e6 * max(low - driven, 0.0)),
-            now + MICROSECOND * round(1e6 * (high - driven + age)),
-        )
+        median = now + MICROSECOND * round(1e6 * (max(self.driving - driven, 0.0) + self.serving))
+        earliest = now + MICROSECOND * round(1e6 * max(low - driven, 0.0))
+        latest = now + MICROSECOND * round(1e6 * (high - driven + age))
         if self.holds or self.opens_at is not None:
-            arrival = self._waited(arrival)
+            median, earliest, latest = self._waited(Arrival(median, earliest, latest))
         return Eta(
-            arrives_at=arrival.median,
-            earliest=arrival.earliest,
-            latest=arrival.latest,
+            arrives_at=median,
+            earliest=earliest,
+            latest=latest,
             distance_m=self.metres,
             stops_before=stops_before,
             computed_at=now,

@@ -45,7 +45,7 @@ async def measure_forecast(_: Node) -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         async with Router.open(find_map(Config(data_dir=Path(folder))), lambda _: None) as router:
             ways, per_route = await _routed(router, LAWFUL)
-            per_learned_route = (await _routed(router, "short_far_side"))[1]
+            per_learned_route = (await _routed(router, "short_near_side"))[1]
             per_usual_way = (await _routed(router, LAWFUL, await _seen(router)))[1]
     learned = Learned()
     fresh = ([_trip(way, learned) for way in ways] for _ in range(PASSES))

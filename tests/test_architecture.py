@@ -87,7 +87,13 @@ HOMES = {
     "mapbox_vector_tile": ("tracker.basemap",),
     "nats": ("tracker.bus",),
     "numpy": ("tracker.basemap", "tracker.extent"),
-    "osmium": ("tracker.basemap", "tracker.gazetteer", "tracker.repair", "tracker.survey"),
+    "osmium": (
+        "tracker.basemap",
+        "tracker.gazetteer",
+        "tracker.repair",
+        "tracker.routing.driving_side",
+        "tracker.survey",
+    ),
     "pmtiles": ("tracker.basemap",),
     "prometheus_client": ("tracker.metrics", "tracker.api.control"),
     "quart": (

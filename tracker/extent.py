@@ -3,7 +3,7 @@
 from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from math import pi
+from math import atan, degrees, pi, sinh
 from typing import Final
 
 import msgspec
@@ -201,3 +201,15 @@ def _joined(boxes: list[Box]) -> Box:
 def middle(west: float, east: float) -> float:
     """The longitude between two, also across the antimeridian."""
     return _turned(west + (east - west if west <= east else east + 360.0 - west) / 2, 180.0)
+
+
+def cell_of(lon: float, lat: float) -> tuple[int, int]:
+    """The column and row of a place."""
+    return int(_column(np.array([lon]))[0]), int(_row(np.array([lat]))[0])
+
+
+def cell_middle(cell: tuple[int, int]) -> tuple[float, float]:
+    """The longitude and latitude in the middle of a cell."""
+    column, row = cell
+    lat = degrees(atan(sinh(pi * (1 - (2 * row + 1) / SIDE))))
+    return (column + 0.5) / SIDE * 360.0 - 180.0, lat

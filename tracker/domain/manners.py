@@ -13,8 +13,8 @@ Manner = Literal[
 LAWFUL: Final[Manner] = "lawful"  # the fastest way that the law allows, and what everybody begins with
 OTHERS: Final[tuple[Manner, ...]] = (
     "unrestricted",  # turns where no turn is allowed
-    "near_side",  # arrives with the stop on one side of the street
-    "far_side",
+    "near_side",  # arrives with the stop on the side of the street that people drive on
+    "far_side",  # arrives with the stop across the street
     "short",  # the shortest way instead of the fastest
     "short_near_side",
     "short_far_side",

@@ -14,7 +14,8 @@ from tracker.locking import locked
 from tracker.mapfile import MapFile
 from tracker.survey import read_survey
 
-ENGINE: Final[str] = valhalla.__version__.partition("-")[0]  # tiles of another version are not read
+# Tiles of another version are not read. The last number counts what changed in how we have them built.
+TILES: Final[str] = f"{valhalla.__version__.partition('-')[0]}.1"
 CACHE: Final = 128 * 2**20  # bytes of tiles an actor keeps; the default is 1 GB each
 ENDS_WITHIN: Final = 3.0  # seconds after SIGTERM
 _WAITING: Final = "Waiting for another process that is preparing the street network"
@@ -39,13 +40,13 @@ async def prepare_tiles(map_file: MapFile, on_progress: Callable[[str], None]) -
     RouterUnavailable with the builder's own words where it fails.
     """
     room = map_file.folder / "valhalla"
-    tiles = room / ENGINE
+    tiles = room / TILES
     if not tiles.is_dir():
         room.mkdir(parents=True, exist_ok=True)
         async with locked(room / "lock", lambda: on_progress(_WAITING)):
             if not tiles.is_dir():
                 await _build(map_file, tiles, on_progress)
-    return _write_configuration(room / f"{ENGINE}.json", tiles)
+    return _write_configuration(room / f"{TILES}.json", tiles)
 
 
 async def _build(map_file: MapFile, tiles: Path, on_progress: Callable[[str], None]) -> None:
@@ -55,8 +56,9 @@ async def _build(map_file: MapFile, tiles: Path, on_progress: Callable[[str], No
     unfinished.mkdir()
     configuration = _write_configuration(tiles.with_name("unfinished.json"), unfinished, verbose=True)
     on_progress(f"Preparing the street network of {map_file.name} for routing; this is done once")
+    sided = tiles.with_name("unfinished.osm.pbf")
     try:
-        extract = await _readable(map_file)
+        extract = await _readable(map_file, sided)
         builder = str(Path(valhalla.__file__).parent / "bin" / "valhalla_build_tiles")
         arguments = ("--config", str(configuration), str(extract))
         child = await completed(
@@ -70,16 +72,21 @@ async def _build(map_file: MapFile, tiles: Path, on_progress: Callable[[str], No
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
         configuration.unlink(missing_ok=True)
+        sided.unlink(missing_ok=True)
     on_progress("The street network is ready")
 
 
-async def _readable(map_file: MapFile) -> Path:
-    """The extract or its repaired copy: the builder stops at what is not sorted. Raises RouterUnavailable."""
-    arguments = ("-m", "tracker.survey", str(map_file.path), str(map_file.folder))
+async def _readable(map_file: MapFile, sided: Path) -> Path:
+    """The extract, its repaired copy if there is one, or *sided* where people drive on the left.
+
+    Raises RouterUnavailable.
+    """
+    arguments = ("-m", "tracker.routing.driving_side", str(map_file.path), str(map_file.folder), str(sided))
     child = await completed(Program("survey", arguments, {}, ENDS_WITHIN), out=lambda _: None)
     if child.process.returncode != 0:
         raise RouterUnavailable(f"The map {map_file.path} cannot be read: {child.last_line}")
-    return read_survey(map_file.folder).readable(map_file.path, map_file.folder)
+    readable = read_survey(map_file.folder).readable(map_file.path, map_file.folder)
+    return next(sided.parent.glob(sided.name), readable)
 
 
 def _in_plain_words(on_progress: Callable[[str], None]) -> Callable[[str], None]:
@@ -99,6 +106,7 @@ def _write_configuration(path: Path, tiles: Path, *, verbose: bool = False) -> P
     configuration["logging"]["color"] = False
     mjolnir: dict[str, Any] = configuration["mjolnir"]
     mjolnir["max_cache_size"] = CACHE
+    mjolnir["data_processing"]["use_admin_db"] = False  # without one it would drive on the left
     for name in _ABSENT:
         mjolnir.pop(name, None)
     written = path.with_suffix(".new")

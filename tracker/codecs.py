@@ -10,6 +10,7 @@ import msgspec
 from tracker.domain.track import Fix, Refusal, parse_fix
 from tracker.errors import Unparsable
 from tracker.messages import FIXES_PER_MESSAGE, AwareTime, Fixes, FromDriver, Id, RawFixes
+from tracker.messages.allowed_values import path_and_detail
 
 
 class Codec(Protocol):
@@ -29,7 +30,7 @@ class JsonCodec:
 
     def decode(self, frame: str | bytes) -> FromDriver | RawFixes:
         """Raises Unparsable. Wrong fixes come back raw, for judging one by one."""
-        return _strictly_or_leniently(_strictly_json, _json_leniently, frame)
+        return _strictly_or_leniently(_strictly_json, _json_leniently, frame, "JSON")
 
 
 class MsgpackCodec:
@@ -43,8 +44,8 @@ class MsgpackCodec:
     def decode(self, frame: str | bytes) -> FromDriver | RawFixes:
         """Raises Unparsable. Wrong fixes come back raw, for judging one by one."""
         if isinstance(frame, str):
-            raise Unparsable("Text where MessagePack was agreed.")
-        return _strictly_or_leniently(_msgpack_strict.decode, _msgpack_leniently, frame)
+            raise Unparsable("Send binary frames; the subprotocol tracker.v1.msgpack has no text frames.")
+        return _strictly_or_leniently(_msgpack_strict.decode, _msgpack_leniently, frame, "MessagePack")
 
 
 CODECS: Final[dict[str, type[JsonCodec] | type[MsgpackCodec]]] = {
@@ -66,7 +67,7 @@ _EXPONENT_AS_E0: Final = bytes.maketrans(b"E+-123456789", b"e00000000000")
 
 
 def _strictly_or_leniently[Frame: (str | bytes, bytes)](
-    strict: Callable[[Frame], FromDriver], leniently: Callable[[Frame], RawFixes], frame: Frame
+    strict: Callable[[Frame], FromDriver], leniently: Callable[[Frame], RawFixes], frame: Frame, format_: str
 ) -> FromDriver | RawFixes:
     """Only a message of fixes gets a second reading: a wrong one must not spoil its neighbours."""
     try:
@@ -76,7 +77,15 @@ def _strictly_or_leniently[Frame: (str | bytes, bytes)](
     try:
         return leniently(frame)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise Unparsable(str(why)) from error
+        raise Unparsable(_in_words(why, format_)) from error
+
+
+def _in_words(error: Exception, format_: str) -> str:
+    """What is wrong with a message: the field and its allowed values, or that it cannot be read at all."""
+    if not isinstance(error, msgspec.ValidationError):
+        return f"The message is not {format_}."
+    path, detail = path_and_detail(error, FromDriver)
+    return f"{path or 'message'}: {detail}"
 
 
 # --- JSON
@@ -119,8 +128,10 @@ def read_json(frame: str | bytes) -> object:
         raise Unparsable(f"One message may hold {VALUES} values; send fewer fixes, or fewer fields.")
     try:
         return json.loads(frame)
+    except json.JSONDecodeError as error:
+        raise Unparsable(f"This is not JSON: line {error.lineno}, column {error.colno}.") from error
     except (ValueError, RecursionError) as error:
-        raise Unparsable(f"This is not JSON: {error}") from error
+        raise Unparsable("This is not JSON in UTF-8, or it is nested too deeply.") from error
 
 
 def _count(frame: str | bytes, characters: str) -> int:

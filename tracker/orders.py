@@ -214,7 +214,7 @@ class Orders:
         """One more tracking link, inside the caller's transaction; raises NotFound, InvalidFields."""
         now = self._now()
         if expires_at is not None and expires_at <= now:
-            raise InvalidFields([FieldError("expires_at", "Must lie in the future.")])
+            raise InvalidFields([FieldError("expires_at", "must be in the future")])
         order = found(await rows.lock_order(connection, order_id))
         link = Link(id=new_id("lnk"), order_id=order_id, created_at=now, expires_at=expires_at)
         await link_rows.insert_link(connection, link)
@@ -270,7 +270,7 @@ class Orders:
         now = max(self._now(), (await rows.select_course(connection, order.id)).status_at)
         drivers = await driver_rows.lock_drivers(connection, sorted({driver_id, *drivers_of(order)}))
         if driver_id not in drivers:
-            raise InvalidFields([FieldError("driver_id", "There is no such driver.")])
+            raise InvalidFields([FieldError("driver_id", "must be the id of a driver")])
         if order.driver_id is not None:
             await steps.take_away(connection, order, now)
         await steps.give(connection, order, drivers[driver_id], now)

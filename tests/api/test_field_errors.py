@@ -1,6 +1,7 @@
 """Wrong fields are named in time and memory linear in the body, and never more than fifty of them."""
 
 import json
+import re
 import tracemalloc
 from typing import Annotated, Any
 
@@ -10,9 +11,25 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from tracker.api.bodies import parse
-from tracker.api.field_errors import DEPTH, is_well_formed
-from tracker.api.requests import NewOrderBody, OrderChangeBody, StopsBody
+from tracker.api.field_errors import DEPTH, is_well_formed, wrong_in_query
+from tracker.api.map import RouteRequest
+from tracker.api.requests import (
+    NewDriver,
+    NewOrderBody,
+    OrderChangeBody,
+    OrderQuery,
+    StatusBody,
+    StopsBody,
+    TrackQuery,
+)
+from tracker.codecs import JsonCodec, MsgpackCodec
 from tracker.errors import NAMED, InvalidFields, Unparsable
+
+PYTHON = re.compile(
+    r"Expect|\bgot\b|[Oo]bject|\b(str|int|float|bool|array|datetime|dict|None|NoneType)\b|RFC3339"
+)
+TIME = "must be a time in RFC 3339 with an offset, such as 2026-11-22T16:43:00Z"
+PLACE = {"lat": 60.1713, "lon": 24.944}
 
 
 class Note(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -100,6 +117,116 @@ def test_nesting_has_a_limit(depth: int) -> None:
             parse(data, Note)
 
 
+def details(body: Any, type_: Any) -> dict[str, str]:
+    """What is said of each wrong field of a body."""
+    return dict(wrong(json.dumps(body).encode(), type_).errors)
+
+
+def order(**fields: Any) -> dict[str, Any]:
+    return {"pickup": PLACE, "dropoff": PLACE} | fields
+
+
+@pytest.mark.parametrize(
+    ("type_", "body", "field", "detail"),
+    [
+        (
+            NewDriver,
+            {"name": "A", "vehicle": "plane"},
+            "vehicle",
+            "must be one of car, bicycle, scooter, foot",
+        ),
+        (NewDriver, {"name": "A", "vehicle": 3}, "vehicle", "must be one of car, bicycle, scooter, foot"),
+        (NewDriver, {"name": "A"}, "vehicle", "is required"),
+        (
+            NewDriver,
+            {"name": " ", "vehicle": "car"},
+            "name",
+            "must be text of 1 to 200 characters that are not all spaces",
+        ),
+        (
+            NewDriver,
+            {"name": "A", "vehicle": "car", "speed": 3},
+            "speed",
+            "unknown field; known are name, vehicle, reference, display_name",
+        ),
+        (NewDriver, [], "", "must be {…} with the fields name, vehicle, reference, display_name"),
+        (NewOrderBody, order(pickup=PLACE | {"lat": 91}), "pickup.lat", "must be a number from -90 to 90"),
+        (NewOrderBody, order(pickup=PLACE | {"lat": "60"}), "pickup.lat", "must be a number from -90 to 90"),
+        (NewOrderBody, order(pickup=PLACE | {"ready_at": "soon"}), "pickup.ready_at", f"{TIME}, or null"),
+        (NewOrderBody, order(window={"from": "2026-01-01T00:00:00", "to": 3}), "window.from", TIME),
+        (NewOrderBody, order(anywhere="yes"), "anywhere", "must be true or false"),
+        (
+            NewOrderBody,
+            order(visibility={"eta": {"stops": -1}}),
+            "visibility.eta",
+            'must be always, never, {"stops": n}, {"eta_s": n} or {"distance_m": n} with n of at least 0, '
+            "or a list of at most 10 of these",
+        ),
+        (
+            NewOrderBody,
+            order(visibility={"eta": [{"minutes": 3}]}),
+            "visibility.eta[0]",
+            "unknown field; known are stops, eta_s, distance_m",
+        ),
+        (
+            StatusBody,
+            {"status": "lost"},
+            "status",
+            "must be one of created, assigned, picked_up, delivered, failed, cancelled",
+        ),
+        (StopsBody, {"stops": [{"order_id": "a"}]}, "stops[0]", "`kind` is required"),
+        (
+            StopsBody,
+            {"stops": [{"order_id": "a", "kind": "x"}]},
+            "stops[0].kind",
+            "must be one of pickup, dropoff",
+        ),
+        (StopsBody, {"stops": {}}, "stops", "must be a list of at most 1000 items"),
+        (RouteRequest, {"places": [PLACE]}, "places", "must be a list of 2 to 50 items"),
+    ],
+)
+def test_a_detail_says_what_is_allowed(type_: Any, body: Any, field: str, detail: str) -> None:
+    """In words that need no knowledge of the service's language."""
+    assert details(body, type_)[field] == detail
+
+
+def test_a_wrong_query_says_what_is_allowed() -> None:
+    """There is no null in a query string, so none is offered."""
+    given = {"limit": "0", "from": "today", "simplify": "fine", "include": "all", "page": "2"}
+    assert dict(wrong_in_query(given, TrackQuery)) == {
+        "limit": "must be a whole number from 1 to 500",
+        "from": TIME,
+        "simplify": "must be a number from 0 to 10000",
+        "include": 'must be "rejected"',
+        "page": "unknown field; known are limit, cursor, from, to, simplify, include, at",
+    }
+
+
+@pytest.mark.parametrize(
+    ("message", "detail"),
+    [
+        ({"type": "fly"}, "type: must be one of fixes, status, message, navigation, ping, pong, hello"),
+        ({"id": 1}, "message: `type` is required"),
+        ({"type": "status", "id": "a", "order_id": "a"}, "id: must be a whole number"),
+        (
+            {"type": "status", "id": 1, "order_id": "a", "status": "created"},
+            "status: must be one of picked_up, delivered, failed",
+        ),
+        ({"type": "message", "id": 1, "order_id": "a"}, "message: `text` is required"),
+        ({"type": "navigation", "arrives_at": "soon"}, f"arrives_at: {TIME}, or null"),
+        ({"type": "fixes", "id": 1, "fixes": 3}, "fixes: must be a list"),
+    ],
+)
+def test_a_wrong_message_says_what_is_allowed(message: Any, detail: str) -> None:
+    """In both encodings of the drivers' stream."""
+    with pytest.raises(Unparsable) as refused:
+        JsonCodec().decode(json.dumps(message))
+    assert str(refused.value) == detail
+    with pytest.raises(Unparsable) as refused:
+        MsgpackCodec().decode(msgspec.msgpack.encode(message))
+    assert str(refused.value) == detail
+
+
 VALUES = some.recursive(
     some.none() | some.booleans() | some.integers() | some.floats(allow_nan=False) | some.text(),
     lambda inner: (
@@ -118,6 +245,34 @@ def test_any_json_is_taken_or_refused_by_name(value: Any, type_: Any, data: some
             parse(body, type_)
         except InvalidFields as error:
             assert error.errors
+            assert not [detail for _, detail in error.errors if PYTHON.search(detail) or not detail]
             assert msgspec.json.decode(body) is not Ellipsis  # what is named wrong is JSON
         except Unparsable:
             pass
+
+
+MESSAGES = some.fixed_dictionaries(
+    {"type": some.sampled_from(("fixes", "status", "message", "navigation", "ping", "hello")) | VALUES},
+    optional={
+        name: VALUES for name in ("id", "order_id", "status", "text", "at", "fixes", "arrives_at", "n")
+    },
+)
+
+
+@given(MESSAGES | VALUES, some.booleans())
+def test_no_message_is_refused_in_the_words_of_python(value: Any, cut: bool) -> None:
+    """Whatever a driver's app sends."""
+    frame = json.dumps(value)
+    try:
+        JsonCodec().decode(frame[:-1] if cut else frame)
+    except Unparsable as error:
+        assert not PYTHON.search(str(error))
+
+
+@given(
+    some.dictionaries(some.sampled_from(("limit", "from", "bbox", "status", "simplify", "x")), some.text())
+)
+def test_no_query_is_refused_in_the_words_of_python(value: dict[str, str]) -> None:
+    """Whatever stands in a query string."""
+    for query in (OrderQuery, TrackQuery):
+        assert not [detail for _, detail in wrong_in_query(value, query) if PYTHON.search(detail)]

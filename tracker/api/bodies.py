@@ -89,11 +89,9 @@ def _kept[T](value: T) -> T:
 def query[T: msgspec.Struct](type_: type[T]) -> T:
     """The query string as a `type_`; raises InvalidFields, also for a name that is unknown or comes twice."""
     if request.query_string.count(b"&") >= QUERY_FIELDS:
-        raise InvalidFields([FieldError("", f"At most {QUERY_FIELDS} fields in a query string.")])
+        raise InvalidFields([FieldError("", f"a query string may have at most {QUERY_FIELDS} fields")])
     given = request.args.to_dict(flat=False)
-    twice = [
-        FieldError(name, "Is given more than once.") for name, values in given.items() if len(values) > 1
-    ]
+    twice = [FieldError(name, "is given more than once") for name, values in given.items() if len(values) > 1]
     if twice:
         raise InvalidFields(twice)
     single = {name: values[0] for name, values in given.items()}

@@ -107,7 +107,7 @@ async def post_fixes() -> Response:
     take_allowance(here.fix_rates, driver.id, TOO_MANY)
     number, message = _message(await raw_body(FRAME_BYTES))
     if len(message.fixes) > FIXES_PER_MESSAGE:
-        raise InvalidFields([FieldError("fixes", f"at most {FIXES_PER_MESSAGE} fixes in one message")])
+        raise InvalidFields([FieldError("fixes", f"must be a list of at most {FIXES_PER_MESSAGE} fixes")])
     take_allowance(here.fix_rates, driver.id, TOO_MANY, amount=max(0, len(message.fixes) - 1))
     receipt = await here.fleet.to_the_end(_stored(here, driver, message))
     ack = Ack(number, receipt.stored, receipt.duplicates, receipt.rejected)
@@ -130,7 +130,7 @@ def _message(body: bytes) -> tuple[int | None, Fixes | RawFixes]:
     fixes = said.get("fixes") if isinstance(said, dict) else said
     number = said.get("id") if isinstance(said, dict) else None
     if not isinstance(fixes, list):
-        raise InvalidFields([FieldError("fixes", "a list of fixes, alone or in a message")])
+        raise InvalidFields([FieldError("fixes", "must be a list of fixes, alone or in a message")])
     if number is not None and (not isinstance(number, int) or abs(number) >= 2**63):
-        raise InvalidFields([FieldError("id", "an integer")])
+        raise InvalidFields([FieldError("id", "must be a whole number from -2^63 to 2^63 - 1")])
     return number, RawFixes(0, fixes)

@@ -8,17 +8,17 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from types import NoneType, UnionType
-from typing import Any, Final, TypeGuard, Union, get_args, get_origin
+from typing import Annotated, Any, Final, TypeGuard, Union, get_args, get_origin
 
 import msgspec
 
 from tracker.errors import FieldError
+from tracker.messages.allowed_values import OR_NULL, known_fields, path_and_detail
 
 DEPTH: Final = 32  # levels of JSON; none of our bodies needs ten
-NUL: Final = "Must not contain the character U+0000."
+NUL: Final = "must not contain the character U+0000"
 YEARS: Final = range(2000, 9999)  # a time outside of them is a mistake, and would not fit into UTC
 NAME_LENGTH: Final = 100  # characters of an unknown field's name that are said back
-DETAIL_LENGTH: Final = 300  # characters of what is wrong: msgspec repeats a wrong value
 
 _STRING: Final = re.compile(rb'"[^"]*"')
 _AS_LISTS: Final = bytes.maketrans(b"{}", b"[]")
@@ -48,7 +48,7 @@ def wrong_in_json(data: bytes | msgspec.Raw, type_: Any) -> Iterator[FieldError]
             return
         given = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
     except msgspec.ValidationError as error:
-        yield _field_error(error)
+        yield FieldError(*path_and_detail(error, type_))
         return
     yield from _wrong_in_fields(given, struct, wrong_in_json)
 
@@ -62,7 +62,8 @@ def _wrong_text(value: str, type_: Any) -> Iterator[FieldError]:
     try:
         msgspec.convert(value, type_, strict=False)
     except msgspec.ValidationError as error:
-        yield _field_error(error)
+        path, detail = path_and_detail(error, type_)
+        yield FieldError(path, detail.removesuffix(OR_NULL))
 
 
 def _wrong_in_fields(
@@ -71,14 +72,15 @@ def _wrong_in_fields(
     wrong_in: Callable[[Any, Any], Iterator[FieldError]],
 ) -> Iterator[FieldError]:
     fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
+    unknown = known_fields(list(fields))
     for name in given if struct.__struct_config__.forbid_unknown_fields else ():
         if name not in fields:
-            yield FieldError(_shortened(name, NAME_LENGTH), "There is no such field.")
+            yield FieldError(_shortened(name, NAME_LENGTH), unknown)
     for name, field in fields.items():
         if name in given:
             yield from _below(name, wrong_in(given[name], field.type))
         elif field.required:
-            yield FieldError(name, "Is required.")
+            yield FieldError(name, "is required")
 
 
 def unfit(value: Any) -> Iterator[FieldError]:
@@ -87,7 +89,7 @@ def unfit(value: Any) -> Iterator[FieldError]:
         case str() if "\0" in value:
             yield FieldError("", NUL)
         case datetime() if value.year not in YEARS:
-            yield FieldError("", f"Must lie in the years {YEARS.start} to {YEARS.stop - 1}.")
+            yield FieldError("", f"must be in the years {YEARS.start} to {YEARS.stop - 1}")
         case msgspec.Struct():
             for field in msgspec.structs.fields(type(value)):
                 yield from _below(field.encode_name, unfit(getattr(value, field.name)))
@@ -107,6 +109,8 @@ def _below(name: str, errors: Iterator[FieldError] | tuple[FieldError, ...]) -> 
 
 def _struct_in(type_: Any) -> type[msgspec.Struct] | None:
     """The Struct that *type_* is, or that it is apart from None and UNSET; else None."""
+    if get_origin(type_) is Annotated:
+        return _struct_in(get_args(type_)[0])
     choices = get_args(type_) if get_origin(type_) in (Union, UnionType) else (type_,)
     meant = [choice for choice in choices if choice not in (NoneType, msgspec.UnsetType)]
     return meant[0] if len(meant) == 1 and _is_struct(meant[0]) else None
@@ -114,14 +118,6 @@ def _struct_in(type_: Any) -> type[msgspec.Struct] | None:
 
 def _is_struct(type_: Any) -> TypeGuard[type[msgspec.Struct]]:
     return isinstance(type_, type) and issubclass(type_, msgspec.Struct)
-
-
-def _field_error(error: msgspec.ValidationError) -> FieldError:
-    """``Expected `float` <= 90.0 - at `$.lat` `` -> the path, and the words before it."""
-    words, _, where = str(error).rpartition(" - at `")
-    path = where.rstrip("`").removeprefix("$") if words else ""
-    words = (words or str(error)).replace("`", "")
-    return FieldError(path.lstrip("."), f"{_shortened(words, DETAIL_LENGTH)}.")
 
 
 def _shortened(text: str, length: int) -> str:

@@ -108,9 +108,9 @@ class ReportQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         ends = self.to or (now if self.from_ is None else max(now, self.from_ + timedelta(seconds=1)))
         begins = self.from_ or ends - USUAL
         if begins >= ends:
-            raise InvalidFields([FieldError("to", "Must lie after `from`.")])
+            raise InvalidFields([FieldError("to", "must be after `from`")])
         if ends - begins > LONGEST:
-            raise InvalidFields([FieldError("from", f"Must lie at most {LONGEST.days} days before `to`.")])
+            raise InvalidFields([FieldError("from", f"must be at most {LONGEST.days} days before `to`")])
         return begins, ends
 
 

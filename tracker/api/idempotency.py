@@ -52,7 +52,7 @@ async def once(create: Callable[[Connection], Awaitable[Created]]) -> Response:
 def _key() -> str | None:
     key = request.headers.get(HEADER)
     if key is not None and not (0 < len(key) <= KEY_LENGTH and key.isprintable()):
-        raise InvalidFields([FieldError(HEADER, f"Must have 1 to {KEY_LENGTH} printable characters.")])
+        raise InvalidFields([FieldError(HEADER, f"must have 1 to {KEY_LENGTH} printable characters")])
     return key
 
 

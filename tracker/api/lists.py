@@ -52,7 +52,9 @@ def decode_cursor(cursor: str | None) -> tuple[datetime, str] | None:
 
 
 def not_a_cursor() -> InvalidFields:
-    return InvalidFields([FieldError("cursor", "Is not a cursor of this list.")])
+    return InvalidFields(
+        [FieldError("cursor", "is not a cursor of this list; send `next` of the page before")]
+    )
 
 
 class Page(msgspec.Struct, frozen=True):

@@ -12,6 +12,7 @@ from tracker.domain.order import Customer, Driver, Order, OrderStatus, Place, St
 from tracker.domain.visibility import DEFAULT_LIVE, Rule, Rules
 from tracker.errors import FieldError, InvalidFields
 from tracker.messages import AwareTime
+from tracker.messages.allowed_values import WORDS
 from tracker.order_change import NewOrder
 
 Latitude = Annotated[float, Meta(ge=-90, le=90, description="Degrees north, WGS 84.")]
@@ -41,6 +42,7 @@ Anywhere = Annotated[
 ORDER_BYTES: Final = 65_536  # of a body with one order: two addresses, words and metadata in any script
 STOPS_BYTES: Final = 131_072  # of a body with 1,000 stops
 RULES: Final = 10  # for one field of a customer's view
+BBOX: Final = "must be west,south,east,north in degrees with south <= north, such as 24.9,60.1,25.0,60.2"
 
 
 class Given(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,6 +57,7 @@ DriverName = Annotated[
         pattern=r"\S",
         description="The driver's name. Customers read the first name only, without titles.",
         examples=["Dr. Anna Schmidt"],
+        extra={WORDS: "text of 1 to 200 characters that are not all spaces"},
     ),
 ]
 DisplayName = Annotated[
@@ -131,7 +134,15 @@ class GivenWindow(Given, frozen=True, kw_only=True):
     to: AwareTime
 
 
-GivenRule = Rule | Annotated[list[Rule], Meta(max_length=RULES, description="One of them suffices.")]
+GivenRule = Annotated[
+    Rule | Annotated[list[Rule], Meta(max_length=RULES, description="One of them suffices.")],
+    Meta(
+        extra={
+            WORDS: 'always, never, {"stops": n}, {"eta_s": n} or {"distance_m": n} with n of at least 0, '
+            f"or a list of at most {RULES} of these"
+        }
+    ),
+]
 
 
 class GivenRules(Given, frozen=True, kw_only=True):
@@ -285,7 +296,7 @@ def window_of(window: GivenWindow | None) -> tuple[datetime | None, datetime | N
     if window is None:
         return None, None
     if window.to < window.from_:
-        raise InvalidFields([FieldError("window.to", "Must not lie before `from`.")])
+        raise InvalidFields([FieldError("window.to", "must not be before `from`")])
     return window.from_, window.to
 
 
@@ -299,9 +310,9 @@ def parse_bbox(text: str) -> tuple[float, float, float, float]:
     try:
         west, south, east, north = map(float, text.split(","))
     except ValueError:
-        raise InvalidFields([FieldError("bbox", "Must be west,south,east,north in degrees.")]) from None
+        raise InvalidFields([FieldError("bbox", BBOX)]) from None
     if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south <= north <= 90):
-        raise InvalidFields([FieldError("bbox", "Must be west,south,east,north in degrees, south <= north.")])
+        raise InvalidFields([FieldError("bbox", BBOX)])
     return west, south, east, north
 
 
@@ -310,7 +321,9 @@ def _statuses(text: str) -> list[OrderStatus]:
         return [OrderStatus(status) for status in text.split(",")]
     except ValueError:
         possible = ", ".join(OrderStatus)
-        raise InvalidFields([FieldError("status", f"Must be of {possible}; several with commas.")]) from None
+        raise InvalidFields(
+            [FieldError("status", f"must be one of {possible}, or several of these with commas between them")]
+        ) from None
 
 
 def _changed[T: Struct](value: T, change: Struct | UnsetType) -> T:

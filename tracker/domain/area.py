@@ -10,10 +10,10 @@ from tracker.domain.route import Stop
 
 FAR: Final = 100_000.0  # metres off the map; a stop so far from it is a mistake, or needs no map
 
-NULL_ISLAND: Final = "Must not be 0, 0: that is what software sends for an unknown place."
-SWAPPED: Final = "The place is off the map; lat and lon look swapped."
-FAR_OFF: Final = f"The place is more than {FAR / 1000:.0f} km off the map."
-WAY_OUT: Final = ' If it is right, set "anywhere": true.'
+NULL_ISLAND: Final = "must not be 0, 0, which software sends for an unknown place"
+SWAPPED: Final = "is off the map; lat and lon look swapped"
+FAR_OFF: Final = f"is more than {FAR / 1000:.0f} km off the map"
+WAY_OUT: Final = '; if it is right, set "anywhere": true'
 
 
 class Area(msgspec.Struct, frozen=True):

@@ -57,9 +57,9 @@ def merchant_status_time(at: datetime | None, *, previous: datetime, now: dateti
     if at is None:
         return StatusTime(now, now, now)
     if at - now > MERCHANT_AHEAD:
-        raise InvalidFields([FieldError("at", "Must not be after now; omit it if the status begins now.")])
+        raise InvalidFields([FieldError("at", "must not be after now; omit it if the status begins now")])
     if at - previous <= -MILLISECOND:
-        detail = "Must not be before the order's previous status; see the order's timestamps."
+        detail = "must not be before the order's previous status; see the order's timestamps"
         raise InvalidFields([FieldError("at", detail)])
     return _between(at - now, previous, now, previous)
 
@@ -115,9 +115,9 @@ def words(field: str, text: str, limit: int) -> str:
     """`text` without spaces around it; InvalidFields for none and for more than `limit` bytes of UTF-8."""
     text = text.strip()
     if not text or "\0" in text:
-        raise InvalidFields([FieldError(field, "Must hold some text.")])
+        raise InvalidFields([FieldError(field, "must hold some text")])
     if len(text.encode("utf-8", "replace")) > limit:
-        raise InvalidFields([FieldError(field, f"Must have at most {limit} bytes.")])
+        raise InvalidFields([FieldError(field, f"must have at most {limit} bytes")])
     return text
 
 
@@ -131,7 +131,7 @@ def check_sequence(wanted: Sequence[tuple[str, StopKind]], remaining: Sequence[t
         left.discard(stop)
     if left:
         missing = ", ".join(f"{kind} of {order_id}" for order_id, kind in sorted(left))
-        wrong.append(FieldError("stops", f"Must hold every remaining stop; missing: {missing}."))
+        wrong.append(FieldError("stops", f"must hold every remaining stop; missing: {missing}"))
     if wrong:
         raise InvalidFields(wrong)
 
@@ -139,9 +139,9 @@ def check_sequence(wanted: Sequence[tuple[str, StopKind]], remaining: Sequence[t
 def _misplaced(stop: tuple[str, StopKind], left: set[tuple[str, StopKind]], *, known: bool) -> str | None:
     order_id, kind = stop
     if not known:
-        return "Is no remaining stop of this driver."
+        return "is not one of this driver's remaining stops"
     if stop not in left:
-        return "Comes twice."
+        return "is a duplicate; list each stop once"
     if kind == "dropoff" and (order_id, "pickup") in left:
-        return "Comes before the pickup of its order."
+        return "comes before the pickup of its order"
     return None

@@ -109,6 +109,22 @@ def test_late_fixes_wait_for_their_neighbours() -> None:
     assert live.trip.position == fix(1_101)
 
 
+def test_late_duplicates_keep_the_stored_verdict() -> None:
+    """However often a doubted fix of long ago comes again, it is one fix, and none that agree with it."""
+    live = live_trip()
+    live.verdicts.stored(receive(live, *(fix(n) for n in range(1_000, 1_300)), at=1_300).fixes)
+    stored = [JudgedFix(fix(n), NOW + second(n), NOW, judged=True) for n in (0, 20)]
+    stored.append(JudgedFix(fix(10, lat=63.0), NOW + second(10), NOW, "teleport", judged=True))
+    for number in range(5):
+        batch = receive(live, fix(10, lat=63.0 if number else 60.17), at=1_301)
+        if batch.unknown:
+            live.judge_late(batch, stored, (NOW, NOW + second(20)), NOW + second(1_301))
+        live.verdicts.stored(batch.fixes)
+        live.verdicts.stored(receive(live, *(fix(n) for n in range(1_000, 1_300)), at=1_302).fixes)
+        assert doubts(batch) == ["teleport"]
+        assert batch.rejudged == []
+
+
 def test_what_is_remembered_is_bounded() -> None:
     """The oldest are forgotten first, stored or not."""
     remembered = verdicts.Verdicts()

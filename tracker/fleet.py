@@ -205,7 +205,7 @@ class Fleet:
             await self._order_changed(change)
         except StorageUnavailable:
             for driver_id in change.driver_ids:
-                self._roster.forget(driver_id)
+                self._roster.reload(driver_id)
             self.views.forget(change.order_id)
             self._untold.append(change)
             raise

@@ -80,11 +80,15 @@ class LiveTrip:
         A fix that came before keeps its first content, correction and verdict.
         """
         self.heard_at = now
-        newest = max((one.recorded_at for one in readings if isinstance(one, Fix)), default=None)
-        if newest is not None and self.verdicts.first(newest) is None:
+        newest: datetime | None = None
+        for one in readings:
+            if isinstance(one, Fix) and (newest is None or one.recorded_at > newest):
+                newest = one.recorded_at
+        is_new = newest is not None and self.verdicts.first(newest) is None
+        if newest is not None and is_new:
             self.clock.hear(newest, now)
         accepted, refused = sift(readings, now=now, retention=retention, ahead=self.clock.ahead)
-        fixes = self._first_ones(accepted, now)
+        fixes = self._first_ones(accepted, now, newest if is_new else None)
         batch = JudgedBatch(fixes, [RejectedFix(index, why) for index, why in refused], [], [])
         for judged in fixes:
             if judged.judged:
@@ -101,22 +105,30 @@ class LiveTrip:
         unknown = [judged for judged in batch.unknown if not judged.judged]
         if not unknown:
             return
-        begins, ends = span
-        around = {one.sent_at: self.verdicts.first(one.sent_at) or one for one in known}
-        around |= {
-            one.sent_at: one for one in self.verdicts.unstored() if one.judged and begins <= one.at <= ends
-        }
-        self.trip.track.recall(around.values(), begins, ends)
+        (begins, ends), track = span, self.trip.track
+        unstored = (one for one in self.verdicts.unstored() if one.judged and begins <= one.at <= ends)
+        around = {one.sent_at: one for one in (*known, *unstored)}
+        around |= {one.sent_at: one for one in track.remembered if one.sent_at in around}
+        track.recall(around.values(), begins, ends)
         for judged in unknown:
-            self._judge(judged, now)
-        self.trip.track.trim_past(unknown[-1].at)
+            first = around.get(judged.sent_at)
+            if first is None:
+                self._judge(judged, now)
+            else:  # a duplicate of a stored one, which counts
+                judged.fix, judged.doubt, judged.judged = first.fix, first.doubt, True
+        track.trim_past(unknown[-1].at)
         self._note_changes(batch)
 
-    def _first_ones(self, accepted: Sequence[Fix], now: datetime) -> list[JudgedFix]:
-        """What came first under each key, and otherwise these, by our clock."""
+    def _first_ones(self, accepted: Sequence[Fix], now: datetime, newest: datetime | None) -> list[JudgedFix]:
+        """What came first under each key, and otherwise these, by our clock.
+
+        `newest` is the newest time of the message, if it is a new one.
+        """
         first = self.verdicts.first
-        newest = next((fix for fix in reversed(accepted) if first(fix.recorded_at) is None), None)
-        correction = NONE if newest is None else self.clock.correction(newest.recorded_at, now)
+        if not accepted or newest != accepted[-1].recorded_at:
+            times = (fix.recorded_at for fix in reversed(accepted))
+            newest = next((time for time in times if first(time) is None), None)
+        correction = NONE if newest is None else self.clock.correction(newest, now)
         fixes = []
         for fix in accepted:
             judged = first(fix.recorded_at)

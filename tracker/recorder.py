@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
 
-from tracker.database.batch import Batch, Key, Stored, pack, store
+from tracker.database.batch import EPOCH, Batch, Key, Stored, microseconds, pack, store
 from tracker.database.partitions import ensure_partition_for
 from tracker.database.pool import Database, acquire
 from tracker.domain.fix import JudgedFix
@@ -70,13 +70,17 @@ class _Submission:
         """With the verdicts of this moment: a retry may come after they have changed."""
         self.first = []
         newest: JudgedFix | None = None
+        received_at, received = EPOCH, 0
         for judged in self.fixes:
-            key, row = pack(self.driver, judged)
+            if judged.received_at is not received_at:
+                received_at = judged.received_at
+                received = microseconds(received_at)
+            key, row = pack(self.driver, judged, received)
             if batch.add(key, row):
                 self.first.append(key)
             if judged.rejudged:
                 batch.add_verdict(self.driver, judged)
-            if judged.doubt is None and (newest is None or judged.at > newest.at):
+            if judged.doubt is None and (newest is None or judged.fix.recorded_at > newest.fix.recorded_at):
                 newest = judged
         if newest is not None:
             batch.add_state(self.driver, newest)

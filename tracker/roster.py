@@ -65,6 +65,11 @@ class Roster:
 
     def forget(self, driver_id: str) -> None:
         """It is read anew when somebody asks for it."""
+        self._live.pop(driver_id, None)
+        self._verdicts.pop(driver_id, None)
+
+    def reload(self, driver_id: str) -> None:
+        """Forget the trip, but not the verdicts on fixes that are not stored yet."""
         live = self._live.pop(driver_id, None)
         if live is not None and live.verdicts.unstored():
             self._verdicts[driver_id] = live.verdicts
@@ -83,7 +88,7 @@ class Roster:
             if live.trip.vehicle == driver.vehicle:
                 live.trip.driver = driver
                 return live
-            self.forget(driver_id)
+            self.reload(driver_id)
         return await self.of(driver_id)
 
     def forget_idle(self, is_needed: Callable[[LiveTrip], bool]) -> None:

@@ -152,8 +152,8 @@ def test_what_is_older_than_the_memory_is_judged_by_what_is_recalled() -> None:
     assert not knows(ride.track, 505)
     known = [JudgedFix(each, each.recorded_at, NOW, judged=True) for each in (*drive([500, 600]),)]
     ride.track.recall(known, NOW, NOW + timedelta(seconds=610))
-    false = elsewhere([550])[0]
-    assert ride.add(*late[:5], false, *late[5:]) == [None] * 5 + ["teleport"] + [None] * len(late[5:])
+    false = elsewhere([551])[0]
+    assert ride.add(*late[:10], false, *late[10:]) == [None] * 10 + ["teleport"] + [None] * 7
     ride.track.trim_past(late[-1].recorded_at)
     assert knows(ride.track, 595)
     assert ride.add(elsewhere([595])[0]) == ["teleport"]
@@ -239,14 +239,22 @@ def test_two_devices_at_two_places_do_not_change_verdicts_for_ever() -> None:
 
 
 def test_fixes_of_one_time() -> None:
-    """No time passes between them: near each other they are believed, far apart the first one is."""
+    """Sent with two times that are one by our clock: believed near each other, doubted far apart."""
     ride = Ride(*drive(range(5)))
-    assert ride.add(fix(3.0, lat=60.1704), fix(3.0, lat=61.0), fix(4.0, lat=61.0)) == [
-        None,
-        "teleport",
-        "teleport",
-    ]
+    for sent, lat, doubt in ((3.2, 60.1704, None), (3.4, 61.0, "teleport")):
+        judged = JudgedFix(fix(3.0, lat=lat), NOW + timedelta(seconds=sent), NOW)
+        ride.track.judge(judged)
+        assert judged.doubt == doubt
     assert ride.track.newest == drive([4])[0]
+
+
+def test_a_late_duplicate_has_the_verdict_of_the_first() -> None:
+    """Whatever it says, and however often it comes."""
+    ride = Ride(*drive(range(5)), *elsewhere([5]), *drive(range(6, 10)))
+    for _ in range(5):
+        assert ride.add(*elsewhere([5]), *drive([5])) == ["teleport", "teleport"]
+        assert ride.add(*elsewhere([7])) == [None]
+    assert ride.track.take_rejudged() == []
 
 
 def test_a_track_goes_on_from_what_is_stored() -> None:

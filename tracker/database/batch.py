@@ -98,13 +98,13 @@ def microseconds(at: datetime) -> int:
     return (passed.days * 86_400 + passed.seconds) * 1_000_000 + passed.microseconds
 
 
-def pack(driver: int, judged: JudgedFix) -> tuple[Key, bytes]:
+def pack(driver: int, judged: JudgedFix, received_at: int) -> tuple[Key, bytes]:
     """A row of `fixes` for binary COPY; what no `real` can hold becomes unknown.
 
-    The corrected time stays empty where the correction is within what any device may be ahead.
+    `received_at` is the fix's, in microseconds: a message's fixes share it. The corrected time stays empty
+    where the correction is within what any device may be ahead.
     """
     fix, recorded_at = judged.fix, microseconds(judged.sent_at)
-    received_at = microseconds(judged.received_at)
     head = (_COLUMNS, 8, driver, 8, recorded_at, 8, received_at, 8, fix.lat, 8, fix.lon)
     a, s, h, z, b = fix.accuracy, fix.speed, fix.heading, fix.altitude, fix.battery
     try:

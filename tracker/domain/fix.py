@@ -10,6 +10,11 @@ import msgspec
 from tracker.domain.geo import LonLat
 from tracker.domain.skew import FUTURE_LIMIT, NONE
 
+MOST_INACCURATE: Final = 1e7  # metres
+FASTEST: Final = 350.0  # m/s
+LOWEST: Final = -1_000.0  # metres above the sea
+HIGHEST: Final = 100_000.0
+
 Refusal = Literal[
     "latitude_out_of_range",
     "longitude_out_of_range",
@@ -91,7 +96,8 @@ def sift(
             refused.append((index, why))
         else:
             accepted.append(without_impossible_values(reading))
-    accepted.sort(key=lambda fix: fix.recorded_at)
+    if len(accepted) > 1:
+        accepted.sort(key=lambda fix: fix.recorded_at)
     return accepted, refused
 
 
@@ -108,17 +114,29 @@ def _place_refusal(lat: float, lon: float) -> Refusal | None:
 
 def without_impossible_values(fix: Fix) -> Fix:
     """The fix without optional values that cannot be: many phones say -1 for unknown. Never costs the fix."""
-    cleaned = Fix(
+    if _has_possible_values(fix):
+        return fix
+    return Fix(
         fix.recorded_at,
         fix.lat,
         fix.lon,
-        _within(fix.accuracy, 0.0, 1e7),
-        _within(fix.speed, 0.0, 350.0),
+        _within(fix.accuracy, 0.0, MOST_INACCURATE),
+        _within(fix.speed, 0.0, FASTEST),
         _heading(fix.heading),
-        _within(fix.altitude, -1_000.0, 100_000.0),
+        _within(fix.altitude, LOWEST, HIGHEST),
         _within(fix.battery, 0.0, 1.0),
     )
-    return fix if cleaned == fix else cleaned
+
+
+def _has_possible_values(fix: Fix) -> bool:
+    """Most fixes do: it takes half the time of cleaning them."""
+    return (
+        (fix.accuracy is None or 0.0 <= fix.accuracy <= MOST_INACCURATE)
+        and (fix.speed is None or 0.0 <= fix.speed <= FASTEST)
+        and (fix.heading is None or 0.0 <= fix.heading < 360.0)
+        and (fix.altitude is None or LOWEST <= fix.altitude <= HIGHEST)
+        and (fix.battery is None or 0.0 <= fix.battery <= 1.0)
+    )
 
 
 def _within(value: float | None, low: float, high: float) -> float | None:

@@ -131,12 +131,17 @@ class Track:
             return True
         return self._span is not None and self._span[0] <= at <= self._span[1]
 
+    @property
+    def remembered(self) -> Iterable[JudgedFix]:
+        """All fixes in memory; whoever recalls one of them passes this very one."""
+        return [*self._live.entries, *(() if self._past is None else self._past.entries)]
+
     def recall(self, known: Iterable[JudgedFix], begins: datetime, ends: datetime) -> None:
         """Take in all that is known between these times, so that late fixes can be judged by it."""
-        self._past, self._span = (
-            Window(self._top_speed, sorted(known, key=lambda each: each.at)),
-            (begins, ends),
-        )
+        if self._floor is not None:
+            ends = min(ends, self._floor)  # what leaves the live window later does not come here
+        self._past = Window(self._top_speed, sorted(known, key=lambda each: each.at))
+        self._span = (begins, ends)
 
     def trim_past(self, at: datetime) -> None:
         """Keep of the past only what the next fix of a backlog may need, which follows this time."""
@@ -171,6 +176,11 @@ class Track:
     def _judge_late(self, window: Window, judged: JudgedFix) -> None:
         """A fix between others, or before all of them. Moves the marker only with two others that agree."""
         index = window.insert(judged)
+        first = window.entries[index - 1] if index else None
+        if first is not None and first.sent_at == judged.sent_at:  # a duplicate: the first one counts
+            del window.entries[index]
+            judged.doubt = first.doubt
+            return
         if window.is_plausible(index):
             self._reconsider(window, index)
         else:

@@ -10,8 +10,8 @@ from tracker.database.batch import Key, pack
 _numbers = count()
 
 
-def _of_its_own(driver: int, judged: Any) -> tuple[Key, bytes]:
-    (_, at), row = pack(driver, judged)
+def _of_its_own(driver: int, judged: Any, *rest: Any) -> tuple[Key, bytes]:
+    (_, at), row = pack(driver, judged, *rest)
     moved = at + next(_numbers) % 7
     return (driver, moved), row[:18] + moved.to_bytes(8, "big", signed=True) + row[26:]
 

@@ -9,12 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tracker.domain.diary import Diary
 from tracker.domain.expected import Driven, Expected, passages
 from tracker.domain.geo import LonLat, Plane, distance
 from tracker.domain.interval import KEPT, Bucket, Guess, Residuals, Spread
 from tracker.domain.learning import (
     DWELL,
     ROUTER_RATIO,
+    SPEED_FACTOR,
+    STRAIGHT_SPEED,
     Arrival,
     Dwell,
     Knowledge,
@@ -321,3 +324,35 @@ def test_nearer_is_never_later(a: float, b: float, observed: float, expected: fl
         for along, here in ((each, PLANE.to_lonlat(each, 0.0)) for each in (near, far))
     ]
     assert 0.0 <= seen[0].seconds <= seen[1].seconds + 1e-6
+
+
+@pytest.mark.parametrize(("silence_s", "drove_s"), [(60.0, 120.0), (10_800.0, 0.0)])
+def test_a_leg_with_a_long_silence_teaches_no_speed(silence_s: float, drove_s: float) -> None:
+    """Nobody knows what the driver did in it; a device's clock that is set looks the same."""
+    diary = Diary()
+    diary.begin_leg(Fix(NOW, PLACES[0].lat, PLACES[0].lon))
+    for seconds, place in ((30.0, 1), (60.0, 2), (60.0 + silence_s, 4)):
+        diary.passes(Fix(NOW + timedelta(seconds=seconds), PLACES[place].lat, PLACES[place].lon))
+    (stop,) = route().stops
+    arrived = diary.arrived(stop, NOW + timedelta(seconds=60.0 + silence_s), "car", None)
+    assert arrived.drove_s == drove_s
+
+
+def test_a_silence_before_the_arrival_counts_as_well() -> None:
+    """The driver went offline and reported the arrival an hour later."""
+    diary = Diary()
+    diary.begin_leg(Fix(NOW, PLACES[0].lat, PLACES[0].lon))
+    (stop,) = route().stops
+    assert diary.arrived(stop, NOW + timedelta(hours=1), "car", None).drove_s == 0.0
+
+
+@given(st.floats(0, 1e5), st.floats(0.1, 1e6))
+def test_odd_arrivals_put_no_forecast_off_by_hours(straight_m: float, drove_s: float) -> None:
+    """Whatever was learned, a learned speed stays within a factor of the usual one."""
+    knowledge = Knowledge()
+    odd = msgspec.structs.replace(arrival(), straight_m=straight_m, drove_m=straight_m, drove_s=drove_s)
+    knowledge.learn(odd)
+    rates = knowledge.rates("car")
+    usual = STRAIGHT_SPEED["car"]
+    assert usual / SPEED_FACTOR <= rates.straight <= usual * SPEED_FACTOR
+    assert usual / SPEED_FACTOR <= rates.route <= 2.0 * usual * SPEED_FACTOR

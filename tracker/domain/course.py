@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from tracker.domain.diary import Diary, StopKey, key_of
+from tracker.domain.diary import LONGEST_STEP, Diary, StopKey, key_of
 from tracker.domain.eta import Forecast
 from tracker.domain.expected import Driven, Expected
 from tracker.domain.learning import Arrival, Dwell, Knowledge
@@ -26,7 +26,6 @@ LOST: Final = (
 )
 SLACK: Final = 100.0  # metres further than the fastest would be: lines cut corners
 MOVING: Final = 2.0  # m/s; below, a receiver's heading means nothing
-LONGEST_STEP: Final = 120.0  # seconds between two fixes; over a longer silence nobody's pace is known
 
 
 class Course:

@@ -13,6 +13,7 @@ from tracker.domain.order import StopKind, Vehicle
 from tracker.domain.route import Route, Stop
 from tracker.domain.track import Fix
 
+LONGEST_STEP: Final = 120.0  # seconds between two fixes; over a longer silence nobody's pace is known
 TOLD_EVERY: Final = timedelta(seconds=15)  # between two forecasts that are kept
 STEP: Final = 8.0  # metres; shorter steps are noise
 STEPS_KEPT: Final = 2_000  # fixes on one leg; of a longer one the way is not kept
@@ -37,6 +38,8 @@ class Diary:
             "_leg_from",
             "_metres",
             "_passages",
+            "_seen_at",
+            "_silent",
             "_steps",
             "_told",
             "_told_at",
@@ -52,6 +55,8 @@ class Diary:
         self._metres = 0.0  # driven on this leg
         self._leg_from: LonLat | None = None
         self._leg_at: datetime | None = None
+        self._seen_at: datetime | None = None  # the newest fix on this leg
+        self._silent = False  # longer than LONGEST_STEP on this leg, or the device's clock was set
         self._heading: float | None = None  # where the leg began
         self._steps = array("d")  # longitudes and latitudes by turns, of each fix on this leg
         self.dwell: Dwell | None = None  # at the stop before
@@ -60,16 +65,22 @@ class Diary:
         """The driver sets out, seen for the first time or from a stop."""
         self._leg_from, self._leg_at, self._metres = fix.lonlat, fix.recorded_at, 0.0
         self._heading, self._steps = heading, array("d")
+        self._seen_at, self._silent = fix.recorded_at, False
 
     def passes(self, fix: Fix) -> bool:
         """Every fix, on a route or not; whether it is on a leg."""
         if self._leg_from is None:
             return False
+        self._see(fix.recorded_at)
         steps = self._steps
         if len(steps) <= 2 * STEPS_KEPT:
             steps.append(fix.lon)
             steps.append(fix.lat)
         return True
+
+    def _see(self, at: datetime) -> None:
+        self._silent |= self._seen_at is not None and (at - self._seen_at).total_seconds() > LONGEST_STEP
+        self._seen_at = at
 
     def drove(self, driven: Driven) -> None:
         """On the present route, and not while at a stop."""
@@ -107,11 +118,13 @@ class Diary:
         """What reaching this stop teaches; the leg ends with it."""
         if route is not None:
             self.route_ends(route)
+        self._see(arrived_at)
         told = tuple(each for each in self._told.pop(key_of(stop), ()) if each.at < arrived_at)
         begun, begun_at, passed, dwell = self._leg_from, self._leg_at, tuple(self._passages), self.dwell
         self._passages.clear()
         self._leg_from = self._leg_at = self.dwell = None
         whole = begun is not None and begun_at is not None and begun_at < arrived_at
+        is_timed = whole and not self._silent
         return Arrival(
             vehicle=vehicle,
             at=stop.at,
@@ -120,7 +133,7 @@ class Diary:
             passages=passed,
             straight_m=distance(begun, stop.at) if whole and begun else 0.0,
             drove_m=self._metres,
-            drove_s=(arrived_at - begun_at).total_seconds() if whole and begun_at else 0.0,
+            drove_s=(arrived_at - begun_at).total_seconds() if is_timed and begun_at else 0.0,
             dwell=dwell,
             way=self._way(begun, stop) if whole and begun else None,
         )

@@ -33,6 +33,7 @@ DWELL_PRIOR: Final = 5.0  # stops that the usual dwell counts as
 PLACE_PRIOR: Final = 4.0  # stops at one place that what is expected of any place counts as
 SERVICE_PRIOR: Final = 400.0  # seconds told beforehand that are believed as they are
 WINDING: Final = 1.4  # metres of route for one as the crow flies, until it is learned
+SPEED_FACTOR: Final = 4.0  # a learned speed is at most so many times faster or slower than STRAIGHT_SPEED
 SPEED_PRIOR: Final = 600.0  # seconds that STRAIGHT_SPEED counts as
 LATELY: Final = 1_800.0  # seconds after which what the traffic was like counts 1/e
 LATELY_PRIOR: Final = 3_000.0  # expected seconds that ordinary traffic counts as
@@ -139,8 +140,8 @@ class Knowledge(msgspec.Struct, dict=True):
         if found is None:
             found = self._rates[vehicle] = Rates(
                 self.whole.ratio(ROUTER_RATIO, WHOLE_PRIOR),
-                self.straight.ratio(STRAIGHT_SPEED[vehicle], SPEED_PRIOR),
-                self.along.ratio(WINDING * STRAIGHT_SPEED[vehicle], SPEED_PRIOR),
+                _sane_speed(self.straight, STRAIGHT_SPEED[vehicle]),
+                _sane_speed(self.along, WINDING * STRAIGHT_SPEED[vehicle]),
             )
         return found
 
@@ -197,6 +198,11 @@ class Knowledge(msgspec.Struct, dict=True):
         if len(self.edges) > EDGES_KEPT * 1.1:
             kept = sorted(self.edges.items(), key=lambda each: each[1].expected)[-EDGES_KEPT:]
             self.edges = dict(kept)
+
+
+def _sane_speed(learned: Tally, usual: float) -> float:
+    """Metres a second, within SPEED_FACTOR of the usual: odd arrivals must not put forecasts off by hours."""
+    return min(max(learned.ratio(usual, SPEED_PRIOR), usual / SPEED_FACTOR), usual * SPEED_FACTOR)
 
 
 class Learned(msgspec.Struct):

@@ -12,7 +12,7 @@ from tracker.domain.eta import Eta
 from tracker.domain.geo import LonLat, Plane
 from tracker.domain.learning import Knowledge
 from tracker.domain.outlook import Outlook
-from tracker.domain.route import Stop
+from tracker.domain.route import Leg, Route, Stop
 from tracker.domain.track import Fix
 
 NOW = datetime(2026, 11, 22, 16, 43, tzinfo=UTC)
@@ -105,3 +105,22 @@ def test_waiting_teaches_nothing_of_how_long_a_stop_takes(
     assert (dwell is None) == (served_s is None)
     if dwell is not None and served_s is not None:
         assert dwell.seconds == pytest.approx(served_s, abs=15)
+
+
+def test_another_window_changes_neither_the_route_nor_the_halt() -> None:
+    """Only when the stop opens: the driver stands where they stood, on the way that they are on."""
+    course = Course("car", Knowledge())
+    plan = (stop("ord_a", 0), stop("ord_b", 2_000))
+    course.take_stops(plan)
+    legs = [Leg((HERE, one.at), 1_000.0, 100.0) for one in plan]
+    course.take_route(Route(plan, tuple(legs)), fix(0, 0))
+    course.move(fix(0, 10), fix(0, 0))
+    route, since = course.route, course.standing.since
+    assert route is not None
+    assert since is not None
+    course.take_stops((stop("ord_a", 0, 900), plan[1]))
+    assert course.route is route
+    assert course.standing.since == since
+    assert course.foresee(1, fix(0, 10)).holds[0].opens_at == NOW + timedelta(seconds=900)
+    course.take_stops((stop("ord_a", 50), plan[1]))
+    assert course.route is None

@@ -85,11 +85,11 @@ class Course:
         self._left &= {key_of(stop) for stop in stops}
         self._count_left()
         self.diary.keep_only(stops)
-        if self.ahead[:1] != was_next:
+        if not _same_places(self.ahead[:1], was_next):
             self.standing.forget()
             self.navigator = None
         route = self.route
-        if route is None or not self.ahead or route.stops[-len(self.ahead) :] != self.ahead:
+        if route is None or not self.ahead or not _same_places(route.stops[-len(self.ahead) :], self.ahead):
             self.take_route(None, None)
 
     def take_route(self, route: Route | None, fix: Fix | None) -> None:
@@ -280,6 +280,11 @@ def _is_off(found: Progress, heading: float | None) -> bool:
     """Too far from the line, or on another street beside it, or going the other way."""
     turned = 0.0 if heading is None else abs((heading - found.heading + 180.0) % 360.0 - 180.0)
     return found.offset_m > OFF_ROUTE or turned > BACKWARDS or (turned > ACROSS and found.offset_m > BESIDE)
+
+
+def _same_places(some: tuple[Stop, ...], others: tuple[Stop, ...]) -> bool:
+    """Whether these are the same stops, whatever times they have."""
+    return [(*key_of(stop), stop.at) for stop in some] == [(*key_of(stop), stop.at) for stop in others]
 
 
 def _waited(stop: Stop, since: datetime | None) -> float:

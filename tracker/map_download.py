@@ -183,6 +183,8 @@ def _validator(answer: httpx.Response) -> str | None:
 
 def as_size(size: int) -> str:
     """A number of bytes for people."""
+    if size < 10_000:
+        return f"{size} bytes"
     return f"{size / 1e9:.2f} GB" if size >= 1e7 else f"{size / 1e6:.2f} MB"
 
 

@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 from xml.etree import ElementTree
 
@@ -319,3 +320,19 @@ async def test_a_wrong_question_is_named(trip: Trip, query: str, field: str) -> 
 async def test_a_form_that_there_is_not_is_missing(trip: Trip) -> None:
     """An unknown extension is an unknown address."""
     problem(await trip.service.http.get(f"{trip.path}/track.kml"), 404, "not-found")
+
+
+async def test_a_parked_driver_adds_no_distance(service: Service) -> None:
+    """120 fixes within 9 m of the door: no metres, no seconds in motion."""
+    driver = await service.new_driver()
+    order = await service.new_order(driver["id"])
+    begin, random = parse(order["timestamps"]["assigned"]), Random(8)
+    plane = Plane(LonLat(24.9440, 60.1713))
+    fixes = []
+    for n in range(120):
+        lon, lat = plane.to_lonlat(random.uniform(-9.0, 9.0), random.uniform(-9.0, 9.0))
+        at = rfc3339(begin + timedelta(milliseconds=200 * n + 1))
+        fixes.append({"recorded_at": at, "lat": lat, "lon": lon, "accuracy": 12.0, "speed": 0.0})
+    await send_fixes(service, driver["token"], *fixes)
+    summary = (await service.get(f"/v1/orders/{order['id']}/history"))["summary"]
+    assert (summary["fixes"], summary["distance_m"], summary["moving_s"]) == (120, 0.0, 0.0)

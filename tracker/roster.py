@@ -117,9 +117,11 @@ class Roster:
         """From what is stored of the driver's newest fixes; verdicts of unstored ones outlive a reload."""
         known = await fixes.newest_judged(self._database, driver.number, WINDOW)
         verdicts = self._verdicts.get(driver.id) or Verdicts()
-        known = [verdicts.first(judged.sent_at) or judged for judged in known]
-        verdicts.stored(known)
-        return LiveTrip(await self._hindsight.new_trip(driver, known), verdicts)
+        by_key = {judged.sent_at: verdicts.first(judged.sent_at) or judged for judged in known}
+        verdicts.stored(by_key.values())
+        by_key |= {judged.sent_at: judged for judged in verdicts.unstored() if judged.judged}
+        latest = sorted(by_key.values(), key=lambda judged: judged.at)[-WINDOW:]
+        return LiveTrip(await self._hindsight.new_trip(driver, latest), verdicts)
 
     async def recall(self, live: LiveTrip, times: Sequence[datetime]) -> tuple[list[JudgedFix], Span]:
         """The stored fixes around late ones of these times (in order), and between which times these are all.

@@ -268,6 +268,16 @@ def test_a_track_goes_on_from_what_is_stored() -> None:
     assert [judged.doubt for judged in stored] == [None] * 50 + ["teleport"]
 
 
+def test_a_jump_of_before_a_restart_is_weighed_on() -> None:
+    """Three false first fixes against three true ones are undecided; the fourth comes after a restart."""
+    stale, true = elsewhere(range(-3, 0)), drive(range(4))
+    ride = Ride(*stale, *true[:3])
+    assert ride.believed == {*stale, *true[:3]}
+    ride.track = Track("car", ride.judged)
+    ride.add(true[3])
+    assert ride.believed == set(true)
+
+
 # --- properties
 
 

@@ -77,9 +77,8 @@ class Track:
         self.newest: Fix | None = None if self._marker is None else self._marker.fix
         self._past: Window | None = None  # around late fixes that are older than the live window
         self._span: tuple[datetime, datetime] | None = None  # all that is known between these is in `_past`
-        self._seat: JudgedFix | None = (
-            None  # the marker jumped there, away from a group that is still believed
-        )
+        # The marker jumped there, away from a group that is still believed.
+        self._seat: JudgedFix | None = self._live.last_jump()
         self._intervals: deque[float] = deque(maxlen=INTERVALS_KEPT)  # seconds between live fixes
         self._rejudged: list[JudgedFix] = []
         self.reseated = False  # the last fix moved the marker to where the driver cannot have driven

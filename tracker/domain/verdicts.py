@@ -7,7 +7,7 @@ from typing import Final
 from tracker.domain.fix import JudgedFix
 
 UNSTORED_KEPT: Final = 2_000  # fixes of one driver that wait for the database; some 600 kB
-STORED_KEPT: Final = 128  # more than a track's window, so that a resend of any of these is recognised
+STORED_KEPT: Final = 64  # as many as a track's window has
 
 
 class Verdicts:

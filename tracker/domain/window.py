@@ -102,6 +102,14 @@ class Window:
             count, later = count + 1, earlier
         return count
 
+    def last_jump(self) -> JudgedFix | None:
+        """The last believed fix that does not fit the one before it."""
+        believed = [index for index, each in enumerate(self.entries) if each.doubt is None]
+        for earlier, later in reversed(list(pairwise(believed))):
+            if not self.fits(earlier, later):
+                return self.entries[later]
+        return None
+
     def shortens(self, conflict: Conflict) -> bool:
         """Whether the way through the group is less than half as long as through what speaks against it."""
         ends_before = [] if conflict.before is None else [conflict.before]

@@ -24,7 +24,11 @@ def rfc3339_or_none(at: datetime | None) -> str | None:
 
 
 class WireEta(Struct, frozen=True):
-    """`Eta` of the public interface."""
+    """`Eta` of the public interface: UTC times, metres.
+
+    Customers get `distance_m` null and whole minutes while the driver is near another customer's door, and
+    where the order was open for too long. `basis` is "none" where nothing is known, with all of these null.
+    """
 
     arrives_at: str | None
     earliest: str | None

@@ -60,7 +60,7 @@ def town(at: Place = TOWN, *, step: float = STEP, first: int = 1, sign: int = 1)
         [sign * (first + row * SIDE + column) for column in range(SIDE)] for row in range(SIDE)
     ]
     nodes = [
-        Node(id=ids[row][column], location=(at[0] + column * step, at[1] + row * step))
+        Node(id=ids[row][column], location=(_within(at[0] + column * step), at[1] + row * step))
         for row in range(SIDE)
         for column in range(SIDE)
     ]
@@ -71,6 +71,10 @@ def town(at: Place = TOWN, *, step: float = STEP, first: int = 1, sign: int = 1)
         for way in (0, 1)
     ]
     return [*nodes, *ways]
+
+
+def _within(lon: float) -> float:
+    return lon - 360.0 if lon > 180.0 else lon
 
 
 def _street(name: str) -> dict[str, str]:

@@ -5,13 +5,17 @@ from math import inf
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tests.nasty_extracts import NASTY, Nasty, line, town, write_extract
+from tests.nasty_extracts import NASTY, STEP, Nasty, line, town, write_extract
 from tracker.domain.geo import LonLat
 from tracker.errors import NoRoute
 from tracker.gazetteer import open_gazetteer
 from tracker.mapfile import MapFile
 from tracker.routing import Router
+from tracker.routing.antimeridian import turned
+from tracker.routing.polyline import decode, encode
 
 EXTRACTS = Path(__file__).parent / "extracts"
 
@@ -53,12 +57,30 @@ async def test_without_streets_there_is_a_router_without_routes(name: str, tmp_p
         assert router.up
 
 
-async def test_a_street_across_the_antimeridian_is_as_long_as_it_is(tmp_path: Path) -> None:
-    """Not as long as the way around the world."""
-    extract = write_extract(tmp_path / "map.osm.pbf", NASTY["across"])
+@pytest.mark.parametrize("middle", [180.0, 180.0 - 2 * STEP, 180.0 + 2 * STEP, 180.0 - 0.0005])
+async def test_streets_at_the_antimeridian_are_as_long_as_they_are(middle: float, tmp_path: Path) -> None:
+    """Wherever it cuts the town, ways are straight and their places lie within 180 degrees."""
+    west, east = (lon - 360.0 if lon > 180.0 else lon for lon in (middle - 2 * STEP, middle + 2 * STEP))
+    extract = write_extract(tmp_path / "map.osm.pbf", Nasty(town((middle - 2 * STEP, -17.0))))
     async with Router.open(MapFile(extract, tmp_path / "made"), quiet) as router:
-        (leg,) = await router.route([LonLat(179.996, -17.0), LonLat(-179.996, -17.0)], "car", edges=True)
-    assert leg.distance_m == pytest.approx(851, rel=0.02)
+        for lat in (-17.0, -16.997):
+            ends = [LonLat(west, lat), LonLat(east, lat)]
+            for places in (ends, ends[::-1]):
+                (leg,) = await router.route(places, "car", edges=True)
+                assert leg.distance_m == pytest.approx(426, rel=0.02)
+                assert sum(edge.length_m for edge in leg.edges) == pytest.approx(426, rel=0.02)
+                assert all(abs(place.lon) <= 180 for place in leg.line)
+            times = await router.matrix(ends, "car")
+            assert 0 < times[0][1] < 120
+
+
+@given(st.lists(st.tuples(st.integers(-180_000_000, 180_000_000), st.integers(-90_000_000, 90_000_000))))
+def test_lines_are_encoded_as_the_engine_does(places: list[tuple[int, int]]) -> None:
+    """Decoding gives the places back; turning twice as well."""
+    line = tuple(LonLat(lon / 1e6, lat / 1e6) for lon, lat in places)
+    assert decode(encode(line)) == line
+    for place in line:
+        assert turned(turned(place.lon)) == pytest.approx(place.lon) or abs(place.lon) == 180
 
 
 async def test_islands_have_routes_by_ferry_only(tmp_path: Path) -> None:

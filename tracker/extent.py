@@ -68,6 +68,12 @@ class Extent(msgspec.Struct, frozen=True):
     regions: tuple[Box, ...]  # around each cluster of data, small ones too
     cells: tuple[tuple[int, int], ...]  # columns and rows of the cells that hold a node
 
+    @property
+    def is_across(self) -> bool:
+        """Whether the map lies across the antimeridian, or touches it on one side."""
+        boxes = (self.bounds, *self.regions)
+        return any(west > east or (east == 180.0) != (west == -180.0) for west, _, east, _ in boxes)
+
 
 def _column(
     lon: "np.ndarray[tuple[int], np.dtype[np.float64]]",

@@ -7,9 +7,10 @@ from typing import Final, Protocol
 from valhalla import Actor
 
 from tracker.mapfile import MapFile
+from tracker.routing.antimeridian import Turned
 from tracker.routing.remote import RemoteActor
 from tracker.routing.serving import serving
-from tracker.routing.tiles import prepare_tiles
+from tracker.routing.tiles import are_turned, prepare_tiles
 
 CHILD: Final = "child"
 THREADS: Final = 2  # an engine in each, which computes
@@ -38,11 +39,16 @@ async def actors(
         yield lambda: RemoteActor(where)
         return
     configuration = await prepare_tiles(map_file, on_progress)
+    across = are_turned(map_file)
     if where is None:
-        yield lambda: Actor(str(configuration))
+        yield lambda: _asked(Actor(str(configuration)), across=across)
     else:
         async with serving(configuration) as url:
-            yield lambda: RemoteActor(url)
+            yield lambda: _asked(RemoteActor(url), across=across)
+
+
+def _asked(engine: Asked, *, across: bool) -> Asked:
+    return Turned(engine) if across else engine
 
 
 def threads_for(where: str | None) -> int:

@@ -5,7 +5,7 @@ The engine's builder takes the side from a database of countries, which no extra
 side decides what turns cost and on which side of a street a stop lies.
 
 `python -m tracker.routing.driving_side EXTRACT FOLDER TARGET` surveys the extract, and writes the target if
-people drive on the left in it.
+people drive on the left in it, or if it lies across the antimeridian.
 """
 
 import sys
@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import osmium
-from osmium.osm.mutable import Way
+from osmium.osm.mutable import Node, Way
 
 from tracker.extent import Extent, cell_middle, cell_of
+from tracker.routing.antimeridian import turned
 from tracker.survey import surveyed
 from tracker.time_zones import time_zone_at
 
@@ -58,16 +59,28 @@ def _left_zones() -> frozenset[str]:
     return frozenset(zone for code, _, zone, *_ in rows if code in LEFT)
 
 
-def write_sides(extract: Path, target: Path, cells: frozenset[tuple[int, int]]) -> None:
-    """Copy the extract with `driving_side=left` on each way that begins in one of the cells."""
+def write_sides(extract: Path, target: Path, cells: frozenset[tuple[int, int]], *, turning: bool) -> None:
+    """Copy the extract with `driving_side=left` on each way that begins in one of the cells.
+
+    With *turning*, all nodes lie half around the world.
+    """
     with osmium.SimpleWriter(str(target), overwrite=True) as writer:
         reader = osmium.FileProcessor(str(extract)).with_locations()
-        reader.with_filter(osmium.filter.EntityFilter(osmium.osm.WAY))
-        reader.with_filter(osmium.filter.KeyFilter(*STREETS)).handler_for_filtered(writer)
-        ways: Iterator[Any] = iter(reader)
-        for way in ways:
-            left = TAG not in way.tags and _begins_in(way, cells)
-            writer.add_way(Way(way, tags={**dict(way.tags), TAG: "left"}) if left else way)
+        kinds = osmium.osm.NODE | osmium.osm.WAY if turning else osmium.osm.WAY
+        reader.with_filter(osmium.filter.EntityFilter(kinds))
+        things: Iterator[Any] = iter(reader.handler_for_filtered(writer))
+        for thing in things:
+            if thing.is_node():
+                _add_turned(writer, thing)
+            elif any(key in thing.tags for key in STREETS) and _begins_in(thing, cells):
+                writer.add_way(Way(thing, tags={TAG: "left", **dict(thing.tags)}))
+            else:
+                writer.add_way(thing)
+
+
+def _add_turned(writer: Any, node: Any) -> None:
+    if node.location.valid():
+        writer.add_node(Node(node, location=(turned(node.location.lon), node.location.lat)))
 
 
 def _begins_in(way: Any, cells: frozenset[tuple[int, int]]) -> bool:
@@ -79,9 +92,9 @@ def _begins_in(way: Any, cells: frozenset[tuple[int, int]]) -> bool:
 def main() -> None:
     extract, folder, target = (Path(argument) for argument in sys.argv[1:4])
     survey = surveyed(extract, folder)
-    cells = left_cells(survey.extent)
-    if cells:
-        write_sides(survey.readable(extract, folder), target, cells)
+    cells, turning = left_cells(survey.extent), survey.extent.is_across
+    if cells or turning:
+        write_sides(survey.readable(extract, folder), target, cells, turning=turning)
 
 
 if __name__ == "__main__":

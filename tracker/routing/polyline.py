@@ -1,5 +1,6 @@
 """The engine's encoded lines: differences of whole millionths of a degree, in pieces of five bits."""
 
+from collections.abc import Iterable
 from itertools import accumulate
 from typing import Final
 
@@ -17,6 +18,26 @@ def decode(encoded: str) -> tuple[LonLat, ...]:
         raise ValueError("The encoded line ends within a place.")
     lats, lons = accumulate(steps[::2]), accumulate(steps[1::2])
     return tuple([LonLat(lon / _SCALE, lat / _SCALE) for lat, lon in zip(lats, lons, strict=True)])
+
+
+def encode(places: Iterable[LonLat]) -> str:
+    """The same the other way round."""
+    text = bytearray()
+    lat = lon = 0
+    for place in places:
+        for here, last in ((round(place.lat * _SCALE), lat), (round(place.lon * _SCALE), lon)):
+            text += _characters(here - last)
+        lat, lon = round(place.lat * _SCALE), round(place.lon * _SCALE)
+    return text.decode("ascii")
+
+
+def _characters(number: int) -> bytes:
+    bits = ~(number << 1) if number < 0 else number << 1
+    pieces = []
+    while bits >= _MORE:
+        pieces.append((bits & (_MORE - 1) | _MORE) + _OFFSET)
+        bits >>= 5
+    return bytes([*pieces, bits + _OFFSET])
 
 
 def _numbers(encoded: bytes) -> list[int]:

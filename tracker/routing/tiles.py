@@ -15,7 +15,7 @@ from tracker.mapfile import MapFile
 from tracker.survey import read_survey
 
 # Tiles of another version are not read. The last number counts what changed in how we have them built.
-TILES: Final[str] = f"{valhalla.__version__.partition('-')[0]}.1"
+TILES: Final[str] = f"{valhalla.__version__.partition('-')[0]}.2"
 CACHE: Final = 128 * 2**20  # bytes of tiles an actor keeps; the default is 1 GB each
 ENDS_WITHIN: Final = 3.0  # seconds after SIGTERM
 _WAITING: Final = "Waiting for another process that is preparing the street network"
@@ -77,7 +77,7 @@ async def _build(map_file: MapFile, tiles: Path, on_progress: Callable[[str], No
 
 
 async def _readable(map_file: MapFile, sided: Path) -> Path:
-    """The extract, its repaired copy if there is one, or *sided* where people drive on the left.
+    """The extract, its repaired copy if there is one, or *sided* if the builder needs to know more.
 
     Raises RouterUnavailable.
     """
@@ -87,6 +87,11 @@ async def _readable(map_file: MapFile, sided: Path) -> Path:
         raise RouterUnavailable(f"The map {map_file.path} cannot be read: {child.last_line}")
     readable = read_survey(map_file.folder).readable(map_file.path, map_file.folder)
     return next(sided.parent.glob(sided.name), readable)
+
+
+def are_turned(map_file: MapFile) -> bool:
+    """Whether the tiles lie half around the world, because the map lies across the antimeridian."""
+    return read_survey(map_file.folder).extent.is_across
 
 
 def _in_plain_words(on_progress: Callable[[str], None]) -> Callable[[str], None]:

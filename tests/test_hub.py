@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tracker.domain.order import OrderStatus
 from tracker.hub import Hub
 from tracker.mailbox import Subscription
 from tracker.messages import End, TrackedOrder, Update, WirePlace
@@ -16,7 +17,7 @@ PLACE = WirePlace(60.0, 24.0)
 
 
 def tracked(status: str) -> TrackedOrder:
-    return TrackedOrder(status, None, {}, PLACE, None)
+    return TrackedOrder(OrderStatus(status), None, {}, PLACE, None)
 
 
 def state(**more: Any) -> dict[str, Any]:
@@ -86,7 +87,8 @@ def test_no_status_is_ever_skipped(steps: list[str]) -> None:
     hub.finish("ord_1", End("delivered"))
 
     async def read() -> tuple[list[str], list[int]]:
-        statuses, counts = [], []
+        statuses: list[str] = []
+        counts: list[int] = []
         while not isinstance(message := await taken(subscription), End):
             if isinstance(message.order, TrackedOrder):
                 statuses.append(message.order.status)

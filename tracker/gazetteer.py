@@ -45,8 +45,11 @@ class Address(msgspec.Struct, frozen=True, gc=False):
     """A house of the extract, or a place in a street where it has no houses; degrees."""
 
     lat: float
+    """Degrees north, WGS 84."""
     lon: float
+    """Degrees east, WGS 84."""
     address: str
+    """Street and house number, or another name of the place."""
 
 
 class Gazetteer(msgspec.Struct, frozen=True):

@@ -58,7 +58,7 @@ def _driver(view: View) -> TrackedDriver | None:
 
 def tracked_order(order: Order) -> TrackedOrder:
     return TrackedOrder(
-        order.status.value, order.reference, timestamps(order), wire_place(order.dropoff), window(order)
+        order.status, order.reference, timestamps(order), wire_place(order.dropoff), window(order)
     )
 
 
@@ -97,7 +97,7 @@ def assigned_order(order: Order) -> AssignedOrder:
     return AssignedOrder(
         order.id,
         order.reference,
-        order.status.value,
+        order.status,
         wire_pickup(order.pickup),
         wire_place(order.dropoff),
         None if customer is None else WireCustomer(customer.name, customer.phone),

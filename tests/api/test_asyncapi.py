@@ -50,3 +50,16 @@ async def test_sockets_are_where_the_description_says(service: Service, document
     paths = (await service.get("/openapi.json"))["paths"]
     sockets = {path for path, said in paths.items() if "101" in said.get("get", {}).get("responses", {})}
     assert {channel["address"] for channel in document["channels"].values()} == sockets
+
+
+async def test_every_field_of_a_message_has_a_description(document: Any) -> None:
+    """Under the same names as in the other description."""
+    schemas = document["components"]["schemas"]
+    bare = [
+        f"{name}.{field}"
+        for name, schema in schemas.items()
+        for field, said in schema.get("properties", {}).items()
+        if not said.get("description")
+    ]
+    assert bare == []
+    assert schemas.keys() >= {"Snapshot", "Eta", "Stop", "Fix"}

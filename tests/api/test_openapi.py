@@ -5,11 +5,60 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+import pytest
 from quart import Quart
 
 from tests.service import Service
-from tracker.api import drivers, history, links, map, orders, tracking_stream
-from tracker.api.openapi import described, said_of
+from tracker.api import (
+    asyncapi,
+    control,
+    driver_stream,
+    drivers,
+    forecasts,
+    history,
+    links,
+    map,
+    openapi,
+    orders,
+    tracking_events,
+    tracking_notes,
+    tracking_poll,
+    tracking_stream,
+)
+from tracker.api.bodies import parse
+from tracker.api.describe import described, said_of
+from tracker.api.errors import ProblemDetails
+from tracker.api.examples import EXAMPLES
+from tracker.api.openapi import describe
+
+PUBLISHED = (
+    *(asyncapi, control, driver_stream, drivers, forecasts, history, links, map, openapi, orders),
+    *(tracking_events, tracking_notes, tracking_poll, tracking_stream),
+)
+NOT_PLAIN = re.compile(r"^(Wire|Given)|(Answer|Body)$|_")  # what classes are called, not what clients know
+
+
+@pytest.fixture(scope="module")
+def whole() -> Any:
+    """The document, made without a service."""
+    app = Quart(__name__)
+    for room in PUBLISHED:
+        app.register_blueprint(room.blueprint)
+    return msgspec.json.decode(msgspec.json.encode(describe(app)))
+
+
+def operations(whole: Any) -> Iterator[tuple[str, Any]]:
+    for path, methods in whole["paths"].items():
+        for method, operation in methods.items():
+            yield f"{method} {path}", operation
+
+
+def contents(operation: Any) -> Iterator[Any]:
+    """Each form of its request and of its answers."""
+    yield from operation.get("requestBody", {}).get("content", {}).values()
+    for response in operation["responses"].values():
+        yield from response.get("content", {}).values()
 
 
 async def document(service: Service) -> Any:
@@ -92,3 +141,119 @@ def test_what_is_said_must_be_known() -> None:
         assert "boddy" in str(error)
     else:
         raise AssertionError("a misspelt word was taken")
+
+
+async def test_the_service_gives_this_document(service: Service, whole: Any) -> None:
+    """What the tests below look at is what programs get, so no published endpoint is missing from it."""
+    assert await document(service) == whole
+
+
+def test_every_property_and_parameter_has_a_description(whole: Any) -> None:
+    """Also the tags of messages and what one class takes from another."""
+    bare = [
+        f"{name}.{property_}"
+        for name, schema in whole["components"]["schemas"].items()
+        for property_, said in schema.get("properties", {}).items()
+        if not said.get("description")
+    ]
+    bare += [
+        f"{name} {parameter['name']}"
+        for name, operation in operations(whole)
+        for parameter in operation["parameters"]
+        if not parameter.get("description")
+    ]
+    assert bare == []
+
+
+def test_every_operation_shows_what_goes_in_and_out(whole: Any) -> None:
+    """Each form of a request and of an answer has an example, and each value of a path."""
+    without = [
+        name
+        for name, operation in operations(whole)
+        for shown in (
+            *contents(operation),
+            *(parameter for parameter in operation["parameters"] if parameter["in"] == "path"),
+            *operation["responses"].get("101", {}).get("headers", {}).values(),
+        )
+        if not shown.keys() & {"example", "examples"} or "schema" not in shown
+    ]
+    assert without == []
+    assert [name for name, operation in operations(whole) if "example" not in str(operation)] == []
+
+
+@pytest.mark.parametrize("type_", [type_ for type_ in EXAMPLES], ids=str)
+def test_an_example_is_what_its_schema_says(type_: Any) -> None:
+    """Requests pass the checks of the service; answers have every field."""
+    example = EXAMPLES[type_]
+    assert parse(msgspec.json.encode(example), type_) is not None
+    if isinstance(type_, type) and not type_.__module__.endswith(("requests", "tracking_notes", "map")):
+        assert msgspec.to_builtins(msgspec.convert(example, type_)) == example
+
+
+def test_bodies_are_required(whole: Any) -> None:
+    """Every one of them."""
+    bodies = [operation["requestBody"] for _, operation in operations(whole) if "requestBody" in operation]
+    assert len(bodies) > 8
+    assert all(body["required"] for body in bodies)
+
+
+def test_every_operation_says_how_it_can_refuse(whole: Any) -> None:
+    """401 and 429 where a key or token is asked for, 503 where the database is; each a problem."""
+    for name, operation in operations(whole):
+        statuses = operation["responses"].keys()
+        if operation.get("security"):
+            assert statuses >= {"401", "429", "503"}, name
+        if "/v1/" in name:
+            assert statuses >= {"429", "503"}, name
+        for status in statuses & {"401", "403", "404", "409", "413", "422", "429"}:
+            response = operation["responses"][status]
+            (content,) = response["content"].values()
+            assert content["schema"] == {"$ref": "#/components/schemas/Problem"}, name
+            for example in content["examples"].values():
+                assert msgspec.convert(example["value"], ProblemDetails).status == int(status)
+            assert ("Retry-After" in response.get("headers", {})) == (status == "429"), name
+    assert "304" in whole["paths"]["/v1/orders/{order_id}/track"]["get"]["responses"]
+
+
+def test_drivers_and_merchants_have_credentials_of_their_own(whole: Any) -> None:
+    """The driver's token is a scheme beside the API key; the token of a link is in its path."""
+    assert whole["components"]["securitySchemes"].keys() == {"api_key", "driver_token"}
+    by_driver = {
+        name for name, operation in operations(whole) if {"driver_token": []} in operation.get("security", [])
+    }
+    assert by_driver == {"post /v1/drivers/fixes", "get /v1/drivers/stream"}
+
+
+def test_answers_have_enums_and_formats(whole: Any) -> None:
+    """So that clients read times as times, and know every status."""
+    schemas = whole["components"]["schemas"]
+    order = schemas["Order"]["properties"]
+    assert schemas["OrderStatus"]["enum"] == [
+        "assigned",
+        "cancelled",
+        "created",
+        "delivered",
+        "failed",
+        "picked_up",
+    ]
+    assert order["created_at"]["format"] == "date-time"
+    assert order["tracking_url"]["anyOf"][0]["format"] == "uri"
+    assert set(schemas["Driver"]["properties"]["vehicle"]["enum"]) == {"car", "bicycle", "scooter", "foot"}
+    times = [
+        f"{name}.{field}"
+        for name, schema in schemas.items()
+        for field, said in schema.get("properties", {}).items()
+        if (field.endswith("_at") or field in {"now", "from", "to", "at", "earliest", "latest"})
+        and "date-time" not in str(said)
+    ]
+    assert sorted(times) == ["NoteToCustomer.from", "TimelineEntry.from"]  # senders
+
+
+def test_names_are_plain(whole: Any) -> None:
+    """`Order` and not `OrderAnswer`; few tags, all of them used."""
+    names = whole["components"]["schemas"].keys()
+    assert [name for name in names if NOT_PLAIN.search(name)] == []
+    assert names >= {"Order", "OrderPage", "Eta", "Stop", "Driver", "DriverPage", "Link", "Problem"}
+    used = {tag for _, operation in operations(whole) for tag in operation["tags"]}
+    assert used == {tag["name"] for tag in whole["tags"]}
+    assert len(used) < 8

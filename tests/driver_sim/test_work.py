@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from driver_sim.work import opens_at
+from tracker.domain.order import OrderStatus
 from tracker.messages import AssignedOrder, WirePickup, WirePlace, WireWindow
 
 READY = datetime(2026, 11, 22, 16, 0, tzinfo=UTC)
@@ -17,7 +18,7 @@ def test_a_courier_waits_for_the_order_and_for_its_window(waits: bool) -> None:
     order = AssignedOrder(
         id="ord_1",
         reference=None,
-        status="assigned",
+        status=OrderStatus.ASSIGNED,
         pickup=WirePickup(60.17, 24.94, ready_at="2026-11-22T16:00:00.000Z" if waits else None),
         dropoff=WirePlace(60.18, 24.95),
         customer=None,

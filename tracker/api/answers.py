@@ -11,11 +11,11 @@ from tracker.api.visitors import asked_url
 from tracker.database.drivers import Activity
 from tracker.domain.eta import Eta
 from tracker.domain.link import Link, LinkOpen, Way
-from tracker.domain.order import Driver, Order
+from tracker.domain.order import Driver, Order, OrderStatus, StopKind, Vehicle
 from tracker.domain.order_rules import late_s
 from tracker.domain.track import Fix
 from tracker.domain.visibility import Rules
-from tracker.messages import WireEta, WirePickup, WirePlace, WireWindow, rfc3339, rfc3339_or_none
+from tracker.messages import Time, Uri, WireEta, WirePickup, WirePlace, WireWindow, rfc3339, rfc3339_or_none
 from tracker.parts import Parts
 from tracker.shown import timestamps, window, wire_pickup, wire_place
 
@@ -32,27 +32,44 @@ LateSeconds = Annotated[
 
 class CustomerAnswer(Struct, frozen=True):
     name: str | None
+    """Name of the customer. Null if not given."""
     phone: str | None
+    """Phone number. Null if not given."""
     email: str | None
+    """E-mail address. Null if not given."""
 
 
 class OrderAnswer(Struct, frozen=True, kw_only=True):
     """`Order` of the public interface; `tracking_url` is null once the link opens nothing any more."""
 
     id: str
+    """Id of the order."""
     reference: str | None
-    status: str
-    created_at: str
+    """The merchant's own number of the order. Null if not given."""
+    status: OrderStatus
+    """Where the order stands."""
+    created_at: Time
+    """When the order was created."""
     driver_id: str | None
+    """Id of the driver. Null while nobody is assigned."""
     pickup: WirePickup
+    """Where the order is picked up."""
     dropoff: WirePlace
+    """Where the order goes."""
     customer: CustomerAnswer | None
+    """Who waits for it. Null if not given or erased."""
     window: WireWindow | None
+    """When the customer expects it. Null if not given."""
     eta: WireEta | None
-    tracking_url: str | None
-    timestamps: dict[str, str]
+    """Forecast arrival. Null if nothing is known or the order is over."""
+    tracking_url: Uri | None
+    """Page for the customer. Null once every link has ended."""
+    timestamps: dict[str, Time]
+    """When the order came to each status, by status."""
     visibility: Rules
+    """What the customer sees, and when."""
     version: int
+    """Grows by 1 with each change."""
     late_s: LateSeconds | None
 
 
@@ -64,7 +81,7 @@ def order_answer(
     return OrderAnswer(
         id=order.id,
         reference=order.reference,
-        status=order.status.value,
+        status=order.status,
         created_at=rfc3339(order.created_at),
         driver_id=order.driver_id,
         pickup=wire_pickup(order.pickup),
@@ -83,15 +100,24 @@ def order_answer(
 class FixAnswer(Struct, frozen=True):
     """A fix as it was recorded, and when it came."""
 
-    recorded_at: str
+    recorded_at: Time
+    """When the device measured it."""
     lat: float
+    """Degrees north, WGS 84."""
     lon: float
+    """Degrees east, WGS 84."""
     accuracy: float | None
+    """Radius in metres around the true place. Null if unknown."""
     speed: float | None
+    """Metres per second. Null if unknown."""
     heading: float | None
+    """Degrees clockwise from true north, 0 <= heading < 360. Null if unknown."""
     altitude: float | None
+    """Metres above the ellipsoid or the sea, as the device gives it. Null if unknown."""
     battery: float | None
-    received_at: str
+    """Charge of the battery, 0..1. Null if unknown."""
+    received_at: Time
+    """When the service received it."""
 
     @classmethod
     def of(cls, fix: Fix, received_at: datetime) -> "FixAnswer":
@@ -117,14 +143,23 @@ class DriverAnswer(Struct, frozen=True):
     """A driver; `orders` are ids, in the sequence of the stops."""
 
     id: str
+    """Id of the driver."""
     name: str
+    """Name of the driver."""
     display_name: str | None
-    vehicle: str
+    """What customers read in place of the first name. Null if not given."""
+    vehicle: Vehicle
+    """What the driver uses."""
     reference: str | None
-    created_at: str
+    """The merchant's own number of the driver. Null if not given."""
+    created_at: Time
+    """When the driver was created."""
     online: bool
+    """Whether the device is connected or has reported lately."""
     last_fix: FixAnswer | None
+    """The newest fix. Null without one."""
     orders: list[str]
+    """Ids of the open orders, in stop sequence."""
 
 
 def driver_answer(driver: Driver, activity: Activity, *, online: bool) -> DriverAnswer:
@@ -146,35 +181,56 @@ class NewDriverAnswer(Struct, frozen=True, kw_only=True):
     """`token` is shown this once; `setup` holds what each phone app needs."""
 
     id: str
+    """Id of the driver."""
     name: str
+    """Name of the driver."""
     display_name: str | None
-    vehicle: str
+    """What customers read in place of the first name. Null if not given."""
+    vehicle: Vehicle
+    """What the driver uses."""
     reference: str | None
-    created_at: str
+    """The merchant's own number of the driver. Null if not given."""
+    created_at: Time
+    """When the driver was created."""
     token: str
+    """Token of the driver. It is shown this once."""
     setup: Setup
+    """What each phone app needs."""
 
 
 class StopAnswer(Struct, frozen=True):
     order_id: str
-    kind: str
+    """Id of the order."""
+    kind: StopKind
+    """What happens there."""
     lat: float
+    """Degrees north, WGS 84."""
     lon: float
+    """Degrees east, WGS 84."""
     service_s: float | None
+    """Seconds that the driver needs there. Null if not given."""
 
 
 class StopsAnswer(Struct, frozen=True):
     stops: list[StopAnswer]
+    """Remaining stops, in the sequence of serving."""
 
 
 class LinkAnswer(Struct, frozen=True):
     id: str
-    url: str
-    created_at: str
-    expires_at: str | None
-    revoked_at: str | None
+    """Id of the link."""
+    url: Uri
+    """Page for the customer. Whoever knows it can watch the order."""
+    created_at: Time
+    """When the link was created."""
+    expires_at: Time | None
+    """When the link ends. Null: two hours after the order."""
+    revoked_at: Time | None
+    """When the link was revoked. Null if it was not."""
     opened: int
-    last_opened_at: str | None
+    """How often a page opened it."""
+    last_opened_at: Time | None
+    """When a page last opened it. Null if none did."""
 
 
 def link_answer(link: Link, url: str) -> LinkAnswer:
@@ -195,10 +251,14 @@ class OpenAnswer(Struct, frozen=True):
     The ways `page` and `snapshot` are of earlier versions, which counted these, too.
     """
 
-    at: str
+    at: Time
+    """When the page opened it."""
     way: Way
+    """Transport of the page: WebSocket, server-sent events or polling."""
     address: str | None
+    """Network that the page came from, not the full address. Null if unknown."""
     agent: str | None
+    """Browser and system, in short. Null if unknown."""
 
 
 def open_answer(opening: LinkOpen) -> OpenAnswer:
@@ -209,7 +269,9 @@ class Page[T](Struct, frozen=True):
     """A page of a list; `next` is the cursor of the next one, or null."""
 
     items: list[T]
+    """Rows of this page."""
     next: str | None
+    """Cursor of the next page. Null on the last one."""
 
 
 def link_url(here: Parts, link_id: str) -> str:

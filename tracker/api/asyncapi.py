@@ -9,6 +9,8 @@ import msgspec
 from quart import Blueprint, Response
 
 from tracker.api.bodies import answer
+from tracker.api.describe import described
+from tracker.api.schemas import schemas_of
 from tracker.messages import FromCustomer, FromDriver, ToCustomer, ToDriver
 
 DESCRIPTION: Final = """What drivers and customers say and hear on their WebSockets, one JSON text a message.
@@ -50,6 +52,7 @@ blueprint = Blueprint("asyncapi", __name__)
 
 
 @blueprint.get("/asyncapi.json")
+@described(answer=dict[str, Any])
 async def asyncapi_json() -> Response:
     """What is said on the WebSockets, as AsyncAPI 3.0."""
     return answer(describe())
@@ -59,8 +62,8 @@ def describe() -> dict[str, Any]:
     """The AsyncAPI 3.0 document."""
     types = [type_ for channel in CHANNELS.values() for type_ in _types(channel)]
     unique = list(dict.fromkeys(types))
-    found, schemas = msgspec.json.schema_components(unique, ref_template="#/components/schemas/{name}")
-    messages = {type_.__name__: _message(type_, schema) for type_, schema in zip(unique, found, strict=True)}
+    found, schemas = schemas_of(unique)
+    messages = {type_.__name__: _message(type_, found[type_]) for type_ in unique}
     return {
         "asyncapi": "3.0.0",
         "info": {"title": "Tracker", "version": version("order-tracker"), "description": DESCRIPTION},

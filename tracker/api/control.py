@@ -1,11 +1,13 @@
 """`/livez`, `/readyz`, `/metrics`: how this node is, for machines that watch it."""
 
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, Literal
 
+from msgspec import Struct
 from quart import Blueprint, Response
 
 from tracker.api.bodies import answer
+from tracker.api.describe import described
 from tracker.database.partitions import fixes_in_default
 from tracker.errors import StorageUnavailable
 from tracker.parts import Parts, parts
@@ -16,13 +18,35 @@ LAG_LIMIT: Final = 2.0  # seconds that fixes may wait for their commit
 blueprint = Blueprint("control", __name__)
 
 
+class Liveness(Struct, frozen=True):
+    """The answer of a node that runs."""
+
+    status: Literal["live"] = "live"
+    """Always `live`."""
+
+
+class Readiness(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Whether a node takes requests, and what is missing."""
+
+    status: Literal["ready", "not ready"]
+    """Whether to send requests to this node."""
+    wrong: list[str] = []
+    """Why it is not ready: `draining`, `database`, `lag`."""
+    degraded: list[str] = []
+    """What is missing and stops nothing: `router`, `basemap`, `addresses`, `default_partition`."""
+    preparing: list[str] = []
+    """What is still being made."""
+
+
 @blueprint.get("/livez")
+@described(answer=Liveness)
 async def livez() -> Response:
     """The loop answers."""
-    return answer({"status": "live"})
+    return answer(Liveness())
 
 
 @blueprint.get("/readyz")
+@described(answer=Readiness, others={503: Readiness})
 async def readyz() -> Response:
     """200, or 503 with what is wrong.
 
@@ -30,11 +54,10 @@ async def readyz() -> Response:
     """
     wrong = await _wrong(parts())
     if wrong:
-        return answer({"status": "not ready", "wrong": wrong}, 503)
+        return answer(Readiness(status="not ready", wrong=wrong), 503)
     here = parts()
     degraded, preparing = await _degraded(here), [part.name for part in _of_the_map(here) if part.pending]
-    more = {"degraded": degraded, "preparing": preparing}
-    return answer({"status": "ready", **{name: parts for name, parts in more.items() if parts}})
+    return answer(Readiness(status="ready", degraded=degraded, preparing=preparing))
 
 
 async def _wrong(here: Parts) -> list[str]:
@@ -63,6 +86,7 @@ def _of_the_map(here: Parts) -> list[Preparation[Any]]:
 
 
 @blueprint.get("/metrics")
+@described(media=("text/plain",))
 async def metrics() -> Response:
     """Prometheus' text format."""
     return Response(parts().metrics.text(), content_type="text/plain; version=0.0.4; charset=utf-8")

@@ -11,10 +11,10 @@ from tracker.api.allowance import take_allowance
 from tracker.api.amends import answerable, let_in
 from tracker.api.bodies import answer, raw_body
 from tracker.api.closing import Closing
+from tracker.api.describe import described
 from tracker.api.driver_session import DriverSession
 from tracker.api.driver_words import await_hello
 from tracker.api.errors import close_code, problem_of
-from tracker.api.openapi import described
 from tracker.codecs import CODECS, read_fixes, read_json, readings
 from tracker.database import drivers
 from tracker.domain.order import Driver
@@ -22,7 +22,6 @@ from tracker.domain.track import Fix
 from tracker.errors import (
     FieldError,
     InvalidFields,
-    RateLimited,
     StorageUnavailable,
     TrackerError,
     Unauthenticated,
@@ -40,6 +39,7 @@ log = structlog.get_logger()
 
 
 @blueprint.websocket("/v1/drivers/stream")
+@described(by_driver=True)
 async def stream() -> None:
     """One connection of one driver, until either side ends it."""
     here = parts()
@@ -96,7 +96,7 @@ async def driver_of(here: Parts, token: str) -> Driver:
 
 
 @blueprint.post("/v1/drivers/fixes")
-@described(body=Fixes | list[Fix], answer=Ack, raises=(Unauthenticated, RateLimited, StorageUnavailable))
+@described(body=Fixes | list[Fix], answer=Ack, by_driver=True)
 async def post_fixes() -> Response:
     """The same fixes as over the socket, and the same answer, after the commit."""
     here = parts()

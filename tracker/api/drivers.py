@@ -14,9 +14,9 @@ from tracker.api.answers import (
     driver_answer,
 )
 from tracker.api.bodies import answer, body, query
+from tracker.api.describe import described
 from tracker.api.idempotency import Created, once
 from tracker.api.lists import decode_cursor, page
-from tracker.api.openapi import described
 from tracker.api.phone_setup import setup_for
 from tracker.api.requests import DriverChangeBody, DriverQuery, NewDriver, StopsBody
 from tracker.database import Connection

@@ -6,7 +6,7 @@ Every answer that is not a success is `application/problem+json` (RFC 9457). `ty
 
 from http import HTTPStatus
 from math import ceil
-from typing import Any, Final, NamedTuple, cast
+from typing import Annotated, Any, Final, NamedTuple, cast
 
 import msgspec
 import structlog
@@ -14,6 +14,7 @@ from quart import Blueprint, Quart, Response
 from werkzeug.exceptions import HTTPException
 
 from tracker import errors
+from tracker.domain.order import OrderStatus
 
 PROBLEM_JSON: Final = "application/problem+json"
 RETRY_AFTER: Final = "5"  # seconds, with every 503 and 429 that does not know better
@@ -117,22 +118,33 @@ TABLE: Final[dict[type[errors.TrackerError], Problem]] = {
 }
 
 
+UriReference = Annotated[str, msgspec.Meta(extra_json_schema={"format": "uri-reference"})]
+
+
 class WireFieldError(msgspec.Struct, frozen=True):
     """One wrong value: where it stands, as `pickup.lat` or `stops[0].kind`, and what would be right."""
 
     field: str
+    """Path to the wrong value, as `pickup.lat` or `stops[0].kind`."""
     detail: str
+    """What is allowed."""
 
 
 class ProblemDetails(msgspec.Struct, frozen=True, omit_defaults=True):
     """RFC 9457; `errors` comes with wrong values, `allowed` with a forbidden transition."""
 
-    type: str
+    type: UriReference
+    """Kind of the problem: `/problems/<word>`, a page that explains it."""
     title: str
+    """The kind in words."""
     status: int
+    """HTTP status."""
     detail: str
+    """What is wrong with this request."""
     errors: list[WireFieldError] | msgspec.UnsetType = msgspec.UNSET
-    allowed: list[str] | msgspec.UnsetType = msgspec.UNSET
+    """Each wrong field."""
+    allowed: list[OrderStatus] | msgspec.UnsetType = msgspec.UNSET
+    """Statuses that may follow."""
 
 
 def problem_of(kind: type[BaseException]) -> Problem:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 from quart import Blueprint, Response
@@ -10,8 +10,8 @@ from quart import Blueprint, Response
 from tracker.api.access import needs
 from tracker.api.answers import rounded
 from tracker.api.bodies import answer, query
+from tracker.api.describe import described
 from tracker.api.lists import PageQuery, decode_cursor, encode_cursor
-from tracker.api.openapi import described
 from tracker.database.forecasts import (
     Errors,
     ErrorsOf,
@@ -22,12 +22,13 @@ from tracker.database.forecasts import (
 )
 from tracker.domain.account import BUCKETS, KeptForecast
 from tracker.errors import FieldError, InvalidFields
-from tracker.messages import AwareTime, rfc3339, rfc3339_or_none
+from tracker.messages import AwareTime, Time, rfc3339, rfc3339_or_none
 from tracker.parts import parts
 
 LONGEST: Final = timedelta(days=92)
 USUAL: Final = timedelta(days=7)  # where `from` is not given
 DRIVERS: Final = 500  # of a report; those with the most forecasts
+Basis = Literal["route", "straight_line", "none"]
 NO_ERRORS: Final = Errors(0, None, None, None, None, None)
 
 blueprint = Blueprint("forecasts", __name__)
@@ -40,68 +41,101 @@ class ForecastAnswer(msgspec.Struct, frozen=True, kw_only=True):
     whether the interval held the arrival. Both are null until it has arrived.
     """
 
-    computed_at: str
-    arrives_at: str
-    earliest: str
-    latest: str
+    computed_at: Time
+    """When the forecast was made."""
+    arrives_at: Time
+    """Forecast arrival: the median."""
+    earliest: Time
+    """Start of the interval."""
+    latest: Time
+    """End of the interval."""
     distance_m: float | None
+    """Metres still to drive. Null if unknown."""
     stops_before: int
-    basis: str
+    """Stops of other orders before this dropoff."""
+    basis: Basis
+    """What the forecast rests on."""
     stale: bool
-    last_fix_at: str | None
+    """Whether the positions behind it were too old to trust."""
+    last_fix_at: Time | None
+    """When the newest fix behind it was recorded. Null without one."""
     progress_m: float | None
+    """Metres driven along the route. Null without a route."""
     error_s: float | None
+    """Forecast minus real arrival in seconds; above zero if the order came earlier. Null until it has
+    arrived."""
     held: bool | None
+    """Whether the interval holds the arrival. Null until it has arrived."""
 
 
 class ForecastsAnswer(msgspec.Struct, frozen=True):
     """A page of an order's forecasts; `arrived_at` is what they are held against."""
 
     items: list[ForecastAnswer]
+    """Forecasts of this page, oldest first."""
     next: str | None
-    arrived_at: str | None
+    """Cursor of the next page. Null on the last one."""
+    arrived_at: Time | None
+    """When the order arrived. Null until then."""
 
 
 class ErrorRow(msgspec.Struct, frozen=True, kw_only=True):
     """Errors of forecasts with at least 30 s to go. `mape`, `coverage`: fractions; null: no forecasts."""
 
     forecasts: int
+    """Number of forecasts."""
     mae_s: float | None
+    """Mean absolute error in seconds. Null without forecasts."""
     mape: float | None
+    """Mean absolute error as a fraction of the time to go. Null without forecasts."""
     bias_s: float | None
+    """Mean error in seconds; above zero if orders came earlier. Null without forecasts."""
     coverage: float | None
+    """Fraction of intervals that held the arrival. Null without forecasts."""
     width_s: float | None
+    """Mean width of the intervals in seconds. Null without forecasts."""
 
 
 class HourRow(ErrorRow, frozen=True, kw_only=True):
     """Of the forecasts made in this hour of the day, UTC."""
 
     hour: int
+    """Hour of the day in UTC, 0 to 23."""
 
 
 class DriverRow(ErrorRow, frozen=True, kw_only=True):
     """Of this driver's orders; null: of drivers who were erased."""
 
     driver_id: str | None
+    """Id of the driver. Null for drivers who were erased."""
 
 
 class EtaReport(msgspec.Struct, frozen=True, kw_only=True):
     """About the orders that arrived in the window; `buckets` are by true minutes to go."""
 
-    from_: str = msgspec.field(name="from")
-    to: str
+    from_: Time = msgspec.field(name="from")
+    """Start of the window."""
+    to: Time
+    """End of the window."""
     orders: int
+    """Number of orders that arrived in the window."""
     overall: ErrorRow
+    """All forecasts."""
     buckets: dict[str, ErrorRow]
+    """By true minutes to go: `0-2`, `2-5`, `5-10`, `10-20`, `20+`."""
     hours: list[HourRow]
+    """By hour of the day."""
     drivers: list[DriverRow]
+    """By driver: the 500 with the most forecasts."""
 
 
 class ReportQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When the orders arrived, `from` inclusive: at most 92 days; the last seven where nothing is given."""
 
     from_: AwareTime | None = msgspec.field(name="from", default=None)
+    """Orders that arrived from this time on. Default: seven days before `to`."""
     to: AwareTime | None = None
+    """Orders that arrived before this time. Default: now."""
 
     def window(self, now: datetime) -> tuple[datetime, datetime]:
         """Raises InvalidFields for one that is empty or too long."""

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 from itertools import batched
-from typing import Any, Final
+from typing import Final, Literal
 
 import msgspec
 from quart import Blueprint, Response, request
@@ -14,8 +14,8 @@ from quart import Blueprint, Response, request
 from tracker.api.access import needs
 from tracker.api.answers import OrderAnswer, Page, base_url, rounded
 from tracker.api.bodies import answer, query
+from tracker.api.describe import described
 from tracker.api.lists import PageQuery, decode_cursor, encode_cursor, not_a_cursor, page
-from tracker.api.openapi import described
 from tracker.api.orders import show_order
 from tracker.api.requests import TrackQuery
 from tracker.api.simple_tracks import page_of, segmented, simplified
@@ -24,11 +24,17 @@ from tracker.api.track_summary import Summary, summarize
 from tracker.database import Queries
 from tracker.database import fixes as rows
 from tracker.database.fixes import StoredFix, Window
-from tracker.database.orders import TimelineEntry, count_track_fixes, select_timeline, select_timeline_page
+from tracker.database.orders import (
+    TimelineEntry,
+    TimelineKind,
+    count_track_fixes,
+    select_timeline,
+    select_timeline_page,
+)
 from tracker.domain.order import Order, OrderStatus
 from tracker.domain.segments import GAP
 from tracker.errors import NotFound
-from tracker.messages import Position, rfc3339
+from tracker.messages import Position, Time, Uri, rfc3339
 from tracker.parts import Parts, parts
 
 COUNTED: Final = 100_000  # fixes; the count takes some 20 ms there, and longer tracks go without an ETag
@@ -50,6 +56,28 @@ _STATUS_OF_KIND: Final = {"unassigned": OrderStatus.CREATED} | {
 blueprint = Blueprint("history", __name__)
 
 
+Sender = Literal["driver", "customer"]
+
+
+class TimelineRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing that happened to an order."""
+
+    at: Time
+    """When it happened."""
+    kind: TimelineKind
+    """What happened."""
+    driver_id: str | msgspec.UnsetType | None = msgspec.UNSET
+    """Id of the driver who was assigned or unassigned, or who reported it."""
+    reason: str | msgspec.UnsetType = msgspec.UNSET
+    """Why, in words. Absent once erased."""
+    from_: Sender | msgspec.UnsetType = msgspec.field(name="from", default=msgspec.UNSET)
+    """Sender of a note."""
+    text: str | msgspec.UnsetType = msgspec.UNSET
+    """Text of a note. Absent once erased."""
+    link_id: str | msgspec.UnsetType = msgspec.UNSET
+    """Id of the link that was created or revoked."""
+
+
 class HistoryAnswer(msgspec.Struct, frozen=True):
     """Each entry of `timeline` has `at`, `kind` and what belongs to it; `links` are the track's forms.
 
@@ -57,16 +85,24 @@ class HistoryAnswer(msgspec.Struct, frozen=True):
     """
 
     order: OrderAnswer
-    timeline: list[dict[str, Any]]
+    """The order."""
+    timeline: list[TimelineRow]
+    """What happened, oldest first."""
     next: str | None
+    """Cursor of the next page. Null on the last one."""
     summary: Summary
-    links: dict[str, str]
+    """The track in numbers."""
+    links: dict[str, Uri]
+    """Addresses of the track, by file name."""
 
 
 class WhereAnswer(msgspec.Struct, frozen=True):
-    at: str
-    status: str
+    at: Time
+    """The time that was asked for."""
+    status: OrderStatus
+    """Status of the order at that time."""
     position: Position
+    """The last believed fix up to that time."""
 
 
 @blueprint.get("/v1/orders/<order_id>/history")
@@ -91,7 +127,7 @@ async def get_history(order_id: str) -> Response:
 @blueprint.get("/v1/orders/<order_id>/track")
 @blueprint.get("/v1/orders/<order_id>/track.<extension>")
 @needs("read")
-@described(query=TrackQuery, media=tuple(BY_ACCEPT))
+@described(query=TrackQuery, answer=(Page[TrackFix], WhereAnswer), media=tuple(BY_ACCEPT), others={304: None})
 async def get_track(order_id: str, extension: str | None = None) -> Response:
     """The believed fixes of the order's driver between assignment and completion, or with `at` one position.
 
@@ -255,5 +291,5 @@ def _place_in_timeline(cursor: str | None) -> tuple[datetime, int] | None:
     return at, int(number)
 
 
-def _entry(entry: TimelineEntry) -> dict[str, Any]:
-    return {"at": rfc3339(entry.at), "kind": entry.kind, **entry.detail}
+def _entry(entry: TimelineEntry) -> TimelineRow:
+    return msgspec.convert({"at": rfc3339(entry.at), "kind": entry.kind, **entry.detail}, TimelineRow)

@@ -5,9 +5,9 @@ from quart import Blueprint, Response
 from tracker.api.access import needs
 from tracker.api.answers import LinkAnswer, OpenAnswer, Page, link_answer, link_url, open_answer
 from tracker.api.bodies import answer, body, query
+from tracker.api.describe import described
 from tracker.api.idempotency import Created, once
 from tracker.api.lists import PageQuery, decode_cursor, page
-from tracker.api.openapi import described
 from tracker.api.requests import NewLinkBody
 from tracker.database import Connection
 from tracker.database.links import select_link, select_link_opens, select_links

@@ -18,7 +18,9 @@ class PageQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """What every list takes."""
 
     limit: Limit = PAGE
-    cursor: str | None = None  # `next` of the page before
+    """Rows of a page."""
+    cursor: str | None = None
+    """`next` of the page before."""
 
 
 class _Cursor(msgspec.Struct, frozen=True, array_like=True):

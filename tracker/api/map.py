@@ -8,7 +8,7 @@ from quart import Blueprint, Response
 
 from tracker.api.access import needs
 from tracker.api.bodies import answer, body, query
-from tracker.api.openapi import described
+from tracker.api.describe import described
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Vehicle
 from tracker.domain.route import Leg
@@ -30,46 +30,67 @@ class Area(Struct, frozen=True):
     """The extract; degrees."""
 
     name: str
-    bbox: tuple[float, float, float, float]  # west, south, east, north; west > east across the antimeridian
-    center: tuple[float, float]  # lon, lat
+    """File name of the extract."""
+    bbox: tuple[float, float, float, float]
+    """West, south, east, north in degrees. West is greater than east across the antimeridian."""
+    center: tuple[float, float]
+    """Middle of the box as [lon, lat] in degrees."""
     attribution: str = ATTRIBUTION
+    """Credit to show with the map."""
 
 
 class AddressQuery(Struct, frozen=True, forbid_unknown_fields=True):
     limit: Annotated[int, Meta(ge=1, le=500)] = 200
+    """Number of addresses."""
     seed: int = 1
+    """The same seed gives the same addresses."""
 
 
 class Addresses(Struct, frozen=True):
     items: list[Address]
+    """Addresses of the area."""
 
 
 class RoutePlace(Struct, frozen=True, forbid_unknown_fields=True):
     lat: Annotated[float, Meta(ge=-90, le=90)]
+    """Degrees north, WGS 84."""
     lon: Annotated[float, Meta(ge=-180, le=180)]
+    """Degrees east, WGS 84."""
 
 
 class RouteRequest(Struct, frozen=True, forbid_unknown_fields=True):
     places: Annotated[list[RoutePlace], Meta(min_length=2, max_length=50)]
+    """Places to visit, in sequence."""
     vehicle: Vehicle = "car"
+    """Vehicle to route for."""
 
 
 class WireEdge(Struct, frozen=True):
     """A piece of street, from `begin` to `end` of the geometry's coordinates."""
 
     begin: int
+    """Index of its first point in the leg's coordinates."""
     end: int
+    """Index of its last point in the leg's coordinates."""
     length_m: float
+    """Metres."""
     duration_s: float
+    """Seconds."""
     road_class: str
+    """Class of the road as Valhalla names it, such as `residential`."""
     signal: bool
+    """Whether a traffic light stands at its end."""
 
 
 class WireLeg(Struct, frozen=True):
     geometry: LineString
+    """Line of the leg."""
     distance_m: float
+    """Metres."""
     duration_s: float
+    """Seconds."""
     edges: list[WireEdge]
+    """Pieces of street, in sequence."""
 
     @classmethod
     def of(cls, leg: Leg) -> "WireLeg":
@@ -89,6 +110,7 @@ class WireLeg(Struct, frozen=True):
 
 class RouteAnswer(Struct, frozen=True):
     legs: list[WireLeg]
+    """One leg from each place to the next."""
 
 
 @blueprint.get("/v1/map")

@@ -6,23 +6,26 @@ that bodies and query strings are checked against. `described` adds what a view 
 
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any, Final, cast
 
-import msgspec
 from quart import Blueprint, Quart, Response, current_app
 from werkzeug.routing import Rule
 
 from tracker.api.access import View
 from tracker.api.bodies import answer
-from tracker.api.errors import PROBLEM_JSON, ProblemDetails, problem_of
+from tracker.api.describe import JSON, Described, described, said_of
+from tracker.api.errors import PROBLEM_JSON, Problem, ProblemDetails, problem_of
+from tracker.api.examples import EXAMPLES, MEDIA_EXAMPLES, PATH_PARAMETERS, QUERY_EXAMPLES, problem_example
+from tracker.api.schemas import properties_of, schemas_of
 from tracker.errors import (
     Forbidden,
     IdempotencyMismatch,
     InvalidFields,
     NotFound,
+    RateLimited,
     StorageUnavailable,
     TooLarge,
     TrackerError,
@@ -36,68 +39,66 @@ Times are RFC 3339 in UTC, distances metres, speeds metres per second, angles de
 Errors are `application/problem+json` (RFC 9457). Lists come in pages: send `next` back as `cursor`.
 A write that creates something takes an `Idempotency-Key`; its answer is kept for 24 hours."""
 
-JSON: Final = "application/json"
 PUBLISHED: Final = ("/v1/", "/livez", "/readyz", "/metrics", "/openapi.json", "/asyncapi.json")
-TAGS: Final[Mapping[str, str]] = {  # rooms in the sequence in which a reader wants them
-    "orders": "What is delivered.",
-    "drivers": "Who moves.",
-    "links": "Tracking links, which customers open.",
-    "history": "What happened to an order, and the way it took.",
-    "forecasts": "What was foretold, and how wrong it was.",
-    "driver stream": "Drivers send positions, over a WebSocket or HTTP.",
-    "tracking stream": "Customers watch one order, with the token of its link and nothing else.",
-    "tracking events": "The same as server-sent events.",
-    "tracking poll": "The same as long polling, and as one snapshot.",
-    "tracking notes": "Customers write to the driver.",
-    "map": "What the map holds, for programs that place orders or couriers on it.",
-    "control": "How this node is.",
-    "openapi": "This description.",
-    "asyncapi": "What is said on the WebSockets.",
+TAGS: Final[Mapping[str, str]] = {  # in the sequence in which a reader wants them
+    "Orders": "Orders: create, assign, move on; their tracking links, history and forecasts.",
+    "Drivers": "Drivers: create and change, their stops; positions that their devices send.",
+    "Tracking": "Customers watch one order with the token of its link and nothing else.",
+    "Map": "Addresses and routes on the map, for programs that place orders or couriers on it.",
+    "Reports": "How good the forecasts were.",
+    "Operations": "State of this node, and descriptions of its interface.",
+}
+TAG_OF_PATH: Final = {
+    "/v1/orders": "Orders",
+    "/v1/drivers": "Drivers",
+    "/v1/track": "Tracking",
+    "/v1/map": "Map",
+    "/v1/routes": "Map",
+    "/v1/reports": "Reports",
+}
+SECURITY: Final = {
+    "api_key": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key with the scope that the operation names.",
+    },
+    "driver_token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The token of one driver, as `POST /v1/drivers` gives it.",
+    },
 }
 IDEMPOTENCY_KEY: Final = {
     "name": "Idempotency-Key",
     "in": "header",
     "description": "The same key with the same body gives the same answer, with another body 409.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    "example": "5b1f0c6e-order-1042",
+}
+
+SUBPROTOCOL: Final = {
+    "Sec-WebSocket-Protocol": {
+        "description": "The subprotocol that was agreed, if one was offered.",
+        "schema": {"type": "string", "enum": ["tracker.v1", "tracker.v1.msgpack"]},
+        "example": "tracker.v1",
+    }
+}
+RETRY_AFTER: Final = {
+    "Retry-After": {
+        "description": "Seconds after which to try again.",
+        "schema": {"type": "integer", "minimum": 1},
+        "example": 5,
+    }
 }
 
 blueprint = Blueprint("openapi", __name__)
 
 
-class Described(msgspec.Struct, frozen=True, kw_only=True):
-    """What the code of a view does not say by itself."""
-
-    body: Any = None  # the type of its JSON body
-    query: Any = None  # the Struct of its query string
-    answer: Any = None  # the type of its JSON answer
-    status: int = 200
-    media: tuple[str, ...] = (JSON,)  # of the answer
-    raises: tuple[type[TrackerError], ...] = ()  # beside what scope, body and query make possible
-    creates: bool = False  # takes an Idempotency-Key
-
-
-NOTHING_SAID: Final = Described()
-
 type Schemas = Mapping[Any, dict[str, Any]]
 
 
-def described(**said: Any) -> Callable[[View], View]:
-    """Says of a view what `Described` holds."""
-    description = Described(**said)
-
-    def decorate(view: View) -> View:
-        view.described = description  # type: ignore[attr-defined]
-        return view
-
-    return decorate
-
-
-def said_of(view: View) -> Described:
-    said: Described = getattr(view, "described", NOTHING_SAID)
-    return said
-
-
 @blueprint.get("/openapi.json")
+@described(answer=dict[str, Any])
 async def openapi_json() -> Response:
     """This description, as OpenAPI 3.1."""
     app = current_app
@@ -119,13 +120,12 @@ def describe(app: Quart) -> dict[str, Any]:
             if operation["operationId"] in names:  # a view with two addresses
                 operation["operationId"] += "_by_" + "_and_".join(sorted(rule.arguments))
             names.add(operation["operationId"])
-    api_key = {"type": "http", "scheme": "bearer", "description": "An API key with the scope that is named."}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Tracker", "version": version("order-tracker"), "description": DESCRIPTION},
         "tags": [{"name": name, "description": words} for name, words in TAGS.items()],
         "paths": paths,
-        "components": {"schemas": components, "securitySchemes": {"api_key": api_key}},
+        "components": {"schemas": components, "securitySchemes": SECURITY},
     }
 
 
@@ -138,32 +138,41 @@ def _routes(app: Quart) -> Iterator[tuple[Rule, View]]:
 
 def _schemas(said: list[Described]) -> tuple[Schemas, dict[str, Any]]:
     """The schema of each type that is taken or given, and the named ones that these refer to."""
-    types = [type_ for one in said for type_ in (one.body, one.answer) if type_ is not None]
-    unique: list[Any] = list(dict.fromkeys([*types, ProblemDetails]))
-    found, components = msgspec.json.schema_components(unique, ref_template="#/components/schemas/{name}")
-    return dict(zip(unique, found, strict=True)), components
+    types = [
+        type_
+        for one in said
+        for type_ in (one.body, *_each(one.answer), *one.others.values())
+        if type_ is not None
+    ]
+    return schemas_of([*types, ProblemDetails])
 
 
 def _operation(rule: Rule, view: View, schemas: Schemas) -> dict[str, Any]:
     said, scope = said_of(view), getattr(view, "needed_scope", None)
-    room, _, name = rule.endpoint.rpartition(".")
     summary, _, rest = inspect.cleandoc(view.__doc__ or "").partition("\n")
     operation: dict[str, Any] = {
-        "operationId": name,
-        "tags": [room.replace("_", " ")],
+        "operationId": rule.endpoint.rpartition(".")[2],
+        "tags": [_tag(rule)],
         "summary": summary,
-        "description": "\n\n".join(filter(None, [rest.strip(), _scope_words(scope), _socket_words(rule)])),
+        "description": "\n\n".join(filter(None, [rest.strip(), _who_may(said, scope), _socket_words(rule)])),
         "parameters": [*_path_parameters(rule), *_query_parameters(said)],
         "responses": dict(_responses(rule, said, scope, schemas)),
     }
-    if scope is not None:
-        operation["security"] = [{"api_key": []}]
+    if scope is not None or said.by_driver:
+        operation["security"] = [{"driver_token" if said.by_driver else "api_key": []}]
     if said.body is not None:
-        operation["requestBody"] = {"content": {JSON: {"schema": schemas[said.body]}}}
+        content = {"schema": schemas[said.body], "example": EXAMPLES[said.body]}
+        operation["requestBody"] = {"required": True, "content": {JSON: content}}
     return operation
 
 
-def _scope_words(scope: str | None) -> str:
+def _tag(rule: Rule) -> str:
+    return next((tag for path, tag in TAG_OF_PATH.items() if rule.rule.startswith(path)), "Operations")
+
+
+def _who_may(said: Described, scope: str | None) -> str:
+    if said.by_driver:
+        return "Needs the driver's token."
     return "" if scope is None else f"Needs an API key with the scope `{scope}`."
 
 
@@ -173,54 +182,79 @@ def _socket_words(rule: Rule) -> str:
 
 def _path_parameters(rule: Rule) -> Iterator[dict[str, Any]]:
     for name in sorted(rule.arguments):
-        yield {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        yield {"name": name, "in": "path", "required": True, **PATH_PARAMETERS[name]}
 
 
 def _query_parameters(said: Described) -> Iterator[dict[str, Any]]:
     if said.query is not None:
-        schema = _flat_schema(said.query)
-        for name, field in schema.get("properties", {}).items():
-            required = name in schema.get("required", ())
-            yield {"name": name, "in": "query", "required": required, "schema": field}
+        schema = properties_of(said.query)
+        for name, field in schema["properties"].items():
+            parameter = {"name": name, "in": "query", "required": name in schema.get("required", ())}
+            example = {"example": QUERY_EXAMPLES[name]} if name in QUERY_EXAMPLES else {}
+            yield {**parameter, "description": field.pop("description"), "schema": field, **example}
     if said.creates:
         yield IDEMPOTENCY_KEY
 
 
-def _flat_schema(type_: type[msgspec.Struct]) -> dict[str, Any]:
-    """The schema of a Struct itself, not a reference to it."""
-    _, components = msgspec.json.schema_components([type_], ref_template="{name}")
-    schema: dict[str, Any] = components[type_.__name__]
-    return schema
-
-
 def _responses(rule: Rule, said: Described, scope: str | None, schemas: Schemas) -> Iterator[tuple[str, Any]]:
     if rule.websocket:
-        yield "101", {"description": "Switching protocols"}
+        yield "101", {"description": "Switching protocols", "headers": SUBPROTOCOL}
     else:
         yield str(said.status), _success(said, schemas)
-    problems: dict[int, list[str]] = {}
+    for status, type_ in said.others.items():
+        yield str(status), _answer(status, type_, schemas)
+    problems: dict[int, list[Problem]] = {}
     for kind in _refusals(rule, said, scope):
-        problem = problem_of(kind)
-        problems.setdefault(problem.status, []).append(f"`{problem.word}`: {problem.meaning}")
-    for status, words in sorted(problems.items()):
-        content = {PROBLEM_JSON: {"schema": schemas[ProblemDetails]}}
-        yield str(status), {"description": "\n\n".join(dict.fromkeys(words)), "content": content}
+        problems.setdefault(problem_of(kind).status, []).append(problem_of(kind))
+    for status, those in sorted(problems.items()):
+        yield str(status), _refusal(list(dict.fromkeys(those)), schemas)
+
+
+def _refusal(problems: list[Problem], schemas: Schemas) -> dict[str, Any]:
+    """The answer of one status: the problems that have it, and an example of each."""
+    examples = {problem.word: {"value": problem_example(problem)} for problem in problems}
+    response = {
+        "description": "\n\n".join(f"`{problem.word}`: {problem.meaning}" for problem in problems),
+        "content": {PROBLEM_JSON: {"schema": schemas[ProblemDetails], "examples": examples}},
+    }
+    comes_back = problems[0].status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
+    return response | ({"headers": RETRY_AFTER} if comes_back else {})
 
 
 def _success(said: Described, schemas: Schemas) -> dict[str, Any]:
-    success: dict[str, Any] = {"description": HTTPStatus(said.status).phrase}
-    if said.answer is not None:
-        success["content"] = {media: {"schema": schemas[said.answer]} for media in said.media}
-    elif said.media != (JSON,):
-        success["content"] = {media: {} for media in said.media}
+    success = _answer(said.status, said.answer, schemas)
+    others = {media: MEDIA_EXAMPLES[media] for media in said.media if media != JSON}
+    if others:
+        success["content"] = others | success.get("content", {})
     return success
+
+
+def _answer(status: int, type_: Any, schemas: Schemas) -> dict[str, Any]:
+    answer: dict[str, Any] = {"description": HTTPStatus(status).phrase}
+    match _each(type_):
+        case (None,):
+            return answer
+        case (one,):
+            content = {"schema": schemas[one], "example": EXAMPLES[one]}
+        case several:
+            examples = {each.__name__: {"value": EXAMPLES[each]} for each in several}
+            content = {"schema": {"anyOf": [schemas[each] for each in several]}, "examples": examples}
+    return answer | {"content": {JSON: content}}
+
+
+def _each(type_: Any) -> tuple[Any, ...]:
+    return type_ if isinstance(type_, tuple) else (type_,)
 
 
 def _refusals(rule: Rule, said: Described, scope: str | None) -> Iterator[type[TrackerError]]:
     """What can go wrong, by what the view asks for."""
     yield from said.raises
     if scope is not None:
-        yield from (Unauthenticated, Forbidden, StorageUnavailable)
+        yield from (Unauthenticated, Forbidden, RateLimited, StorageUnavailable)
+    if said.by_driver:
+        yield from (Unauthenticated, RateLimited, StorageUnavailable)
+    if "token" in rule.arguments:  # of a tracking link: wrong guesses are bounded
+        yield from (RateLimited, StorageUnavailable)
     if rule.arguments:
         yield NotFound
     if said.body is not None:

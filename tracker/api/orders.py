@@ -7,9 +7,9 @@ from quart import Blueprint, Response
 from tracker.api.access import needs
 from tracker.api.answers import OrderAnswer, Page, link_url, order_answer, tracking_urls
 from tracker.api.bodies import answer, body, query
+from tracker.api.describe import described
 from tracker.api.idempotency import Created, once
 from tracker.api.lists import decode_cursor, page
-from tracker.api.openapi import described
 from tracker.api.requests import AssignBody, NewOrderBody, OrderChangeBody, OrderQuery, StatusBody
 from tracker.database import Connection, Queries
 from tracker.database.links import select_links, select_links_of_orders

@@ -5,64 +5,90 @@ from urllib.parse import quote, urlencode, urlsplit
 from msgspec import Struct
 
 from tracker.domain.order import Driver
+from tracker.messages import Uri
 
 
 class OwnTracks(Struct, frozen=True):
     """OwnTracks in its HTTP mode; the password is the driver's token."""
 
     mode: str
-    url: str
+    """The app's mode: http."""
+    url: Uri
+    """Where the app sends."""
     username: str
+    """Id of the driver."""
     password: str
+    """The driver's token."""
 
 
 class UrlTemplate(Struct, frozen=True):
     """An address with the app's own placeholders for what it measures."""
 
     url: str
+    """Address with the app's own placeholders."""
 
 
 class TraccarClient(Struct, frozen=True):
-    url: str
+    url: Uri
+    """Where the app sends."""
     device_id: str
+    """The driver's token."""
 
 
 class GpsLogger(Struct, frozen=True):
     """GPSLogger's custom URL."""
 
     url: str
+    """Address with the app's own placeholders."""
     method: str
+    """HTTP method."""
     headers: str
+    """Header lines."""
 
 
 class Overland(Struct, frozen=True):
     """`setup_url` opens the app with everything filled in."""
 
-    url: str
+    url: Uri
+    """Where the app sends."""
     token: str
+    """The driver's token."""
     device_id: str
-    setup_url: str
+    """Id of the driver."""
+    setup_url: Uri
+    """Opens the app with everything filled in."""
 
 
 class Mqtt(Struct, frozen=True):
     """OwnTracks in its MQTT mode, through the operator's broker, who gives out its accounts."""
 
     host: str
+    """Host name of the broker."""
     port: int
+    """Port of the broker."""
     tls: bool
+    """Whether the connection is encrypted."""
     topic: str
+    """Topic that the app publishes to."""
 
 
 class Setup(Struct, frozen=True, kw_only=True):
     """One entry for each app; `mqtt` is null where no broker is configured."""
 
     owntracks: OwnTracks
+    """OwnTracks."""
     osmand: UrlTemplate
+    """OsmAnd."""
     traccar_client: TraccarClient
+    """Traccar Client."""
     gpslogger: GpsLogger
+    """GPSLogger."""
     overland: Overland
+    """Overland."""
     mqtt: Mqtt | None
-    driver_page: str
+    """OwnTracks over MQTT. Null if no broker is configured."""
+    driver_page: Uri
+    """The service's own page for drivers."""
 
 
 def setup_for(driver: Driver, token: str, *, base: str, mqtt_url: str | None) -> Setup:

@@ -78,6 +78,7 @@ DriverReference = Annotated[
 class NewDriver(Given, frozen=True, kw_only=True):
     name: DriverName
     vehicle: Vehicle
+    """What the driver uses; routes and forecasts depend on it."""
     reference: DriverReference | None = None
     display_name: DisplayName | None = None
 
@@ -86,9 +87,13 @@ class DriverChangeBody(Given, frozen=True, kw_only=True):
     """What is given is changed, as in RFC 7396; null takes a display name or a reference away."""
 
     name: DriverName | UnsetType = UNSET
+    """The driver's name."""
     vehicle: Vehicle | UnsetType = UNSET
+    """What the driver uses."""
     reference: DriverReference | UnsetType | None = UNSET
+    """The merchant's own number of the driver; null removes it."""
     display_name: DisplayName | UnsetType | None = UNSET
+    """What customers read in place of the first name; null removes it."""
 
     def edit(self, driver: Driver) -> Driver:
         """Return the driver with these changes."""
@@ -99,12 +104,14 @@ class DriverQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Which drivers."""
 
     reference: DriverReference | None = None
+    """Drivers with this number of the merchant's."""
 
 
 class GivenPlace(Given, frozen=True, kw_only=True):
     lat: Latitude
     lon: Longitude
     address: Text | None = None
+    """Address in words, for people; at most 500 characters."""
     service_s: ServiceSeconds | None = None
 
     def place(self) -> Place:
@@ -120,8 +127,11 @@ class GivenPickup(GivenPlace, frozen=True, kw_only=True):
 
 class GivenCustomer(Given, frozen=True, kw_only=True):
     name: Line | None = None
+    """Name; at most 200 characters. The driver sees it."""
     phone: Annotated[str, Meta(max_length=50)] | None = None
+    """Phone number; at most 50 characters. The driver sees it."""
     email: Annotated[str, Meta(max_length=254)] | None = None
+    """E-mail address; at most 254 characters."""
 
     def customer(self) -> Customer:
         return Customer(self.name, self.phone, self.email)
@@ -131,7 +141,9 @@ class GivenWindow(Given, frozen=True, kw_only=True):
     """When the customer expects it."""
 
     from_: AwareTime = msgspec.field(name="from")
+    """The customer expects the delivery from this time on."""
     to: AwareTime
+    """The customer expects the delivery until this time."""
 
 
 GivenRule = Annotated[
@@ -149,9 +161,13 @@ class GivenRules(Given, frozen=True, kw_only=True):
     """A rule for each field of the customer's view, or several of which one suffices."""
 
     position: GivenRule = msgspec.field(default_factory=lambda: list(DEFAULT_LIVE))
+    """When the customer sees the position."""
     route: GivenRule = msgspec.field(default_factory=lambda: list(DEFAULT_LIVE))
+    """When the customer sees the route."""
     eta: GivenRule = "always"
+    """When the customer sees the forecast arrival."""
     stops_before: GivenRule = "always"
+    """When the customer sees the number of stops before theirs."""
 
     def rules(self) -> Rules:
         return Rules(self.position, self.route, self.eta, self.stops_before)
@@ -161,12 +177,19 @@ class NewOrderBody(Given, frozen=True, kw_only=True):
     body_bytes: ClassVar[int] = ORDER_BYTES
 
     pickup: GivenPickup
+    """Where to pick the order up."""
     dropoff: GivenPlace
+    """Where to bring it."""
     reference: Line | None = None
+    """The merchant's own number; at most 200 characters."""
     customer: GivenCustomer | None = None
+    """Who waits for it."""
     driver_id: Id | None = None
+    """Id of the driver to assign at once."""
     window: GivenWindow | None = None
+    """When the customer expects it."""
     visibility: GivenRules | None = None
+    """What the customer sees, and when."""
     anywhere: Anywhere = False
 
     def order(self) -> NewOrder:
@@ -190,6 +213,7 @@ class PlaceChange(Given, frozen=True, kw_only=True):
     lat: Latitude | UnsetType = UNSET
     lon: Longitude | UnsetType = UNSET
     address: Text | UnsetType | None = UNSET
+    """Address in words, for people; at most 500 characters."""
     service_s: ServiceSeconds | UnsetType | None = UNSET
 
 
@@ -199,8 +223,11 @@ class PickupChange(PlaceChange, frozen=True, kw_only=True):
 
 class CustomerChange(Given, frozen=True, kw_only=True):
     name: Line | UnsetType | None = UNSET
+    """Name; at most 200 characters. The driver sees it."""
     phone: Annotated[str, Meta(max_length=50)] | UnsetType | None = UNSET
+    """Phone number; at most 50 characters. The driver sees it."""
     email: Annotated[str, Meta(max_length=254)] | UnsetType | None = UNSET
+    """E-mail address; at most 254 characters."""
 
 
 class OrderChangeBody(Given, frozen=True, kw_only=True):
@@ -209,12 +236,19 @@ class OrderChangeBody(Given, frozen=True, kw_only=True):
     body_bytes: ClassVar[int] = ORDER_BYTES
 
     pickup: PickupChange | UnsetType = UNSET
+    """New values of the pickup."""
     dropoff: PlaceChange | UnsetType = UNSET
+    """New values of the dropoff."""
     reference: Line | UnsetType | None = UNSET
+    """The merchant's own number; null removes it."""
     customer: CustomerChange | UnsetType | None = UNSET
+    """New values of the customer; null removes it."""
     window: GivenWindow | UnsetType | None = UNSET
+    """New window; null removes it."""
     visibility: GivenRules | UnsetType | None = UNSET
+    """New rules; null restores the default."""
     anywhere: Anywhere = False
+    """Accept a place that looks like a mistake."""
 
     def edit(self, order: Order) -> Order:
         """The order with these changes; raises InvalidFields for a window that ends before it begins."""
@@ -235,17 +269,22 @@ class OrderChangeBody(Given, frozen=True, kw_only=True):
 
 class AssignBody(Given, frozen=True, kw_only=True):
     driver_id: Id
+    """Id of the driver."""
 
 
 class StatusBody(Given, frozen=True, kw_only=True):
     status: OrderStatus
+    """Status that the order gets. `created` unassigns it."""
     reason: Text | None = None
+    """Why, in words; at most 500 characters."""
     at: StatusTime | None = None
 
 
 class StopBody(Given, frozen=True, kw_only=True):
     order_id: Id
+    """Id of the order."""
     kind: StopKind
+    """What happens there."""
 
 
 class StopsBody(Given, frozen=True, kw_only=True):
@@ -254,21 +293,29 @@ class StopsBody(Given, frozen=True, kw_only=True):
     body_bytes: ClassVar[int] = STOPS_BYTES
 
     stops: Annotated[list[StopBody], Meta(max_length=1_000)]
+    """Every remaining stop once, in the sequence of serving."""
 
 
 class NewLinkBody(Given, frozen=True, kw_only=True):
-    expires_at: AwareTime | None = None  # two hours after the order's end, where it is not given
+    expires_at: AwareTime | None = None
+    """When the link ends. Default: two hours after the order is over."""
 
 
 class OrderQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which orders: `status` may name several with commas, `bbox` is west,south,east,north of the dropoff."""
 
     status: str | None = None
+    """Orders with this status; several with commas."""
     driver_id: Id | None = None
+    """Orders of this driver."""
     reference: Line | None = None
+    """Orders with this number of the merchant's."""
     from_: AwareTime | None = msgspec.field(name="from", default=None)
+    """Orders created at or after this time."""
     to: AwareTime | None = None
+    """Orders created before this time."""
     bbox: str | None = None
+    """Orders whose dropoff lies in west,south,east,north, in degrees."""
 
     def filter(self) -> OrderFilter:
         """Raises InvalidFields for a status or a box that cannot be."""
@@ -286,10 +333,15 @@ class TrackQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Which piece of a track, and how fine; `limit` and `cursor` only where it comes in pages (.json)."""
 
     from_: AwareTime | None = msgspec.field(name="from", default=None)
+    """Fixes recorded at or after this time."""
     to: AwareTime | None = None
+    """Fixes recorded before this time."""
     simplify: Annotated[float, Meta(ge=0, le=10_000, description="Metres.")] | None = None
+    """Metres that the line may differ from the true one."""
     include: Literal["rejected"] | None = None
-    at: AwareTime | None = None  # not the track, but where the order was then
+    """Add the doubted fixes, each with its reason."""
+    at: AwareTime | None = None
+    """Not the track, but where the order was at this time."""
 
 
 def window_of(window: GivenWindow | None) -> tuple[datetime | None, datetime | None]:

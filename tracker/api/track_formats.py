@@ -11,6 +11,7 @@ from msgspec import UNSET, Struct, UnsetType
 from tracker.api.answers import FixAnswer
 from tracker.api.track_lines import LinePoint, TrackLine
 from tracker.database.fixes import StoredFix
+from tracker.domain.fix import Doubt
 from tracker.domain.order import Order
 from tracker.messages import rfc3339
 
@@ -24,7 +25,8 @@ _json = msgspec.json.Encoder()
 class TrackFix(FixAnswer, frozen=True, omit_defaults=True):
     """A fix of a track; with `include=rejected` it says why it is doubted, or null."""
 
-    reason: str | UnsetType | None = UNSET
+    reason: Doubt | UnsetType | None = UNSET
+    """Why the fix stays out of the track; null for a believed one. Given with `include=rejected`."""
 
 
 class Writer(Protocol):

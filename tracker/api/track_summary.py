@@ -11,7 +11,7 @@ import msgspec
 from tracker.database import Queries
 from tracker.database.fixes import StoredFix, Window, track_fixes
 from tracker.domain.odometer import Odometer
-from tracker.messages import rfc3339_or_none
+from tracker.messages import Time, rfc3339_or_none
 
 PIECE: Final = 500  # fixes; counted in some 10 ms, in which nobody else is served
 
@@ -25,12 +25,19 @@ class Summary(msgspec.Struct, frozen=True):
     """
 
     distance_m: float
+    """Metres driven, without drift while standing."""
     duration_s: float
+    """Seconds from the first fix to the last."""
     moving_s: float
+    """Seconds in motion."""
     fixes: int
+    """Number of believed fixes."""
     rejected: int
-    first_fix_at: str | None
-    last_fix_at: str | None
+    """Number of stored fixes that stay out of the track."""
+    first_fix_at: Time | None
+    """When the first believed fix was recorded. Null without one."""
+    last_fix_at: Time | None
+    """When the last believed fix was recorded. Null without one."""
 
 
 async def summarize(queries: Queries, windows: Sequence[Window]) -> Summary:

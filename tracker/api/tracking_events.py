@@ -6,10 +6,10 @@ from typing import Final
 
 from quart import Blueprint, Response, request
 
-from tracker.api.openapi import described
+from tracker.api.describe import described
 from tracker.api.tracking_link import find_link
 from tracker.api.tracking_reader import watching
-from tracker.errors import StorageUnavailable, TooManyConnections
+from tracker.errors import TooManyConnections
 from tracker.mailbox import Outgoing
 from tracker.messages import End
 from tracker.parts import Parts, parts
@@ -27,7 +27,7 @@ blueprint = Blueprint("tracking_events", __name__)
 
 
 @blueprint.get("/v1/track/<token>/events")
-@described(media=("text/event-stream",), raises=(TooManyConnections, StorageUnavailable))
+@described(media=("text/event-stream",), others={204: None}, raises=(TooManyConnections,))
 async def events(token: str) -> Response:
     """A snapshot or what was missed, then what changes; `event:` is the type, `id:` the cursor.
 

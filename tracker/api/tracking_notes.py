@@ -7,7 +7,7 @@ import msgspec
 from quart import Blueprint, Response
 
 from tracker.api.bodies import body
-from tracker.api.openapi import described
+from tracker.api.describe import described
 from tracker.api.tracking_link import OpenLink, find_link
 from tracker.errors import Conflict, RateLimited
 from tracker.messages import NOTE_BYTES
@@ -20,10 +20,11 @@ class NoteBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a customer wants to tell the driver."""
 
     text: Annotated[str, msgspec.Meta(max_length=NOTE_BYTES)]
+    """Note to the driver, at most 4,096 bytes of UTF-8."""
 
 
 @blueprint.post("/v1/track/<token>/messages")
-@described(body=NoteBody, status=204, raises=(Conflict, RateLimited))
+@described(body=NoteBody, status=204, raises=(Conflict,))
 async def post_note(token: str) -> Response:
     """A note to the driver, of 4,096 bytes at most; five at once, then one every ten seconds."""
     here = parts()

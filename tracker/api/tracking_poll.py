@@ -8,8 +8,8 @@ import msgspec
 from quart import Blueprint, Response, request
 
 from tracker.api.bodies import answer, query
+from tracker.api.describe import described
 from tracker.api.errors import PROBLEM_JSON, details
-from tracker.api.openapi import described
 from tracker.api.tracking_link import find_link, snapshot_of
 from tracker.api.tracking_reader import UPDATE_GAP, Reader, watching
 from tracker.errors import StorageUnavailable, TooManyConnections
@@ -38,15 +38,20 @@ class PollQuery(msgspec.Struct, frozen=True):
     """Where a poll goes on, and how long it may take."""
 
     cursor: str = ""
+    """Cursor of the last answer. Without one the answer begins with a snapshot."""
     wait_s: WaitSeconds = 25.0
+    """Seconds to wait for news."""
     visit: Visit = ""
+    """Random name of one load of a page."""
 
 
 class PollAnswer(msgspec.Struct, frozen=True):
     """What is new; `cursor` is for the next poll."""
 
     messages: list[Snapshot | Update | NoteToCustomer | Heartbeat | End]
+    """What is new, in sequence."""
     cursor: str
+    """Send it with the next poll."""
 
 
 @blueprint.get("/v1/track/<token>")
@@ -57,7 +62,7 @@ async def one_snapshot(token: str) -> Response:
 
 
 @blueprint.get("/v1/track/<token>/poll")
-@described(query=PollQuery, answer=PollAnswer, raises=(TooManyConnections, StorageUnavailable))
+@described(query=PollQuery, answer=PollAnswer, others={204: None}, raises=(TooManyConnections,))
 async def poll(token: str) -> Response:
     """A snapshot or what was missed since `cursor`, at once; else what comes next, or 204 after `wait_s`."""
     asked = query(PollQuery)

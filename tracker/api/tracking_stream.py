@@ -8,11 +8,12 @@ from quart import Blueprint, websocket
 
 from tracker.api.amends import answerable, let_in
 from tracker.api.closing import Closing
+from tracker.api.describe import described
 from tracker.api.errors import close_code, problem_of
 from tracker.api.tracking_notes import add_note
 from tracker.api.tracking_reader import Reader, watching
 from tracker.api.visitors import visitor
-from tracker.errors import TrackerError
+from tracker.errors import TooManyConnections, TrackerError
 from tracker.groups import let_go
 from tracker.mailbox import Outgoing
 from tracker.messages import (
@@ -41,6 +42,7 @@ _msgpack: Final = msgspec.msgpack.Decoder(FromCustomer)
 
 
 @blueprint.websocket("/v1/track/<token>/stream")
+@described(raises=(TooManyConnections,))
 async def stream(token: str) -> None:
     """A snapshot or what was missed, then what changes, until the order or the link ends.
 

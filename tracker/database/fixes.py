@@ -13,7 +13,8 @@ from typing import Final
 import msgspec
 
 from tracker.database.pool import Queries, Row
-from tracker.domain.track import Fix, JudgedFix
+from tracker.domain.fix import Doubt, Fix
+from tracker.domain.track import JudgedFix
 
 FIRST_CHUNK: Final = 500  # fixes; small, so that an answer begins at once
 CHUNK: Final = 5_000  # fixes
@@ -30,7 +31,7 @@ class StoredFix(msgspec.Struct, frozen=True, gc=False):
 
     fix: Fix
     received_at: datetime
-    reason: str | None = None
+    reason: Doubt | None = None
     driver: int = 0  # drivers.number; 0 where that was not asked for
     part: int = 0  # which of the order's assignments it belongs to, from 0
     segment: int = 0  # which unbroken line of the track it belongs to, from 0, once that was found out

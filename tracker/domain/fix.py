@@ -34,13 +34,21 @@ class Fix(msgspec.Struct, frozen=True, gc=False):
     """One reading as the device made it: metres, m/s, degrees; `battery` 0..1; None is unknown."""
 
     recorded_at: Annotated[datetime, msgspec.Meta(tz=True)]
+    """When the device measured it."""
     lat: float
+    """Degrees north, WGS 84."""
     lon: float
+    """Degrees east, WGS 84."""
     accuracy: float | None = None
+    """Radius in metres around the true place. Null if unknown."""
     speed: float | None = None
+    """Metres per second. Null if unknown."""
     heading: float | None = None
+    """Degrees clockwise from true north, 0 <= heading < 360. Null if unknown."""
     altitude: float | None = None
+    """Metres above the ellipsoid or the sea, as the device gives it. Null if unknown."""
     battery: float | None = None
+    """Charge of the battery, 0..1. Null if unknown."""
 
     @property
     def lonlat(self) -> LonLat:

@@ -14,7 +14,9 @@ class Policy(msgspec.Struct, frozen=True):
     """A device reports after so many seconds, if it has moved by so many metres."""
 
     interval_s: float = 5
+    """Seconds between two fixes."""
     min_move_m: float = 10
+    """Metres to move before the next fix."""
 
 
 QUICK: Final = Policy(2, 5)

@@ -17,9 +17,12 @@ MINUTE: Final = timedelta(minutes=1)
 class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Visible from here on; exactly one of the three is given."""
 
-    stops: int | None = None  # at most so many stops of other orders before this dropoff
-    eta_s: float | None = None  # at most so many seconds to go
-    distance_m: float | None = None  # at most so many metres to go
+    stops: int | None = None
+    """At most this number of stops of other orders before this dropoff."""
+    eta_s: float | None = None
+    """At most this number of seconds to go."""
+    distance_m: float | None = None
+    """At most this number of metres to go."""
 
     def __post_init__(self) -> None:
         given = [value for value in (self.stops, self.eta_s, self.distance_m) if value is not None]
@@ -37,9 +40,13 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A rule for each field, or several of which one suffices."""
 
     position: RuleOrRules = msgspec.field(default_factory=lambda: list(DEFAULT_LIVE))
+    """When the customer sees the position."""
     route: RuleOrRules = msgspec.field(default_factory=lambda: list(DEFAULT_LIVE))
+    """When the customer sees the route."""
     eta: RuleOrRules = "always"
+    """When the customer sees the forecast arrival."""
     stops_before: RuleOrRules = "always"
+    """When the customer sees the number of stops before theirs."""
 
 
 class Circumstances(msgspec.Struct, frozen=True):

@@ -5,12 +5,14 @@ from typing import Final, Literal
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from tracker.domain.order import OrderStatus, Vehicle
 from tracker.messages.pieces import (
     ErrorReply,
     LineString,
     Ping,
     Pong,
     Position,
+    Time,
     WireEta,
     WirePlace,
     WireWindow,
@@ -23,10 +25,12 @@ NOTE_BYTES: Final = 4_096  # of a customer's message
 
 class Seen(Struct, tag="seen", tag_field="type"):
     cursor: str
+    """Cursor of the newest message that the page has shown."""
 
 
 class CustomerNote(Struct, tag="message", tag_field="type"):
     text: str
+    """Note to the driver, at most 4,096 bytes of UTF-8."""
 
 
 FromCustomer = Seen | CustomerNote | Ping | Pong
@@ -38,16 +42,23 @@ FromCustomer = Seen | CustomerNote | Ping | Pong
 class TrackedOrder(Struct, frozen=True):
     """An order as its customer sees it."""
 
-    status: str
+    status: OrderStatus
+    """Where the order stands."""
     reference: str | None
-    timestamps: dict[str, str]
+    """The merchant's own number. Null if not given."""
+    timestamps: dict[str, Time]
+    """When the order came to each status, by status."""
     dropoff: WirePlace
+    """Where the order goes."""
     window: WireWindow | None
+    """When the customer expects it. Null if not given."""
 
 
 class TrackedDriver(Struct, frozen=True):
-    name: str  # the first name only
-    vehicle: str
+    name: str
+    """First name or display name."""
+    vehicle: Vehicle
+    """What the driver uses."""
 
 
 Visibility = Literal["live", "hidden", "ended"]
@@ -58,47 +69,75 @@ class Snapshot(Struct, tag="snapshot", tag_field="type"):
     """All that is needed to start."""
 
     cursor: str
-    now: str
+    """Send it as `cursor` to continue from here."""
+    now: Time
+    """The server's clock."""
     order: TrackedOrder
+    """The order."""
     driver: TrackedDriver | None
+    """Who brings it. Null before assignment."""
     position: Position | None
+    """Where the driver is. Null while hidden or unknown."""
     eta: WireEta | None
+    """Forecast arrival. Null while hidden or unknown."""
     stops_before: int | None
+    """Stops of other orders before this dropoff. Null while hidden."""
     route: LineString | None
+    """The way ahead. Null while hidden or unknown."""
     trail: LineString | None
+    """The part of the track that this customer may see. Null while hidden."""
     visibility: Visibility
+    """Whether the position is shown, is hidden by a rule, or has ended with the order."""
     freshness: Freshness
+    """Age of the position: live, stale (at most 120 s old), lost, or none."""
 
 
 class Update(Struct, tag="update", tag_field="type", omit_defaults=True):
     """The fields that changed, each whole."""
 
     cursor: str
-    now: str
+    """Send it as `cursor` to continue from here."""
+    now: Time
+    """The server's clock."""
     order: TrackedOrder | UnsetType = UNSET
+    """The order."""
     driver: TrackedDriver | None | UnsetType = UNSET
+    """Who brings it. Null before assignment."""
     position: Position | None | UnsetType = UNSET
+    """Where the driver is. Null while hidden or unknown."""
     eta: WireEta | None | UnsetType = UNSET
+    """Forecast arrival. Null while hidden or unknown."""
     stops_before: int | None | UnsetType = UNSET
+    """Stops of other orders before this dropoff. Null while hidden."""
     route: LineString | None | UnsetType = UNSET
+    """The way ahead. Null while hidden or unknown."""
     trail: LineString | None | UnsetType = UNSET
+    """The part of the track that this customer may see. Null while hidden."""
     visibility: Visibility | UnsetType = UNSET
+    """Whether the position is shown, is hidden by a rule, or has ended with the order."""
     freshness: Freshness | UnsetType = UNSET
+    """Age of the position: live, stale (at most 120 s old), lost, or none."""
 
 
 class NoteToCustomer(Struct, tag="message", tag_field="type"):
     text: str
-    at: str
+    """Note from the driver."""
+    at: Time
+    """When it was sent."""
     from_: str = msgspec.field(name="from", default="driver")
+    """Sender; always the driver."""
 
 
 class Heartbeat(Struct, tag="heartbeat", tag_field="type"):
     cursor: str
-    now: str
+    """Send it as `cursor` to continue from here."""
+    now: Time
+    """The server's clock."""
 
 
 class End(Struct, tag="end", tag_field="type"):
     reason: Literal["delivered", "failed", "cancelled", "revoked", "expired"]
+    """Why the stream ends."""
 
 
 ToCustomer = Snapshot | Update | NoteToCustomer | Heartbeat | End | Pong | ErrorReply

@@ -4,9 +4,20 @@ from typing import Any, Final, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
+from tracker.domain.fix import Fix, Refusal
+from tracker.domain.order import OrderStatus, Vehicle
 from tracker.domain.policy import Policy
-from tracker.domain.track import Fix
-from tracker.messages.pieces import AwareTime, ErrorReply, Id, Ping, Pong, WirePickup, WirePlace, WireWindow
+from tracker.messages.pieces import (
+    AwareTime,
+    ErrorReply,
+    Id,
+    Ping,
+    Pong,
+    Time,
+    WirePickup,
+    WirePlace,
+    WireWindow,
+)
 
 FIXES_PER_MESSAGE: Final = 500
 FRAME_BYTES: Final = 262_144
@@ -17,35 +28,50 @@ class Limits(Struct, frozen=True):
     """What one driver connection may send."""
 
     frame_bytes: int = FRAME_BYTES
+    """Most bytes of one message."""
     fixes_per_message: int = FIXES_PER_MESSAGE
+    """Most fixes in one message."""
     fixes_per_s: int = FIXES_PER_S
+    """Most fixes a second, over time."""
 
 
 class WireCustomer(Struct, frozen=True):
     """What the driver may know of who waits."""
 
     name: str | None = None
+    """Name of the customer. Null if not given."""
     phone: str | None = None
+    """Phone number of the customer. Null if not given."""
 
 
 class AssignedOrder(Struct, frozen=True):
     """An order as its driver sees it."""
 
     id: str
+    """Id of the order."""
     reference: str | None
-    status: str
+    """The merchant's own number. Null if not given."""
+    status: OrderStatus
+    """Where the order stands."""
     pickup: WirePickup
+    """Where to pick the order up."""
     dropoff: WirePlace
+    """Where to bring it."""
     customer: WireCustomer | None
+    """Who waits for it. Null if not given."""
     window: WireWindow | None
+    """When the customer expects it. Null if not given."""
 
 
 class WireDriver(Struct, frozen=True):
     """A driver as they see themselves."""
 
     id: str
+    """Id of the driver."""
     name: str
-    vehicle: str
+    """Name of the driver."""
+    vehicle: Vehicle
+    """What the driver uses."""
 
 
 # --- from drivers
@@ -53,34 +79,47 @@ class WireDriver(Struct, frozen=True):
 
 class Hello(Struct, tag="hello", tag_field="type"):
     token: str
+    """The driver's token."""
 
 
 class Fixes(Struct, tag="fixes", tag_field="type"):
     """1..500 fixes. Decoded strictly first; `RawFixes` takes over where one of them is wrong."""
 
     id: Id
+    """A number that the client chooses; the ack repeats it."""
     fixes: list[Fix]
+    """1 to 500 fixes, in any sequence."""
 
 
 class RawFixes(Struct, tag="fixes", tag_field="type"):
     """The same, with the fixes as they came: for naming the wrong ones without losing their neighbours."""
 
     id: Id
+    """A number that the client chooses; the ack repeats it."""
     fixes: list[Any]
+    """1 to 500 fixes, in any sequence."""
 
 
 class StatusReport(Struct, tag="status", tag_field="type"):
     id: Id
+    """A number that the client chooses; the ack repeats it."""
     order_id: str
+    """Id of the order."""
     status: Literal["picked_up", "delivered", "failed"]
+    """What the order has become."""
     reason: str | None = None
+    """Why, in words; at most 500 characters."""
     at: AwareTime | None = None
+    """When it happened, by the device's clock. Default: now."""
 
 
 class DriverNote(Struct, tag="message", tag_field="type"):
     id: Id
+    """A number that the client chooses; the ack repeats it."""
     order_id: str
+    """Id of the order."""
     text: str
+    """Note to the customer of this order."""
 
 
 class Navigation(Struct, tag="navigation", tag_field="type"):
@@ -90,6 +129,7 @@ class Navigation(Struct, tag="navigation", tag_field="type"):
     """
 
     arrives_at: AwareTime | None
+    """Arrival at the next stop by the device's own navigation; null when it stops guiding."""
 
 
 FromDriver = Fixes | StatusReport | DriverNote | Navigation | Ping | Pong | Hello
@@ -100,43 +140,61 @@ FromDriver = Fixes | StatusReport | DriverNote | Navigation | Ping | Pong | Hell
 
 class RejectedFix(Struct, frozen=True):
     index: int
-    reason: str
+    """Position of the fix in the message, from 0."""
+    reason: Refusal
+    """Why the fix is not stored."""
 
 
 class Ack(Struct, tag="ack", tag_field="type", omit_defaults=True):
     """Durably stored. For fixes all three counts are given."""
 
     id: int | None
+    """Id of the message that is stored. Null if it had none."""
     stored: int | UnsetType = UNSET
+    """Number of fixes that are new."""
     duplicates: int | UnsetType = UNSET
+    """Number of fixes that were stored before."""
     rejected: list[RejectedFix] | UnsetType = UNSET
+    """Fixes that are not stored, each with its reason."""
 
 
 class Welcome(Struct, tag="welcome", tag_field="type"):
     driver: WireDriver
+    """Whose token it is."""
     orders: list[AssignedOrder]
-    now: str
+    """The driver's open orders, in stop sequence."""
+    now: Time
+    """The server's clock."""
     policy: Policy = Policy()
+    """How often to report."""
     limits: Limits = Limits()
+    """What this connection may send."""
 
 
 class Orders(Struct, tag="orders", tag_field="type"):
     orders: list[AssignedOrder]
+    """The driver's open orders, in stop sequence."""
 
 
 class PolicyChange(Struct, tag="policy", tag_field="type"):
     policy: Policy
+    """How often to report from now on."""
 
 
 class NoteToDriver(Struct, tag="message", tag_field="type"):
     order_id: str
+    """Id of the order."""
     text: str
-    at: str
+    """Note from the customer."""
+    at: Time
+    """When it was sent."""
 
 
 class Slow(Struct, tag="slow", tag_field="type"):
     retry_s: float = 5
+    """Seconds after which to send again."""
     reason: str = "storage"
+    """What is behind."""
 
 
 ToDriver = Ack | Welcome | Orders | PolicyChange | NoteToDriver | Slow | ErrorReply | Ping | Pong

@@ -10,6 +10,8 @@ from msgspec import Meta, Struct
 from tracker.domain.eta import Eta
 from tracker.domain.geo import LonLat
 
+Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]  # made by `rfc3339`
+Uri = Annotated[str, Meta(extra_json_schema={"format": "uri"})]
 AwareTime = Annotated[datetime, Meta(tz=True)]
 Id = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]  # chosen by the client, said back by us
 
@@ -30,14 +32,22 @@ class WireEta(Struct, frozen=True):
     where the order was open for too long. `basis` is "none" where nothing is known, with all of these null.
     """
 
-    arrives_at: str | None
-    earliest: str | None
-    latest: str | None
+    arrives_at: Time | None
+    """Forecast arrival at the dropoff: the median. Null if nothing is known."""
+    earliest: Time | None
+    """Start of the interval that holds the arrival with 80 %."""
+    latest: Time | None
+    """End of that interval."""
     distance_m: float | None
+    """Metres still to drive. Null if unknown, or hidden from the customer."""
     stops_before: int
-    computed_at: str
+    """Stops of other orders that the driver serves first."""
+    computed_at: Time
+    """When this estimate was made."""
     basis: Literal["route", "straight_line", "none"]
+    """What the estimate rests on: a route on streets, a straight line, or nothing."""
     stale: bool
+    """Whether the positions behind it are too old to trust."""
 
     @classmethod
     def of(cls, eta: Eta) -> "WireEta":
@@ -57,18 +67,26 @@ class Position(Struct, frozen=True):
     """Where we show the driver."""
 
     lat: float
+    """Degrees north, WGS 84."""
     lon: float
+    """Degrees east, WGS 84."""
     heading: float | None
+    """Direction of travel in degrees clockwise from true north, 0 <= heading < 360. Null if unknown."""
     speed: float | None
+    """Metres per second. Null if unknown."""
     accuracy: float | None
-    recorded_at: str
+    """Radius in metres around the true place. Null if unknown."""
+    recorded_at: Time
+    """When the device measured it."""
 
 
 class LineString(Struct, frozen=True):
     """RFC 7946; `[lon, lat]`, six decimals are 0.1 m."""
 
     coordinates: list[tuple[float, float]]
+    """Pairs of [lon, lat] in degrees, in the direction of travel."""
     type: Literal["LineString"] = "LineString"
+    """GeoJSON type."""
 
     @classmethod
     def of(cls, line: Sequence[LonLat]) -> "LineString":
@@ -79,35 +97,49 @@ class WirePlace(Struct, frozen=True):
     """A stop of an order; `time_zone` is the IANA name of the clock that holds there."""
 
     lat: float
+    """Degrees north, WGS 84."""
     lon: float
+    """Degrees east, WGS 84."""
     address: str | None = None
+    """Address in words, for people. Null if not given."""
     service_s: float | None = None
+    """Seconds that the driver needs there. Null if not given."""
     time_zone: str = "Etc/UTC"
+    """IANA time zone of the place, such as Europe/Helsinki."""
 
 
 class WirePickup(WirePlace, frozen=True):
     """Where an order is picked up; not before `ready_at`."""
 
-    ready_at: str | None = None
+    ready_at: Time | None = None
+    """The order cannot be picked up before this time. Null if not given."""
 
 
 class WireWindow(Struct, frozen=True):
-    from_: str | None = msgspec.field(name="from", default=None)
-    to: str | None = None
+    from_: Time | None = msgspec.field(name="from", default=None)
+    """The customer expects the delivery from this time on."""
+    to: Time | None = None
+    """The customer expects the delivery until this time."""
 
 
 class Ping(Struct, tag="ping", tag_field="type"):
     n: Id | float | str | None = None
+    """Any number or text; the answer repeats it."""
 
 
 class Pong(Struct, tag="pong", tag_field="type"):
     n: Id | float | str | None = None
-    now: str | None = None
+    """The ping's number or text."""
+    now: Time | None = None
+    """The server's clock."""
 
 
 class ErrorReply(Struct, tag="error", tag_field="type"):
     """To drivers and customers."""
 
     id: int | None
+    """Id of the refused message. Null if it could not be read."""
     code: str
+    """Machine-readable error, such as `forbidden_transition`."""
     detail: str
+    """What is wrong, in words."""

@@ -1,0 +1,315 @@
+"""Examples of the OpenAPI document: one order, carried through central Helsinki by one driver."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from tracker.api import (
+    answers,
+    control,
+    forecasts,
+    history,
+    map,
+    requests,
+    track_formats,
+    tracking_notes,
+    tracking_poll,
+)
+from tracker.api.errors import Problem, ProblemDetails, problem_type
+from tracker.api.phone_setup import setup_for
+from tracker.api.track_summary import Summary
+from tracker.domain.fix import Fix
+from tracker.domain.geo import LonLat
+from tracker.domain.order import Driver, OrderStatus
+from tracker.domain.visibility import Rules
+from tracker.gazetteer import Address
+from tracker.messages import (
+    Ack,
+    Fixes,
+    LineString,
+    Position,
+    RejectedFix,
+    Snapshot,
+    TrackedDriver,
+    TrackedOrder,
+    WireEta,
+    WirePickup,
+    WirePlace,
+    WireWindow,
+)
+
+BASE: Final = "https://track.example.com"
+ORDER_ID: Final = "ord_2Yc7wVdMvJ1bQeQ0sT5hXg"
+DRIVER_ID: Final = "drv_9mXk3TzRq8uLw1bNf6YcAe"
+LINK_ID: Final = "lnk_4hPz7sDqWv2mKc9xRt0EuA"
+TOKEN: Final = "q3Rk8ZtV1xWm5Yb7Lc2NfA"
+DRIVER_TOKEN: Final = "trk_0123456789abcdefghijkl"
+CURSOR: Final = "5b313736333833313932303235303030302c226f7264225d"
+CREATED: Final = "2026-11-22T16:20:00.000Z"
+PICKED_UP: Final = "2026-11-22T16:41:07.312Z"
+NOW: Final = "2026-11-22T16:43:00.250Z"
+
+ETA: Final = WireEta(
+    "2026-11-22T16:52:30.000Z",
+    "2026-11-22T16:50:10.000Z",
+    "2026-11-22T16:55:40.000Z",
+    1843.2,
+    0,
+    NOW,
+    "route",
+    False,
+)
+PICKUP: Final = WirePickup(60.1713, 24.944, "Rautatientori 1", 120.0, "Europe/Helsinki")
+DROPOFF: Final = WirePlace(60.1666, 24.9486, "Kasarmikatu 36", None, "Europe/Helsinki")
+WINDOW: Final = WireWindow("2026-11-22T16:30:00.000Z", "2026-11-22T17:00:00.000Z")
+TIMESTAMPS: Final = {"created": CREATED, "assigned": "2026-11-22T16:25:12.004Z", "picked_up": PICKED_UP}
+ORDER: Final = answers.OrderAnswer(
+    id=ORDER_ID,
+    reference="1042",
+    status=OrderStatus.PICKED_UP,
+    created_at=CREATED,
+    driver_id=DRIVER_ID,
+    pickup=PICKUP,
+    dropoff=DROPOFF,
+    customer=answers.CustomerAnswer("Maija Virtanen", "+358 40 1234567", "maija@example.com"),
+    window=WINDOW,
+    eta=ETA,
+    tracking_url=f"{BASE}/t/{TOKEN}",
+    timestamps=TIMESTAMPS,
+    visibility=Rules(),
+    version=3,
+    late_s=0,
+)
+FIX: Final = answers.FixAnswer(
+    "2026-11-22T16:42:58.000Z", 60.1692, 24.9467, 6.0, 5.4, 164.0, 12.0, 0.81, "2026-11-22T16:42:58.412Z"
+)
+DRIVER: Final = answers.DriverAnswer(
+    DRIVER_ID, "Aino Korhonen", None, "bicycle", "D-17", "2026-11-02T07:58:00.000Z", True, FIX, [ORDER_ID]
+)
+_NEW_DRIVER: Final = msgspec.convert(
+    {name: getattr(DRIVER, name) for name in ("id", "name", "display_name", "vehicle", "reference")}
+    | {"number": 1, "created_at": DRIVER.created_at},
+    Driver,
+)
+NEW_DRIVER: Final = answers.NewDriverAnswer(
+    id=DRIVER_ID,
+    name=DRIVER.name,
+    display_name=None,
+    vehicle=DRIVER.vehicle,
+    reference=DRIVER.reference,
+    created_at=DRIVER.created_at,
+    token=DRIVER_TOKEN,
+    setup=setup_for(_NEW_DRIVER, DRIVER_TOKEN, base=BASE, mqtt_url=None),
+)
+LINK: Final = answers.LinkAnswer(LINK_ID, f"{BASE}/t/{TOKEN}", CREATED, None, None, 2, NOW)
+OPENING: Final = answers.OpenAnswer(NOW, "ws", "192.0.2.0/24", "Safari on iOS")
+STOPS: Final = answers.StopsAnswer([answers.StopAnswer(ORDER_ID, "dropoff", DROPOFF.lat, DROPOFF.lon, None)])
+TRACK_FIX: Final = track_formats.TrackFix(
+    **{name: getattr(FIX, name) for name in answers.FixAnswer.__struct_fields__}
+)
+POSITION: Final = Position(FIX.lat, FIX.lon, FIX.heading, FIX.speed, FIX.accuracy, FIX.recorded_at)
+SNAPSHOT: Final = Snapshot(
+    cursor="c1.42",
+    now=NOW,
+    order=TrackedOrder(ORDER.status, ORDER.reference, TIMESTAMPS, DROPOFF, WINDOW),
+    driver=TrackedDriver("Aino", "bicycle"),
+    position=POSITION,
+    eta=ETA,
+    stops_before=0,
+    route=LineString.of([LonLat(24.9467, 60.1692), LonLat(24.9486, 60.1666)]),
+    trail=LineString.of([LonLat(24.944, 60.1713), LonLat(24.9467, 60.1692)]),
+    visibility="live",
+    freshness="live",
+)
+FORECAST: Final = forecasts.ForecastAnswer(
+    computed_at=NOW,
+    arrives_at="2026-11-22T16:52:30.000Z",
+    earliest="2026-11-22T16:50:10.000Z",
+    latest="2026-11-22T16:55:40.000Z",
+    distance_m=1843.2,
+    stops_before=0,
+    basis="route",
+    stale=False,
+    last_fix_at=FIX.recorded_at,
+    progress_m=612.5,
+    error_s=18.4,
+    held=True,
+)
+ERRORS: Final[dict[str, Any]] = {
+    "forecasts": 412,
+    "mae_s": 61.2,
+    "mape": 0.113,
+    "bias_s": -4.8,
+    "coverage": 0.81,
+    "width_s": 188.0,
+}
+REPORT: Final = forecasts.EtaReport(
+    from_="2026-11-15T00:00:00.000Z",
+    to="2026-11-22T00:00:00.000Z",
+    orders=37,
+    overall=forecasts.ErrorRow(**ERRORS),
+    buckets={"0-2": forecasts.ErrorRow(**ERRORS)},
+    hours=[forecasts.HourRow(hour=16, **ERRORS)],
+    drivers=[forecasts.DriverRow(driver_id=DRIVER_ID, **ERRORS)],
+)
+HISTORY: Final = history.HistoryAnswer(
+    ORDER,
+    [
+        history.TimelineRow(at=CREATED, kind="created"),
+        history.TimelineRow(at=TIMESTAMPS["assigned"], kind="assigned", driver_id=DRIVER_ID),
+        history.TimelineRow(at=PICKED_UP, kind="picked_up", driver_id=DRIVER_ID),
+        history.TimelineRow(
+            at=NOW, kind="message", from_="customer", text="The bell is broken, please call."
+        ),
+    ],
+    None,
+    Summary(612.5, 340.0, 295.0, 68, 1, "2026-11-22T16:37:18.000Z", FIX.recorded_at),
+    {f"track.{form}": f"{BASE}/v1/orders/{ORDER_ID}/track.{form}" for form in ("geojson", "gpx", "csv")},
+)
+ROUTE: Final = map.RouteAnswer(
+    [
+        map.WireLeg(
+            LineString.of([LonLat(24.944, 60.1713), LonLat(24.9486, 60.1666)]),
+            620.4,
+            148.9,
+            [map.WireEdge(0, 1, 620.4, 148.9, "residential", True)],
+        )
+    ]
+)
+_PLACES: Final = {
+    "pickup": {"lat": 60.1713, "lon": 24.944, "address": "Rautatientori 1", "service_s": 120},
+    "dropoff": {"lat": 60.1666, "lon": 24.9486, "address": "Kasarmikatu 36"},
+}
+FIXES: Final = {
+    "id": 1,
+    "fixes": [{"recorded_at": FIX.recorded_at, "lat": FIX.lat, "lon": FIX.lon, "speed": 5.4}],
+}
+
+EXAMPLES: Final[Mapping[Any, Any]] = {
+    type_: msgspec.to_builtins(value)
+    for type_, value in {
+        # requests
+        requests.NewDriver: {"name": "Aino Korhonen", "vehicle": "bicycle", "reference": "D-17"},
+        requests.DriverChangeBody: {"vehicle": "scooter"},
+        requests.NewOrderBody: _PLACES
+        | {
+            "reference": "1042",
+            "customer": {"name": "Maija Virtanen", "phone": "+358 40 1234567"},
+            "window": {"from": "2026-11-22T16:30:00Z", "to": "2026-11-22T17:00:00Z"},
+        },
+        requests.OrderChangeBody: {"dropoff": {"address": "Kasarmikatu 36 B"}, "window": None},
+        requests.AssignBody: {"driver_id": DRIVER_ID},
+        requests.StatusBody: {"status": "picked_up"},
+        requests.StopsBody: {"stops": [{"order_id": ORDER_ID, "kind": "dropoff"}]},
+        requests.NewLinkBody: {"expires_at": "2026-11-22T20:00:00Z"},
+        map.RouteRequest: {
+            "places": [{"lat": 60.1713, "lon": 24.944}, {"lat": 60.1666, "lon": 24.9486}],
+            "vehicle": "bicycle",
+        },
+        tracking_notes.NoteBody: {"text": "The bell is broken, please call."},
+        Fixes | list[Fix]: FIXES,
+        # answers
+        answers.OrderAnswer: ORDER,
+        answers.Page[answers.OrderAnswer]: answers.Page([ORDER], CURSOR),
+        answers.DriverAnswer: DRIVER,
+        answers.Page[answers.DriverAnswer]: answers.Page([DRIVER], None),
+        answers.NewDriverAnswer: NEW_DRIVER,
+        answers.StopsAnswer: STOPS,
+        answers.LinkAnswer: LINK,
+        answers.Page[answers.LinkAnswer]: answers.Page([LINK], None),
+        answers.Page[answers.OpenAnswer]: answers.Page([OPENING], CURSOR),
+        WireEta: ETA,
+        history.HistoryAnswer: HISTORY,
+        answers.Page[track_formats.TrackFix]: answers.Page([TRACK_FIX], CURSOR),
+        history.WhereAnswer: history.WhereAnswer(NOW, ORDER.status, POSITION),
+        forecasts.ForecastsAnswer: forecasts.ForecastsAnswer([FORECAST], None, "2026-11-22T16:52:11.600Z"),
+        forecasts.EtaReport: REPORT,
+        map.Area: map.Area("helsinki.osm.pbf", (24.93, 60.16, 24.96, 60.18), (24.945, 60.17)),
+        map.Addresses: map.Addresses([Address(60.1666, 24.9486, "Kasarmikatu 36")]),
+        map.RouteAnswer: ROUTE,
+        Snapshot: SNAPSHOT,
+        tracking_poll.PollAnswer: tracking_poll.PollAnswer([SNAPSHOT], "c1.42"),
+        Ack: Ack(1, 1, 0, [RejectedFix(1, "in_the_future")]),
+        control.Liveness: control.Liveness(),
+        control.Readiness: control.Readiness(status="ready", degraded=["basemap"]),
+        dict[str, Any]: {"info": {"title": "Tracker", "version": "0.1.0"}},
+    }.items()
+}
+
+_CSV: Final = (
+    ",".join(track_formats.COLUMNS) + "\n2026-11-22T16:42:58.000Z,60.1692,24.9467,6,5.4,164,12,0.81,…\n"
+)
+MEDIA_EXAMPLES: Final[Mapping[str, Any]] = {
+    "application/geo+json": {
+        "schema": {"type": "object"},
+        "example": {
+            "type": "Feature",
+            "geometry": {"type": "LineString", "coordinates": [[24.944, 60.1713], [24.9467, 60.1692]]},
+            "properties": {"order_id": ORDER_ID, "coordTimes": [PICKED_UP, FIX.recorded_at]},
+        },
+    },
+    "application/gpx+xml": {
+        "schema": {"type": "string"},
+        "example": '<?xml version="1.0" encoding="UTF-8"?><gpx version="1.1" creator="tracker">…</gpx>',
+    },
+    "text/csv": {"schema": {"type": "string"}, "example": _CSV},
+    "application/x-ndjson": {
+        "schema": {"type": "string"},
+        "example": msgspec.json.encode(TRACK_FIX).decode() + "\n",
+    },
+    "text/event-stream": {
+        "schema": {"type": "string"},
+        "example": 'event: heartbeat\nid: c1.42\ndata: {"type":"heartbeat","cursor":"c1.42","now":"'
+        + NOW
+        + '"}\n\n',
+    },
+    "text/plain": {
+        "schema": {"type": "string"},
+        "example": 'tracker_fixes_total{result="stored"} 1042.0\n',
+    },
+}
+
+_ID: Final = {"type": "string", "minLength": 1}
+PATH_PARAMETERS: Final[Mapping[str, Any]] = {
+    "order_id": {"description": "Id of the order.", "schema": _ID, "example": ORDER_ID},
+    "driver_id": {"description": "Id of the driver.", "schema": _ID, "example": DRIVER_ID},
+    "link_id": {"description": "Id of the tracking link.", "schema": _ID, "example": LINK_ID},
+    "token": {
+        "description": "Token of the tracking link; no other credential.",
+        "schema": _ID,
+        "example": TOKEN,
+    },
+    "extension": {
+        "description": "Format of the track.",
+        "schema": {"type": "string", "enum": list(history.BY_ACCEPT.values())},
+        "example": "gpx",
+    },
+}
+QUERY_EXAMPLES: Final[Mapping[str, Any]] = {
+    "limit": 50,
+    "cursor": CURSOR,
+    "status": "assigned,picked_up",
+    "driver_id": DRIVER_ID,
+    "reference": "1042",
+    "from": "2026-11-22T00:00:00Z",
+    "to": "2026-11-23T00:00:00Z",
+    "bbox": "24.93,60.16,24.96,60.18",
+    "simplify": 5.0,
+    "include": "rejected",
+    "at": NOW,
+    "seed": 7,
+    "wait_s": 25.0,
+    "visit": "Zk3v9QwX",
+}
+
+
+def problem_example(problem: Problem) -> Any:
+    """Return the answer of a problem as JSON values."""
+    named: dict[str, Any] = {}
+    if problem.word == "invalid-fields":
+        named["errors"] = [{"field": "vehicle", "detail": "must be one of car, bicycle, scooter, foot"}]
+    if problem.word == "forbidden-transition":
+        named["allowed"] = ["delivered", "failed", "cancelled"]
+    plain = ProblemDetails(problem_type(problem.word), problem.title, problem.status, problem.meaning)
+    return msgspec.to_builtins(plain) | named

@@ -12,7 +12,8 @@ import pytest
 from pmtiles.reader import MmapSource, all_tiles
 
 from tests.nasty_extracts import LONG, NASTY, SEVERAL_SCRIPTS, Nasty, town, write_extract
-from tracker.basemap import Basemap
+from tracker import gazetteer
+from tracker.basemap import Basemap, extract
 from tracker.basemap.archive import tile_at
 from tracker.basemap.building import build
 from tracker.basemap.spread import EXTENT, PAD
@@ -50,18 +51,18 @@ class Made(msgspec.Struct, frozen=True):
         }
 
 
-def made(extract: Path, folder: Path) -> Made:
+def made(map_path: Path, folder: Path) -> Made:
     said: list[str] = []
-    path = build(MapFile(extract, folder), said.append)
-    survey = surveyed(extract, folder)
+    path = build(MapFile(map_path, folder), said.append)
+    survey = surveyed(map_path, folder)
     with path.open("rb") as file:
         tiles = {
             where: mapbox_vector_tile.decode(gzip.decompress(content))
             for where, content in all_tiles(MmapSource(file))
         }
     with Basemap(path) as basemap:
-        gazetteer = read(survey.readable(extract, folder), survey)
-        return Made(basemap, tiles, gazetteer, said)
+        addresses = read(survey.readable(map_path, folder), survey)
+        return Made(basemap, tiles, addresses, said)
 
 
 def coordinates(geometry: Any) -> Iterator[tuple[float, float]]:
@@ -184,3 +185,21 @@ def test_builders_share_one_survey(tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "two").iterdir()} == {
         "repaired.osm.pbf", "survey.json", "survey.lock",
     }  # fmt: skip
+
+
+def test_a_large_extract_keeps_its_nodes_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the same result, and nothing left behind."""
+    monkeypatch.setattr(extract, "IN_MEMORY", 0)
+    found = made(REAL["nyc"], tmp_path / "disk")
+    monkeypatch.undo()
+    assert found.tiles == made(REAL["nyc"], tmp_path / "memory").tiles
+    assert not list((tmp_path / "disk").glob("*.part"))
+
+
+def test_a_large_extract_has_the_same_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also with its nodes on disk."""
+    survey, path = surveyed(REAL["nyc"], tmp_path), tmp_path / "repaired.osm.pbf"
+    in_memory = read(path, survey)
+    monkeypatch.setattr(gazetteer, "IN_MEMORY", 0)
+    assert read(path, survey, nodes_file=tmp_path / "nodes") == in_memory
+    assert len(in_memory.addresses) > 1000

@@ -132,8 +132,7 @@ async def serves(data_dir: Path) -> None:
     """The next start works, and ends as well."""
     async with starting(data_dir) as service:
         url = (await service.until("Serving on ")).removeprefix("Serving on ")
-        transport = httpx.AsyncHTTPTransport(retries=8)  # it says so a moment before it listens
-        async with httpx.AsyncClient(transport=transport) as http:
+        async with httpx.AsyncClient(trust_env=False, timeout=START_WITHIN) as http:
             assert (await http.get(f"{url}/map/style.json")).is_success
             assert (await http.get(f"{url}/readyz")).json() == {"status": "ready"}
         assert await service.end() == 0

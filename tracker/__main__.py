@@ -31,7 +31,7 @@ from tracker.mapfile import prepare_map
 from tracker.migrations import migrate as migrate_database
 from tracker.progress import Teller
 from tracker.routing import Router
-from tracker.server import listen
+from tracker.server import BACKLOG, listen
 from tracker.server import serve as serve_app
 from tracker.stopping import Stop, stoppable
 from tracker.tokens import hash_token, new_api_key, new_id
@@ -99,6 +99,7 @@ async def _serve(config: Config, stop: Stop, *, migrate: bool) -> None:
     with listen(config) as listening:
         async with open_parts(config, say=say, migrating=migrate) as parts:
             stop.serving = True
+            listening.listen(BACKLOG)  # clients that come now wait a moment instead of being refused
             scheme = "http" if config.tls_cert is None else "https"
             host, port = listening.getsockname()[:2]
             say(f"Serving on {scheme}://{f'[{host}]' if ':' in host else host}:{port}")

@@ -2,11 +2,17 @@
 
 import gc
 from collections.abc import Iterator
+from contextlib import suppress
+from types import SimpleNamespace
+from typing import cast
 from weakref import ref
 
 import pytest
 
 from tracker import garbage
+from tracker.codecs import JsonCodec, MsgpackCodec
+from tracker.errors import Unparsable
+from tracker.fleet import Fleet
 from tracker.garbage import FEW, YOUNG, Collector
 
 
@@ -87,3 +93,31 @@ def test_afterwards_the_collector_is_nobodys_any_more() -> None:
     assert gc.get_freeze_count() <= frozen
     gc.set_threshold(*before)
     gc.unfreeze()
+
+
+async def test_what_is_refused_leaves_no_cycles() -> None:
+    """A refused frame, and a refused request whose work goes on, are freed without the collector."""
+
+    async def refuse() -> None:
+        raise Unparsable("x")
+
+    async def ask() -> None:
+        with suppress(Unparsable):
+            await Fleet.to_the_end(cast("Fleet", SimpleNamespace(_errands=set())), refuse())
+
+    def decode() -> None:
+        for codec, frame in ((JsonCodec(), b'{"type":"fixes","id":1}'), (MsgpackCodec(), b"\x91")):
+            with suppress(Unparsable):
+                codec.decode(frame)
+
+    await ask()
+    decode()
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(20):
+            await ask()
+            decode()
+        assert gc.collect() < 20
+    finally:
+        gc.enable()

@@ -73,11 +73,11 @@ def _strictly_or_leniently[Frame: (str | bytes, bytes)](
     try:
         return strict(frame)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        why = error
+        why = _in_words(error, format_)  # the error's traceback holds this frame, and with it the message
     try:
         return leniently(frame)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise Unparsable(_in_words(why, format_)) from error
+        raise Unparsable(why) from error
 
 
 def _in_words(error: Exception, format_: str) -> str:

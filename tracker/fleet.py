@@ -86,7 +86,12 @@ class Fleet:
         errand = asyncio.create_task(work)
         self._errands.add(errand)
         errand.add_done_callback(self._errands.discard)
-        return await asyncio.shield(errand)
+        try:
+            return await asyncio.shield(errand)
+        finally:
+            del (
+                errand
+            )  # its error's traceback holds this frame: with the task in it they would hold each other
 
     async def drain(self) -> None:
         """Takes no new connection, acknowledges what is in flight, and sends everybody away with 1012."""

@@ -26,7 +26,7 @@ _FIELD: Final = re.compile(r"field `(.*)`", re.DOTALL)
 def what_is_allowed(type_: Any) -> str:
     """Return "must be …" for a value of this type."""
     _learn_sequences(type_)
-    return f"must be {_phrase(inspect.type_info(type_))}"
+    return f"must be {_phrase(_described(type_))}"
 
 
 def path_and_detail(error: msgspec.ValidationError, type_: Any) -> tuple[str, str]:
@@ -35,8 +35,21 @@ def path_and_detail(error: msgspec.ValidationError, type_: Any) -> tuple[str, st
     path = where.rstrip("`").removeprefix("$") if words else ""
     words = words or str(error)
     _learn_sequences(type_)
-    found = _at(path, inspect.type_info(type_))
+    found = _at(path, _described(type_))
     return path.lstrip("."), _missing_or_unknown(words, found) or f"must be {_either(found)}"
+
+
+def _described(type_: Any) -> inspect.Type:
+    """Return msgspec's description of a type, made once: it takes a millisecond, and anybody can be wrong."""
+    try:
+        return _described_once(type_)
+    except TypeError:  # some annotations have no hash
+        return inspect.type_info(type_)
+
+
+@cache
+def _described_once(type_: Any) -> inspect.Type:
+    return inspect.type_info(type_)
 
 
 def known_fields(names: Sequence[str]) -> str:

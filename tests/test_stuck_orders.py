@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.service import Service, hear, say, token_of
 from tests.test_end_to_end import fix, on_the_way
-from tests.test_orders import DROPOFF, PICKUP, kinds
+from tests.test_orders import DROPOFF, PICKUP, add_driver, kinds
 from tracker.database import Database
 from tracker.database import orders as rows
 from tracker.database.milestones import insert_milestone
@@ -63,7 +63,8 @@ async def stored(database: Database, case: str) -> Order:
     one, arrived, _ = CASES[case]
     await rows.insert_order(database, one)
     if arrived is not None:
-        await insert_milestone(database, one.id, "arrived_at_dropoff", ago(arrived))
+        await rows.insert_assignment(database, one.id, (await add_driver(database)).number, one.created_at)
+        assert await insert_milestone(database, one.id, "arrived_at_dropoff", ago(arrived))
     return one
 
 

@@ -26,8 +26,11 @@ async def stuck_orders_reported(
     """Report stuck orders while the block runs."""
 
     async def report_forever() -> None:
+        is_away = False
         while True:
-            await report_stuck_orders(database, metrics, now())
+            was_away, is_away = is_away, not await _reported(database, metrics, now())
+            if is_away and not was_away:
+                log.warning("stuck_orders_wait")
             await asyncio.sleep(LOOK_EVERY)
 
     reporter = asyncio.create_task(report_forever())
@@ -37,18 +40,24 @@ async def stuck_orders_reported(
         reporter.cancel()
 
 
+async def _reported(database: Database, metrics: Metrics, now: datetime) -> bool:
+    """Whether the database answered."""
+    try:
+        await report_stuck_orders(database, metrics, now)
+    except StorageUnavailable:
+        return False
+    return True
+
+
 async def report_stuck_orders(database: Database, metrics: Metrics, now: datetime) -> int:
     """Put `stuck` into the timeline of each order that is due and was not reported, and count them.
 
-    Every node may do so at the same time: each order is reported by one of them.
+    Every node may do so at the same time: each order is reported by one of them. Raises StorageUnavailable.
     """
     reported = 0
-    try:
-        while order_ids := await flag_stuck_orders(database, now, AT_ONCE):
-            for order_id in order_ids:
-                log.warning("order_stuck", order=order_id)
-            metrics.stuck_orders.inc(len(order_ids))
-            reported += len(order_ids)
-    except StorageUnavailable as error:
-        log.warning("stuck_orders_unknown", why=str(error))
+    while order_ids := await flag_stuck_orders(database, now, AT_ONCE):
+        for order_id in order_ids:
+            log.warning("order_stuck", order=order_id)
+        metrics.stuck_orders.inc(len(order_ids))
+        reported += len(order_ids)
     return reported

@@ -345,13 +345,13 @@ class Trip:
         return self._shown.setdefault(self.stops[index].order_id, ShownArrival()).eta(eta)
 
     def _visible(self, order: Order, stops_before: int, eta: Eta, now: datetime) -> Visible:
-        newest = self.track.newest
+        shown = self.position
         circumstances = Circumstances(
             status=order.status,
             stops_before=stops_before,
             eta_s=None if eta.arrives_at is None else (eta.arrives_at - now).total_seconds(),
             distance_m=eta.distance_m,
-            near_other_dropoff=self.doors.hide(order.id, None if newest is None else newest.lonlat),
+            near_other_dropoff=self.doors.hide(order.id, None if shown is None else shown.lonlat),
             awaits_window=awaits_window(order, stops_before, now),
             is_stuck=now >= self._stuck_at[order.id],
         )

@@ -11,9 +11,10 @@ if __name__ == "__main__" or os.path.basename(sys.argv[0]) == "tracker":  # noqa
 
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import click
 import msgspec
@@ -39,8 +40,14 @@ from tracker.tokens import hash_token, new_api_key, new_id
 BROKEN_OFF: Final = 128 + signal.SIGTERM  # exit status of a command that a signal ended
 
 
-_teller: Final = Teller(sys.stderr)
-say: Final = _teller.say  # tells a person about a long step
+def say(text: str) -> None:
+    """Tell a person about a long step, on standard error."""
+    _teller(sys.stderr).say(text)
+
+
+@lru_cache(maxsize=1)
+def _teller(stream: TextIO) -> Teller:
+    return Teller(stream)
 
 
 def run[T](work: Coroutine[Any, Any, T]) -> T:

@@ -2,14 +2,13 @@
 
 import hmac
 from collections import Counter, deque
-from collections.abc import Mapping
 from secrets import token_hex
 from time import monotonic
 from typing import Any, Final
 
 from tracker.errors import TooManyConnections
 from tracker.mailbox import NOTES_KEPT, Outgoing, Subscription
-from tracker.messages import End, Heartbeat, NoteToCustomer, Snapshot, Update
+from tracker.messages import CustomerState, End, Heartbeat, NoteToCustomer, Snapshot, Update
 
 KEPT_FOR: Final = 120.0  # seconds after the last customer left: who comes back is told what was missed
 KEPT_ORDERS: Final = 1_000  # orders that nobody watches just now; the longest left goes first
@@ -18,9 +17,6 @@ PER_ADDRESS: Final = 1_000
 NONCE: Final = 6  # letters of a cursor that are chance
 SIGNATURE: Final = 12  # letters of a cursor that say that this service gave it for this order
 REVISION_DIGITS: Final = 15
-
-State = Mapping[str, Any]
-"""The fields of a snapshot, by name, in the words of the wire."""
 
 
 class _Channel:
@@ -180,7 +176,7 @@ class Hub:
         cursor = self.cursor(order_id) if subscription.is_empty else subscription.cursor
         return Outgoing(Heartbeat(cursor, now))
 
-    def publish(self, order_id: str, state: State, now: str) -> None:
+    def publish(self, order_id: str, state: CustomerState, now: str) -> None:
         """Takes over the state, and tells every watcher what of it changed."""
         if (channel := self._channels.get(order_id)) is None:
             return

@@ -7,9 +7,9 @@ from tracker.domain.order import Driver, Order, Place
 from tracker.domain.shown_name import shown_name
 from tracker.domain.track import Fix
 from tracker.domain.view import View
-from tracker.hub import State
 from tracker.messages import (
     AssignedOrder,
+    CustomerState,
     LineString,
     Position,
     TrackedDriver,
@@ -26,7 +26,7 @@ from tracker.messages import (
 from tracker.time_zones import time_zone_at
 
 
-def state_of(view: View, *, route: LineString | None, trail: LineString | None) -> State:
+def state_of(view: View, *, route: LineString | None, trail: LineString | None) -> CustomerState:
     """Every field of a snapshot; the lines as they were made before, since they seldom change."""
     return {
         "order": tracked_order(view.order),

@@ -6,6 +6,7 @@ Times going out are strings made by `rfc3339` (UTC, milliseconds); times coming 
 from tracker.messages.customers import (
     NOTE_BYTES,
     CustomerNote,
+    CustomerState,
     End,
     Freshness,
     FromCustomer,
@@ -70,6 +71,7 @@ __all__ = [
     "AssignedOrder",
     "AwareTime",
     "CustomerNote",
+    "CustomerState",
     "DriverNote",
     "End",
     "ErrorReply",

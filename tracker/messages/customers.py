@@ -1,6 +1,7 @@
 """Customers: what they say to us and we to them."""
 
-from typing import Final, Literal
+from collections.abc import Mapping
+from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -19,6 +20,9 @@ from tracker.messages.pieces import (
 )
 
 NOTE_BYTES: Final = 4_096  # of a customer's message
+
+CustomerState = Mapping[str, Any]
+"""The fields of a snapshot, by name, as they are on the wire."""
 
 # --- from customers
 

@@ -2,7 +2,7 @@
 
 from quart import Blueprint, Response, render_template
 
-from tracker.api.pages import protected
+from tracker.api.security_headers import protected
 from tracker.api.web_files import web_files
 
 blueprint = Blueprint("docs", __name__)

@@ -9,8 +9,8 @@ from quart import Blueprint, Response, render_template, request
 from quart.blueprints import BlueprintSetupState
 from werkzeug.routing import PathConverter
 
-from tracker.api.cross_origin import opened_to_others
 from tracker.api.first_card import STEPS, VEHICLES, describe
+from tracker.api.security_headers import POLICY, opened_to_others, protected
 from tracker.api.tracking_link import find_link, snapshot_of
 from tracker.api.web_files import WebFile, web_files
 from tracker.basemap import Basemap
@@ -23,18 +23,6 @@ from tracker.messages import Snapshot
 from tracker.parts import parts
 from tracker.tokens import token_before_more
 
-POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; worker-src 'self'; connect-src 'self'; "
-    "img-src 'self' data:; font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
-)
-PAGE_HEADERS: Final = {
-    "Content-Security-Policy": f"{POLICY}frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "X-Frame-Options": "DENY",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Permissions-Policy": "geolocation=(), camera=(), microphone=()",
-}
 WISHED_DARK: Final = "(prefers-color-scheme: dark)"
 DARK_WHEN: Final = {"light": "not all", "dark": "all"}  # the media of the dark colours, by `?theme=`
 FOR_EVER: Final = "public, max-age=31536000, immutable"
@@ -69,15 +57,6 @@ async def _protect(response: Response) -> Response:
 @blueprint.after_app_request
 async def _open(response: Response) -> Response:
     return opened_to_others(response)
-
-
-def protected(response: Response) -> Response:
-    """The headers of every page; a page that needs others may have set them before."""
-    for name, content in PAGE_HEADERS.items():
-        response.headers.setdefault(name, content)
-    if request.path.startswith("/embed/"):
-        del response.headers["X-Frame-Options"]  # frame-ancestors says it
-    return response
 
 
 # --- the pages

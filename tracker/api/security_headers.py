@@ -1,8 +1,12 @@
-"""Headers that every answer has, whoever asks and whatever comes of it."""
+"""Headers of answers: what every one has, what pages add, and which answers other sites may read.
+
+A tracking link carries its right in itself and nothing here reads a cookie. So scripts of any origin may
+read what a link opens: a shop can show an order on its own page. The API for merchants stays shut.
+"""
 
 from typing import Final
 
-from quart import Response
+from quart import Response, request
 
 from tracker.api.visitors import asked_url
 
@@ -11,6 +15,29 @@ ALWAYS: Final = {
     "Referrer-Policy": "no-referrer",  # an address may hold a link's token
 }
 UNDER_TLS: Final = {"Strict-Transport-Security": "max-age=31536000"}
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; worker-src 'self'; connect-src 'self'; "
+    "img-src 'self' data:; font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
+)
+PAGE_HEADERS: Final = {
+    "Content-Security-Policy": f"{POLICY}frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "geolocation=(), camera=(), microphone=()",
+}
+OPEN: Final = ("/v1/track/", "/embed/", "/static/", "/tiles/", "/map/style.json")
+CROSS_ORIGIN: Final = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "Retry-After",
+    "Cross-Origin-Resource-Policy": "cross-origin",  # for sites that isolate themselves
+}
+PREFLIGHT: Final = {
+    "Access-Control-Allow-Methods": "GET, POST",
+    "Access-Control-Allow-Headers": "Content-Type, Last-Event-ID",
+    "Access-Control-Max-Age": "86400",  # seconds
+}
 
 
 async def with_security_headers(response: Response) -> Response:
@@ -18,4 +45,22 @@ async def with_security_headers(response: Response) -> Response:
     wanted = ALWAYS | UNDER_TLS if asked_url().startswith("https:") else ALWAYS
     for name, value in wanted.items():
         response.headers.setdefault(name, value)
+    return response
+
+
+def protected(response: Response) -> Response:
+    """The headers of every page; a page that needs others may have set them before."""
+    for name, content in PAGE_HEADERS.items():
+        response.headers.setdefault(name, content)
+    if request.path.startswith("/embed/"):
+        del response.headers["X-Frame-Options"]  # frame-ancestors says it
+    return response
+
+
+def opened_to_others(response: Response) -> Response:
+    """The answer with the Fetch standard's headers where other origins may read it, refusals included."""
+    if request.path.startswith(OPEN):
+        response.headers.update(CROSS_ORIGIN)
+        if request.method == "OPTIONS":
+            response.headers.update(PREFLIGHT)
     return response

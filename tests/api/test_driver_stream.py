@@ -215,7 +215,15 @@ async def test_a_status_sent_again_is_acknowledged_again(service: Service) -> No
 
 @pytest.mark.parametrize(
     ("body", "status"),
-    [(b"{", 400), (b"\xff", 400), (b"{}", 422), (b'{"fixes":4}', 422), (b"[]", 200), (b'{"fixes":[1]}', 200)],
+    [
+        (b"{", 400),
+        (b"\xff", 400),
+        (b"{}", 422),
+        (b'{"fixes":4}', 422),
+        (b'{"id":true,"fixes":[]}', 422),
+        (b"[]", 200),
+        (b'{"fixes":[1]}', 200),
+    ],
 )
 async def test_fixes_by_http_are_read_the_same_way(service: Service, body: bytes, status: int) -> None:
     """Unreadable is 400, no list is 422, a wrong fix is named in the answer."""

@@ -41,7 +41,7 @@ log = structlog.get_logger()
 @blueprint.websocket("/v1/drivers/stream")
 @described(by_driver=True)
 async def stream() -> None:
-    """One connection of one driver, until either side ends it."""
+    """Stream a driver's positions and orders over a WebSocket."""
     here = parts()
     if here.fleet.draining:
         raise StorageUnavailable("This node is about to stop.")
@@ -98,7 +98,7 @@ async def driver_of(here: Parts, token: str) -> Driver:
 @blueprint.post("/v1/drivers/fixes")
 @described(body=Fixes | list[Fix], answer=Ack, by_driver=True)
 async def post_fixes() -> Response:
-    """The same fixes as over the socket, and the same answer, after the commit."""
+    """Store fixes. The answer is the same ack as on the WebSocket, given after the commit."""
     here = parts()
     token = bearer(request.headers.get("Authorization"))
     if token is None:
@@ -131,6 +131,7 @@ def _message(body: bytes) -> tuple[int | None, Fixes | RawFixes]:
     number = said.get("id") if isinstance(said, dict) else None
     if not isinstance(fixes, list):
         raise InvalidFields([FieldError("fixes", "must be a list of fixes, alone or in a message")])
-    if number is not None and (not isinstance(number, int) or abs(number) >= 2**63):
+    is_whole = isinstance(number, int) and not isinstance(number, bool)
+    if number is not None and (not is_whole or abs(number) >= 2**63):
         raise InvalidFields([FieldError("id", "must be a whole number from -2^63 to 2^63 - 1")])
     return number, RawFixes(0, fixes)

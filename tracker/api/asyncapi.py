@@ -54,7 +54,7 @@ blueprint = Blueprint("asyncapi", __name__)
 @blueprint.get("/asyncapi.json")
 @described(answer=dict[str, Any])
 async def asyncapi_json() -> Response:
-    """What is said on the WebSockets, as AsyncAPI 3.0."""
+    """Describe the messages of the WebSockets as AsyncAPI 3.0."""
     return answer(describe())
 
 

@@ -41,14 +41,14 @@ class Readiness(Struct, frozen=True, kw_only=True, omit_defaults=True):
 @blueprint.get("/livez")
 @described(answer=Liveness)
 async def livez() -> Response:
-    """The loop answers."""
+    """Tell whether the process runs."""
     return answer(Liveness())
 
 
 @blueprint.get("/readyz")
 @described(answer=Readiness, others={503: Readiness})
 async def readyz() -> Response:
-    """200, or 503 with what is wrong.
+    """Tell whether the node takes requests: 200, or 503 with what is wrong.
 
     `degraded` is what is missing and does not stop anything; `preparing` is what is still being made.
     """
@@ -88,5 +88,5 @@ def _of_the_map(here: Parts) -> list[Preparation[Any]]:
 @blueprint.get("/metrics")
 @described(media=("text/plain",))
 async def metrics() -> Response:
-    """Prometheus' text format."""
+    """Give metrics in the text format of Prometheus."""
     return Response(parts().metrics.text(), content_type="text/plain; version=0.0.4; charset=utf-8")

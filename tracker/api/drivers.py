@@ -36,7 +36,7 @@ blueprint = Blueprint("drivers", __name__)
 @needs("orders")
 @described(body=NewDriver, answer=NewDriverAnswer, status=201, creates=True)
 async def create_driver() -> Response:
-    """A new driver, with the token that is shown this once and what each phone app has to be told."""
+    """Create a driver. The answer shows the token, this once, and the settings of each phone app."""
     given = await body(NewDriver)
     here, token = parts(), new_driver_token()
 
@@ -52,7 +52,7 @@ async def create_driver() -> Response:
 @needs("read")
 @described(query=DriverQuery, answer=Page[DriverAnswer])
 async def list_drivers() -> Response:
-    """All drivers, or those with a reference, the newest first."""
+    """List drivers, newest first; all of them, or those with a reference."""
     here, wanted = parts(), query(DriverQuery)
     found = await rows.select_drivers(
         here.database, wanted.limit + 1, decode_cursor(wanted.cursor), reference=wanted.reference
@@ -72,7 +72,7 @@ async def list_drivers() -> Response:
 @needs("read")
 @described(answer=DriverAnswer)
 async def get_driver(driver_id: str) -> Response:
-    """One driver: whether they are online, their newest fix, and their orders in stop sequence."""
+    """Get a driver: whether they are online, their newest fix, and their orders in stop sequence."""
     driver = _found(await rows.select_driver(parts().database, driver_id))
     return answer((await _shown(parts(), [driver]))[driver_id])
 
@@ -84,7 +84,7 @@ async def change_driver(driver_id: str) -> Response:
     """Change a driver's name, display name, vehicle or reference.
 
     Customers who watch see the new name or vehicle at once. For another vehicle, routes and arrival times are
-    made anew.
+    computed again.
     """
     here, change = parts(), await body(DriverChangeBody)
     async with here.database.transaction() as connection:
@@ -100,7 +100,7 @@ async def change_driver(driver_id: str) -> Response:
 @needs("orders")
 @described(answer=NewDriverAnswer, creates=True)
 async def renew_token(driver_id: str) -> Response:
-    """A new token for the driver; the old one is refused at once."""
+    """Replace the driver's token; the old one is refused at once."""
     here, token = parts(), new_driver_token()
 
     async def renew(connection: Connection) -> Created:
@@ -116,9 +116,9 @@ async def renew_token(driver_id: str) -> Response:
 @needs("orders")
 @described(status=204, raises=(Conflict,))
 async def erase_driver(driver_id: str) -> Response:
-    """Erases a driver with all their fixes and words.
+    """Erase a driver with all their fixes and notes.
 
-    Orders that were only assigned are free again; what they had picked up counts as failed.
+    Assigned orders become unassigned; orders that the driver had picked up fail.
     """
     here = parts()
     _found(await rows.select_driver(here.database, driver_id))
@@ -138,7 +138,7 @@ async def erase_driver(driver_id: str) -> Response:
 @needs("read")
 @described(answer=StopsAnswer)
 async def get_stops(driver_id: str) -> Response:
-    """The places that the driver has still to serve, in sequence."""
+    """List the driver's remaining stops, in the sequence of serving."""
     _found(await rows.select_driver(parts().database, driver_id))
     return await _stops(driver_id)
 
@@ -147,7 +147,7 @@ async def get_stops(driver_id: str) -> Response:
 @needs("orders")
 @described(body=StopsBody, answer=StopsAnswer)
 async def put_stops(driver_id: str) -> Response:
-    """The driver's stop sequence: every remaining stop once, a pickup before its dropoff."""
+    """Set the driver's stop sequence: every remaining stop once, each pickup before its dropoff."""
     wanted = await body(StopsBody)
     await parts().orders.set_stops(driver_id, [(stop.order_id, stop.kind) for stop in wanted.stops])
     return await _stops(driver_id)
@@ -157,7 +157,7 @@ async def put_stops(driver_id: str) -> Response:
 @needs("orders")
 @described(answer=StopsAnswer, raises=(NoSequence, RouterUnavailable))
 async def optimize_stops(driver_id: str) -> Response:
-    """Puts the driver's stops into the sequence that takes least driving, from where the driver is.
+    """Order the driver's stops so that they take least driving from where the driver is.
 
     Where stops have times, it waits for windows and `ready_at` and is seldom late. A pickup stays before its
     dropoff. Up to 12 stops the sequence is the best one, beyond a good one.

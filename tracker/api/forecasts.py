@@ -152,9 +152,9 @@ class ReportQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 @needs("read")
 @described(query=PageQuery, answer=ForecastsAnswer)
 async def get_eta_history(order_id: str) -> Response:
-    """Every forecast that was shown to somebody, earliest first, and its error once the order has arrived.
+    """List the forecasts that were shown, oldest first, and their errors once the order has arrived.
 
-    Of an order that is looked at all the time one is kept every 15 s, and each that says something else.
+    While an order is watched, one forecast is kept every 15 s, and each that differs from the last one.
     """
     here, wanted = parts(), query(PageQuery)
     await here.orders.get(order_id)
@@ -172,10 +172,10 @@ async def get_eta_history(order_id: str) -> Response:
 @needs("read")
 @described(query=ReportQuery, answer=EtaReport)
 async def get_eta_report() -> Response:
-    """How good the forecasts were: error and interval coverage by true time to go, hour of day, and driver.
+    """Report the errors of forecasts and the coverage of their intervals.
 
-    Counts the forecasts that were shown for orders that arrived in the window: as positions showed it, or
-    else when they were delivered.
+    By true time to go, hour of the day, and driver. Counts the forecasts that were shown for orders that
+    arrived in the window. The arrival is what positions showed, or else the delivery.
     """
     here = parts()
     begins, ends = query(ReportQuery).window(here.now())

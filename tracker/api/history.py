@@ -109,7 +109,7 @@ class WhereAnswer(msgspec.Struct, frozen=True):
 @needs("read")
 @described(query=PageQuery, answer=HistoryAnswer)
 async def get_history(order_id: str) -> Response:
-    """What happened to the order and when, in pages, and its track in numbers."""
+    """Get the timeline of an order, in pages, and its track in numbers."""
     here, wanted = parts(), query(PageQuery)
     order = await here.orders.get(order_id)
     found = await select_timeline_page(
@@ -129,10 +129,10 @@ async def get_history(order_id: str) -> Response:
 @needs("read")
 @described(query=TrackQuery, answer=(Page[TrackFix], WhereAnswer), media=tuple(BY_ACCEPT), others={304: None})
 async def get_track(order_id: str, extension: str | None = None) -> Response:
-    """The believed fixes of the order's driver between assignment and completion, or with `at` one position.
+    """Get the track of an order from assignment to completion; with at, the position at one time.
 
-    The form is chosen by extension (`.geojson`, `.gpx`, `.csv`, `.ndjson`, `.json`) or by `Accept`, and is
-    GeoJSON else. All forms hold the whole track and are streamed, but `.json`, which comes in pages.
+    The extension (`.geojson`, `.gpx`, `.csv`, `.ndjson`, `.json`) or `Accept` chooses the format; the default
+    is GeoJSON. `.json` comes in pages. Every other format holds the whole track and is streamed.
 
     After a gap of more than 120 s and after a change of driver GPX has a new `trkseg`, and GeoJSON is a
     MultiLineString with nested `coordTimes`. Lines are cut at the antimeridian.

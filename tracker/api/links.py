@@ -21,7 +21,7 @@ blueprint = Blueprint("links", __name__)
 @needs("orders")
 @described(body=NewLinkBody, answer=LinkAnswer, status=201, creates=True)
 async def create_link(order_id: str) -> Response:
-    """One more tracking link; it ends at `expires_at`, at the latest two hours after the order."""
+    """Create a tracking link; it ends at expires_at, at the latest two hours after the order."""
     given = await body(NewLinkBody, optional=True)
     here = parts()
 
@@ -36,7 +36,7 @@ async def create_link(order_id: str) -> Response:
 @needs("read")
 @described(answer=Page[LinkAnswer])
 async def list_links(order_id: str) -> Response:
-    """All tracking links of the order, the oldest first, with how often each was opened."""
+    """List the tracking links of an order, oldest first, with how often each was opened."""
     here = parts()
     await here.orders.get(order_id)
     links = await select_links(here.database, order_id)
@@ -47,7 +47,7 @@ async def list_links(order_id: str) -> Response:
 @needs("read")
 @described(query=PageQuery, answer=Page[OpenAnswer])
 async def list_opens(order_id: str, link_id: str) -> Response:
-    """Who opened the link, the newest first: a thousand of them, without anything that names a person."""
+    """List the last 1,000 openings of a link, newest first, without personal data."""
     here, asked = parts(), query(PageQuery)
     below = decode_cursor(asked.cursor)
     link = await select_link(here.database, link_id)
@@ -61,7 +61,7 @@ async def list_opens(order_id: str, link_id: str) -> Response:
 @needs("orders")
 @described(status=204)
 async def revoke_link(order_id: str, link_id: str) -> Response:
-    """Revokes a tracking link: it opens nothing any more, and live views that it opened end."""
+    """Revoke a tracking link. Pages that it opened end at once. Idempotent."""
     here = parts()
     if await here.orders.revoke_link(order_id, link_id):
         here.fleet.views.link_revoked(link_id)

@@ -117,7 +117,7 @@ class RouteAnswer(Struct, frozen=True):
 @needs("read")
 @described(answer=Area, raises=(MapUnavailable,))
 async def describe_map() -> Response:
-    """What area is served."""
+    """Get the area of the map."""
     west, south, east, north = await _bounds()
     center = round(middle(west, east), 6), round((south + north) / 2, 6)
     return answer(Area(parts().map_file.name, (west, south, east, north), center))
@@ -138,7 +138,7 @@ async def _bounds() -> tuple[float, float, float, float]:
 @needs("read")
 @described(query=AddressQuery, answer=Addresses, raises=(MapUnavailable,))
 async def sample_addresses() -> Response:
-    """Real addresses of the area, by chance: the same seed gives the same ones.
+    """List a random sample of real addresses; the same seed gives the same ones.
 
     The list is empty if the map has no addresses, or if they could not be read.
     """
@@ -153,7 +153,7 @@ async def sample_addresses() -> Response:
 @needs("read")
 @described(body=RouteRequest, answer=RouteAnswer, raises=(NoRoute, RouterUnavailable))
 async def find_route() -> Response:
-    """The way from place to place, street by street; 404 where there is none."""
+    """Find the route from place to place, street by street; 404 if there is none."""
     wanted = await body(RouteRequest)
     places = [LonLat(place.lon, place.lat) for place in wanted.places]
     legs = await parts().router.route(places, wanted.vehicle, edges=True)

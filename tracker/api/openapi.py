@@ -100,7 +100,7 @@ type Schemas = Mapping[Any, dict[str, Any]]
 @blueprint.get("/openapi.json")
 @described(answer=dict[str, Any])
 async def openapi_json() -> Response:
-    """This description, as OpenAPI 3.1."""
+    """Describe the HTTP interface as OpenAPI 3.1."""
     app = current_app
     if "openapi" not in app.extensions:
         app.extensions["openapi"] = describe(app)
@@ -262,4 +262,4 @@ def _refusals(rule: Rule, said: Described, scope: str | None) -> Iterator[type[T
     if said.query is not None:
         yield InvalidFields
     if said.creates:
-        yield IdempotencyMismatch
+        yield from (IdempotencyMismatch, InvalidFields)

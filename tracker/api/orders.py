@@ -29,7 +29,7 @@ blueprint = Blueprint("orders", __name__)
 @needs("orders")
 @described(body=NewOrderBody, answer=OrderAnswer, status=201, creates=True)
 async def create_order() -> Response:
-    """A new order with its tracking link; with `driver_id` it is assigned at once.
+    """Create an order and its tracking link; with a driver_id, assign it at once.
 
     A stop at 0, 0, one that lies on the map only with `lat` and `lon` swapped, and one more than 100 km off
     the map are refused, unless `anywhere` is true. Any other stop off the map is accepted: its forecasts are
@@ -55,7 +55,7 @@ async def create_order() -> Response:
 @needs("read")
 @described(query=OrderQuery, answer=Page[OrderAnswer])
 async def list_orders() -> Response:
-    """Orders, the newest first; `from` (inclusive) and `to` are about the time they were made."""
+    """List orders, newest first; from (inclusive) and to limit the time of creation."""
     here, wanted = parts(), query(OrderQuery)
     found = await select_orders(
         here.database, wanted.filter(), wanted.limit + 1, decode_cursor(wanted.cursor)
@@ -70,7 +70,7 @@ async def list_orders() -> Response:
 @needs("read")
 @described(answer=OrderAnswer)
 async def get_order(order_id: str) -> Response:
-    """One order."""
+    """Get an order."""
     return await _answer(await parts().orders.get(order_id))
 
 
@@ -78,7 +78,7 @@ async def get_order(order_id: str) -> Response:
 @needs("orders")
 @described(body=OrderChangeBody, answer=OrderAnswer, raises=(Conflict,))
 async def patch_order(order_id: str) -> Response:
-    """Changes what is given and leaves the rest; 409 once the order is over.
+    """Change the given fields of an order and keep the rest; 409 once it is over.
 
     A stop that is moved must pass the same checks as a new one; `anywhere` counts for this change only.
     """
@@ -102,7 +102,10 @@ async def patch_order(order_id: str) -> Response:
 @needs("orders")
 @described(body=AssignBody, answer=OrderAnswer, raises=(ForbiddenTransition,))
 async def assign_order(order_id: str) -> Response:
-    """Hands the order to a driver, as the last of their stops; a former driver has no part in it any more."""
+    """Assign the order to a driver and insert its stops where they add least driving.
+
+    A former driver loses sight of the order at once; the tracking link stays.
+    """
     given = await body(AssignBody)
     return await _answer(await parts().orders.assign(order_id, given.driver_id))
 
@@ -111,7 +114,7 @@ async def assign_order(order_id: str) -> Response:
 @needs("orders")
 @described(body=StatusBody, answer=OrderAnswer, raises=(ForbiddenTransition, Conflict))
 async def set_order_status(order_id: str) -> Response:
-    """Moves the order on; 409 with the allowed ones where that is not possible. `created` unassigns it."""
+    """Set the status of an order; created unassigns it. 409 with the allowed ones if it cannot follow."""
     given = await body(StatusBody)
     order = await parts().orders.set_status(order_id, given.status, reason=given.reason, at=given.at)
     return await _answer(order)
@@ -124,7 +127,7 @@ async def erase_customer(order_id: str) -> Response:
     """Erase the customer's data of an order that is over; 409 while it is open.
 
     Name, phone, e-mail, address texts, notes and reasons, and who opened its links are gone at once.
-    Coordinates, times and statuses stay. Doing it again changes nothing. The service does the same
+    Coordinates, times and statuses stay. Idempotent. The service does the same
     TRACKER_CUSTOMER_RETENTION_DAYS after the end of each order.
     """
     here = parts()
@@ -137,7 +140,7 @@ async def erase_customer(order_id: str) -> Response:
 @needs("read")
 @described(answer=WireEta)
 async def get_eta(order_id: str) -> Response:
-    """When the order will arrive, as far as is known now; basis `none` where nothing is."""
+    """Get the forecast arrival of an order; its basis is none if nothing is known."""
     here = parts()
     await here.orders.get(order_id)
     return answer(WireEta.of(here.fleet.eta(order_id) or _no_eta(here)))

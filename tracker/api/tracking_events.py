@@ -29,11 +29,11 @@ blueprint = Blueprint("tracking_events", __name__)
 @blueprint.get("/v1/track/<token>/events")
 @described(media=("text/event-stream",), others={204: None}, raises=(TooManyConnections,))
 async def events(token: str) -> Response:
-    """A snapshot or what was missed, then what changes; `event:` is the type, `id:` the cursor.
+    """Stream a snapshot, or what changed since the cursor, and then each change as server-sent events.
 
-    `Last-Event-ID` (or `?cursor=`) tells what is known already. Without it, the connection counts as an
-    opening of the link, once for each `?visit=`. Whoever comes back after the end of the order gets 204,
-    which ends an EventSource.
+    `event:` is the type, `id:` the cursor. `Last-Event-ID` (or `?cursor=`) continues an earlier stream.
+    Without it, the connection counts as an opening of the link, once for each `?visit=`. After the end of the
+    order the answer is 204, which ends an EventSource.
     """
     here, cursor = parts(), request.headers.get("Last-Event-ID") or request.args.get("cursor", "")
     opened = await find_link(here, token)

@@ -26,7 +26,7 @@ class NoteBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 @blueprint.post("/v1/track/<token>/messages")
 @described(body=NoteBody, status=204, raises=(Conflict,))
 async def post_note(token: str) -> Response:
-    """A note to the driver, of 4,096 bytes at most; five at once, then one every ten seconds."""
+    """Send a note of at most 4,096 bytes to the driver; five at once, then one every ten seconds."""
     here = parts()
     opened = await find_link(here, token)
     if not here.note_bodies.take(opened.link.id, asyncio.get_running_loop().time()):

@@ -57,14 +57,14 @@ class PollAnswer(msgspec.Struct, frozen=True):
 @blueprint.get("/v1/track/<token>")
 @described(answer=Snapshot)
 async def one_snapshot(token: str) -> Response:
-    """The state of the order as one snapshot."""
+    """Get the state of the order as one snapshot."""
     return _not_kept(answer(await snapshot_of(token)))
 
 
 @blueprint.get("/v1/track/<token>/poll")
 @described(query=PollQuery, answer=PollAnswer, others={204: None}, raises=(TooManyConnections,))
 async def poll(token: str) -> Response:
-    """A snapshot or what was missed since `cursor`, at once; else what comes next, or 204 after `wait_s`."""
+    """Get a snapshot, or what changed since the cursor; wait for news, and answer 204 after wait_s."""
     asked = query(PollQuery)
     if request.method == "HEAD":
         await find_link(parts(), token)

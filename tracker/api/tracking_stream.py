@@ -44,10 +44,10 @@ _msgpack: Final = msgspec.msgpack.Decoder(FromCustomer)
 @blueprint.websocket("/v1/track/<token>/stream")
 @described(raises=(TooManyConnections,))
 async def stream(token: str) -> None:
-    """A snapshot or what was missed, then what changes, until the order or the link ends.
+    """Stream a snapshot, or what changed since the cursor, and then each change over a WebSocket.
 
-    `?cursor=` tells what is known already. With the subprotocol `tracker.v1.msgpack` the same messages
-    come as MessagePack.
+    It ends with the order or the link. `?cursor=` continues an earlier stream. With the subprotocol
+    `tracker.v1.msgpack` the same messages come as MessagePack.
     """
     here, address = parts(), visitor().address
     try:

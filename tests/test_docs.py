@@ -25,8 +25,14 @@ GUIDES: Final = (
     "README.md",
     "docs/README.md",
     "docs/api-by-example.md",
+    "docs/deployment.md",
+    "docs/embedding.md",
+    "docs/history.md",
+    "docs/personal-data.md",
     "docs/phones.md",
     "docs/quick-start.md",
+    "docs/simulator.md",
+    "docs/your-city.md",
 )
 MOST_WORDS: Final = 25
 MOST_LINES: Final = 140  # three screens

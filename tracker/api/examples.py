@@ -81,6 +81,15 @@ ORDER: Final = answers.OrderAnswer(
     version=3,
     late_s=0,
 )
+NEW_ORDER: Final = msgspec.structs.replace(
+    ORDER,
+    status=OrderStatus.CREATED,
+    driver_id=None,
+    eta=None,
+    timestamps={"created": CREATED},
+    version=1,
+    late_s=None,
+)
 FIX: Final = answers.FixAnswer(
     "2026-11-22T16:42:58.000Z", 60.1692, 24.9467, 6.0, 5.4, 164.0, 12.0, 0.81, "2026-11-22T16:42:58.412Z"
 )
@@ -236,6 +245,8 @@ EXAMPLES: Final[Mapping[Any, Any]] = {
         dict[str, Any]: {"info": {"title": "Tracker", "version": "0.1.0"}},
     }.items()
 }
+
+CREATED_EXAMPLES: Final[Mapping[Any, Any]] = {answers.OrderAnswer: msgspec.to_builtins(NEW_ORDER)}
 
 _CSV: Final = (
     ",".join(track_formats.COLUMNS) + "\n2026-11-22T16:42:58.000Z,60.1692,24.9467,6,5.4,164,12,0.81,…\n"

@@ -18,7 +18,14 @@ from tracker.api.access import View
 from tracker.api.bodies import answer
 from tracker.api.describe import JSON, Described, described, said_of
 from tracker.api.errors import PROBLEM_JSON, Problem, ProblemDetails, problem_of
-from tracker.api.examples import EXAMPLES, MEDIA_EXAMPLES, PATH_PARAMETERS, QUERY_EXAMPLES, problem_example
+from tracker.api.examples import (
+    CREATED_EXAMPLES,
+    EXAMPLES,
+    MEDIA_EXAMPLES,
+    PATH_PARAMETERS,
+    QUERY_EXAMPLES,
+    problem_example,
+)
 from tracker.api.schemas import properties_of, schemas_of
 from tracker.errors import (
     Forbidden,
@@ -41,8 +48,8 @@ A write that creates something takes an `Idempotency-Key`; its answer is kept fo
 
 PUBLISHED: Final = ("/v1/", "/livez", "/readyz", "/metrics", "/openapi.json", "/asyncapi.json")
 TAGS: Final[Mapping[str, str]] = {  # in the sequence in which a reader wants them
-    "Orders": "Orders: create, assign, move on; their tracking links, history and forecasts.",
-    "Drivers": "Drivers: create and change, their stops; positions that their devices send.",
+    "Orders": "Create and assign orders and set their status; their tracking links, history and forecasts.",
+    "Drivers": "Create and change drivers and set their stops; receive positions from their devices.",
     "Tracking": "Customers watch one order with the token of its link and nothing else.",
     "Map": "Addresses and routes on the map, for programs that place orders or couriers on it.",
     "Reports": "How good the forecasts were.",
@@ -235,7 +242,8 @@ def _answer(status: int, type_: Any, schemas: Schemas) -> dict[str, Any]:
         case (None,):
             return answer
         case (one,):
-            content = {"schema": schemas[one], "example": EXAMPLES[one]}
+            example = CREATED_EXAMPLES.get(one) if status == HTTPStatus.CREATED else None
+            content = {"schema": schemas[one], "example": example or EXAMPLES[one]}
         case several:
             examples = {each.__name__: {"value": EXAMPLES[each]} for each in several}
             content = {"schema": {"anyOf": [schemas[each] for each in several]}, "examples": examples}

@@ -127,6 +127,15 @@ def test_a_bad_value_is_refused_by_name(name: str, value: str) -> None:
         Config.from_environment({name: value})
 
 
+@pytest.mark.parametrize("name", ["TRACKER_RETENTION_DAYS", "TRACKER_CUSTOMER_RETENTION_DAYS"])
+@pytest.mark.parametrize("value", ["a month", "90.5", "٣x", "9" * 40, "0"])
+def test_a_wrong_number_is_answered_with_what_is_allowed(name: str, value: str) -> None:
+    """In words, not as types of Python."""
+    with pytest.raises(ConfigError) as refused:
+        Config.from_environment({name: value})
+    assert refused.value.why == "must be a whole number of days from 1 to 36500"
+
+
 @pytest.mark.parametrize("name", ["TRACKER_ADMIN_KEY", "TRACKER_SECRET"])
 def test_a_refused_secret_is_not_repeated(name: str) -> None:
     """The message of a refused key or secret does not hold its value."""

@@ -19,6 +19,7 @@ from tracker.errors import ConfigError
 
 SECRET_MIN_LENGTH: Final = 20  # characters
 LONGEST_RETENTION: Final = 36_500  # days
+WHOLE_DAYS: Final = f"must be a whole number of days from 1 to {LONGEST_RETENTION}"
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 NOT_YET: Final = "is not supported by this version; unset it"
 # Kubernetes sets these in every container for a Service called "tracker".
@@ -155,10 +156,13 @@ def _of_file(name: str, path: Path) -> str:
 
 
 def _named(error: msgspec.ValidationError) -> ConfigError:
-    """`Expected int … - at $.retention_days` -> the name that stands in the environment."""
-    why, _, field = str(error).partition(" - at `$.")
+    """`Expected int … - at $.retention_days` -> the name that stands in the environment.
+
+    Every other setting is text and checked later, so only a number of days can be wrong here.
+    """
+    _, _, field = str(error).partition(" - at `$.")
     names = {field: name for name, field in SETTINGS.items()}
-    return ConfigError(names.get(field.rstrip("`"), "configuration"), why)
+    return ConfigError(names.get(field.rstrip("`"), "configuration"), WHOLE_DAYS)
 
 
 def _check(config: Config) -> None:
@@ -211,7 +215,7 @@ def _check_address(name: str, url: str | None) -> None:
 
 def _check_days(name: str, days: int) -> None:
     if not 1 <= days <= LONGEST_RETENTION:
-        raise ConfigError(name, f"must be from 1 to {LONGEST_RETENTION} days")
+        raise ConfigError(name, WHOLE_DAYS)
 
 
 def _check_length(name: str, secret: str | None) -> None:

@@ -189,7 +189,7 @@ def room(module: str) -> str:
 
 
 def lies_in(module: str, *homes: str) -> bool:
-    """A home is a module or a package; `tracker.postgres` is home to `tracker.postgres_files` as well."""
+    """A home is a module or a package."""
     return any(module == home or module.startswith((f"{home}.", f"{home}_")) for home in homes)
 
 

@@ -1,7 +1,7 @@
 """Gazetteer: the bounds of the extract and the addresses in it, read once and kept beside the tiles.
 
-`python -m tracker.gazetteer EXTRACT FILE` reads it; the service has that done by another process, because the
-reader holds every street corner of the extract in memory.
+`python -m tracker.gazetteer EXTRACT FILE` reads it. The service runs that in another process, because
+the reader holds every street corner of the extract in memory.
 """
 
 import asyncio

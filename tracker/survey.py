@@ -1,7 +1,7 @@
 """Survey: where the data of an extract lies and whether the builders can read it as it is.
 
-`python -m tracker.survey EXTRACT FOLDER` makes it. Every builder needs it: the first one makes it, and the
-others wait.
+`python -m tracker.survey EXTRACT FOLDER` makes it. Every builder needs it: the first one makes
+it, and the others wait.
 """
 
 import fcntl

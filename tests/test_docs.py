@@ -34,6 +34,7 @@ GUIDES: Final = (
     "docs/personal-data.md",
     "docs/phones.md",
     "docs/quick-start.md",
+    "docs/reliability.md",
     "docs/security.md",
     "docs/simulator.md",
     "docs/your-city.md",

@@ -28,6 +28,8 @@ GUIDES: Final = (
     "docs/arrival.md",
     "docs/deployment.md",
     "docs/embedding.md",
+    "docs/eta-in-the-service.md",
+    "docs/eta.md",
     "docs/history.md",
     "docs/ingest.md",
     "docs/live-view.md",

@@ -1,5 +1,6 @@
 """The page's JavaScript modules: their own tests, run by Node.js."""
 
+import re
 import shutil
 import subprocess
 from importlib.util import find_spec
@@ -40,8 +41,23 @@ def test_module(module: str) -> None:
 def test_every_module_has_its_test_or_needs_a_browser() -> None:
     """Only what touches the document goes without a test of its own; the browser tests cover that."""
     in_browser = {
-        "docs", "map", "note-box", "order-tracker", "page", "surroundings", "track", "view", "ways",
+        "docs", "environment", "map", "note-box", "order-tracker", "page", "track", "transports", "view",
         "worker-probe",
     }  # fmt: skip
     tested = {path.name.removesuffix(".test.js") for path in (WEB / "test").glob("*.test.js")}
     assert {path.stem for path in (WEB / "src").glob("*.js")} - in_browser == tested
+
+
+def test_the_page_preloads_every_module_that_it_imports() -> None:
+    """A module that the list lacks costs each first visit a round trip."""
+    template = (WEB / "templates" / "track.html").read_text()
+    (listed,) = re.findall(r"for module in \((.*?)\) -", template)
+    imported = _imported("track")
+    assert set(re.findall(r"'([\w-]+)'", listed)) - {"sketch", "map"} == imported
+
+
+def _imported(module: str) -> set[str]:
+    """Return *module* and all that it imports statically, directly or not."""
+    source = (WEB / "src" / f"{module}.js").read_text()
+    names: list[str] = re.findall(r"^import .* from '\./([\w-]+)\.js';", source, re.MULTILINE)
+    return {module}.union(*map(_imported, names))

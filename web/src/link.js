@@ -1,6 +1,6 @@
 /** Link: a tracking link, and what is asked of it once. */
 
-import { wishOf } from './ways.js';
+import { wishOf } from './transports.js';
 
 /** Why a note was not taken. `status` is HTTP's, 0 where nobody answered; `retryAfter` in milliseconds. */
 export class NotSent extends Error {

@@ -10,16 +10,16 @@
  * `message` ({from, text, at}), `end` ({reason}), `connection` ({connection, way, code}). Runs wherever WebSocket, fetch and CustomEvent are.
  */
 
-import { Ladder, WAYS } from './ladder.js';
+import { Ladder, WAYS } from './reconnect.js';
 import { linkOf, sendNote } from './link.js';
 import { begin, merge } from './state.js';
-import { anywhere, browser } from './surroundings.js';
-import { events, polling, webSocket } from './ways.js';
+import { anywhere, browser } from './environment.js';
+import { events, polling, webSocket } from './transports.js';
 
 /** @typedef {import('./state.js').State} State */
 /** @typedef {'connecting'|'live'|'quiet'|'reconnecting'|'offline'|'over'} Connection */
-/** @typedef {import('./ways.js').Line} Line */
-/** @typedef {import('./ways.js').Way} Way */
+/** @typedef {import('./transports.js').Line} Line */
+/** @typedef {import('./transports.js').Way} Way */
 
 const TIMES = { // milliseconds
   quiet: 25_000, // of silence: ask whether anybody is there
@@ -41,7 +41,7 @@ export class OrderStream extends EventTarget {
   /**
    * Connects by itself once the caller has had time to listen.
    * @param {string} url a tracking link, https://…/t/<token>
-   * @param {{snapshot?: object, ways?: Way[], ladder?: Ladder, surroundings?: import('./surroundings.js').Surroundings,
+   * @param {{snapshot?: object, ways?: Way[], ladder?: Ladder, surroundings?: import('./environment.js').Surroundings,
    *   times?: Partial<typeof TIMES>}} [options] snapshot: one that is known already; the others are for tests
    */
   constructor(url, options = {}) {
@@ -108,7 +108,7 @@ export class OrderStream extends EventTarget {
 
   /**
    * A line whose ears fall silent once it is neither in use nor on trial.
-   * @param {number} rung @param {import('./ways.js').Ears} ears @returns {Line}
+   * @param {number} rung @param {import('./transports.js').Ears} ears @returns {Line}
    */
   _open(rung, ears) {
     const current = () => line === this._line || line === this._trial;

@@ -2,7 +2,7 @@
 
 import { describe } from './card.js';
 import { Follower } from './follower.js';
-import { Meridian } from './meridian.js';
+import { Meridian } from './antimeridian.js';
 import { NoteBox } from './note-box.js';
 import { Page } from './page.js';
 import { pill, pillTitle } from './pill.js';

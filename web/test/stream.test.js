@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
-import { Ladder } from '../src/ladder.js';
+import { Ladder } from '../src/reconnect.js';
 import { OrderStream } from '../src/stream.js';
 
 const SNAPSHOT = JSON.parse(

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { EventText } from '../src/event-text.js';
+import { EventText } from '../src/sse-parser.js';
 
 const STREAM = 'retry: 2000\n\n: here\n\nevent: update\nid: 3f-1\ndata: {"a":1}\n\nevent: two\ndata:one\r\ndata: two\r\n\r\nid: 4\n\ndata\n\n';
 

@@ -1,6 +1,6 @@
 /** Ways: how messages come from the service: WebSocket, server-sent events, long polling. All speak the same. */
 
-import { EventText } from './event-text.js';
+import { EventText } from './sse-parser.js';
 
 /** @typedef {{send: (message: object) => void, close: () => void}} Line */
 /**

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { Ladder, isFinal, pauseAfter } from '../src/ladder.js';
+import { Ladder, isFinal, pauseAfter } from '../src/reconnect.js';
 
 const most = () => 1;
 const FOREVER = [1000, 4000, 4001, 4003, 4008, 4009, 4010, 4011];

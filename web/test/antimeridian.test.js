@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { Meridian, nearest } from '../src/meridian.js';
+import { Meridian, nearest } from '../src/antimeridian.js';
 import { Path } from '../src/path.js';
 import { fit } from '../src/sketch.js';
 

@@ -100,7 +100,7 @@ async def test_blocked_ways_are_gone_around_and_come_back_to(service: Service, b
             await drive(1)
             await expect(marker).not_to_have_attribute("style", before)
             gate.close("/stream", "/events")
-            await hasten_until_live(page, "Connected by asking again and again")
+            await hasten_until_live(page, "Connected by polling")
             before = await style_of(marker)
             await drive(2)
             await expect(marker).not_to_have_attribute("style", before)

@@ -1,16 +1,16 @@
-/** Card: what the customer reads, as words. Pure; the server writes the same words into the page first. */
+/** Card: the texts that the customer reads. Pure. The server renders the same texts into the page first. */
 
-/** @typedef {import('./state.js').State} State */
+/** @typedef {import('../types/order.js').State} State */
 /** @typedef {import('./times.js').Times} Times */
 /** @typedef {'Picked up'|'On the way'|'Nearby'|'Delivered'} Step */
 /**
  * @typedef {object} Card
- * @property {string} phase for the style: waiting, moving, done, over
+ * @property {string} phase for the style sheet: waiting, moving, done, over
  * @property {string} eyebrow
  * @property {string} headline
  * @property {string} estimate may be empty
- * @property {number[]} steps how much of each of the four is done, 0..1
- * @property {number} current the step it stands at, -1 for none
+ * @property {number[]} steps the completed part of each of the four, 0..1
+ * @property {number} current index of the current step, -1 for none
  * @property {number} progress 0..1, of the ring
  * @property {string} stops may be empty
  */
@@ -21,7 +21,7 @@ export const VEHICLES = /** @type {Record<string, string>} */ ({
 });
 const NEAR_METRES = 250;
 const NEAR_SECONDS = 60;
-const LONG = 60; // minutes: from there on the time of day says more
+const LONG = 60; // minutes: above this, show the time of day
 
 const OVER = /** @type {Record<string, [string, string]>} */ ({
   failed: ['Not delivered', 'Delivery did not succeed'],
@@ -66,9 +66,9 @@ function onTheWay(state, now, times) {
   const steps = STEPS.map((_, i) => (i < current ? 1 : i === current && state.driver ? Math.max(0.08, progress) : 0));
   return {
     phase: state.driver ? 'moving' : 'waiting',
-    eyebrow: eyebrow(status, current),
-    headline: headline(state, now, times),
-    estimate: estimate(state, now, times),
+    eyebrow: eyebrowOf(status, current),
+    headline: headlineOf(state, now, times),
+    estimate: estimateOf(state, now, times),
     steps,
     current: state.driver ? current : -1,
     progress,
@@ -77,14 +77,14 @@ function onTheWay(state, now, times) {
 }
 
 /** @param {string} status @param {number} current */
-function eyebrow(status, current) {
+function eyebrowOf(status, current) {
   if (status === 'created') return 'Order received';
   if (status === 'assigned') return 'Courier assigned';
   return current === 2 ? 'Nearby' : 'On the way';
 }
 
 /** @param {State} state @param {number} now @param {Times} times */
-function headline(state, now, times) {
+function headlineOf(state, now, times) {
   const at = state.eta?.arrives_at;
   const window = planned(state, now);
   if (!at && window) return times.span(window.from, window.to, now);
@@ -100,13 +100,13 @@ export function minutesTo(at, now) {
   return Math.max(0, Math.round((Date.parse(at) - now) / 60_000));
 }
 
-/** The window, until it is over. @param {State} state @param {number} now */
+/** The time window, unless it has passed. @param {State} state @param {number} now */
 function planned({ order: { window } }, now) {
   return window?.from && window.to && now <= Date.parse(window.to) ? window : null;
 }
 
 /** @param {State} state @param {number} now @param {Times} times */
-function estimate(state, now, times) {
+function estimateOf(state, now, times) {
   const { earliest, latest } = state.eta ?? {};
   if (earliest && latest) return `Estimated ${times.range(earliest, latest, now)}`;
   const { window } = state.order;
@@ -114,7 +114,7 @@ function estimate(state, now, times) {
   return window?.from && window.to ? `Planned: ${times.span(window.from, window.to, now)}` : '';
 }
 
-/** @param {number|null} count @param {boolean} hidden whether the courier's place is kept from this customer */
+/** @param {number|null} count @param {boolean} hidden whether the customer may not see the courier's position yet */
 function stopsBefore(count, hidden) {
   const stops = count === 1 ? '1 stop' : `${count} stops`;
   if (!hidden) return count ? `${stops} before yours` : '';
@@ -127,10 +127,10 @@ function isNear(state, now) {
   if (state.stops_before || !state.eta?.arrives_at) return false;
   const metres = state.eta.distance_m ?? Infinity;
   const due = Date.parse(state.eta.arrives_at) - now <= NEAR_SECONDS * 1000;
-  return metres <= NEAR_METRES || (due && state.freshness !== 'lost'); // of a lost one only the clock goes on
+  return metres <= NEAR_METRES || (due && state.freshness !== 'lost'); // for a lost courier, only the distance counts
 }
 
-/** How much of the time since the last status is over. @param {State} state @param {number} now @returns {number} */
+/** Elapsed part of the time from the last status to the arrival. @param {State} state @param {number} now */
 function travelled(state, now) {
   const { status, timestamps } = state.order;
   const since = Date.parse(timestamps[status] ?? '');

@@ -1,15 +1,15 @@
-// The API's documentation: Swagger UI over our own description, all of it from this server.
+/** The API's documentation: Swagger UI, served from here. */
 
-const place = document.getElementById('docs');
+const place = /** @type {HTMLElement} */ (document.getElementById('docs'));
 
-// The bundle is a classic script and sets a global; both are deferred, and it comes first.
+// The bundle is a classic script that sets a global. Both scripts are deferred, and the bundle runs first.
 window.SwaggerUIBundle({
   domNode: place,
-  url: place.dataset.description,
+  url: place.dataset.description ?? '',
   deepLinking: true,
   displayRequestDuration: true,
   docExpansion: 'list',
   defaultModelsExpandDepth: 0,
   persistAuthorization: false, // a key stays in this page's memory
-  validatorUrl: null, // nothing is sent anywhere else
+  validatorUrl: null, // sends nothing to a validator
 });

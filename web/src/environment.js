@@ -1,40 +1,40 @@
-/** Surroundings: what a browser tells of the network and of being looked at. */
+/** Environment: network state and page visibility, as the browser reports them. */
 
 /**
- * @typedef {object} Surroundings
+ * @typedef {object} Environment
  * @property {() => boolean} offline
- * @property {(act: () => void) => void} whenOpened calls once somebody has opened the page, not before the caller has
- *   had time to listen
- * @property {(act: () => void) => void} whenShown calls once what is drawn now has been on the screen
- * @property {(heard: {online: () => void, offline: () => void, looked: () => void}) => () => void} listen
- *   looked: the page is looked at again; the answer ends the listening
+ * @property {(callback: () => void) => void} whenActivated calls back once the user has opened the page, and not before
+ *   the caller has had time to add listeners
+ * @property {(callback: () => void) => void} afterPaint calls back once the current state has been on the screen
+ * @property {(handlers: {online: () => void, offline: () => void, visible: () => void}) => () => void} listen
+ *   visible: the page is in the foreground again. Returns a function that removes the listeners.
  */
 
-/** @type {Surroundings} */
+/** @type {Environment} */
 export const browser = {
   offline: () => navigator.onLine === false,
-  whenOpened(act) {
-    // browsers run a page that they only expect to be opened, too
+  whenActivated(callback) {
+    // browsers also run pages that they prerender because they expect a visit
     const { prerendering } = /** @type {Document & {prerendering?: boolean}} */ (document);
-    if (prerendering) document.addEventListener('prerenderingchange', act, { once: true });
-    else queueMicrotask(act);
+    if (prerendering) document.addEventListener('prerenderingchange', callback, { once: true });
+    else queueMicrotask(callback);
   },
-  whenShown(act) {
-    // a page in the background draws nothing: browsers keep its animation frames until it is looked at
-    requestAnimationFrame(() => requestAnimationFrame(() => act()));
+  afterPaint(callback) {
+    // a page in the background gets no animation frames until it is visible again
+    requestAnimationFrame(() => requestAnimationFrame(() => callback()));
   },
-  listen({ online, offline, looked }) {
+  listen({ online, offline, visible }) {
     const end = new AbortController();
     const { signal } = end;
     addEventListener('online', online, { signal });
     addEventListener('offline', offline, { signal });
-    addEventListener('pageshow', (event) => event.persisted && looked(), { signal });
-    document.addEventListener('visibilitychange', () => document.hidden || looked(), { signal });
+    addEventListener('pageshow', (event) => event.persisted && visible(), { signal });
+    document.addEventListener('visibilitychange', () => document.hidden || visible(), { signal });
     return () => end.abort();
   },
 };
 
-/** Where there is no page: a program. @type {Surroundings} */
-export const anywhere = {
-  offline: () => false, whenOpened: queueMicrotask, whenShown: queueMicrotask, listen: () => () => {},
+/** For a program without a page, such as one run by Node.js. @type {Environment} */
+export const headless = {
+  offline: () => false, whenActivated: queueMicrotask, afterPaint: queueMicrotask, listen: () => () => {},
 };

@@ -1,50 +1,50 @@
-/** Follower: where the courier's marker stands between two positions. Pure: time is an argument. */
+/** Follower: the courier's marker between two positions. Pure: time is an argument. */
 
 import { Path, distance } from './path.js';
 
 /** @typedef {import('./path.js').LonLat} LonLat */
-/** @typedef {{lat: number, lon: number, heading: number|null, speed: number|null, recorded_at: string}} Position */
-/** @typedef {{at: LonLat, heading: number, along: number|null}} Shown */
+/** @typedef {import('../types/order.js').Position} Position */
+/** @typedef {{at: LonLat, heading: number, along: number|null}} Marker along: metres of the route; null away from it */
 
-const AHEAD_AT_MOST = 5; // seconds of dead reckoning
-const HOLDS_BACK = 25; // metres: less than that behind, it waits instead of going back
-const JUMPS_AT = 80; // metres: further than that, it does not glide
-const ON_ROUTE = 40; // metres beside the line
-const WINDOW_BACK = 60; // metres of the line searched behind the last place
-const WINDOW_AHEAD = 600; // metres of the line searched ahead of it
+const MAX_RECKONING = 5; // seconds of dead reckoning
+const MAX_WAIT = 25; // metres: a marker ahead of its target by less waits instead of reversing
+const MAX_GLIDE = 80; // metres: over a longer gap the marker jumps
+const ON_ROUTE = 40; // metres from the line
+const WINDOW_BACK = 60; // metres of the line to search behind the last place
+const WINDOW_AHEAD = 600; // metres of the line to search ahead of it
 const GLIDE = 0.7; // seconds to close two thirds of a gap
-const TURN = 0.2; // seconds, likewise for the heading
+const TURN = 0.2; // seconds to make two thirds of a turn
 
 export class Follower {
   constructor() {
     /** @type {Path|null} */ this._path = null;
     /** @type {{at: LonLat, heading: number|null, speed: number, along: number|null, time: number}|null} */
     this._fix = null;
-    /** @type {Shown|null} */ this._shown = null;
-    this._shownTime = 0;
+    /** @type {Marker|null} */ this._marker = null;
+    this._markerTime = 0;
   }
 
-  /** @param {LonLat[]|null} coordinates the route, or null where there is none */
+  /** @param {LonLat[]|null} coordinates the route, or null if there is none */
   setRoute(coordinates) {
     this._path = coordinates && coordinates.length > 1 ? new Path(coordinates) : null;
     if (this._fix) this._fix.along = this._find(this._fix.at, null);
-    if (this._shown) this._shown.along = this._fix ? this._fix.along : null;
+    if (this._marker) this._marker.along = this._fix ? this._fix.along : null;
   }
 
   get path() {
     return this._path;
   }
 
-  /** The corners of the route that lie ahead. @returns {LonLat[]} */
+  /** The corners of the route ahead. @returns {LonLat[]} */
   remaining() {
     const along = this._fix?.along ?? null;
     return this._path && along !== null ? this._path.after(along) : [];
   }
 
-  /** @param {Position|null} position null: nothing is to be shown any more */
+  /** @param {Position|null} position null: hide the marker */
   receive(position) {
     if (!position) {
-      this._fix = this._shown = null;
+      this._fix = this._marker = null;
       return;
     }
     const at = /** @type {LonLat} */ ([position.lon, position.lat]);
@@ -54,45 +54,45 @@ export class Follower {
   }
 
   /**
-   * Where to draw the courier at this time.
+   * The marker at this time.
    * @param {number} now milliseconds on the server's clock
-   * @param {{reckon: boolean, glide: boolean}} how reckon: guess on from the last position; glide: no jumps
-   * @returns {Shown|null}
+   * @param {{reckon: boolean, glide: boolean}} options reckon: extrapolate the last position; glide: move smoothly
+   * @returns {Marker|null}
    */
   show(now, { reckon, glide }) {
     if (!this._fix) return null;
     const target = this._target(now, reckon);
-    const passed = Math.max(0, (now - this._shownTime) / 1000);
-    this._shownTime = now;
-    this._shown = this._shown && glide ? this._nearer(this._shown, target, passed) : target;
-    return this._shown;
+    const elapsed = Math.max(0, (now - this._markerTime) / 1000);
+    this._markerTime = now;
+    this._marker = this._marker && glide ? this._glide(this._marker, target, elapsed) : target;
+    return this._marker;
   }
 
-  /** @param {number} now @param {boolean} reckon @returns {Shown} */
+  /** @param {number} now @param {boolean} reckon @returns {Marker} */
   _target(now, reckon) {
     const fix = /** @type {NonNullable<typeof this._fix>} */ (this._fix);
     if (fix.along === null || !this._path) {
-      return { at: fix.at, heading: fix.heading ?? this._shown?.heading ?? 0, along: null };
+      return { at: fix.at, heading: fix.heading ?? this._marker?.heading ?? 0, along: null };
     }
-    const age = Math.min(AHEAD_AT_MOST, Math.max(0, (now - fix.time) / 1000));
+    const age = Math.min(MAX_RECKONING, Math.max(0, (now - fix.time) / 1000));
     return this._on(fix.along + (reckon ? fix.speed * age : 0));
   }
 
-  /** @param {Shown} shown @param {Shown} target @param {number} passed seconds @returns {Shown} */
-  _nearer(shown, target, passed) {
-    const heading = turned(shown.heading, target.heading, 1 - Math.exp(-passed / TURN));
-    const part = 1 - Math.exp(-passed / GLIDE);
-    if (shown.along === null || target.along === null) {
-      const far = distance(shown.at, target.at) > JUMPS_AT;
-      return { ...target, at: far ? target.at : between(shown.at, target.at, part), heading };
+  /** @param {Marker} marker @param {Marker} target @param {number} elapsed seconds @returns {Marker} */
+  _glide(marker, target, elapsed) {
+    const heading = turned(marker.heading, target.heading, 1 - Math.exp(-elapsed / TURN));
+    const part = 1 - Math.exp(-elapsed / GLIDE);
+    if (marker.along === null || target.along === null) {
+      const far = distance(marker.at, target.at) > MAX_GLIDE;
+      return { ...target, at: far ? target.at : between(marker.at, target.at, part), heading };
     }
-    const gap = target.along - shown.along;
-    if (Math.abs(gap) > JUMPS_AT) return target;
-    if (gap < 0 && gap > -HOLDS_BACK) return { ...shown, heading };
-    return { ...this._on(shown.along + gap * part), heading };
+    const gap = target.along - marker.along;
+    if (Math.abs(gap) > MAX_GLIDE) return target;
+    if (gap < 0 && gap > -MAX_WAIT) return { ...marker, heading };
+    return { ...this._on(marker.along + gap * part), heading };
   }
 
-  /** @param {number} along @returns {Shown} */
+  /** @param {number} along @returns {Marker} */
   _on(along) {
     const path = /** @type {Path} */ (this._path);
     const within = Math.min(path.length, along);
@@ -112,7 +112,7 @@ export class Follower {
 }
 
 /**
- * The shorter way round.
+ * Turn a heading part of the way to another, in the shorter direction.
  * @param {number} from degrees @param {number} to degrees @param {number} part 0..1
  * @returns {number} degrees, 0 <= heading < 360
  */

@@ -1,30 +1,31 @@
-/** MapView: the map with courier, destination and route; knows nothing of orders or streams. */
+/** MapView: the map with courier, destination and route. Independent of orders and streams. */
 
 import * as maplibre from '../vendor/maplibre-gl/maplibre-gl.mjs';
 
 /** @typedef {import('./path.js').LonLat} LonLat */
+/** @typedef {maplibre.ErrorEvent & {sourceId?: string, error: {status?: number}}} MapError */
 
-const REDRAW_AFTER = 4; // metres travelled between two drawings of the line
-const CLOSEST = 17; // zoom
+const REDRAW_AFTER = 4; // metres travelled between redraws of the line
+const MAX_ZOOM = 17;
 const ROUTE = 'route';
 const TRAIL = 'trail';
 const BELOW_LABELS = 'labels-begin';
 
-/** Whether this browser draws it: WebGL2 is there, and the worker may start on the page that shows it. */
+/** Whether this browser has WebGL 2 and the page's policy lets the map's worker start. */
 export async function canDraw() {
   const context = document.createElement('canvas').getContext('webgl2');
   context?.getExtension('WEBGL_lose_context')?.loseContext();
   return Boolean(context) && (new URL(import.meta.url).origin === location.origin || (await blobWorkers()));
 }
 
-/** The library starts its worker by a blob where its files come from another site; a page may forbid either. */
+/** On another site the library starts its worker from a blob, which that site's policy may forbid. */
 function blobWorkers() {
   const probe = new URL('./worker-probe.js', import.meta.url).href;
   const address = URL.createObjectURL(new Blob([`import ${JSON.stringify(probe)}`], { type: 'text/javascript' }));
-  return new Promise((tell) => {
+  return new Promise((resolve) => {
     const worker = new Worker(address, { type: 'module' });
-    worker.onmessage = () => (worker.terminate(), tell(true));
-    worker.onerror = () => tell(false);
+    worker.onmessage = () => (worker.terminate(), resolve(true));
+    worker.onerror = () => resolve(false);
   })
     .catch(() => false)
     .finally(() => URL.revokeObjectURL(address));
@@ -35,8 +36,8 @@ export class MapView {
    * @param {HTMLElement} container
    * @param {{service: string, dark: boolean, still: boolean, center: LonLat,
    *   padding: () => maplibre.PaddingOptions, onTaken: (taken: boolean) => void, onMissing: () => void}} options
-   *   service: the origin of style, tiles and fonts; still: no animations; onTaken: the user moved the map, or
-   *   gave it back; onMissing: the service answers that it has no map
+   *   service: the origin of style, tiles and fonts; still: no animations; onTaken: the user took control of the
+   *   map, or returned it; onMissing: the service has no map
    */
   constructor(container, { service, dark, still, center, padding, onTaken, onMissing }) {
     this._container = container;
@@ -46,7 +47,9 @@ export class MapView {
     this._onTaken = onTaken;
     this._taken = false;
     this._missing = false;
-    this._courierKey = ''; // where the marker stands, as text
+    this._courierKey = ''; // the marker's place and heading, as text
+    /** @type {maplibre.Marker|null} */ this._destination = null;
+    /** @type {maplibre.Marker|null} */ this._courier = null;
     this._drawn = -Infinity;
     /** @type {LonLat[]} */ this._route = [];
     /** @type {LonLat[]} */ this._trail = [];
@@ -69,22 +72,23 @@ export class MapView {
     }
     let hasStyle = false;
     this._map.once('style.load', () => (hasStyle = true));
-    this._map.on('error', ({ error, sourceId }) => {
+    this._map.on('error', (event) => {
+      const { error, sourceId } = /** @type {MapError} */ (event);
       this._missing ||= sourceId === 'map';
-      if (!hasStyle && /** @type {any} */ (error).status >= 400) onMissing();
-      console.warn('The map misses something:', error.message);
+      if (!hasStyle && (error.status ?? 0) >= 400) onMissing();
+      console.warn('The map could not load something:', error.message);
     });
     this._map.on('load', () => container.setAttribute('data-ready', ''));
     this._map.on('idle', () => container.setAttribute('data-idle', ''));
   }
 
-  /** Asks again for what could not be fetched while the network was away. */
+  /** Fetch tiles again that failed while the device was offline. */
   retry() {
     if (this._missing) this._map.refreshTiles('map');
     this._missing = false;
   }
 
-  /** Gives back all it holds: the context, the workers, the markers. */
+  /** Free the WebGL context, the workers and the markers. */
   remove() {
     this._map.remove();
   }
@@ -113,7 +117,7 @@ export class MapView {
    */
   setCourier(at, heading, element) {
     const key = at ? `${at[0].toFixed(7)} ${at[1].toFixed(7)} ${heading.toFixed(1)}` : '';
-    if (key === this._courierKey) return; // most of the time nobody moves
+    if (key === this._courierKey) return; // most frames change nothing
     this._courier ??= new maplibre.Marker({ element, rotationAlignment: 'map', pitchAlignment: 'map' });
     if (at) this._courier.setLngLat(at).setRotation(heading);
     if (at && !this._courierKey) this._courier.addTo(this._map);
@@ -122,7 +126,7 @@ export class MapView {
     this._courierKey = key;
   }
 
-  /** @param {LonLat[]} route @param {number} length metres @param {LonLat[]} trail the way before the route */
+  /** @param {LonLat[]} route @param {number} length metres @param {LonLat[]} trail the path before the route */
   setLines(route, length, trail) {
     this._route = route;
     this._length = length;
@@ -132,7 +136,7 @@ export class MapView {
     this._source(TRAIL)?.setData(line(trail));
   }
 
-  /** @param {number} along metres of the route that lie behind the courier */
+  /** @param {number} along metres of the route behind the courier */
   setTravelled(along) {
     this._along = along;
     if (Math.abs(along - this._drawn) < REDRAW_AFTER || !this._map.getLayer(ROUTE)) return;
@@ -140,13 +144,13 @@ export class MapView {
     this._map.setPaintProperty(ROUTE, 'line-gradient', this._gradient(this._length ? along / this._length : 0));
   }
 
-  /** Keeps these places in view until the user takes the map. @param {LonLat[]} places @param {boolean} [now] */
+  /** Keep these places in view while the user has not moved the map. @param {LonLat[]} places @param {boolean} [now] */
   keepInView(places, now = false) {
     this._inView = places;
     if (!this._taken && places.length && (now || !this._fits())) this._fit(!now);
   }
 
-  /** Gives the map back to the courier. */
+  /** Follow the courier again. */
   recentre() {
     this._take(false);
     this._fit(true);
@@ -159,7 +163,7 @@ export class MapView {
     this._onTaken(taken);
   }
 
-  /** Whether everything is within the padding, and not much smaller than it could be. */
+  /** Whether all places are within the padding, at no much smaller scale than necessary. */
   _fits() {
     const { top = 0, right = 0, bottom = 0, left = 0 } = this._padding();
     const { clientWidth, clientHeight } = this._map.getContainer();
@@ -172,7 +176,7 @@ export class MapView {
 
   _camera() {
     const bounds = this._inView.reduce((box, place) => box.extend(place), new maplibre.LngLatBounds());
-    return this._map.cameraForBounds(bounds, { padding: this._padding(), maxZoom: CLOSEST });
+    return this._map.cameraForBounds(bounds, { padding: this._padding(), maxZoom: MAX_ZOOM });
   }
 
   /** @param {boolean} animate */
@@ -199,7 +203,7 @@ export class MapView {
     this.setTravelled(this._along);
   }
 
-  /** @param {number} part 0..1 of the line that is travelled @returns {any} */
+  /** @param {number} part 0..1 of the line that is travelled @returns {maplibre.ExpressionSpecification} */
   _gradient(part) {
     const behind = this._colour('--route-travelled');
     const ahead = this._colour('--route-ahead');
@@ -207,7 +211,7 @@ export class MapView {
     return ['step', ['line-progress'], behind, Math.min(1, part), ahead];
   }
 
-  /** @param {string} name of a custom property of the page's style */
+  /** @param {string} name a custom property of the page's style sheet */
   _colour(name) {
     return getComputedStyle(this._container).getPropertyValue(name).trim();
   }
@@ -218,13 +222,13 @@ export class MapView {
   }
 }
 
-/** @param {LonLat[]} coordinates @returns {GeoJSON.Feature} */
+/** @param {LonLat[]} coordinates @returns {import('geojson').Feature} */
 function line(coordinates) {
   const places = coordinates.length > 1 ? coordinates : [];
   return { type: 'Feature', properties: {}, geometry: { type: 'LineString', coordinates: places } };
 }
 
-/** @param {number} more pixels @returns {any} */
+/** @param {number} more pixels @returns {maplibre.ExpressionSpecification} */
 function width(more) {
   return ['interpolate', ['linear'], ['zoom'], 12, 3 + more, 15, 5 + more, 17, 7 + more, 19, 10 + more];
 }

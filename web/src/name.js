@@ -1,13 +1,13 @@
-/** Name: the courier's, as it is drawn. Pure. */
+/** Name: the courier's initial. Pure. */
 
 const CHARACTERS = globalThis.Intl?.Segmenter && new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 
-/** @param {string} text @returns {string[]} its characters as a person counts them */
+/** @param {string} text @returns {string[]} its grapheme clusters */
 function characters(text) {
   return CHARACTERS ? Array.from(CHARACTERS.segment(text), ({ segment }) => segment) : Array.from(text);
 }
 
-/** @param {string} name @returns {string} its first character, in upper case where that is one as well */
+/** @param {string} name @returns {string} its first character; in upper case if that is a single one too */
 export function initial(name) {
   const [first = ''] = characters(name);
   const upper = first.toUpperCase();

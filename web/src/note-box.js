@@ -1,8 +1,8 @@
-/** NoteBox: what the customer and the courier say to each other, and the box to say it in. */
+/** NoteBox: the notes between customer and courier, and the form to send one. */
 
 import { bytesLeft, roomLeft, whyNotSent } from './notes.js';
 
-const KEPT = 6; // on the screen; older ones go
+const MAX_NOTES = 6; // on the screen; older ones are removed
 
 export class NoteBox {
   /**
@@ -14,6 +14,7 @@ export class NoteBox {
     this._send = send;
     this._text = /** @type {HTMLTextAreaElement} */ (page.element('note-text'));
     this._button = /** @type {HTMLButtonElement} */ (page.element('note-send'));
+    this._isSending = false;
     this._said = page.element('said');
     this._text.addEventListener('input', () => this._measure());
     this._text.addEventListener('keydown', (event) => {
@@ -26,13 +27,13 @@ export class NoteBox {
     this._measure();
   }
 
-  /** @param {boolean} possible whether there is a courier, and the order is not over */
+  /** @param {boolean} possible whether there is a courier and the order is not over */
   allow(possible) {
     this._page.element('note-box').hidden = !possible;
     this._page.element('notes').hidden = !possible && !this._said.children.length;
   }
 
-  /** @param {'customer'|'driver'} from @param {string} text as text, whatever it holds */
+  /** @param {'customer'|'driver'} from @param {string} text shown as plain text */
   add(from, text) {
     const item = document.createElement('li');
     const who = document.createElement('span');
@@ -41,7 +42,7 @@ export class NoteBox {
     who.textContent = from === 'driver' ? 'Courier: ' : 'You: ';
     item.append(who, text);
     this._said.append(item);
-    while (this._said.children.length > KEPT) this._said.children[0].remove();
+    while (this._said.children.length > MAX_NOTES) this._said.children[0].remove();
     this._said.hidden = false;
     this._page.element('notes').hidden = false;
     item.scrollIntoView?.({ block: 'nearest' });
@@ -50,14 +51,14 @@ export class NoteBox {
   _measure() {
     const left = bytesLeft(this._text.value);
     this._page.write('note-room', roomLeft(left));
-    this._button.disabled = this._sending === true || left < 0 || !this._text.value.trim();
+    this._button.disabled = this._isSending || left < 0 || !this._text.value.trim();
   }
 
   async _submit() {
     const text = this._text.value.trim();
     if (this._button.disabled) return;
     this._answer('', 'Sending…');
-    this._sending = true;
+    this._isSending = true;
     this._measure();
     try {
       await this._send(text);
@@ -67,14 +68,14 @@ export class NoteBox {
     } catch (refusal) {
       this._answer('refused', whyNotSent(/** @type {import('./link.js').NotSent} */ (refusal)));
     }
-    this._sending = false;
+    this._isSending = false;
     this._measure();
   }
 
-  /** @param {string} kind @param {string} words */
-  _answer(kind, words) {
+  /** @param {string} kind @param {string} text */
+  _answer(kind, text) {
     const answer = this._page.element('note-answer');
     answer.dataset.kind = kind;
-    answer.textContent = words;
+    answer.textContent = text;
   }
 }

@@ -1,13 +1,13 @@
 /**
- * <order-tracker src="https://track.example/t/<token>">: the order's page as an element of another site's page.
+ * <order-tracker src="https://track.example/t/<token>">: the order's page as an element for other sites.
  *
  *     <script type="module" src="https://track.example/static/src/order-tracker.js"></script>
  *     <order-tracker src="https://track.example/t/…" theme="light" no-map></order-tracker>
  *
- * Attributes: `src`, a tracking link; `theme`, light or dark, else as the device wishes; `lang`, for the times;
- * `no-map`, the card alone; `frame`, in a frame of the service, for pages whose policy lets nothing else in.
+ * Attributes: `src`, a tracking link; `theme`, light or dark, by default the device's; `lang`, for the times;
+ * `no-map`, the card alone; `frame`, in a frame of the service, for pages with a strict content security policy.
  * Events, composed and bubbling, each with its `detail`: `order-state` (the State), `order-message`, `order-end`,
- * `order-connection`; `order-missing` where the link does not work. `element.stream` is the OrderStream.
+ * `order-connection`; `order-missing` if the link does not work. `element.stream` is the OrderStream.
  */
 
 import { OrderStream } from './stream.js';
@@ -15,8 +15,8 @@ import { OrderView } from './view.js';
 
 const ATTRIBUTES = ['src', 'theme', 'lang', 'no-map', 'frame'];
 const DARK_WHEN = /** @type {Record<string, string>} */ ({ light: 'not all', dark: 'all' });
-const WISHED_DARK = '(prefers-color-scheme: dark)';
-const AGAIN = [2_000, 5_000, 15_000]; // milliseconds until the page is asked for again
+const PREFERS_DARK = '(prefers-color-scheme: dark)';
+const RETRY_DELAYS = [2_000, 5_000, 15_000]; // milliseconds, times 0.5 to 1.5 at random
 
 export class OrderTracker extends HTMLElement {
   static observedAttributes = ATTRIBUTES;
@@ -30,33 +30,33 @@ export class OrderTracker extends HTMLElement {
   }
 
   connectedCallback() {
-    this._begin();
+    this._start();
   }
 
   disconnectedCallback() {
-    this._end();
+    this._stop();
   }
 
   /** @param {string} name @param {string|null} before @param {string|null} now */
   attributeChangedCallback(name, before, now) {
     if (before === now || !this.isConnected) return;
-    if (name === 'theme' && !this.hasAttribute('frame')) this._wear();
-    else this._begin();
+    if (name === 'theme' && !this.hasAttribute('frame')) this._applyTheme();
+    else this._start();
   }
 
   /** @param {string} name @returns {string} */
-  _said(name) {
+  _attribute(name) {
     return this.getAttribute(name) ?? '';
   }
 
-  /** Several attributes that change together begin it once. */
-  _begin() {
-    this._end();
+  /** Start once if several attributes change together. */
+  _start() {
+    this._stop();
     const { signal } = (this._opening = new AbortController());
-    queueMicrotask(() => signal.aborted || !this._said('src') || this._open(signal));
+    queueMicrotask(() => signal.aborted || !this._attribute('src') || this._open(signal));
   }
 
-  _end() {
+  _stop() {
     this._opening.abort();
     this._view?.remove();
     this.stream?.close();
@@ -65,16 +65,16 @@ export class OrderTracker extends HTMLElement {
 
   /** @param {AbortSignal} signal */
   async _open(signal) {
-    const address = pageOf(this._said('src'), { theme: this._said('theme'), bare: this.hasAttribute('no-map') });
+    const address = pageOf(this._attribute('src'), { theme: this._attribute('theme'), bare: this.hasAttribute('no-map') });
     if (this.hasAttribute('frame')) return this._frame(address);
     const page = await this._fetch(address, signal);
     if (!page || signal.aborted) return;
     const tracker = page.getElementById('tracker');
     const links = styles(page, address);
-    const worn = Promise.all(links.map(loaded));
+    const styled = Promise.all(links.map(loaded));
     this._root.replaceChildren(...links);
-    this._wear();
-    await worn; // before that there is nothing to be seen
+    this._applyTheme();
+    await styled; // so that no unstyled content flashes
     if (signal.aborted) return;
     this._root.append(tracker ?? /** @type {Node} */ (page.querySelector('main')));
     if (tracker) this._show(JSON.parse(page.getElementById('snapshot')?.textContent ?? ''), address.origin);
@@ -85,9 +85,9 @@ export class OrderTracker extends HTMLElement {
     return /** @type {ShadowRoot} */ (this.shadowRoot);
   }
 
-  /** @param {object} snapshot @param {string} service */
+  /** @param {import('../types/order.js').Snapshot} snapshot @param {string} service */
   _show(snapshot, service) {
-    const stream = (this.stream = new OrderStream(this._said('src'), { snapshot }));
+    const stream = (this.stream = new OrderStream(this._attribute('src'), { snapshot }));
     for (const type of ['state', 'message', 'end', 'connection']) {
       stream.addEventListener(type, (event) => this._emit(`order-${type}`, /** @type {CustomEvent} */ (event).detail));
     }
@@ -97,14 +97,15 @@ export class OrderTracker extends HTMLElement {
   }
 
   /**
-   * The service's page, found or not; asked for until there is an answer.
+   * Fetch the service's page, which may say that the link does not work. Retry until there is an answer.
    * @param {URL} address @param {AbortSignal} signal @returns {Promise<Document|null>}
    */
   async _fetch(address, signal) {
     for (let i = 0; !signal.aborted; i++) {
-      const answer = await fetch(address, { signal, credentials: 'omit' }).catch(() => null);
-      if (answer && answer.status < 500) return new DOMParser().parseFromString(await answer.text(), 'text/html');
-      await new Promise((go) => setTimeout(go, AGAIN[Math.min(i, AGAIN.length - 1)] * (0.5 + Math.random())));
+      const response = await fetch(address, { signal, credentials: 'omit' }).catch(() => null);
+      if (response && response.status < 500) return new DOMParser().parseFromString(await response.text(), 'text/html');
+      const delay = RETRY_DELAYS[Math.min(i, RETRY_DELAYS.length - 1)] * (0.5 + Math.random());
+      await new Promise((resolve) => setTimeout(resolve, delay));
     }
     return null;
   }
@@ -118,10 +119,10 @@ export class OrderTracker extends HTMLElement {
     this._root.replaceChildren(style, frame);
   }
 
-  /** The theme is the media of the dark colours. */
-  _wear() {
+  /** The theme is the media query of the dark style sheet. */
+  _applyTheme() {
     const dark = /** @type {HTMLLinkElement|null} */ (this._root.getElementById('dark'));
-    if (dark) dark.media = DARK_WHEN[this._said('theme')] ?? WISHED_DARK;
+    if (dark) dark.media = DARK_WHEN[this._attribute('theme')] ?? PREFERS_DARK;
     this._view?.themed();
   }
 
@@ -133,8 +134,8 @@ export class OrderTracker extends HTMLElement {
 
 /**
  * @param {string} src a tracking link
- * @param {{theme: string, bare: boolean}} how
- * @returns {URL} of the same for other sites
+ * @param {{theme: string, bare: boolean}} options bare: without a map
+ * @returns {URL} of its page for other sites
  */
 function pageOf(src, { theme, bare }) {
   const address = new URL(src, location.href);
@@ -154,9 +155,9 @@ function styles(page, address) {
   });
 }
 
-/** @param {HTMLLinkElement} link @returns {Promise<void>} once its style is there, or will not come */
+/** @param {HTMLLinkElement} link @returns {Promise<void>} resolves once it has loaded or failed */
 function loaded(link) {
-  return new Promise((go) => (link.onload = link.onerror = () => go()));
+  return new Promise((resolve) => (link.onload = link.onerror = () => resolve()));
 }
 
 customElements.define('order-tracker', OrderTracker);

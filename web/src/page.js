@@ -1,13 +1,13 @@
-/** Page: writes what the card says into the server's HTML, touching only what changed. */
+/** Page: writes the card into the server's HTML, and changes only what differs. */
 
 import { VEHICLES } from './card.js';
 import { initial } from './name.js';
 
 /** @typedef {import('./card.js').Card} Card */
-/** @typedef {import('./state.js').State} State */
+/** @typedef {import('../types/order.js').State} State */
 
 export class Page {
-  /** @param {Document|ShadowRoot} root where the server's HTML stands */
+  /** @param {Document|ShadowRoot} root of the server's HTML */
   constructor(root) {
     this.root = root;
   }
@@ -17,11 +17,11 @@ export class Page {
     return /** @type {HTMLElement} */ (this.root.getElementById(id));
   }
 
-  /** @param {string} id @param {string} words an empty one hides the element */
-  write(id, words) {
+  /** @param {string} id @param {string} text an empty one hides the element */
+  write(id, text) {
     const target = this.element(id);
-    if (target.textContent !== words) target.textContent = words;
-    target.hidden = words === '';
+    if (target.textContent !== text) target.textContent = text;
+    target.hidden = text === '';
   }
 
   /** @param {Card} card @param {State} state */
@@ -59,11 +59,11 @@ export class Page {
     if (!done) this.element('vehicle-icon').setAttribute('href', `#icon-${driver.vehicle}`);
   }
 
-  /** @param {string} kind live, waiting, stale, offline or over @param {string} words @param {string} title */
-  writePill(kind, words, title) {
+  /** @param {string} kind live, waiting, stale, offline or over @param {string} text @param {string} title */
+  writePill(kind, text, title) {
     const pill = this.element('pill');
     pill.dataset.kind = kind;
     if (pill.title !== title) pill.title = title;
-    this.write('pill-words', words);
+    this.write('pill-words', text);
   }
 }

@@ -1,23 +1,23 @@
-/** Path: a line on the ground, measured in metres. Pure. */
+/** Path: a line on the ground, in metres. Pure. */
 
 const EARTH_RADIUS = 6_371_008.8; // metres
 const DEGREE = Math.PI / 180;
-const TIE = 0.01; // metres: of two places as near as that the first counts
+const TIE = 0.01; // metres: of two places that differ by less, the first one counts
 
 /** @typedef {[number, number]} LonLat degrees */
-/** @typedef {{along: number, offset: number}} Place metres from the line's beginning, metres beside it */
+/** @typedef {{along: number, offset: number}} Place along: metres from the start; offset: metres from the line */
 
 export class Path {
   /** @param {LonLat[]} coordinates at least two places */
   constructor(coordinates) {
-    if (coordinates.length < 2) throw new RangeError('A path needs two places at least.');
+    if (coordinates.length < 2) throw new RangeError('A path needs at least two places.');
     this.coordinates = coordinates;
     const [lon, lat] = coordinates[0];
     this._origin = /** @type {LonLat} */ ([lon, lat]);
     this._perLat = EARTH_RADIUS * DEGREE;
     this._perLon = this._perLat * Math.cos(lat * DEGREE);
     this._points = coordinates.map((place) => this._flat(place));
-    this._lengths = [0]; // metres from the beginning to each point
+    this._lengths = [0]; // metres from the start to each point
     for (let i = 1; i < this._points.length; i++) {
       const [ax, ay] = this._points[i - 1];
       const [bx, by] = this._points[i];
@@ -30,7 +30,7 @@ export class Path {
     return this._lengths[this._lengths.length - 1];
   }
 
-  /** @param {number} along metres; beyond the ends it is the end @returns {LonLat} */
+  /** @param {number} along metres, clamped to the path @returns {LonLat} */
   at(along) {
     const i = this._segment(along);
     const part = this._part(i, along);
@@ -52,7 +52,7 @@ export class Path {
   }
 
   /**
-   * The nearest place on the line. A window keeps a way out and back in the same street apart.
+   * The nearest place on the line. A window separates the way out from the way back in the same street.
    * @param {LonLat} place
    * @param {number} [from] metres
    * @param {number} [to] metres
@@ -81,7 +81,7 @@ export class Path {
     };
   }
 
-  /** @param {number} along @returns {number} the segment that holds it */
+  /** @param {number} along @returns {number} index of the segment there */
   _segment(along) {
     let [low, high] = [0, this._lengths.length - 2];
     while (low < high) {
@@ -105,7 +105,7 @@ export class Path {
   }
 }
 
-/** @param {LonLat} a @param {LonLat} b @returns {number} metres; good for short ways */
+/** @param {LonLat} a @param {LonLat} b @returns {number} metres; accurate for short distances */
 export function distance(a, b) {
   const east = (((b[0] - a[0] + 540) % 360) - 180) * Math.cos(((a[1] + b[1]) / 2) * DEGREE);
   return Math.hypot(east, b[1] - a[1]) * DEGREE * EARTH_RADIUS;

@@ -1,19 +1,19 @@
-/** Pill: how the connection and the age of what is shown are told, in a word or two. Pure. */
+/** Pill: the connection and the position's age, in a word or two. Pure. */
 
 import { lastSeen } from './card.js';
 
-/** @typedef {import('./state.js').State} State */
+/** @typedef {import('../types/order.js').State} State */
 /** @typedef {import('./stream.js').Connection} Connection */
 /** @typedef {'live'|'waiting'|'stale'|'offline'|'over'} Kind */
 
-const WAYS = /** @type {Record<string, string>} */ ({
-  events: 'Connected by server-sent events', polling: 'Connected by asking again and again',
+const TITLES = /** @type {Record<string, string>} */ ({
+  events: 'Connected by server-sent events', polling: 'Connected by polling',
 });
 
 /**
  * @param {State} state
  * @param {Connection} connection
- * @param {import('./state.js').Freshness} fresh
+ * @param {import('../types/order.js').Freshness} fresh
  * @param {number} age of the position, milliseconds
  * @returns {[Kind, string]}
  */
@@ -34,7 +34,7 @@ export function pill(state, connection, fresh, age) {
   }
 }
 
-/** Only where it is not the usual way. @param {Connection} connection @param {string} way */
+/** The title of a fallback transport; empty for WebSocket. @param {Connection} connection @param {string} way */
 export function pillTitle(connection, way) {
-  return connection === 'live' ? (WAYS[way] ?? '') : '';
+  return connection === 'live' ? (TITLES[way] ?? '') : '';
 }

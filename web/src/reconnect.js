@@ -1,87 +1,87 @@
-/** Ladder: by which way to connect next, and after which pause. Pure: no clock, no connection. */
+/** Reconnect: which transport to try next, and after which delay. Pure: no clock, no connection. */
 
-/** The ways from best to plainest; the next is tried after so many failures in a row. */
-export const WAYS = /** @type {const} */ (['websocket', 'events', 'polling']);
-const TRIES = [3, 2, 2];
-const LONGEST_PAUSE = 15_000; // milliseconds
-const LONGEST_WISH = 300_000; // milliseconds: of a server that says when to come back
-const WENT_AWAY = new Set([1001, 1012]);
-const TOO_MANY = 4029; // connections of this link: a plainer way may still be open
+/** From best to plainest. */
+export const TRANSPORTS = /** @type {const} */ (['websocket', 'events', 'polling']);
+const ATTEMPTS = [3, 2, 2]; // consecutive failures of a transport before the next one is tried
+const MAX_DELAY = 15_000; // milliseconds
+const MAX_RETRY_AFTER = 300_000; // milliseconds
+const SERVER_RESTART = new Set([1001, 1012]);
+const TOO_MANY_CONNECTIONS = 4029; // of this link; a plainer transport may still be accepted
 
-/** @param {number} code a close code @returns {boolean} whether it says never to come back */
+/** Whether a close code forbids reconnecting. @param {number} code @returns {boolean} */
 export function isFinal(code) {
-  return code === 1000 || (code >= 4000 && code < 4100 && code !== TOO_MANY);
+  return code === 1000 || (code >= 4000 && code < 4100 && code !== TOO_MANY_CONNECTIONS);
 }
 
 /**
- * How long to wait before connecting again.
+ * The delay before the next attempt: exponential back-off with full jitter.
  * @param {number} code the close code
- * @param {number} attempt failures in a row, from 0
+ * @param {number} attempt consecutive failures, from 0
  * @param {() => number} random 0..1
  * @returns {number} milliseconds
  */
-export function pauseAfter(code, attempt, random = Math.random) {
-  if (WENT_AWAY.has(code)) return LONGEST_PAUSE * random() ** 2; // all of 0..15 s, most of them soon
-  const first = code >= 4100 || code === TOO_MANY ? 4_000 : 1_000;
-  return Math.min(LONGEST_PAUSE, first * 2 ** attempt) * random();
+export function backOff(code, attempt, random = Math.random) {
+  if (SERVER_RESTART.has(code)) return MAX_DELAY * random() ** 2; // spread over 0..15 s, most of them early
+  const first = code >= 4100 || code === TOO_MANY_CONNECTIONS ? 4_000 : 1_000;
+  return Math.min(MAX_DELAY, first * 2 ** attempt) * random();
 }
 
-export class Ladder {
-  /** @param {number} [ways] how many there are @param {() => number} [random] 0..1 */
-  constructor(ways = WAYS.length, random = Math.random) {
-    this._ways = ways;
+export class ReconnectPolicy {
+  /** @param {number} [transports] how many there are @param {() => number} [random] 0..1 */
+  constructor(transports = TRANSPORTS.length, random = Math.random) {
+    this._transports = transports;
     this._random = random;
-    this._attempt = 0; // failures in a row, whichever way
-    this._failed = 0; // failures in a row of this way
-    this.rung = 0;
+    this._attempt = 0; // consecutive failures of any transport
+    this._failures = 0; // consecutive failures of the current transport
+    this.current = 0; // index of the transport in use
   }
 
-  /** The way above this one, or null on top. */
-  get above() {
-    return this.rung > 0 ? this.rung - 1 : null;
+  /** The index of the next better transport; null if the best one is in use. */
+  get better() {
+    return this.current > 0 ? this.current - 1 : null;
   }
 
-  /** A message came: this way works. */
-  works() {
-    this._failed = 0;
+  /** A message arrived, so the current transport works. */
+  received() {
+    this._failures = 0;
   }
 
-  /** It has worked for a while: earlier failures are forgotten. */
-  steady() {
+  /** The connection has been stable for a while, so the next back-off starts small. */
+  resetBackOff() {
     this._attempt = 0;
   }
 
-  /** Another try of this way at once: the network has changed. */
-  anew() {
-    this._attempt = this._failed = 0;
+  /** The network has changed, so earlier failures say nothing. */
+  reset() {
+    this._attempt = this._failures = 0;
   }
 
-  /** A trial of the way above went well. */
-  climb() {
-    this.rung = Math.max(0, this.rung - 1);
-    this._attempt = this._failed = 0;
+  /** Move to the next better transport. */
+  upgrade() {
+    this.current = Math.max(0, this.current - 1);
+    this.reset();
   }
 
   /**
-   * A connection has ended; decides the next way.
+   * Record that a connection has closed, and select the next transport.
    * @param {number} code its close code
-   * @param {{offline?: boolean, wish?: number}} [circumstances] offline: no way's fault; wish: milliseconds, as
-   *   the server asked with Retry-After
-   * @returns {number|null} milliseconds to wait; null: do not come back
+   * @param {{offline?: boolean, retryAfter?: number}} [circumstances] offline: the device has no network, so the
+   *   transport is not to blame; retryAfter: milliseconds, as the server asked
+   * @returns {number|null} milliseconds to wait; null: do not reconnect
    */
-  ended(code, { offline = false, wish = 0 } = {}) {
+  closed(code, { offline = false, retryAfter = 0 } = {}) {
     if (isFinal(code)) return null;
-    const pause = pauseAfter(code, this._attempt++, this._random);
-    const stepped = !offline && (++this._failed >= TRIES[this.rung] || code === TOO_MANY) && this._step();
-    const soon = stepped && this.rung > 0 && code !== TOO_MANY;
-    const wished = Math.min(LONGEST_WISH, wish) * (1 + 0.25 * this._random());
-    return Math.max(soon ? 0 : pause, wished);
+    const delay = backOff(code, this._attempt++, this._random);
+    const failed = !offline && (++this._failures >= ATTEMPTS[this.current] || code === TOO_MANY_CONNECTIONS);
+    if (failed) this._fallBack();
+    const atOnce = failed && this.current > 0 && code !== TOO_MANY_CONNECTIONS;
+    const requested = Math.min(MAX_RETRY_AFTER, retryAfter) * (1 + 0.25 * this._random());
+    return Math.max(atOnce ? 0 : delay, requested);
   }
 
-  /** Down, and from the lowest back to the top: perhaps it was the server that was away. */
-  _step() {
-    this.rung = (this.rung + 1) % this._ways;
-    this._failed = 0;
-    return true;
+  /** After the plainest transport comes the best one again: the outage may have been the server's. */
+  _fallBack() {
+    this.current = (this.current + 1) % this._transports;
+    this._failures = 0;
   }
 }

@@ -1,4 +1,4 @@
-/** SketchView: the way as a drawing without streets, for browsers that cannot draw the map. Speaks as MapView does. */
+/** SketchView: the route without streets, for browsers that cannot draw the map. Same methods as MapView. */
 
 import { Path } from './path.js';
 
@@ -7,15 +7,15 @@ import { Path } from './path.js';
 /** @typedef {{top: number, right: number, bottom: number, left: number}} Padding */
 
 const SVG = 'http://www.w3.org/2000/svg';
-const CLOSEST = 0.5; // metres a pixel: a short way is not blown up
-const METRES = 111_195; // a degree of latitude
+const MIN_SCALE = 0.5; // metres per pixel: a short route is not enlarged further
+const METRES = 111_195; // per degree of latitude
 const GRID = 80; // pixels
-const TOO_SMALL = 1.7; // times smaller than it could be: drawn anew
+const TOO_SMALL = 1.7; // times smaller than possible: fit again
 
 /**
- * How to draw these places, north up, all of them within the padding.
+ * Fit places into the padding, north up.
  * @param {LonLat[]} places @param {number} width @param {number} height @param {Padding} padding
- * @returns {{at: (place: LonLat) => Point, scale: number}} scale: metres a pixel
+ * @returns {{at: (place: LonLat) => Point, scale: number}} scale: metres per pixel
  */
 export function fit(places, width, height, { top, right, bottom, left }) {
   const lons = places.map(([lon]) => lon);
@@ -25,7 +25,7 @@ export function fit(places, width, height, { top, right, bottom, left }) {
   const wide = (Math.max(...lons) - Math.min(...lons)) * METRES * squeeze;
   const high = (Math.max(...lats) - Math.min(...lats)) * METRES;
   const room = [Math.max(1, width - left - right), Math.max(1, height - top - bottom)];
-  const scale = Math.max(CLOSEST, wide / room[0], high / room[1]);
+  const scale = Math.max(MIN_SCALE, wide / room[0], high / room[1]);
   const centre = [left + room[0] / 2, top + room[1] / 2];
   /** @param {LonLat} place @returns {Point} */
   const at = ([lon, lat]) => [
@@ -38,7 +38,7 @@ export function fit(places, width, height, { top, right, bottom, left }) {
 export class SketchView {
   /**
    * @param {HTMLElement} container
-   * @param {{padding: () => Padding}} options the others are the map's
+   * @param {{padding: () => Padding}} options MapView has more
    */
   constructor(container, { padding }) {
     this._container = container;
@@ -49,7 +49,7 @@ export class SketchView {
     this._lines = Object.fromEntries(['grid', 'casing', 'ahead', 'behind'].map((name) => [name, this._line(name)]));
     this._note = container.appendChild(document.createElement('p'));
     this._note.className = 'sketch-note';
-    this._note.textContent = 'A sketch of the way: the map cannot be shown here.';
+    this._note.textContent = 'A sketch of the route: the map cannot be shown here.';
     /** @type {LonLat[]} */ this._places = [];
     /** @type {LonLat[]} */ this._route = [];
     /** @type {LonLat[]} */ this._trail = [];
@@ -67,7 +67,7 @@ export class SketchView {
 
   retry() {}
   recentre() {}
-  setDark() {} // the colours are the style's
+  setDark() {} // the style sheet sets the colours
 
   /** @param {LonLat} at @param {HTMLElement} element */
   setDestination(at, element) {
@@ -123,7 +123,7 @@ export class SketchView {
   }
 
   /**
-   * Anew only where something lies outside, or all of it is too small.
+   * Fit again only if a place is outside the padding, or the drawing is too small.
    * @param {number} width @param {number} height @param {Padding} padding
    */
   _fit(width, height, padding) {
@@ -140,7 +140,7 @@ export class SketchView {
     this._size = size;
   }
 
-  /** How many corners of the route lie behind. @param {Path} path */
+  /** The number of corners behind the courier. @param {Path} path */
   _passed(path) {
     return this._route.length - path.after(this._along).length;
   }

@@ -1,145 +1,148 @@
 /**
- * OrderStream: an order as it changes, over a connection that comes back by itself.
+ * OrderStream: an order as it changes, over a connection that reconnects by itself.
  *
  *     const stream = new OrderStream('https://track.example/t/<token>');
  *     stream.addEventListener('state', ({ detail }) => console.log(detail.order.status, detail.eta?.arrives_at));
  *     stream.addEventListener('message', ({ detail }) => console.log('the courier says', detail.text));
  *     await stream.send('at the back door');
  *
- * Events, each with its `detail`: `snapshot` (the message), `state` (the State, whole, after each change),
- * `message` ({from, text, at}), `end` ({reason}), `connection` ({connection, way, code}). Runs wherever WebSocket, fetch and CustomEvent are.
+ * Events, each with its `detail`: `snapshot` (the message), `state` (the whole State, after each change), `message`
+ * ({from, text, at}), `end` ({reason}), `connection` ({connection, way, code}). Needs WebSocket, fetch and CustomEvent.
  */
 
-import { Ladder, WAYS } from './reconnect.js';
+import { ReconnectPolicy, TRANSPORTS } from './reconnect.js';
 import { linkOf, sendNote } from './link.js';
 import { begin, merge } from './state.js';
-import { anywhere, browser } from './environment.js';
+import { browser, headless } from './environment.js';
 import { events, polling, webSocket } from './transports.js';
 
-/** @typedef {import('./state.js').State} State */
+/** @typedef {import('../types/order.js').State} State */
+/** @typedef {import('../types/order.js').Message} Message */
 /** @typedef {'connecting'|'live'|'quiet'|'reconnecting'|'offline'|'over'} Connection */
-/** @typedef {import('./transports.js').Line} Line */
-/** @typedef {import('./transports.js').Way} Way */
+/** @typedef {import('../types/transport.js').Session} Session */
+/** @typedef {import('../types/transport.js').Transport} Transport */
 
-const TIMES = { // milliseconds
-  quiet: 25_000, // of silence: ask whether anybody is there
-  silent: 45_000, // of silence: give it up; the server speaks every 20 s at most
+const TIMEOUTS = { // milliseconds
+  quiet: 25_000, // of silence: send a ping
+  silent: 45_000, // of silence: reconnect; the server sends something at least every 20 s
   first: 15_000, // for the first message of a connection
-  steady: 10_000, // of connection that make earlier failures forgotten
-  probeSoon: 15_000, // after falling back: the outage may have been short
-  probe: 60_000, // from then on
+  stable: 10_000, // of connection, after which the back-off starts small again
+  firstProbe: 15_000, // after a fallback: the outage may have been short
+  probe: 60_000, // between further probes
 };
 
-const WORDS = 20; // that the service may repeat after a cut
+const RECENT_NOTES = 20; // the service may send these again after a reconnect
 
-/** @returns {string} that nobody else has */
-function name() {
+/** @returns {string} a random id of this page load */
+function visitId() {
   return [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 export class OrderStream extends EventTarget {
   /**
-   * Connects by itself once the caller has had time to listen.
+   * Connects in the next microtask, so that the caller can add listeners first.
    * @param {string} url a tracking link, https://…/t/<token>
-   * @param {{snapshot?: object, ways?: Way[], ladder?: Ladder, surroundings?: import('./environment.js').Surroundings,
-   *   times?: Partial<typeof TIMES>}} [options] snapshot: one that is known already; the others are for tests
+   * @param {{snapshot?: import('../types/order.js').Snapshot, transports?: Transport[], reconnect?: ReconnectPolicy,
+   *   environment?: import('./environment.js').Environment, timeouts?: Partial<typeof TIMEOUTS>}} [options]
+   *   snapshot: one that the caller already has; the others are for tests
    */
   constructor(url, options = {}) {
     super();
-    const { snapshot, ways = [webSocket, events, polling], times } = options;
-    const { surroundings = globalThis.document ? browser : anywhere } = options;
+    const { snapshot, transports = [webSocket, events, polling], timeouts } = options;
+    const { environment = globalThis.document ? browser : headless } = options;
     this._link = linkOf(url);
-    this._ways = ways;
-    this._ladder = options.ladder ?? new Ladder(ways.length);
-    this._surroundings = surroundings;
-    this._times = { ...TIMES, ...times };
+    this._transports = transports;
+    this._reconnect = options.reconnect ?? new ReconnectPolicy(transports.length);
+    this._environment = environment;
+    this._timeouts = { ...TIMEOUTS, ...timeouts };
     /** @type {State|null} what is known of the order; replaced, never changed */
     this.state = snapshot ? begin(snapshot) : null;
-    this._visit = name(); // of this load of the page, by whichever way it gets through
-    this._heardOnce = false;
+    this._visit = visitId();
+    this._hasReceived = false;
     /** @type {Connection} */ this.connection = 'connecting';
-    this._heard = 0; // when anything was heard last
-    this._shown = ''; // the newest cursor that waits to be seen
-    /** @type {string[]} */ this._words = []; // heard last
-    /** @type {Line|null} */ this._line = null;
-    /** @type {Line|null} */ this._trial = null;
+    this._reported = ''; // the latest connection event
+    this._lastHeard = 0; // time of the latest sign of life
+    this._unseen = ''; // the newest cursor that waits to be painted
+    /** @type {string[]} */ this._recentNotes = [];
+    /** @type {Session|null} */ this._session = null;
+    /** @type {Session|null} */ this._trial = null; // of the next better transport
     /** @type {Record<string, ReturnType<typeof setTimeout>>} */ this._timers = {};
-    this._deaf = surroundings.listen({
-      online: () => this._hurry(),
-      offline: () => this._tell('offline'),
-      looked: () => this._lookedAt(),
+    this._stopListening = environment.listen({
+      online: () => this._reconnectNow(),
+      offline: () => this._setConnection('offline'),
+      visible: () => this._becameVisible(),
     });
-    surroundings.whenOpened(() => this._over || this._connect());
+    environment.whenActivated(() => this._isOver || this._connect());
   }
 
-  /** By which way it is connected, or tries to be. @returns {'websocket'|'events'|'polling'} */
+  /** The transport in use. @returns {'websocket'|'events'|'polling'} */
   get way() {
-    return WAYS[this._ladder.rung];
+    return TRANSPORTS[this._reconnect.current];
   }
 
   /**
-   * A note to the driver. Over HTTP and not over the stream, as there is an answer to each.
+   * Send a note to the driver, over HTTP, which answers each one.
    * @param {string} text
-   * @returns {Promise<void>} once the service has it; rejects with NotSent
+   * @returns {Promise<void>} resolves once the service has stored it; rejects with NotSent
    */
   send(text) {
     return sendNote(this._link, text);
   }
 
-  /** Ends it for good. */
+  /** Disconnect for good. */
   close() {
     this._stop();
-    this._tell('over', 1000);
+    this._setConnection('over', 1000);
   }
 
-  get _over() {
+  get _isOver() {
     return this.connection === 'over';
   }
 
   _connect() {
-    this._hangUp();
-    this._line = this._open(this._ladder.rung, {
-      message: (message) => this._hear(message),
+    this._disconnect();
+    this._session = this._open(this._reconnect.current, {
+      message: (message) => this._receive(message),
       alive: () => this._alive(),
-      closed: (code, wish) => this._closed(code, wish),
+      closed: (code, retryAfter) => this._closed(code, retryAfter),
     });
-    this._after('silent', this._times.first, () => this._closed(4104));
+    this._startTimer('silent', this._timeouts.first, () => this._closed(4104));
   }
 
   /**
-   * A line whose ears fall silent once it is neither in use nor on trial.
-   * @param {number} rung @param {import('./transports.js').Ears} ears @returns {Line}
+   * Open a session. Its handlers are called only while it is in use or on trial.
+   * @param {number} transport index @param {import('../types/transport.js').Handlers} handlers @returns {Session}
    */
-  _open(rung, ears) {
-    const current = () => line === this._line || line === this._trial;
-    // Until the service has said something, it may not have counted this opening: it does without a cursor.
-    const cursor = this._heardOnce ? this.state?.cursor ?? '' : '';
-    const line = this._ways[rung](this._link, cursor, {
-      message: (message) => current() && ears.message(message),
-      alive: () => current() && ears.alive(),
-      closed: (code, wish) => current() && ears.closed(code, wish),
+  _open(transport, handlers) {
+    const isCurrent = () => session === this._session || session === this._trial;
+    // Before its first message the service may not have counted this visit, so send no cursor.
+    const cursor = this._hasReceived ? this.state?.cursor ?? '' : '';
+    const session = this._transports[transport](this._link, cursor, {
+      message: (message) => isCurrent() && handlers.message(message),
+      alive: () => isCurrent() && handlers.alive(),
+      closed: (code, retryAfter) => isCurrent() && handlers.closed(code, retryAfter),
     }, this._visit);
-    return line;
+    return session;
   }
 
-  /** @param {any} message */
-  _hear(message) {
-    this._heardOnce = true;
+  /** @param {Message} message */
+  _receive(message) {
+    this._hasReceived = true;
     this._alive();
-    if (message.type === 'message' && this._heardBefore(message)) return;
+    if (message.type === 'message' && this._isRepeated(message)) return;
     const before = this.state;
     this.state = message.type === 'snapshot' && !before ? begin(message) : before && merge(before, message);
     if (message.type === 'snapshot' || message.type === 'message') this._emit(message.type, message);
     if (message.type === 'end') this._end(message);
     else if (this.state !== before && message.type !== 'heartbeat') this._emit('state', this.state);
-    if (message.cursor) this._see(message.cursor);
+    if ('cursor' in message && message.cursor) this._reportSeen(message.cursor);
   }
 
-  /** Words come at least once, and again after a cut. @param {{at: string, text: string}} message */
-  _heardBefore({ at, text }) {
-    const word = `${at} ${text}`;
-    if (this._words.includes(word)) return true;
-    this._words = [...this._words, word].slice(-WORDS);
+  /** Notes are delivered at least once. @param {{at: string, text: string}} note */
+  _isRepeated({ at, text }) {
+    const note = `${at} ${text}`;
+    if (this._recentNotes.includes(note)) return true;
+    this._recentNotes = [...this._recentNotes, note].slice(-RECENT_NOTES);
     return false;
   }
 
@@ -148,116 +151,115 @@ export class OrderStream extends EventTarget {
     this._stop();
     this._emit('state', this.state);
     this._emit('end', { reason: message.reason });
-    this._tell('over', message.reason === 'revoked' || message.reason === 'expired' ? 4011 : 1000);
+    this._setConnection('over', message.reason === 'revoked' || message.reason === 'expired' ? 4011 : 1000);
   }
 
-  /** Somebody is there: the clocks of silence are wound again. */
+  /** Restart the timers of silence. */
   _alive() {
-    this._heard = Date.now();
-    this._ladder.works();
-    this._tell('live');
-    this._after('silent', this._times.silent, () => this._closed(4104));
-    this._after('quiet', this._times.quiet, () => {
-      this._tell('quiet');
-      this._line?.send({ type: 'ping', n: 1 });
+    this._lastHeard = Date.now();
+    this._reconnect.received();
+    this._setConnection('live');
+    this._startTimer('silent', this._timeouts.silent, () => this._closed(4104));
+    this._startTimer('quiet', this._timeouts.quiet, () => {
+      this._setConnection('quiet');
+      this._session?.send({ type: 'ping', n: 1 });
     });
-    if (!this._timers.steady) this._after('steady', this._times.steady, () => this._ladder.steady());
-    if (!this._timers.probe) this._probeAfter(this._times.probeSoon);
+    if (!this._timers.stable) this._startTimer('stable', this._timeouts.stable, () => this._reconnect.resetBackOff());
+    if (!this._timers.probe) this._probeAfter(this._timeouts.firstProbe);
   }
 
-  /** Tells what has been on the screen, the newest only. @param {string} cursor */
-  _see(cursor) {
-    const waiting = this._shown !== '';
-    this._shown = cursor;
-    if (waiting) return;
-    this._surroundings.whenShown(() => {
-      this._line?.send({ type: 'seen', cursor: this._shown });
-      this._shown = '';
+  /** Acknowledge the newest cursor once it has been painted. @param {string} cursor */
+  _reportSeen(cursor) {
+    const isWaiting = this._unseen !== '';
+    this._unseen = cursor;
+    if (isWaiting) return;
+    this._environment.afterPaint(() => {
+      this._session?.send({ type: 'seen', cursor: this._unseen });
+      this._unseen = '';
     });
   }
 
-  /** @param {number} code @param {number} [wish] milliseconds */
-  _closed(code, wish) {
-    this._hangUp();
-    const pause = this._ladder.ended(code, { offline: this._surroundings.offline(), wish });
-    if (pause === null) {
+  /** @param {number} code @param {number} [retryAfter] milliseconds */
+  _closed(code, retryAfter) {
+    this._disconnect();
+    const delay = this._reconnect.closed(code, { offline: this._environment.offline(), retryAfter });
+    if (delay === null) {
       this._stop();
-      this._tell('over', code);
+      this._setConnection('over', code);
       return;
     }
-    const said = ['offline', 'connecting'].includes(this.connection) ? this.connection : 'reconnecting';
-    this._tell(said, code);
-    this._after('again', pause, () => this._connect());
+    const keeps = this.connection === 'offline' || this.connection === 'connecting';
+    this._setConnection(keeps ? this.connection : 'reconnecting', code);
+    this._startTimer('reconnect', delay, () => this._connect());
   }
 
-  // --- back up
+  // --- return to a better transport
 
   /** @param {number} milliseconds */
   _probeAfter(milliseconds) {
-    if (this._ladder.above !== null) this._after('probe', milliseconds, () => this._probe());
+    if (this._reconnect.better !== null) this._startTimer('probe', milliseconds, () => this._probe());
   }
 
-  /** Tries the way above beside the one that works; whatever the trial says first only proves that it can. */
+  /** Try the better transport beside the working one. Its first message only proves that it works. */
   _probe() {
-    const above = this._ladder.above;
-    if (above === null) return;
-    this._trial = this._open(above, {
-      message: () => this._climb(),
-      alive: () => this._climb(),
-      closed: () => this._giveUp(),
+    const { better } = this._reconnect;
+    if (better === null) return;
+    this._trial = this._open(better, {
+      message: () => this._upgrade(),
+      alive: () => this._upgrade(),
+      closed: () => this._endTrial(),
     });
-    this._after('trial', this._times.first, () => this._giveUp());
+    this._startTimer('trial', this._timeouts.first, () => this._endTrial());
   }
 
-  /** The way above works: it is opened anew at the newest cursor, so that nobody reads twice. */
-  _climb() {
-    this._ladder.climb();
+  /** Open the better transport again at the newest cursor, so that no message is applied twice. */
+  _upgrade() {
+    this._reconnect.upgrade();
     this._connect();
   }
 
-  _giveUp() {
+  _endTrial() {
     clearTimeout(this._timers.trial);
     this._trial?.close();
     this._trial = null;
-    this._probeAfter(this._times.probe);
+    this._probeAfter(this._timeouts.probe);
   }
 
-  // --- the surroundings
+  // --- network and visibility
 
-  /** The network is back. */
-  _hurry() {
-    if (this._over) return;
-    this._ladder.anew();
-    if (this.connection === 'offline') this._tell('reconnecting');
+  _reconnectNow() {
+    if (this._isOver) return;
+    this._reconnect.reset();
+    if (this.connection === 'offline') this._setConnection('reconnecting');
     this._connect();
   }
 
-  /** After a sleep the timers may be late, and what seems live is long dead. */
-  _lookedAt() {
-    if (this.connection !== 'live' || Date.now() - this._heard > this._times.quiet) this._hurry();
+  /** After the device slept, timers are late and a connection that seems live may be dead. */
+  _becameVisible() {
+    if (this.connection !== 'live' || Date.now() - this._lastHeard > this._timeouts.quiet) this._reconnectNow();
   }
 
-  // --- below
+  // --- helpers
 
   _stop() {
-    this._hangUp();
-    this._deaf();
+    this._disconnect();
+    this._stopListening();
   }
 
-  _hangUp() {
+  _disconnect() {
     Object.values(this._timers).forEach(clearTimeout);
     this._timers = {};
-    const lines = [this._line, this._trial];
-    this._line = this._trial = null;
-    for (const line of lines) line?.close();
+    const sessions = [this._session, this._trial];
+    this._session = this._trial = null;
+    for (const session of sessions) session?.close();
   }
 
   /** @param {Connection} connection @param {number} [code] */
-  _tell(connection, code = 0) {
-    const told = `${connection} ${this.way}`;
-    if (this._over || told === this._told) return;
+  _setConnection(connection, code = 0) {
+    const report = `${connection} ${this.way}`;
+    if (this._isOver || report === this._reported) return;
     this.connection = connection;
-    this._told = told;
+    this._reported = report;
     this._emit('connection', { connection, way: this.way, code });
   }
 
@@ -266,12 +268,12 @@ export class OrderStream extends EventTarget {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 
-  /** @param {string} name @param {number} milliseconds @param {() => void} act */
-  _after(name, milliseconds, act) {
+  /** @param {string} name @param {number} milliseconds @param {() => void} callback */
+  _startTimer(name, milliseconds, callback) {
     clearTimeout(this._timers[name]);
     this._timers[name] = setTimeout(() => {
       delete this._timers[name];
-      act();
+      callback();
     }, milliseconds);
   }
 }

@@ -1,18 +1,18 @@
-/** Times: how a moment is written: by the clock of the destination, in the visitor's own format. */
+/** Times: formats times by the destination's clock, in the visitor's own format. */
 
 const DAY = 86_400_000; // milliseconds
 
 /**
  * @typedef {object} Times
- * @property {(time: string) => string} clock writes a time of day
- * @property {(time: string, now: number) => string} moment in a sentence: the time of day, and the day if it is not today
- * @property {(from: string, to: string, now: number) => string} range in a sentence: from and to, and the day likewise
+ * @property {(time: string) => string} clock a time of day
+ * @property {(time: string, now: number) => string} moment for a sentence: the time of day, with the day if not today
+ * @property {(from: string, to: string, now: number) => string} range for a sentence: from and to, with the day if not today
  * @property {(from: string, to: string, now: number) => string} span from and to, with their day
  */
 
 /**
  * @param {readonly string[]} languages
- * @param {string|undefined} timeZone an IANA name; one that the browser does not know counts as its own
+ * @param {string|undefined} timeZone an IANA name; if the browser does not know it, its own zone counts
  * @returns {Times}
  */
 export function timesAt(languages, timeZone) {
@@ -21,7 +21,7 @@ export function timesAt(languages, timeZone) {
   const numbers = format(['en-u-ca-gregory-nu-latn'], timeZone, { year: 'numeric', month: 'numeric', day: 'numeric' });
   const clock = (/** @type {string} */ time) => clocks.format(new Date(time));
 
-  /** @param {number} at @returns {number} the day of the destination's calendar, counted */
+  /** @param {number} at @returns {number} days since 1970 in the destination's time zone */
   const dayOf = (at) => {
     const parts = Object.fromEntries(numbers.formatToParts(at).map(({ type, value }) => [type, Number(value)]));
     return Date.UTC(parts.year, parts.month - 1, parts.day) / DAY;
@@ -53,16 +53,16 @@ export function timesAt(languages, timeZone) {
   return { clock, moment: (time, now) => range(time, time, now), range, span };
 }
 
-/** @param {string} words */
-function inSentence(words) {
-  return words.replace(/Today|Tomorrow/g, (day) => day.toLowerCase());
+/** @param {string} text */
+function inSentence(text) {
+  return text.replace(/Today|Tomorrow/g, (day) => day.toLowerCase());
 }
 
-/** @param {readonly string[]} languages @param {string|undefined} timeZone @param {Intl.DateTimeFormatOptions} how */
-function format(languages, timeZone, how) {
+/** @param {readonly string[]} languages @param {string|undefined} timeZone @param {Intl.DateTimeFormatOptions} options */
+function format(languages, timeZone, options) {
   try {
-    return new Intl.DateTimeFormat(languages.slice(), { ...how, timeZone });
+    return new Intl.DateTimeFormat(languages.slice(), { ...options, timeZone });
   } catch {
-    return new Intl.DateTimeFormat(languages.slice(), how);
+    return new Intl.DateTimeFormat(languages.slice(), options);
   }
 }

@@ -1,4 +1,4 @@
-/** The customer's page: the order of its address, as the server wrote it and as it goes on. */
+/** The customer's page: the order of its address, first from the server's snapshot, then live. */
 
 import { OrderStream } from './stream.js';
 import { OrderView } from './view.js';

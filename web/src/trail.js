@@ -1,30 +1,30 @@
-/** Trail: the part of the way travelled that the route does not show. Pure. */
+/** Trail: the driven path that the route does not show. Pure. */
 
 /** @typedef {import('./path.js').LonLat} LonLat */
-/** @typedef {import('./state.js').State} State */
+/** @typedef {import('../types/order.js').State} State */
 
 const ON_THE_ROUTE = 35; // metres
-const SINCE = 200; // places; the trail is told anew long before
+const MAX_PLACES = 200; // the server sends a new trail long before
 
 /**
- * The places since the trail was told, for drawing it on to where the courier is now.
- * @param {LonLat[]} since as it was before @param {State|null} last @param {State} state
+ * The places since the server sent the trail, to extend it to the courier.
+ * @param {LonLat[]} places the previous result @param {State|null} last @param {State} state
  * @returns {LonLat[]}
  */
-export function since(since, last, state) {
-  const begun = state.trail !== last?.trail || !state.position ? [] : since;
-  if (!state.position || state.position === last?.position) return begun;
+export function sinceTrail(places, last, state) {
+  const kept = state.trail !== last?.trail || !state.position ? [] : places;
+  if (!state.position || state.position === last?.position) return kept;
   const at = /** @type {LonLat} */ ([state.position.lon, state.position.lat]);
-  return [...begun, at].slice(-SINCE);
+  return [...kept, at].slice(-MAX_PLACES);
 }
 
 /**
- * The trail up to where the route takes over: beside the route it would only be the same way drawn twice.
+ * The trail up to where it meets the route. Beside the route it would draw the same path twice.
  * @param {import('./path.js').Path|null} route
  * @param {LonLat[]} trail
  * @returns {LonLat[]}
  */
-export function before(route, trail) {
+export function trailBefore(route, trail) {
   if (!route) return trail;
   for (let i = 0; i < trail.length; i++) {
     const { along, offset } = route.project(trail[i]);

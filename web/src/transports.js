@@ -1,33 +1,26 @@
-/** Ways: how messages come from the service: WebSocket, server-sent events, long polling. All speak the same. */
+/** Transports: WebSocket, server-sent events and long polling. All of them carry the same messages. */
 
-import { EventText } from './sse-parser.js';
+import { SseParser } from './sse-parser.js';
 
-/** @typedef {{send: (message: object) => void, close: () => void}} Line */
-/**
- * @typedef {object} Ears what a way tells; nothing more after `closed`, nor after the line was closed from here
- * @property {(message: any) => void} message
- * @property {() => void} alive the other side is there, without a message
- * @property {(code: number, wish?: number) => void} closed wish: milliseconds that the server asked to wait
- */
-/**
- * link: https://…/v1/track/<token>; visit: the name of this load of the page, for the first connections
- * @typedef {(link: string, cursor: string, ears: Ears, visit?: string) => Line} Way
- */
+/** @typedef {import('../types/order.js').Message} Message */
+/** @typedef {import('../types/transport.js').Handlers} Handlers */
+/** @typedef {import('../types/transport.js').Session} Session */
+/** @typedef {import('../types/transport.js').Transport} Transport */
 
-const WAIT_S = 25; // seconds a poll may hang
-const FIRST_WAIT_S = 5; // seconds for the first, which has to prove that this way works
-const POLL_GAP = 500; // milliseconds: at most two updates a second, as on the other ways
+const WAIT_S = 25; // seconds that the server may hold a poll
+const FIRST_WAIT_S = 5; // seconds for the first poll, which proves that polling works
+const POLL_GAP = 500; // milliseconds: at most two updates a second, as on the other transports
 
-// What an HTTP status says, in the close codes of the WebSocket.
-const CODES = /** @type {Record<number, number>} */ ({
+// The WebSocket close code with the same meaning as an HTTP status.
+const CLOSE_CODES = /** @type {Record<number, number>} */ ({
   400: 4000, 401: 4001, 403: 4003, 404: 4003, 410: 4010, 422: 4000, 429: 4103, 503: 4101,
 });
 
-/** @type {Way} */
-export function webSocket(link, cursor, ears, visit) {
-  const socket = new WebSocket(address(link.replace(/^http/, 'ws'), 'stream', from(cursor, visit)));
-  socket.onmessage = (event) => ears.message(JSON.parse(event.data));
-  socket.onclose = (event) => ears.closed(event.code);
+/** @type {Transport} */
+export function webSocket(link, cursor, handlers, visit) {
+  const socket = new WebSocket(address(link.replace(/^http/, 'ws'), 'stream', resume(cursor, visit)));
+  socket.onmessage = (event) => handlers.message(JSON.parse(event.data));
+  socket.onclose = (event) => handlers.closed(event.code);
   return {
     send: (message) => socket.readyState === WebSocket.OPEN && socket.send(JSON.stringify(message)),
     close: () => {
@@ -37,56 +30,61 @@ export function webSocket(link, cursor, ears, visit) {
   };
 }
 
-/** By fetch and not EventSource, which hides the status and Retry-After. @type {Way} */
-export function events(link, cursor, ears, visit) {
-  return reading(ears, async (signal) => {
-    const answer = await get(address(link, 'events', from(cursor, visit)), signal, 'text/event-stream');
-    if (answer.status === 204) return ears.closed(1000); // over, and all of it known
-    if (answer.status !== 200 || !answer.body) return ears.closed(codeOf(answer.status), wishOf(answer));
-    const text = new EventText();
-    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+/** Uses fetch, because EventSource hides the status and Retry-After. @type {Transport} */
+export function events(link, cursor, handlers, visit) {
+  return read(handlers, async (signal) => {
+    const response = await get(address(link, 'events', resume(cursor, visit)), signal, 'text/event-stream');
+    if (response.status === 204) return handlers.closed(1000); // the order is over and the client knows its end
+    if (response.status !== 200 || !response.body) return refused(handlers, response);
+    const parser = new SseParser();
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     for (let ended = false; !ended; ) {
       const { done, value } = await reader.read();
       if (signal.aborted) return;
-      if (done) return ears.closed(1006, text.retry);
-      ended = hear(ears, text.add(value).map((data) => JSON.parse(data)));
+      if (done) return handlers.closed(1006, parser.retry);
+      ended = deliver(handlers, parser.add(value).map((data) => JSON.parse(data)));
     }
   });
 }
 
-/** @type {Way} */
-export function polling(link, cursor, ears, visit) {
-  return reading(ears, async (signal) => {
+/** @type {Transport} */
+export function polling(link, cursor, handlers, visit) {
+  return read(handlers, async (signal) => {
     for (let ended = false, wait = FIRST_WAIT_S; !ended; wait = WAIT_S) {
-      const place = [...from(cursor, visit), `wait_s=${wait}`];
-      const answer = await get(address(link, 'poll', place), signal, 'application/json');
-      if (answer.status !== 200 && answer.status !== 204) return ears.closed(codeOf(answer.status), wishOf(answer));
-      const { messages = [], cursor: newest = cursor } = answer.status === 200 ? await answer.json() : {};
+      const query = [...resume(cursor, visit), `wait_s=${wait}`];
+      const response = await get(address(link, 'poll', query), signal, 'application/json');
+      if (response.status !== 200 && response.status !== 204) return refused(handlers, response);
+      const { messages = [], cursor: newest = cursor } = response.status === 200 ? await response.json() : {};
       if (signal.aborted) return;
       cursor = newest;
-      ended = hear(ears, messages);
+      ended = deliver(handlers, messages);
       if (!ended) await pause(POLL_GAP, signal);
     }
   });
 }
 
-/** @param {Ears} ears @param {any[]} messages @returns {boolean} whether that was the end */
-function hear(ears, messages) {
-  if (!messages.length) ears.alive();
-  for (const message of messages) ears.message(message);
+/** @param {Handlers} handlers @param {Message[]} messages @returns {boolean} whether the order's end was among them */
+function deliver(handlers, messages) {
+  if (!messages.length) handlers.alive();
+  for (const message of messages) handlers.message(message);
   const end = messages.find((message) => message.type === 'end');
-  if (end) ears.closed(['revoked', 'expired'].includes(end.reason) ? 4011 : 1000);
+  if (end) handlers.closed(end.reason === 'revoked' || end.reason === 'expired' ? 4011 : 1000);
   return Boolean(end);
 }
 
+/** @param {Handlers} handlers @param {Response} response */
+function refused(handlers, response) {
+  handlers.closed(CLOSE_CODES[response.status] ?? 1011, retryAfterOf(response));
+}
+
 /**
- * A line that only reads. What breaks it, network or nonsense, is told as a lost connection.
- * @param {Ears} ears @param {(signal: AbortSignal) => Promise<void>} read @returns {Line}
+ * A session that only reads. An exception, from the network or from malformed data, counts as a lost connection.
+ * @param {Handlers} handlers @param {(signal: AbortSignal) => Promise<void>} run @returns {Session}
  */
-function reading(ears, read) {
+function read(handlers, run) {
   const control = new AbortController();
   const { signal } = control;
-  read(signal).catch(() => signal.aborted || ears.closed(1006));
+  run(signal).catch(() => signal.aborted || handlers.closed(1006));
   return { send: () => {}, close: () => control.abort() };
 }
 
@@ -95,33 +93,31 @@ function get(url, signal, type) {
   return fetch(url, { signal, headers: { Accept: type }, cache: 'no-store', credentials: 'omit' });
 }
 
-/** Where to go on. Without a cursor the service counts an opening, once a visit. @param {string} cursor @param {string} [visit] */
-function from(cursor, visit) {
+/**
+ * The query that continues a stream. The service counts a request without a cursor as an opening, once per visit.
+ * @param {string} cursor @param {string} [visit]
+ */
+function resume(cursor, visit) {
   if (cursor) return [`cursor=${encodeURIComponent(cursor)}`];
   return visit ? [`visit=${visit}`] : [];
 }
 
-/** @param {string} link @param {string} way @param {string[]} query */
-function address(link, way, query) {
-  return `${link}/${way}${query.length ? `?${query.join('&')}` : ''}`;
+/** @param {string} link @param {string} path @param {string[]} query */
+function address(link, path, query) {
+  return `${link}/${path}${query.length ? `?${query.join('&')}` : ''}`;
 }
 
-/** @param {number} status */
-function codeOf(status) {
-  return CODES[status] ?? 1011;
+/** Retry-After, in seconds or as a date. @param {Response} response @returns {number} milliseconds; 0 if absent */
+export function retryAfterOf(response) {
+  const header = response.headers.get('Retry-After') ?? '';
+  const delay = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();
+  return Number.isFinite(delay) ? Math.max(0, delay) : 0;
 }
 
-/** @param {Response} answer @returns {number} milliseconds, from seconds or from a date; 0 where it says nothing */
-export function wishOf(answer) {
-  const said = answer.headers.get('Retry-After') ?? '';
-  const wish = /^\d+$/.test(said) ? Number(said) * 1000 : Date.parse(said) - Date.now();
-  return Number.isFinite(wish) ? Math.max(0, wish) : 0;
-}
-
-/** @param {number} milliseconds @param {AbortSignal} signal */
+/** @param {number} milliseconds @param {AbortSignal} signal @returns {Promise<void>} */
 function pause(milliseconds, signal) {
-  return new Promise((go) => {
-    const timer = setTimeout(go, milliseconds);
-    signal.addEventListener('abort', () => (clearTimeout(timer), go(undefined)), { once: true });
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, milliseconds);
+    signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
   });
 }

@@ -1,27 +1,27 @@
-/** OrderView: an order on the screen. Joins stream, state, card and map, wherever the server's HTML was put. */
+/** OrderView: an order on the screen. Connects stream, state, card and map to the server's HTML. */
 
 import { describe } from './card.js';
 import { Follower } from './follower.js';
-import { Meridian } from './antimeridian.js';
+import { Unwrapper } from './antimeridian.js';
 import { NoteBox } from './note-box.js';
 import { Page } from './page.js';
 import { pill, pillTitle } from './pill.js';
 import { ServerClock, freshness, positionAge } from './state.js';
 import { timesAt } from './times.js';
-import { before, since } from './trail.js';
+import { sinceTrail, trailBefore } from './trail.js';
 
 /** @typedef {import('./path.js').LonLat} LonLat */
-/** @typedef {import('./state.js').State} State */
+/** @typedef {import('../types/order.js').State} State */
 
-const WISHED_DARK = '(prefers-color-scheme: dark)';
-const WIDE = 720; // pixels: from there on the card stands beside the map
+const PREFERS_DARK = '(prefers-color-scheme: dark)';
+const WIDE = 720; // pixels: from this width the card stands beside the map
 
 export class OrderView {
   /**
    * @param {Document|ShadowRoot} root
-   * @param {import('./stream.js').OrderStream} stream with a state already
+   * @param {import('./stream.js').OrderStream} stream that has a state
    * @param {{service: string, onCard?: (card: import('./card.js').Card) => void,
-   *   languages?: readonly string[]}} options service: the origin that map and tiles come from
+   *   languages?: readonly string[]}} options service: the origin of map and tiles
    */
   constructor(root, stream, { service, onCard = () => {}, languages = navigator.languages }) {
     this._page = new Page(root);
@@ -31,16 +31,17 @@ export class OrderView {
     this._still = matchMedia('(prefers-reduced-motion: reduce)').matches;
     this._languages = languages;
     this._tracker = this._page.element('tracker');
-    this._marker = this._page.element('marker'); // the map takes both out of the page and in again
+    this._marker = this._page.element('marker'); // the map moves both elements
     this._pin = this._page.element('pin');
     this._notes = new NoteBox(this._page, (text) => stream.send(text));
     this._clock = new ServerClock();
     this._follower = new Follower();
-    this._meridian = new Meridian();
+    this._unwrapper = new Unwrapper();
     this._announced = '';
-    /** @type {{zone: string|undefined, times: import('./times.js').Times}|null} */ this._written = null;
-    /** @type {LonLat[]} */ this._since = []; // the trail was told
-    this._gone = new AbortController();
+    /** @type {{zone: string|undefined, times: import('./times.js').Times}|null} */ this._format = null;
+    /** @type {LonLat[]} */ this._since = []; // the latest trail
+    this._removed = new AbortController();
+    this._dark = this._isDark();
     /** @type {import('./map.js').MapView|import('./sketch.js').SketchView|null} */ this._map = null;
     /** @type {State|null} */ this._drawn = null;
     this._listen();
@@ -51,9 +52,9 @@ export class OrderView {
     if (this._tracker.dataset.map !== 'off') this._openMap();
   }
 
-  /** Takes everything down again. */
+  /** Stop all timers, listeners and the map. */
   remove() {
-    this._gone.abort();
+    this._removed.abort();
     clearInterval(this._ticking);
     this._sized.disconnect();
     this._map?.remove();
@@ -61,22 +62,25 @@ export class OrderView {
   }
 
   get _state() {
-    return this._meridian.near(/** @type {State} */ (this._stream.state));
+    return this._unwrapper.unwrap(/** @type {State} */ (this._stream.state));
   }
 
   _listen() {
-    const { signal } = this._gone;
+    const { signal } = this._removed;
     this._stream.addEventListener('state', () => this.update(), { signal });
-    this._stream.addEventListener('message', (event) => this._notes.add('driver', event.detail.text), { signal });
+    this._stream.addEventListener('message', (event) => {
+      const { text } = /** @type {CustomEvent<import('../types/order.js').Note>} */ (event).detail;
+      this._notes.add('driver', text);
+    }, { signal });
     this._stream.addEventListener('connection', () => {
       if (this._stream.connection === 'live') this._map?.retry();
       this._render();
     }, { signal });
-    matchMedia(WISHED_DARK).addEventListener('change', () => this.themed(), { signal });
+    matchMedia(PREFERS_DARK).addEventListener('change', () => this.themed(), { signal });
     this._page.element('recentre').addEventListener('click', () => this._map?.recentre(), { signal });
   }
 
-  /** The state is another one. */
+  /** Draw the stream's current state. */
   update() {
     const { _state: state, _drawn: last } = this;
     this._drawn = state;
@@ -84,7 +88,7 @@ export class OrderView {
     if (state.route !== last?.route) this._follower.setRoute(state.route?.coordinates ?? null);
     if (state.position !== last?.position || !last) this._follower.receive(state.position);
     const drawn = this._since;
-    this._since = since(drawn, last, state);
+    this._since = sinceTrail(drawn, last, state);
     if (state.route !== last?.route || this._since !== drawn) this._drawLines();
     this._draw();
     this._map?.keepInView(this._places());
@@ -97,20 +101,22 @@ export class OrderView {
     if (this._still) this._draw();
   }
 
-  /** The colours may be others now. */
+  /** Apply the current theme to the map. */
   themed() {
     const dark = this._isDark();
-    if (this._map && dark !== this._dark) this._map.setDark((this._dark = dark));
+    if (dark === this._dark) return;
+    this._dark = dark;
+    this._map?.setDark(dark);
   }
 
-  /** The page wears what its link to the dark colours says. */
+  /** Whether the dark style sheet applies. */
   _isDark() {
     return matchMedia(/** @type {HTMLLinkElement} */ (this._page.element('dark')).media).matches;
   }
 
-  // --- words
+  // --- texts
 
-  /** Time alone changes them too. */
+  /** Write the card, which also changes with time alone. */
   _render() {
     const { connection, way } = this._stream;
     const fresh = this._fresh();
@@ -128,8 +134,8 @@ export class OrderView {
   /** By the destination's clock. */
   _times() {
     const zone = this._state.order.dropoff.time_zone;
-    if (!this._written || this._written.zone !== zone) this._written = { zone, times: timesAt(this._languages, zone) };
-    return this._written.times;
+    if (!this._format || this._format.zone !== zone) this._format = { zone, times: timesAt(this._languages, zone) };
+    return this._format.times;
   }
 
   _fresh() {
@@ -138,7 +144,7 @@ export class OrderView {
 
   // --- map
 
-  /** What should be seen: the destination, the courier and the way between them. @returns {LonLat[]} */
+  /** The places to keep in view: destination, courier and the route between them. @returns {LonLat[]} */
   _places() {
     const { order: { dropoff }, position } = this._state;
     if (!position) return [[dropoff.lon, dropoff.lat]];
@@ -148,26 +154,27 @@ export class OrderView {
   _drawLines() {
     const { route, trail } = this._state;
     const { path } = this._follower;
-    this._map?.setLines(route?.coordinates ?? [], path?.length ?? 0, before(path, [...(trail?.coordinates ?? []), ...this._since]));
+    const driven = trailBefore(path, [...(trail?.coordinates ?? []), ...this._since]);
+    this._map?.setLines(route?.coordinates ?? [], path?.length ?? 0, driven);
   }
 
-  /** The courier, between two positions too; never guessed on from one that is not live. */
+  /** Draw the courier, also between two positions. Extrapolate only a live one. */
   _draw() {
     if (!this._map) return;
     const live = this._fresh() === 'live';
-    const shown = this._follower.show(this._clock.now(), { reckon: live && !this._still, glide: !this._still });
-    this._map.setCourier(shown?.at ?? null, shown?.heading ?? 0, this._marker);
-    this._map.setTravelled(shown?.along ?? 0);
+    const marker = this._follower.show(this._clock.now(), { reckon: live && !this._still, glide: !this._still });
+    this._map.setCourier(marker?.at ?? null, marker?.heading ?? 0, this._marker);
+    this._map.setTravelled(marker?.along ?? 0);
   }
 
   _animate() {
     this._draw();
-    if (!this._gone.signal.aborted) requestAnimationFrame(() => this._animate());
+    if (!this._removed.signal.aborted) requestAnimationFrame(() => this._animate());
   }
 
   async _openMap() {
     const View = this._tracker.dataset.map === 'sketch' ? await sketchView() : await mapView();
-    if (this._gone.signal.aborted) return;
+    if (this._removed.signal.aborted) return;
     this._openWith(View);
     if (this._still) this._draw();
     else this._animate();
@@ -178,7 +185,7 @@ export class OrderView {
     this._tracker.dataset.map = View.name === 'MapView' ? 'map' : 'sketch';
     this._map = new View(this._page.element('map'), {
       service: this._service,
-      dark: (this._dark = this._isDark()),
+      dark: this._dark,
       still: this._still,
       center: this._places()[0],
       padding: () => this._padding(),
@@ -190,16 +197,16 @@ export class OrderView {
     this._map.keepInView(this._places(), true);
   }
 
-  /** The service has no map to draw, or not yet. */
+  /** The service has no map, or not yet. */
   async _sketchInstead() {
     const View = await sketchView();
-    if (this._gone.signal.aborted || this._tracker.dataset.map === 'sketch') return;
+    if (this._removed.signal.aborted || this._tracker.dataset.map === 'sketch') return;
     this._map?.remove();
     this._openWith(View);
     this._draw();
   }
 
-  /** Room for the card, the pill and the marks themselves. */
+  /** Room for the card, the pill and the markers. */
   _padding() {
     const { clientWidth, clientHeight } = this._tracker;
     const card = this._page.element('card');
@@ -208,7 +215,7 @@ export class OrderView {
     return { top: Math.min(110, free / 3), right: 48, bottom: clientHeight - free + Math.min(56, free / 8), left: 48 };
   }
 
-  /** The attribution stays above the sheet on small screens. */
+  /** Keep the attribution above the sheet on small screens. */
   _resized() {
     const sheet = this._tracker.clientHeight - this._page.element('card').offsetTop;
     this._tracker.style.setProperty('--sheet', `${Math.round(sheet)}px`);
@@ -216,7 +223,7 @@ export class OrderView {
   }
 }
 
-/** The map where it can be drawn; else a sketch of the way. */
+/** The map if the browser can draw it, otherwise the sketch. */
 async function mapView() {
   try {
     const { MapView, canDraw } = await import('./map.js');

@@ -1,3 +1,3 @@
-/** Loaded as a worker from another site's page, to see whether that page lets one start. */
+/** Started as a worker on another site's page, to test whether that page allows it. */
 
 postMessage(true);

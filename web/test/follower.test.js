@@ -2,17 +2,19 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { Follower, turned } from '../src/follower.js';
+import { present } from './fixtures.js';
 
-const ROUTE = [[25, 60], [25, 60.01]]; // 1112 m straight north
+const ROUTE = /** @type {import('./fixtures.js').LonLat[]} */ ([[25, 60], [25, 60.01]]); // 1112 m straight north
 const METRE = 0.001 / 111.195; // degrees of latitude
 const T0 = Date.parse('2026-11-22T16:00:00Z');
 const LIVE = { reckon: true, glide: true };
 
+/** @param {number} metres @param {number} seconds */
 const position = (metres, seconds, speed = 5, lon = 25) => ({
   lat: 60 + metres * METRE, lon, heading: 0, speed, recorded_at: new Date(T0 + seconds * 1000).toISOString(),
 });
 
-/** A follower that has shown a position at `metres`, recorded and shown at second 0. */
+/** A follower that has shown a position at `metres`, recorded and shown at second 0. @param {number} metres */
 function at(metres, speed = 5) {
   const follower = new Follower();
   follower.setRoute(ROUTE);
@@ -21,31 +23,45 @@ function at(metres, speed = 5) {
   return follower;
 }
 
-/** Shows it every 50 ms from one second to another; gives all that was shown. */
+/**
+ * Shows the courier every 50 ms from one second to another, and returns all metres along the route.
+ * @param {Follower} follower @param {number} from @param {number} to
+ */
 function watch(follower, from, to, how = LIVE) {
+  /** @type {number[]} */
   const seen = [];
-  for (let t = from; t <= to + 1e-9; t += 0.05) seen.push(follower.show(T0 + t * 1000, how).along);
+  for (let t = from; t <= to + 1e-9; t += 0.05) seen.push(along(follower, t, how));
   return seen;
+}
+
+/** @param {Follower} follower @param {number} second @returns {number} metres along the route, NaN away from it */
+function along(follower, second, how = LIVE) {
+  return follower.show(T0 + second * 1000, how)?.along ?? NaN;
+}
+
+/** @param {number[]} seen @returns {number} */
+function last(seen) {
+  return present(seen.at(-1));
 }
 
 test('it goes on along the route at the last speed', () => {
   const seen = watch(at(100), 0, 4);
-  assert.ok(seen.at(-1) > 114 && seen.at(-1) <= 120, `${seen.at(-1)}`);
+  assert.ok(last(seen) > 114 && last(seen) <= 120, `${last(seen)}`);
 });
 
 test('it never guesses further than five seconds ahead', () => {
   const seen = watch(at(100), 0, 60);
-  assert.ok(seen.at(-1) < 125.01 && seen.at(-1) > 124, `${seen.at(-1)}`);
+  assert.ok(last(seen) < 125.01 && last(seen) > 124, `${last(seen)}`);
 });
 
 test('it does not guess at all when told not to', () => {
   const seen = watch(at(100), 0, 30, { reckon: false, glide: true });
-  assert.ok(Math.abs(seen.at(-1) - 100) < 0.1);
+  assert.ok(Math.abs(last(seen) - 100) < 0.1);
 });
 
 test('it waits instead of going back less than 25 m', () => {
   const follower = at(100);
-  const before = watch(follower, 0, 4).at(-1);
+  const before = last(watch(follower, 0, 4));
   follower.receive(position(before - 20, 4, 0));
   assert.deepEqual(new Set(watch(follower, 4, 8)), new Set([before]));
 });
@@ -54,23 +70,23 @@ test('it goes back, gliding, when it was wrong by more', () => {
   const follower = at(100);
   follower.receive(position(60, 1, 0));
   const seen = watch(follower, 1, 4);
-  assert.ok(seen[0] > 60 && seen.at(-1) < 86, `${seen.at(-1)}`);
+  assert.ok(seen[0] > 60 && last(seen) < 86, `${last(seen)}`);
 });
 
 test('it jumps where gliding would take longer than 80 m', () => {
   const follower = at(100);
   follower.receive(position(300, 1, 0));
-  assert.ok(Math.abs(follower.show(T0 + 1000, LIVE).along - 300) < 0.1);
+  assert.ok(Math.abs(along(follower, 1) - 300) < 0.1);
 });
 
 test('on a clean track it never runs backwards', () => {
   const follower = at(0);
-  let last = -1;
+  let furthest = -1;
   for (let second = 1; second < 60; second++) {
     follower.receive(position(second * 5, second));
-    for (const along of watch(follower, second, second + 0.95)) {
-      assert.ok(along >= last);
-      last = along;
+    for (const metres of watch(follower, second, second + 0.95)) {
+      assert.ok(metres >= furthest);
+      furthest = metres;
     }
   }
 });
@@ -79,7 +95,7 @@ test('away from the route it glides to the position itself', () => {
   const follower = at(100);
   follower.receive(position(100, 1, 5, 25.001)); // 56 m beside the route
   watch(follower, 1, 6);
-  const shown = follower.show(T0 + 6000, LIVE);
+  const shown = present(follower.show(T0 + 6000, LIVE));
   assert.equal(shown.along, null);
   assert.ok(Math.abs(shown.at[0] - 25.001) < 1e-5);
 });
@@ -87,7 +103,7 @@ test('away from the route it glides to the position itself', () => {
 test('without gliding it stands where the position is', () => {
   const follower = at(100);
   follower.receive(position(130, 1, 5));
-  assert.ok(Math.abs(follower.show(T0 + 1000, { reckon: false, glide: false }).along - 130) < 0.1);
+  assert.ok(Math.abs(along(follower, 1, { reckon: false, glide: false }) - 130) < 0.1);
 });
 
 test('when the position is taken away nothing is shown', () => {

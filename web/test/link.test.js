@@ -3,9 +3,9 @@ import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { test } from 'node:test';
 
-import { NotSent, linkOf, sendNote } from '../src/link.js';
+import { linkOf, sendNote } from '../src/link.js';
 
-test('a tracking link leads to the stream, whatever follows it', () => {
+test('a tracking link gives the API address, whatever text follows it', () => {
   assert.equal(linkOf('https://track.example/t/abc'), 'https://track.example/v1/track/abc');
   assert.equal(linkOf('http://here:8080/embed/a-b_c/?x=1#y'), 'http://here:8080/v1/track/a-b_c');
   for (const more of ['.', ')', '%29.', '/', '/x/y', '&utm_source=mail', '。', '\u200b']) {
@@ -14,18 +14,19 @@ test('a tracking link leads to the stream, whatever follows it', () => {
   assert.throws(() => linkOf('https://track.example/other'), TypeError);
 });
 
-test('a note is taken, or refused with how long to wait', async () => {
+test('a note is sent, or refused with a retry delay', async () => {
+  /** @type {unknown[]} */
   const bodies = [];
   const server = createServer(async (request, response) => {
     bodies.push(JSON.parse((await request.toArray()).join('')));
     response.writeHead(bodies.length === 1 ? 204 : 429, { 'Retry-After': '7' }).end();
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const link = `http://127.0.0.1:${server.address().port}/v1/track/abc`;
+  const link = `http://127.0.0.1:${/** @type {import('node:net').AddressInfo} */ (server.address()).port}/v1/track/abc`;
   await sendNote(link, 'at the back "door"');
-  await assert.rejects(sendNote(link, 'again'), (no) => no instanceof NotSent && no.status === 429 && no.retryAfter === 7_000);
+  await assert.rejects(sendNote(link, 'again'), { status: 429, retryAfter: 7_000 });
   assert.deepEqual(bodies[0], { text: 'at the back "door"' });
   server.close();
   server.closeAllConnections();
-  await assert.rejects(sendNote(link, 'nobody there'), (no) => no.status === 0 && no.retryAfter === 0);
+  await assert.rejects(sendNote(link, 'nobody there'), { status: 0, retryAfter: 0 });
 });

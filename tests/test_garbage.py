@@ -9,11 +9,11 @@ from weakref import ref
 
 import pytest
 
-from tracker import garbage
 from tracker.codecs import JsonCodec, MsgpackCodec
 from tracker.errors import Unparsable
 from tracker.fleet import Fleet
-from tracker.garbage import FEW, YOUNG, Collector
+from tracker.system import gc_policy
+from tracker.system.gc_policy import FEW, YOUNG, Collector
 
 
 class Knot:
@@ -61,7 +61,7 @@ def test_what_was_out_of_sight_is_found_when_much_has_come(
     collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A service that left cycles behind would not grow for ever."""
-    monkeypatch.setattr(garbage, "MANY", 20 * YOUNG)
+    monkeypatch.setattr(gc_policy, "MANY", 20 * YOUNG)
     hidden = hide()
     collector.look_again()
     assert hidden() is not None, "a little is no reason to stop everybody"
@@ -79,7 +79,7 @@ def test_where_memory_is_short_a_little_is_reason_enough(
     kept = [[n] for n in range(FEW)]
     collector.look_again()
     assert hidden() is not None
-    monkeypatch.setattr(garbage, "is_scarce", lambda: True)
+    monkeypatch.setattr(gc_policy, "is_scarce", lambda: True)
     collector.look_again()
     assert hidden() is None
     assert collector.settled > len(kept)

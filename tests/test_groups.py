@@ -6,7 +6,7 @@ import weakref
 
 import pytest
 
-from tracker.groups import let_go
+from tracker.system.tracebacks import let_go
 
 
 class Held:

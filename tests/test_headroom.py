@@ -5,15 +5,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from tracker import headroom
-from tracker.headroom import LOOK_EVERY, RESERVE, UNLIMITED, Headroom, remaining
+from tracker.system import memory
+from tracker.system.memory import LOOK_EVERY, RESERVE, UNLIMITED, Headroom, remaining
 
 
 @pytest.fixture
 def limited() -> Iterator[None]:
     """This process may have as much data as it has, and 100 MB more."""
     before = resource.getrlimit(resource.RLIMIT_DATA)
-    has = headroom._number("VmData:", "/proc/self/status") * 1024
+    has = memory._number("VmData:", "/proc/self/status") * 1024
     resource.setrlimit(resource.RLIMIT_DATA, (has + 100_000_000, before[1]))
     yield
     resource.setrlimit(resource.RLIMIT_DATA, before)
@@ -31,7 +31,7 @@ def test_a_limit_of_the_process_is_seen() -> None:
 def test_while_memory_is_short_nobody_more_than_were_there_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever leaves makes room, though their memory was not given back; with memory there is no limit."""
     left = {"bytes": UNLIMITED}
-    monkeypatch.setattr(headroom, "remaining", lambda: left["bytes"])
+    monkeypatch.setattr(memory, "remaining", lambda: left["bytes"])
     room, now = Headroom(), 1.0
     assert room.is_there(500, now)
     left["bytes"], now = RESERVE - 1, now + LOOK_EVERY

@@ -14,8 +14,8 @@ import pytest
 from tests.service import Service, token_of
 from tracker.api.first_card import describe
 from tracker.api.pages import location_of
-from tracker.files import folder
 from tracker.messages import Snapshot
+from tracker.system.package_files import folder
 
 SAMPLES = json.loads((folder("web").parent / "tests/samples/cards.json").read_text(encoding="utf-8"))
 FIRST_VISIT = 650_000  # bytes, compressed

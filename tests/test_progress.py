@@ -3,7 +3,7 @@
 import io
 import re
 
-from tracker.progress import Percent, Teller
+from tracker.system.progress import Percent, Teller
 
 
 class Clock:

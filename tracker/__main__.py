@@ -30,11 +30,11 @@ from tracker.database.keys import ApiKey, Scope, insert_api_key, revoke_api_key,
 from tracker.errors import TrackerError
 from tracker.mapfile import prepare_map
 from tracker.migrations import migrate as migrate_database
-from tracker.progress import Teller
 from tracker.routing import Router
 from tracker.server import BACKLOG, listen
 from tracker.server import serve as serve_app
-from tracker.stopping import Stop, stoppable
+from tracker.system.progress import Teller
+from tracker.system.stopping import Stop, stoppable
 from tracker.tokens import hash_token, new_api_key, new_id
 
 BROKEN_OFF: Final = 128 + signal.SIGTERM  # exit status of a command that a signal ended

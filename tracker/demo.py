@@ -16,10 +16,10 @@ import msgspec
 from rich.console import Console
 from rich.markup import escape
 
-from tracker.children import Child, Program, running
 from tracker.config import Config
 from tracker.errors import ConfigError
-from tracker.progress import Teller
+from tracker.system.processes import Child, Program, running
+from tracker.system.progress import Teller
 
 PORTS_TRIED: Final = 50
 POLL: Final = 0.1  # seconds between two looks whether the service is ready

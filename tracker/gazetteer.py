@@ -18,14 +18,14 @@ from typing import Any, Final
 import msgspec
 import osmium
 
-from tracker.children import Program, completed
 from tracker.errors import MapUnavailable
-from tracker.files import remove_all
 from tracker.labels import clean
-from tracker.locking import locked
 from tracker.mapfile import MapFile
-from tracker.progress import Percent
 from tracker.survey import Survey, surveyed
+from tracker.system.file_lock import locked
+from tracker.system.package_files import remove_all
+from tracker.system.processes import Program, completed
+from tracker.system.progress import Percent
 
 MOST: Final = 20_000  # addresses kept of a large extract, spread over all of it
 ROOM: Final = 4 * MOST  # addresses held at once while reading

@@ -11,7 +11,7 @@ import msgspec
 
 from tracker.errors import ConfigError
 from tracker.extract_format import fault_of
-from tracker.locking import locked
+from tracker.system.file_lock import locked
 
 LARGEST: Final = 8 * 2**30  # bytes; tiles and drawing of such an extract need several times as much
 FREE: Final = 3  # times the extract's size that the disk has to have left, for it and what is made of it

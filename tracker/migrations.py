@@ -11,7 +11,7 @@ import msgspec
 from tracker.database.pool import connect, storage_errors
 from tracker.database.queries import sql
 from tracker.errors import ConfigError
-from tracker.files import folder
+from tracker.system.package_files import folder
 
 if TYPE_CHECKING:
     from tracker.database.pool import Session

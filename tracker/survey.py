@@ -16,8 +16,8 @@ import msgspec
 import osmium
 
 from tracker.extent import Box, Cells, Extent, extent_of
-from tracker.files import remove_all
 from tracker.repair import repair
+from tracker.system.package_files import remove_all
 
 FILE: Final = "survey.json"
 REPAIRED: Final = "repaired.osm.pbf"

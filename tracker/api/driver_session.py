@@ -13,7 +13,6 @@ from tracker.api.driver_words import decoded, pass_on_note, report_status
 from tracker.codecs import JsonCodec, MsgpackCodec, readings
 from tracker.domain.order import Driver
 from tracker.errors import NotFound, StorageUnavailable, Unparsable
-from tracker.groups import let_go
 from tracker.live_trip import Receipt
 from tracker.messages import (
     FIXES_PER_MESSAGE,
@@ -37,6 +36,7 @@ from tracker.parts import Parts
 from tracker.rates import spread
 from tracker.shown import assigned_order, wire_driver
 from tracker.sockets import Disconnected, Socket
+from tracker.system.tracebacks import let_go
 
 PING_EVERY: Final = 20.0  # seconds
 SILENT_AFTER: Final = 45.0  # seconds without a word from the driver

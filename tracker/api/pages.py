@@ -18,9 +18,9 @@ from tracker.basemap.palette import Theme
 from tracker.basemap.style import style
 from tracker.domain.shown_name import initial
 from tracker.errors import MapUnavailable, NotFound
-from tracker.files import folder
 from tracker.messages import Snapshot
 from tracker.parts import parts
+from tracker.system.package_files import folder
 from tracker.tokens import token_before_more
 
 WISHED_DARK: Final = "(prefers-color-scheme: dark)"

@@ -14,7 +14,6 @@ from tracker.api.tracking_notes import add_note
 from tracker.api.tracking_reader import Reader, watching
 from tracker.api.visitors import visitor
 from tracker.errors import TooManyConnections, TrackerError
-from tracker.groups import let_go
 from tracker.mailbox import Outgoing
 from tracker.messages import (
     NOTE_BYTES,
@@ -30,6 +29,7 @@ from tracker.messages import (
 from tracker.parts import Parts, parts
 from tracker.rates import Bucket
 from tracker.sockets import Disconnected, Socket, accept
+from tracker.system.tracebacks import let_go
 
 MESSAGES_AT_ONCE: Final = 60  # of one connection; `seen` comes twice a second
 MESSAGES_PER_S: Final = 10.0

@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from tracker.files import folder
+from tracker.system.package_files import folder
 
 SHIPPED: Final = ("src", "style", "icons", "vendor")
 TYPES: Final = {

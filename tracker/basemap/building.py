@@ -23,8 +23,8 @@ from tracker.basemap.spread import Ground
 from tracker.basemap.streets import join_streets
 from tracker.basemap.tiles import blank, cut
 from tracker.mapfile import MapFile
-from tracker.progress import Percent
 from tracker.survey import Survey, surveyed
+from tracker.system.progress import Percent
 
 JOB: Final = "Map tiles"  # how its lines of progress begin
 FAR: Final = range(MIN_ZOOM, 13)  # zooms drawn together, from the first one's tiles

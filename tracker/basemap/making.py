@@ -9,11 +9,11 @@ import structlog
 
 from tracker.basemap.archive import Basemap
 from tracker.basemap.left_out import SUMMARY_ENDS
-from tracker.children import Program, completed
 from tracker.errors import MapUnavailable
-from tracker.files import remove_all
-from tracker.locking import locked
 from tracker.mapfile import MapFile
+from tracker.system.file_lock import locked
+from tracker.system.package_files import remove_all
+from tracker.system.processes import Program, completed
 
 FILE_NAME: Final = "basemap.pmtiles"
 _LEFT_OUT: Final = ".left-out.txt"  # in place of the suffix of the tiles' file

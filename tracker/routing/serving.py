@@ -11,8 +11,8 @@ from typing import Any, Final
 import structlog
 import valhalla
 
-from tracker.children import Child, Program, running
 from tracker.errors import RouterUnavailable
+from tracker.system.processes import Child, Program, running
 
 HOST: Final = "127.0.0.1"  # the program listens on every interface unless told otherwise
 THREADS: Final = 2

@@ -8,11 +8,11 @@ from typing import Any, Final
 
 import valhalla
 
-from tracker.children import Program, completed
 from tracker.errors import RouterUnavailable
-from tracker.locking import locked
 from tracker.mapfile import MapFile
 from tracker.survey import read_survey
+from tracker.system.file_lock import locked
+from tracker.system.processes import Program, completed
 
 # Tiles of another version are not read. The last number counts what changed in how we have them built.
 TILES: Final[str] = f"{valhalla.__version__.partition('-')[0]}.2"

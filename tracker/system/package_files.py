@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-_PACKAGE = Path(__file__).parent
+_PACKAGE = Path(__file__).parents[1]
 
 
 def folder(name: Literal["web", "sql"]) -> Path:

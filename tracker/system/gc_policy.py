@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final, Literal
 
-from tracker.headroom import is_scarce
+from tracker.system.memory import is_scarce
 
 # Objects made and not freed, until the newest are looked through. That takes 10 to 20 ms, as among the newest
 # are all those with which 400 connections wait at that moment, another 10,000: with a tenth of this number

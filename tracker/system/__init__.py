@@ -1,0 +1,1 @@
+"""Processes, locks, memory and garbage collection: what the service asks of the operating system."""

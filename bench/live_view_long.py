@@ -21,7 +21,7 @@ from websockets.asyncio.client import ClientConnection
 
 from bench.node import Job, Node, along, drive, free_port, new_job, node_on, now_text, receive_until, watch
 from bench.rows import Row
-from tracker.postgres import embedded
+from tracker.postgres.server import embedded
 
 CHANGING = 60.0  # seconds
 HERTZ = 10.0

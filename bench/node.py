@@ -18,7 +18,7 @@ import websockets
 from websockets.asyncio.client import ClientConnection
 
 from tracker.domain.geo import LonLat, distance
-from tracker.postgres import embedded
+from tracker.postgres.server import embedded
 
 READY_WITHIN = 180.0  # seconds; the first start of a data folder builds tiles
 ENDS_WITHIN = 25.0  # seconds

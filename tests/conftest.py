@@ -19,7 +19,7 @@ from tests.privacy.recording import verdict
 from tests.service import Service, running_service
 from tracker.database import Database
 from tracker.migrations import migrate
-from tracker.postgres import embedded
+from tracker.postgres.server import embedded
 
 SHOWN = 5  # violations of one test
 # A server to use instead of an embedded one. Taken out: the service refuses names that it doesn't know.

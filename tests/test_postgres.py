@@ -18,15 +18,15 @@ from tracker.database import Database
 from tracker.domain.track import Fix
 from tracker.errors import ConfigError, StorageUnavailable
 from tracker.migrations import migrate
-from tracker.postgres import embedded
-from tracker.postgres_files import Postmaster
+from tracker.postgres.data_files import Postmaster
+from tracker.postgres.server import embedded
 from tracker.recorder import Recorded, Recorder
 
 # A service that enters the context, says so, and holds it until its standard input ends.
 SERVICE = """
 import asyncio, sys
 from pathlib import Path
-from tracker.postgres import embedded
+from tracker.postgres.server import embedded
 
 async def main():
     async with embedded(Path(sys.argv[1]), lambda words: None) as url:

@@ -54,7 +54,7 @@ from tracker.migrations import migrate, pending
 from tracker.order_change import OrderChange
 from tracker.orders import Orders
 from tracker.parts import Parts
-from tracker.postgres import embedded
+from tracker.postgres.server import embedded
 from tracker.preparing import Preparation, settled
 from tracker.rates import Allowances, Buckets
 from tracker.recorder import Recorder

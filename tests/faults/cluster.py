@@ -15,8 +15,8 @@ from urllib.parse import quote
 
 import asyncpg
 
-from tracker.postgres import SETTINGS
-from tracker.postgres_files import PORT, Account, clear_remains, initialise, programs, socket_folder
+from tracker.postgres.data_files import PORT, Account, clear_remains, initialise, programs, socket_folder
+from tracker.postgres.server import SETTINGS
 
 UP_WITHIN: Final = 60.0  # seconds
 POLL: Final = 0.05

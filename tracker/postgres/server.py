@@ -26,7 +26,7 @@ from typing import IO, Final
 from urllib.parse import quote
 
 from tracker.errors import StorageUnavailable, TrackerError
-from tracker.postgres_files import (
+from tracker.postgres.data_files import (
     PORT,
     Account,
     Postmaster,

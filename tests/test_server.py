@@ -18,9 +18,10 @@ from websockets.frames import Frame, Opcode
 
 from tests.echo import echo_server
 from tests.service import Service, hear, running_service, say, token_of
-from tracker import http11, server
+from tracker import server
 from tracker.api import bodies
 from tracker.rates import Allowances
+from tracker.websocket import http11
 
 WATCHERS = 500
 

@@ -17,9 +17,9 @@ from websockets.frames import Frame, Opcode
 
 from tests.echo import EchoServer, echo_server
 from tracker.messages import FRAME_BYTES
-from tracker.sockets import Connection, Disconnected, QuartSocket
 from tracker.websocket import connection as ours
-from tracker.websocket import outflow, wire
+from tracker.websocket import protocol, write_flow
+from tracker.websocket.accept import Connection, Disconnected, QuartSocket
 
 CUT_WITHIN = 1.5  # seconds
 MEGABYTE = 1_000_000
@@ -209,7 +209,7 @@ async def test_frames_without_a_message_are_counted(
     echo: EchoServer, sent: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pings and empty fragments cost work and bring nothing: a flood of them ends with 4103."""
-    monkeypatch.setattr(wire, "IDLE_FRAMES_AT_ONCE", 100)
+    monkeypatch.setattr(protocol, "IDLE_FRAMES_AT_ONCE", 100)
     async with raw(echo) as peer:
         if sent[0] == Opcode.CONT:
             peer.writer.write(frame(Opcode.TEXT, b"", fin=False))
@@ -219,7 +219,7 @@ async def test_frames_without_a_message_are_counted(
 
 async def test_a_peer_that_stops_reading_is_cut(echo: EchoServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is written waits for one message; then for a peer that takes nothing the time is limited."""
-    monkeypatch.setattr(outflow, "STALLED_AFTER", 0.5)
+    monkeypatch.setattr(write_flow, "STALLED_AFTER", 0.5)
     async with raw(echo) as peer:
         peer.reader._transport.pause_reading()  # type: ignore[attr-defined]
         before = resident()
@@ -232,7 +232,7 @@ async def test_on_quarts_own_api_too_a_peer_that_stops_reading_is_cut(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Each message has its time to be taken; then the endpoint hears that the peer has gone."""
-    monkeypatch.setattr(outflow, "STALLED_AFTER", 0.5)
+    monkeypatch.setattr(write_flow, "STALLED_AFTER", 0.5)
     async with echo_server(taking_over=False) as echo, raw(echo) as peer:
         peer.reader._transport.pause_reading()  # type: ignore[attr-defined]
         await peer.pour(frame(Opcode.BINARY, b"x" * 100_000), 600, 3.0)
@@ -247,7 +247,7 @@ async def test_on_quarts_own_api_too_a_peer_that_stops_reading_is_cut(
 
 async def test_a_slow_reader_is_not_cut(echo: EchoServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """As long as it takes something."""
-    monkeypatch.setattr(outflow, "STALLED_AFTER", 1.0)
+    monkeypatch.setattr(write_flow, "STALLED_AFTER", 1.0)
     size = 250_000
     async with raw(echo) as peer:
         peer.writer.write(frame(Opcode.BINARY, b"x" * size) * 8)

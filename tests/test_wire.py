@@ -12,9 +12,10 @@ from websockets.frames import Frame, Opcode
 from tests.echo import echo_server
 from tracker.messages import FRAME_BYTES
 from tracker.rates import spread
-from tracker.websocket import pace
+from tracker.websocket import read_limiter
 from tracker.websocket.connection import Connection
-from tracker.websocket.pace import (
+from tracker.websocket.protocol import IDLE_FRAMES_AT_ONCE, Taken, Wire
+from tracker.websocket.read_limiter import (
     AT_ONCE,
     FLOOD,
     FORGIVEN_PER_S,
@@ -24,7 +25,6 @@ from tracker.websocket.pace import (
     SLOW_REST,
     Pace,
 )
-from tracker.websocket.wire import IDLE_FRAMES_AT_ONCE, Taken, Wire
 
 
 def masked(opcode: Opcode, data: bytes = b"") -> bytes:
@@ -132,8 +132,8 @@ def test_a_flood_that_never_rests_is_ended() -> None:
 
 async def test_a_flood_hears_4103(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever it consists of."""
-    monkeypatch.setattr(pace, "AT_ONCE", 20)
-    monkeypatch.setattr(pace, "FLOOD", 20)
+    monkeypatch.setattr(read_limiter, "AT_ONCE", 20)
+    monkeypatch.setattr(read_limiter, "FLOOD", 20)
     async with echo_server() as echo, connect(echo.url, compression=None) as peer:
         peer.transport.write(masked(Opcode.TEXT, b"x") * 400)
         with suppress(ConnectionClosed):

@@ -60,10 +60,10 @@ from tracker.rates import Allowances, Buckets
 from tracker.recorder import Recorder
 from tracker.routing import Router
 from tracker.sequencing import Sequencer
-from tracker.sockets import register_sockets
 from tracker.stuck_orders import stuck_orders_reported
 from tracker.survey import remove_unfinished
 from tracker.tokens import LinkTokens
+from tracker.websocket.accept import register_sockets
 from tracker.witness import Witness
 
 FIXES_AT_ONCE: Final = 20_000  # of one driver: the backlog of five and a half hours at 1 Hz

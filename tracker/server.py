@@ -18,11 +18,11 @@ from quart import Quart
 
 from tracker.config import Config
 from tracker.errors import ConfigError
-from tracker.http11 import ALPN, Client
 from tracker.messages import FRAME_BYTES
-from tracker.sockets import Connection
 from tracker.system.gc_policy import short_passes
 from tracker.system.memory import Headroom
+from tracker.websocket.accept import Connection
+from tracker.websocket.http11 import ALPN, Client
 
 SEND_BUFFER: Final = 65_536  # bytes in the kernel for one client: more would hide a backlog from us
 DEAD_PEER: Final = 30_000  # milliseconds until unacknowledged bytes end a connection

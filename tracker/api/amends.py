@@ -12,8 +12,8 @@ from typing import Final
 from tracker.api.closing import Closing
 from tracker.errors import RateLimited
 from tracker.parts import Parts
-from tracker.sockets import Socket
 from tracker.tokens import hash_token
+from tracker.websocket.accept import Socket
 
 FOR_CAUSE: Final = frozenset({1002, 1007, 1009, 4000, 4103})  # close codes: broken frames, nonsense, floods
 AT_THE_DOOR: Final = 5.0  # seconds, at the most; less than clients wait for an answer

@@ -35,8 +35,8 @@ from tracker.messages import (
 from tracker.parts import Parts
 from tracker.rates import spread
 from tracker.shown import assigned_order, wire_driver
-from tracker.sockets import Disconnected, Socket
 from tracker.system.tracebacks import let_go
+from tracker.websocket.accept import Disconnected, Socket
 
 PING_EVERY: Final = 20.0  # seconds
 SILENT_AFTER: Final = 45.0  # seconds without a word from the driver

@@ -29,8 +29,8 @@ from tracker.errors import (
 from tracker.live_trip import Receipt
 from tracker.messages import FIXES_PER_MESSAGE, FRAME_BYTES, Ack, Fixes, RawFixes
 from tracker.parts import Parts, parts
-from tracker.sockets import Disconnected, accept
 from tracker.tokens import hash_token
+from tracker.websocket.accept import Disconnected, accept
 
 TOO_MANY: Final = "More fixes than a driver may send; none of these was stored."
 

@@ -10,7 +10,7 @@ from tracker.domain.order import Driver, OrderStatus
 from tracker.errors import NotFound, RateLimited, TrackerError, Unparsable
 from tracker.messages import Ack, DriverNote, ErrorReply, FromDriver, Hello, RawFixes, StatusReport
 from tracker.parts import Parts
-from tracker.sockets import Socket
+from tracker.websocket.accept import Socket
 
 HELLO_WITHIN: Final = 5.0  # seconds
 HELLO_LENGTH: Final = 4_096  # bytes or characters; nothing longer is read of a client that may be anybody

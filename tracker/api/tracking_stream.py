@@ -28,8 +28,8 @@ from tracker.messages import (
 )
 from tracker.parts import Parts, parts
 from tracker.rates import Bucket
-from tracker.sockets import Disconnected, Socket, accept
 from tracker.system.tracebacks import let_go
+from tracker.websocket.accept import Disconnected, Socket, accept
 
 MESSAGES_AT_ONCE: Final = 60  # of one connection; `seen` comes twice a second
 MESSAGES_PER_S: Final = 10.0

@@ -11,9 +11,9 @@ from typing import Final
 
 from tracker.rates import spread
 from tracker.websocket.frames import KEPT_OPEN, Frame, encode
-from tracker.websocket.outflow import NOBODYS, Outflow
-from tracker.websocket.pace import Pace
-from tracker.websocket.wire import Wire
+from tracker.websocket.protocol import Wire
+from tracker.websocket.read_limiter import Pace
+from tracker.websocket.write_flow import NOBODYS, Outflow
 
 PING_EVERY: Final = 20.0  # seconds in which nothing came
 SILENT_AFTER: Final = 45.0  # seconds

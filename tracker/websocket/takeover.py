@@ -16,7 +16,7 @@ from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
 
 from tracker.websocket.connection import Connection, Disconnected
-from tracker.websocket.plain import PlainConnection
+from tracker.websocket.quart_socket import PlainConnection
 
 KNOWN: Final = "0.18.0"  # the Hypercorn whose inside this is
 LINE: Final = "tracker.line"  # in the scope's extensions

@@ -13,7 +13,7 @@ from websockets.protocol import OPEN, Protocol, Side
 from websockets.streams import StreamReader
 
 from tracker.rates import Bucket
-from tracker.websocket.inbox import Inbox
+from tracker.websocket.receive_queue import Inbox
 
 IDLE_FRAMES_AT_ONCE: Final = 1_000  # that bring no message: pings, and fragments that end none
 IDLE_FRAMES_PER_S: Final = 100.0

@@ -9,7 +9,7 @@ from typing import Any, Final
 from quart import Websocket
 from quart.asgi import ASGIWebsocketConnection
 
-from tracker.websocket.inbox import BYTES, MESSAGES
+from tracker.websocket.receive_queue import BYTES, MESSAGES
 
 ROOM: Final = "tracker.room"  # in the scope's extensions
 LOOK_EVERY: Final = 0.5  # seconds; whether a peer that we do not listen to is still there

@@ -9,10 +9,10 @@ import quart.wrappers.base
 from quart import Quart, Response, Websocket
 from werkzeug.local import LocalProxy
 
-from tracker.websocket import outflow
+from tracker.websocket import write_flow
 from tracker.websocket.connection import CUT_AFTER, GONE, Connection, Disconnected
 from tracker.websocket.frames import Frame
-from tracker.websocket.plain import room_of
+from tracker.websocket.quart_socket import room_of
 from tracker.websocket.takeover import LeftConnection, TakenConnection, fits, line_of
 
 __all__ = ["Connection", "Disconnected", "Frame", "QuartSocket", "Socket", "accept", "register_sockets"]
@@ -87,7 +87,7 @@ class QuartSocket:
     async def send(self, message: str | bytes | Frame) -> None:
         if not self._closed:
             with self._disconnecting():
-                async with self._taken_within(outflow.STALLED_AFTER):
+                async with self._taken_within(write_flow.STALLED_AFTER):
                     await self._websocket.send(message.message if isinstance(message, Frame) else message)
 
     async def close(self, code: int, reason: str = "") -> None:

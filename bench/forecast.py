@@ -13,14 +13,14 @@ from time import process_time
 from bench.node import Node
 from bench.rows import Row
 from tracker.config import Config
-from tracker.domain.course import Course
+from tracker.domain.eta.model import Learned
+from tracker.domain.eta.progress import Course
 from tracker.domain.geo import LonLat
-from tracker.domain.learning import Learned
-from tracker.domain.manners import LAWFUL, Manner
 from tracker.domain.order import Driver, Order, OrderStatus, Place
 from tracker.domain.route import Leg, Route, Stop
-from tracker.domain.streets import NONE, Streets
-from tracker.domain.track import Fix
+from tracker.domain.route_choice.observed_streets import NONE, Streets
+from tracker.domain.route_choice.preference import LAWFUL, Manner
+from tracker.domain.tracks.track import Fix
 from tracker.domain.trip import Trip
 from tracker.errors import NoRoute
 from tracker.evaluation.recorded import read_trips

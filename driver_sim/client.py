@@ -25,8 +25,8 @@ from driver_sim.answers import Answers, ReportRefused
 from driver_sim.conversation import Conversation
 from driver_sim.outbox import Outbox, Report
 from driver_sim.reconnect import Next, Stopped, after_close, after_refusal, explain, pause
-from tracker.domain.policy import Policy
-from tracker.domain.track import Fix
+from tracker.domain.reporting_policy import Policy
+from tracker.domain.tracks.track import Fix
 from tracker.messages import (
     Ack,
     AssignedOrder,

@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from tracker.domain.track import Fix
+from tracker.domain.tracks.track import Fix
 from tracker.messages import FIXES_PER_MESSAGE, Ack, DriverNote, Fixes, StatusReport
 
 IN_FLIGHT: Final = 8  # messages of fixes sent and not yet answered

@@ -13,8 +13,8 @@ from tracker.database import Database
 from tracker.database.drivers import insert_driver
 from tracker.database.forecasts import delete_old_forecasts, select_errors, select_forecasts, settle_accounts
 from tracker.database.orders import insert_order, insert_timeline
-from tracker.domain.account import KEPT_EVERY, MOVED, KeptForecast, says_more
-from tracker.domain.eta import Basis, Eta
+from tracker.domain.eta.estimate import Basis, Eta
+from tracker.domain.eta.forecast_error import KEPT_EVERY, MOVED, KeptForecast, says_more
 from tracker.domain.order import Driver, Order, OrderStatus, Place
 from tracker.metrics import Metrics
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracker.codecs import SMALL, JsonCodec, MsgpackCodec, readings
-from tracker.domain.track import Fix
+from tracker.domain.tracks.track import Fix
 from tracker.errors import Unparsable
 from tracker.messages import FIXES_PER_MESSAGE, Fixes, RawFixes
 

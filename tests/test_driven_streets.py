@@ -13,10 +13,10 @@ from valhalla import Actor
 
 from tracker.config import Config
 from tracker.database import Database
+from tracker.domain.eta.model import Arrival, Learned, Passage
 from tracker.domain.geo import LonLat, Plane, bearing, distance, part_way
-from tracker.domain.learning import Arrival, Learned, Passage
-from tracker.domain.manners import LAWFUL, OTHERS, Way
-from tracker.domain.streets import NONE, Streets, Walked
+from tracker.domain.route_choice.observed_streets import NONE, Streets, Walked
+from tracker.domain.route_choice.preference import LAWFUL, OTHERS, Way
 from tracker.evaluation.peers import Peers
 from tracker.evaluation.recorded import RecordedFix, RecordedStop, RecordedTrip
 from tracker.evaluation.replay import Replay

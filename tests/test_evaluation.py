@@ -12,12 +12,12 @@ from click.testing import CliRunner
 
 from tracker.__main__ import main
 from tracker.config import Config
+from tracker.domain.eta.model import Learned
 from tracker.domain.geo import LonLat, Plane, distance
-from tracker.domain.learning import Learned
-from tracker.domain.manners import LAWFUL, Manner
 from tracker.domain.order import Vehicle
 from tracker.domain.route import Edge, Leg
-from tracker.domain.streets import NONE, Streets, Walked
+from tracker.domain.route_choice.observed_streets import NONE, Streets, Walked
+from tracker.domain.route_choice.preference import LAWFUL, Manner
 from tracker.errors import BadInput, NoRoute
 from tracker.evaluation import Report, evaluate, read_trips
 from tracker.evaluation.peers import Peers, best_constant

@@ -9,11 +9,11 @@ import pytest
 from tracker.database import Database
 from tracker.database.drivers import insert_driver
 from tracker.database.learning import StoredKnowledge, insert_lessons, select_knowledge, upsert_knowledge
+from tracker.domain.eta.ensemble import terms_of
+from tracker.domain.eta.model import Arrival, Knowledge, Learned, Passage, Told
+from tracker.domain.eta.speed_factor import Pace
 from tracker.domain.geo import LonLat
-from tracker.domain.learning import Arrival, Knowledge, Learned, Passage, Told
 from tracker.domain.order import Driver, Vehicle
-from tracker.domain.pace import Pace
-from tracker.domain.weights import terms_of
 from tracker.errors import StorageUnavailable
 from tracker.learner import WAITING, Learner
 from tracker.metrics import Metrics

@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
-from tracker.domain import verdicts
 from tracker.domain.order import Driver
-from tracker.domain.track import Fix, JudgedFix
+from tracker.domain.tracks import verdicts
+from tracker.domain.tracks.track import Fix, JudgedFix
 from tracker.domain.trip import Trip
 from tracker.live_trip import JudgedBatch, LiveTrip
 

@@ -15,7 +15,7 @@ import pytest
 
 from tests.test_recorder import Bench, fix
 from tracker.database import Database
-from tracker.domain.track import Fix
+from tracker.domain.tracks.track import Fix
 from tracker.errors import ConfigError, StorageUnavailable
 from tracker.migrations import migrate
 from tracker.postgres.data_files import Postmaster

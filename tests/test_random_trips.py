@@ -11,8 +11,9 @@ import structlog
 from tests.privacy.simulation.random_trip import RandomTrip
 from tests.privacy.simulation.world import World
 from tracker import fleet
-from tracker.domain import doors, trip
-from tracker.domain.doors import Doors
+from tracker.domain import trip
+from tracker.domain.privacy import doors
+from tracker.domain.privacy.doors import Doors
 
 SAMPLE = range(20)
 ALL = range(60, 1_060)

@@ -14,7 +14,7 @@ from tests.service import Service, hear, say
 from tests.test_recorder import Bench, judged
 from tracker.database import Database
 from tracker.database.partitions import fixes_in_default, keep_partitions
-from tracker.domain.track import Fix
+from tracker.domain.tracks.track import Fix
 from tracker.errors import StorageUnavailable
 from tracker.migrations import migrate
 from tracker.recorder import Recorder

@@ -13,9 +13,9 @@ import pytest_asyncio
 
 from tracker.config import Config
 from tracker.domain.geo import LonLat, distance
-from tracker.domain.manners import LAWFUL, OTHERS
 from tracker.domain.order import Vehicle
 from tracker.domain.route import Route, Stop
+from tracker.domain.route_choice.preference import LAWFUL, OTHERS
 from tracker.errors import ConfigError, NoRoute, RouterUnavailable
 from tracker.mapfile import MapFile, find_map
 from tracker.routing import Router

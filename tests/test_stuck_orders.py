@@ -12,7 +12,7 @@ from tracker.database import orders as rows
 from tracker.database.milestones import insert_milestone
 from tracker.database.queries import sql
 from tracker.domain.order import Order, OrderStatus
-from tracker.domain.visibility import is_stuck
+from tracker.domain.privacy.visibility import is_stuck
 from tracker.metrics import Metrics
 from tracker.stuck_orders import report_stuck_orders
 

@@ -19,7 +19,7 @@ from tests.browser import needs_chromium, opened
 from tests.service import ADMIN_KEY, ROOT, Service, running_service
 from tests.watchers import Watcher, by_socket
 from tracker.config import Config
-from tracker.domain.learning import Learned
+from tracker.domain.eta.model import Learned
 from tracker.evaluation import read_trips
 from tracker.evaluation.peers import Peers
 from tracker.evaluation.recorded import RecordedTrip

@@ -16,8 +16,8 @@ import structlog
 
 from tracker.database import Database
 from tracker.database.forecasts import insert_forecasts, settle_accounts
-from tracker.domain.account import KeptForecast, says_more
-from tracker.domain.eta import Eta
+from tracker.domain.eta.estimate import Eta
+from tracker.domain.eta.forecast_error import KeptForecast, says_more
 from tracker.errors import StorageUnavailable
 from tracker.metrics import Metrics
 

@@ -11,7 +11,7 @@ from tracker.config import Config
 from tracker.database import Database
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Vehicle
-from tracker.domain.track import TOP_SPEED
+from tracker.domain.tracks.track import TOP_SPEED
 from tracker.errors import ConfigError, MapUnavailable, NoRoute, TrackerError
 from tracker.gazetteer import open_gazetteer
 from tracker.map_download import as_size

@@ -11,12 +11,12 @@ import structlog
 
 from tracker.connections import Connections
 from tracker.database import Database
-from tracker.domain.arrival import Event
-from tracker.domain.eta import Eta
-from tracker.domain.navigator import FARTHEST
+from tracker.domain.arrival.milestone import Event
+from tracker.domain.eta.device_eta import FARTHEST
+from tracker.domain.eta.estimate import Eta
 from tracker.domain.order import Driver, Order
-from tracker.domain.policy import Policy
-from tracker.domain.track import Fix, Refusal
+from tracker.domain.reporting_policy import Policy
+from tracker.domain.tracks.track import Fix, Refusal
 from tracker.errors import NotFound, StorageUnavailable
 from tracker.hindsight import Hindsight
 from tracker.hub import Hub

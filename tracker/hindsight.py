@@ -11,11 +11,11 @@ import structlog
 from tracker.account import Account, Knew
 from tracker.database import Database
 from tracker.database.forecasts import select_milestone
-from tracker.domain.eta import Eta
+from tracker.domain.eta.estimate import Eta
+from tracker.domain.eta.model import Arrival, Learned
 from tracker.domain.geo import distance
-from tracker.domain.learning import Arrival, Learned
 from tracker.domain.order import Driver, Order, StopKind
-from tracker.domain.track import JudgedFix
+from tracker.domain.tracks.track import JudgedFix
 from tracker.domain.trip import Trip
 from tracker.errors import StorageUnavailable
 from tracker.learner import Learner

@@ -24,7 +24,7 @@ from tracker.database.learning import (
     take_lessons,
     upsert_knowledge,
 )
-from tracker.domain.learning import Arrival, Knowledge, Learned
+from tracker.domain.eta.model import Arrival, Knowledge, Learned
 from tracker.domain.order import Vehicle
 from tracker.errors import StorageUnavailable
 from tracker.metrics import Metrics

@@ -7,14 +7,14 @@ from typing import Protocol
 
 import msgspec
 
-from tracker.domain.arrival import Event
+from tracker.domain.arrival.detector import Milestones
+from tracker.domain.arrival.milestone import Event
 from tracker.domain.geo import distance
-from tracker.domain.milestones import Milestones
-from tracker.domain.policy import Given, Need, next_policy
-from tracker.domain.skew import NONE, DeviceClock
-from tracker.domain.track import Fix, JudgedFix, Refusal, sift
+from tracker.domain.reporting_policy import Given, Need, next_policy
+from tracker.domain.tracks.device_clock import NONE, DeviceClock
+from tracker.domain.tracks.track import Fix, JudgedFix, Refusal, sift
+from tracker.domain.tracks.verdicts import Verdicts
 from tracker.domain.trip import Trip
-from tracker.domain.verdicts import Verdicts
 from tracker.messages import RejectedFix, ToDriver
 
 type Span = tuple[datetime, datetime]

@@ -17,7 +17,7 @@ from tracker.database import links as link_rows
 from tracker.database import orders as rows
 from tracker.database.customers import erase_answers_about, erase_customers
 from tracker.database.milestones import insert_milestone
-from tracker.domain.arrival import Milestone
+from tracker.domain.arrival.milestone import Milestone
 from tracker.domain.link import Link
 from tracker.domain.order import OPEN, Order, OrderStatus, check_transition
 from tracker.domain.order_rules import (

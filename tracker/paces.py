@@ -15,7 +15,7 @@ import msgspec
 
 from tracker.database import Database
 from tracker.database.learning import select_pace, upsert_paces
-from tracker.domain.pace import Pace
+from tracker.domain.eta.speed_factor import Pace
 
 KEPT_EVERY: Final = 30.0  # seconds
 VALID_FOR: Final = timedelta(minutes=30)  # an older one tells nothing of the traffic now

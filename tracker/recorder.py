@@ -17,7 +17,7 @@ import msgspec
 from tracker.database.batch import EPOCH, Batch, Key, Stored, microseconds, pack, store
 from tracker.database.partitions import ensure_partition_for
 from tracker.database.pool import Database, acquire
-from tracker.domain.fix import JudgedFix
+from tracker.domain.tracks.fix import JudgedFix
 from tracker.errors import StorageUnavailable
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from tracker.database import Database, drivers, fixes, orders
-from tracker.domain.doors import KEPT
 from tracker.domain.order import Driver, Order
+from tracker.domain.privacy.doors import KEPT
 from tracker.domain.route import Stop
-from tracker.domain.track import WINDOW, JudgedFix
+from tracker.domain.tracks.track import WINDOW, JudgedFix
+from tracker.domain.tracks.verdicts import Verdicts
 from tracker.domain.trip import Trip
-from tracker.domain.verdicts import Verdicts
 from tracker.errors import NotFound, StorageUnavailable
 from tracker.hindsight import Hindsight
 from tracker.live_trip import LiveTrip, Span

@@ -6,12 +6,12 @@ from datetime import datetime
 from math import inf
 from typing import Final
 
+from tracker.domain.eta.model import STRAIGHT_SPEED
 from tracker.domain.geo import LonLat, distance
-from tracker.domain.learning import STRAIGHT_SPEED
 from tracker.domain.order import StopKind, Vehicle
 from tracker.domain.route import Stop
-from tracker.domain.schedule import Matrix, Timing
-from tracker.domain.sequence import best_sequence, insertion
+from tracker.domain.stops.schedule import Matrix, Timing
+from tracker.domain.stops.stop_sequence import best_sequence, insertion
 from tracker.errors import NoSequence
 from tracker.routing import Router
 
@@ -31,7 +31,7 @@ class Sequencer:
     ) -> list[StopKey]:
         """The quickest sequence from where the driver is (None: not known), a pickup before its dropoff.
 
-        Where stops have times, the one that serves them in time, too (`domain/schedule.py`).
+        Where stops have times, the one that serves them in time, too (`domain/stops/schedule.py`).
         Raises NoSequence where there are too many, RouterUnavailable.
         """
         start, seconds = await self._seconds(stops, vehicle, at)

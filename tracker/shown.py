@@ -4,8 +4,8 @@ from datetime import datetime
 
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Driver, Order, Place
-from tracker.domain.shown_name import shown_name
-from tracker.domain.track import Fix
+from tracker.domain.privacy.display_name import shown_name
+from tracker.domain.tracks.track import Fix
 from tracker.domain.view import View
 from tracker.messages import (
     AssignedOrder,

@@ -15,10 +15,10 @@ from tracker.database import Database
 from tracker.database.milestones import select_milestones
 from tracker.database.pins import lock_pins, replace_pins, select_pins
 from tracker.domain.area import Area
-from tracker.domain.arrival import Event, Milestone
+from tracker.domain.arrival.access_points import Pin, learned, place_key, stood_at, target, usual_dwell
+from tracker.domain.arrival.milestone import Event, Milestone
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Order, Place
-from tracker.domain.pins import Pin, learned, place_key, stood_at, target, usual_dwell
 from tracker.domain.route import Route, Stop
 from tracker.errors import NoRoute, RoutingError, StorageUnavailable
 from tracker.live_trip import LiveTrip

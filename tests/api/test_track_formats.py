@@ -16,7 +16,7 @@ from tracker.api.simple_tracks import segmented, simplified
 from tracker.api.track_formats import CsvWriter, GeoJsonWriter, GpxWriter, Writer
 from tracker.database.fixes import StoredFix
 from tracker.domain.order import Order, Place
-from tracker.domain.track import Fix
+from tracker.domain.tracks.track import Fix
 from tracker.messages import rfc3339
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

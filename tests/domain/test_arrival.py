@@ -10,12 +10,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tracker.domain.arrival import Event, Milestone
+from tracker.domain.arrival.detector import Milestones
+from tracker.domain.arrival.milestone import Event, Milestone
 from tracker.domain.geo import LonLat, Plane, distance
-from tracker.domain.milestones import Milestones
 from tracker.domain.order import Driver, Order, OrderStatus, Place, Vehicle
 from tracker.domain.route import Leg, Route, Stop
-from tracker.domain.track import Fix
+from tracker.domain.tracks.track import Fix
 from tracker.domain.trip import Trip
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -7,8 +7,8 @@ import pytest
 
 from tests.domain.test_trip import NOW, at, fix, order, trip_with
 from tracker.domain.area import Area
+from tracker.domain.eta.model import STRAIGHT_SPEED
 from tracker.domain.geo import LonLat, distance
-from tracker.domain.learning import STRAIGHT_SPEED
 from tracker.domain.route import Leg, Route, Stop
 from tracker.domain.trip import REROUTE_PAUSE, Trip
 

@@ -6,11 +6,11 @@ import msgspec
 import pytest
 
 from tests.domain.test_trip import NOW, at, fix, order, routed, trip_with
-from tracker.domain.doors import HIDING_RADIUS, Door, Doors, EndedDoor, contacts
 from tracker.domain.geo import LonLat, distance
 from tracker.domain.order import Customer, Order, OrderStatus
+from tracker.domain.privacy.doors import HIDING_RADIUS, Door, Doors, EndedDoor, contacts
 from tracker.domain.route import Stop
-from tracker.domain.track import JudgedFix
+from tracker.domain.tracks.track import JudgedFix
 from tracker.domain.trip import Trip
 from tracker.domain.view import View
 

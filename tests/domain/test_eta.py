@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.domain.eta import STALE_AFTER, Eta, Forecast
-from tracker.domain.expected import Expected
+from tracker.domain.eta.estimate import STALE_AFTER, Eta, Forecast
+from tracker.domain.eta.forecast import Outlook
+from tracker.domain.eta.interval import WIDEST
+from tracker.domain.eta.model import DWELL, ROUTER_RATIO, STRAIGHT_SPEED, Knowledge
+from tracker.domain.eta.travel_time import Expected
 from tracker.domain.geo import LonLat, Plane, distance
-from tracker.domain.interval import WIDEST
-from tracker.domain.learning import DWELL, ROUTER_RATIO, STRAIGHT_SPEED, Knowledge
 from tracker.domain.order import Vehicle
-from tracker.domain.outlook import Outlook
 from tracker.domain.route import Leg, Progress, Route, Stop
-from tracker.domain.track import Fix
+from tracker.domain.tracks.track import Fix
 
 NOW = datetime(2026, 11, 22, 16, 43, tzinfo=UTC)
 PLANE = Plane(LonLat(24.9450, 60.1700))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracker.codecs import read_time
-from tracker.domain.fix import Fix, parse_fix, refusal, without_impossible_values
+from tracker.domain.tracks.fix import Fix, parse_fix, refusal, without_impossible_values
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 MONTH = timedelta(days=30)

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.domain.diary import Diary
-from tracker.domain.expected import Driven, Expected, passages
-from tracker.domain.geo import LonLat, Plane, distance
-from tracker.domain.interval import KEPT, Bucket, Guess, Residuals, Spread
-from tracker.domain.learning import (
+from tracker.domain.eta.ensemble import COLD_WEIGHTS, TERMS, Weights, guessed, terms_of
+from tracker.domain.eta.forecast import Outlook
+from tracker.domain.eta.interval import KEPT, Bucket, Guess, Residuals, Spread
+from tracker.domain.eta.leg_observations import Diary
+from tracker.domain.eta.model import (
     DWELL,
     ROUTER_RATIO,
     SPEED_FACTOR,
@@ -25,13 +25,13 @@ from tracker.domain.learning import (
     Passage,
     Told,
 )
-from tracker.domain.outlook import Outlook
-from tracker.domain.pace import Pace
+from tracker.domain.eta.ratio import Tally
+from tracker.domain.eta.smoothing import Shown
+from tracker.domain.eta.speed_factor import Pace
+from tracker.domain.eta.travel_time import Driven, Expected, passages
+from tracker.domain.geo import LonLat, Plane, distance
 from tracker.domain.route import Edge, Leg, Route, Stop
-from tracker.domain.smoothing import Shown
-from tracker.domain.tally import Tally
-from tracker.domain.track import Fix
-from tracker.domain.weights import COLD_WEIGHTS, TERMS, Weights, guessed, terms_of
+from tracker.domain.tracks.track import Fix
 
 NOW = datetime(2026, 11, 22, 16, 43, tzinfo=UTC)
 WIDER: tuple[Guess, ...] = ("little", "way", "halt")  # nothing was learned of the second

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from tracker.domain.geo import LonLat
-from tracker.domain.manners import ANOTHER, LAWFUL, WAYS, Manners, Way, off_by
+from tracker.domain.route_choice.preference import ANOTHER, LAWFUL, WAYS, Manners, Way, off_by
 
 WAY = Way(LonLat(24.94, 60.17), 90.0, 1_000.0)
 

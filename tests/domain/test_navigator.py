@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tracker.domain.eta.device_eta import HOLDS, Opinions, Saying, Trust
+from tracker.domain.eta.model import Arrival, Knowledge, Told
 from tracker.domain.geo import LonLat
-from tracker.domain.learning import Arrival, Knowledge, Told
-from tracker.domain.navigator import HOLDS, Opinions, Saying, Trust
 from tracker.domain.order import Driver, Order, OrderStatus, Place
 from tracker.domain.route import Stop
-from tracker.domain.track import Fix
+from tracker.domain.tracks.track import Fix
 from tracker.domain.trip import Trip
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

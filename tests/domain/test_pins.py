@@ -7,9 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.domain.geo import LonLat, Plane, distance
-from tracker.domain.order import Place
-from tracker.domain.pins import (
+from tracker.domain.arrival.access_points import (
     AGREE,
     ENOUGH,
     PINS_KEPT,
@@ -21,7 +19,9 @@ from tracker.domain.pins import (
     target,
     usual_dwell,
 )
-from tracker.domain.track import Fix
+from tracker.domain.geo import LonLat, Plane, distance
+from tracker.domain.order import Place
+from tracker.domain.tracks.track import Fix
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 PLANE = Plane(LonLat(24.9450, 60.1700))

@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.domain.policy import CALM, IDLE, NEAR, NO_MORE_NEAR, QUICK, USUAL, Given, Need, next_policy
+from tracker.domain.reporting_policy import (
+    CALM,
+    IDLE,
+    NEAR,
+    NO_MORE_NEAR,
+    QUICK,
+    USUAL,
+    Given,
+    Need,
+    next_policy,
+)
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from tests.domain.test_trip import NOW, STREET, fix, order, routed, trip_with
-from tracker.domain.track import Fix, JudgedFix
+from tracker.domain.tracks.track import Fix, JudgedFix
 from tracker.domain.trip import Trip
 
 FAR = 0.126  # degrees of latitude: 14 km

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker.domain.schedule import Timing, schedule_cost
-from tracker.domain.sequence import EXACT, best_sequence, driving_s, insertion, is_feasible
+from tracker.domain.stops.schedule import Timing, schedule_cost
+from tracker.domain.stops.stop_sequence import EXACT, best_sequence, driving_s, insertion, is_feasible
 
 
 def town(seed: int, count: int, pairs: int) -> tuple[list[float], list[list[float]], dict[int, int]]:
@@ -54,7 +54,7 @@ def test_the_good_sequence_is_close_to_the_best(seed: int, monkeypatch: pytest.M
     """Where both are known, within a tenth on average and a quarter at worst."""
     start, seconds, before = town(seed, 10, 5)
     best = best_sequence(start, seconds, before)
-    monkeypatch.setattr("tracker.domain.sequence.EXACT", 0)
+    monkeypatch.setattr("tracker.domain.stops.stop_sequence.EXACT", 0)
     good = best_sequence(start, seconds, before)
     assert best is not None
     assert good is not None
@@ -154,7 +154,7 @@ def test_the_good_sequence_in_time_is_close_to_the_best(seed: int, monkeypatch: 
     start, seconds, before = town(seed, 9, 4)
     timing = some_times(seed, 9)
     best = best_sequence(start, seconds, before, timing)
-    monkeypatch.setattr("tracker.domain.sequence.EXACT", 0)
+    monkeypatch.setattr("tracker.domain.stops.stop_sequence.EXACT", 0)
     good = best_sequence(start, seconds, before, timing)
     assert best is not None
     assert good is not None

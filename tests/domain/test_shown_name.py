@@ -7,7 +7,7 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.domain.shown_name import LONGEST, initial, shown_name
+from tracker.domain.privacy.display_name import LONGEST, initial, shown_name
 
 FAMILY = "👨‍👩‍👧‍👦"
 ENGLAND = "🏴󠁧󠁢󠁥󠁮󠁧󠁿"

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from shapely import LineString, hausdorff_distance
 
 from tracker.domain.geo import LonLat, Plane
-from tracker.domain.simplify import kept_places
+from tracker.domain.tracks.simplify import kept_places
 
 HERE = LonLat(24.94, 60.17)
 

@@ -9,10 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker.domain import streets as module
+from tracker.domain.eta.model import Knowledge
 from tracker.domain.geo import LonLat, Plane, distance
-from tracker.domain.learning import Knowledge
-from tracker.domain.streets import FORGOTTEN_AFTER, SURE, Beside, Streets, Walked, beside, piece_of
+from tracker.domain.route_choice import observed_streets as module
+from tracker.domain.route_choice.observed_streets import (
+    FORGOTTEN_AFTER,
+    SURE,
+    Beside,
+    Streets,
+    Walked,
+    beside,
+    piece_of,
+)
 
 HELSINKI, SVALBARD, FIJI = LonLat(24.945, 60.17), LonLat(15.63, 78.22), LonLat(180.0, -16.8)
 PLANE = Plane(HELSINKI)

@@ -5,13 +5,13 @@ from itertools import pairwise
 
 import pytest
 
-from tracker.domain.doors import HIDING_RADIUS
+from tracker.domain.eta.model import Learned
+from tracker.domain.eta.speed_factor import Pace
 from tracker.domain.geo import LonLat, distance
-from tracker.domain.learning import Learned
 from tracker.domain.order import Driver, Order, OrderStatus, Place
-from tracker.domain.pace import Pace
+from tracker.domain.privacy.doors import HIDING_RADIUS
 from tracker.domain.route import Leg, Route, Stop
-from tracker.domain.track import Fix
+from tracker.domain.tracks.track import Fix
 from tracker.domain.trip import OFF_ROUTE_FIXES, Trip
 from tracker.domain.view import TRAIL_LENGTH, Trail, view_without_trip
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from tracker.domain.geo import LonLat, Plane, distance, part_way, steps
 from tracker.domain.leg import Edge, Leg
-from tracker.domain.streets import NONE, Beside, Streets, Walked, beside
-from tracker.domain.usual_way import (
+from tracker.domain.route_choice.observed_streets import NONE, Beside, Streets, Walked, beside
+from tracker.domain.route_choice.preferred_route import (
     ALIKE,
     BACK,
     DOUBT,

@@ -5,8 +5,8 @@ from itertools import pairwise
 
 from tracker.domain.geo import LonLat, steps
 from tracker.domain.leg import Edge, Leg
-from tracker.domain.streets import Streets, Walked
-from tracker.domain.usual_way import Search
+from tracker.domain.route_choice.observed_streets import Streets, Walked
+from tracker.domain.route_choice.preferred_route import Search
 
 CORNERS = [LonLat(24.94 + 0.0013 * n, 60.17 + 0.0007 * (n % 3)) for n in range(7)]
 

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from tracker.domain.order import OrderStatus
-from tracker.domain.visibility import NOTHING, Circumstances, Limit, Rules, visible
+from tracker.domain.privacy.visibility import NOTHING, Circumstances, Limit, Rules, visible
 
 ON_THE_WAY = Circumstances(status=OrderStatus.PICKED_UP, eta_s=600.0, distance_m=2_000.0)
 

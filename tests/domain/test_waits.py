@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.domain.course import Course
-from tracker.domain.eta import Eta
+from tracker.domain.eta.estimate import Eta
+from tracker.domain.eta.forecast import Outlook
+from tracker.domain.eta.model import Knowledge
+from tracker.domain.eta.progress import Course
 from tracker.domain.geo import LonLat, Plane
-from tracker.domain.learning import Knowledge
-from tracker.domain.outlook import Outlook
 from tracker.domain.route import Leg, Route, Stop
-from tracker.domain.track import Fix
+from tracker.domain.tracks.track import Fix
 
 NOW = datetime(2026, 11, 22, 16, 43, tzinfo=UTC)
 PLANE = Plane(LonLat(24.9450, 60.1700))

@@ -14,7 +14,7 @@ from driver_sim.answers import ReportRefused
 from driver_sim.client import DriverClient
 from driver_sim.reconnect import Stopped
 from tests.driver_sim.peer import Peer, peer, until
-from tracker.domain.track import Fix
+from tracker.domain.tracks.track import Fix
 
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)
 

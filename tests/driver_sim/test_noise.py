@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from driver_sim.noise import RADIUS_68, Receiver, Wander
 from driver_sim.vehicle import Motion
 from tracker.domain.geo import LonLat, distance
-from tracker.domain.track import Fix
+from tracker.domain.tracks.track import Fix
 
 HERE = LonLat(24.94, 60.17)
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)

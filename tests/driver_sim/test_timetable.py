@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from driver_sim.timetable import Change, Timing, changes, due, errands, places, sequence
 from driver_sim.tracks.recording import RecordedStop, Recording
-from tracker.domain.track import Fix
+from tracker.domain.tracks.track import Fix
 
 START = datetime(2024, 5, 1, 8, tzinfo=UTC)
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

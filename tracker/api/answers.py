@@ -9,12 +9,12 @@ from msgspec import Meta, Struct
 from tracker.api.phone_setup import Setup
 from tracker.api.visitors import asked_url
 from tracker.database.drivers import Activity
-from tracker.domain.eta import Eta
+from tracker.domain.eta.estimate import Eta
 from tracker.domain.link import Link, LinkOpen, Way
 from tracker.domain.order import Driver, Order, OrderStatus, StopKind, Vehicle
 from tracker.domain.order_rules import late_s
-from tracker.domain.track import Fix
-from tracker.domain.visibility import Rules
+from tracker.domain.privacy.visibility import Rules
+from tracker.domain.tracks.track import Fix
 from tracker.messages import Time, Uri, WireEta, WirePickup, WirePlace, WireWindow, rfc3339, rfc3339_or_none
 from tracker.parts import Parts
 from tracker.shown import timestamps, window, wire_pickup, wire_place

@@ -18,7 +18,7 @@ from tracker.api.errors import close_code, problem_of
 from tracker.codecs import CODECS, read_fixes, read_json, readings
 from tracker.database import drivers
 from tracker.domain.order import Driver
-from tracker.domain.track import Fix
+from tracker.domain.tracks.track import Fix
 from tracker.errors import (
     FieldError,
     InvalidFields,

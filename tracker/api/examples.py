@@ -19,10 +19,10 @@ from tracker.api import (
 from tracker.api.errors import Problem, ProblemDetails, problem_type
 from tracker.api.phone_setup import setup_for
 from tracker.api.track_summary import Summary
-from tracker.domain.fix import Fix
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Driver, OrderStatus
-from tracker.domain.visibility import Rules
+from tracker.domain.privacy.visibility import Rules
+from tracker.domain.tracks.fix import Fix
 from tracker.gazetteer import Address
 from tracker.messages import (
     Ack,

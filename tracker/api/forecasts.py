@@ -20,7 +20,7 @@ from tracker.database.forecasts import (
     select_errors,
     select_forecasts,
 )
-from tracker.domain.account import BUCKETS, KeptForecast
+from tracker.domain.eta.forecast_error import BUCKETS, KeptForecast
 from tracker.errors import FieldError, InvalidFields
 from tracker.messages import AwareTime, Time, rfc3339, rfc3339_or_none
 from tracker.parts import parts

@@ -32,7 +32,7 @@ from tracker.database.orders import (
     select_timeline_page,
 )
 from tracker.domain.order import Order, OrderStatus
-from tracker.domain.segments import GAP
+from tracker.domain.tracks.segments import GAP
 from tracker.errors import NotFound
 from tracker.messages import Position, Time, Uri, rfc3339
 from tracker.parts import Parts, parts

@@ -15,7 +15,7 @@ from tracker.database import Connection, Queries
 from tracker.database.links import select_links, select_links_of_orders
 from tracker.database.milestones import select_milestones
 from tracker.database.orders import select_orders
-from tracker.domain.eta import Eta
+from tracker.domain.eta.estimate import Eta
 from tracker.domain.order import Order
 from tracker.domain.order_rules import check_places
 from tracker.errors import Conflict, ForbiddenTransition

@@ -16,7 +16,7 @@ from tracker.api.web_files import WebFile, web_files
 from tracker.basemap import Basemap
 from tracker.basemap.palette import Theme
 from tracker.basemap.style import style
-from tracker.domain.shown_name import initial
+from tracker.domain.privacy.display_name import initial
 from tracker.errors import MapUnavailable, NotFound
 from tracker.messages import Snapshot
 from tracker.parts import parts

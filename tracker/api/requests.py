@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from tracker.api.lists import PageQuery
 from tracker.database.orders import OrderFilter
 from tracker.domain.order import Customer, Driver, Order, OrderStatus, Place, StopKind, Vehicle
-from tracker.domain.visibility import DEFAULT_LIVE, Rule, Rules
+from tracker.domain.privacy.visibility import DEFAULT_LIVE, Rule, Rules
 from tracker.errors import FieldError, InvalidFields
 from tracker.messages import AwareTime
 from tracker.messages.allowed_values import WORDS

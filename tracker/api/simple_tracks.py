@@ -9,8 +9,8 @@ import msgspec
 
 from tracker.database import Queries
 from tracker.database.fixes import StoredFix, Window, track_page
-from tracker.domain.segments import SegmentCounter
-from tracker.domain.simplify import kept_places
+from tracker.domain.tracks.segments import SegmentCounter
+from tracker.domain.tracks.simplify import kept_places
 
 RAW_PAGE: Final = 5_000  # fixes that are read for one simplified page
 

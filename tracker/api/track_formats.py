@@ -11,8 +11,8 @@ from msgspec import UNSET, Struct, UnsetType
 from tracker.api.answers import FixAnswer
 from tracker.api.track_lines import LinePoint, TrackLine
 from tracker.database.fixes import StoredFix
-from tracker.domain.fix import Doubt
 from tracker.domain.order import Order
+from tracker.domain.tracks.fix import Doubt
 from tracker.messages import rfc3339
 
 COLUMNS: Final = FixAnswer.__struct_fields__  # of the CSV: recorded_at, lat, lon, …, received_at

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from tracker.database.fixes import StoredFix
 from tracker.domain.geo import LonLat
-from tracker.domain.segments import crossing
+from tracker.domain.tracks.segments import crossing
 
 
 class LinePoint(NamedTuple):

@@ -10,7 +10,7 @@ import msgspec
 
 from tracker.database import Queries
 from tracker.database.fixes import StoredFix, Window, track_fixes
-from tracker.domain.odometer import Odometer
+from tracker.domain.tracks.odometer import Odometer
 from tracker.messages import Time, rfc3339_or_none
 
 PIECE: Final = 500  # fixes; counted in some 10 ms, in which nobody else is served

@@ -15,8 +15,8 @@ import asyncpg
 import msgspec
 
 from tracker.database.pool import Connection, in_transaction, storage_errors
-from tracker.domain.fix import JudgedFix
-from tracker.domain.skew import FUTURE_LIMIT
+from tracker.domain.tracks.device_clock import FUTURE_LIMIT
+from tracker.domain.tracks.fix import JudgedFix
 
 if TYPE_CHECKING:
     from tracker.database.pool import Raw

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from tracker.database.pool import Connection, Queries, Row
-from tracker.domain.account import BUCKETS, COUNTED_FROM, KeptForecast
+from tracker.domain.eta.forecast_error import BUCKETS, COUNTED_FROM, KeptForecast
 from tracker.domain.order import StopKind
 
 DELETED_AT_ONCE: Final = 20_000  # rows, so that a statement stays within its time

@@ -6,9 +6,9 @@ from datetime import datetime
 import msgspec
 
 from tracker.database.pool import Connection, Queries
-from tracker.domain.learning import Arrival
+from tracker.domain.eta.model import Arrival
+from tracker.domain.eta.speed_factor import Pace
 from tracker.domain.order import Vehicle
-from tracker.domain.pace import Pace
 
 
 class StoredKnowledge(msgspec.Struct, frozen=True):

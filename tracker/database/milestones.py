@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from tracker.database.pool import Queries
-from tracker.domain.arrival import Milestone
+from tracker.domain.arrival.milestone import Milestone
 
 
 async def insert_milestone(queries: Queries, order_id: str, kind: Milestone, at: datetime) -> bool:

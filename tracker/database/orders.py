@@ -8,9 +8,9 @@ import msgspec
 
 from tracker.database.fixes import Window
 from tracker.database.pool import Queries, Row
-from tracker.domain.doors import Door, EndedDoor, contacts
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Customer, Order, OrderStatus, Place, StopKind
+from tracker.domain.privacy.doors import Door, EndedDoor, contacts
 from tracker.domain.route import Stop
 
 TimelineKind = Literal[

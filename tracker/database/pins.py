@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from tracker.database.pool import Connection, Queries
+from tracker.domain.arrival.access_points import Pin
 from tracker.domain.geo import LonLat
-from tracker.domain.pins import Pin
 
 
 async def select_pins(queries: Queries, places: Iterable[str]) -> dict[str, list[Pin]]:

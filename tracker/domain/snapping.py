@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from tracker.domain.route import Progress
-from tracker.domain.track import Fix
+from tracker.domain.tracks.track import Fix
 
 MOVING: Final = 2.0  # m/s; below, a receiver's heading means nothing
 SIDEWAYS: Final = 30.0  # degrees between the driver's heading and the street's

@@ -6,7 +6,7 @@ from math import cos, hypot, radians
 from typing import Final, NamedTuple
 
 from tracker.domain.geo import METRES_PER_DEGREE, LonLat
-from tracker.domain.track import Fix
+from tracker.domain.tracks.track import Fix
 
 POINTS: Final = 64  # kept of a spot, each the mean of as many fixes as are needed for that
 PIECES: Final = 4  # of a spot; the means of the first and the last show whether it was crossed

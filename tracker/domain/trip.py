@@ -6,21 +6,15 @@ from typing import Final
 
 import msgspec
 
-from tracker.domain.course import Course, heading_of
-from tracker.domain.doors import HIDING_RADIUS, Doors
-from tracker.domain.eta import Eta, nothing_foreseen
+from tracker.domain.eta.device_eta import Saying
+from tracker.domain.eta.estimate import Eta, nothing_foreseen
+from tracker.domain.eta.model import Arrival, Learned
+from tracker.domain.eta.progress import Course, heading_of
+from tracker.domain.eta.smoothing import Shown as ShownArrival
 from tracker.domain.geo import LonLat, clear_tail, distance
-from tracker.domain.learning import Arrival, Learned
-from tracker.domain.manners import Manner
-from tracker.domain.navigator import Saying
 from tracker.domain.order import ON_THE_ROAD, Driver, Order, StopKind, Vehicle
-from tracker.domain.route import Progress, Route, Stop
-from tracker.domain.smoothing import Shown as ShownArrival
-from tracker.domain.snapping import OnStreet, on_street
-from tracker.domain.streets import Streets
-from tracker.domain.track import Doubt, Fix, JudgedFix, Track
-from tracker.domain.view import Freshness, Trail, View, freshness_of
-from tracker.domain.visibility import (
+from tracker.domain.privacy.doors import HIDING_RADIUS, Doors
+from tracker.domain.privacy.visibility import (
     Circumstances,
     Rules,
     Visible,
@@ -29,6 +23,12 @@ from tracker.domain.visibility import (
     stuck_at,
     visible,
 )
+from tracker.domain.route import Progress, Route, Stop
+from tracker.domain.route_choice.observed_streets import Streets
+from tracker.domain.route_choice.preference import Manner
+from tracker.domain.snapping import OnStreet, on_street
+from tracker.domain.tracks.track import Doubt, Fix, JudgedFix, Track
+from tracker.domain.view import Freshness, Trail, View, freshness_of
 
 OFF_ROUTE_FIXES: Final = 3  # in a row
 REROUTE_PAUSE: Final = timedelta(seconds=10)

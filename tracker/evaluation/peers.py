@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
-from tracker.domain.learning import ROUTER_RATIO, STRAIGHT_SPEED
+from tracker.domain.eta.model import ROUTER_RATIO, STRAIGHT_SPEED
 from tracker.domain.order import Vehicle
 
 

@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Final, NamedTuple
 
+from tracker.domain.eta.model import Arrival, Learned
 from tracker.domain.geo import distance
-from tracker.domain.learning import Arrival, Learned
-from tracker.domain.manners import LAWFUL
 from tracker.domain.order import Driver, Order, OrderStatus, Place
 from tracker.domain.route import Route, Stop
-from tracker.domain.streets import NONE
-from tracker.domain.track import Fix, refusal
+from tracker.domain.route_choice.observed_streets import NONE
+from tracker.domain.route_choice.preference import LAWFUL
+from tracker.domain.tracks.track import Fix, refusal
 from tracker.domain.trip import Trip
 from tracker.errors import NoRoute, RoutingError
 from tracker.evaluation.peers import Peers, Plain

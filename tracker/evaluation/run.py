@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from tracker.domain.learning import Learned
+from tracker.domain.eta.model import Learned
 from tracker.evaluation.peers import Peers
 from tracker.evaluation.recorded import RecordedTrip
 from tracker.evaluation.replay import Replay

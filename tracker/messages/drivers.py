@@ -4,9 +4,9 @@ from typing import Any, Final, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from tracker.domain.fix import Fix, Refusal
 from tracker.domain.order import OrderStatus, Vehicle
-from tracker.domain.policy import Policy
+from tracker.domain.reporting_policy import Policy
+from tracker.domain.tracks.fix import Fix, Refusal
 from tracker.messages.pieces import (
     AwareTime,
     ErrorReply,

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from tracker.domain.eta import Eta
+from tracker.domain.eta.estimate import Eta
 from tracker.domain.geo import LonLat
 
 Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]  # made by `rfc3339`

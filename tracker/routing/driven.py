@@ -5,10 +5,10 @@ from itertools import pairwise
 
 from tracker.domain.geo import LonLat
 from tracker.domain.leg import Leg
-from tracker.domain.manners import Manner
 from tracker.domain.order import Vehicle
-from tracker.domain.streets import Streets
-from tracker.domain.usual_way import Search
+from tracker.domain.route_choice.observed_streets import Streets
+from tracker.domain.route_choice.preference import Manner
+from tracker.domain.route_choice.preferred_route import Search
 from tracker.routing.actors import Asked
 from tracker.routing.tracing import along
 

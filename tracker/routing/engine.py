@@ -11,9 +11,9 @@ from valhalla import ValhallaError
 
 from tracker.domain.geo import LonLat, distance
 from tracker.domain.leg import Leg
-from tracker.domain.manners import LAWFUL, Manner
 from tracker.domain.order import Vehicle
-from tracker.domain.streets import NONE, Streets, Walked
+from tracker.domain.route_choice.observed_streets import NONE, Streets, Walked
+from tracker.domain.route_choice.preference import LAWFUL, Manner
 from tracker.errors import NoRoute, RouterUnavailable
 from tracker.routing.actors import Asked
 from tracker.routing.driven import as_driven

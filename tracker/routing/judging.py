@@ -5,12 +5,12 @@ from typing import Protocol
 
 import msgspec
 
+from tracker.domain.eta.model import Arrival
 from tracker.domain.geo import LonLat
-from tracker.domain.learning import Arrival
-from tracker.domain.manners import LAWFUL, OTHERS, Manner, Way, off_by
 from tracker.domain.order import Vehicle
 from tracker.domain.route import Leg
-from tracker.domain.streets import NONE, Streets, Walked
+from tracker.domain.route_choice.observed_streets import NONE, Streets, Walked
+from tracker.domain.route_choice.preference import LAWFUL, OTHERS, Manner, Way, off_by
 from tracker.errors import NoRoute, RouterUnavailable
 
 

@@ -8,10 +8,10 @@ from threading import local
 from typing import Final
 
 from tracker.domain.geo import LonLat
-from tracker.domain.manners import LAWFUL, Manner
 from tracker.domain.order import Vehicle
 from tracker.domain.route import Leg
-from tracker.domain.streets import NONE, Streets, Walked
+from tracker.domain.route_choice.observed_streets import NONE, Streets, Walked
+from tracker.domain.route_choice.preference import LAWFUL, Manner
 from tracker.errors import NoRoute, RouterUnavailable
 from tracker.mapfile import MapFile
 from tracker.preparing import Preparation

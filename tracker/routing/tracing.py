@@ -9,7 +9,7 @@ import msgspec
 from tracker.domain.geo import LonLat, distance, steps
 from tracker.domain.leg import Edge, Leg
 from tracker.domain.order import Vehicle
-from tracker.domain.streets import Walked
+from tracker.domain.route_choice.observed_streets import Walked
 from tracker.routing.actors import Asked
 from tracker.routing.polyline import decode
 from tracker.routing.wanted import COSTINGS, as_text

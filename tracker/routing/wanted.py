@@ -6,8 +6,8 @@ from typing import Final, NamedTuple
 import msgspec
 
 from tracker.domain.geo import LonLat
-from tracker.domain.manners import LAWFUL, Manner
 from tracker.domain.order import Vehicle
+from tracker.domain.route_choice.preference import LAWFUL, Manner
 
 COSTINGS: Final[Mapping[Vehicle, str]] = {
     "car": "auto",

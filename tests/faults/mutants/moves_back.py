@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from tracker.__main__ import main
-from tracker.domain.track import JudgedFix, Track
+from tracker.domain.tracks.track import JudgedFix, Track
 
 _judge = Track.judge
 

@@ -15,7 +15,7 @@ from tests.privacy.exchanges import Exchange, Reading, Record, Said
 from tests.privacy.judge import Judge, Violation
 from tests.privacy.simulation.memory import Memory, NoHindsight, Streets
 from tracker.domain.order import Driver, Order, OrderStatus, StopKind
-from tracker.domain.track import Fix
+from tracker.domain.tracks.track import Fix
 from tracker.fleet import Fleet
 from tracker.hub import Hub
 from tracker.mailbox import Outgoing, Subscription

@@ -7,12 +7,21 @@ from typing import Final
 
 import msgspec
 
-from tracker.domain.arrival import SOON_M, SOON_S, Event, Milestone, Watch, delivered, observe, restored
-from tracker.domain.course import OFF_ROUTE
+from tracker.domain.arrival.geofence import BRISK, Sight, Spot, confirms
+from tracker.domain.arrival.milestone import (
+    SOON_M,
+    SOON_S,
+    Event,
+    Milestone,
+    Watch,
+    delivered,
+    observe,
+    restored,
+)
+from tracker.domain.eta.progress import OFF_ROUTE
 from tracker.domain.geo import LonLat, distance
 from tracker.domain.order import ON_THE_ROAD, Order, OrderStatus, StopKind
-from tracker.domain.presence import BRISK, Sight, Spot, confirms
-from tracker.domain.track import Fix
+from tracker.domain.tracks.track import Fix
 from tracker.domain.trip import Trip
 
 LOOK_EVERY: Final = 4.0  # seconds between two looks at how far the dropoff is

@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from tracker.domain.eta import Eta
+from tracker.domain.eta.estimate import Eta
 from tracker.domain.order import ON_THE_ROAD, OPEN, Order, OrderStatus
 
 SHOWN_BEFORE_WINDOW: Final = timedelta(minutes=60)

@@ -6,8 +6,8 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from tracker.domain.fix import JudgedFix
 from tracker.domain.geo import distance
+from tracker.domain.tracks.fix import JudgedFix
 
 REACH: Final = 64  # entries on either side that a judgement looks at
 

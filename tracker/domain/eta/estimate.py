@@ -5,9 +5,9 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from tracker.domain.interval import Spread
-from tracker.domain.learning import Told
-from tracker.domain.navigator import Opinions
+from tracker.domain.eta.device_eta import Opinions
+from tracker.domain.eta.interval import Spread
+from tracker.domain.eta.model import Told
 
 Basis = Literal["route", "straight_line", "none"]
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from tracker.domain.eta import Eta
+from tracker.domain.eta.estimate import Eta
 
 SETTLES: Final = 20.0  # seconds in which the shown arrival goes most of the way to the forecast
 NEARER: Final = 0.08  # of the seconds to go, where that is less: a lag shows most shortly before the arrival

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from tracker.domain.eta import Basis, Eta
+from tracker.domain.eta.estimate import Basis, Eta
 
 KEPT_EVERY: Final = timedelta(seconds=15)
 MOVED: Final = timedelta(seconds=20)  # an arrival that moved further is another forecast

@@ -12,7 +12,14 @@ from typing import Final
 
 import regex
 
-from tracker.domain.titles import AFTER_A_TITLE, DOTTED_TITLES, SUFFIXES, TITLES, UPPER_SUFFIXES, key_of
+from tracker.domain.privacy.titles import (
+    AFTER_A_TITLE,
+    DOTTED_TITLES,
+    SUFFIXES,
+    TITLES,
+    UPPER_SUFFIXES,
+    key_of,
+)
 
 LONGEST: Final = 20  # grapheme clusters (UAX 29)
 PHONE_DIGITS: Final = 7  # so many digits, and no letter among them, are a phone number

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from tracker.domain.interval import Guess
+from tracker.domain.eta.interval import Guess
 
 TERMS: Final = ("learned", "router", "metres", "crow", "between", "service", "still", "near")  # of Told.terms
 OF_LEARNED, OF_CROW, OF_SERVICE = (TERMS.index(name) for name in ("learned", "crow", "service"))

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
-from tracker.domain.fix import (
+from tracker.domain.order import Vehicle
+from tracker.domain.tracks.fix import (
     Doubt,
     Fix,
     JudgedFix,
@@ -20,8 +21,7 @@ from tracker.domain.fix import (
     sift,
     without_impossible_values,
 )
-from tracker.domain.order import Vehicle
-from tracker.domain.window import Conflict, Window, is_teleport
+from tracker.domain.tracks.window import Conflict, Window, is_teleport
 
 __all__ = [
     "Doubt",

@@ -8,15 +8,15 @@ from typing import Final
 
 import msgspec
 
+from tracker.domain.eta.device_eta import Opinions, Trust
+from tracker.domain.eta.ensemble import TERMS, Weights, guessed
+from tracker.domain.eta.interval import Residuals
+from tracker.domain.eta.ratio import Tally
 from tracker.domain.geo import LonLat
-from tracker.domain.interval import Residuals
-from tracker.domain.manners import Manner, Manners, Way
-from tracker.domain.navigator import Opinions, Trust
 from tracker.domain.order import Vehicle
 from tracker.domain.route import Edge
-from tracker.domain.streets import Streets, Walked
-from tracker.domain.tally import Tally
-from tracker.domain.weights import TERMS, Weights, guessed
+from tracker.domain.route_choice.observed_streets import Streets, Walked
+from tracker.domain.route_choice.preference import Manner, Manners, Way
 
 ROUTER_RATIO: Final = 1.2  # real seconds for one of the router's, until it is learned
 DWELL: Final = 87.0  # seconds at a stop, until it is learned

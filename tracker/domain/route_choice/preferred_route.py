@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from tracker.domain.geo import LonLat, Plane, distance
 from tracker.domain.leg import Leg
-from tracker.domain.streets import Beside, Street, Streets, beside, piece_of
+from tracker.domain.route_choice.observed_streets import Beside, Street, Streets, beside, piece_of
 
 NEAR: Final = 25.0  # metres from a street where a way may begin or end
 AHEAD: Final = 60.0  # degrees between a driver's heading and the street that they are on

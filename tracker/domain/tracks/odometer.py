@@ -8,7 +8,7 @@ from typing import Final
 
 from tracker.domain.geo import LonLat, distance
 from tracker.domain.spot import Spot
-from tracker.domain.track import Fix
+from tracker.domain.tracks.track import Fix
 
 GAP: Final = 120.0  # seconds between two fixes; a longer gap is not motion
 UNKNOWN_ACCURACY: Final = 12.0  # metres, of a fix without one or with 0

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from tracker.domain.geo import METRES_PER_DEGREE, LonLat, distance
-from tracker.domain.track import Fix
+from tracker.domain.tracks.track import Fix
 
 AT_STOP: Final = 30.0  # metres; a driver who stands so near serves the stop
 AT_DOOR: Final = 20.0  # metres; that near, whatever the route says

@@ -6,17 +6,17 @@ from typing import Final
 
 import msgspec
 
-from tracker.domain.eta import Forecast, Hold
-from tracker.domain.expected import Expected
+from tracker.domain.eta.ensemble import OF_SERVICE, guessed, terms_of
+from tracker.domain.eta.estimate import Forecast, Hold
+from tracker.domain.eta.interval import WIDEST
+from tracker.domain.eta.model import Knowledge, Rates
+from tracker.domain.eta.ratio import Tally
+from tracker.domain.eta.speed_factor import Pace
+from tracker.domain.eta.travel_time import Expected
 from tracker.domain.geo import distance
-from tracker.domain.interval import WIDEST
-from tracker.domain.learning import Knowledge, Rates
 from tracker.domain.order import Vehicle
-from tracker.domain.pace import Pace
 from tracker.domain.route import Progress, Stop
-from tracker.domain.tally import Tally
-from tracker.domain.track import Fix
-from tracker.domain.weights import OF_SERVICE, guessed, terms_of
+from tracker.domain.tracks.track import Fix
 
 STILL_SERVING: Final = 15.0  # seconds that a stop takes yet, however long it has taken
 UNKNOWN: Final = Tally()  # of a place where nobody has stopped yet

@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
-from tracker.domain.expected import Driven, passages
+from tracker.domain.eta.model import Arrival, Dwell, Passage, Told
+from tracker.domain.eta.travel_time import Driven, passages
 from tracker.domain.geo import LonLat, distance
-from tracker.domain.learning import Arrival, Dwell, Passage, Told
-from tracker.domain.manners import Way
 from tracker.domain.order import StopKind, Vehicle
 from tracker.domain.route import Route, Stop
-from tracker.domain.track import Fix
+from tracker.domain.route_choice.preference import Way
+from tracker.domain.tracks.track import Fix
 
 LONGEST_STEP: Final = 120.0  # seconds between two fixes; over a longer silence nobody's pace is known
 TOLD_EVERY: Final = timedelta(seconds=15)  # between two forecasts that are kept

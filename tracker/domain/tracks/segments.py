@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from tracker.domain.geo import LonLat
-from tracker.domain.track import Fix
+from tracker.domain.tracks.track import Fix
 
 GAP: Final = timedelta(seconds=120)  # a longer silence of the driver breaks the line
 

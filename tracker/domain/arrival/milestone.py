@@ -10,10 +10,10 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
+from tracker.domain.arrival.geofence import ENTER, LEAVE, Sight, Stand, arrival
 from tracker.domain.geo import distance
 from tracker.domain.order import Order
-from tracker.domain.presence import ENTER, LEAVE, Sight, Stand, arrival
-from tracker.domain.track import Fix
+from tracker.domain.tracks.track import Fix
 
 Milestone = Literal["arrived_at_pickup", "departed_pickup", "approaching", "arrived_at_dropoff"]
 

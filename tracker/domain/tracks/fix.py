@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from tracker.domain.geo import LonLat
-from tracker.domain.skew import FUTURE_LIMIT, NONE
+from tracker.domain.tracks.device_clock import FUTURE_LIMIT, NONE
 
 MOST_INACCURATE: Final = 1e7  # metres
 FASTEST: Final = 350.0  # m/s

@@ -9,7 +9,7 @@ from itertools import pairwise
 from math import inf
 from typing import Final
 
-from tracker.domain.schedule import NOWHERE, WORTH, Matrix, Timing, cheapest, schedule_cost
+from tracker.domain.stops.schedule import NOWHERE, WORTH, Matrix, Timing, cheapest, schedule_cost
 
 EXACT: Final = 12  # stops; up to here the best sequence is found, beyond a good one
 MOVES: Final = 30_000  # of stops with times that are tried: six rounds of 40 stops, a second of work

@@ -7,7 +7,7 @@ from itertools import accumulate
 
 import msgspec
 
-from tracker.domain.learning import Passage, kind_of
+from tracker.domain.eta.model import Passage, kind_of
 from tracker.domain.route import Edge, Route
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from tracker.domain.geo import LonLat, Plane, distance, part_way
 from tracker.domain.order import Vehicle
-from tracker.domain.track import Fix
+from tracker.domain.tracks.track import Fix
 
 ENTER: Final = 60.0  # metres from a stop: who stands within has arrived
 CLOSE: Final = 30.0  # metres; further out it takes longer to be sure, as it may be a red light

@@ -10,10 +10,10 @@ from typing import Final
 
 import msgspec
 
+from tracker.domain.eta.ratio import Tally
 from tracker.domain.geo import LonLat, distance, part_way
 from tracker.domain.order import Place
-from tracker.domain.tally import Tally
-from tracker.domain.track import Fix
+from tracker.domain.tracks.track import Fix
 
 AGREE: Final = 40.0  # metres between those who stopped at one place
 ENOUGH: Final = 3  # who agree

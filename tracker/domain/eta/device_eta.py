@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from tracker.domain.interval import BLUR, residual
-from tracker.domain.tally import Tally
+from tracker.domain.eta.interval import BLUR, residual
+from tracker.domain.eta.ratio import Tally
 
 HOLDS: Final = 60.0  # seconds for which such a word counts; a navigation that goes on says it again
 FARTHEST: Final = timedelta(hours=24)  # to go; what is said of a later arrival says nothing

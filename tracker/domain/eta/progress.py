@@ -4,18 +4,18 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from tracker.domain.diary import LONGEST_STEP, Diary, StopKey, key_of
-from tracker.domain.eta import Forecast
-from tracker.domain.expected import Driven, Expected
-from tracker.domain.learning import Arrival, Dwell, Knowledge
-from tracker.domain.navigator import Opinions, Saying
+from tracker.domain.eta.device_eta import Opinions, Saying
+from tracker.domain.eta.dwell import Standing
+from tracker.domain.eta.estimate import Forecast
+from tracker.domain.eta.forecast import Outlook
+from tracker.domain.eta.leg_observations import LONGEST_STEP, Diary, StopKey, key_of
+from tracker.domain.eta.model import Arrival, Dwell, Knowledge
+from tracker.domain.eta.ratio import Tally
+from tracker.domain.eta.speed_factor import Pace
+from tracker.domain.eta.travel_time import Driven, Expected
 from tracker.domain.order import StopKind, Vehicle
-from tracker.domain.outlook import Outlook
-from tracker.domain.pace import Pace
 from tracker.domain.route import Progress, Route, Stop
-from tracker.domain.standing import Standing
-from tracker.domain.tally import Tally
-from tracker.domain.track import TOP_SPEED, Fix
+from tracker.domain.tracks.track import TOP_SPEED, Fix
 
 OFF_ROUTE: Final = 45.0  # metres; measured: 0.9 false alarms per 100 km on real GPS, 1.9 at 30 m
 BACKWARDS: Final = 120.0  # degrees between the driver's heading and the line's

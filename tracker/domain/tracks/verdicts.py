@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Final
 
-from tracker.domain.fix import JudgedFix
+from tracker.domain.tracks.fix import JudgedFix
 
 UNSTORED_KEPT: Final = 2_000  # fixes of one driver that wait for the database; some 600 kB
 STORED_KEPT: Final = 64  # as many as a track's window has

@@ -1,0 +1,1 @@
+"""What positions show of an order: arrivals and departures."""

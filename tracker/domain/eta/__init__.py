@@ -1,0 +1,1 @@
+"""Arrival times: forecasts, their intervals, and what is learned from arrivals."""

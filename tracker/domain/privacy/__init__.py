@@ -1,0 +1,1 @@
+"""What a customer may see of a driver."""

@@ -1,0 +1,1 @@
+"""In which sequence, and when, stops are served."""

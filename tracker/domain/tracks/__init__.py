@@ -1,0 +1,1 @@
+"""Fixes, and which of them are believed."""

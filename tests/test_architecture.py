@@ -36,7 +36,6 @@ LAYERS = (
     {
         "account",
         "basemap",
-        "codecs",
         "gazetteer",
         "hub",
         "learner",
@@ -47,7 +46,6 @@ LAYERS = (
         "recorder",
         "routing",
         "server",
-        "shown",
         "stuck_orders",
     },
     {"audience", "connections", "evaluation", "hindsight", "remembered", "sequencing", "witness"},

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.codecs import SMALL, JsonCodec, MsgpackCodec, readings
 from tracker.domain.tracks.track import Fix
 from tracker.errors import Unparsable
 from tracker.messages import FIXES_PER_MESSAGE, Fixes, RawFixes
+from tracker.messages.codecs import SMALL, JsonCodec, MsgpackCodec, readings
 
 GOOD = {"recorded_at": "2026-11-22T12:00:00.250+02:00", "lat": 60.0, "lon": 24.0, "other": [1]}
 EXPECTED = Fix(datetime(2026, 11, 22, 10, 0, 0, 250_000, tzinfo=UTC), 60.0, 24.0)

@@ -9,9 +9,9 @@ from weakref import ref
 
 import pytest
 
-from tracker.codecs import JsonCodec, MsgpackCodec
 from tracker.errors import Unparsable
 from tracker.fleet import Fleet
+from tracker.messages.codecs import JsonCodec, MsgpackCodec
 from tracker.system import gc_policy
 from tracker.system.gc_policy import FEW, YOUNG, Collector
 

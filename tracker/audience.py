@@ -10,7 +10,7 @@ from tracker.domain.trip import Trip
 from tracker.domain.view import Trail, View
 from tracker.hub import Hub
 from tracker.messages import LineString, rfc3339
-from tracker.shown import line, state_of
+from tracker.messages.conversions import line, state_of
 
 ETA_MOVED: Final = timedelta(seconds=20)  # a change of the forecast that is told between fixes
 LOOK_EVERY: Final = timedelta(seconds=5)  # between fixes; how fresh the position is, is looked at each second

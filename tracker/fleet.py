@@ -23,12 +23,12 @@ from tracker.hub import Hub
 from tracker.live_trip import DriverConnection, JudgedBatch, LiveTrip, Receipt
 from tracker.live_views import LiveViews
 from tracker.messages import End, NoteToDriver, Orders, PolicyChange, rfc3339
+from tracker.messages.conversions import assigned_order
 from tracker.metrics import Metrics
 from tracker.order_change import Note, OrderChange
 from tracker.recorder import Recorder
 from tracker.roster import Roster
 from tracker.routing import Router
-from tracker.shown import assigned_order
 from tracker.witness import Witness
 
 TICK: Final = 1.0  # seconds

@@ -22,8 +22,8 @@ from tracker.api.requests import (
     StopsBody,
     TrackQuery,
 )
-from tracker.codecs import JsonCodec, MsgpackCodec
 from tracker.errors import NAMED, InvalidFields, Unparsable
+from tracker.messages.codecs import JsonCodec, MsgpackCodec
 
 PYTHON = re.compile(
     r"Expect|\bgot\b|[Oo]bject|\b(str|int|float|bool|array|datetime|dict|None|NoneType)\b|RFC3339"

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.codecs import read_time
 from tracker.domain.tracks.fix import Fix, parse_fix, refusal, without_impossible_values
+from tracker.messages.codecs import read_time
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 MONTH = timedelta(days=30)

@@ -10,7 +10,6 @@ import structlog
 
 from tracker.api.closing import Closing
 from tracker.api.driver_words import decoded, pass_on_note, report_status
-from tracker.codecs import JsonCodec, MsgpackCodec, readings
 from tracker.domain.order import Driver
 from tracker.errors import NotFound, StorageUnavailable, Unparsable
 from tracker.live_trip import Receipt
@@ -32,9 +31,10 @@ from tracker.messages import (
     Welcome,
     rfc3339,
 )
+from tracker.messages.codecs import JsonCodec, MsgpackCodec, readings
+from tracker.messages.conversions import assigned_order, wire_driver
 from tracker.parts import Parts
 from tracker.rates import spread
-from tracker.shown import assigned_order, wire_driver
 from tracker.system.tracebacks import let_go
 from tracker.websocket.accept import Disconnected, Socket
 

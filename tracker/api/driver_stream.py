@@ -15,7 +15,6 @@ from tracker.api.describe import described
 from tracker.api.driver_session import DriverSession
 from tracker.api.driver_words import await_hello
 from tracker.api.errors import close_code, problem_of
-from tracker.codecs import CODECS, read_fixes, read_json, readings
 from tracker.database import drivers
 from tracker.domain.order import Driver
 from tracker.domain.tracks.track import Fix
@@ -28,6 +27,7 @@ from tracker.errors import (
 )
 from tracker.live_trip import Receipt
 from tracker.messages import FIXES_PER_MESSAGE, FRAME_BYTES, Ack, Fixes, RawFixes
+from tracker.messages.codecs import CODECS, read_fixes, read_json, readings
 from tracker.parts import Parts, parts
 from tracker.tokens import hash_token
 from tracker.websocket.accept import Disconnected, accept

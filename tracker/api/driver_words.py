@@ -5,10 +5,10 @@ from typing import Final
 
 from tracker.api.closing import Closing
 from tracker.api.errors import problem_of
-from tracker.codecs import JsonCodec, MsgpackCodec
 from tracker.domain.order import Driver, OrderStatus
 from tracker.errors import NotFound, RateLimited, TrackerError, Unparsable
 from tracker.messages import Ack, DriverNote, ErrorReply, FromDriver, Hello, RawFixes, StatusReport
+from tracker.messages.codecs import JsonCodec, MsgpackCodec
 from tracker.parts import Parts
 from tracker.websocket.accept import Socket
 

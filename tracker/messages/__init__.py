@@ -44,7 +44,7 @@ from tracker.messages.drivers import (
     WireCustomer,
     WireDriver,
 )
-from tracker.messages.pieces import (
+from tracker.messages.fields import (
     AwareTime,
     ErrorReply,
     Id,

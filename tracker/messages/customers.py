@@ -7,7 +7,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from tracker.domain.order import OrderStatus, Vehicle
-from tracker.messages.pieces import (
+from tracker.messages.fields import (
     ErrorReply,
     LineString,
     Ping,

@@ -7,7 +7,7 @@ from msgspec import UNSET, Struct, UnsetType
 from tracker.domain.order import OrderStatus, Vehicle
 from tracker.domain.reporting_policy import Policy
 from tracker.domain.tracks.fix import Fix, Refusal
-from tracker.messages.pieces import (
+from tracker.messages.fields import (
     AwareTime,
     ErrorReply,
     Id,

@@ -18,7 +18,7 @@ from tests.browser import launched
 from tests.privacy.recording import verdict
 from tests.service import Service, running_service
 from tracker.database import Database
-from tracker.migrations import migrate
+from tracker.database.migrations import migrate
 from tracker.postgres.server import embedded
 
 SHOWN = 5  # violations of one test

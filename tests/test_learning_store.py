@@ -8,7 +8,7 @@ import pytest
 
 from tracker.database import Database
 from tracker.database.drivers import insert_driver
-from tracker.database.learning import StoredKnowledge, insert_lessons, select_knowledge, upsert_knowledge
+from tracker.database.eta_model import StoredKnowledge, insert_lessons, select_knowledge, upsert_knowledge
 from tracker.domain.eta.ensemble import terms_of
 from tracker.domain.eta.model import Arrival, Knowledge, Learned, Passage, Told
 from tracker.domain.eta.speed_factor import Pace

@@ -9,9 +9,9 @@ import asyncpg
 import pytest
 
 from tracker.database import Database
+from tracker.database.migrations import Migration, migrate, migrations, missing
 from tracker.database.partitions import ensure_partition, fixes_in_default, keep_partitions
 from tracker.errors import ConfigError
-from tracker.migrations import Migration, migrate, migrations, missing
 
 NOW = datetime(2026, 11, 22, 16, 43, tzinfo=UTC)
 

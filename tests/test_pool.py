@@ -6,8 +6,8 @@ import asyncpg
 import pytest
 
 from tracker.database import Database
+from tracker.database.migrations import pending
 from tracker.errors import ConfigError, StorageUnavailable
-from tracker.migrations import pending
 
 INSERT_DRIVER = "INSERT INTO drivers (id, name, vehicle, token_hash) VALUES ('drv_1', 'a', 'car', '')"
 

@@ -13,10 +13,10 @@ from tests.faults.cluster import Cluster
 from tests.service import Service, hear, say
 from tests.test_recorder import Bench, judged
 from tracker.database import Database
+from tracker.database.migrations import migrate
 from tracker.database.partitions import fixes_in_default, keep_partitions
 from tracker.domain.tracks.track import Fix
 from tracker.errors import StorageUnavailable
-from tracker.migrations import migrate
 from tracker.recorder import Recorder
 
 DAYS = 30

@@ -26,10 +26,10 @@ from tracker.app import create_app, database_url, open_parts, utc_now
 from tracker.check import check_all
 from tracker.config import Config
 from tracker.database import Database
-from tracker.database.keys import ApiKey, Scope, insert_api_key, revoke_api_key, select_api_keys
+from tracker.database.api_keys import ApiKey, Scope, insert_api_key, revoke_api_key, select_api_keys
+from tracker.database.migrations import migrate as migrate_database
 from tracker.errors import TrackerError
 from tracker.mapfile import prepare_map
-from tracker.migrations import migrate as migrate_database
 from tracker.routing import Router
 from tracker.server import BACKLOG, listen
 from tracker.server import serve as serve_app

@@ -37,9 +37,10 @@ from tracker.api.security_headers import with_security_headers
 from tracker.basemap import Basemap, open_basemap
 from tracker.config import Config
 from tracker.database import Database
+from tracker.database.api_keys import delete_old_answers
 from tracker.database.customers import ERASED_AT_ONCE, erase_expired_customers
 from tracker.database.forecasts import delete_old_forecasts
-from tracker.database.keys import delete_old_answers
+from tracker.database.migrations import migrate, pending
 from tracker.database.partitions import keep_partitions
 from tracker.domain.area import Area
 from tracker.errors import ConfigError, StorageUnavailable
@@ -50,7 +51,6 @@ from tracker.hub import Hub
 from tracker.mapfile import MapFile, in_use, prepare_map
 from tracker.messages import FIXES_PER_S
 from tracker.metrics import Metrics
-from tracker.migrations import migrate, pending
 from tracker.order_change import OrderChange
 from tracker.orders import Orders
 from tracker.parts import Parts

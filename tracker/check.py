@@ -9,6 +9,7 @@ from tracker.app import database_url
 from tracker.basemap import missing_features, open_basemap
 from tracker.config import Config
 from tracker.database import Database
+from tracker.database.migrations import pending
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Vehicle
 from tracker.domain.tracks.track import TOP_SPEED
@@ -16,7 +17,6 @@ from tracker.errors import ConfigError, MapUnavailable, NoRoute, TrackerError
 from tracker.gazetteer import open_gazetteer
 from tracker.map_download import as_size
 from tracker.mapfile import MapFile, find_map, in_use, prepare_map
-from tracker.migrations import pending
 from tracker.routing import Router
 from tracker.survey import read_survey
 

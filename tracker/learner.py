@@ -17,7 +17,7 @@ import msgspec
 import structlog
 
 from tracker.database import Database
-from tracker.database.learning import (
+from tracker.database.eta_model import (
     StoredKnowledge,
     insert_lessons,
     select_knowledge,

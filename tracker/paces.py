@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from tracker.database import Database
-from tracker.database.learning import select_pace, upsert_paces
+from tracker.database.eta_model import select_pace, upsert_paces
 from tracker.domain.eta.speed_factor import Pace
 
 KEPT_EVERY: Final = 30.0  # seconds

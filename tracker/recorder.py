@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
 
-from tracker.database.batch import EPOCH, Batch, Key, Stored, microseconds, pack, store
+from tracker.database.fix_batch import EPOCH, Batch, Key, Stored, microseconds, pack, store
 from tracker.database.partitions import ensure_partition_for
 from tracker.database.pool import Database, acquire
 from tracker.domain.tracks.fix import JudgedFix

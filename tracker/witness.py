@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 import structlog
 
 from tracker.database import Database
+from tracker.database.access_points import lock_pins, replace_pins, select_pins
 from tracker.database.milestones import select_milestones
-from tracker.database.pins import lock_pins, replace_pins, select_pins
 from tracker.domain.area import Area
 from tracker.domain.arrival.access_points import Pin, learned, place_key, stood_at, target, usual_dwell
 from tracker.domain.arrival.milestone import Event, Milestone

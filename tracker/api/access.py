@@ -13,7 +13,7 @@ from quart import g, request
 
 from tracker.api.allowance import take_allowance
 from tracker.api.visitors import visitor
-from tracker.database.keys import ApiKey, Scope, select_api_key
+from tracker.database.api_keys import ApiKey, Scope, select_api_key
 from tracker.errors import Forbidden, NotFound, RateLimited, TrackerError, Unauthenticated
 from tracker.parts import Parts, parts
 from tracker.tokens import hash_token

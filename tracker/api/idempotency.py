@@ -14,7 +14,7 @@ from quart import Response, g, request
 
 from tracker.api.bodies import raw_body
 from tracker.database import Connection
-from tracker.database.keys import KeptAnswer, claim_idempotency_key, keep_answer
+from tracker.database.api_keys import KeptAnswer, claim_idempotency_key, keep_answer
 from tracker.errors import FieldError, IdempotencyMismatch, InvalidFields
 from tracker.parts import parts
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from tracker import recorder
 from tracker.__main__ import main
-from tracker.database.batch import store
+from tracker.database.fix_batch import store
 
 _commits = count(1)
 LAST = 3

@@ -5,7 +5,7 @@ from typing import Any
 
 from tracker import recorder
 from tracker.__main__ import main
-from tracker.database.batch import Key, pack
+from tracker.database.fix_batch import Key, pack
 
 _numbers = count()
 

@@ -24,7 +24,7 @@ from tracker.domain.tracks.track import Fix
 from tracker.domain.trip import Trip
 from tracker.errors import NoRoute
 from tracker.evaluation.recorded import read_trips
-from tracker.mapfile import find_map
+from tracker.map.extract import find_map
 from tracker.routing import Router
 
 TRIPS = 10_000

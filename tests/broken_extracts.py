@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from tracker.config import Config
-from tracker.mapfile import find_map
+from tracker.map.extract import find_map
 
 LENGTH: Final = 4  # bytes that tell the length of a block's header
 

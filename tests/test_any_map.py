@@ -12,14 +12,14 @@ import pytest
 from pmtiles.reader import MmapSource, all_tiles
 
 from tests.nasty_extracts import LONG, NASTY, SEVERAL_SCRIPTS, Nasty, town, write_extract
-from tracker import gazetteer
-from tracker.basemap import Basemap, extract
-from tracker.basemap.archive import tile_at
-from tracker.basemap.building import build
-from tracker.basemap.spread import EXTENT, PAD
-from tracker.gazetteer import Gazetteer, read
-from tracker.mapfile import MapFile
-from tracker.survey import surveyed
+from tracker.map import addresses as gazetteer
+from tracker.map.addresses import Gazetteer, read
+from tracker.map.basemap import Basemap, osm_features
+from tracker.map.basemap.archive import tile_at
+from tracker.map.basemap.build import build
+from tracker.map.basemap.spread import EXTENT, PAD
+from tracker.map.extract import MapFile
+from tracker.map.survey import surveyed
 
 EXTRACTS = Path(__file__).parent / "extracts"
 REAL = {path.name.removesuffix(".osm.pbf"): path for path in sorted(EXTRACTS.glob("*.pbf"))}
@@ -189,7 +189,7 @@ def test_builders_share_one_survey(tmp_path: Path) -> None:
 
 def test_a_large_extract_keeps_its_nodes_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the same result, and nothing left behind."""
-    monkeypatch.setattr(extract, "IN_MEMORY", 0)
+    monkeypatch.setattr(osm_features, "IN_MEMORY", 0)
     found = made(REAL["nyc"], tmp_path / "disk")
     monkeypatch.undo()
     assert found.tiles == made(REAL["nyc"], tmp_path / "memory").tiles

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tests.nasty_extracts import NASTY, STEP, Nasty, line, town, write_extract
 from tracker.domain.geo import LonLat
 from tracker.errors import NoRoute
-from tracker.gazetteer import open_gazetteer
-from tracker.mapfile import MapFile
+from tracker.map.addresses import open_gazetteer
+from tracker.map.extract import MapFile
 from tracker.routing import Router
 from tracker.routing.antimeridian import turned
 from tracker.routing.polyline import decode, encode

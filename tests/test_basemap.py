@@ -11,15 +11,15 @@ import pytest
 import shapely
 from shapely import LineString, Point
 
-from tracker.basemap import Basemap, BasemapFailed, ensure_basemap
-from tracker.basemap.coast import land_and_sea
-from tracker.basemap.extract import Feature
-from tracker.basemap.kinds import Look, looks
-from tracker.basemap.palette import PALETTES
-from tracker.basemap.streets import join_streets
-from tracker.basemap.style import LABELS_BEGIN, style
 from tracker.config import Config
-from tracker.mapfile import MapFile, find_map
+from tracker.map.basemap import Basemap, BasemapFailed, ensure_basemap
+from tracker.map.basemap.coastline import land_and_sea
+from tracker.map.basemap.layers import Look, looks
+from tracker.map.basemap.osm_features import Feature
+from tracker.map.basemap.palette import PALETTES
+from tracker.map.basemap.street_names import join_streets
+from tracker.map.basemap.style import LABELS_BEGIN, style
+from tracker.map.extract import MapFile, find_map
 
 CENTRE = (24.9443, 60.1716)  # degrees; the middle of the demo area
 BOX = shapely.box(0, 0, 1000, 1000)

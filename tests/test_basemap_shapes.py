@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from shapely import LineString, Polygon
 from shapely.geometry.base import BaseGeometry
 
-from tracker.basemap import tiles
-from tracker.basemap.archive import TileId
-from tracker.basemap.extract import Feature
-from tracker.basemap.kinds import Look
-from tracker.basemap.left_out import LeftOut, Undrawable
-from tracker.basemap.mercator import HALF_WORLD, area, lines, only
-from tracker.basemap.spool import Spool
-from tracker.basemap.spread import EXTENT, PAD, Ground, padded
+from tracker.map.basemap import tiles
+from tracker.map.basemap.archive import TileId
+from tracker.map.basemap.layers import Look
+from tracker.map.basemap.left_out import LeftOut, Undrawable
+from tracker.map.basemap.mercator import HALF_WORLD, area, lines, only
+from tracker.map.basemap.osm_features import Feature
+from tracker.map.basemap.spool import Spool
+from tracker.map.basemap.spread import EXTENT, PAD, Ground, padded
 
 TILE = TileId(15, 17_000, 11_000)
 units = st.integers(-500, EXTENT + 500)

@@ -16,7 +16,7 @@ from tests.browser import needs_chromium, on_the_way, opened
 from tests.conftest import temporary_database
 from tests.service import Service, running_service, token_of
 from tracker.errors import RouterUnavailable
-from tracker.preparing import Preparation, settled
+from tracker.map.preparation import Preparation, settled
 
 ALL = ["router", "basemap", "addresses"]
 

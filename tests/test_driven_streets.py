@@ -21,7 +21,7 @@ from tracker.evaluation.peers import Peers
 from tracker.evaluation.recorded import RecordedFix, RecordedStop, RecordedTrip
 from tracker.evaluation.replay import Replay
 from tracker.learner import Learner
-from tracker.mapfile import MapFile, find_map
+from tracker.map.extract import MapFile, find_map
 from tracker.metrics import Metrics
 from tracker.routing import Router
 from tracker.routing.judging import judged

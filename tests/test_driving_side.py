@@ -6,7 +6,7 @@ import pytest
 
 from tests.nasty_extracts import Nasty, town, write_extract
 from tracker.domain.geo import LonLat
-from tracker.mapfile import MapFile
+from tracker.map.extract import MapFile
 from tracker.routing import Router
 from tracker.routing.driving_side import drives_on_the_left
 

@@ -23,7 +23,7 @@ from tracker.evaluation import Report, evaluate, read_trips
 from tracker.evaluation.peers import Peers, best_constant
 from tracker.evaluation.recorded import RecordedFix, RecordedStop, RecordedTrip
 from tracker.evaluation.replay import Replay, Said
-from tracker.mapfile import find_map
+from tracker.map.extract import find_map
 
 BEGIN = datetime(2026, 6, 1, 9, tzinfo=UTC)
 PLANE = Plane(LonLat(24.9450, 60.1700))

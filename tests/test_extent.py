@@ -4,7 +4,7 @@ from array import array
 
 import pytest
 
-from tracker.extent import WORLD, Box, Cells, Extent, extent_of, middle
+from tracker.map.extent import WORLD, Box, Cells, Extent, extent_of, middle
 
 TOWN = [(5.0 + n * 0.001, 50.0 + n * 0.001) for n in range(40)]
 AROUND_TOWN: Box = (5.0, 50.0, 5.039, 50.039)

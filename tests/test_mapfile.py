@@ -16,7 +16,7 @@ import pytest
 from tests.broken_extracts import block, demo
 from tracker.config import Config
 from tracker.errors import ConfigError
-from tracker.mapfile import UNUSED_FOR, MapFile, find_map, in_use, prepare_map
+from tracker.map.extract import UNUSED_FOR, MapFile, find_map, in_use, prepare_map
 from tracker.routing import Router
 
 MAP = block(b"OSMHeader", os.urandom(900_000))
@@ -93,7 +93,7 @@ async def serving(web: Web) -> AsyncIterator[Web]:
 
 @pytest.fixture
 async def web(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Web]:
-    monkeypatch.setattr("tracker.map_download.PAUSE", 0.01)
+    monkeypatch.setattr("tracker.map.download.PAUSE", 0.01)
     async with serving(Web()) as running:
         yield running
 
@@ -199,7 +199,7 @@ async def test_what_is_no_map_is_told(
     web_: Web, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the setting's name; nothing is left that looks like one."""
-    monkeypatch.setattr("tracker.map_download.PAUSE", 0.01)
+    monkeypatch.setattr("tracker.map.download.PAUSE", 0.01)
     async with serving(web_):
         with pytest.raises(ConfigError, match=why) as caught:
             await fetch(web_, tmp_path)
@@ -212,7 +212,7 @@ async def test_a_map_that_is_too_large_is_refused(
     web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says_length: bool
 ) -> None:
     """Beforehand where its size is told, and as soon as it is known else; nothing of it stays."""
-    monkeypatch.setattr("tracker.map_download.LARGEST", 400_000)
+    monkeypatch.setattr("tracker.map.download.LARGEST", 400_000)
     web.says_length = says_length
     with pytest.raises(ConfigError, match="smaller extract"):
         await fetch(web, tmp_path)

@@ -16,7 +16,7 @@ from tracker.domain.order import Driver, Order, OrderStatus, Place
 from tracker.domain.route import Route, Stop
 from tracker.domain.tracks.track import Fix
 from tracker.domain.trip import Trip
-from tracker.mapfile import find_map
+from tracker.map.extract import find_map
 from tracker.routing import Router
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

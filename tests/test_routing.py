@@ -17,7 +17,7 @@ from tracker.domain.order import Vehicle
 from tracker.domain.route import Route, Stop
 from tracker.domain.route_choice.preference import LAWFUL, OTHERS
 from tracker.errors import ConfigError, NoRoute, RouterUnavailable
-from tracker.mapfile import MapFile, find_map
+from tracker.map.extract import MapFile, find_map
 from tracker.routing import Router
 from tracker.routing.actors import Asked, actors
 from tracker.routing.engine import Engine

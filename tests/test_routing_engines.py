@@ -14,7 +14,7 @@ from tracker.config import Config
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Vehicle
 from tracker.errors import NoRoute, RouterUnavailable
-from tracker.mapfile import MapFile, find_map
+from tracker.map.extract import MapFile, find_map
 from tracker.routing import Router
 from tracker.routing.breaker import FAILURES, REST, Breaker
 from tracker.routing.serving import serving

@@ -15,7 +15,7 @@ from tests.service import ADMIN_KEY
 from tests.test_stopping import START_WITHIN, processes_of, starting
 from tracker.app import MAP_WITHIN
 from tracker.config import Config
-from tracker.mapfile import find_map
+from tracker.map.extract import find_map
 
 pytestmark = pytest.mark.long
 

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from tracker.config import Config
-from tracker.mapfile import find_map
+from tracker.map.extract import find_map
 
 ENDS_WITHIN: Final = 20.0  # seconds after the signal, as the contract says
 START_WITHIN: Final = 120.0  # seconds

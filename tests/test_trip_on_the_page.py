@@ -25,7 +25,7 @@ from tracker.evaluation.peers import Peers
 from tracker.evaluation.recorded import RecordedTrip
 from tracker.evaluation.replay import Moment
 from tracker.evaluation.replay import Replay as Evaluation
-from tracker.mapfile import find_map
+from tracker.map.extract import find_map
 from tracker.routing import Router
 
 TRIPS: Final = ROOT / "bench/trips/trips-helsinki-light-s2.jsonl.gz"

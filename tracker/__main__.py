@@ -29,7 +29,7 @@ from tracker.database import Database
 from tracker.database.api_keys import ApiKey, Scope, insert_api_key, revoke_api_key, select_api_keys
 from tracker.database.migrations import migrate as migrate_database
 from tracker.errors import TrackerError
-from tracker.mapfile import prepare_map
+from tracker.map.extract import prepare_map
 from tracker.routing import Router
 from tracker.server import BACKLOG, listen
 from tracker.server import serve as serve_app

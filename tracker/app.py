@@ -34,7 +34,6 @@ from tracker.api.allowance import with_allowance
 from tracker.api.bodies import register_bodies
 from tracker.api.errors import register_errors
 from tracker.api.security_headers import with_security_headers
-from tracker.basemap import Basemap, open_basemap
 from tracker.config import Config
 from tracker.database import Database
 from tracker.database.api_keys import delete_old_answers
@@ -45,23 +44,24 @@ from tracker.database.partitions import keep_partitions
 from tracker.domain.area import Area
 from tracker.errors import ConfigError, StorageUnavailable
 from tracker.fleet import Fleet
-from tracker.gazetteer import Gazetteer, opened_gazetteer
 from tracker.hindsight import Hindsight
 from tracker.hub import Hub
-from tracker.mapfile import MapFile, in_use, prepare_map
+from tracker.map.addresses import Gazetteer, opened_gazetteer
+from tracker.map.basemap import Basemap, open_basemap
+from tracker.map.extract import MapFile, in_use, prepare_map
+from tracker.map.preparation import Preparation, settled
+from tracker.map.survey import remove_unfinished
 from tracker.messages import FIXES_PER_S
 from tracker.metrics import Metrics
 from tracker.order_change import OrderChange
 from tracker.orders import Orders
 from tracker.parts import Parts
 from tracker.postgres.server import embedded
-from tracker.preparing import Preparation, settled
 from tracker.rates import Allowances, Buckets
 from tracker.recorder import Recorder
 from tracker.routing import Router
 from tracker.sequencing import Sequencer
 from tracker.stuck_orders import stuck_orders_reported
-from tracker.survey import remove_unfinished
 from tracker.tokens import LinkTokens
 from tracker.websocket.accept import register_sockets
 from tracker.witness import Witness

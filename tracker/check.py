@@ -6,7 +6,6 @@ from itertools import batched
 from typing import Final
 
 from tracker.app import database_url
-from tracker.basemap import missing_features, open_basemap
 from tracker.config import Config
 from tracker.database import Database
 from tracker.database.migrations import pending
@@ -14,11 +13,12 @@ from tracker.domain.geo import LonLat
 from tracker.domain.order import Vehicle
 from tracker.domain.tracks.track import TOP_SPEED
 from tracker.errors import ConfigError, MapUnavailable, NoRoute, TrackerError
-from tracker.gazetteer import open_gazetteer
-from tracker.map_download import as_size
-from tracker.mapfile import MapFile, find_map, in_use, prepare_map
+from tracker.map.addresses import open_gazetteer
+from tracker.map.basemap import missing_features, open_basemap
+from tracker.map.download import as_size
+from tracker.map.extract import MapFile, find_map, in_use, prepare_map
+from tracker.map.survey import read_survey
 from tracker.routing import Router
-from tracker.survey import read_survey
 
 Say = Callable[[str], None]
 SCARCE: Final = 100_000_000  # bytes; with less the database cannot work for long

@@ -11,17 +11,17 @@ from tracker.crowd import Crowd
 
 if TYPE_CHECKING:
     from tracker.account import Account
-    from tracker.basemap import Basemap
     from tracker.config import Config
     from tracker.database import Database
     from tracker.domain.area import Area
     from tracker.fleet import Fleet
-    from tracker.gazetteer import Gazetteer
     from tracker.hub import Hub
-    from tracker.mapfile import MapFile
+    from tracker.map.addresses import Gazetteer
+    from tracker.map.basemap import Basemap
+    from tracker.map.extract import MapFile
+    from tracker.map.preparation import Preparation
     from tracker.metrics import Metrics
     from tracker.orders import Orders
-    from tracker.preparing import Preparation
     from tracker.rates import Allowances, Buckets
     from tracker.recorder import Recorder
     from tracker.routing import Router

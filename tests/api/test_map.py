@@ -14,9 +14,9 @@ from tracker.api.bodies import register_bodies
 from tracker.api.errors import register_errors
 from tracker.config import Config
 from tracker.domain.geo import LonLat, distance
-from tracker.gazetteer import opened_gazetteer
-from tracker.mapfile import MapFile, find_map
-from tracker.preparing import Preparation
+from tracker.map.addresses import opened_gazetteer
+from tracker.map.extract import MapFile, find_map
+from tracker.map.preparation import Preparation
 from tracker.rates import Allowances
 from tracker.routing import Router
 

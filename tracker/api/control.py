@@ -10,8 +10,8 @@ from tracker.api.bodies import answer
 from tracker.api.describe import described
 from tracker.database.partitions import fixes_in_default
 from tracker.errors import StorageUnavailable
+from tracker.map.preparation import Preparation
 from tracker.parts import Parts, parts
-from tracker.preparing import Preparation
 
 LAG_LIMIT: Final = 2.0  # seconds that fixes may wait for their commit
 

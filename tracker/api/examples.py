@@ -23,7 +23,7 @@ from tracker.domain.geo import LonLat
 from tracker.domain.order import Driver, OrderStatus
 from tracker.domain.privacy.visibility import Rules
 from tracker.domain.tracks.fix import Fix
-from tracker.gazetteer import Address
+from tracker.map.addresses import Address
 from tracker.messages import (
     Ack,
     Fixes,

@@ -13,11 +13,11 @@ from tracker.domain.geo import LonLat
 from tracker.domain.order import Vehicle
 from tracker.domain.route import Leg
 from tracker.errors import MapUnavailable, NoRoute, RouterUnavailable
-from tracker.extent import middle
-from tracker.gazetteer import Address
+from tracker.map.addresses import Address
+from tracker.map.extent import middle
+from tracker.map.preparation import settled
 from tracker.messages import LineString
 from tracker.parts import parts
-from tracker.preparing import settled
 
 ATTRIBUTION: Final = "© OpenStreetMap contributors"
 

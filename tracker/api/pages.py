@@ -13,11 +13,11 @@ from tracker.api.first_card import STEPS, VEHICLES, describe
 from tracker.api.security_headers import POLICY, opened_to_others, protected
 from tracker.api.tracking_link import find_link, snapshot_of
 from tracker.api.web_files import WebFile, web_files
-from tracker.basemap import Basemap
-from tracker.basemap.palette import Theme
-from tracker.basemap.style import style
 from tracker.domain.privacy.display_name import initial
 from tracker.errors import MapUnavailable, NotFound
+from tracker.map.basemap import Basemap
+from tracker.map.basemap.palette import Theme
+from tracker.map.basemap.style import style
 from tracker.messages import Snapshot
 from tracker.parts import parts
 from tracker.system.package_files import folder

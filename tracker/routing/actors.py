@@ -6,7 +6,7 @@ from typing import Final, Protocol
 
 from valhalla import Actor
 
-from tracker.mapfile import MapFile
+from tracker.map.extract import MapFile
 from tracker.routing.antimeridian import Turned
 from tracker.routing.remote import RemoteActor
 from tracker.routing.serving import serving

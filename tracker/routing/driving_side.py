@@ -18,9 +18,9 @@ from typing import Any, Final
 import osmium
 from osmium.osm.mutable import Node, Way
 
-from tracker.extent import Extent, cell_middle, cell_of
+from tracker.map.extent import Extent, cell_middle, cell_of
+from tracker.map.survey import surveyed
 from tracker.routing.antimeridian import turned
-from tracker.survey import surveyed
 from tracker.time_zones import time_zone_at
 
 TAG: Final = "driving_side"

@@ -13,8 +13,8 @@ from tracker.domain.route import Leg
 from tracker.domain.route_choice.observed_streets import NONE, Streets, Walked
 from tracker.domain.route_choice.preference import LAWFUL, Manner
 from tracker.errors import NoRoute, RouterUnavailable
-from tracker.mapfile import MapFile
-from tracker.preparing import Preparation
+from tracker.map.extract import MapFile
+from tracker.map.preparation import Preparation
 from tracker.routing.actors import THREADS, Asked, actors, threads_for
 from tracker.routing.breaker import Breaker
 from tracker.routing.engine import Engine

@@ -9,8 +9,8 @@ from typing import Any, Final
 import valhalla
 
 from tracker.errors import RouterUnavailable
-from tracker.mapfile import MapFile
-from tracker.survey import read_survey
+from tracker.map.extract import MapFile
+from tracker.map.survey import read_survey
 from tracker.system.file_lock import locked
 from tracker.system.processes import Program, completed
 

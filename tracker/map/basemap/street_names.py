@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import shapely
 
-from tracker.basemap.extract import Feature
+from tracker.map.basemap.osm_features import Feature
 
 
 def join_streets(features: Iterable[Feature]) -> list[Feature]:

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from tracker.basemap.archive import ATTRIBUTION, Bounds
-from tracker.basemap.palette import PALETTES, Palette, Theme
+from tracker.map.basemap.archive import ATTRIBUTION, Bounds
+from tracker.map.basemap.palette import PALETTES, Palette, Theme
 
 Layer = dict[str, Any]
 

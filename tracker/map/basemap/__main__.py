@@ -1,10 +1,10 @@
-"""`python -m tracker.basemap MAP.osm.pbf FOLDER`: makes the tiles, a line of progress at a time."""
+"""`python -m tracker.map.basemap MAP.osm.pbf FOLDER`: makes the tiles, a line of progress at a time."""
 
 import sys
 from pathlib import Path
 
-from tracker.basemap.building import build
-from tracker.mapfile import MapFile
+from tracker.map.basemap.build import build
+from tracker.map.extract import MapFile
 
 
 def main() -> None:

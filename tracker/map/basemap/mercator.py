@@ -11,8 +11,8 @@ from shapely import LineString, Polygon
 from shapely.affinity import translate
 from shapely.geometry.base import BaseGeometry
 
-from tracker.basemap.left_out import Undrawable
-from tracker.extent import LIMIT
+from tracker.map.basemap.left_out import Undrawable
+from tracker.map.extent import LIMIT
 
 RADIUS: Final = 6_378_137.0  # metres, of the sphere behind Web Mercator
 HALF_WORLD: Final = pi * RADIUS  # metres from its middle to its edge

@@ -6,7 +6,7 @@ Layers, kinds and attributes are named as in the Protomaps basemap (version 4), 
 from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple
 
-from tracker.labels import clean
+from tracker.map.labels import clean
 
 Shape = Literal["point", "line", "area"]
 Tags = Mapping[str, str]

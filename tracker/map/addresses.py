@@ -1,6 +1,6 @@
 """Gazetteer: the bounds of the extract and the addresses in it, read once and kept beside the tiles.
 
-`python -m tracker.gazetteer EXTRACT FILE` reads it. The service runs that in another process, because
+`python -m tracker.map.addresses EXTRACT FILE` reads it. The service runs that in another process, because
 the reader holds every street corner of the extract in memory.
 """
 
@@ -19,9 +19,9 @@ import msgspec
 import osmium
 
 from tracker.errors import MapUnavailable
-from tracker.labels import clean
-from tracker.mapfile import MapFile
-from tracker.survey import Survey, surveyed
+from tracker.map.extract import MapFile
+from tracker.map.labels import clean
+from tracker.map.survey import Survey, surveyed
 from tracker.system.file_lock import locked
 from tracker.system.package_files import remove_all
 from tracker.system.processes import Program, completed
@@ -84,7 +84,7 @@ async def open_gazetteer(map_file: MapFile, say: Callable[[str], None] = _quiet)
 
 
 async def _make(map_file: MapFile, path: Path, say: Callable[[str], None]) -> None:
-    arguments = ("-m", "tracker.gazetteer", str(map_file.path), str(path))
+    arguments = ("-m", "tracker.map.addresses", str(map_file.path), str(path))
     try:
         child = await completed(Program("addresses", arguments, {}, ENDS_WITHIN), out=say)
     finally:

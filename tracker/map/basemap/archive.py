@@ -12,7 +12,7 @@ from pmtiles.reader import Reader
 from pmtiles.tile import Compression, TileType, zxy_to_tileid
 from pmtiles.writer import Writer
 
-from tracker.extent import LIMIT, middle
+from tracker.map.extent import LIMIT, middle
 
 LAYERS: Final = ("earth", "landuse", "water", "buildings", "roads", "boundaries", "places", "pois")
 MAX_ZOOM: Final = 15

@@ -7,10 +7,10 @@ from typing import Final
 
 import structlog
 
-from tracker.basemap.archive import Basemap
-from tracker.basemap.left_out import SUMMARY_ENDS
 from tracker.errors import MapUnavailable
-from tracker.mapfile import MapFile
+from tracker.map.basemap.archive import Basemap
+from tracker.map.basemap.left_out import SUMMARY_ENDS
+from tracker.map.extract import MapFile
 from tracker.system.file_lock import locked
 from tracker.system.package_files import remove_all
 from tracker.system.processes import Program, completed
@@ -59,7 +59,7 @@ async def ensure_basemap(map_file: MapFile, on_progress: Callable[[str], None]) 
 
 
 async def _build(map_file: MapFile, path: Path, on_progress: Callable[[str], None]) -> None:
-    arguments = ("-m", "tracker.basemap", str(map_file.path), str(map_file.folder))
+    arguments = ("-m", "tracker.map.basemap", str(map_file.path), str(map_file.folder))
     try:
         child = await completed(Program("map tiles", arguments, {}, ENDS_WITHIN), out=on_progress)
     finally:

@@ -1,6 +1,6 @@
 """Basemap: vector tiles of an OpenStreetMap extract, made once and served from one file."""
 
-from tracker.basemap.archive import Basemap
-from tracker.basemap.making import BasemapFailed, ensure_basemap, missing_features, open_basemap
+from tracker.map.basemap.archive import Basemap
+from tracker.map.basemap.prepare import BasemapFailed, ensure_basemap, missing_features, open_basemap
 
 __all__ = ["Basemap", "BasemapFailed", "ensure_basemap", "missing_features", "open_basemap"]

@@ -6,9 +6,9 @@ from typing import Final
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from tracker.basemap.archive import TileId
-from tracker.basemap.mercator import HALF_WORLD, alike
-from tracker.extent import CELL_ZOOM
+from tracker.map.basemap.archive import TileId
+from tracker.map.basemap.mercator import HALF_WORLD, alike
+from tracker.map.extent import CELL_ZOOM
 
 EXTENT: Final = 4096  # units of a tile's side
 PIXELS: Final = 512  # of a tile's side on the screen

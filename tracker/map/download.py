@@ -10,7 +10,7 @@ import httpx
 import msgspec
 
 from tracker.errors import ConfigError
-from tracker.extract_format import fault_of
+from tracker.map.extract_format import fault_of
 from tracker.system.file_lock import locked
 
 LARGEST: Final = 8 * 2**30  # bytes; tiles and drawing of such an extract need several times as much

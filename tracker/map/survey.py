@@ -1,6 +1,6 @@
 """Survey: where the data of an extract lies and whether the builders can read it as it is.
 
-`python -m tracker.survey EXTRACT FOLDER` makes it. Every builder needs it: the first one makes
+`python -m tracker.map.survey EXTRACT FOLDER` makes it. Every builder needs it: the first one makes
 it, and the others wait.
 """
 
@@ -15,8 +15,8 @@ from typing import Any, Final
 import msgspec
 import osmium
 
-from tracker.extent import Box, Cells, Extent, extent_of
-from tracker.repair import repair
+from tracker.map.extent import Box, Cells, Extent, extent_of
+from tracker.map.repair import repair
 from tracker.system.package_files import remove_all
 
 FILE: Final = "survey.json"

@@ -7,9 +7,9 @@ import shapely
 from shapely import LineString, Point, Polygon, STRtree
 from shapely.geometry.base import BaseGeometry
 
-from tracker.basemap.left_out import LeftOut, Undrawable
-from tracker.basemap.mercator import to_mercator
-from tracker.extent import Box
+from tracker.map.basemap.left_out import LeftOut, Undrawable
+from tracker.map.basemap.mercator import to_mercator
+from tracker.map.extent import Box
 
 Place = tuple[float, float]
 

@@ -10,11 +10,11 @@ import shapely
 from shapely import STRtree
 from shapely.geometry.base import BaseGeometry
 
-from tracker.basemap.archive import LAYERS, MAX_ZOOM, Tile, TileId
-from tracker.basemap.extract import UNREADABLE, Feature
-from tracker.basemap.left_out import LeftOut, Undrawable
-from tracker.basemap.mercator import HALF_WORLD, only
-from tracker.basemap.spread import EXTENT, PAD, PIXELS, children, cut_out, padded, tile_side
+from tracker.map.basemap.archive import LAYERS, MAX_ZOOM, Tile, TileId
+from tracker.map.basemap.left_out import LeftOut, Undrawable
+from tracker.map.basemap.mercator import HALF_WORLD, only
+from tracker.map.basemap.osm_features import UNREADABLE, Feature
+from tracker.map.basemap.spread import EXTENT, PAD, PIXELS, children, cut_out, padded, tile_side
 
 TOO_SMALL: Final = 4.0  # square pixels: an area below that is not drawn before the last zoom
 _SQUARE: Final = shapely.box(-PAD, -PAD, EXTENT + PAD, EXTENT + PAD)  # a tile in its own units

@@ -1,0 +1,1 @@
+"""The map extract and what is derived from it."""

@@ -26,6 +26,7 @@ LAYERS = (
         "live_trip",
         "order_steps",
         "paces",
+        "phone_apps",
         "recorder",
         "routing",
         "server",

@@ -24,10 +24,10 @@ from tracker.learner import Learner
 from tracker.map.extract import MapFile, find_map
 from tracker.metrics import Metrics
 from tracker.routing import Router
-from tracker.routing.judging import judged
+from tracker.routing.drive_analysis import judged
+from tracker.routing.map_matching import along, matched
 from tracker.routing.polyline import decode
 from tracker.routing.tiles import prepare_tiles
-from tracker.routing.tracing import along, matched
 
 NOW = datetime(2026, 11, 22, 16, 43, tzinfo=UTC)
 TODAY = date(2026, 11, 22)

@@ -13,7 +13,7 @@ import msgspec
 from tests.api.merchant import backdate, rfc3339, send_fixes
 from tests.service import Service, running_service, token_of
 from tracker.domain.geo import LonLat, distance, part_way
-from tracker.routing.breaker import FAILURES
+from tracker.routing.circuit_breaker import FAILURES
 
 SPEED = 8.0  # m/s
 EVERY = 5.0  # seconds between two fixes

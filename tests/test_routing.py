@@ -19,7 +19,7 @@ from tracker.domain.route_choice.preference import LAWFUL, OTHERS
 from tracker.errors import ConfigError, NoRoute, RouterUnavailable
 from tracker.map.extract import MapFile, find_map
 from tracker.routing import Router
-from tracker.routing.actors import Asked, actors
+from tracker.routing.backends import Asked, actors
 from tracker.routing.engine import Engine
 from tracker.routing.polyline import decode
 

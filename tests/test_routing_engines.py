@@ -16,8 +16,8 @@ from tracker.domain.order import Vehicle
 from tracker.errors import NoRoute, RouterUnavailable
 from tracker.map.extract import MapFile, find_map
 from tracker.routing import Router
-from tracker.routing.breaker import FAILURES, REST, Breaker
-from tracker.routing.serving import serving
+from tracker.routing.child_process import serving
+from tracker.routing.circuit_breaker import FAILURES, REST, Breaker
 from tracker.routing.tiles import prepare_tiles
 
 STATION = LonLat(24.9414, 60.1710)

@@ -22,7 +22,7 @@ from tracker.learner import Learner
 from tracker.metrics import Metrics
 from tracker.paces import KEPT_EVERY, Paces
 from tracker.routing import Router
-from tracker.routing.judging import judged
+from tracker.routing.drive_analysis import judged
 
 # A status that was set while the driver was further off than that tells no arrival; metres.
 THERE: Final = 200.0

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from tracker.api.phone_setup import Setup
 from tracker.api.visitors import asked_url
 from tracker.database.drivers import Activity
 from tracker.domain.eta.estimate import Eta
@@ -18,6 +17,7 @@ from tracker.domain.tracks.track import Fix
 from tracker.messages import Time, Uri, WireEta, WirePickup, WirePlace, WireWindow, rfc3339, rfc3339_or_none
 from tracker.messages.conversions import timestamps, window, wire_pickup, wire_place
 from tracker.parts import Parts
+from tracker.phone_apps.setup import Setup
 
 
 def base_url(here: Parts) -> str:

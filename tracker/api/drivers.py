@@ -17,7 +17,6 @@ from tracker.api.bodies import answer, body, query
 from tracker.api.describe import described
 from tracker.api.idempotency import Created, once
 from tracker.api.lists import decode_cursor, page
-from tracker.api.phone_setup import setup_for
 from tracker.api.requests import DriverChangeBody, DriverQuery, NewDriver, StopsBody
 from tracker.database import Connection
 from tracker.database import drivers as rows
@@ -27,6 +26,7 @@ from tracker.domain.route import Stop
 from tracker.errors import Conflict, NoSequence, NotFound, RouterUnavailable
 from tracker.messages import rfc3339
 from tracker.parts import Parts, parts
+from tracker.phone_apps.setup import setup_for
 from tracker.tokens import hash_token, new_driver_token, new_id
 
 blueprint = Blueprint("drivers", __name__)

@@ -17,7 +17,6 @@ from tracker.api import (
     tracking_poll,
 )
 from tracker.api.errors import Problem, ProblemDetails, problem_type
-from tracker.api.phone_setup import setup_for
 from tracker.api.track_summary import Summary
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Driver, OrderStatus
@@ -38,6 +37,7 @@ from tracker.messages import (
     WirePlace,
     WireWindow,
 )
+from tracker.phone_apps.setup import setup_for
 
 BASE: Final = "https://track.example.com"
 ORDER_ID: Final = "ord_2Yc7wVdMvJ1bQeQ0sT5hXg"

@@ -16,7 +16,7 @@ from tracker.domain.trip import Trip
 from tracker.errors import NoRoute, RoutingError
 from tracker.evaluation.peers import Peers, Plain
 from tracker.evaluation.recorded import RecordedTrip
-from tracker.routing.judging import Routes, judged
+from tracker.routing.drive_analysis import Routes, judged
 
 LEAST: Final = 30.0  # seconds to go; nearer ones are not counted
 METHODS: Final = ("tracker", "router", "router_scaled", "straight_line")

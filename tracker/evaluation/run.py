@@ -7,7 +7,7 @@ from tracker.evaluation.peers import Peers
 from tracker.evaluation.recorded import RecordedTrip
 from tracker.evaluation.replay import Replay
 from tracker.evaluation.score import Report, report_on
-from tracker.routing.judging import Routes
+from tracker.routing.drive_analysis import Routes
 
 Say = Callable[[str], None]
 TOLD_EVERY = 20  # trips

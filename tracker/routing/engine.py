@@ -15,12 +15,11 @@ from tracker.domain.order import Vehicle
 from tracker.domain.route_choice.observed_streets import NONE, Streets, Walked
 from tracker.domain.route_choice.preference import LAWFUL, Manner
 from tracker.errors import NoRoute, RouterUnavailable
-from tracker.routing.actors import Asked
-from tracker.routing.driven import as_driven
+from tracker.routing.backends import Asked
+from tracker.routing.map_matching import matched, with_streets
 from tracker.routing.polyline import decode
-from tracker.routing.tracing import matched, with_streets
-from tracker.routing.unroutable import matrix_of_parts, ways_of_parts
-from tracker.routing.wanted import (
+from tracker.routing.preferred_legs import as_driven
+from tracker.routing.requests import (
     ANYWHERE,
     COSTINGS,
     NEAR,
@@ -31,6 +30,7 @@ from tracker.routing.wanted import (
     location,
     route_wanted,
 )
+from tracker.routing.unroutable import matrix_of_parts, ways_of_parts
 
 NO_PATH: Final = 442  # the engine's code for streets that are there but not connected
 PLACES_AT_ONCE: Final = 20  # the engine's limit for cars; longer routes are asked for in pieces

@@ -15,8 +15,8 @@ from tracker.domain.route_choice.preference import LAWFUL, Manner
 from tracker.errors import NoRoute, RouterUnavailable
 from tracker.map.extract import MapFile
 from tracker.map.preparation import Preparation
-from tracker.routing.actors import THREADS, Asked, actors, threads_for
-from tracker.routing.breaker import Breaker
+from tracker.routing.backends import THREADS, Asked, actors, threads_for
+from tracker.routing.circuit_breaker import Breaker
 from tracker.routing.engine import Engine
 
 TIME_OUT: Final = 5.0  # seconds, waiting for a thread included

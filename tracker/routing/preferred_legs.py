@@ -9,8 +9,8 @@ from tracker.domain.order import Vehicle
 from tracker.domain.route_choice.observed_streets import Streets
 from tracker.domain.route_choice.preference import Manner
 from tracker.domain.route_choice.preferred_route import Search
-from tracker.routing.actors import Asked
-from tracker.routing.tracing import along
+from tracker.routing.backends import Asked
+from tracker.routing.map_matching import along
 
 
 def as_driven(

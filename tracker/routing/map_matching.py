@@ -10,9 +10,9 @@ from tracker.domain.geo import LonLat, distance, steps
 from tracker.domain.leg import Edge, Leg
 from tracker.domain.order import Vehicle
 from tracker.domain.route_choice.observed_streets import Walked
-from tracker.routing.actors import Asked
+from tracker.routing.backends import Asked
 from tracker.routing.polyline import decode
-from tracker.routing.wanted import COSTINGS, as_text
+from tracker.routing.requests import COSTINGS, as_text
 
 # Drivers go where the map forbids it to private cars: bus lanes, barred turns. A taxi may use the former.
 AS_DRIVEN: Final[Mapping[Vehicle, str]] = {**COSTINGS, "car": "taxi"}

@@ -8,8 +8,8 @@ from valhalla import Actor
 
 from tracker.map.extract import MapFile
 from tracker.routing.antimeridian import Turned
-from tracker.routing.remote import RemoteActor
-from tracker.routing.serving import serving
+from tracker.routing.child_process import serving
+from tracker.routing.http_client import RemoteActor
 from tracker.routing.tiles import are_turned, prepare_tiles
 
 CHILD: Final = "child"

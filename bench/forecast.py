@@ -23,7 +23,7 @@ from tracker.domain.route_choice.preference import LAWFUL, Manner
 from tracker.domain.tracks.track import Fix
 from tracker.domain.trip import Trip
 from tracker.errors import NoRoute
-from tracker.evaluation.recorded import read_trips
+from tracker.eta.evaluation.recorded_trips import read_trips
 from tracker.map.extract import find_map
 from tracker.routing import Router
 

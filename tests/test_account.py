@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.account import WAITING, Account, Knew
 from tracker.database import Database
 from tracker.database.drivers import insert_driver
 from tracker.database.forecasts import delete_old_forecasts, select_errors, select_forecasts, settle_accounts
@@ -16,6 +15,7 @@ from tracker.database.orders import insert_order, insert_timeline
 from tracker.domain.eta.estimate import Basis, Eta
 from tracker.domain.eta.forecast_error import KEPT_EVERY, MOVED, KeptForecast, says_more
 from tracker.domain.order import Driver, Order, OrderStatus, Place
+from tracker.eta.forecast_log import WAITING, Account, Knew
 from tracker.metrics import Metrics
 
 NOW = datetime(2026, 11, 22, 16, 43, tzinfo=UTC)

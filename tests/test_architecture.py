@@ -19,20 +19,8 @@ LAYERS = (
     {"crowd", "database_url", "errors", "logs", "metrics", "rates", "system", "time_zones", "tokens"},
     {"config", "domain", "postgres", "websocket"},
     {"database", "demo", "map", "messages", "order_change"},
-    {
-        "account",
-        "hub",
-        "learner",
-        "live_trip",
-        "order_steps",
-        "paces",
-        "phone_apps",
-        "recorder",
-        "routing",
-        "server",
-        "stuck_orders",
-    },
-    {"audience", "connections", "evaluation", "hindsight", "remembered", "sequencing", "witness"},
+    {"hub", "live_trip", "order_steps", "phone_apps", "recorder", "routing", "server", "stuck_orders"},
+    {"audience", "connections", "eta", "remembered", "sequencing", "witness"},
     {"roster", "stop_sequences"},
     {"live_views", "orders"},
     {"fleet"},
@@ -77,7 +65,7 @@ HOMES = {
         "tracker.websocket",
     ),
     "regex": ("tracker.domain.privacy.display_name", "tracker.domain.privacy.titles"),
-    "rich": ("driver_sim", "tracker.demo", "tracker.evaluation"),
+    "rich": ("driver_sim", "tracker.demo", "tracker.eta.evaluation"),
     "shapely": (
         "tracker.map.basemap",
         "tracker.domain.geo",
@@ -321,7 +309,7 @@ def test_files_are_small() -> None:
     assert {name: lines for name, lines in lengths.items() if lines > FILE_LINES} == {}
 
 
-IN_THREADS = ("tracker.routing.", "tracker.learner")  # what these do is done in several threads
+IN_THREADS = ("tracker.routing.", "tracker.eta.trainer")  # what these do is done in several threads
 
 
 def test_no_type_is_read_for_the_first_time_in_a_thread() -> None:

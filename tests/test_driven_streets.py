@@ -17,10 +17,10 @@ from tracker.domain.eta.model import Arrival, Learned, Passage
 from tracker.domain.geo import LonLat, Plane, bearing, distance, part_way
 from tracker.domain.route_choice.observed_streets import NONE, Streets, Walked
 from tracker.domain.route_choice.preference import LAWFUL, OTHERS, Way
-from tracker.evaluation.peers import Peers
-from tracker.evaluation.recorded import RecordedFix, RecordedStop, RecordedTrip
-from tracker.evaluation.replay import Replay
-from tracker.learner import Learner
+from tracker.eta.evaluation.baselines import Peers
+from tracker.eta.evaluation.recorded_trips import RecordedFix, RecordedStop, RecordedTrip
+from tracker.eta.evaluation.replay import Replay
+from tracker.eta.trainer import Learner
 from tracker.map.extract import MapFile, find_map
 from tracker.metrics import Metrics
 from tracker.routing import Router

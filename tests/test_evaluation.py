@@ -19,10 +19,10 @@ from tracker.domain.route import Edge, Leg
 from tracker.domain.route_choice.observed_streets import NONE, Streets, Walked
 from tracker.domain.route_choice.preference import LAWFUL, Manner
 from tracker.errors import BadInput, NoRoute
-from tracker.evaluation import Report, evaluate, read_trips
-from tracker.evaluation.peers import Peers, best_constant
-from tracker.evaluation.recorded import RecordedFix, RecordedStop, RecordedTrip
-from tracker.evaluation.replay import Replay, Said
+from tracker.eta.evaluation import Report, evaluate, read_trips
+from tracker.eta.evaluation.baselines import Peers, best_constant
+from tracker.eta.evaluation.recorded_trips import RecordedFix, RecordedStop, RecordedTrip
+from tracker.eta.evaluation.replay import Replay, Said
 from tracker.map.extract import find_map
 
 BEGIN = datetime(2026, 6, 1, 9, tzinfo=UTC)

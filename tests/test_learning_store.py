@@ -15,9 +15,9 @@ from tracker.domain.eta.speed_factor import Pace
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Driver, Vehicle
 from tracker.errors import StorageUnavailable
-from tracker.learner import WAITING, Learner
+from tracker.eta.driver_speeds import VALID_FOR, Paces
+from tracker.eta.trainer import WAITING, Learner
 from tracker.metrics import Metrics
-from tracker.paces import VALID_FOR, Paces
 
 NOW = datetime(2026, 11, 22, 16, 43, tzinfo=UTC)
 PLACE = LonLat(24.94, 60.17)

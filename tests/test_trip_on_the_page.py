@@ -20,11 +20,11 @@ from tests.service import ADMIN_KEY, ROOT, Service, running_service
 from tests.watchers import Watcher, by_socket
 from tracker.config import Config
 from tracker.domain.eta.model import Learned
-from tracker.evaluation import read_trips
-from tracker.evaluation.peers import Peers
-from tracker.evaluation.recorded import RecordedTrip
-from tracker.evaluation.replay import Moment
-from tracker.evaluation.replay import Replay as Evaluation
+from tracker.eta.evaluation import read_trips
+from tracker.eta.evaluation.baselines import Peers
+from tracker.eta.evaluation.recorded_trips import RecordedTrip
+from tracker.eta.evaluation.replay import Moment
+from tracker.eta.evaluation.replay import Replay as Evaluation
 from tracker.map.extract import find_map
 from tracker.routing import Router
 

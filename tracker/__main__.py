@@ -21,7 +21,7 @@ import msgspec
 import uvloop
 
 from tracker import demo as demo_run
-from tracker import evaluation, logs
+from tracker import logs
 from tracker.app import create_app, database_url, open_parts, utc_now
 from tracker.check import check_all
 from tracker.config import Config
@@ -29,6 +29,7 @@ from tracker.database import Database
 from tracker.database.api_keys import ApiKey, Scope, insert_api_key, revoke_api_key, select_api_keys
 from tracker.database.migrations import migrate as migrate_database
 from tracker.errors import TrackerError
+from tracker.eta import evaluation
 from tracker.map.extract import prepare_map
 from tracker.routing import Router
 from tracker.server import BACKLOG, listen

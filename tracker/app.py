@@ -43,8 +43,8 @@ from tracker.database.migrations import migrate, pending
 from tracker.database.partitions import keep_partitions
 from tracker.domain.area import Area
 from tracker.errors import ConfigError, StorageUnavailable
+from tracker.eta.feedback import Hindsight
 from tracker.fleet import Fleet
-from tracker.hindsight import Hindsight
 from tracker.hub import Hub
 from tracker.map.addresses import Gazetteer, opened_gazetteer
 from tracker.map.basemap import Basemap, open_basemap

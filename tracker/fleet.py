@@ -18,7 +18,7 @@ from tracker.domain.order import Driver, Order
 from tracker.domain.reporting_policy import Policy
 from tracker.domain.tracks.track import Fix, Refusal
 from tracker.errors import NotFound, StorageUnavailable
-from tracker.hindsight import Hindsight
+from tracker.eta.feedback import Hindsight
 from tracker.hub import Hub
 from tracker.live_trip import DriverConnection, JudgedBatch, LiveTrip, Receipt
 from tracker.live_views import LiveViews

@@ -9,7 +9,7 @@ from tracker.domain.link import Link
 from tracker.domain.order import Order
 from tracker.domain.trip import Trip
 from tracker.domain.view import View, view_without_trip
-from tracker.hindsight import Hindsight
+from tracker.eta.feedback import Hindsight
 from tracker.hub import Hub
 from tracker.mailbox import Outgoing, Subscription
 from tracker.messages import Snapshot, rfc3339

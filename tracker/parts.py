@@ -10,10 +10,10 @@ from quart import current_app
 from tracker.crowd import Crowd
 
 if TYPE_CHECKING:
-    from tracker.account import Account
     from tracker.config import Config
     from tracker.database import Database
     from tracker.domain.area import Area
+    from tracker.eta.forecast_log import Account
     from tracker.fleet import Fleet
     from tracker.hub import Hub
     from tracker.map.addresses import Gazetteer

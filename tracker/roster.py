@@ -13,7 +13,7 @@ from tracker.domain.tracks.track import WINDOW, JudgedFix
 from tracker.domain.tracks.verdicts import Verdicts
 from tracker.domain.trip import Trip
 from tracker.errors import NotFound, StorageUnavailable
-from tracker.hindsight import Hindsight
+from tracker.eta.feedback import Hindsight
 from tracker.live_trip import LiveTrip, Span
 from tracker.routing import Router
 from tracker.witness import Witness

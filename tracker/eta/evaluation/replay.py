@@ -14,8 +14,8 @@ from tracker.domain.route_choice.preference import LAWFUL
 from tracker.domain.tracks.track import Fix, refusal
 from tracker.domain.trip import Trip
 from tracker.errors import NoRoute, RoutingError
-from tracker.evaluation.peers import Peers, Plain
-from tracker.evaluation.recorded import RecordedTrip
+from tracker.eta.evaluation.baselines import Peers, Plain
+from tracker.eta.evaluation.recorded_trips import RecordedTrip
 from tracker.routing.drive_analysis import Routes, judged
 
 LEAST: Final = 30.0  # seconds to go; nearer ones are not counted

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from tracker.evaluation.replay import METHODS, Moment
+from tracker.eta.evaluation.replay import METHODS, Moment
 
 BUCKETS: Final = (("0-2", 120.0), ("2-5", 300.0), ("5-10", 600.0), ("10-20", 1200.0), ("20+", float("inf")))
 

@@ -8,7 +8,6 @@ from typing import Final
 
 import structlog
 
-from tracker.account import Account, Knew
 from tracker.database import Database
 from tracker.database.forecasts import select_milestone
 from tracker.domain.eta.estimate import Eta
@@ -18,9 +17,10 @@ from tracker.domain.order import Driver, Order, StopKind
 from tracker.domain.tracks.track import JudgedFix
 from tracker.domain.trip import Trip
 from tracker.errors import StorageUnavailable
-from tracker.learner import Learner
+from tracker.eta.driver_speeds import KEPT_EVERY, Paces
+from tracker.eta.forecast_log import Account, Knew
+from tracker.eta.trainer import Learner
 from tracker.metrics import Metrics
-from tracker.paces import KEPT_EVERY, Paces
 from tracker.routing import Router
 from tracker.routing.drive_analysis import judged
 

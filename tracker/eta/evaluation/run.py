@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 
 from tracker.domain.eta.model import Learned
-from tracker.evaluation.peers import Peers
-from tracker.evaluation.recorded import RecordedTrip
-from tracker.evaluation.replay import Replay
-from tracker.evaluation.score import Report, report_on
+from tracker.eta.evaluation.baselines import Peers
+from tracker.eta.evaluation.recorded_trips import RecordedTrip
+from tracker.eta.evaluation.replay import Replay
+from tracker.eta.evaluation.score import Report, report_on
 from tracker.routing.drive_analysis import Routes
 
 Say = Callable[[str], None]

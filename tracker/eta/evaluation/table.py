@@ -3,7 +3,7 @@
 from rich.console import Console
 from rich.table import Table
 
-from tracker.evaluation.score import Report, Row
+from tracker.eta.evaluation.score import Report, Row
 
 HEADINGS = (
     "to go, min",

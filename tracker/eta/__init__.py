@@ -1,0 +1,1 @@
+"""Arrival times in the service: what was forecast, and what arrivals teach."""

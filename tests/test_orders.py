@@ -11,8 +11,8 @@ from tracker.database import drivers as driver_rows
 from tracker.database import orders as rows
 from tracker.domain.order import Driver, OrderStatus, Place
 from tracker.errors import Conflict, ForbiddenTransition, InvalidFields, NotFound
-from tracker.order_change import NewOrder, OrderChange
-from tracker.orders import NOTES, Orders
+from tracker.orders.changes import NewOrder, OrderChange
+from tracker.orders.lifecycle import NOTES, Orders
 from tracker.tokens import hash_token, new_driver_token, new_id
 
 NOW = datetime(2026, 11, 22, 16, 43, tzinfo=UTC)

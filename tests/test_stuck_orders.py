@@ -14,7 +14,7 @@ from tracker.database.queries import sql
 from tracker.domain.order import Order, OrderStatus
 from tracker.domain.privacy.visibility import is_stuck
 from tracker.metrics import Metrics
-from tracker.stuck_orders import report_stuck_orders
+from tracker.orders.stuck_orders import report_stuck_orders
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 WITHIN = 30.0  # seconds; the service looks every 5

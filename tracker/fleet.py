@@ -25,7 +25,7 @@ from tracker.live_views import LiveViews
 from tracker.messages import End, NoteToDriver, Orders, PolicyChange, rfc3339
 from tracker.messages.conversions import assigned_order
 from tracker.metrics import Metrics
-from tracker.order_change import Note, OrderChange
+from tracker.orders.changes import Note, OrderChange
 from tracker.recorder import Recorder
 from tracker.roster import Roster
 from tracker.routing import Router

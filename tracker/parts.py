@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tracker.map.extract import MapFile
     from tracker.map.preparation import Preparation
     from tracker.metrics import Metrics
-    from tracker.orders import Orders
+    from tracker.orders.lifecycle import Orders
     from tracker.rates import Allowances, Buckets
     from tracker.recorder import Recorder
     from tracker.routing import Router

@@ -13,7 +13,7 @@ from tracker.domain.privacy.visibility import DEFAULT_LIVE, Rule, Rules
 from tracker.errors import FieldError, InvalidFields
 from tracker.messages import AwareTime
 from tracker.messages.allowed_values import WORDS
-from tracker.order_change import NewOrder
+from tracker.orders.changes import NewOrder
 
 Latitude = Annotated[float, Meta(ge=-90, le=90, description="Degrees north, WGS 84.")]
 Longitude = Annotated[float, Meta(ge=-180, le=180, description="Degrees east, WGS 84.")]

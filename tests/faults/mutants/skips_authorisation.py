@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from tracker import orders
 from tracker.__main__ import main
 from tracker.domain.order_rules import found
+from tracker.orders import lifecycle
 
 
 def _anybodys(order: Any, by_driver: str | None = None) -> Any:
@@ -12,5 +12,5 @@ def _anybodys(order: Any, by_driver: str | None = None) -> Any:
 
 
 if __name__ == "__main__":
-    vars(orders)["found"] = _anybodys
+    vars(lifecycle)["found"] = _anybodys
     main()

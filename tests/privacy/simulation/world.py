@@ -21,7 +21,7 @@ from tracker.hub import Hub
 from tracker.mailbox import Outgoing, Subscription
 from tracker.messages import End, rfc3339
 from tracker.metrics import Metrics
-from tracker.order_change import OrderChange
+from tracker.orders.changes import OrderChange
 from tracker.witness import Witness
 
 BEGIN: Final = datetime(2026, 11, 30, 9, tzinfo=UTC)

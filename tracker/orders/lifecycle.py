@@ -10,7 +10,6 @@ from typing import Final
 import msgspec
 import structlog
 
-from tracker import order_steps as steps
 from tracker.database import Connection, Database
 from tracker.database import drivers as driver_rows
 from tracker.database import links as link_rows
@@ -32,16 +31,17 @@ from tracker.domain.order_rules import (
 )
 from tracker.errors import Conflict, FieldError, InvalidFields, NotFound, TrackerError
 from tracker.messages import NOTE_BYTES
-from tracker.order_change import NewOrder, Note, OrderChange, Sender
-from tracker.sequencing import Sequencer, StopKey
-from tracker.stop_sequences import StopSequences
+from tracker.orders import steps
+from tracker.orders.changes import NewOrder, Note, OrderChange, Sender
+from tracker.orders.sequencer import Sequencer, StopKey
+from tracker.orders.stop_sequences import StopSequences
 from tracker.tokens import new_id
 
 REASON_BYTES: Final = 2_000
 NOTES: Final = 100  # about one order, of the driver and of its customers each
 ERASED: Final = "driver_erased"  # why an order failed whose driver was erased on the way
 
-_log = structlog.get_logger("tracker.orders")
+_log = structlog.get_logger("tracker.orders.lifecycle")
 
 
 class Orders:

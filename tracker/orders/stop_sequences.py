@@ -11,8 +11,8 @@ from tracker.domain.geo import LonLat
 from tracker.domain.order import Driver
 from tracker.domain.order_rules import check_sequence
 from tracker.errors import Conflict, InvalidFields, NotFound
-from tracker.order_change import OrderChange
-from tracker.sequencing import Sequencer, StopKey
+from tracker.orders.changes import OrderChange
+from tracker.orders.sequencer import Sequencer, StopKey
 
 
 class StopSequences:

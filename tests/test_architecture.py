@@ -16,14 +16,12 @@ ROOT = Path(__file__).parent.parent
 
 # From the bottom up. A room imports itself and rooms of lower layers; never its neighbours, never upwards.
 LAYERS = (
-    {"crowd", "database_url", "errors", "logs", "metrics", "rates", "system", "time_zones", "tokens"},
+    {"database_url", "errors", "logs", "metrics", "rates", "system", "time_zones", "tokens"},
     {"config", "domain", "postgres", "websocket"},
     {"database", "demo", "map", "messages"},
-    {"hub", "live_trip", "phone_apps", "recorder", "routing", "server"},
-    {"audience", "connections", "eta", "orders", "remembered", "witness"},
-    {"roster"},
-    {"live_views"},
-    {"fleet"},
+    {"phone_apps", "recorder", "routing", "server"},
+    {"eta", "orders"},
+    {"live"},
     {"parts"},
     {"api"},
     {"app"},
@@ -139,7 +137,7 @@ def imported_names(node: ast.AST, *, for_types: bool = False) -> Iterator[tuple[
 
 
 def imported_from(source: str, name: str) -> str:
-    """`from tracker import hub` and `from tracker.hub import Hub` both import tracker.hub."""
+    """`from tracker import hub` and `from tracker.live.hub import Hub` both import tracker.live.hub."""
     return f"{source}.{name}" if f"{source}.{name}" in module_names() else source
 
 

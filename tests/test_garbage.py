@@ -10,7 +10,7 @@ from weakref import ref
 import pytest
 
 from tracker.errors import Unparsable
-from tracker.fleet import Fleet
+from tracker.live.fleet import Fleet
 from tracker.messages.codecs import JsonCodec, MsgpackCodec
 from tracker.system import gc_policy
 from tracker.system.gc_policy import FEW, YOUNG, Collector

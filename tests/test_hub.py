@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracker.domain.order import OrderStatus
-from tracker.hub import Hub
-from tracker.mailbox import Subscription
+from tracker.live.hub import Hub
+from tracker.live.subscription import Subscription
 from tracker.messages import End, TrackedOrder, Update, WirePlace
 
 PLACE = WirePlace(60.0, 24.0)
@@ -159,7 +159,7 @@ async def test_an_order_that_nobody_watches_is_forgotten_in_time(monkeypatch: py
     for n in range(1_500):
         hub.open(f"ord_other_{n}")
     assert len(hub.prune()) == 501 and not hub.knows("ord_1")
-    monkeypatch.setattr("tracker.hub.KEPT_FOR", 0.0)
+    monkeypatch.setattr("tracker.live.hub.KEPT_FOR", 0.0)
     assert len(hub.prune()) == 1_000
 
 

@@ -6,7 +6,7 @@ from tracker.domain.order import Driver
 from tracker.domain.tracks import verdicts
 from tracker.domain.tracks.track import Fix, JudgedFix
 from tracker.domain.trip import Trip
-from tracker.live_trip import JudgedBatch, LiveTrip
+from tracker.live.trip import JudgedBatch, LiveTrip
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 MONTH = timedelta(days=30)

@@ -10,10 +10,10 @@ import structlog
 
 from tests.privacy.simulation.random_trip import RandomTrip
 from tests.privacy.simulation.world import World
-from tracker import fleet
 from tracker.domain import trip
 from tracker.domain.privacy import doors
 from tracker.domain.privacy.doors import Doors
+from tracker.live import fleet
 
 SAMPLE = range(20)
 ALL = range(60, 1_060)

@@ -17,7 +17,7 @@ from tracker.domain.order import Driver
 from tracker.domain.tracks.track import WINDOW, Fix, JudgedFix
 from tracker.domain.trip import Trip
 from tracker.errors import StorageUnavailable
-from tracker.live_trip import JudgedBatch, LiveTrip
+from tracker.live.trip import JudgedBatch, LiveTrip
 from tracker.recorder import Recorder
 
 NOW = datetime(2026, 11, 22, 16, 43, tzinfo=UTC)

@@ -44,8 +44,9 @@ from tracker.database.partitions import keep_partitions
 from tracker.domain.area import Area
 from tracker.errors import ConfigError, StorageUnavailable
 from tracker.eta.feedback import Hindsight
-from tracker.fleet import Fleet
-from tracker.hub import Hub
+from tracker.live.fleet import Fleet
+from tracker.live.hub import Hub
+from tracker.live.milestones import Witness
 from tracker.map.addresses import Gazetteer, opened_gazetteer
 from tracker.map.basemap import Basemap, open_basemap
 from tracker.map.extract import MapFile, in_use, prepare_map
@@ -64,7 +65,6 @@ from tracker.recorder import Recorder
 from tracker.routing import Router
 from tracker.tokens import LinkTokens
 from tracker.websocket.accept import register_sockets
-from tracker.witness import Witness
 
 FIXES_AT_ONCE: Final = 20_000  # of one driver: the backlog of five and a half hours at 1 Hz
 NOTES_AT_ONCE: Final = 5  # of one tracking link's customers, and of a driver to one customer

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 from quart import current_app
 
-from tracker.crowd import Crowd
+from tracker.live.admission import Crowd
 
 if TYPE_CHECKING:
     from tracker.config import Config
     from tracker.database import Database
     from tracker.domain.area import Area
     from tracker.eta.forecast_log import Account
-    from tracker.fleet import Fleet
-    from tracker.hub import Hub
+    from tracker.live.fleet import Fleet
+    from tracker.live.hub import Hub
     from tracker.map.addresses import Gazetteer
     from tracker.map.basemap import Basemap
     from tracker.map.extract import MapFile

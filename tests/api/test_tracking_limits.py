@@ -13,7 +13,7 @@ from tests.api.merchant import all_pages, problem
 from tests.service import Service, hear, say, token_of
 from tests.watchers import WAYS, Watcher, by_events
 from tracker.api.visitors import agent_family, client_address, counted, network
-from tracker.hub import PER_ADDRESS, PER_LINK, Hub
+from tracker.live.hub import PER_ADDRESS, PER_LINK, Hub
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from tracker.api.closing import Closing
 from tracker.api.driver_words import decoded, pass_on_note, report_status
 from tracker.domain.order import Driver
 from tracker.errors import NotFound, StorageUnavailable, Unparsable
-from tracker.live_trip import Receipt
+from tracker.live.trip import Receipt
 from tracker.messages import (
     FIXES_PER_MESSAGE,
     Ack,

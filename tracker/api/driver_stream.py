@@ -25,7 +25,7 @@ from tracker.errors import (
     TrackerError,
     Unauthenticated,
 )
-from tracker.live_trip import Receipt
+from tracker.live.trip import Receipt
 from tracker.messages import FIXES_PER_MESSAGE, FRAME_BYTES, Ack, Fixes, RawFixes
 from tracker.messages.codecs import CODECS, read_fixes, read_json, readings
 from tracker.parts import Parts, parts

@@ -10,7 +10,7 @@ from tracker.api.describe import described
 from tracker.api.tracking_link import find_link
 from tracker.api.tracking_reader import watching
 from tracker.errors import TooManyConnections
-from tracker.mailbox import Outgoing
+from tracker.live.subscription import Outgoing
 from tracker.messages import End
 from tracker.parts import Parts, parts
 

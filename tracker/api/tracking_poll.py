@@ -13,7 +13,7 @@ from tracker.api.errors import PROBLEM_JSON, details
 from tracker.api.tracking_link import find_link, snapshot_of
 from tracker.api.tracking_reader import UPDATE_GAP, Reader, watching
 from tracker.errors import StorageUnavailable, TooManyConnections
-from tracker.mailbox import Outgoing
+from tracker.live.subscription import Outgoing
 from tracker.messages import End, Heartbeat, NoteToCustomer, Snapshot, Update
 from tracker.parts import parts
 

@@ -11,7 +11,7 @@ from tracker.api.tracking_link import OpenLink, link_id_of, look_up, note_openin
 from tracker.api.visitors import visitor
 from tracker.domain.link import Way
 from tracker.errors import StorageUnavailable
-from tracker.mailbox import Outgoing, Subscription, conflated
+from tracker.live.subscription import Outgoing, Subscription, conflated
 from tracker.messages import End, Snapshot, Update, rfc3339
 from tracker.parts import Parts
 from tracker.rates import spread

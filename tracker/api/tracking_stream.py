@@ -14,7 +14,7 @@ from tracker.api.tracking_notes import add_note
 from tracker.api.tracking_reader import Reader, watching
 from tracker.api.visitors import visitor
 from tracker.errors import TooManyConnections, TrackerError
-from tracker.mailbox import Outgoing
+from tracker.live.subscription import Outgoing
 from tracker.messages import (
     NOTE_BYTES,
     CustomerNote,

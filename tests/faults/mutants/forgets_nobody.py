@@ -1,8 +1,8 @@
 """Mutant: who goes is kept among those who are there."""
 
 from tracker.__main__ import main
-from tracker.fleet import Fleet
-from tracker.live_trip import DriverConnection
+from tracker.live.fleet import Fleet
+from tracker.live.trip import DriverConnection
 
 
 def _nothing(self: Fleet, driver_id: str, connection: DriverConnection) -> None:

@@ -1,7 +1,7 @@
 """Mutant: an erased driver's connection and trip stay."""
 
 from tracker.__main__ import main
-from tracker.fleet import Fleet
+from tracker.live.fleet import Fleet
 
 
 async def _nothing(self: Fleet, driver_id: str) -> None:

@@ -16,13 +16,13 @@ from tests.privacy.judge import Judge, Violation
 from tests.privacy.simulation.memory import Memory, NoHindsight, Streets
 from tracker.domain.order import Driver, Order, OrderStatus, StopKind
 from tracker.domain.tracks.track import Fix
-from tracker.fleet import Fleet
-from tracker.hub import Hub
-from tracker.mailbox import Outgoing, Subscription
+from tracker.live.fleet import Fleet
+from tracker.live.hub import Hub
+from tracker.live.milestones import Witness
+from tracker.live.subscription import Outgoing, Subscription
 from tracker.messages import End, rfc3339
 from tracker.metrics import Metrics
 from tracker.orders.changes import OrderChange
-from tracker.witness import Witness
 
 BEGIN: Final = datetime(2026, 11, 30, 9, tzinfo=UTC)
 RETENTION: Final = timedelta(days=30)

@@ -8,7 +8,7 @@ import msgspec
 
 from tracker.domain.trip import Trip
 from tracker.domain.view import Trail, View
-from tracker.hub import Hub
+from tracker.live.hub import Hub
 from tracker.messages import LineString, rfc3339
 from tracker.messages.conversions import line, state_of
 

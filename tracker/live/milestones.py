@@ -21,7 +21,7 @@ from tracker.domain.geo import LonLat
 from tracker.domain.order import Order, Place
 from tracker.domain.route import Route, Stop
 from tracker.errors import NoRoute, RoutingError, StorageUnavailable
-from tracker.live_trip import LiveTrip
+from tracker.live.trip import LiveTrip
 from tracker.metrics import Metrics
 from tracker.routing import Router
 

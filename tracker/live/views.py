@@ -3,18 +3,18 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from tracker.audience import Audience
 from tracker.database import Database
 from tracker.domain.link import Link
 from tracker.domain.order import Order
 from tracker.domain.trip import Trip
 from tracker.domain.view import View, view_without_trip
 from tracker.eta.feedback import Hindsight
-from tracker.hub import Hub
-from tracker.mailbox import Outgoing, Subscription
+from tracker.live.hub import Hub
+from tracker.live.order_cache import Remembered
+from tracker.live.publisher import Audience
+from tracker.live.subscription import Outgoing, Subscription
+from tracker.live.trips import Roster
 from tracker.messages import Snapshot, rfc3339
-from tracker.remembered import Remembered
-from tracker.roster import Roster
 
 
 class LiveViews:

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import structlog
 
-from tracker.connections import Connections
 from tracker.database import Database
 from tracker.domain.arrival.milestone import Event
 from tracker.domain.eta.device_eta import FARTHEST
@@ -19,17 +18,18 @@ from tracker.domain.reporting_policy import Policy
 from tracker.domain.tracks.track import Fix, Refusal
 from tracker.errors import NotFound, StorageUnavailable
 from tracker.eta.feedback import Hindsight
-from tracker.hub import Hub
-from tracker.live_trip import DriverConnection, JudgedBatch, LiveTrip, Receipt
-from tracker.live_views import LiveViews
+from tracker.live.driver_connections import Connections
+from tracker.live.hub import Hub
+from tracker.live.milestones import Witness
+from tracker.live.trip import DriverConnection, JudgedBatch, LiveTrip, Receipt
+from tracker.live.trips import Roster
+from tracker.live.views import LiveViews
 from tracker.messages import End, NoteToDriver, Orders, PolicyChange, rfc3339
 from tracker.messages.conversions import assigned_order
 from tracker.metrics import Metrics
 from tracker.orders.changes import Note, OrderChange
 from tracker.recorder import Recorder
-from tracker.roster import Roster
 from tracker.routing import Router
-from tracker.witness import Witness
 
 TICK: Final = 1.0  # seconds
 AT_A_TIME: Final = 50  # trips looked at before the loop goes on with what came meanwhile

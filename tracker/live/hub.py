@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Any, Final
 
 from tracker.errors import TooManyConnections
-from tracker.mailbox import NOTES_KEPT, Outgoing, Subscription
+from tracker.live.subscription import NOTES_KEPT, Outgoing, Subscription
 from tracker.messages import CustomerState, End, Heartbeat, NoteToCustomer, Snapshot, Update
 
 KEPT_FOR: Final = 120.0  # seconds after the last customer left: who comes back is told what was missed

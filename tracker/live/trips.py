@@ -14,9 +14,9 @@ from tracker.domain.tracks.verdicts import Verdicts
 from tracker.domain.trip import Trip
 from tracker.errors import NotFound, StorageUnavailable
 from tracker.eta.feedback import Hindsight
-from tracker.live_trip import LiveTrip, Span
+from tracker.live.milestones import Witness
+from tracker.live.trip import LiveTrip, Span
 from tracker.routing import Router
-from tracker.witness import Witness
 
 ENDED_WITHIN: Final = timedelta(hours=72)  # before the newest fix; no driver stands longer at one door
 IDLE_AFTER: Final = timedelta(minutes=10)  # a trip that nobody needs leaves the memory

@@ -4,7 +4,7 @@ import asyncio
 from typing import Final
 
 from tracker.errors import RateLimited
-from tracker.live_trip import DriverConnection
+from tracker.live.trip import DriverConnection
 from tracker.metrics import Metrics
 from tracker.rates import Buckets
 

@@ -1,0 +1,1 @@
+"""What is live on this node: trips, and who watches them."""

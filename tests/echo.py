@@ -7,8 +7,8 @@ from typing import Any
 
 from quart import Quart, websocket
 
-from tracker.api.bodies import raw_body, register_bodies
 from tracker.api.errors import register_errors
+from tracker.api.json_bodies import raw_body, register_bodies
 from tracker.config import Config
 from tracker.messages import FRAME_BYTES
 from tracker.server import listen, serve

@@ -53,7 +53,7 @@ HOMES = {
         "tracker.map.survey",
     ),
     "pmtiles": ("tracker.map.basemap",),
-    "prometheus_client": ("tracker.metrics", "tracker.api.control"),
+    "prometheus_client": ("tracker.metrics", "tracker.api.health"),
     "quart": (
         "tracker.api",
         "tracker.app",

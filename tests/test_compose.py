@@ -17,7 +17,7 @@ from quart import Quart
 
 import driver_sim.__main__
 import tracker.__main__
-from tracker.api import control
+from tracker.api import health
 from tracker.config import SETTINGS, Config
 
 ROOT = Path(__file__).parent.parent
@@ -130,7 +130,7 @@ def test_the_health_check_asks_what_is_answered(dockerfile: DockerfileParser) ->
     assert match
     assert environment(dockerfile)["TRACKER_BIND"].endswith(f":{match[1]}")
     app = Quart(__name__)
-    app.register_blueprint(control.blueprint)
+    app.register_blueprint(health.blueprint)
     assert match[2] in {rule.rule for rule in app.url_map.iter_rules()}
     compile(json.loads(check[check.index("[") :])[2], "HEALTHCHECK", "exec")
 

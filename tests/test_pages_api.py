@@ -12,8 +12,8 @@ import msgspec
 import pytest
 
 from tests.service import Service, token_of
-from tracker.api.first_card import describe
-from tracker.api.pages import location_of
+from tracker.api.tracking.card import describe
+from tracker.api.tracking.page import location_of
 from tracker.messages import Snapshot
 from tracker.system.package_files import folder
 

@@ -19,7 +19,7 @@ from websockets.frames import Frame, Opcode
 from tests.echo import echo_server
 from tests.service import Service, hear, running_service, say, token_of
 from tracker import server
-from tracker.api import bodies
+from tracker.api import json_bodies
 from tracker.rates import Allowances
 from tracker.websocket import http11
 
@@ -141,7 +141,7 @@ async def test_a_connection_waits_for_its_next_request(monkeypatch: pytest.Monke
 
 async def test_a_body_must_be_there_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever dribbles it is told 408 and cut."""
-    monkeypatch.setattr(bodies, "BODY_TIMEOUT", 0.5)
+    monkeypatch.setattr(json_bodies, "BODY_TIMEOUT", 0.5)
     async with echo_server() as echo:
         reader, writer = await asyncio.open_connection("127.0.0.1", echo.port)
         writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")

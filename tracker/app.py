@@ -12,28 +12,16 @@ from typing import Any, Final
 import structlog
 from quart import Quart
 
-from tracker.api import (
-    asyncapi,
-    control,
-    docs,
-    driver_stream,
-    drivers,
-    forecasts,
-    history,
-    links,
-    map,
-    openapi,
-    orders,
-    pages,
-    tracking_events,
-    tracking_notes,
-    tracking_poll,
-    tracking_stream,
-)
+from tracker.api import health
 from tracker.api.allowance import with_allowance
-from tracker.api.bodies import register_bodies
+from tracker.api.docs import asyncapi, openapi, swagger_ui
+from tracker.api.driver import stream as driver_stream
 from tracker.api.errors import register_errors
-from tracker.api.security_headers import with_security_headers
+from tracker.api.headers import with_security_headers
+from tracker.api.json_bodies import register_bodies
+from tracker.api.merchant import drivers, forecasts, history, links, map, orders
+from tracker.api.tracking import events, notes, page, poll
+from tracker.api.tracking import stream as tracking_stream
 from tracker.config import Config
 from tracker.database import Database
 from tracker.database.api_keys import delete_old_answers
@@ -82,8 +70,8 @@ MAP_WITHIN: Final = 60.0  # seconds that a start waits for what is made from the
 
 ROOMS: Final = (
     asyncapi,
-    control,
-    docs,
+    health,
+    swagger_ui,
     driver_stream,
     drivers,
     forecasts,
@@ -92,10 +80,10 @@ ROOMS: Final = (
     map,
     openapi,
     orders,
-    pages,
-    tracking_events,
-    tracking_notes,
-    tracking_poll,
+    page,
+    events,
+    notes,
+    poll,
     tracking_stream,
 )
 

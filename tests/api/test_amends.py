@@ -10,7 +10,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from tests.faults.attackers import Ends, frame_head
 from tests.faults.attackers import connect as bare
 from tests.service import Service, hear, say, token_of
-from tracker.api.amends import AT_THE_DOOR
+from tracker.api.client_backoff import AT_THE_DOOR
 from tracker.app import FAULTS_AT_ONCE, FAULTS_PER_S
 from tracker.rates import Allowances
 

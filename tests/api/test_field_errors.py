@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from tracker.api.bodies import parse
 from tracker.api.field_errors import DEPTH, is_well_formed, wrong_in_query
-from tracker.api.map import RouteRequest
-from tracker.api.requests import (
+from tracker.api.json_bodies import parse
+from tracker.api.merchant.map import RouteRequest
+from tracker.api.merchant.requests import (
     NewDriver,
     NewOrderBody,
     OrderChangeBody,

@@ -9,9 +9,9 @@ import pytest_asyncio
 from quart import Quart
 from quart.typing import TestClientProtocol as Client
 
-from tracker.api import map as map_api
-from tracker.api.bodies import register_bodies
 from tracker.api.errors import register_errors
+from tracker.api.json_bodies import register_bodies
+from tracker.api.merchant import map as map_api
 from tracker.config import Config
 from tracker.domain.geo import LonLat, distance
 from tracker.map.addresses import opened_gazetteer

@@ -10,31 +10,21 @@ import pytest
 from quart import Quart
 
 from tests.service import Service
-from tracker.api import (
-    asyncapi,
-    control,
-    driver_stream,
-    drivers,
-    forecasts,
-    history,
-    links,
-    map,
-    openapi,
-    orders,
-    tracking_events,
-    tracking_notes,
-    tracking_poll,
-    tracking_stream,
-)
-from tracker.api.bodies import parse
+from tracker.api import health
 from tracker.api.describe import described, said_of
+from tracker.api.docs import asyncapi, openapi
+from tracker.api.docs.examples import EXAMPLES
+from tracker.api.docs.openapi import describe
+from tracker.api.driver import stream as driver_stream
 from tracker.api.errors import ProblemDetails
-from tracker.api.examples import EXAMPLES
-from tracker.api.openapi import describe
+from tracker.api.json_bodies import parse
+from tracker.api.merchant import drivers, forecasts, history, links, map, orders
+from tracker.api.tracking import events, notes, poll
+from tracker.api.tracking import stream as tracking_stream
 
 PUBLISHED = (
-    *(asyncapi, control, driver_stream, drivers, forecasts, history, links, map, openapi, orders),
-    *(tracking_events, tracking_notes, tracking_poll, tracking_stream),
+    *(asyncapi, health, driver_stream, drivers, forecasts, history, links, map, openapi, orders),
+    *(events, notes, poll, tracking_stream),
 )
 NOT_PLAIN = re.compile(r"^(Wire|Given)|(Answer|Body)$|_")  # what classes are called, not what clients know
 

@@ -12,8 +12,8 @@ import pytest
 
 from tests.api.merchant import parse, send_fixes
 from tests.service import Service
-from tracker.api.simple_tracks import segmented, simplified
-from tracker.api.track_formats import CsvWriter, GeoJsonWriter, GpxWriter, Writer
+from tracker.api.merchant.plain_tracks import segmented, simplified
+from tracker.api.merchant.track_export import CsvWriter, GeoJsonWriter, GpxWriter, Writer
 from tracker.database.fixes import StoredFix
 from tracker.domain.order import Order, Place
 from tracker.domain.tracks.track import Fix

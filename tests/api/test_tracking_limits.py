@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from tests.api.merchant import all_pages, problem
 from tests.service import Service, hear, say, token_of
 from tests.watchers import WAYS, Watcher, by_events
-from tracker.api.visitors import agent_family, client_address, counted, network
+from tracker.api.client_info import agent_family, client_address, counted, network
 from tracker.live.hub import PER_ADDRESS, PER_LINK, Hub
 
 

@@ -4,7 +4,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from tracker.api.visitors import client_address
+from tracker.api.client_info import client_address
 from tracker.config import Config
 
 PROXIES = Config(trusted_proxies="10.0.0.0/8, ::1").proxies

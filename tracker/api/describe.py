@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tracker.api.access import View
+from tracker.api.auth import View
 from tracker.errors import TrackerError
 
 JSON: Final = "application/json"

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 from quart import Response, g, request
 
-from tracker.api.bodies import raw_body
+from tracker.api.json_bodies import raw_body
 from tracker.database import Connection
 from tracker.database.api_keys import KeptAnswer, claim_idempotency_key, keep_answer
 from tracker.errors import FieldError, IdempotencyMismatch, InvalidFields

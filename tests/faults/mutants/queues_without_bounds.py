@@ -4,10 +4,10 @@ from math import inf
 
 from tracker import recorder
 from tracker.__main__ import main
-from tracker.api import driver_session
+from tracker.api.driver import session
 
 if __name__ == "__main__":
     recorder.ROWS_WAITING = 10**12  # type: ignore[misc]
     recorder.ANSWER_WITHIN = inf  # type: ignore[misc]
-    driver_session.UNANSWERED = 10**9  # type: ignore[misc]
+    session.UNANSWERED = 10**9  # type: ignore[misc]
     main()

@@ -12,7 +12,7 @@ from typing import Any, Final
 from quart import g, request
 
 from tracker.api.allowance import take_allowance
-from tracker.api.visitors import visitor
+from tracker.api.client_info import visitor
 from tracker.database.api_keys import ApiKey, Scope, select_api_key
 from tracker.errors import Forbidden, NotFound, RateLimited, TrackerError, Unauthenticated
 from tracker.parts import Parts, parts

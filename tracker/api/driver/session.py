@@ -8,8 +8,8 @@ from typing import Final, assert_never
 
 import structlog
 
-from tracker.api.closing import Closing
-from tracker.api.driver_words import decoded, pass_on_note, report_status
+from tracker.api.close import Closing
+from tracker.api.driver.messages import decoded, pass_on_note, report_status
 from tracker.domain.order import Driver
 from tracker.errors import NotFound, StorageUnavailable, Unparsable
 from tracker.live.trip import Receipt

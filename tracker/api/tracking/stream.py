@@ -6,13 +6,13 @@ from typing import Final
 import msgspec
 from quart import Blueprint, websocket
 
-from tracker.api.amends import answerable, let_in
-from tracker.api.closing import Closing
+from tracker.api.client_backoff import answerable, let_in
+from tracker.api.client_info import visitor
+from tracker.api.close import Closing
 from tracker.api.describe import described
 from tracker.api.errors import close_code, problem_of
-from tracker.api.tracking_notes import add_note
-from tracker.api.tracking_reader import Reader, watching
-from tracker.api.visitors import visitor
+from tracker.api.tracking.notes import add_note
+from tracker.api.tracking.session import Reader, watching
 from tracker.errors import TooManyConnections, TrackerError
 from tracker.live.subscription import Outgoing
 from tracker.messages import (

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from tracker.api.closing import Closing
+from tracker.api.close import Closing
 from tracker.errors import RateLimited
 from tracker.parts import Parts
 from tracker.tokens import hash_token

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from quart import Blueprint, Response
 
-from tracker.api.access import needs
-from tracker.api.answers import OrderAnswer, Page, link_url, order_answer, tracking_urls
-from tracker.api.bodies import answer, body, query
+from tracker.api.auth import needs
 from tracker.api.describe import described
 from tracker.api.idempotency import Created, once
-from tracker.api.lists import decode_cursor, page
-from tracker.api.requests import AssignBody, NewOrderBody, OrderChangeBody, OrderQuery, StatusBody
+from tracker.api.json_bodies import answer, body, query
+from tracker.api.merchant.requests import AssignBody, NewOrderBody, OrderChangeBody, OrderQuery, StatusBody
+from tracker.api.merchant.responses import OrderAnswer, Page, link_url, order_answer, tracking_urls
+from tracker.api.pagination import decode_cursor, page
 from tracker.database import Connection, Queries
 from tracker.database.links import select_links, select_links_of_orders
 from tracker.database.milestones import select_milestones

@@ -14,11 +14,9 @@ from typing import Any, Final, cast
 from quart import Blueprint, Quart, Response, current_app
 from werkzeug.routing import Rule
 
-from tracker.api.access import View
-from tracker.api.bodies import answer
+from tracker.api.auth import View
 from tracker.api.describe import JSON, Described, described, said_of
-from tracker.api.errors import PROBLEM_JSON, Problem, ProblemDetails, problem_of
-from tracker.api.examples import (
+from tracker.api.docs.examples import (
     CREATED_EXAMPLES,
     EXAMPLES,
     MEDIA_EXAMPLES,
@@ -26,7 +24,9 @@ from tracker.api.examples import (
     QUERY_EXAMPLES,
     problem_example,
 )
-from tracker.api.schemas import properties_of, schemas_of
+from tracker.api.docs.schemas import properties_of, schemas_of
+from tracker.api.errors import PROBLEM_JSON, Problem, ProblemDetails, problem_of
+from tracker.api.json_bodies import answer
 from tracker.errors import (
     Forbidden,
     IdempotencyMismatch,

@@ -6,9 +6,9 @@ from typing import Annotated
 import msgspec
 from quart import Blueprint, Response
 
-from tracker.api.bodies import body
 from tracker.api.describe import described
-from tracker.api.tracking_link import OpenLink, find_link
+from tracker.api.json_bodies import body
+from tracker.api.tracking.link import OpenLink, find_link
 from tracker.errors import Conflict, RateLimited
 from tracker.messages import NOTE_BYTES
 from tracker.parts import Parts, parts

@@ -6,8 +6,8 @@ from typing import Any, Final, Literal
 from msgspec import Struct
 from quart import Blueprint, Response
 
-from tracker.api.bodies import answer
 from tracker.api.describe import described
+from tracker.api.json_bodies import answer
 from tracker.database.partitions import fixes_in_default
 from tracker.errors import StorageUnavailable
 from tracker.map.preparation import Preparation

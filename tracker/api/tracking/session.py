@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from time import perf_counter
 from typing import Final
 
-from tracker.api.tracking_link import OpenLink, link_id_of, look_up, note_opening
-from tracker.api.visitors import visitor
+from tracker.api.client_info import visitor
+from tracker.api.tracking.link import OpenLink, link_id_of, look_up, note_opening
 from tracker.domain.link import Way
 from tracker.errors import StorageUnavailable
 from tracker.live.subscription import Outgoing, Subscription, conflated

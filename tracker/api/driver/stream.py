@@ -6,15 +6,15 @@ import msgspec
 import structlog
 from quart import Blueprint, Response, request, websocket
 
-from tracker.api.access import refused
 from tracker.api.allowance import take_allowance
-from tracker.api.amends import answerable, let_in
-from tracker.api.bodies import answer, raw_body
-from tracker.api.closing import Closing
+from tracker.api.auth import refused
+from tracker.api.client_backoff import answerable, let_in
+from tracker.api.close import Closing
 from tracker.api.describe import described
-from tracker.api.driver_session import DriverSession
-from tracker.api.driver_words import await_hello
+from tracker.api.driver.messages import await_hello
+from tracker.api.driver.session import DriverSession
 from tracker.api.errors import close_code, problem_of
+from tracker.api.json_bodies import answer, raw_body
 from tracker.database import drivers
 from tracker.domain.order import Driver
 from tracker.domain.tracks.track import Fix

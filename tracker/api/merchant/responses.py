@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from tracker.api.visitors import asked_url
+from tracker.api.client_info import asked_url
 from tracker.database.drivers import Activity
 from tracker.domain.eta.estimate import Eta
 from tracker.domain.link import Link, LinkOpen, Way

@@ -3,8 +3,12 @@
 import msgspec
 from quart import Blueprint, Response
 
-from tracker.api.access import needs
-from tracker.api.answers import (
+from tracker.api.auth import needs
+from tracker.api.describe import described
+from tracker.api.idempotency import Created, once
+from tracker.api.json_bodies import answer, body, query
+from tracker.api.merchant.requests import DriverChangeBody, DriverQuery, NewDriver, StopsBody
+from tracker.api.merchant.responses import (
     DriverAnswer,
     NewDriverAnswer,
     Page,
@@ -13,11 +17,7 @@ from tracker.api.answers import (
     base_url,
     driver_answer,
 )
-from tracker.api.bodies import answer, body, query
-from tracker.api.describe import described
-from tracker.api.idempotency import Created, once
-from tracker.api.lists import decode_cursor, page
-from tracker.api.requests import DriverChangeBody, DriverQuery, NewDriver, StopsBody
+from tracker.api.pagination import decode_cursor, page
 from tracker.database import Connection
 from tracker.database import drivers as rows
 from tracker.database.orders import select_stops

@@ -5,19 +5,11 @@ from typing import Any, Final
 
 import msgspec
 
-from tracker.api import (
-    answers,
-    control,
-    forecasts,
-    history,
-    map,
-    requests,
-    track_formats,
-    tracking_notes,
-    tracking_poll,
-)
+from tracker.api import health
 from tracker.api.errors import Problem, ProblemDetails, problem_type
-from tracker.api.track_summary import Summary
+from tracker.api.merchant import forecasts, history, map, requests, responses, track_export
+from tracker.api.merchant.track_summary import Summary
+from tracker.api.tracking import notes, poll
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Driver, OrderStatus
 from tracker.domain.privacy.visibility import Rules
@@ -64,7 +56,7 @@ PICKUP: Final = WirePickup(60.1713, 24.944, "Rautatientori 1", 120.0, "Europe/He
 DROPOFF: Final = WirePlace(60.1666, 24.9486, "Kasarmikatu 36", None, "Europe/Helsinki")
 WINDOW: Final = WireWindow("2026-11-22T16:30:00.000Z", "2026-11-22T17:00:00.000Z")
 TIMESTAMPS: Final = {"created": CREATED, "assigned": "2026-11-22T16:25:12.004Z", "picked_up": PICKED_UP}
-ORDER: Final = answers.OrderAnswer(
+ORDER: Final = responses.OrderAnswer(
     id=ORDER_ID,
     reference="1042",
     status=OrderStatus.PICKED_UP,
@@ -72,7 +64,7 @@ ORDER: Final = answers.OrderAnswer(
     driver_id=DRIVER_ID,
     pickup=PICKUP,
     dropoff=DROPOFF,
-    customer=answers.CustomerAnswer("Maija Virtanen", "+358 40 1234567", "maija@example.com"),
+    customer=responses.CustomerAnswer("Maija Virtanen", "+358 40 1234567", "maija@example.com"),
     window=WINDOW,
     eta=ETA,
     tracking_url=f"{BASE}/t/{TOKEN}",
@@ -90,10 +82,10 @@ NEW_ORDER: Final = msgspec.structs.replace(
     version=1,
     late_s=None,
 )
-FIX: Final = answers.FixAnswer(
+FIX: Final = responses.FixAnswer(
     "2026-11-22T16:42:58.000Z", 60.1692, 24.9467, 6.0, 5.4, 164.0, 12.0, 0.81, "2026-11-22T16:42:58.412Z"
 )
-DRIVER: Final = answers.DriverAnswer(
+DRIVER: Final = responses.DriverAnswer(
     DRIVER_ID, "Aino Korhonen", None, "bicycle", "D-17", "2026-11-02T07:58:00.000Z", True, FIX, [ORDER_ID]
 )
 _NEW_DRIVER: Final = msgspec.convert(
@@ -101,7 +93,7 @@ _NEW_DRIVER: Final = msgspec.convert(
     | {"number": 1, "created_at": DRIVER.created_at},
     Driver,
 )
-NEW_DRIVER: Final = answers.NewDriverAnswer(
+NEW_DRIVER: Final = responses.NewDriverAnswer(
     id=DRIVER_ID,
     name=DRIVER.name,
     display_name=None,
@@ -111,11 +103,13 @@ NEW_DRIVER: Final = answers.NewDriverAnswer(
     token=DRIVER_TOKEN,
     setup=setup_for(_NEW_DRIVER, DRIVER_TOKEN, base=BASE, mqtt_url=None),
 )
-LINK: Final = answers.LinkAnswer(LINK_ID, f"{BASE}/t/{TOKEN}", CREATED, None, None, 2, NOW)
-OPENING: Final = answers.OpenAnswer(NOW, "ws", "192.0.2.0/24", "Safari on iOS")
-STOPS: Final = answers.StopsAnswer([answers.StopAnswer(ORDER_ID, "dropoff", DROPOFF.lat, DROPOFF.lon, None)])
-TRACK_FIX: Final = track_formats.TrackFix(
-    **{name: getattr(FIX, name) for name in answers.FixAnswer.__struct_fields__}
+LINK: Final = responses.LinkAnswer(LINK_ID, f"{BASE}/t/{TOKEN}", CREATED, None, None, 2, NOW)
+OPENING: Final = responses.OpenAnswer(NOW, "ws", "192.0.2.0/24", "Safari on iOS")
+STOPS: Final = responses.StopsAnswer(
+    [responses.StopAnswer(ORDER_ID, "dropoff", DROPOFF.lat, DROPOFF.lon, None)]
+)
+TRACK_FIX: Final = track_export.TrackFix(
+    **{name: getattr(FIX, name) for name in responses.FixAnswer.__struct_fields__}
 )
 POSITION: Final = Position(FIX.lat, FIX.lon, FIX.heading, FIX.speed, FIX.accuracy, FIX.recorded_at)
 SNAPSHOT: Final = Snapshot(
@@ -216,21 +210,21 @@ EXAMPLES: Final[Mapping[Any, Any]] = {
             "places": [{"lat": 60.1713, "lon": 24.944}, {"lat": 60.1666, "lon": 24.9486}],
             "vehicle": "bicycle",
         },
-        tracking_notes.NoteBody: {"text": "The bell is broken, please call."},
+        notes.NoteBody: {"text": "The bell is broken, please call."},
         Fixes | list[Fix]: FIXES,
         # answers
-        answers.OrderAnswer: ORDER,
-        answers.Page[answers.OrderAnswer]: answers.Page([ORDER], CURSOR),
-        answers.DriverAnswer: DRIVER,
-        answers.Page[answers.DriverAnswer]: answers.Page([DRIVER], None),
-        answers.NewDriverAnswer: NEW_DRIVER,
-        answers.StopsAnswer: STOPS,
-        answers.LinkAnswer: LINK,
-        answers.Page[answers.LinkAnswer]: answers.Page([LINK], None),
-        answers.Page[answers.OpenAnswer]: answers.Page([OPENING], CURSOR),
+        responses.OrderAnswer: ORDER,
+        responses.Page[responses.OrderAnswer]: responses.Page([ORDER], CURSOR),
+        responses.DriverAnswer: DRIVER,
+        responses.Page[responses.DriverAnswer]: responses.Page([DRIVER], None),
+        responses.NewDriverAnswer: NEW_DRIVER,
+        responses.StopsAnswer: STOPS,
+        responses.LinkAnswer: LINK,
+        responses.Page[responses.LinkAnswer]: responses.Page([LINK], None),
+        responses.Page[responses.OpenAnswer]: responses.Page([OPENING], CURSOR),
         WireEta: ETA,
         history.HistoryAnswer: HISTORY,
-        answers.Page[track_formats.TrackFix]: answers.Page([TRACK_FIX], CURSOR),
+        responses.Page[track_export.TrackFix]: responses.Page([TRACK_FIX], CURSOR),
         history.WhereAnswer: history.WhereAnswer(NOW, ORDER.status, POSITION),
         forecasts.ForecastsAnswer: forecasts.ForecastsAnswer([FORECAST], None, "2026-11-22T16:52:11.600Z"),
         forecasts.EtaReport: REPORT,
@@ -238,18 +232,18 @@ EXAMPLES: Final[Mapping[Any, Any]] = {
         map.Addresses: map.Addresses([Address(60.1666, 24.9486, "Kasarmikatu 36")]),
         map.RouteAnswer: ROUTE,
         Snapshot: SNAPSHOT,
-        tracking_poll.PollAnswer: tracking_poll.PollAnswer([SNAPSHOT], "c1.42"),
+        poll.PollAnswer: poll.PollAnswer([SNAPSHOT], "c1.42"),
         Ack: Ack(1, 1, 0, [RejectedFix(1, "in_the_future")]),
-        control.Liveness: control.Liveness(),
-        control.Readiness: control.Readiness(status="ready", degraded=["basemap"]),
+        health.Liveness: health.Liveness(),
+        health.Readiness: health.Readiness(status="ready", degraded=["basemap"]),
         dict[str, Any]: {"info": {"title": "Tracker", "version": "0.1.0"}},
     }.items()
 }
 
-CREATED_EXAMPLES: Final[Mapping[Any, Any]] = {answers.OrderAnswer: msgspec.to_builtins(NEW_ORDER)}
+CREATED_EXAMPLES: Final[Mapping[Any, Any]] = {responses.OrderAnswer: msgspec.to_builtins(NEW_ORDER)}
 
 _CSV: Final = (
-    ",".join(track_formats.COLUMNS) + "\n2026-11-22T16:42:58.000Z,60.1692,24.9467,6,5.4,164,12,0.81,…\n"
+    ",".join(track_export.COLUMNS) + "\n2026-11-22T16:42:58.000Z,60.1692,24.9467,6,5.4,164,12,0.81,…\n"
 )
 MEDIA_EXAMPLES: Final[Mapping[str, Any]] = {
     "application/geo+json": {

@@ -9,10 +9,10 @@ from quart import Blueprint, Response, render_template, request
 from quart.blueprints import BlueprintSetupState
 from werkzeug.routing import PathConverter
 
-from tracker.api.first_card import STEPS, VEHICLES, describe
-from tracker.api.security_headers import POLICY, opened_to_others, protected
-from tracker.api.tracking_link import find_link, snapshot_of
-from tracker.api.web_files import WebFile, web_files
+from tracker.api.headers import POLICY, opened_to_others, protected
+from tracker.api.static_files import WebFile, web_files
+from tracker.api.tracking.card import STEPS, VEHICLES, describe
+from tracker.api.tracking.link import find_link, snapshot_of
 from tracker.domain.privacy.display_name import initial
 from tracker.errors import MapUnavailable, NotFound
 from tracker.map.basemap import Basemap

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final
 
-from tracker.api.closing import Closing
+from tracker.api.close import Closing
 from tracker.api.errors import problem_of
 from tracker.domain.order import Driver, OrderStatus
 from tracker.errors import NotFound, RateLimited, TrackerError, Unparsable

@@ -7,8 +7,8 @@ from typing import Final
 from quart import Blueprint, Response, request
 
 from tracker.api.describe import described
-from tracker.api.tracking_link import find_link
-from tracker.api.tracking_reader import watching
+from tracker.api.tracking.link import find_link
+from tracker.api.tracking.session import watching
 from tracker.errors import TooManyConnections
 from tracker.live.subscription import Outgoing
 from tracker.messages import End

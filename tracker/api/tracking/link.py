@@ -7,8 +7,8 @@ from typing import Final
 import msgspec
 import structlog
 
-from tracker.api.access import refused
-from tracker.api.visitors import Visitor
+from tracker.api.auth import refused
+from tracker.api.client_info import Visitor
 from tracker.database.links import insert_link_open
 from tracker.domain.link import Link, LinkOpen, Way
 from tracker.errors import NotFound, StorageUnavailable

@@ -7,11 +7,11 @@ from typing import Annotated, Final
 import msgspec
 from quart import Blueprint, Response, request
 
-from tracker.api.bodies import answer, query
 from tracker.api.describe import described
 from tracker.api.errors import PROBLEM_JSON, details
-from tracker.api.tracking_link import find_link, snapshot_of
-from tracker.api.tracking_reader import UPDATE_GAP, Reader, watching
+from tracker.api.json_bodies import answer, query
+from tracker.api.tracking.link import find_link, snapshot_of
+from tracker.api.tracking.session import UPDATE_GAP, Reader, watching
 from tracker.errors import StorageUnavailable, TooManyConnections
 from tracker.live.subscription import Outgoing
 from tracker.messages import End, Heartbeat, NoteToCustomer, Snapshot, Update

@@ -7,11 +7,11 @@ from typing import Any, Final, Literal
 import msgspec
 from quart import Blueprint, Response
 
-from tracker.api.access import needs
-from tracker.api.answers import rounded
-from tracker.api.bodies import answer, query
+from tracker.api.auth import needs
 from tracker.api.describe import described
-from tracker.api.lists import PageQuery, decode_cursor, encode_cursor
+from tracker.api.json_bodies import answer, query
+from tracker.api.merchant.responses import rounded
+from tracker.api.pagination import PageQuery, decode_cursor, encode_cursor
 from tracker.database.forecasts import (
     Errors,
     ErrorsOf,

@@ -2,8 +2,8 @@
 
 from quart import Blueprint, Response, render_template
 
-from tracker.api.security_headers import protected
-from tracker.api.web_files import web_files
+from tracker.api.headers import protected
+from tracker.api.static_files import web_files
 
 blueprint = Blueprint("docs", __name__)
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from tracker.api.lists import PageQuery
+from tracker.api.pagination import PageQuery
 from tracker.database.orders import OrderFilter
 from tracker.domain.order import Customer, Driver, Order, OrderStatus, Place, StopKind, Vehicle
 from tracker.domain.privacy.visibility import DEFAULT_LIVE, Rule, Rules

@@ -8,8 +8,8 @@ from xml.sax.saxutils import escape, quoteattr
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from tracker.api.answers import FixAnswer
-from tracker.api.track_lines import LinePoint, TrackLine
+from tracker.api.merchant.responses import FixAnswer
+from tracker.api.merchant.track_lines import LinePoint, TrackLine
 from tracker.database.fixes import StoredFix
 from tracker.domain.order import Order
 from tracker.domain.tracks.fix import Doubt

@@ -6,9 +6,9 @@ from typing import Annotated, Final
 from msgspec import Meta, Struct
 from quart import Blueprint, Response
 
-from tracker.api.access import needs
-from tracker.api.bodies import answer, body, query
+from tracker.api.auth import needs
 from tracker.api.describe import described
+from tracker.api.json_bodies import answer, body, query
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Vehicle
 from tracker.domain.route import Leg

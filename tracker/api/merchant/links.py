@@ -2,13 +2,13 @@
 
 from quart import Blueprint, Response
 
-from tracker.api.access import needs
-from tracker.api.answers import LinkAnswer, OpenAnswer, Page, link_answer, link_url, open_answer
-from tracker.api.bodies import answer, body, query
+from tracker.api.auth import needs
 from tracker.api.describe import described
 from tracker.api.idempotency import Created, once
-from tracker.api.lists import PageQuery, decode_cursor, page
-from tracker.api.requests import NewLinkBody
+from tracker.api.json_bodies import answer, body, query
+from tracker.api.merchant.requests import NewLinkBody
+from tracker.api.merchant.responses import LinkAnswer, OpenAnswer, Page, link_answer, link_url, open_answer
+from tracker.api.pagination import PageQuery, decode_cursor, page
 from tracker.database import Connection
 from tracker.database.links import select_link, select_link_opens, select_links
 from tracker.errors import NotFound

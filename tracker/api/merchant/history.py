@@ -11,16 +11,16 @@ from typing import Final, Literal
 import msgspec
 from quart import Blueprint, Response, request
 
-from tracker.api.access import needs
-from tracker.api.answers import OrderAnswer, Page, base_url, rounded
-from tracker.api.bodies import answer, query
+from tracker.api.auth import needs
 from tracker.api.describe import described
-from tracker.api.lists import PageQuery, decode_cursor, encode_cursor, not_a_cursor, page
-from tracker.api.orders import show_order
-from tracker.api.requests import TrackQuery
-from tracker.api.simple_tracks import page_of, segmented, simplified
-from tracker.api.track_formats import FORMATS, GeoJsonWriter, TrackFix, Writer, track_fix
-from tracker.api.track_summary import Summary, summarize
+from tracker.api.json_bodies import answer, query
+from tracker.api.merchant.orders import show_order
+from tracker.api.merchant.plain_tracks import page_of, segmented, simplified
+from tracker.api.merchant.requests import TrackQuery
+from tracker.api.merchant.responses import OrderAnswer, Page, base_url, rounded
+from tracker.api.merchant.track_export import FORMATS, GeoJsonWriter, TrackFix, Writer, track_fix
+from tracker.api.merchant.track_summary import Summary, summarize
+from tracker.api.pagination import PageQuery, decode_cursor, encode_cursor, not_a_cursor, page
 from tracker.database import Queries
 from tracker.database import fixes as rows
 from tracker.database.fixes import StoredFix, Window

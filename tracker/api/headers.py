@@ -8,7 +8,7 @@ from typing import Final
 
 from quart import Response, request
 
-from tracker.api.visitors import asked_url
+from tracker.api.client_info import asked_url
 
 ALWAYS: Final = {
     "X-Content-Type-Options": "nosniff",

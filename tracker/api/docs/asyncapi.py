@@ -8,9 +8,9 @@ from typing import Any, Final, get_args
 import msgspec
 from quart import Blueprint, Response
 
-from tracker.api.bodies import answer
 from tracker.api.describe import described
-from tracker.api.schemas import schemas_of
+from tracker.api.docs.schemas import schemas_of
+from tracker.api.json_bodies import answer
 from tracker.messages import FromCustomer, FromDriver, ToCustomer, ToDriver
 
 DESCRIPTION: Final = """What drivers and customers say and hear on their WebSockets, one JSON text a message.

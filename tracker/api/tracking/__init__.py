@@ -1,0 +1,1 @@
+"""Endpoints for customers with a tracking link."""

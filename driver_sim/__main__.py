@@ -8,14 +8,14 @@ from typing import IO
 
 import click
 
-from driver_sim.api import ApiError
-from driver_sim.phone import Tempo
-from driver_sim.reconnect import Stopped
-from driver_sim.replay import Replay
-from driver_sim.replay import replay as replay_all
-from driver_sim.scenario import Settings, end_on_signals
-from driver_sim.show import Output, run_and_show
-from driver_sim.timetable import Timing
+from driver_sim.client.reconnect import Stopped
+from driver_sim.couriers.phone import Tempo
+from driver_sim.couriers.scenario import Settings, end_on_signals
+from driver_sim.merchant_api import ApiError
+from driver_sim.replay.player import Replay
+from driver_sim.replay.player import replay as replay_all
+from driver_sim.replay.schedule import Timing
+from driver_sim.report.console import Output, run_and_show
 from driver_sim.tracks import NAMES, BadTrack, Options, Recording, read_tracks
 from tracker.domain.order import Vehicle
 

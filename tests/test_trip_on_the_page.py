@@ -12,8 +12,8 @@ import msgspec
 import pytest
 from playwright.async_api import Browser
 
-from driver_sim.replay import Replay, replay
-from driver_sim.timetable import Timing
+from driver_sim.replay.player import Replay, replay
+from driver_sim.replay.schedule import Timing
 from driver_sim.tracks import read_tracks
 from tests.browser import needs_chromium, opened
 from tests.service import ADMIN_KEY, ROOT, Service, running_service

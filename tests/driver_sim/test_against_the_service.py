@@ -12,14 +12,14 @@ import pytest
 from click.testing import CliRunner
 
 from driver_sim.__main__ import main
-from driver_sim.api import ApiError, MerchantApi
-from driver_sim.client import DriverClient
-from driver_sim.phone import Tempo
-from driver_sim.reconnect import Stopped
-from driver_sim.replay import Replay, replay
-from driver_sim.scenario import Scenario, Settings
-from driver_sim.tell import Event, totals
-from driver_sim.timetable import Timing
+from driver_sim.client.client import DriverClient
+from driver_sim.client.reconnect import Stopped
+from driver_sim.couriers.phone import Tempo
+from driver_sim.couriers.scenario import Scenario, Settings
+from driver_sim.merchant_api import ApiError, MerchantApi
+from driver_sim.replay.player import Replay, replay
+from driver_sim.replay.schedule import Timing
+from driver_sim.report.totals import Event, totals
 from driver_sim.tracks import read_tracks
 from tests.service import ADMIN_KEY, Service
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import ServerConnection
 
-from driver_sim.answers import ReportRefused
-from driver_sim.client import DriverClient
-from driver_sim.reconnect import Stopped
+from driver_sim.client.client import DriverClient
+from driver_sim.client.pending_reports import ReportRefused
+from driver_sim.client.reconnect import Stopped
 from tests.driver_sim.peer import Peer, peer, until
 from tracker.domain.tracks.track import Fix
 

@@ -8,8 +8,8 @@ from statistics import fmean, median
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from driver_sim.noise import RADIUS_68, Receiver, Wander
-from driver_sim.vehicle import Motion
+from driver_sim.motion.gps_noise import RADIUS_68, Receiver, Wander
+from driver_sim.motion.ride import Motion
 from tracker.domain.geo import LonLat, distance
 from tracker.domain.tracks.track import Fix
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driver_sim.timetable import Change, Timing, changes, due, errands, places, sequence
+from driver_sim.replay.schedule import Change, Timing, changes, due, errands, places, sequence
 from driver_sim.tracks.recording import RecordedStop, Recording
 from tracker.domain.tracks.track import Fix
 

@@ -5,9 +5,9 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from driver_sim.lights import LONGEST_CYCLE, red_for
-from driver_sim.profile import CAPS, TICK, Caps
-from driver_sim.vehicle import LATE, Ride
+from driver_sim.motion.ride import LATE, Ride
+from driver_sim.motion.speed_profile import CAPS, TICK, Caps
+from driver_sim.motion.traffic_lights import LONGEST_CYCLE, red_for
 from tracker.domain.geo import LonLat, Plane, distance
 from tracker.domain.route import Edge, Leg
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from driver_sim.work import opens_at
+from driver_sim.couriers.assignments import opens_at
 from tracker.domain.order import OrderStatus
 from tracker.messages import AssignedOrder, WirePickup, WirePlace, WireWindow
 

@@ -9,8 +9,8 @@ from random import Random
 
 import pytest
 
-from driver_sim import conversation
-from driver_sim.client import DriverClient
+from driver_sim.client import connection
+from driver_sim.client.client import DriverClient
 from tests.faults.attackers import KINDS, connect, stalled_readers
 from tests.faults.attacks import STALLED_LINKS, Attackers, attacked_node
 from tests.faults.check import all_wrong, run
@@ -150,8 +150,8 @@ async def test_the_simulators_client_notices_a_dead_peer(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is heard of a connection that leads nowhere: it is given up, and all is sent again."""
-    monkeypatch.setattr(conversation, "QUIET", 0.5)
-    monkeypatch.setattr(conversation, "DEAD", 2.0)
+    monkeypatch.setattr(connection, "QUIET", 0.5)
+    monkeypatch.setattr(connection, "DEAD", 2.0)
     driver = await service.new_driver()
     async with Proxy.open(Random(1)) as proxy, asyncio.TaskGroup() as tasks:
         proxy.upstream = int(service.url.rsplit(":", 1)[1])

@@ -13,7 +13,7 @@ from rich.text import Text
 from tracker.domain.order import Vehicle
 
 if TYPE_CHECKING:
-    from driver_sim.courier import Courier
+    from driver_sim.couriers.courier import Courier
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -8,14 +8,14 @@ from typing import Final
 
 import msgspec
 
-from driver_sim.api import ApiError, KnownDriver, MerchantApi
-from driver_sim.client import DriverClient
-from driver_sim.courier import Courier
-from driver_sim.customers import Budget, Customers
+from driver_sim.client.client import DriverClient
+from driver_sim.couriers.assignments import Identity, identity
+from driver_sim.couriers.courier import Courier
+from driver_sim.couriers.order_source import Budget, Customers
+from driver_sim.couriers.phone import Tempo
 from driver_sim.errors import first_of
-from driver_sim.phone import Tempo
-from driver_sim.tell import Tell
-from driver_sim.work import Identity, identity
+from driver_sim.merchant_api import ApiError, KnownDriver, MerchantApi
+from driver_sim.report.totals import Tell
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Place
 

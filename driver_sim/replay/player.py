@@ -8,12 +8,12 @@ from typing import Final
 
 import msgspec
 
-from driver_sim.answers import ReportRefused
-from driver_sim.api import ApiError, MerchantApi
-from driver_sim.client import DriverClient
+from driver_sim.client.client import DriverClient
+from driver_sim.client.pending_reports import ReportRefused
+from driver_sim.client.reconnect import Stopped
 from driver_sim.errors import first_of
-from driver_sim.reconnect import Stopped
-from driver_sim.timetable import Change, Timing, changes, due, errands, places, sequence
+from driver_sim.merchant_api import ApiError, MerchantApi
+from driver_sim.replay.schedule import Change, Timing, changes, due, errands, places, sequence
 from driver_sim.tracks import Recording
 from tracker.domain.order import Vehicle
 

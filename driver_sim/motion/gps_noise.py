@@ -9,7 +9,7 @@ from math import exp, log, sqrt
 from random import Random
 from typing import Final
 
-from driver_sim.vehicle import Motion
+from driver_sim.motion.ride import Motion
 from tracker.domain.geo import Plane
 from tracker.domain.tracks.track import Fix
 

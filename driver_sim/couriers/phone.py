@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from driver_sim.client import DriverClient
-from driver_sim.noise import Receiver
-from driver_sim.profile import Caps
-from driver_sim.vehicle import Motion, Ride
+from driver_sim.client.client import DriverClient
+from driver_sim.motion.gps_noise import Receiver
+from driver_sim.motion.ride import Motion, Ride
+from driver_sim.motion.speed_profile import Caps
 from tracker.domain.geo import LonLat
 from tracker.domain.route import Leg
 

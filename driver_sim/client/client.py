@@ -20,11 +20,11 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidHandshake, InvalidStatus
 from websockets.typing import Subprotocol
 
-from driver_sim.address import is_local, stream_uri
-from driver_sim.answers import Answers, ReportRefused
-from driver_sim.conversation import Conversation
-from driver_sim.outbox import Outbox, Report
-from driver_sim.reconnect import Next, Stopped, after_close, after_refusal, explain, pause
+from driver_sim.client.connection import Conversation
+from driver_sim.client.outbox import Outbox, Report
+from driver_sim.client.pending_reports import Answers, ReportRefused
+from driver_sim.client.reconnect import Next, Stopped, after_close, after_refusal, explain, pause
+from driver_sim.urls import is_local, stream_uri
 from tracker.domain.reporting_policy import Policy
 from tracker.domain.tracks.track import Fix
 from tracker.messages import (

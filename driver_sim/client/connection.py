@@ -9,8 +9,8 @@ import msgspec
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from driver_sim.outbox import Outbox, Report
-from driver_sim.pace import Pace
+from driver_sim.client.outbox import Outbox, Report
+from driver_sim.client.send_rate import Pace
 from tracker.messages import Ping, Pong, Slow, ToDriver, Welcome
 
 QUIET: Final = 20.0  # seconds without a word before we ask

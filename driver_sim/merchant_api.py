@@ -8,7 +8,7 @@ from uuid import uuid4
 import httpx
 import msgspec
 
-from driver_sim.address import is_local
+from driver_sim.urls import is_local
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Place, Vehicle
 from tracker.domain.route import Edge, Leg

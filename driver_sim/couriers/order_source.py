@@ -8,8 +8,8 @@ from typing import Final
 
 import msgspec
 
-from driver_sim.api import ApiError, MerchantApi, NewOrder
-from driver_sim.work import Errand, errand
+from driver_sim.couriers.assignments import Errand, errand
+from driver_sim.merchant_api import ApiError, MerchantApi, NewOrder
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Place, Vehicle
 

@@ -9,8 +9,8 @@ from typing import Final
 
 import msgspec
 
-from driver_sim.lights import red_for
-from driver_sim.profile import TICK, Caps, SpeedProfile
+from driver_sim.motion.speed_profile import TICK, Caps, SpeedProfile
+from driver_sim.motion.traffic_lights import red_for
 from tracker.domain.geo import LonLat
 from tracker.domain.route import Leg
 

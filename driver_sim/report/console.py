@@ -10,8 +10,8 @@ import msgspec
 from rich.console import Console
 from rich.live import Live
 
-from driver_sim.scenario import Scenario, Settings, end_on_signals
-from driver_sim.tell import Event, Tell, Totals, json_lines, plain_lines, table, totals, write_json
+from driver_sim.couriers.scenario import Scenario, Settings, end_on_signals
+from driver_sim.report.totals import Event, Tell, Totals, json_lines, plain_lines, table, totals, write_json
 
 REFRESH: Final = 0.5  # seconds between two looks at the table
 REPORT: Final = 15.0  # seconds between two lines of totals where nothing can be redrawn

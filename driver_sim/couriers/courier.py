@@ -11,17 +11,17 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Final, Literal
 
-from driver_sim.answers import ReportRefused
-from driver_sim.api import ApiError, MerchantApi
-from driver_sim.client import DriverClient
-from driver_sim.customers import Customers, patiently
+from driver_sim.client.client import DriverClient
+from driver_sim.client.pending_reports import ReportRefused
+from driver_sim.client.reconnect import Stopped
+from driver_sim.couriers.assignments import BUSY, TWO_AT_ONCE, Doing, Identity, opens_at, plan
+from driver_sim.couriers.order_source import Customers, patiently
+from driver_sim.couriers.phone import Phone, Tempo, now
 from driver_sim.errors import first_of
-from driver_sim.noise import Receiver
-from driver_sim.phone import Phone, Tempo, now
-from driver_sim.profile import CAPS
-from driver_sim.reconnect import Stopped
-from driver_sim.tell import Event, Tell
-from driver_sim.work import BUSY, TWO_AT_ONCE, Doing, Identity, opens_at, plan
+from driver_sim.merchant_api import ApiError, MerchantApi
+from driver_sim.motion.gps_noise import Receiver
+from driver_sim.motion.speed_profile import CAPS
+from driver_sim.report.totals import Event, Tell
 from tracker.domain.geo import LonLat
 from tracker.domain.route import Leg, Stop
 from tracker.messages import AssignedOrder, NoteToDriver

@@ -1,0 +1,1 @@
+"""A driver's connection to the service."""

@@ -1,0 +1,1 @@
+"""Simulated couriers and their orders."""

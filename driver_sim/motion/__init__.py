@@ -1,0 +1,1 @@
+"""How simulated vehicles move."""

@@ -4,7 +4,7 @@ from quart import Quart
 
 from tracker import __main__ as command
 from tracker.app import create_app
-from tracker.parts import Parts
+from tracker.node import Parts
 from tracker.websocket.takeover import TakenConnection
 
 

@@ -16,13 +16,14 @@ ROOT = Path(__file__).parent.parent
 
 # From the bottom up. A room imports itself and rooms of lower layers; never its neighbours, never upwards.
 LAYERS = (
-    {"database_url", "errors", "logs", "metrics", "rates", "system", "time_zones", "tokens"},
+    {"database_url", "errors", "logs", "metrics", "rate_limits", "system", "time_zones", "tokens"},
     {"config", "domain", "postgres", "websocket"},
     {"database", "map", "messages"},
-    {"phone_apps", "recorder", "routing", "server"},
-    {"eta", "orders"},
+    {"phone_apps", "recorder", "routing"},
+    {"eta"},
+    {"orders"},
     {"live"},
-    {"parts"},
+    {"node", "server"},
     {"api"},
     {"app"},
     {"commands"},
@@ -57,7 +58,7 @@ HOMES = {
     "quart": (
         "tracker.api",
         "tracker.app",
-        "tracker.parts",
+        "tracker.node",
         "tracker.server",
         "tracker.websocket.accept",
         "tracker.websocket",

@@ -20,7 +20,7 @@ from tests.echo import echo_server
 from tests.service import Service, hear, running_service, say, token_of
 from tracker import server
 from tracker.api import json_bodies
-from tracker.rates import Allowances
+from tracker.rate_limits import Allowances
 from tracker.websocket import http11
 
 WATCHERS = 500

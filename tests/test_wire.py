@@ -11,7 +11,7 @@ from websockets.frames import Frame, Opcode
 
 from tests.echo import echo_server
 from tracker.messages import FRAME_BYTES
-from tracker.rates import spread
+from tracker.rate_limits import spread
 from tracker.websocket import read_limiter
 from tracker.websocket.connection import Connection
 from tracker.websocket.protocol import IDLE_FRAMES_AT_ONCE, Taken, Wire

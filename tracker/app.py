@@ -42,13 +42,13 @@ from tracker.map.preparation import Preparation, settled
 from tracker.map.survey import remove_unfinished
 from tracker.messages import FIXES_PER_S
 from tracker.metrics import Metrics
+from tracker.node import Parts
 from tracker.orders.changes import OrderChange
 from tracker.orders.lifecycle import Orders
 from tracker.orders.sequencer import Sequencer
 from tracker.orders.stuck_orders import stuck_orders_reported
-from tracker.parts import Parts
 from tracker.postgres.server import embedded
-from tracker.rates import Allowances, Buckets
+from tracker.rate_limits import Allowances, Buckets
 from tracker.recorder import Recorder
 from tracker.routing import Router
 from tracker.tokens import LinkTokens

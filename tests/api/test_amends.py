@@ -12,7 +12,7 @@ from tests.faults.attackers import connect as bare
 from tests.service import Service, hear, say, token_of
 from tracker.api.client_backoff import AT_THE_DOOR
 from tracker.app import FAULTS_AT_ONCE, FAULTS_PER_S
-from tracker.rates import Allowances
+from tracker.rate_limits import Allowances
 
 AT_A_TIME = 10
 COUNTED = 0.2  # seconds after its end until a connection's fault is counted in any case

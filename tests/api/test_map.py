@@ -17,7 +17,7 @@ from tracker.domain.geo import LonLat, distance
 from tracker.map.addresses import opened_gazetteer
 from tracker.map.extract import MapFile, find_map
 from tracker.map.preparation import Preparation
-from tracker.rates import Allowances
+from tracker.rate_limits import Allowances
 from tracker.routing import Router
 
 KEY = "the-admin-key-of-these-tests"

@@ -10,7 +10,7 @@ from typing import Final
 from quart import Response, g
 
 from tracker.errors import RateLimited
-from tracker.rates import Allowances
+from tracker.rate_limits import Allowances
 
 NAME: Final = '"default"'  # of the one policy
 

@@ -15,7 +15,7 @@ from tracker.api.allowance import take_allowance
 from tracker.api.client_info import visitor
 from tracker.database.api_keys import ApiKey, Scope, select_api_key
 from tracker.errors import Forbidden, NotFound, RateLimited, TrackerError, Unauthenticated
-from tracker.parts import Parts, parts
+from tracker.node import Parts, parts
 from tracker.tokens import hash_token
 
 ADMIN_KEY_ID: Final = "TRACKER_ADMIN_KEY"  # stands for the key of the settings, which has no row

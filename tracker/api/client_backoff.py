@@ -11,7 +11,7 @@ from typing import Final
 
 from tracker.api.close import Closing
 from tracker.errors import RateLimited
-from tracker.parts import Parts
+from tracker.node import Parts
 from tracker.tokens import hash_token
 from tracker.websocket.accept import Socket
 

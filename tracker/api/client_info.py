@@ -9,7 +9,7 @@ from quart import has_websocket_context, request, websocket
 from quart.wrappers.base import BaseRequestWebsocket
 
 from tracker.config import Networks
-from tracker.parts import parts
+from tracker.node import parts
 
 KEPT_BITS: Final = {4: 24, 6: 48}  # of an address, for the log
 HOME_BITS: Final = 64  # of an IPv6 address: one customer has all that lie below

@@ -11,7 +11,7 @@ from tracker.api.json_bodies import answer
 from tracker.database.partitions import fixes_in_default
 from tracker.errors import StorageUnavailable
 from tracker.map.preparation import Preparation
-from tracker.parts import Parts, parts
+from tracker.node import Parts, parts
 
 LAG_LIMIT: Final = 2.0  # seconds that fixes may wait for their commit
 

@@ -16,7 +16,7 @@ from tracker.api.json_bodies import raw_body
 from tracker.database import Connection
 from tracker.database.api_keys import KeptAnswer, claim_idempotency_key, keep_answer
 from tracker.errors import FieldError, IdempotencyMismatch, InvalidFields
-from tracker.parts import parts
+from tracker.node import parts
 
 HEADER = "Idempotency-Key"
 KEY_LENGTH = 255  # characters

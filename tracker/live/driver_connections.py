@@ -6,7 +6,7 @@ from typing import Final
 from tracker.errors import RateLimited
 from tracker.live.trip import DriverConnection
 from tracker.metrics import Metrics
-from tracker.rates import Buckets
+from tracker.rate_limits import Buckets
 
 REPLACED_AT_ONCE: Final = 5  # connections of one driver by a newer one
 REPLACED_PER_S: Final = 0.1

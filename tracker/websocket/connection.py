@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from tracker.rates import spread
+from tracker.rate_limits import spread
 from tracker.websocket.frames import KEPT_OPEN, Frame, encode
 from tracker.websocket.protocol import Wire
 from tracker.websocket.read_limiter import Pace

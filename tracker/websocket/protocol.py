@@ -12,7 +12,7 @@ from websockets.frames import CTRL_OPCODES, Frame, Opcode
 from websockets.protocol import OPEN, Protocol, Side
 from websockets.streams import StreamReader
 
-from tracker.rates import Bucket
+from tracker.rate_limits import Bucket
 from tracker.websocket.receive_queue import Inbox
 
 IDLE_FRAMES_AT_ONCE: Final = 1_000  # that bring no message: pings, and fragments that end none

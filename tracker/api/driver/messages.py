@@ -9,7 +9,7 @@ from tracker.domain.order import Driver, OrderStatus
 from tracker.errors import NotFound, RateLimited, TrackerError, Unparsable
 from tracker.messages import Ack, DriverNote, ErrorReply, FromDriver, Hello, RawFixes, StatusReport
 from tracker.messages.codecs import JsonCodec, MsgpackCodec
-from tracker.parts import Parts
+from tracker.node import Parts
 from tracker.websocket.accept import Socket
 
 HELLO_WITHIN: Final = 5.0  # seconds

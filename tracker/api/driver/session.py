@@ -33,8 +33,8 @@ from tracker.messages import (
 )
 from tracker.messages.codecs import JsonCodec, MsgpackCodec, readings
 from tracker.messages.conversions import assigned_order, wire_driver
-from tracker.parts import Parts
-from tracker.rates import spread
+from tracker.node import Parts
+from tracker.rate_limits import spread
 from tracker.system.tracebacks import let_go
 from tracker.websocket.accept import Disconnected, Socket
 

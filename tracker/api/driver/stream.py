@@ -28,7 +28,7 @@ from tracker.errors import (
 from tracker.live.trip import Receipt
 from tracker.messages import FIXES_PER_MESSAGE, FRAME_BYTES, Ack, Fixes, RawFixes
 from tracker.messages.codecs import CODECS, read_fixes, read_json, readings
-from tracker.parts import Parts, parts
+from tracker.node import Parts, parts
 from tracker.tokens import hash_token
 from tracker.websocket.accept import Disconnected, accept
 

@@ -25,7 +25,7 @@ from tracker.domain.order import Driver
 from tracker.domain.route import Stop
 from tracker.errors import Conflict, NoSequence, NotFound, RouterUnavailable
 from tracker.messages import rfc3339
-from tracker.parts import Parts, parts
+from tracker.node import Parts, parts
 from tracker.phone_apps.setup import setup_for
 from tracker.tokens import hash_token, new_driver_token, new_id
 

@@ -23,7 +23,7 @@ from tracker.database.forecasts import (
 from tracker.domain.eta.forecast_error import BUCKETS, KeptForecast
 from tracker.errors import FieldError, InvalidFields
 from tracker.messages import AwareTime, Time, rfc3339, rfc3339_or_none
-from tracker.parts import parts
+from tracker.node import parts
 
 LONGEST: Final = timedelta(days=92)
 USUAL: Final = timedelta(days=7)  # where `from` is not given

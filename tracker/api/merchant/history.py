@@ -35,7 +35,7 @@ from tracker.domain.order import Order, OrderStatus
 from tracker.domain.tracks.segments import GAP
 from tracker.errors import NotFound
 from tracker.messages import Position, Time, Uri, rfc3339
-from tracker.parts import Parts, parts
+from tracker.node import Parts, parts
 
 COUNTED: Final = 100_000  # fixes; the count takes some 20 ms there, and longer tracks go without an ETag
 FORMS: Final = 2  # the version of what the forms hold: part of each ETag

@@ -12,7 +12,7 @@ from tracker.api.pagination import PageQuery, decode_cursor, page
 from tracker.database import Connection
 from tracker.database.links import select_link, select_link_opens, select_links
 from tracker.errors import NotFound
-from tracker.parts import parts
+from tracker.node import parts
 
 blueprint = Blueprint("links", __name__)
 

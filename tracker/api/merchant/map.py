@@ -17,7 +17,7 @@ from tracker.map.addresses import Address
 from tracker.map.extent import middle
 from tracker.map.preparation import settled
 from tracker.messages import LineString
-from tracker.parts import parts
+from tracker.node import parts
 
 ATTRIBUTION: Final = "© OpenStreetMap contributors"
 

@@ -20,7 +20,7 @@ from tracker.domain.order import Order
 from tracker.domain.order_rules import check_places
 from tracker.errors import Conflict, ForbiddenTransition
 from tracker.messages import WireEta
-from tracker.parts import Parts, parts
+from tracker.node import Parts, parts
 
 blueprint = Blueprint("orders", __name__)
 

@@ -16,7 +16,7 @@ from tracker.domain.privacy.visibility import Rules
 from tracker.domain.tracks.track import Fix
 from tracker.messages import Time, Uri, WireEta, WirePickup, WirePlace, WireWindow, rfc3339, rfc3339_or_none
 from tracker.messages.conversions import timestamps, window, wire_pickup, wire_place
-from tracker.parts import Parts
+from tracker.node import Parts
 from tracker.phone_apps.setup import Setup
 
 

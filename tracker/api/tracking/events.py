@@ -12,7 +12,7 @@ from tracker.api.tracking.session import watching
 from tracker.errors import TooManyConnections
 from tracker.live.subscription import Outgoing
 from tracker.messages import End
-from tracker.parts import Parts, parts
+from tracker.node import Parts, parts
 
 RETRY: Final = 2_000  # milliseconds after a break
 SPREAD: Final = 15_000  # milliseconds over which customers come back to a node that stopped

@@ -13,7 +13,7 @@ from tracker.database.links import insert_link_open
 from tracker.domain.link import Link, LinkOpen, Way
 from tracker.errors import NotFound, StorageUnavailable
 from tracker.messages import Snapshot
-from tracker.parts import Parts, parts
+from tracker.node import Parts, parts
 from tracker.tokens import derived_id, new_id
 
 OPENS_KEPT: Final = 1_000  # of each link

@@ -11,7 +11,7 @@ from tracker.api.json_bodies import body
 from tracker.api.tracking.link import OpenLink, find_link
 from tracker.errors import Conflict, RateLimited
 from tracker.messages import NOTE_BYTES
-from tracker.parts import Parts, parts
+from tracker.node import Parts, parts
 
 blueprint = Blueprint("tracking_notes", __name__)
 

@@ -19,7 +19,7 @@ from tracker.map.basemap import Basemap
 from tracker.map.basemap.palette import Theme
 from tracker.map.basemap.style import style
 from tracker.messages import Snapshot
-from tracker.parts import parts
+from tracker.node import parts
 from tracker.system.package_files import folder
 from tracker.tokens import token_before_more
 

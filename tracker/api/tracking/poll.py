@@ -15,7 +15,7 @@ from tracker.api.tracking.session import UPDATE_GAP, Reader, watching
 from tracker.errors import StorageUnavailable, TooManyConnections
 from tracker.live.subscription import Outgoing
 from tracker.messages import End, Heartbeat, NoteToCustomer, Snapshot, Update
-from tracker.parts import parts
+from tracker.node import parts
 
 LONGEST_WAIT: Final = 60  # seconds
 SPREAD: Final = 15  # seconds over which customers come back to a node that stopped

@@ -13,8 +13,8 @@ from tracker.domain.link import Way
 from tracker.errors import StorageUnavailable
 from tracker.live.subscription import Outgoing, Subscription, conflated
 from tracker.messages import End, Snapshot, Update, rfc3339
-from tracker.parts import Parts
-from tracker.rates import spread
+from tracker.node import Parts
+from tracker.rate_limits import spread
 
 HEARTBEAT_EVERY: Final = 15.0  # seconds; the interface promises 20
 UPDATE_GAP: Final = 0.51  # seconds; at most two updates a second go to one customer, on their clock too

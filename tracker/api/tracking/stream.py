@@ -26,8 +26,8 @@ from tracker.messages import (
     Seen,
     rfc3339,
 )
-from tracker.parts import Parts, parts
-from tracker.rates import Bucket
+from tracker.node import Parts, parts
+from tracker.rate_limits import Bucket
 from tracker.system.tracebacks import let_go
 from tracker.websocket.accept import Disconnected, Socket, accept
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tracker.map.preparation import Preparation
     from tracker.metrics import Metrics
     from tracker.orders.lifecycle import Orders
-    from tracker.rates import Allowances, Buckets
+    from tracker.rate_limits import Allowances, Buckets
     from tracker.recorder import Recorder
     from tracker.routing import Router
     from tracker.tokens import LinkTokens

@@ -62,7 +62,7 @@ async def test_the_tiles_are_made_once(basemap: Basemap, folder: Path) -> None:
     path = await ensure_basemap(MapFile(find_map(Config()).path, folder), progress.append)
     assert progress == []
     left = {file.name for file in folder.iterdir()}
-    assert left == {path.name, "basemap.lock", "survey.json", "survey.lock"}
+    assert left == {path.name, "basemap.left-out.txt", "basemap.lock", "survey.json", "survey.lock"}
 
 
 async def test_the_closest_tiles_hold_what_one_finds_ones_way_by(basemap: Basemap) -> None:

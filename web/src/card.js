@@ -91,7 +91,8 @@ function headlineOf(state, now, times) {
   if (state.order.status === 'created') return 'Looking for a courier';
   if (!at) return state.order.status === 'picked_up' ? 'On the way to you' : 'Your order is being prepared';
   const minutes = minutesTo(at, now);
-  if (state.eta?.stale || state.freshness === 'lost' || minutes > LONG) return `Arriving about ${times.moment(at, now)}`;
+  const isVague = state.eta?.stale || state.freshness === 'lost' || minutes > LONG;
+  if (isVague) return `Arriving about ${times.moment(at, now)}`;
   return minutes < 1 ? 'Arriving now' : `Arriving in ${minutes} min`;
 }
 

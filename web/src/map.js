@@ -34,18 +34,18 @@ function blobWorkers() {
 export class MapView {
   /**
    * @param {HTMLElement} container
-   * @param {{service: string, dark: boolean, still: boolean, center: LonLat,
-   *   padding: () => maplibre.PaddingOptions, onTaken: (taken: boolean) => void, onMissing: () => void}} options
-   *   service: the origin of style, tiles and fonts; still: no animations; onTaken: the user took control of the
-   *   map, or returned it; onMissing: the service has no map
+   * @param {{service: string, dark: boolean, reducedMotion: boolean, center: LonLat,
+   *   padding: () => maplibre.PaddingOptions, onControl: (byUser: boolean) => void, onMissing: () => void}} options
+   *   service: the origin of style, tiles and fonts; reducedMotion: no animations; onControl: the user took
+   *   control of the map, or returned it; onMissing: the service has no map
    */
-  constructor(container, { service, dark, still, center, padding, onTaken, onMissing }) {
+  constructor(container, { service, dark, reducedMotion, center, padding, onControl, onMissing }) {
     this._container = container;
     this._service = service;
-    this._still = still;
+    this._reducedMotion = reducedMotion;
     this._padding = padding;
-    this._onTaken = onTaken;
-    this._taken = false;
+    this._onControl = onControl;
+    this._byUser = false;
     this._missing = false;
     this._courierKey = ''; // the marker's place and heading, as text
     /** @type {maplibre.Marker|null} */ this._destination = null;
@@ -58,7 +58,7 @@ export class MapView {
     /** @type {LonLat[]} */ this._inView = [];
     this._map = new maplibre.Map({
       container, style: this._styleUrl(dark), center, zoom: 15, minZoom: 10, maxZoom: 19, attributionControl: false,
-      pitchWithRotate: false, dragRotate: false, touchPitch: false, fadeDuration: still ? 0 : 200,
+      pitchWithRotate: false, dragRotate: false, touchPitch: false, fadeDuration: reducedMotion ? 0 : 200,
       transformRequest: (url) => ({ url: new URL(url, service).href }),
       locale: { 'Map.Title': 'Map with the courier and the destination' },
     });
@@ -68,7 +68,7 @@ export class MapView {
     this._map.addControl(new maplibre.NavigationControl({ showCompass: false }), 'bottom-right');
     this._map.on('style.load', () => this._addLines());
     for (const gesture of /** @type {const} */ (['dragstart', 'zoomstart'])) {
-      this._map.on(gesture, (event) => event.originalEvent && this._take(true));
+      this._map.on(gesture, (event) => event.originalEvent && this._setControl(true));
     }
     let hasStyle = false;
     this._map.once('style.load', () => (hasStyle = true));
@@ -147,20 +147,20 @@ export class MapView {
   /** Keep these places in view while the user has not moved the map. @param {LonLat[]} places @param {boolean} [now] */
   keepInView(places, now = false) {
     this._inView = places;
-    if (!this._taken && places.length && (now || !this._fits())) this._fit(!now);
+    if (!this._byUser && places.length && (now || !this._fits())) this._fit(!now);
   }
 
   /** Follow the courier again. */
   recentre() {
-    this._take(false);
+    this._setControl(false);
     this._fit(true);
   }
 
-  /** @param {boolean} taken */
-  _take(taken) {
-    if (taken === this._taken) return;
-    this._taken = taken;
-    this._onTaken(taken);
+  /** @param {boolean} byUser */
+  _setControl(byUser) {
+    if (byUser === this._byUser) return;
+    this._byUser = byUser;
+    this._onControl(byUser);
   }
 
   /** Whether all places are within the padding, at no much smaller scale than necessary. */
@@ -183,7 +183,7 @@ export class MapView {
   _fit(animate) {
     const camera = this._inView.length ? this._camera() : undefined;
     if (!camera) return;
-    if (animate && !this._still) this._map.easeTo({ ...camera, duration: 900 });
+    if (animate && !this._reducedMotion) this._map.easeTo({ ...camera, duration: 900 });
     else this._map.jumpTo(camera);
   }
 

@@ -15,7 +15,7 @@ export class NoteBox {
     this._text = /** @type {HTMLTextAreaElement} */ (page.element('note-text'));
     this._button = /** @type {HTMLButtonElement} */ (page.element('note-send'));
     this._isSending = false;
-    this._said = page.element('said');
+    this._list = page.element('said');
     this._text.addEventListener('input', () => this._measure());
     this._text.addEventListener('keydown', (event) => {
       if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) this._submit();
@@ -30,7 +30,7 @@ export class NoteBox {
   /** @param {boolean} possible whether there is a courier and the order is not over */
   allow(possible) {
     this._page.element('note-box').hidden = !possible;
-    this._page.element('notes').hidden = !possible && !this._said.children.length;
+    this._page.element('notes').hidden = !possible && !this._list.children.length;
   }
 
   /** @param {'customer'|'driver'} from @param {string} text shown as plain text */
@@ -41,9 +41,9 @@ export class NoteBox {
     who.className = 'unseen';
     who.textContent = from === 'driver' ? 'Courier: ' : 'You: ';
     item.append(who, text);
-    this._said.append(item);
-    while (this._said.children.length > MAX_NOTES) this._said.children[0].remove();
-    this._said.hidden = false;
+    this._list.append(item);
+    while (this._list.children.length > MAX_NOTES) this._list.children[0].remove();
+    this._list.hidden = false;
     this._page.element('notes').hidden = false;
     item.scrollIntoView?.({ block: 'nearest' });
   }

@@ -65,7 +65,8 @@ export class OrderTracker extends HTMLElement {
 
   /** @param {AbortSignal} signal */
   async _open(signal) {
-    const address = pageOf(this._attribute('src'), { theme: this._attribute('theme'), bare: this.hasAttribute('no-map') });
+    const options = { theme: this._attribute('theme'), bare: this.hasAttribute('no-map') };
+    const address = pageOf(this._attribute('src'), options);
     if (this.hasAttribute('frame')) return this._frame(address);
     const page = await this._fetch(address, signal);
     if (!page || signal.aborted) return;

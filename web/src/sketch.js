@@ -71,13 +71,13 @@ export class SketchView {
 
   /** @param {LonLat} at @param {HTMLElement} element */
   setDestination(at, element) {
-    this._destination = [at, this._placed(element)];
+    this._destination = [at, this._adopt(element)];
     this._draw();
   }
 
   /** @param {LonLat|null} at @param {number} heading degrees @param {HTMLElement} element */
   setCourier(at, heading, element) {
-    this._courier = at && [at, this._placed(element), heading];
+    this._courier = at && [at, this._adopt(element), heading];
     element.hidden = !at;
     this._drawMarks();
   }
@@ -103,7 +103,7 @@ export class SketchView {
   }
 
   /** @param {HTMLElement} element */
-  _placed(element) {
+  _adopt(element) {
     if (element.parentNode !== this._container) this._container.append(element);
     element.classList.add('sketched');
     element.hidden = false;
@@ -116,9 +116,9 @@ export class SketchView {
     const path = this._route.length > 1 ? new Path(this._route) : null;
     const behind = path ? [...this._route.filter((_, i) => i < this._passed(path)), path.at(this._along)] : [];
     this._write('grid', grid(width, height));
-    this._write('casing', this._text(this._trail) + this._text(this._route));
-    this._write('ahead', this._text(this._route));
-    this._write('behind', this._text(this._trail) + this._text(behind));
+    this._write('casing', this._pathData(this._trail) + this._pathData(this._route));
+    this._write('ahead', this._pathData(this._route));
+    this._write('behind', this._pathData(this._trail) + this._pathData(behind));
     this._drawMarks();
   }
 
@@ -146,18 +146,18 @@ export class SketchView {
   }
 
   _drawMarks() {
-    if (this._destination) this._put(this._destination[1], this._destination[0], -18, -48, '');
-    if (this._courier) this._put(this._courier[1], this._courier[0], -20, -20, ` rotate(${this._courier[2]}deg)`);
+    if (this._destination) this._transform(this._destination[1], this._destination[0], -18, -48, '');
+    if (this._courier) this._transform(this._courier[1], this._courier[0], -20, -20, ` rotate(${this._courier[2]}deg)`);
   }
 
   /** @param {HTMLElement} element @param {LonLat} at @param {number} dx @param {number} dy @param {string} turn */
-  _put(element, at, dx, dy, turn) {
+  _transform(element, at, dx, dy, turn) {
     const [x, y] = this._fitted?.at(at) ?? [0, 0];
     element.style.transform = `translate(${(x + dx).toFixed(1)}px, ${(y + dy).toFixed(1)}px)${turn}`;
   }
 
   /** @param {LonLat[]} places */
-  _text(places) {
+  _pathData(places) {
     const point = this._fitted?.at;
     if (places.length < 2 || !point) return '';
     return `M${places.map((place) => point(place).map((n) => n.toFixed(1)).join(' ')).join('L')}`;

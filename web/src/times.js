@@ -6,7 +6,7 @@ const DAY = 86_400_000; // milliseconds
  * @typedef {object} Times
  * @property {(time: string) => string} clock a time of day
  * @property {(time: string, now: number) => string} moment for a sentence: the time of day, with the day if not today
- * @property {(from: string, to: string, now: number) => string} range for a sentence: from and to, with the day if not today
+ * @property {(from: string, to: string, now: number) => string} range for a sentence: likewise, from and to
  * @property {(from: string, to: string, now: number) => string} span from and to, with their day
  */
 
@@ -58,7 +58,10 @@ function inSentence(text) {
   return text.replace(/Today|Tomorrow/g, (day) => day.toLowerCase());
 }
 
-/** @param {readonly string[]} languages @param {string|undefined} timeZone @param {Intl.DateTimeFormatOptions} options */
+/**
+ * @param {readonly string[]} languages @param {string|undefined} timeZone
+ * @param {Intl.DateTimeFormatOptions} options
+ */
 function format(languages, timeZone, options) {
   try {
     return new Intl.DateTimeFormat(languages.slice(), { ...options, timeZone });

@@ -28,7 +28,7 @@ export class OrderView {
     this._stream = stream;
     this._service = service;
     this._onCard = onCard;
-    this._still = matchMedia('(prefers-reduced-motion: reduce)').matches;
+    this._reducedMotion = matchMedia('(prefers-reduced-motion: reduce)').matches;
     this._languages = languages;
     this._tracker = this._page.element('tracker');
     this._marker = this._page.element('marker'); // the map moves both elements
@@ -98,7 +98,7 @@ export class OrderView {
   _tick() {
     this._clock.hear(this._state.now);
     this._render();
-    if (this._still) this._draw();
+    if (this._reducedMotion) this._draw();
   }
 
   /** Apply the current theme to the map. */
@@ -162,7 +162,8 @@ export class OrderView {
   _draw() {
     if (!this._map) return;
     const live = this._fresh() === 'live';
-    const marker = this._follower.show(this._clock.now(), { reckon: live && !this._still, glide: !this._still });
+    const glide = !this._reducedMotion;
+    const marker = this._follower.show(this._clock.now(), { reckon: live && glide, glide });
     this._map.setCourier(marker?.at ?? null, marker?.heading ?? 0, this._marker);
     this._map.setTravelled(marker?.along ?? 0);
   }
@@ -176,7 +177,7 @@ export class OrderView {
     const View = this._tracker.dataset.map === 'sketch' ? await sketchView() : await mapView();
     if (this._removed.signal.aborted) return;
     this._openWith(View);
-    if (this._still) this._draw();
+    if (this._reducedMotion) this._draw();
     else this._animate();
   }
 
@@ -186,10 +187,10 @@ export class OrderView {
     this._map = new View(this._page.element('map'), {
       service: this._service,
       dark: this._dark,
-      still: this._still,
+      reducedMotion: this._reducedMotion,
       center: this._places()[0],
       padding: () => this._padding(),
-      onTaken: (taken) => (this._page.element('recentre').hidden = !taken),
+      onControl: (byUser) => (this._page.element('recentre').hidden = !byUser),
       onMissing: () => this._sketchInstead(),
     });
     this._map.setDestination(this._places()[0], this._pin);

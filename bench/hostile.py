@@ -38,7 +38,7 @@ async def measure_hostile(node: Node) -> list[Row]:
     detail = f"quiet {_p99(quiet):.1f} ms; median {median(waits):.1f}, worst {max(waits):.0f} ms"
     return [
         Row(
-            name="another client's wait among hostile bodies, 99 %",
+            name="another client's wait during hostile bodies, 99 %",
             value=_p99(waits),
             unit="ms",
             against="limit",
@@ -46,7 +46,7 @@ async def measure_hostile(node: Node) -> list[Row]:
             detail=detail,
         ),
         Row(
-            name="memory that hostile bodies leave",
+            name="memory growth from hostile bodies",
             value=max(0.0, grown),
             unit="MB",
             against="limit",

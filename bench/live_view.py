@@ -54,7 +54,7 @@ async def _latencies(node: Node) -> list[Row]:
 
 def _latency_row(way: str, took: list[float]) -> Row:
     return Row(
-        name=f"fix to a customer by {way}, median",
+        name=f"fix to a customer over {way}, median",
         value=1_000 * median(took) if took else float("inf"),
         unit="ms",
         against="limit",

@@ -212,7 +212,7 @@ async def _return(node: Node, watchers: Sequence[_Watcher], finals: dict[str, by
     )
     return [
         Row(
-            name="return after a kill, connect to final state, 99 %",
+            name="reconnect after a kill, connect to final state, 99 %",
             value=took[WATCHERS * 99 // 100],
             unit="s",
             against="limit",
@@ -220,7 +220,7 @@ async def _return(node: Node, watchers: Sequence[_Watcher], finals: dict[str, by
             detail=detail,
         ),
         Row(
-            name="rows read by key for one who returns",
+            name="rows read by key for one reconnect",
             value=indexed / WATCHERS,
             unit="reads",
             against="limit",

@@ -24,8 +24,8 @@ async def measure_sockets(_: Node) -> list[Row]:
     """The service itself is not asked: both are echoes of nothing but its sockets."""
     ours, quarts = await _costs("ours"), await _costs("quart")
     names = (
-        ("processor's time for a message received", "µs", f"{PEERS} times {MESSAGES} of {BYTES} bytes"),
-        ("processor's time for a message delivered", "µs", f"{TOLD} to each of {LISTENERS} listeners"),
+        ("CPU time for a message received", "µs", f"{PEERS} times {MESSAGES} of {BYTES} bytes"),
+        ("CPU time for a message delivered", "µs", f"{TOLD} to each of {LISTENERS} listeners"),
         ("memory of one idle socket", "KiB", f"{IDLE} of them"),
     )
     return [

@@ -53,7 +53,7 @@ GUIDES: Final = (
     "docs/simulator.md",
     "docs/your-city.md",
 )
-MOST_WORDS: Final = 25
+MOST_WORDS: Final = 25  # in a sentence
 MOST_LINES: Final = 140  # three screens
 MOST_CHARACTERS: Final = 120
 EXAMPLES_WITHIN: Final = 60  # seconds
@@ -97,6 +97,16 @@ def test_relative_links_resolve(page: str) -> None:
         if not file.exists() or (fragment and fragment not in anchors(file)):
             broken.append(target)
     assert not broken
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_files_that_are_named_exist(page: str) -> None:
+    """A path to code in the text exists, from the root or from tracker/."""
+    named = set(re.findall(r"`([\w/]+/[\w/]*(?:\.py|\.js|\.sql)?)`", BLOCK.sub("", text_of(page))))
+    paths = {path for path in named if path.endswith((".py", ".js", ".sql"))}
+    folders = {path for path in named - paths if path.startswith(("tracker/", "tests/", "sql/", "web/"))}
+    roots = (ROOT, ROOT / "tracker", ROOT / "tests")
+    assert {path for path in paths | folders if not any((root / path).exists() for root in roots)} == set()
 
 
 @pytest.mark.parametrize("page", GUIDES)

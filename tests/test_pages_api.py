@@ -180,7 +180,15 @@ async def test_files_are_kept_for_ever_under_their_version(service: Service) -> 
 
 
 @pytest.mark.parametrize(
-    "name", ["nothing.js", "../package.json", "templates/track.html", "package-lock.json"]
+    "name",
+    [
+        "nothing.js",
+        "../package.json",
+        "templates/track.html",
+        "package-lock.json",
+        "types/order.d.ts",
+        "vendor/maplibre-gl/maplibre-gl.d.mts",
+    ],
 )
 async def test_only_what_is_meant_for_browsers_is_served(service: Service, name: str) -> None:
     """No other file of the folder, nor any above it."""

@@ -77,11 +77,11 @@ def anchors(page: Path) -> set[str]:
 
 def sentences(text: str) -> list[str]:
     """Split prose into sentences and list items, without code blocks, tables and link targets."""
-    prose = re.sub(r"^\|.*$", "", BLOCK.sub("", text), flags=re.MULTILINE)
+    prose = re.sub(r"^\|.*$", "", BLOCK.sub("\n", text), flags=re.MULTILINE)
     prose = re.sub(r"^#+ .*$", "", prose, flags=re.MULTILINE)
     prose = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", prose)
     paragraphs = re.split(r"\n\s*\n|\n\s*(?:[-*]|\d+\.) ", "\n" + prose)
-    found = [re.split(r"(?<=[.!?:])[*)\"]*\s+(?=[A-Z`*\[0-9<…])", paragraph) for paragraph in paragraphs]
+    found = [re.split(r"(?<=[.!?])[*)\"]*\s+", paragraph) for paragraph in paragraphs]
     return [" ".join(sentence.split()) for paragraph in found for sentence in paragraph if sentence.strip()]
 
 

@@ -183,6 +183,16 @@ async def test_the_readmes_commands_work(service: Service, tmp_path: Path) -> No
     assert (tmp_path / "order.gpx").read_text("utf-8").startswith("<?xml")
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+@pytest.mark.asyncio(loop_scope="session")
+async def test_the_phones_command_works(service: Service, tmp_path: Path) -> None:
+    """The request of docs/phones.md stores a fix."""
+    driver = await service.new_driver()
+    [command] = blocks("docs/phones.md", "sh")
+    here = command.replace("http://127.0.0.1:8080", service.url)
+    assert '"stored":1' in await run("sh", "-c", here, cwd=tmp_path, TOKEN=driver["token"])
+
+
 @pytest.mark.asyncio(loop_scope="session")
 async def test_the_python_example_works(service: Service, tmp_path: Path) -> None:
     """The Python blocks of docs/api-by-example.md are one program that delivers an order."""

@@ -14,12 +14,12 @@ from bench.node import Node
 from bench.rows import Row
 from tracker.config import Config
 from tracker.domain.eta.model import Learned
-from tracker.domain.eta.progress import Course
+from tracker.domain.eta.progress import RouteProgress
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Driver, Order, OrderStatus, Place
 from tracker.domain.route import Leg, Route, Stop
-from tracker.domain.route_choice.observed_streets import NONE, Streets
-from tracker.domain.route_choice.preference import LAWFUL, Manner
+from tracker.domain.route_choice.observed_streets import NONE, ObservedStreets
+from tracker.domain.route_choice.preference import LAWFUL, RoutePreference
 from tracker.domain.tracks.track import Fix
 from tracker.domain.trip import Trip
 from tracker.errors import NoRoute
@@ -96,9 +96,9 @@ def _row(name: str, value: float, unit: str, limit: float, detail: str) -> Row:
     return Row(name=name, value=value, unit=unit, against="limit", reference=limit, detail=detail)
 
 
-async def _seen(router: Router) -> Streets:
+async def _seen(router: Router) -> ObservedStreets:
     """The streets that the drivers of the recorded trips were seen to take."""
-    streets = Streets()
+    streets = ObservedStreets()
     for trip in chain.from_iterable(map(read_trips, SEEN)):
         stop = trip.as_stops()[-1].at
         walked = await router.matched([LonLat(fix.lon, fix.lat) for fix in trip.fixes], trip.vehicle)
@@ -106,7 +106,9 @@ async def _seen(router: Router) -> Streets:
     return streets
 
 
-async def _routed(router: Router, manner: Manner, streets: Streets = NONE) -> tuple[list[Route], float]:
+async def _routed(
+    router: Router, manner: RoutePreference, streets: ObservedStreets = NONE
+) -> tuple[list[Route], float]:
     """Routes through two stops, and the milliseconds of CPU for one of them, in all threads together."""
     random, routes, knowledge = Random(1), list[Route](), Learned()
     begun = process_time()
@@ -167,7 +169,7 @@ def _per_fix(trips: Sequence[Trip]) -> list[float]:
     return [seconds * 1e6 / TOGETHER / FIXES for seconds in spent]
 
 
-def _spent(moves: Sequence[tuple[Course, Fix, Fix]]) -> float:
+def _spent(moves: Sequence[tuple[RouteProgress, Fix, Fix]]) -> float:
     """Seconds of the processor."""
     begun = process_time()
     for course, fix, before in moves:

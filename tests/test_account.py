@@ -13,7 +13,7 @@ from tracker.database.drivers import insert_driver
 from tracker.database.forecasts import delete_old_forecasts, select_errors, select_forecasts, settle_accounts
 from tracker.database.orders import insert_order, insert_timeline
 from tracker.domain.eta.estimate import Basis, Eta
-from tracker.domain.eta.forecast_error import KEPT_EVERY, MOVED, KeptForecast, says_more
+from tracker.domain.eta.forecast_error import KEPT_EVERY, MOVED, ForecastRecord, says_more
 from tracker.domain.order import Driver, Order, OrderStatus, Place
 from tracker.eta.forecast_log import WAITING, Account, Knew
 from tracker.metrics import Metrics
@@ -51,8 +51,8 @@ def knew() -> Knew:
     return NOW, 120.0
 
 
-def kept(of: Eta) -> KeptForecast:
-    one = KeptForecast.of("ord_a", 1, of, None, None)
+def kept(of: Eta) -> ForecastRecord:
+    one = ForecastRecord.of("ord_a", 1, of, None, None)
     assert one is not None
     return one
 
@@ -111,7 +111,7 @@ async def test_what_is_shown_is_written_within_seconds(database: Database) -> No
         await account.written()
         found = await select_forecasts(database, "ord_a", 10)
     assert [each.made_at for each in found] == [NOW, NOW + timedelta(seconds=16)]
-    assert found[0] == KeptForecast.of("ord_a", 1, eta(), *knew())
+    assert found[0] == ForecastRecord.of("ord_a", 1, eta(), *knew())
 
 
 async def test_the_last_ones_are_written_at_the_end(database: Database) -> None:

@@ -13,10 +13,10 @@ from valhalla import Actor
 
 from tracker.config import Config
 from tracker.database import Database
-from tracker.domain.eta.model import Arrival, Learned, Passage
+from tracker.domain.eta.model import ArrivalSample, Learned, Passage
 from tracker.domain.geo import LonLat, Plane, bearing, distance, part_way
-from tracker.domain.route_choice.observed_streets import NONE, Streets, Walked
-from tracker.domain.route_choice.preference import LAWFUL, OTHERS, Way
+from tracker.domain.route_choice.observed_streets import NONE, ObservedStreets, StreetPassage
+from tracker.domain.route_choice.preference import LAWFUL, OTHERS, DrivenPath
 from tracker.eta.evaluation.baselines import Peers
 from tracker.eta.evaluation.recorded_trips import RecordedFix, RecordedStop, RecordedTrip
 from tracker.eta.evaluation.replay import Replay
@@ -82,7 +82,7 @@ def length(line: Sequence[LonLat]) -> float:
     return sum(distance(a, b) for a, b in pairwise(line))
 
 
-def joined_wrongly(streets: Sequence[Walked]) -> list[str]:
+def joined_wrongly(streets: Sequence[StreetPassage]) -> list[str]:
     """Those that are said to follow another one, and begin elsewhere."""
     return [
         b.key
@@ -203,8 +203,8 @@ def driven(actor: Actor) -> tuple[LonLat, ...]:
     return decode(answer["trip"]["legs"][0]["shape"])
 
 
-async def learned(router: Router, line: Sequence[LonLat], drives: int = 4) -> Streets:
-    streets = Streets()
+async def learned(router: Router, line: Sequence[LonLat], drives: int = 4) -> ObservedStreets:
+    streets = ObservedStreets()
     for seed in range(drives):
         streets.learn(await router.matched(seen(line, seed), "car"), line[-1], TODAY)
     return streets
@@ -244,9 +244,9 @@ async def test_the_next_leg_begins_where_the_one_before_ended(router: Router, ac
 
 async def test_where_nothing_is_known_nothing_changes(router: Router) -> None:
     """The same legs as without, whatever the manner and the vehicle; also where nobody ever drove."""
-    elsewhere = Streets()
+    elsewhere = ObservedStreets()
     line = (PLANE.to_lonlat(0, 0), PLANE.to_lonlat(100, 0))
-    elsewhere.learn((Walked("far", line, 10.0, True, True),), line[-1], TODAY)
+    elsewhere.learn((StreetPassage("far", line, 10.0, True, True),), line[-1], TODAY)
     places = [STATION, ESPLANADE, CATHEDRAL]
     for manner in (LAWFUL, OTHERS[3]):
         before = await router.route(places, "car", edges=True, manner=manner)
@@ -259,7 +259,7 @@ async def test_many_are_forecast_at_once_by_the_same_streets(router: Router, act
     """Two threads read one value, and find the same way."""
     line = driven(actor)
     streets = await learned(router, line)
-    fresh = msgspec.json.decode(msgspec.json.encode(streets), type=Streets)
+    fresh = msgspec.json.decode(msgspec.json.encode(streets), type=ObservedStreets)
     asked = [router.route([line[0], line[-1]], "car", edges=True, streets=fresh) for _ in range(20)]
     assert len({legs[0].distance_m for legs in await asyncio.gather(*asked)}) == 1
 
@@ -267,14 +267,14 @@ async def test_many_are_forecast_at_once_by_the_same_streets(router: Router, act
 # --- what is kept of a driver
 
 
-def arrival(places: Sequence[LonLat]) -> Arrival:
+def arrival(places: Sequence[LonLat]) -> ArrivalSample:
     """At the end of this way."""
-    return Arrival(
+    return ArrivalSample(
         vehicle="car",
         at=CATHEDRAL,
         arrived_at=NOW,
         passages=(Passage("a.1", "primary", 60.0, 50.0),),
-        way=Way(places[0], 90.0, length(places), tuple(places)),
+        way=DrivenPath(places[0], 90.0, length(places), tuple(places)),
     )
 
 

@@ -16,8 +16,8 @@ from tracker.domain.eta.model import Learned
 from tracker.domain.geo import LonLat, Plane, distance
 from tracker.domain.order import Vehicle
 from tracker.domain.route import Edge, Leg
-from tracker.domain.route_choice.observed_streets import NONE, Streets, Walked
-from tracker.domain.route_choice.preference import LAWFUL, Manner
+from tracker.domain.route_choice.observed_streets import NONE, ObservedStreets, StreetPassage
+from tracker.domain.route_choice.preference import LAWFUL, RoutePreference
 from tracker.errors import BadInput, NoRoute
 from tracker.eta.evaluation import Report, evaluate, read_trips
 from tracker.eta.evaluation.baselines import Peers, best_constant
@@ -44,8 +44,8 @@ class StraightStreets:
         *,
         edges: bool = False,
         heading: float | None = None,
-        manner: Manner = LAWFUL,
-        streets: Streets = NONE,
+        manner: RoutePreference = LAWFUL,
+        streets: ObservedStreets = NONE,
     ) -> tuple[Leg, ...]:
         if self.broken:
             raise NoRoute("There are no streets.")
@@ -59,7 +59,7 @@ class StraightStreets:
             for pair in pairwise(places)
         )
 
-    async def matched(self, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[Walked, ...]:
+    async def matched(self, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[StreetPassage, ...]:
         return ()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tracker.system import memory
-from tracker.system.memory import LOOK_EVERY, RESERVE, UNLIMITED, Headroom, remaining
+from tracker.system.memory import LOOK_EVERY, RESERVE, UNLIMITED, MemoryLimit, remaining
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_while_memory_is_short_nobody_more_than_were_there_comes(monkeypatch: py
     """Whoever leaves makes room, though their memory was not given back; with memory there is no limit."""
     left = {"bytes": UNLIMITED}
     monkeypatch.setattr(memory, "remaining", lambda: left["bytes"])
-    room, now = Headroom(), 1.0
+    room, now = MemoryLimit(), 1.0
     assert room.is_there(500, now)
     left["bytes"], now = RESERVE - 1, now + LOOK_EVERY
     assert not room.is_there(500, now)

@@ -10,8 +10,8 @@ from tracker.database import Database
 from tracker.database.drivers import insert_driver
 from tracker.database.eta_model import StoredKnowledge, insert_lessons, select_knowledge, upsert_knowledge
 from tracker.domain.eta.ensemble import terms_of
-from tracker.domain.eta.model import Arrival, Knowledge, Learned, Passage, Told
-from tracker.domain.eta.speed_factor import Pace
+from tracker.domain.eta.model import ArrivalSample, EtaModel, ForecastSample, Learned, Passage
+from tracker.domain.eta.speed_factor import SpeedFactor
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Driver, Vehicle
 from tracker.errors import StorageUnavailable
@@ -27,13 +27,13 @@ def told_terms(router: float, crow: float) -> tuple[float, ...]:
     return terms_of(router, router, crow, crow, service=0.0, speed=None)
 
 
-def arrival(vehicle: Vehicle = "car", ratio: float = 2.0, edge: str = "a.1") -> Arrival:
+def arrival(vehicle: Vehicle = "car", ratio: float = 2.0, edge: str = "a.1") -> ArrivalSample:
     """A way that took `ratio` of the router's time, foretold as the router had it."""
     told = tuple(
-        Told(NOW - timedelta(seconds=to_go), to_go / ratio, told_terms(to_go / ratio, to_go))
+        ForecastSample(NOW - timedelta(seconds=to_go), to_go / ratio, told_terms(to_go / ratio, to_go))
         for to_go in (600.0, 300.0, 100.0)
     )
-    return Arrival(
+    return ArrivalSample(
         vehicle=vehicle,
         at=PLACE,
         arrived_at=NOW,
@@ -57,7 +57,7 @@ async def test_a_fresh_installation_knows_what_anybody_knows(database: Database)
     """Nothing in the database: the cold knowledge, and no error."""
     async with learner(database) as fresh:
         assert fresh.learned.arrivals == 0
-        assert known(fresh) == msgspec.json.encode(Knowledge(), order="deterministic")
+        assert known(fresh) == msgspec.json.encode(EtaModel(), order="deterministic")
 
 
 async def test_a_node_that_starts_anew_goes_on(database: Database) -> None:
@@ -67,7 +67,7 @@ async def test_a_node_that_starts_anew_goes_on(database: Database) -> None:
             first.teach(arrival(edge=f"a.{number}"))
         assert not await first.learn()
         slow = first.learned.of("car").rates("car").router
-        assert slow > Knowledge().rates("car").router
+        assert slow > EtaModel().rates("car").router
     async with learner(database) as second:
         assert known(second) == known(first)
         assert second.learned.arrivals == 30
@@ -127,7 +127,9 @@ async def test_what_is_in_use_is_replaced_and_never_changed(database: Database) 
 
 async def test_a_lesson_that_teaches_nothing_costs_only_itself(database: Database) -> None:
     """A forecast of another make, and one that cannot be read at all: the others are learned."""
-    odd = msgspec.structs.replace(arrival(), told=(Told(NOW - timedelta(minutes=5), 100.0, (1.0,)),))
+    odd = msgspec.structs.replace(
+        arrival(), told=(ForecastSample(NOW - timedelta(minutes=5), 100.0, (1.0,)),)
+    )
     async with learner(database) as one:
         one.teach(odd)
         one.teach(arrival())
@@ -141,7 +143,7 @@ async def test_knowledge_that_cannot_be_read_is_begun_anew(database: Database) -
     """Another version's form stops no start."""
     await upsert_knowledge(database, StoredKnowledge("car", 7, 500, b'{"whole": "?"}'), NOW)
     async with learner(database) as one:
-        assert known(one) == msgspec.json.encode(Knowledge(), order="deterministic")
+        assert known(one) == msgspec.json.encode(EtaModel(), order="deterministic")
         one.teach(arrival())
         await one.learn()
     async with learner(database) as two:
@@ -178,12 +180,12 @@ async def new_driver(database: Database, name: str = "a") -> Driver:
 async def test_a_pace_outlives_its_node(database: Database) -> None:
     """Another node goes on with it, and is not changed by what the first does afterwards."""
     number = (await new_driver(database)).number
-    pace = Pace(300.0, 200.0)
+    pace = SpeedFactor(300.0, 200.0)
     first = Paces(database, lambda: NOW)
     await first.keep({number: pace})
     pace.drove(60.0, 60.0)
     second = await Paces(database, lambda: NOW + timedelta(minutes=5)).of(number)
-    assert second == Pace(300.0, 200.0)
+    assert second == SpeedFactor(300.0, 200.0)
     await first.keep({number: pace})
     assert await Paces(database, lambda: NOW).of(number) == pace
 
@@ -191,10 +193,10 @@ async def test_a_pace_outlives_its_node(database: Database) -> None:
 async def test_an_old_pace_is_worth_nothing(database: Database) -> None:
     """After half an hour the driver is like anybody; so is one who was never heard of."""
     number = (await new_driver(database)).number
-    await Paces(database, lambda: NOW).keep({number: Pace(300.0, 200.0)})
+    await Paces(database, lambda: NOW).keep({number: SpeedFactor(300.0, 200.0)})
     later = Paces(database, lambda: NOW + VALID_FOR + timedelta(seconds=1))
-    assert await later.of(number) == Pace()
-    assert await later.of(number + 1) == Pace()
+    assert await later.of(number) == SpeedFactor()
+    assert await later.of(number + 1) == SpeedFactor()
 
 
 async def test_who_stands_still_costs_nothing(database: Database) -> None:
@@ -202,8 +204,8 @@ async def test_who_stands_still_costs_nothing(database: Database) -> None:
     one, two = [(await new_driver(database, name)).number for name in "ab"]
     now = NOW
     paces = Paces(database, lambda: now)
-    await paces.keep({one: Pace(1.0, 1.0), two: Pace(1.0, 1.0), 10**9: Pace(1.0, 1.0)})
+    await paces.keep({one: SpeedFactor(1.0, 1.0), two: SpeedFactor(1.0, 1.0), 10**9: SpeedFactor(1.0, 1.0)})
     now += timedelta(minutes=1)
-    await paces.keep({one: Pace(2.0, 1.0), two: Pace(1.0, 1.0)})
+    await paces.keep({one: SpeedFactor(2.0, 1.0), two: SpeedFactor(1.0, 1.0)})
     rows = await database.pool.fetch("SELECT driver, updated_at FROM driver_paces ORDER BY driver")
     assert {row["driver"]: row["updated_at"] for row in rows} == {one: now, two: NOW}

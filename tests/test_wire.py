@@ -14,7 +14,7 @@ from tracker.messages import FRAME_BYTES
 from tracker.rate_limits import spread
 from tracker.websocket import read_limiter
 from tracker.websocket.connection import Connection
-from tracker.websocket.protocol import IDLE_FRAMES_AT_ONCE, Taken, Wire
+from tracker.websocket.protocol import IDLE_FRAMES_AT_ONCE, FrameCount, FrameParser
 from tracker.websocket.read_limiter import (
     AT_ONCE,
     FLOOD,
@@ -23,7 +23,7 @@ from tracker.websocket.read_limiter import (
     PORTION,
     REST,
     SLOW_REST,
-    Pace,
+    ReadLimiter,
 )
 
 
@@ -38,7 +38,7 @@ def masked(opcode: Opcode, data: bytes = b"") -> bytes:
 )
 def test_a_flood_is_taken_a_few_frames_at_a_time(frame: bytes) -> None:
     """However much came with one read: what is over the number stays where it is, and nothing gets lost."""
-    wire = Wire(FRAME_BYTES, 0.0)
+    wire = FrameParser(FRAME_BYTES, 0.0)
     assert wire.feed(frame * 200, 0.0, 3).frames == 3
     taken = 3
     while wire.is_behind:
@@ -49,7 +49,7 @@ def test_a_flood_is_taken_a_few_frames_at_a_time(frame: bytes) -> None:
 
 def test_frames_that_come_byte_by_byte_are_all_taken() -> None:
     """Wherever the reads happened to end."""
-    wire = Wire(FRAME_BYTES, 0.0)
+    wire = FrameParser(FRAME_BYTES, 0.0)
     sent = masked(Opcode.TEXT, b"x" * 300) + masked(Opcode.PING) + masked(Opcode.BINARY, b"yy")
     taken = [wire.feed(sent[at : at + 1], 0.0, 1) for at in range(len(sent))]
     assert [sum(each) for each in zip(*taken, strict=True)] == [3, 1]
@@ -58,22 +58,22 @@ def test_frames_that_come_byte_by_byte_are_all_taken() -> None:
 
 def test_a_long_message_is_taken_whole() -> None:
     """It is one frame, however many bytes: who sends in bulk has no rest."""
-    wire = Wire(FRAME_BYTES, 0.0)
-    assert wire.feed(masked(Opcode.BINARY, b"x" * FRAME_BYTES), 0.0, 1) == Taken(1, idle=0)
+    wire = FrameParser(FRAME_BYTES, 0.0)
+    assert wire.feed(masked(Opcode.BINARY, b"x" * FRAME_BYTES), 0.0, 1) == FrameCount(1, idle=0)
     assert len(wire.inbox.take()) == FRAME_BYTES
 
 
 def test_behind_a_long_message_a_flood_is_still_bounded() -> None:
     """To the frame."""
-    wire = Wire(FRAME_BYTES, 0.0)
+    wire = FrameParser(FRAME_BYTES, 0.0)
     sent = masked(Opcode.BINARY, b"x" * 10_000) + masked(Opcode.PING) * 2_000
-    assert wire.feed(sent, 0.0, PORTION) == Taken(PORTION, idle=PORTION - 1)
+    assert wire.feed(sent, 0.0, PORTION) == FrameCount(PORTION, idle=PORTION - 1)
     assert wire.is_behind
 
 
 def test_what_was_not_taken_before_the_end_never_is() -> None:
     """A flood that has ended is not worked off."""
-    wire = Wire(FRAME_BYTES, 0.0)
+    wire = FrameParser(FRAME_BYTES, 0.0)
     wire.feed(masked(Opcode.TEXT, b"x") * 100, 0.0, PORTION)
     wire.feed_eof()
     assert not wire.is_open
@@ -81,7 +81,7 @@ def test_what_was_not_taken_before_the_end_never_is() -> None:
     assert not wire.inbox
 
 
-def take_all(pace_: Pace, now: float, seconds: float) -> tuple[int, float]:
+def take_all(pace_: ReadLimiter, now: float, seconds: float) -> tuple[int, float]:
     """Frames that a peer who always has more gets taken in this time, and when it is over."""
     frames, until = 0, now + seconds
     while now < until and not pace_.is_flood:
@@ -95,7 +95,7 @@ def take_all(pace_: Pace, now: float, seconds: float) -> tuple[int, float]:
 
 def test_whoever_goes_on_and_on_is_taken_slowly() -> None:
     """First as fast as portions go, then one by one."""
-    flooded = Pace(0.0)
+    flooded = ReadLimiter(0.0)
     at_once = AT_ONCE / 2 * REST / PORTION  # seconds
     frames, now = take_all(flooded, 0.0, at_once)
     assert frames == pytest.approx(AT_ONCE / 2, rel=0.05)
@@ -106,7 +106,7 @@ def test_whoever_goes_on_and_on_is_taken_slowly() -> None:
 
 def test_whoever_sends_much_that_brings_nothing_is_taken_slowly_sooner() -> None:
     """Nobody has many pings to send."""
-    flooded = Pace(0.0)
+    flooded = ReadLimiter(0.0)
     frames = 0
     while flooded.portion(0.0) == PORTION:
         flooded.took(1, idle=1)
@@ -117,11 +117,11 @@ def test_whoever_sends_much_that_brings_nothing_is_taken_slowly_sooner() -> None
 
 def test_a_flood_that_never_rests_is_ended() -> None:
     """And one that rests in between is not, and is taken fast again."""
-    flooded = Pace(0.0)
+    flooded = ReadLimiter(0.0)
     frames, _ = take_all(flooded, 0.0, 1_000.0)
     assert flooded.is_flood
     assert FLOOD < frames < FLOOD + 4 * AT_ONCE
-    rests = Pace(0.0)
+    rests = ReadLimiter(0.0)
     now = 0.0
     for _ in range(10):
         _, now = take_all(rests, now, FLOOD * SLOW_REST / 2)
@@ -144,7 +144,7 @@ async def test_a_flood_hears_4103(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_frames_that_bring_nothing_are_counted_over_all_turns() -> None:
     """Taken in small portions they end with 4103 all the same."""
-    wire, ping = Wire(FRAME_BYTES, 0.0), masked(Opcode.PING)
+    wire, ping = FrameParser(FRAME_BYTES, 0.0), masked(Opcode.PING)
     for _ in range(IDLE_FRAMES_AT_ONCE):
         wire.feed(ping, 0.0, PORTION)
     assert wire.is_open
@@ -155,14 +155,14 @@ def test_frames_that_bring_nothing_are_counted_over_all_turns() -> None:
 async def test_between_two_portions_the_others_have_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     """While one connection is flooded, each pass of the loop takes no more than a portion of it."""
     portions: list[int] = []
-    feed = Wire.feed
+    feed = FrameParser.feed
 
-    def counted(self: Wire, data: bytes | memoryview, now: float, most: int) -> Taken:
+    def counted(self: FrameParser, data: bytes | memoryview, now: float, most: int) -> FrameCount:
         taken = feed(self, data, now, most)
         portions.append(taken.frames)
         return taken
 
-    monkeypatch.setattr(Wire, "feed", counted)
+    monkeypatch.setattr(FrameParser, "feed", counted)
     async with echo_server() as echo, connect(echo.url, compression=None) as peer:
         began = monotonic()
         peer.transport.write(masked(Opcode.TEXT, b"x") * 400)
@@ -193,7 +193,7 @@ async def test_connections_of_one_moment_are_not_asked_at_one_moment() -> None:
 
 def test_what_is_no_text_ends_with_its_own_code_however_many_frames_came_before() -> None:
     """The first reason counts."""
-    wire, ping = Wire(FRAME_BYTES, 0.0), masked(Opcode.PING)
+    wire, ping = FrameParser(FRAME_BYTES, 0.0), masked(Opcode.PING)
     wire.feed(ping * IDLE_FRAMES_AT_ONCE, 0.0, IDLE_FRAMES_AT_ONCE)
     wire.feed(masked(Opcode.TEXT, b"\xff"), 0.0, 1)
     assert wire.goodbye == 1007

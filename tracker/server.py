@@ -20,7 +20,7 @@ from tracker.config import Config
 from tracker.errors import ConfigError
 from tracker.messages import FRAME_BYTES
 from tracker.system.gc_policy import short_passes
-from tracker.system.memory import Headroom
+from tracker.system.memory import MemoryLimit
 from tracker.websocket.accept import Connection
 from tracker.websocket.http11 import ALPN, Client
 
@@ -116,7 +116,7 @@ class Clients:
         self._context = WorkerContext(None)
         _raise_limit()
         self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
-        self._headroom = Headroom()
+        self._headroom = MemoryLimit()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection to its end."""

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tracker.domain.arrival.detector import Milestones
-from tracker.domain.arrival.milestone import Event, Milestone
+from tracker.domain.arrival.detector import MilestoneDetector
+from tracker.domain.arrival.milestone import Milestone, MilestoneReached
 from tracker.domain.geo import LonLat, Plane, distance
 from tracker.domain.order import Driver, Order, OrderStatus, Place, Vehicle
 from tracker.domain.route import Leg, Route, Stop
@@ -60,8 +60,8 @@ class Ride:
 
     def __init__(self, *orders: Order, vehicle: Vehicle = "car", told: Sequence[Milestone] = ()) -> None:
         self.trip = Trip(Driver(id="drv_1", number=1, name="Aino", vehicle=vehicle, created_at=NOW))
-        self.milestones = Milestones()
-        self.events: list[Event] = []
+        self.milestones = MilestoneDetector()
+        self.events: list[MilestoneReached] = []
         self.told = {one.id: dict.fromkeys(told, NOW) for one in orders}
         self.plan(*orders)
 

@@ -12,7 +12,7 @@ from tracker.domain.privacy.doors import HIDING_RADIUS, Door, Doors, EndedDoor, 
 from tracker.domain.route import Stop
 from tracker.domain.tracks.track import JudgedFix
 from tracker.domain.trip import Trip
-from tracker.domain.view import View
+from tracker.domain.view import CustomerView
 
 SHOWN = {"visibility": {"position": "always", "route": "always"}}
 A, B = 20.0, 60.0  # steps along the street: two doors, 2.2 km apart
@@ -25,7 +25,7 @@ def two_orders(**more: object) -> Trip:
     return routed(trip)
 
 
-def drive(trip: Trip, steps: float, seconds: float) -> View:
+def drive(trip: Trip, steps: float, seconds: float) -> CustomerView:
     """What B's customer sees once the driver is there."""
     now = NOW + timedelta(seconds=seconds)
     trip.receive_fix(fix(steps, seconds), now)
@@ -39,13 +39,13 @@ def finish(trip: Trip, order_id: str) -> None:
     trip.replan(left, [stop for stop in trip.stops if stop.order_id != order_id])
 
 
-def everything(view: View) -> list[LonLat]:
+def everything(view: CustomerView) -> list[LonLat]:
     """Every place that a customer is told of the driver."""
     trail = [] if view.trail is None else view.trail.places
     return [*view.route, *trail, *([] if view.position is None else [view.position.lonlat])]
 
 
-def is_hidden(view: View) -> bool:
+def is_hidden(view: CustomerView) -> bool:
     return (view.shown, view.position, view.route, view.trail) == ("hidden", None, (), None)
 
 

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracker.domain.eta.estimate import STALE_AFTER, Eta, Forecast
-from tracker.domain.eta.forecast import Outlook
+from tracker.domain.eta.forecast import StopForecasts
 from tracker.domain.eta.interval import WIDEST
-from tracker.domain.eta.model import DWELL, ROUTER_RATIO, STRAIGHT_SPEED, Knowledge
-from tracker.domain.eta.travel_time import Expected
+from tracker.domain.eta.model import DWELL, ROUTER_RATIO, STRAIGHT_SPEED, EtaModel
+from tracker.domain.eta.travel_time import TravelTime
 from tracker.domain.geo import LonLat, Plane, distance
 from tracker.domain.order import Vehicle
 from tracker.domain.route import Leg, Progress, Route, Stop
@@ -52,8 +52,8 @@ def told(
 ) -> Eta:
     """By a fresh installation, of a driver whose last fix is so many seconds old."""
     fix = Fix(NOW - timedelta(seconds=age), at.lat, at.lon)
-    expected = None if route is None else Expected(route, Knowledge().ratio)
-    outlook = Outlook(fix, to, expected=expected, progress=progress, vehicle=vehicle)
+    expected = None if route is None else TravelTime(route, EtaModel().ratio)
+    outlook = StopForecasts(fix, to, expected=expected, progress=progress, vehicle=vehicle)
     return outlook.to(index).eta(now=NOW, last_fix_at=fix.recorded_at, stops_before=0)
 
 

@@ -9,26 +9,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.domain.eta.ensemble import COLD_WEIGHTS, TERMS, Weights, guessed, terms_of
-from tracker.domain.eta.forecast import Outlook
+from tracker.domain.eta.ensemble import COLD_WEIGHTS, TERMS, Ensemble, guessed, terms_of
+from tracker.domain.eta.forecast import StopForecasts
 from tracker.domain.eta.interval import KEPT, Bucket, Guess, Residuals, Spread
-from tracker.domain.eta.leg_observations import Diary
+from tracker.domain.eta.leg_observations import LegObservations
 from tracker.domain.eta.model import (
     DWELL,
     ROUTER_RATIO,
     SPEED_FACTOR,
     STRAIGHT_SPEED,
-    Arrival,
+    ArrivalSample,
     Dwell,
-    Knowledge,
+    EtaModel,
+    ForecastSample,
     Learned,
     Passage,
-    Told,
 )
-from tracker.domain.eta.ratio import Tally
-from tracker.domain.eta.smoothing import Shown
-from tracker.domain.eta.speed_factor import Pace
-from tracker.domain.eta.travel_time import Driven, Expected, passages
+from tracker.domain.eta.ratio import Ratio
+from tracker.domain.eta.smoothing import SmoothedEta
+from tracker.domain.eta.speed_factor import SpeedFactor
+from tracker.domain.eta.travel_time import RouteSection, TravelTime, passages
 from tracker.domain.geo import LonLat, Plane, distance
 from tracker.domain.route import Edge, Leg, Route, Stop
 from tracker.domain.tracks.track import Fix
@@ -51,8 +51,8 @@ def route() -> Route:
     return Route((Stop("ord_1", "dropoff", PLACES[-1]),), (leg,))
 
 
-def arrival(*seen: Passage, told: tuple[Told, ...] = (), minutes: float = 0.0) -> Arrival:
-    return Arrival(
+def arrival(*seen: Passage, told: tuple[ForecastSample, ...] = (), minutes: float = 0.0) -> ArrivalSample:
+    return ArrivalSample(
         vehicle="car",
         at=PLACES[-1],
         arrived_at=NOW + timedelta(minutes=minutes),
@@ -67,8 +67,8 @@ def arrival(*seen: Passage, told: tuple[Told, ...] = (), minutes: float = 0.0) -
 
 def test_a_fresh_installation_takes_every_street_for_as_slow_as_cities_are() -> None:
     """Nothing is known, and a forecast can be made."""
-    assert Knowledge().ratio(street("a", 0)) == ROUTER_RATIO
-    assert Expected(route(), Knowledge().ratio).at(400.0) == pytest.approx(80.0 * ROUTER_RATIO, rel=0.01)
+    assert EtaModel().ratio(street("a", 0)) == ROUTER_RATIO
+    assert TravelTime(route(), EtaModel().ratio).at(400.0) == pytest.approx(80.0 * ROUTER_RATIO, rel=0.01)
 
 
 def test_a_slow_street_is_learned_and_its_neighbours_are_not_blamed() -> None:
@@ -86,7 +86,7 @@ def test_what_was_learned_survives_a_restart() -> None:
     """The state is plain JSON, and forecasts the same afterwards."""
     learned = Learned()
     told = (
-        Told(
+        ForecastSample(
             NOW - timedelta(seconds=300),
             280.0,
             terms_of(250.0, 240.0, 260.0, 220.0, service=30.0, speed=None),
@@ -96,12 +96,14 @@ def test_what_was_learned_survives_a_restart() -> None:
         learned.learn(arrival(Passage("a", "residential", 30.0, 20.0), told=told, minutes=n))
     again = msgspec.json.decode(msgspec.json.encode(learned), type=Learned)
     assert again == learned
-    assert msgspec.json.decode(msgspec.json.encode(arrival(told=told)), type=Arrival) == arrival(told=told)
+    assert msgspec.json.decode(msgspec.json.encode(arrival(told=told)), type=ArrivalSample) == arrival(
+        told=told
+    )
 
 
 def test_time_is_given_to_the_streets_where_it_was_spent() -> None:
     """The passages of a drive add up to its seconds, and to the router's for the same way."""
-    seen = list(passages(route(), [Driven(0.0, 150.0, 30.0), Driven(150.0, 400.0, 90.0)]))
+    seen = list(passages(route(), [RouteSection(0.0, 150.0, 30.0), RouteSection(150.0, 400.0, 90.0)]))
     assert sum(each.observed for each in seen) == pytest.approx(120.0)
     assert sum(each.expected for each in seen) == pytest.approx(80.0, rel=0.01)
     assert {each.edge for each in seen} == set("abcd")
@@ -123,7 +125,7 @@ def test_a_jam_is_noticed_within_minutes_and_forgotten_in_hours() -> None:
 
 def test_a_slow_driver_is_expected_to_stay_slow_for_a_while() -> None:
     """The own ratio counts in the next minutes and fades with the horizon; little seen is little believed."""
-    slow, hardly_seen = Pace(), Pace()
+    slow, hardly_seen = SpeedFactor(), SpeedFactor()
     for _ in range(60):
         slow.drove(10.0, 5.0)
     hardly_seen.drove(10.0, 5.0)
@@ -138,7 +140,7 @@ def test_a_slow_driver_is_expected_to_stay_slow_for_a_while() -> None:
 )
 def test_no_weight_is_ever_negative(samples: list[tuple[list[float], float]]) -> None:
     """Whatever came true, more to drive never means sooner there."""
-    weights = Weights()
+    weights = Ensemble()
     weights.learn(samples)
     assert all(weight >= 0.0 for weight in weights.weights)
 
@@ -149,18 +151,18 @@ def answers(learned: float, crow: float) -> tuple[float, ...]:
 
 def test_weights_find_the_answer_that_is_right() -> None:
     """A term that is always half of the truth counts double in the end; one that is noise counts nothing."""
-    weights = Weights()
+    weights = Ensemble()
     for n in range(6_000):
         truth = 60.0 + 13.0 * (n % 40)
         weights.learn([(answers(truth / 2, 60.0 + 7.0 * ((n * 31) % 50)), truth)])
     assert weights.total(answers(100.0, 0.0)) == pytest.approx(200.0, rel=0.1)
     assert weights.total(answers(100.0, 300.0)) == pytest.approx(200.0, rel=0.1)
-    assert Weights().weights == COLD_WEIGHTS
+    assert Ensemble().weights == COLD_WEIGHTS
 
 
 def test_a_rare_great_error_moves_the_weights_little() -> None:
     """Nine ways in ten take what the streets say, one takes five times that: forecasts stay with the nine."""
-    weights = Weights()
+    weights = Ensemble()
     for n in range(1_000):
         streets = 100.0 + 10.0 * (n % 30)
         weights.learn([(answers(streets, 0.0), streets * (5.0 if n % 10 == 0 else 1.0))])
@@ -169,15 +171,15 @@ def test_a_rare_great_error_moves_the_weights_little() -> None:
 
 def test_weights_that_another_version_kept_are_begun_anew() -> None:
     """With another number of answers, they would mean something else."""
-    kept = Weights((1.0, 0.5), [[1.0, 0.0], [0.0, 1.0]], [1.0, 0.5])
-    assert kept.total(answers(100.0, 100.0)) == Weights().total(answers(100.0, 100.0))
+    kept = Ensemble((1.0, 0.5), [[1.0, 0.0], [0.0, 1.0]], [1.0, 0.5])
+    assert kept.total(answers(100.0, 100.0)) == Ensemble().total(answers(100.0, 100.0))
     kept.learn([(answers(100.0, 100.0), 120.0)])
     assert len(kept.weights) == len(TERMS)
 
 
 def test_who_stands_is_expected_later_than_who_drives() -> None:
     """Once it was learned that a halt costs time, and only then."""
-    weights = Weights()
+    weights = Ensemble()
     stands, drives = (terms_of(100.0, 100.0, 100.0, 100.0, service=0.0, speed=speed) for speed in (0.0, 12.0))
     assert weights.total(stands) == weights.total(drives)
     for _ in range(300):
@@ -255,7 +257,7 @@ def test_an_interval_always_holds_its_forecast(
 
 def test_who_is_slower_than_usual_may_well_be_later_still() -> None:
     """Upwards only; a little slower is as usual; and what a jam taught makes nobody else's interval wider."""
-    usual, slow, fast = Pace(105.0, 100.0), Pace(900.0, 500.0), Pace(50.0, 100.0)
+    usual, slow, fast = SpeedFactor(105.0, 100.0), SpeedFactor(900.0, 500.0), SpeedFactor(50.0, 100.0)
     assert usual.strain == fast.strain == 1.0 < slow.strain
     spread = Spread(-0.2, 0.3)
     assert spread.strained(slow.strain).low == spread.low
@@ -270,7 +272,7 @@ def test_who_is_slower_than_usual_may_well_be_later_still() -> None:
 
 def test_what_is_shown_follows_without_jumping() -> None:
     """A jump of ten minutes is taken over gradually; never into the past; a bypass shows it at once."""
-    shown, later = Shown(), NOW + timedelta(minutes=10)
+    shown, later = SmoothedEta(), NOW + timedelta(minutes=10)
     assert shown.follow(NOW, NOW) == NOW
     first = shown.follow(later, NOW + timedelta(seconds=5))
     second = shown.follow(later, NOW + timedelta(seconds=60))
@@ -284,13 +286,13 @@ def test_what_is_shown_follows_without_jumping() -> None:
 @given(st.lists(st.tuples(st.floats(1, 900), st.floats(1, 900)), max_size=5))
 def test_what_was_worked_out_is_as_if_worked_out_anew(ways: list[tuple[float, float]]) -> None:
     """Rates are kept until the next arrival, for each vehicle; they are no part of what is stored."""
-    knowledge = Knowledge()
+    knowledge = EtaModel()
     for metres, seconds in ways:
         before = knowledge.rates("car")
         assert knowledge.rates("car") is before
         way = arrival(Passage("a", "residential", seconds, 20.0))
         knowledge.learn(msgspec.structs.replace(way, drove_m=metres, drove_s=seconds))
-        fresh = msgspec.json.decode(msgspec.json.encode(knowledge), type=Knowledge)
+        fresh = msgspec.json.decode(msgspec.json.encode(knowledge), type=EtaModel)
         assert fresh == knowledge
         for vehicle in ("car", "foot"):
             assert knowledge.rates(vehicle) == fresh.rates(vehicle)
@@ -299,27 +301,27 @@ def test_what_was_worked_out_is_as_if_worked_out_anew(ways: list[tuple[float, fl
 
 def test_a_place_is_known_by_those_who_stopped_there() -> None:
     """Where nobody has, the usual dwell or what was told; one long stop says little, many say all."""
-    knowledge = Knowledge()
+    knowledge = EtaModel()
     assert knowledge.dwell_at(None) == DWELL
     assert knowledge.dwell_at(40.0) == 40.0
-    assert DWELL < knowledge.dwell_at(None, Tally(600.0, 1.0)) < 300.0
-    assert knowledge.dwell_at(None, Tally(600.0 * 200, 200.0)) == pytest.approx(600.0, rel=0.03)
-    assert knowledge.dwell_at(40.0, Tally(600.0 * 200, 200.0)) == pytest.approx(600.0, rel=0.03)
+    assert DWELL < knowledge.dwell_at(None, Ratio(600.0, 1.0)) < 300.0
+    assert knowledge.dwell_at(None, Ratio(600.0 * 200, 200.0)) == pytest.approx(600.0, rel=0.03)
+    assert knowledge.dwell_at(40.0, Ratio(600.0 * 200, 200.0)) == pytest.approx(600.0, rel=0.03)
 
 
 @given(st.floats(0.0, 400.0), st.floats(0.0, 400.0), st.floats(0, 3_000), st.floats(1.0, 3_000))
 def test_nearer_is_never_later(a: float, b: float, observed: float, expected: float) -> None:
     """Along one route, for any driver, with whatever was learned."""
-    whole, knowledge = route(), Knowledge()
+    whole, knowledge = route(), EtaModel()
     near, far = max(a, b), min(a, b)
     seen = [
-        Outlook(
+        StopForecasts(
             Fix(NOW, here.lat, here.lon),
             whole.stops,
-            expected=Expected(whole, knowledge.ratio),
+            expected=TravelTime(whole, knowledge.ratio),
             progress=whole.locate(here, after_m=along),
             knowledge=knowledge,
-            pace=Pace(observed, expected),
+            pace=SpeedFactor(observed, expected),
         ).to(0)
         for along, here in ((each, PLANE.to_lonlat(each, 0.0)) for each in (near, far))
     ]
@@ -329,7 +331,7 @@ def test_nearer_is_never_later(a: float, b: float, observed: float, expected: fl
 @pytest.mark.parametrize(("silence_s", "drove_s"), [(60.0, 120.0), (10_800.0, 0.0)])
 def test_a_leg_with_a_long_silence_teaches_no_speed(silence_s: float, drove_s: float) -> None:
     """Nobody knows what the driver did in it; a device's clock that is set looks the same."""
-    diary = Diary()
+    diary = LegObservations()
     diary.begin_leg(Fix(NOW, PLACES[0].lat, PLACES[0].lon))
     for seconds, place in ((30.0, 1), (60.0, 2), (60.0 + silence_s, 4)):
         diary.passes(Fix(NOW + timedelta(seconds=seconds), PLACES[place].lat, PLACES[place].lon))
@@ -340,7 +342,7 @@ def test_a_leg_with_a_long_silence_teaches_no_speed(silence_s: float, drove_s: f
 
 def test_a_silence_before_the_arrival_counts_as_well() -> None:
     """The driver went offline and reported the arrival an hour later."""
-    diary = Diary()
+    diary = LegObservations()
     diary.begin_leg(Fix(NOW, PLACES[0].lat, PLACES[0].lon))
     (stop,) = route().stops
     assert diary.arrived(stop, NOW + timedelta(hours=1), "car", None).drove_s == 0.0
@@ -349,7 +351,7 @@ def test_a_silence_before_the_arrival_counts_as_well() -> None:
 @given(st.floats(0, 1e5), st.floats(0.1, 1e6))
 def test_odd_arrivals_put_no_forecast_off_by_hours(straight_m: float, drove_s: float) -> None:
     """Whatever was learned, a learned speed stays within a factor of the usual one."""
-    knowledge = Knowledge()
+    knowledge = EtaModel()
     odd = msgspec.structs.replace(arrival(), straight_m=straight_m, drove_m=straight_m, drove_s=drove_s)
     knowledge.learn(odd)
     rates = knowledge.rates("car")

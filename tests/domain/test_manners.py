@@ -4,13 +4,13 @@ import msgspec
 import pytest
 
 from tracker.domain.geo import LonLat
-from tracker.domain.route_choice.preference import ANOTHER, LAWFUL, WAYS, Manners, Way, off_by
+from tracker.domain.route_choice.preference import ANOTHER, LAWFUL, WAYS, DrivenPath, RoutePreferences, off_by
 
-WAY = Way(LonLat(24.94, 60.17), 90.0, 1_000.0)
+WAY = DrivenPath(LonLat(24.94, 60.17), 90.0, 1_000.0)
 
 
-def after(ways: int, *, lawful: float, short: float) -> Manners:
-    manners = Manners()
+def after(ways: int, *, lawful: float, short: float) -> RoutePreferences:
+    manners = RoutePreferences()
     for _ in range(ways):
         manners.learn({"lawful": lawful, "short": short})
     return manners
@@ -18,7 +18,7 @@ def after(ways: int, *, lawful: float, short: float) -> Manners:
 
 def test_a_fresh_installation_expects_the_lawful_way() -> None:
     """Nothing learned, nothing assumed; and a way that nobody judged teaches nothing."""
-    manners = Manners()
+    manners = RoutePreferences()
     manners.learn({})
     assert manners.usual == LAWFUL
 
@@ -46,7 +46,7 @@ def test_drivers_who_change_are_followed() -> None:
 def test_manners_survive_a_restart() -> None:
     """They are plain values."""
     manners = after(30, lawful=0.2, short=0.0)
-    again = msgspec.json.decode(msgspec.json.encode(manners), type=Manners)
+    again = msgspec.json.decode(msgspec.json.encode(manners), type=RoutePreferences)
     assert again == manners and again.usual == "short"
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.domain.eta.device_eta import HOLDS, Opinions, Saying, Trust
-from tracker.domain.eta.model import Arrival, Knowledge, Told
+from tracker.domain.eta.device_eta import HOLDS, DeviceEta, Opinions, Trust
+from tracker.domain.eta.model import ArrivalSample, EtaModel, ForecastSample
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Driver, Order, OrderStatus, Place
 from tracker.domain.route import Stop
@@ -59,10 +59,10 @@ def trip_again(trip: Trip) -> Trip:
 
 def test_a_word_counts_for_a_minute() -> None:
     """Time passes in it, and what is over says nothing."""
-    saying = Saying(NOW, NOW + timedelta(seconds=50))
+    saying = DeviceEta(NOW, NOW + timedelta(seconds=50))
     assert saying.seconds(NOW + timedelta(seconds=20)) == 30.0
     assert saying.seconds(NOW + timedelta(seconds=51)) is None
-    assert Saying(NOW, NOW + timedelta(hours=1)).seconds(NOW + timedelta(seconds=HOLDS + 1)) is None
+    assert DeviceEta(NOW, NOW + timedelta(hours=1)).seconds(NOW + timedelta(seconds=HOLDS + 1)) is None
 
 
 def test_unknown_navigation_counts_as_much_as_we_do() -> None:
@@ -124,9 +124,11 @@ def test_what_was_said_of_a_stop_goes_with_it() -> None:
 
 def test_arrivals_teach_what_navigation_is_worth() -> None:
     """What both said is kept with each forecast, and held against what came true."""
-    knowledge = Knowledge()
-    told = Told(NOW, 380.0, (), Opinions(400.0, 300.0))
+    knowledge = EtaModel()
+    told = ForecastSample(NOW, 380.0, (), Opinions(400.0, 300.0))
     for _ in range(100):
         arrived_at = NOW + timedelta(seconds=300)
-        knowledge.learn(Arrival(vehicle="car", at=LonLat(24.94, 60.17), arrived_at=arrived_at, told=(told,)))
+        knowledge.learn(
+            ArrivalSample(vehicle="car", at=LonLat(24.94, 60.17), arrived_at=arrived_at, told=(told,))
+        )
     assert knowledge.navigator.joined(AGREEING) == pytest.approx(300.0, rel=0.05)

@@ -12,7 +12,7 @@ from tracker.domain.arrival.access_points import (
     ENOUGH,
     PINS_KEPT,
     REACH,
-    Pin,
+    AccessPoint,
     learned,
     place_key,
     stood_at,
@@ -33,8 +33,8 @@ def fix(seconds: float, east: float, accuracy: float | None = 8.0) -> Fix:
     return Fix(NOW + timedelta(seconds=seconds), lat, lon, accuracy)
 
 
-def after(*metres_east: float) -> list[Pin]:
-    pins: list[Pin] = []
+def after(*metres_east: float) -> list[AccessPoint]:
+    pins: list[AccessPoint] = []
     for east in metres_east:
         pins = learned(pins, PLANE.to_lonlat(east, 0.0), 60.0)
     return pins

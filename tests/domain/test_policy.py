@@ -14,8 +14,8 @@ from tracker.domain.reporting_policy import (
     NO_MORE_NEAR,
     QUICK,
     USUAL,
-    Given,
     Need,
+    PolicyState,
     next_policy,
 )
 
@@ -34,7 +34,7 @@ NOW = datetime(2026, 11, 22, tzinfo=UTC)
 )
 def test_what_is_given_in_the_end(need: Need, policy: object) -> None:
     """Quick while somebody watches or a stop is near, seldom with nothing to do."""
-    given_now = Given()
+    given_now = PolicyState()
     for seconds in (0, 31):
         given_now = next_policy(given_now, need, NOW + timedelta(seconds=seconds))
     assert given_now.policy == policy
@@ -42,7 +42,7 @@ def test_what_is_given_in_the_end(need: Need, policy: object) -> None:
 
 def test_quicker_comes_at_once_and_slower_only_after_a_while() -> None:
     """Someone who looks away and back again does not make the device switch."""
-    quick = next_policy(Given(IDLE), Need(watched=True), NOW)
+    quick = next_policy(PolicyState(IDLE), Need(watched=True), NOW)
     assert quick.policy == QUICK
     resting = next_policy(quick, Need(busy=True), NOW)
     assert next_policy(resting, Need(busy=True), NOW + CALM / 2).policy == QUICK
@@ -55,8 +55,8 @@ def test_quicker_comes_at_once_and_slower_only_after_a_while() -> None:
 def test_a_driver_at_the_border_does_not_switch() -> None:
     """Near begins at 300 m and ends at 400 m."""
     between = Need(busy=True, to_stop_m=(NEAR + NO_MORE_NEAR) / 2)
-    assert next_policy(Given(USUAL), between, NOW).policy == USUAL
-    assert next_policy(Given(QUICK), between, NOW) == Given(QUICK)
+    assert next_policy(PolicyState(USUAL), between, NOW).policy == USUAL
+    assert next_policy(PolicyState(QUICK), between, NOW) == PolicyState(QUICK)
 
 
 @given(
@@ -67,7 +67,7 @@ def test_a_driver_at_the_border_does_not_switch() -> None:
 )
 def test_no_device_is_slowed_twice_within_the_calm(needs: list[tuple[Need, int]]) -> None:
     """Whatever happens: between two slower policies lie at least 30 s."""
-    given_now, now, slowed = Given(), NOW, []
+    given_now, now, slowed = PolicyState(), NOW, []
     for need, seconds in needs:
         now += timedelta(seconds=seconds)
         before, given_now = given_now, next_policy(given_now, need, now)

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker.domain.eta.model import Knowledge
+from tracker.domain.eta.model import EtaModel
 from tracker.domain.geo import LonLat, Plane, distance
 from tracker.domain.route_choice import observed_streets as module
 from tracker.domain.route_choice.observed_streets import (
     FORGOTTEN_AFTER,
     SURE,
     Beside,
-    Streets,
-    Walked,
+    ObservedStreets,
+    StreetPassage,
     beside,
     piece_of,
 )
@@ -45,18 +45,18 @@ def walked(
     seconds: float = 10.0,
     whole: bool = True,
     joined: bool = True,
-) -> Walked:
-    return Walked(key, tuple(line) if whole else (), seconds, whole, joined)
+) -> StreetPassage:
+    return StreetPassage(key, tuple(line) if whole else (), seconds, whole, joined)
 
 
-def learned(*ways: tuple[Walked, ...], stop: LonLat = FAR, day: date = TODAY) -> Streets:
-    streets = Streets()
+def learned(*ways: tuple[StreetPassage, ...], stop: LonLat = FAR, day: date = TODAY) -> ObservedStreets:
+    streets = ObservedStreets()
     for way in ways:
         streets.learn(way, stop, day)
     return streets
 
 
-def arrivals(count: int, stop: LonLat) -> Streets:
+def arrivals(count: int, stop: LonLat) -> ObservedStreets:
     return learned(*[(walked("east"),)] * count, stop=stop)
 
 
@@ -123,7 +123,7 @@ coordinates = st.tuples(st.floats(-400, 400), st.floats(-400, 400))
 lines = st.lists(coordinates, min_size=2, max_size=5)
 
 
-def brute_force(streets: Streets, at: LonLat) -> list[Beside]:
+def brute_force(streets: ObservedStreets, at: LonLat) -> list[Beside]:
     found = (beside(key, street.line, at) for key, street in streets.known.items())
     return sorted(one for one in found if one.offset_m <= NEAR)
 
@@ -139,7 +139,7 @@ def test_all_streets_around_a_place_are_found(
 ) -> None:
     """Those that a search through all would find, no others; also those that were learned after the first
     search, far in the north, and on both sides of the antimeridian."""
-    plane, streets = Plane(where), Streets()
+    plane, streets = Plane(where), ObservedStreets()
 
     def at(x: float, y: float) -> LonLat:
         lon, lat = plane.to_lonlat(x, y)
@@ -225,7 +225,7 @@ def test_a_stop_in_the_middle_or_far_off_teaches_no_side(off: float) -> None:
 @given(st.floats(-0.99, 0.99), st.floats(0, 1_000), st.floats(0, 1_000))
 def test_a_stop_in_the_middle_is_never_on_the_wrong_side(off: float, right: float, left: float) -> None:
     """Whatever drivers prefer."""
-    assert not Streets(right=right, left=left).wrong_side(Beside("east", abs(off), 50.0, 90.0, off))
+    assert not ObservedStreets(right=right, left=left).wrong_side(Beside("east", abs(off), 50.0, 90.0, off))
 
 
 # --- forgetting, and being kept
@@ -253,7 +253,7 @@ def test_a_lesson_that_comes_late_forgets_nothing() -> None:
 def test_of_too_many_streets_those_go_that_nobody_took_for_longest(monkeypatch: pytest.MonkeyPatch) -> None:
     """The index knows of it."""
     monkeypatch.setattr(module, "KEPT", 50)
-    streets = Streets()
+    streets = ObservedStreets()
     for number in range(200):
         line = (place(10 * number), place(10 * number, 100))
         streets.learn((walked(f"s{number}", line),), FAR, TODAY + timedelta(days=number // 10))
@@ -268,17 +268,17 @@ def test_streets_survive_a_restart() -> None:
     """They are plain values, and the index is none of them."""
     streets = learned((walked("east"), walked("on", ON)), stop=place(103, 50))
     assert list(streets.around(place(50), NEAR))
-    again = msgspec.json.decode(msgspec.json.encode(streets), type=Streets)
+    again = msgspec.json.decode(msgspec.json.encode(streets), type=ObservedStreets)
     assert again == streets
     assert sorted(again.around(place(98, 3), NEAR)) == sorted(streets.around(place(98, 3), NEAR))
 
 
 def test_knowledge_of_the_version_before_knows_no_streets() -> None:
     """It is read, and learns them."""
-    written = msgspec.to_builtins(Knowledge())
+    written = msgspec.to_builtins(EtaModel())
     del written["streets"]
-    knowledge = msgspec.json.decode(msgspec.json.encode(written), type=Knowledge)
-    assert knowledge == Knowledge()
+    knowledge = msgspec.json.decode(msgspec.json.encode(written), type=EtaModel)
+    assert knowledge == EtaModel()
     knowledge.streets.learn((walked("east"),), FAR, TODAY)
     assert list(knowledge.streets.known) == ["east"]
-    assert Knowledge().streets.known == {}
+    assert EtaModel().streets.known == {}

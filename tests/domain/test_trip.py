@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from tracker.domain.eta.model import Learned
-from tracker.domain.eta.speed_factor import Pace
+from tracker.domain.eta.speed_factor import SpeedFactor
 from tracker.domain.geo import LonLat, distance
 from tracker.domain.order import Driver, Order, OrderStatus, Place
 from tracker.domain.privacy.doors import HIDING_RADIUS
@@ -248,7 +248,7 @@ def test_one_fix_has_one_forecast_until_something_else_is_known() -> None:
     trip.learns_from(Learned())
     again = trip.course.foresee(0, first)
     assert again is not seen and again == seen
-    trip.course.pace = Pace(900.0, 450.0)
+    trip.course.pace = SpeedFactor(900.0, 450.0)
     slower = trip.course.foresee(0, first)
     assert slower.seconds > seen.seconds
     trip.course.usual = {}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tracker.domain.geo import LonLat, Plane, distance, part_way, steps
 from tracker.domain.leg import Edge, Leg
-from tracker.domain.route_choice.observed_streets import NONE, Beside, Streets, Walked, beside
+from tracker.domain.route_choice.observed_streets import NONE, Beside, ObservedStreets, StreetPassage, beside
 from tracker.domain.route_choice.preferred_route import (
     ALIKE,
     BACK,
@@ -23,8 +23,8 @@ from tracker.domain.route_choice.preferred_route import (
     SLACK,
     UNLIKELY,
     UNSEEN,
+    PreferredRoute,
     Search,
-    UsualWay,
 )
 
 PLANE = Plane(LonLat(24.9450, 60.1700))
@@ -55,17 +55,17 @@ def keys(nodes: str) -> list[str]:
     return [f"{a}>{b}" for a, b in pairwise(nodes.split())]
 
 
-def walked(key: str, *, joined: bool = True) -> Walked:
+def walked(key: str, *, joined: bool = True) -> StreetPassage:
     line = line_of(key)
-    return Walked(key, line, sum(steps(line)) / 10.0, True, joined)
+    return StreetPassage(key, line, sum(steps(line)) / 10.0, True, joined)
 
 
-def drive(nodes: str) -> list[Walked]:
+def drive(nodes: str) -> list[StreetPassage]:
     return [walked(key) for key in keys(nodes)]
 
 
-def learned(*ways: str) -> Streets:
-    streets = Streets()
+def learned(*ways: str) -> ObservedStreets:
+    streets = ObservedStreets()
     for nodes in ways:
         streets.learn(drive(nodes), FAR, TODAY)
     return streets
@@ -92,8 +92,8 @@ A, B = place(10), place(390)
 
 
 def way(
-    streets: Streets, of: Leg, begin: LonLat = A, end: LonLat = B, heading: float | None = None
-) -> UsualWay | None:
+    streets: ObservedStreets, of: Leg, begin: LonLat = A, end: LonLat = B, heading: float | None = None
+) -> PreferredRoute | None:
     return Search(streets, of, by_time=False).way(begin, end, heading=heading)
 
 
@@ -126,7 +126,8 @@ def test_a_way_that_drivers_know_is_taken(by_time: bool) -> None:
 def test_who_chooses_by_time_takes_the_faster_street() -> None:
     """And who chooses by length the shorter one."""
     straight = [
-        Walked(each.key, each.line, each.seconds * 4.0, each.whole, each.joined) for each in drive(STRAIGHT)
+        StreetPassage(each.key, each.line, each.seconds * 4.0, each.whole, each.joined)
+        for each in drive(STRAIGHT)
     ]
     streets = learned(AROUND)
     streets.learn(straight, FAR, TODAY)
@@ -323,14 +324,14 @@ class Town:
 
 
 @st.composite
-def towns(draw: st.DrawFn) -> tuple[Streets, Leg, LonLat, LonLat]:
+def towns(draw: st.DrawFn) -> tuple[ObservedStreets, Leg, LonLat, LonLat]:
     """What drivers know of a town, the map's way through it, and from where to where somebody wants to go."""
     town = Town(draw(st.lists(st.floats(-25, 25), min_size=24, max_size=24)))
     every = town.streets()
-    streets = Streets()
+    streets = ObservedStreets()
     for street in draw(st.lists(st.sampled_from(every), max_size=40, unique=True)):
         line = town.line(street)
-        streets.learn((Walked(str(street), line, sum(steps(line)) / 8.0, True, False),), FAR, TODAY)
+        streets.learn((StreetPassage(str(street), line, sum(steps(line)) / 8.0, True, False),), FAR, TODAY)
     for a in every:
         after = [b for b in every if b[0] == a[1]]
         if str(a) in streets.known:
@@ -362,7 +363,7 @@ def towns(draw: st.DrawFn) -> tuple[Streets, Leg, LonLat, LonLat]:
 class Judge:
     """The cheapest way by trying all of them, as the constants say what counts how much."""
 
-    def __init__(self, streets: Streets, of: Leg, begin: LonLat, end: LonLat) -> None:
+    def __init__(self, streets: ObservedStreets, of: Leg, begin: LonLat, end: LonLat) -> None:
         self.streets = streets
         self.lines = {key: street.line for key, street in streets.known.items()}
         self.planned: dict[str, str] = {}
@@ -435,7 +436,9 @@ class Judge:
 
 @settings(max_examples=150)
 @given(towns())
-def test_no_way_is_cheaper_than_the_one_that_is_found(town: tuple[Streets, Leg, LonLat, LonLat]) -> None:
+def test_no_way_is_cheaper_than_the_one_that_is_found(
+    town: tuple[ObservedStreets, Leg, LonLat, LonLat],
+) -> None:
     """Where there is one that is not far longer than the map's, it is found, and none beyond that."""
     streets, of, begin, end = town
     at_most = LONGER * of.distance_m + SLACK
@@ -451,7 +454,7 @@ def test_no_way_is_cheaper_than_the_one_that_is_found(town: tuple[Streets, Leg, 
 @settings(max_examples=150)
 @given(towns(), st.booleans(), st.none() | st.floats(0, 360), st.booleans())
 def test_a_way_is_a_line_over_its_streets(
-    town: tuple[Streets, Leg, LonLat, LonLat], by_time: bool, heading: float | None, sides: bool
+    town: tuple[ObservedStreets, Leg, LonLat, LonLat], by_time: bool, heading: float | None, sides: bool
 ) -> None:
     """From within NEAR of the beginning, along each street, to the place on the last one that is next to the
     stop; without a jump."""

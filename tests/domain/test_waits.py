@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracker.domain.eta.estimate import Eta
-from tracker.domain.eta.forecast import Outlook
-from tracker.domain.eta.model import Knowledge
-from tracker.domain.eta.progress import Course
+from tracker.domain.eta.forecast import StopForecasts
+from tracker.domain.eta.model import EtaModel
+from tracker.domain.eta.progress import RouteProgress
 from tracker.domain.geo import LonLat, Plane
 from tracker.domain.route import Leg, Route, Stop
 from tracker.domain.tracks.track import Fix
@@ -29,7 +29,7 @@ def stop(name: str, metres: float, opens_s: float | None = None, service_s: floa
 def foreseen(*stops: Stop, at: LonLat = HERE, since: datetime | None = None) -> list[Eta]:
     """By a driver who is heard just now."""
     opening = tuple(range(len(stops)))
-    outlook = Outlook(Fix(NOW, at.lat, at.lon), stops, opening=opening, since=since)
+    outlook = StopForecasts(Fix(NOW, at.lat, at.lon), stops, opening=opening, since=since)
     return [
         outlook.to(index).eta(now=NOW, last_fix_at=NOW, stops_before=index) for index in range(len(stops))
     ]
@@ -95,7 +95,7 @@ def test_waiting_teaches_nothing_of_how_long_a_stop_takes(
     opens_s: float | None, served_s: float | None
 ) -> None:
     """Ten minutes at a door that opened five minutes ago are five of service; before it opened, none."""
-    course = Course("car", Knowledge())
+    course = RouteProgress("car", EtaModel())
     course.take_stops((stop("ord_a", 0, opens_s), stop("ord_b", 2_000)))
     before = None
     for one in [*(fix(0, at_s) for at_s in range(0, 401, 20)), fix(120, 410), fix(240, 430)]:
@@ -109,7 +109,7 @@ def test_waiting_teaches_nothing_of_how_long_a_stop_takes(
 
 def test_another_window_changes_neither_the_route_nor_the_halt() -> None:
     """Only when the stop opens: the driver stands where they stood, on the way that they are on."""
-    course = Course("car", Knowledge())
+    course = RouteProgress("car", EtaModel())
     plan = (stop("ord_a", 0), stop("ord_b", 2_000))
     course.take_stops(plan)
     legs = [Leg((HERE, one.at), 1_000.0, 100.0) for one in plan]

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import asyncpg
 
-from tracker.postgres.data_files import PORT, Account, clear_remains, initialise, programs, socket_folder
+from tracker.postgres.data_files import PORT, OsUser, clear_remains, initialise, programs, socket_folder
 from tracker.postgres.server import SETTINGS
 
 UP_WITHIN: Final = 60.0  # seconds
@@ -31,7 +31,7 @@ class Cluster:
         self._folder = folder
         self._tmpfs_mb = tmpfs_mb
         self._data = folder / "disk" / "postgres"
-        self._account = Account.fitting()
+        self._account = OsUser.fitting()
         self._process: subprocess.Popen[bytes] | None = None
         self._keeper: subprocess.Popen[bytes] | None = None  # holds the private mount namespace
         self._sockets = Path()
@@ -148,7 +148,7 @@ class Cluster:
         inside = [] if self._keeper is None else ["nsenter", "-t", str(self._keeper.pid), "-m", "--"]
         server = [str(programs() / "postgres"), "-D", str(self._data)]
         command = [*inside, *self._account.prefix, *server, *options]
-        account = Account((), self._account.uid, self._account.gid)
+        account = OsUser((), self._account.uid, self._account.gid)
         with (self._folder / "postgres.log").open("ab") as log:
             self._process = account.popen(command, log)
 

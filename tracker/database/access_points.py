@@ -3,25 +3,25 @@
 from collections.abc import Iterable, Sequence
 
 from tracker.database.pool import Connection, Queries
-from tracker.domain.arrival.access_points import Pin
+from tracker.domain.arrival.access_points import AccessPoint
 from tracker.domain.geo import LonLat
 
 
-async def select_pins(queries: Queries, places: Iterable[str]) -> dict[str, list[Pin]]:
+async def select_pins(queries: Queries, places: Iterable[str]) -> dict[str, list[AccessPoint]]:
     """Those of each of these places, the best known first."""
-    found: dict[str, list[Pin]] = {}
+    found: dict[str, list[AccessPoint]] = {}
     for place, lat, lon, *counts in await queries.fetch("select_pins", list(places)):
-        found.setdefault(place, []).append(Pin(LonLat(lon, lat), *counts))
+        found.setdefault(place, []).append(AccessPoint(LonLat(lon, lat), *counts))
     return found
 
 
-async def lock_pins(connection: Connection, place: str) -> list[Pin]:
+async def lock_pins(connection: Connection, place: str) -> list[AccessPoint]:
     """The pins of a place, nobody else's to change until the commit."""
     await connection.execute("lock_pins", place)
     return (await select_pins(connection, [place])).get(place, [])
 
 
-async def replace_pins(connection: Connection, place: str, pins: Sequence[Pin]) -> None:
+async def replace_pins(connection: Connection, place: str, pins: Sequence[AccessPoint]) -> None:
     """The caller has locked them."""
     await connection.execute("delete_pins", place)
     columns = [[pin.at.lat for pin in pins], [pin.at.lon for pin in pins], [pin.n for pin in pins]]

@@ -6,8 +6,8 @@ from datetime import datetime
 import msgspec
 
 from tracker.database.pool import Connection, Queries
-from tracker.domain.eta.model import Arrival
-from tracker.domain.eta.speed_factor import Pace
+from tracker.domain.eta.model import ArrivalSample
+from tracker.domain.eta.speed_factor import SpeedFactor
 from tracker.domain.order import Vehicle
 
 
@@ -20,12 +20,12 @@ class StoredKnowledge(msgspec.Struct, frozen=True):
     state: bytes
 
 
-async def insert_lessons(queries: Queries, lessons: Sequence[Arrival]) -> None:
+async def insert_lessons(queries: Queries, lessons: Sequence[ArrivalSample]) -> None:
     """For whoever learns next."""
     await queries.execute("insert_lessons", [msgspec.to_builtins(lesson) for lesson in lessons])
 
 
-async def take_lessons(connection: Connection, limit: int) -> list[Arrival] | None:
+async def take_lessons(connection: Connection, limit: int) -> list[ArrivalSample] | None:
     """The oldest lessons, gone with the commit; None where another node is learning now.
 
     What cannot be read, because another version wrote it, is gone too.
@@ -49,22 +49,22 @@ async def upsert_knowledge(queries: Queries, stored: StoredKnowledge, at: dateti
     )
 
 
-async def upsert_paces(queries: Queries, paces: Mapping[int, Pace], at: datetime) -> None:
+async def upsert_paces(queries: Queries, paces: Mapping[int, SpeedFactor], at: datetime) -> None:
     """By drivers.number; those of drivers who were erased are left out."""
     observed = [pace.observed for pace in paces.values()]
     expected = [pace.expected for pace in paces.values()]
     await queries.execute("upsert_driver_paces", list(paces), observed, expected, at)
 
 
-async def select_pace(queries: Queries, driver: int, since: datetime) -> Pace | None:
+async def select_pace(queries: Queries, driver: int, since: datetime) -> SpeedFactor | None:
     """The driver's own pace, where it was kept at `since` or later."""
     row = await queries.fetchrow("select_driver_pace", driver, since)
-    return None if row is None else Pace(row["observed"], row["expected"])
+    return None if row is None else SpeedFactor(row["observed"], row["expected"])
 
 
-def _readable(lessons: Iterable[object]) -> Iterable[Arrival]:
+def _readable(lessons: Iterable[object]) -> Iterable[ArrivalSample]:
     for lesson in lessons:
         try:
-            yield msgspec.convert(lesson, Arrival, strict=False)
+            yield msgspec.convert(lesson, ArrivalSample, strict=False)
         except msgspec.ValidationError:
             continue

@@ -7,11 +7,11 @@ from typing import Any, Final
 import msgspec
 
 from tracker.database.pool import Connection, Queries, Row
-from tracker.domain.eta.forecast_error import BUCKETS, COUNTED_FROM, KeptForecast
+from tracker.domain.eta.forecast_error import BUCKETS, COUNTED_FROM, ForecastRecord
 from tracker.domain.order import StopKind
 
 DELETED_AT_ONCE: Final = 20_000  # rows, so that a statement stays within its time
-_COLUMNS: Final = KeptForecast.__struct_fields__
+_COLUMNS: Final = ForecastRecord.__struct_fields__
 
 
 class Errors(msgspec.Struct, frozen=True):
@@ -32,7 +32,7 @@ class ErrorsOf(msgspec.Struct, frozen=True):
     errors: Errors
 
 
-async def insert_forecasts(connection: Connection, forecasts: Sequence[KeptForecast]) -> None:
+async def insert_forecasts(connection: Connection, forecasts: Sequence[ForecastRecord]) -> None:
     """One that is there already stands; orders with forecasts await the account of their errors."""
     columns = [[getattr(each, name) for each in forecasts] for name in _COLUMNS]
     await connection.execute("insert_eta_forecasts", *columns)
@@ -41,7 +41,7 @@ async def insert_forecasts(connection: Connection, forecasts: Sequence[KeptForec
 
 async def select_forecasts(
     queries: Queries, order_id: str, limit: int, after: datetime | None = None
-) -> list[KeptForecast]:
+) -> list[ForecastRecord]:
     """The earliest first, beginning after the one that was made at `after`."""
     return [_forecast(row) for row in await queries.fetch("select_eta_forecasts", order_id, after, limit)]
 
@@ -100,5 +100,5 @@ def _errors(row: Row) -> Errors:
     return Errors(*(row[name] for name in Errors.__struct_fields__))
 
 
-def _forecast(row: Row) -> KeptForecast:
-    return KeptForecast(**{name: row[name] for name in _COLUMNS})
+def _forecast(row: Row) -> ForecastRecord:
+    return ForecastRecord(**{name: row[name] for name in _COLUMNS})

@@ -10,7 +10,7 @@ from tracker.domain.order import Order
 OUTLIVES_ORDER: Final = timedelta(hours=2)  # the last snapshot can be looked at for so long
 
 
-Way = Literal["page", "snapshot", "ws", "sse", "poll"]
+Transport = Literal["page", "snapshot", "ws", "sse", "poll"]
 
 
 class LinkOpen(msgspec.Struct, frozen=True):
@@ -18,7 +18,7 @@ class LinkOpen(msgspec.Struct, frozen=True):
 
     id: str
     at: datetime
-    way: Way
+    way: Transport
     network: str | None  # never a whole address
     agent: str | None  # `Firefox on Android`
 

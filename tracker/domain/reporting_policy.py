@@ -32,20 +32,20 @@ class Need(msgspec.Struct, frozen=True):
     to_stop_m: float | None = None  # metres to the next stop, in a straight line
 
 
-class Given(msgspec.Struct, frozen=True):
+class PolicyState(msgspec.Struct, frozen=True):
     """The policy that a driver has, and since when a slower one would do."""
 
     policy: Policy = USUAL
     enough_since: datetime | None = None
 
 
-def next_policy(given: Given, need: Need, now: datetime) -> Given:
+def next_policy(given: PolicyState, need: Need, now: datetime) -> PolicyState:
     """A quicker policy is given at once, a slower one only after CALM."""
     wanted = _wanted(need, was_quick=given.policy == QUICK)
     if wanted.interval_s <= given.policy.interval_s:
-        return Given(wanted)
+        return PolicyState(wanted)
     since = given.enough_since or now
-    return Given(wanted) if now - since >= CALM else Given(given.policy, since)
+    return PolicyState(wanted) if now - since >= CALM else PolicyState(given.policy, since)
 
 
 def _wanted(need: Need, *, was_quick: bool) -> Policy:

@@ -6,11 +6,11 @@ from typing import Final
 
 import msgspec
 
-from tracker.domain.eta.device_eta import Saying
+from tracker.domain.eta.device_eta import DeviceEta
 from tracker.domain.eta.estimate import Eta, nothing_foreseen
-from tracker.domain.eta.model import Arrival, Learned
-from tracker.domain.eta.progress import Course, heading_of
-from tracker.domain.eta.smoothing import Shown as ShownArrival
+from tracker.domain.eta.model import ArrivalSample, Learned
+from tracker.domain.eta.progress import RouteProgress, heading_of
+from tracker.domain.eta.smoothing import SmoothedEta as ShownArrival
 from tracker.domain.geo import LonLat, clear_tail, distance
 from tracker.domain.order import ON_THE_ROAD, Driver, Order, StopKind, Vehicle
 from tracker.domain.privacy.doors import HIDING_RADIUS, Doors
@@ -24,11 +24,11 @@ from tracker.domain.privacy.visibility import (
     visible,
 )
 from tracker.domain.route import Progress, Route, Stop
-from tracker.domain.route_choice.observed_streets import Streets
-from tracker.domain.route_choice.preference import Manner
+from tracker.domain.route_choice.observed_streets import ObservedStreets
+from tracker.domain.route_choice.preference import RoutePreference
 from tracker.domain.snapping import OnStreet, on_street
 from tracker.domain.tracks.track import Doubt, Fix, JudgedFix, Track
-from tracker.domain.view import Freshness, Trail, View, freshness_of
+from tracker.domain.view import CustomerView, Freshness, Trail, freshness_of
 
 OFF_ROUTE_FIXES: Final = 3  # in a row
 REROUTE_PAUSE: Final = timedelta(seconds=10)
@@ -49,7 +49,7 @@ class Trip:
         self.orders: dict[str, Order] = {}
         self.rules: dict[str, Rules] = {}
         self.track = Track(driver.vehicle, known)
-        self.course = Course(driver.vehicle, (learned or Learned()).of(driver.vehicle))
+        self.course = RouteProgress(driver.vehicle, (learned or Learned()).of(driver.vehicle))
         self.trails: dict[str, Trail] = {}
         self.doors = Doors(None if self.track.newest is None else self.track.newest.lonlat)
         self._arrived_at: dict[str, datetime] = {}  # at their dropoffs, as positions showed
@@ -90,12 +90,12 @@ class Trip:
         return None if self.track.newest is None else heading_of(self.track.newest)
 
     @property
-    def manner(self) -> Manner:
+    def manner(self) -> RoutePreference:
         """How such drivers choose their way, for the router; nobody is told to drive so."""
         return self.course.knowledge.manners.usual
 
     @property
-    def streets(self) -> Streets:
+    def streets(self) -> ObservedStreets:
         """Which ones such drivers take, for the router; as with the manner."""
         return self.course.knowledge.streets
 
@@ -152,9 +152,9 @@ class Trip:
 
     def navigates(self, arrives_at: datetime | None, now: datetime) -> None:
         """When the driver is at the next stop, by the phone's own navigation; None: it guides no longer."""
-        self.course.navigator = None if arrives_at is None else Saying(now, arrives_at)
+        self.course.navigator = None if arrives_at is None else DeviceEta(now, arrives_at)
 
-    def arrived(self, order_id: str, kind: StopKind, at: datetime) -> Arrival | None:
+    def arrived(self, order_id: str, kind: StopKind, at: datetime) -> ArrivalSample | None:
         """What reaching this stop at that time teaches; None where it is not a stop. Asked once, before the
         stop is taken out by `replan`."""
         index = self.course.stop_at(order_id, kind)
@@ -223,7 +223,7 @@ class Trip:
         if self.route is None:
             self._routed_at = None
 
-    def view(self, order_id: str, now: datetime) -> View:
+    def view(self, order_id: str, now: datetime) -> CustomerView:
         """What this order's customer may see now. KeyError where the driver does not carry it."""
         order = self.orders[order_id]
         index = self._dropoff_index(order_id)
@@ -231,7 +231,7 @@ class Trip:
         eta = self._eta(index, stops_before, now)
         seen = self._visible(order, stops_before, eta, now)
         position = self._position(order_id) if seen.position else None
-        return View(
+        return CustomerView(
             order=order,
             driver=self.driver if order.status in ON_THE_ROAD else None,
             position=position,

@@ -17,7 +17,7 @@ TRAIL_STEP: Final = 3.0  # metres between two places of a trail
 TRAIL_LENGTH: Final = 1_000  # places; beyond, every other one goes
 
 Freshness = Literal["live", "stale", "lost", "none"]
-Shown = Literal["live", "hidden", "ended"]
+Visibility = Literal["live", "hidden", "ended"]
 
 
 class Trail:
@@ -45,7 +45,7 @@ class Trail:
             self.version += 1
 
 
-class View(msgspec.Struct, frozen=True, kw_only=True):
+class CustomerView(msgspec.Struct, frozen=True, kw_only=True):
     """All that one order's customer may see now; None where it is nothing or not for them."""
 
     order: Order
@@ -55,13 +55,13 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     stops_before: int | None = None
     route: tuple[LonLat, ...] = ()
     trail: Trail | None = None
-    shown: Shown = "hidden"
+    shown: Visibility = "hidden"
     freshness: Freshness = "none"
 
 
-def view_without_trip(order: Order) -> View:
+def view_without_trip(order: Order) -> CustomerView:
     """What is seen of an order that nobody carries: not yet, or not any more."""
-    return View(order=order, shown="hidden" if order.ended_at is None else "ended")
+    return CustomerView(order=order, shown="hidden" if order.ended_at is None else "ended")
 
 
 def freshness_of(position: Fix | None, now: datetime, report_every: float) -> Freshness:

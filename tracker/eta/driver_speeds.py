@@ -15,7 +15,7 @@ import msgspec
 
 from tracker.database import Database
 from tracker.database.eta_model import select_pace, upsert_paces
-from tracker.domain.eta.speed_factor import Pace
+from tracker.domain.eta.speed_factor import SpeedFactor
 
 KEPT_EVERY: Final = 30.0  # seconds
 VALID_FOR: Final = timedelta(minutes=30)  # an older one tells nothing of the traffic now
@@ -27,13 +27,13 @@ class Paces:
 
     def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
         self._database, self._now = database, now
-        self._written: dict[int, Pace] = {}
+        self._written: dict[int, SpeedFactor] = {}
 
-    async def of(self, driver: int) -> Pace:
+    async def of(self, driver: int) -> SpeedFactor:
         """The driver's pace of the last half hour, or that of somebody unknown. Raises StorageUnavailable."""
-        return await select_pace(self._database, driver, self._now() - VALID_FOR) or Pace()
+        return await select_pace(self._database, driver, self._now() - VALID_FOR) or SpeedFactor()
 
-    async def keep(self, paces: Mapping[int, Pace]) -> None:
+    async def keep(self, paces: Mapping[int, SpeedFactor]) -> None:
         """Writes those that have changed, by drivers.number. Raises StorageUnavailable."""
         now = self._now()
         changed = [(driver, pace) for driver, pace in paces.items() if self._written.get(driver) != pace]

@@ -11,7 +11,7 @@ import structlog
 from tracker.database import Database
 from tracker.database.forecasts import select_milestone
 from tracker.domain.eta.estimate import Eta
-from tracker.domain.eta.model import Arrival, Learned
+from tracker.domain.eta.model import ArrivalSample, Learned
 from tracker.domain.geo import distance
 from tracker.domain.order import Driver, Order, StopKind
 from tracker.domain.tracks.track import JudgedFix
@@ -125,5 +125,5 @@ def _reached(order: Order, trip: Trip) -> Iterator[tuple[StopKind, datetime]]:
             yield kind, at
 
 
-def _teaches(lesson: Arrival) -> bool:
+def _teaches(lesson: ArrivalSample) -> bool:
     return bool(lesson.told or lesson.passages or lesson.drove_s or lesson.dwell)

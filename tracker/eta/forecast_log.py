@@ -17,7 +17,7 @@ import structlog
 from tracker.database import Database
 from tracker.database.forecasts import insert_forecasts, settle_accounts
 from tracker.domain.eta.estimate import Eta
-from tracker.domain.eta.forecast_error import KeptForecast, says_more
+from tracker.domain.eta.forecast_error import ForecastRecord, says_more
 from tracker.errors import StorageUnavailable
 from tracker.metrics import Metrics
 
@@ -41,8 +41,8 @@ class Account:
 
     def __init__(self, database: Database, metrics: Metrics) -> None:
         self._database, self._metrics = database, metrics
-        self._last: dict[str, KeptForecast] = {}  # by order: the last one kept
-        self._waiting: deque[KeptForecast] = deque()
+        self._last: dict[str, ForecastRecord] = {}  # by order: the last one kept
+        self._waiting: deque[ForecastRecord] = deque()
         self._ended: set[str] = set()  # orders to settle
         self._swept = monotonic() - SWEEP_EVERY
         self._writing = False
@@ -68,7 +68,7 @@ class Account:
         before = self._last.get(order_id)
         if before is not None and not says_more(before, eta):
             return
-        kept = KeptForecast.of(order_id, driver, eta, *knew())
+        kept = ForecastRecord.of(order_id, driver, eta, *knew())
         if kept is not None:
             self._remember(kept)
             self._waiting.append(kept)
@@ -88,7 +88,7 @@ class Account:
                     self._work.set()
                     await self._round_over.wait()
 
-    def _remember(self, kept: KeptForecast) -> None:
+    def _remember(self, kept: ForecastRecord) -> None:
         self._last[kept.order_id] = kept
         if len(self._last) > REMEMBERED:
             del self._last[next(iter(self._last))]

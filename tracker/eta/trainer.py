@@ -24,7 +24,7 @@ from tracker.database.eta_model import (
     take_lessons,
     upsert_knowledge,
 )
-from tracker.domain.eta.model import Arrival, Knowledge, Learned
+from tracker.domain.eta.model import ArrivalSample, EtaModel, Learned
 from tracker.domain.order import Vehicle
 from tracker.errors import StorageUnavailable
 from tracker.metrics import Metrics
@@ -35,7 +35,7 @@ LEARN_EVERY: Final = 5.0  # seconds; also how old the knowledge of a node may be
 END_WITHIN: Final = 2.0  # seconds
 
 _read_knowledge: Final = msgspec.json.Decoder(
-    Knowledge
+    EtaModel
 ).decode  # made before there are threads: see routing.engine
 
 log = structlog.get_logger()
@@ -49,13 +49,13 @@ class Learner:
         database: Database,
         metrics: Metrics,
         now: Callable[[], datetime],
-        judged: Callable[[Arrival], Awaitable[Arrival]] | None = None,
+        judged: Callable[[ArrivalSample], Awaitable[ArrivalSample]] | None = None,
     ) -> None:
         self.learned = Learned()
         self.on_change: Callable[[Learned], None] = _nobody
         self._database, self._metrics, self._now, self._judged = database, metrics, now, judged
         self._stored: dict[Vehicle, StoredKnowledge] = {}
-        self._waiting: deque[Arrival] = deque(maxlen=WAITING)
+        self._waiting: deque[ArrivalSample] = deque(maxlen=WAITING)
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -73,7 +73,7 @@ class Learner:
             async with asyncio.timeout(END_WITHIN):
                 await self._hand_in()
 
-    def teach(self, lesson: Arrival) -> None:
+    def teach(self, lesson: ArrivalSample) -> None:
         """Never waits. With the database away the oldest lessons are forgotten."""
         if len(self._waiting) == WAITING:
             self._metrics.lessons.labels("dropped").inc()
@@ -107,7 +107,7 @@ class Learner:
     def _versions(self) -> dict[Vehicle, int]:
         return {vehicle: stored.version for vehicle, stored in self._stored.items()}
 
-    def _use(self, vehicles: dict[Vehicle, Knowledge]) -> None:
+    def _use(self, vehicles: dict[Vehicle, EtaModel]) -> None:
         arrivals = sum(stored.arrivals for stored in self._stored.values())
         self.learned = Learned(arrivals, vehicles)
         self._metrics.arrivals_learned.set(arrivals)
@@ -149,8 +149,8 @@ def _by_vehicle(stored: Iterable[StoredKnowledge]) -> dict[Vehicle, StoredKnowle
 
 
 def _learned(
-    before: dict[Vehicle, StoredKnowledge], lessons: Sequence[Arrival]
-) -> tuple[dict[Vehicle, Knowledge], dict[Vehicle, StoredKnowledge]]:
+    before: dict[Vehicle, StoredKnowledge], lessons: Sequence[ArrivalSample]
+) -> tuple[dict[Vehicle, EtaModel], dict[Vehicle, StoredKnowledge]]:
     """What is known with these lessons, and its form for the database, of the vehicles that they are about.
 
     In a thread: it works on values of its own.
@@ -169,7 +169,7 @@ def _learned(
     return known, stored
 
 
-def _learn_one(knowledge: Knowledge, lesson: Arrival) -> None:
+def _learn_one(knowledge: EtaModel, lesson: ArrivalSample) -> None:
     """One that cannot be learned from costs only itself."""
     try:
         knowledge.learn(lesson)
@@ -177,12 +177,12 @@ def _learn_one(knowledge: Knowledge, lesson: Arrival) -> None:
         log.warning("lesson_not_learned", why=type(error).__name__)
 
 
-def _knowledge(stored: StoredKnowledge | None) -> Knowledge:
+def _knowledge(stored: StoredKnowledge | None) -> EtaModel:
     """A value of its own. What another version wrote and this one cannot read is begun anew."""
     if stored is None:
-        return Knowledge()
+        return EtaModel()
     try:
         return _read_knowledge(stored.state)
     except msgspec.DecodeError as error:
         log.warning("knowledge_begun_anew", vehicle=stored.vehicle, why=type(error).__name__)
-        return Knowledge()
+        return EtaModel()

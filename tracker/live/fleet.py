@@ -10,12 +10,12 @@ from typing import Any, Final
 import structlog
 
 from tracker.database import Database
-from tracker.domain.arrival.milestone import Event
+from tracker.domain.arrival.milestone import MilestoneReached
 from tracker.domain.eta.device_eta import FARTHEST
 from tracker.domain.eta.estimate import Eta
 from tracker.domain.order import Driver, Order
 from tracker.domain.reporting_policy import Policy
-from tracker.domain.tracks.track import Fix, Refusal
+from tracker.domain.tracks.track import Fix, Rejection
 from tracker.errors import NotFound, StorageUnavailable
 from tracker.eta.feedback import Hindsight
 from tracker.live.driver_connections import Connections
@@ -101,7 +101,7 @@ class Fleet:
 
     # --- drivers
 
-    async def receive(self, driver: Driver, readings: Sequence[Fix | Refusal]) -> JudgedBatch:
+    async def receive(self, driver: Driver, readings: Sequence[Fix | Rejection]) -> JudgedBatch:
         """Judge fixes once and publish what they show; `record` stores them.
 
         Live does not wait for history: customers see the driver move before the commit.
@@ -156,7 +156,7 @@ class Fleet:
         live = self._roster.get(driver_id)
         return timedelta(0) if live is None else live.clock.ahead
 
-    def _write_down(self, seen: Iterable[Event] = ()) -> None:
+    def _write_down(self, seen: Iterable[MilestoneReached] = ()) -> None:
         """Into the timelines, without waiting for it."""
         self._witness.saw(seen)
         if self._witness.has_work:

@@ -15,8 +15,15 @@ from tracker.database import Database
 from tracker.database.access_points import lock_pins, replace_pins, select_pins
 from tracker.database.milestones import select_milestones
 from tracker.domain.area import Area
-from tracker.domain.arrival.access_points import Pin, learned, place_key, stood_at, target, usual_dwell
-from tracker.domain.arrival.milestone import Event, Milestone
+from tracker.domain.arrival.access_points import (
+    AccessPoint,
+    learned,
+    place_key,
+    stood_at,
+    target,
+    usual_dwell,
+)
+from tracker.domain.arrival.milestone import Milestone, MilestoneReached
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Order, Place
 from tracker.domain.route import Route, Stop
@@ -49,11 +56,11 @@ class Witness:
         area: Callable[[], Area | None] = lambda: None,
     ) -> None:
         self._database, self._note, self._metrics, self._area = database, note, metrics, area
-        self._waiting: deque[Event] = deque(maxlen=WAITING)
+        self._waiting: deque[MilestoneReached] = deque(maxlen=WAITING)
         self._lessons: deque[_Lesson] = deque(maxlen=WAITING)
         self._writing = False
 
-    def saw(self, events: Iterable[Event]) -> None:
+    def saw(self, events: Iterable[MilestoneReached]) -> None:
         """To be written soon; never waits."""
         self._waiting.extend(events)
 
@@ -144,7 +151,9 @@ class Witness:
             pins = await lock_pins(connection, lesson.place)
             await replace_pins(connection, lesson.place, learned(pins, lesson.at, lesson.dwell_s))
 
-    async def _pins(self, stops: Sequence[Stop], orders: Mapping[str, Order]) -> dict[Stop, list[Pin]]:
+    async def _pins(
+        self, stops: Sequence[Stop], orders: Mapping[str, Order]
+    ) -> dict[Stop, list[AccessPoint]]:
         """Where drivers really stop for each of these, as far as that is known."""
         keys = {
             stop: place_key(_place(orders[stop.order_id], stop)) for stop in stops if stop.order_id in orders

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from tracker.domain.trip import Trip
-from tracker.domain.view import Trail, View
+from tracker.domain.view import CustomerView, Trail
 from tracker.live.hub import Hub
 from tracker.messages import LineString, rfc3339
 from tracker.messages.conversions import line, state_of
@@ -21,7 +21,7 @@ TRAIL_SHARE: Final = 16  # told when grown by a sixteenth: so it costs the same 
 class _Told(msgspec.Struct, frozen=True):
     """What the watchers of an order know."""
 
-    view: View
+    view: CustomerView
     looked_at: datetime
     route: LineString | None
     trail: LineString | None
@@ -37,16 +37,16 @@ class Audience:
     `shown` hears of each view that is told.
     """
 
-    def __init__(self, hub: Hub, shown: Callable[[View], None]) -> None:
+    def __init__(self, hub: Hub, shown: Callable[[CustomerView], None]) -> None:
         self._hub, self._shown = hub, shown
         self._told: dict[str, _Told] = {}
 
-    def publish(self, view: View, now: datetime) -> None:
+    def publish(self, view: CustomerView, now: datetime) -> None:
         """Tells the watchers of the view's order what changed."""
         if self._hub.watches(view.order.id):
             self._tell(view, now, whole_trail=False)
 
-    def refresh(self, view: View, now: datetime) -> None:
+    def refresh(self, view: CustomerView, now: datetime) -> None:
         """Somebody new looks: brings what is known of the order, its trail too, up to this moment."""
         told = self._told.get(view.order.id)
         if told is None or _noticeable(told.view, view) or _grown(told, view):
@@ -67,7 +67,7 @@ class Audience:
     def forget(self, order_id: str) -> None:
         self._told.pop(order_id, None)
 
-    def _tell(self, view: View, now: datetime, *, whole_trail: bool) -> None:
+    def _tell(self, view: CustomerView, now: datetime, *, whole_trail: bool) -> None:
         before = self._told.get(view.order.id)
         known = before is not None and before.view.route is view.route
         route = before.route if before is not None and known else line(view.route)
@@ -80,14 +80,14 @@ class Audience:
         self._hub.publish(view.order.id, state_of(view, route=route, trail=told.trail), rfc3339(now))
 
 
-def _told_with_trail(view: View, route: LineString | None, now: datetime) -> _Told:
+def _told_with_trail(view: CustomerView, route: LineString | None, now: datetime) -> _Told:
     trail = view.trail
     if trail is None:
         return _Told(view, now, route, None, None, 0, 0, now)
     return _Told(view, now, route, line(trail.places), trail, trail.version, len(trail.places), now)
 
 
-def _trail_is_due(told: _Told, view: View, now: datetime) -> bool:
+def _trail_is_due(told: _Told, view: CustomerView, now: datetime) -> bool:
     """Whether the trail broke, or has grown enough to be told whole again."""
     if view.trail is not told.source or (view.trail is not None and view.trail.version != told.version):
         return True
@@ -95,18 +95,18 @@ def _trail_is_due(told: _Told, view: View, now: datetime) -> bool:
     return grown > 0 and (grown * TRAIL_SHARE >= told.places or now - told.trail_at >= TRAIL_LAG)
 
 
-def _grown(told: _Told, view: View) -> bool:
+def _grown(told: _Told, view: CustomerView) -> bool:
     trail = view.trail
     return trail is not told.source or (
         trail is not None and (trail.version, len(trail.places)) != (told.version, told.places)
     )
 
 
-def _aged(trip: Trip, told: View, now: datetime) -> bool:
+def _aged(trip: Trip, told: CustomerView, now: datetime) -> bool:
     return trip.freshness(told.position, now) != told.freshness
 
 
-def _noticeable(told: View, view: View) -> bool:
+def _noticeable(told: CustomerView, view: CustomerView) -> bool:
     """Whether a person would notice the difference."""
     if (told.freshness, told.shown, told.stops_before) != (view.freshness, view.shown, view.stops_before):
         return True
@@ -115,7 +115,7 @@ def _noticeable(told: View, view: View) -> bool:
     return told.route != view.route or _eta_moved(told, view)
 
 
-def _eta_moved(told: View, view: View) -> bool:
+def _eta_moved(told: CustomerView, view: CustomerView) -> bool:
     before, after = told.eta, view.eta
     if before is None or after is None or before.arrives_at is None or after.arrives_at is None:
         return (before is None) != (after is None)

@@ -7,12 +7,12 @@ from typing import Protocol
 
 import msgspec
 
-from tracker.domain.arrival.detector import Milestones
-from tracker.domain.arrival.milestone import Event
+from tracker.domain.arrival.detector import MilestoneDetector
+from tracker.domain.arrival.milestone import MilestoneReached
 from tracker.domain.geo import distance
-from tracker.domain.reporting_policy import Given, Need, next_policy
+from tracker.domain.reporting_policy import Need, PolicyState, next_policy
 from tracker.domain.tracks.device_clock import NONE, DeviceClock
-from tracker.domain.tracks.track import Fix, JudgedFix, Refusal, sift
+from tracker.domain.tracks.track import Fix, JudgedFix, Rejection, sift
 from tracker.domain.tracks.verdicts import Verdicts
 from tracker.domain.trip import Trip
 from tracker.messages import RejectedFix, ToDriver
@@ -67,13 +67,13 @@ class LiveTrip:
         self.clock = DeviceClock()
         self.heard_at: datetime | None = None
         self.routing = False
-        self.given = Given()
-        self.milestones = Milestones()
+        self.given = PolicyState()
+        self.milestones = MilestoneDetector()
         self.recalling = asyncio.Lock()  # one batch at a time looks up the past
-        self._seen: list[Event] = []
+        self._seen: list[MilestoneReached] = []
 
     def receive_fixes(
-        self, readings: Sequence[Fix | Refusal], *, now: datetime, retention: timedelta
+        self, readings: Sequence[Fix | Rejection], *, now: datetime, retention: timedelta
     ) -> JudgedBatch:
         """Reject, correct, and believe or doubt; the trip goes on with what is believed.
 
@@ -170,7 +170,7 @@ class LiveTrip:
         arrivals = ((one, self.milestones.arrived_at(one, "dropoff")) for one in self.trip.orders)
         self.trip.note_arrivals({order_id: at for order_id, at in arrivals if at is not None})
 
-    def take_seen(self) -> list[Event]:
+    def take_seen(self) -> list[MilestoneReached]:
         """What the fixes have shown of orders since this was asked last."""
         seen, self._seen = self._seen, []
         return seen

@@ -7,7 +7,7 @@ from tracker.database import Database
 from tracker.domain.link import Link
 from tracker.domain.order import Order
 from tracker.domain.trip import Trip
-from tracker.domain.view import View, view_without_trip
+from tracker.domain.view import CustomerView, view_without_trip
 from tracker.eta.feedback import Hindsight
 from tracker.live.hub import Hub
 from tracker.live.order_cache import Remembered
@@ -96,7 +96,7 @@ class LiveViews:
         self._audience.refresh(view, now)
         return self._hub.snapshot(order_id, rfc3339(now))
 
-    async def _view(self, order_id: str) -> View:
+    async def _view(self, order_id: str) -> CustomerView:
         """What the order's customer may see, of its newest version."""
         while True:
             order = await self._remembered.order(order_id)
@@ -112,7 +112,7 @@ class LiveViews:
 
     # --- telling
 
-    async def tell(self, order_id: str) -> View:
+    async def tell(self, order_id: str) -> CustomerView:
         """The watchers of an order that has changed; what they may see now."""
         view, now = await self._view(order_id), self._now()
         self._audience.publish(view, now)
@@ -142,7 +142,7 @@ class LiveViews:
             self._audience.forget(order_id)
             self._remembered.forget(order_id)
 
-    def _shown(self, view: View) -> None:
+    def _shown(self, view: CustomerView) -> None:
         live = self._roster.get(view.order.driver_id or "")
         if live is not None and view.eta is not None:
             self._hindsight.shown(live.trip, view.order.id, view.eta)

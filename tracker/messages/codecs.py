@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from tracker.domain.tracks.track import Fix, Refusal, parse_fix
+from tracker.domain.tracks.track import Fix, Rejection, parse_fix
 from tracker.errors import Unparsable
 from tracker.messages import FIXES_PER_MESSAGE, AwareTime, Fixes, FromDriver, Id, RawFixes
 from tracker.messages.allowed_values import path_and_detail
@@ -188,7 +188,7 @@ def _unpacked(packed: msgspec.Raw) -> object:
     return msgspec.structs.asdict(fix) | {"recorded_at": at}
 
 
-def readings(message: Fixes | RawFixes) -> list[Fix | Refusal]:
+def readings(message: Fixes | RawFixes) -> list[Fix | Rejection]:
     """The message's fixes, each as a fix or as the name of what is wrong with it."""
     if isinstance(message, Fixes):
         return list(message.fixes)

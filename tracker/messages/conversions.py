@@ -6,7 +6,7 @@ from tracker.domain.geo import LonLat
 from tracker.domain.order import Driver, Order, Place
 from tracker.domain.privacy.display_name import shown_name
 from tracker.domain.tracks.track import Fix
-from tracker.domain.view import View
+from tracker.domain.view import CustomerView
 from tracker.messages import (
     AssignedOrder,
     CustomerState,
@@ -26,7 +26,7 @@ from tracker.messages import (
 from tracker.time_zones import time_zone_at
 
 
-def state_of(view: View, *, route: LineString | None, trail: LineString | None) -> CustomerState:
+def state_of(view: CustomerView, *, route: LineString | None, trail: LineString | None) -> CustomerState:
     """Every field of a snapshot; the lines as they were made before, since they seldom change."""
     return {
         "order": tracked_order(view.order),
@@ -50,7 +50,7 @@ def line(places: tuple[LonLat, ...] | list[LonLat]) -> LineString | None:
     return LineString.of(places) if len(places) > 1 else None
 
 
-def _driver(view: View) -> TrackedDriver | None:
+def _driver(view: CustomerView) -> TrackedDriver | None:
     if (driver := view.driver) is None:
         return None
     return TrackedDriver(shown_name(driver.name, driver.display_name), driver.vehicle)

@@ -6,7 +6,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from tracker.domain.order import OrderStatus, Vehicle
 from tracker.domain.reporting_policy import Policy
-from tracker.domain.tracks.fix import Fix, Refusal
+from tracker.domain.tracks.fix import Fix, Rejection
 from tracker.messages.fields import (
     AwareTime,
     ErrorReply,
@@ -141,7 +141,7 @@ FromDriver = Fixes | StatusReport | DriverNote | Navigation | Ping | Pong | Hell
 class RejectedFix(Struct, frozen=True):
     index: int
     """Position of the fix in the message, from 0."""
-    reason: Refusal
+    reason: Rejection
     """Why the fix is not stored."""
 
 

@@ -37,7 +37,7 @@ def programs() -> Path:
     return Path(spec.origin).parent / "pginstall" / "bin"
 
 
-class Account(msgspec.Struct, frozen=True):
+class OsUser(msgspec.Struct, frozen=True):
     """Under whose name the server runs. PostgreSQL refuses to run as root, so root needs a way round:
 
     - a user namespace in which root carries another number: nothing has to change its owner, and folders
@@ -161,7 +161,7 @@ class StartBrokenOff(StorageUnavailable):
     """Nobody waits for the database any more; what its start had begun is taken back."""
 
 
-def initialise(data: Path, account: Account, log: Path, broken_off: threading.Event | None = None) -> None:
+def initialise(data: Path, account: OsUser, log: Path, broken_off: threading.Event | None = None) -> None:
     """Makes an empty cluster; `data` appears only when it is whole.
 
     Raises StorageUnavailable, ConfigError, and StartBrokenOff once `broken_off` is set.
@@ -205,7 +205,7 @@ def clear_remains(data: Path, sockets: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def socket_folder(data: Path, account: Account) -> Path:
+def socket_folder(data: Path, account: OsUser) -> Path:
     """A short folder for the socket, whose path is limited to about 100 bytes; nobody else may enter it.
 
     Raises ConfigError where another user has taken the name.

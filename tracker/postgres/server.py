@@ -28,7 +28,7 @@ from urllib.parse import quote
 from tracker.errors import StorageUnavailable, TrackerError
 from tracker.postgres.data_files import (
     PORT,
-    Account,
+    OsUser,
     Postmaster,
     StartBrokenOff,
     clear_remains,
@@ -182,7 +182,7 @@ class _Server:
         return None
 
     def _start(self) -> Postmaster:
-        account = Account.fitting()
+        account = OsUser.fitting()
         account.check(self._data_dir)
         if not self._data.exists():
             self._say(f"Setting up the database in {self._data} (once, some seconds) …")
@@ -204,7 +204,7 @@ class _Server:
                 break
         raise self._failure("The database did not start")
 
-    def _spawn(self, account: Account, sockets: Path) -> int:
+    def _spawn(self, account: OsUser, sockets: Path) -> int:
         """Launches the server; returns where in the log its words begin."""
         if self._log.exists() and self._log.stat().st_size > LOG_LIMIT:
             self._log.replace(self._log.with_suffix(".log.1"))

@@ -5,12 +5,12 @@ from typing import Protocol
 
 import msgspec
 
-from tracker.domain.eta.model import Arrival
+from tracker.domain.eta.model import ArrivalSample
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Vehicle
 from tracker.domain.route import Leg
-from tracker.domain.route_choice.observed_streets import NONE, Streets, Walked
-from tracker.domain.route_choice.preference import LAWFUL, OTHERS, Manner, Way, off_by
+from tracker.domain.route_choice.observed_streets import NONE, ObservedStreets, StreetPassage
+from tracker.domain.route_choice.preference import LAWFUL, OTHERS, DrivenPath, RoutePreference, off_by
 from tracker.errors import NoRoute, RouterUnavailable
 
 
@@ -24,14 +24,14 @@ class Routes(Protocol):
         *,
         edges: bool = False,
         heading: float | None = None,
-        manner: Manner = LAWFUL,
-        streets: Streets = NONE,
+        manner: RoutePreference = LAWFUL,
+        streets: ObservedStreets = NONE,
     ) -> tuple[Leg, ...]: ...
 
-    async def matched(self, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[Walked, ...]: ...
+    async def matched(self, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[StreetPassage, ...]: ...
 
 
-async def judged(arrival: Arrival, router: Routes) -> Arrival:
+async def judged(arrival: ArrivalSample, router: Routes) -> ArrivalSample:
     """The same without its way, which says where the driver was: with its streets, and with how far off each
     manner was.
 
@@ -51,8 +51,8 @@ async def judged(arrival: Arrival, router: Routes) -> Arrival:
         return arrival
 
 
-async def _off(way: Way, arrival: Arrival, router: Routes) -> dict[Manner, float]:
-    off: dict[Manner, float] = {}
+async def _off(way: DrivenPath, arrival: ArrivalSample, router: Routes) -> dict[RoutePreference, float]:
+    off: dict[RoutePreference, float] = {}
     for manner in (LAWFUL, *OTHERS):
         try:
             (leg,) = await router.route(

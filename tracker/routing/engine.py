@@ -12,8 +12,8 @@ from valhalla import ValhallaError
 from tracker.domain.geo import LonLat, distance
 from tracker.domain.leg import Leg
 from tracker.domain.order import Vehicle
-from tracker.domain.route_choice.observed_streets import NONE, Streets, Walked
-from tracker.domain.route_choice.preference import LAWFUL, Manner
+from tracker.domain.route_choice.observed_streets import NONE, ObservedStreets, StreetPassage
+from tracker.domain.route_choice.preference import LAWFUL, RoutePreference
 from tracker.errors import NoRoute, RouterUnavailable
 from tracker.routing.backends import Asked
 from tracker.routing.map_matching import matched, with_streets
@@ -84,8 +84,8 @@ class Engine:
         *,
         edges: bool,
         heading: float | None = None,
-        manner: Manner = LAWFUL,
-        streets: Streets = NONE,
+        manner: RoutePreference = LAWFUL,
+        streets: ObservedStreets = NONE,
         bridge_m_s: float | None = None,
     ) -> tuple[Leg, ...]:
         """One leg between each two places. Raises NoRoute, RouterUnavailable.
@@ -110,7 +110,7 @@ class Engine:
             return tuple(legs)
         return as_driven(self._actor, places, legs, vehicle, streets=streets, heading=heading, manner=manner)
 
-    def matched(self, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[Walked, ...]:
+    def matched(self, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[StreetPassage, ...]:
         """The streets of a way that was driven; none where it cannot be told. Raises RouterUnavailable."""
         return matched(self._actor, places, vehicle)
 
@@ -159,7 +159,7 @@ class Engine:
         return [[inf if seconds is None else seconds for seconds in row] for row in durations]
 
     def _legs(
-        self, places: Sequence[LonLat], vehicle: Vehicle, heading: float | None, manner: Manner
+        self, places: Sequence[LonLat], vehicle: Vehicle, heading: float | None, manner: RoutePreference
     ) -> list[_RawLeg]:
         """From streets that are likely to lead on, then from those that surely do; then without the heading
         from any street around. Where no street goes the way of the heading, or none of those leads on, the
@@ -176,7 +176,7 @@ class Engine:
         places: Sequence[LonLat],
         vehicle: Vehicle,
         heading: float | None,
-        manner: Manner,
+        manner: RoutePreference,
     ) -> list[_RawLeg]:
         wanted = route_wanted(places, vehicle, nearby=nearby, heading=heading, manner=manner)
         try:

@@ -9,7 +9,7 @@ import msgspec
 from tracker.domain.geo import LonLat, distance, steps
 from tracker.domain.leg import Edge, Leg
 from tracker.domain.order import Vehicle
-from tracker.domain.route_choice.observed_streets import Walked
+from tracker.domain.route_choice.observed_streets import StreetPassage
 from tracker.routing.backends import Asked
 from tracker.routing.polyline import decode
 from tracker.routing.requests import COSTINGS, as_text
@@ -94,9 +94,9 @@ def along(actor: Asked, line: Sequence[LonLat], vehicle: Vehicle) -> Leg | None:
     return Leg(walked[0], sum(steps(walked[0])), sum(edge.duration_s for edge in walked[1]), walked[1])
 
 
-def matched(actor: Asked, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[Walked, ...]:
+def matched(actor: Asked, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[StreetPassage, ...]:
     """The streets of a way that was driven; none where it cannot be told (about 7 ms for 100 places)."""
-    streets: list[Walked] = []
+    streets: list[StreetPassage] = []
     for piece in _pieces(places):
         wanted = _of_driven(piece, vehicle, {"radius": RADIUS}) | {
             "shape_match": "map_snap",
@@ -163,7 +163,7 @@ def _edges(metres: list[float], raw: list[_RawEdge]) -> list[Edge]:
     return edges
 
 
-def _streets(line: tuple[LonLat, ...], raw: list[_RawEdge]) -> list[Walked]:
+def _streets(line: tuple[LonLat, ...], raw: list[_RawEdge]) -> list[StreetPassage]:
     """Joined are those of which the one begins where the other ended."""
     streets, ended = [], -1
     for each, seconds in zip(raw, _seconds(raw), strict=True):
@@ -171,7 +171,7 @@ def _streets(line: tuple[LonLat, ...], raw: list[_RawEdge]) -> list[Walked]:
         if end > begin and (key := _key(each)):
             whole = each.source_percent_along <= WHOLE and each.target_percent_along >= 1.0 - WHOLE
             piece = line[begin : end + 1] if whole else ()
-            streets.append(Walked(key, piece, seconds, whole=whole, joined=begin == ended))
+            streets.append(StreetPassage(key, piece, seconds, whole=whole, joined=begin == ended))
             ended = end
         else:
             ended = -1

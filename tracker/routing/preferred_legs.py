@@ -6,8 +6,8 @@ from itertools import pairwise
 from tracker.domain.geo import LonLat
 from tracker.domain.leg import Leg
 from tracker.domain.order import Vehicle
-from tracker.domain.route_choice.observed_streets import Streets
-from tracker.domain.route_choice.preference import Manner
+from tracker.domain.route_choice.observed_streets import ObservedStreets
+from tracker.domain.route_choice.preference import RoutePreference
 from tracker.domain.route_choice.preferred_route import Search
 from tracker.routing.backends import Asked
 from tracker.routing.map_matching import along
@@ -19,9 +19,9 @@ def as_driven(
     legs: Sequence[Leg],
     vehicle: Vehicle,
     *,
-    streets: Streets,
+    streets: ObservedStreets,
     heading: float | None,
-    manner: Manner,
+    manner: RoutePreference,
 ) -> tuple[Leg, ...]:
     """Each leg by the streets that drivers take; as it is where none are known, or they lead far around."""
     driven: list[Leg] = []

@@ -7,7 +7,7 @@ import msgspec
 
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Vehicle
-from tracker.domain.route_choice.preference import LAWFUL, Manner
+from tracker.domain.route_choice.preference import LAWFUL, RoutePreference
 
 COSTINGS: Final[Mapping[Vehicle, str]] = {
     "car": "auto",
@@ -49,7 +49,7 @@ def route_wanted(
     *,
     nearby: Nearby,
     heading: float | None,
-    manner: Manner,
+    manner: RoutePreference,
 ) -> str:
     """A way through the places."""
     locations = _locations(places, nearby, manner)
@@ -81,7 +81,9 @@ def as_text(wanted: Mapping[str, object]) -> str:
     return msgspec.json.encode(wanted).decode()
 
 
-def _locations(places: Sequence[LonLat], nearby: Nearby, manner: Manner) -> list[dict[str, float | str]]:
+def _locations(
+    places: Sequence[LonLat], nearby: Nearby, manner: RoutePreference
+) -> list[dict[str, float | str]]:
     """Where a side is meant, no place counts as the crossing beside it, which has none; and from a stop the
     way goes on in the direction of the arrival.
     """
@@ -94,13 +96,13 @@ def _locations(places: Sequence[LonLat], nearby: Nearby, manner: Manner) -> list
     return locations
 
 
-def _options(manner: Manner) -> dict[str, bool]:
+def _options(manner: RoutePreference) -> dict[str, bool]:
     if manner == "unrestricted":
         return {"ignore_restrictions": True}
     return {"shortest": True} if manner.startswith("short") else {}
 
 
-def _side(manner: Manner) -> dict[str, float | str]:
+def _side(manner: RoutePreference) -> dict[str, float | str]:
     """On which side of the street a stop is arrived at."""
     if not manner.endswith("_side"):
         return {}

@@ -10,8 +10,8 @@ from typing import Final
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Vehicle
 from tracker.domain.route import Leg
-from tracker.domain.route_choice.observed_streets import NONE, Streets, Walked
-from tracker.domain.route_choice.preference import LAWFUL, Manner
+from tracker.domain.route_choice.observed_streets import NONE, ObservedStreets, StreetPassage
+from tracker.domain.route_choice.preference import LAWFUL, RoutePreference
 from tracker.errors import NoRoute, RouterUnavailable
 from tracker.map.extract import MapFile
 from tracker.map.preparation import Preparation
@@ -100,8 +100,8 @@ class Router:
         *,
         edges: bool = False,
         heading: float | None = None,
-        manner: Manner = LAWFUL,
-        streets: Streets = NONE,
+        manner: RoutePreference = LAWFUL,
+        streets: ObservedStreets = NONE,
         bridge_m_s: float | None = None,
     ) -> tuple[Leg, ...]:
         """One leg between each two of the places, in their order; with `edges` also street by street.
@@ -128,7 +128,7 @@ class Router:
             )
         )
 
-    async def matched(self, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[Walked, ...]:
+    async def matched(self, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[StreetPassage, ...]:
         """The streets of a way that was driven, by its places; none where it cannot be told.
 
         Raises RouterUnavailable.

@@ -18,7 +18,7 @@ UNLIMITED: Final = 1 << 60  # bytes; the kernel's own "no limit" is somewhat mor
 _groups: Final = Path("/sys/fs/cgroup")
 
 
-class Headroom:
+class MemoryLimit:
     """Whether one more client may come."""
 
     def __init__(self) -> None:

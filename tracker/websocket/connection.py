@@ -11,9 +11,9 @@ from typing import Final
 
 from tracker.rate_limits import spread
 from tracker.websocket.frames import KEPT_OPEN, Frame, encode
-from tracker.websocket.protocol import Wire
-from tracker.websocket.read_limiter import Pace
-from tracker.websocket.write_flow import NOBODYS, Outflow
+from tracker.websocket.protocol import FrameParser
+from tracker.websocket.read_limiter import ReadLimiter
+from tracker.websocket.write_flow import NOBODYS, WriteFlow
 
 PING_EVERY: Final = 20.0  # seconds in which nothing came
 SILENT_AFTER: Final = 45.0  # seconds
@@ -51,8 +51,8 @@ class Connection(asyncio.BufferedProtocol):
         self._transport, self._on_lost = transport, on_lost
         self._loop = asyncio.get_running_loop()
         self._heard = self._loop.time()
-        self._wire = Wire(message_bytes, self._heard)
-        self._pace = Pace(self._heard)
+        self._wire = FrameParser(message_bytes, self._heard)
+        self._pace = ReadLimiter(self._heard)
         self._early = early
         self._rest: asyncio.TimerHandle | None = None
         self._is_held = False  # nothing is read while what came waits to be taken
@@ -60,7 +60,7 @@ class Connection(asyncio.BufferedProtocol):
         self._gone: asyncio.Future[None] = self._loop.create_future()
         self._cut: asyncio.TimerHandle | None = None
         self._pulse: asyncio.TimerHandle | None = self._later(spread(PING_EVERY), self._beat)
-        self._outflow = Outflow(transport, self._give_up)
+        self._outflow = WriteFlow(transport, self._give_up)
         transport.set_protocol(self)
         self._read_on()
 

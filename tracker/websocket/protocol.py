@@ -13,7 +13,7 @@ from websockets.protocol import OPEN, Protocol, Side
 from websockets.streams import StreamReader
 
 from tracker.rate_limits import Bucket
-from tracker.websocket.receive_queue import Inbox
+from tracker.websocket.receive_queue import ReceiveQueue
 
 IDLE_FRAMES_AT_ONCE: Final = 1_000  # that bring no message: pings, and fragments that end none
 IDLE_FRAMES_PER_S: Final = 100.0
@@ -21,7 +21,7 @@ IDLE_FRAMES_PER_S: Final = 100.0
 _quiet: Final = logging.Logger("websocket", logging.ERROR)
 
 
-class Taken(NamedTuple):
+class FrameCount(NamedTuple):
     """How many frames, and how many of them brought no message."""
 
     frames: int
@@ -57,20 +57,20 @@ class _Framing(Protocol):
         super().recv_frame(frame)
 
 
-class Wire:
+class FrameParser:
     """One peer's frames; no socket and no clock."""
 
     __slots__ = ("_framing", "_idle_frames", "_is_deaf", "inbox")
 
     def __init__(self, message_bytes: int, now: float) -> None:
-        self.inbox = Inbox()
+        self.inbox = ReceiveQueue()
         self._framing = _Framing(message_bytes)
         self._idle_frames = Bucket(IDLE_FRAMES_AT_ONCE, now)
         self._is_deaf = False  # goodbye was said: nothing that comes is taken any more
 
     # --- what comes
 
-    def feed(self, data: bytes | memoryview, now: float, most: int) -> Taken:
+    def feed(self, data: bytes | memoryview, now: float, most: int) -> FrameCount:
         """Takes bytes in, and of all that have come `most` frames at the most."""
         self._framing.reader.allowed = most
         self._framing.receive_data(data)  # type: ignore[arg-type]  # only copied
@@ -91,7 +91,7 @@ class Wire:
             reader.allowed = 1
             self._framing.receive_eof()
 
-    def _hear(self, now: float) -> Taken:
+    def _hear(self, now: float) -> FrameCount:
         frames = self._framing.events_received()
         idle = 0
         for frame in frames:
@@ -100,7 +100,7 @@ class Wire:
                 idle += 1
                 if not (self._is_deaf or self._idle_frames.take(IDLE_FRAMES_AT_ONCE, IDLE_FRAMES_PER_S, now)):
                     self._fail(4103, "rate_limited")
-        return Taken(len(frames), idle)
+        return FrameCount(len(frames), idle)
 
     def _brings_message(self, frame: Frame) -> bool:
         """Alone, or as the last of its fragments."""

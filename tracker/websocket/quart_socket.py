@@ -15,7 +15,7 @@ ROOM: Final = "tracker.room"  # in the scope's extensions
 LOOK_EVERY: Final = 0.5  # seconds; whether a peer that we do not listen to is still there
 
 
-class Room:
+class ReceiveWindow:
     """For messages that have come and were not taken yet; Quart would keep any number."""
 
     def __init__(self, has_left: Callable[[], bool], cut: Callable[[], None]) -> None:
@@ -53,9 +53,9 @@ class Room:
         self._changed.set()
 
 
-def room_of(scope: Mapping[str, Any]) -> Room:
+def room_of(scope: Mapping[str, Any]) -> ReceiveWindow:
     """That of the connection with this scope."""
-    room: Room = scope["extensions"][ROOM]
+    room: ReceiveWindow = scope["extensions"][ROOM]
     return room
 
 
@@ -63,7 +63,7 @@ class PlainConnection(ASGIWebsocketConnection):
     """Quart's side of a WebSocket that stays with the server."""
 
     async def __call__(self, receive: Callable[..., Any], send: Callable[..., Any]) -> None:
-        room = Room(partial(_has_left, send), partial(_cut, send))
+        room = ReceiveWindow(partial(_has_left, send), partial(_cut, send))
         extensions: dict[str, Any] = {**(self.scope.get("extensions") or {}), ROOM: room}
         self.scope["extensions"] = extensions
 

@@ -16,7 +16,7 @@ SLOW_REST: Final = 0.005  # seconds after each frame of whoever sent more, until
 FLOOD: Final = 5_000  # frames in a row of whoever sent more; then it is over
 
 
-class Pace:
+class ReadLimiter:
     """Of one peer; no clock of its own."""
 
     __slots__ = ("_is_slow", "_over", "_since", "_spent", "_taken")

@@ -10,7 +10,7 @@ MESSAGES: Final = 32  # that wait to be taken; then the peer has to wait
 BYTES: Final = 524_288  # of them; one message of full length always fits
 
 
-class Inbox:
+class ReceiveQueue:
     """Messages that have come and were not taken yet; the one that is coming in fragments, too."""
 
     __slots__ = ("_decoder", "_fragments", "_messages", "_size")

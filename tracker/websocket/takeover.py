@@ -24,7 +24,7 @@ LINE: Final = "tracker.line"  # in the scope's extensions
 log = structlog.get_logger()
 
 
-class Line:
+class TransportHandle:
     """What is behind one handshake."""
 
     def __init__(self, stream: WSStream, server: TCPServer) -> None:
@@ -94,12 +94,12 @@ def fits() -> bool:
     return True
 
 
-def line_of(scope: Mapping[str, Any]) -> Line | None:
+def line_of(scope: Mapping[str, Any]) -> TransportHandle | None:
     """What `TakenConnection` found behind this handshake."""
     return (scope.get("extensions") or {}).get(LINE)
 
 
-def find_line(send: Callable[..., Any]) -> Line | None:
+def find_line(send: Callable[..., Any]) -> TransportHandle | None:
     """None where something else is behind this `send`; then compression is declined all the same."""
     stream = getattr(send, "__self__", None)
     if not isinstance(stream, WSStream):
@@ -109,7 +109,7 @@ def find_line(send: Callable[..., Any]) -> Line | None:
     server = getattr(getattr(protocol, "send", None), "__self__", None)
     if not (isinstance(protocol, H11Protocol) and isinstance(server, TCPServer)):
         return None
-    return Line(stream, server)
+    return TransportHandle(stream, server)
 
 
 def _transport(server: TCPServer) -> asyncio.Transport:

@@ -10,7 +10,7 @@ STALLED_AFTER: Final = 30.0  # seconds in which the peer took nothing of what wa
 NOBODYS: Final = Context()
 
 
-class Outflow:
+class WriteFlow:
     """Waits for a peer that is slow, and tells of one that takes nothing at all."""
 
     __slots__ = ("_drained", "_loop", "_on_stalled", "_transport", "_unread", "_watch")

@@ -20,7 +20,7 @@ from tracker.database.forecasts import (
     select_errors,
     select_forecasts,
 )
-from tracker.domain.eta.forecast_error import BUCKETS, KeptForecast
+from tracker.domain.eta.forecast_error import BUCKETS, ForecastRecord
 from tracker.errors import FieldError, InvalidFields
 from tracker.messages import AwareTime, Time, rfc3339, rfc3339_or_none
 from tracker.node import parts
@@ -197,7 +197,7 @@ async def get_eta_report() -> Response:
     return answer(report)
 
 
-def _forecast(kept: KeptForecast, arrived_at: datetime | None) -> ForecastAnswer:
+def _forecast(kept: ForecastRecord, arrived_at: datetime | None) -> ForecastAnswer:
     error = None if arrived_at is None else kept.error_s(arrived_at)
     return ForecastAnswer(
         computed_at=rfc3339(kept.made_at),

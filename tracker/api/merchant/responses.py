@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 from tracker.api.client_info import asked_url
 from tracker.database.drivers import Activity
 from tracker.domain.eta.estimate import Eta
-from tracker.domain.link import Link, LinkOpen, Way
+from tracker.domain.link import Link, LinkOpen, Transport
 from tracker.domain.order import Driver, Order, OrderStatus, StopKind, Vehicle
 from tracker.domain.order_rules import late_s
 from tracker.domain.privacy.visibility import Rules
@@ -253,7 +253,7 @@ class OpenAnswer(Struct, frozen=True):
 
     at: Time
     """When the page opened it."""
-    way: Way
+    way: Transport
     """Transport of the page: WebSocket, server-sent events or polling."""
     address: str | None
     """Network that the page came from, not the full address. Null if unknown."""

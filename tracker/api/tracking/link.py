@@ -10,7 +10,7 @@ import structlog
 from tracker.api.auth import refused
 from tracker.api.client_info import Visitor
 from tracker.database.links import insert_link_open
-from tracker.domain.link import Link, LinkOpen, Way
+from tracker.domain.link import Link, LinkOpen, Transport
 from tracker.errors import NotFound, StorageUnavailable
 from tracker.messages import Snapshot
 from tracker.node import Parts, parts
@@ -64,7 +64,7 @@ async def snapshot_of(token: str) -> Snapshot:
     return await here.fleet.views.snapshot(opened.order_id)
 
 
-async def note_opening(here: Parts, opened: OpenLink, way: Way, who: Visitor, visit: str) -> None:
+async def note_opening(here: Parts, opened: OpenLink, way: Transport, who: Visitor, visit: str) -> None:
     """Count an opening for the merchant; a failure to store it keeps no customer out.
 
     Only a running page counts: not a prefetch, nor a program that makes link previews. *visit* is the page's

@@ -9,7 +9,7 @@ from typing import Final
 
 from tracker.api.client_info import visitor
 from tracker.api.tracking.link import OpenLink, link_id_of, look_up, note_opening
-from tracker.domain.link import Way
+from tracker.domain.link import Transport
 from tracker.errors import StorageUnavailable
 from tracker.live.subscription import Outgoing, Subscription, conflated
 from tracker.messages import End, Snapshot, Update, rfc3339
@@ -100,7 +100,9 @@ class Reader:
 
 
 @asynccontextmanager
-async def watching(here: Parts, token: str, way: Way, cursor: str, visit: str = "") -> AsyncIterator[Reader]:
+async def watching(
+    here: Parts, token: str, way: Transport, cursor: str, visit: str = ""
+) -> AsyncIterator[Reader]:
     """Open a live view while the block runs, and count it as an opening unless it has a cursor of ours.
 
     Raises NotFound, TooManyConnections, StorageUnavailable.

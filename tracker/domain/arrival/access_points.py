@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from tracker.domain.eta.ratio import Tally
+from tracker.domain.eta.ratio import Ratio
 from tracker.domain.geo import LonLat, distance, part_way
 from tracker.domain.order import Place
 from tracker.domain.tracks.track import Fix
@@ -25,7 +25,7 @@ SPEED_OF_STANDING: Final = 1.5  # m/s
 SLACK: Final = 10.0  # metres
 
 
-class Pin(msgspec.Struct, frozen=True):
+class AccessPoint(msgspec.Struct, frozen=True):
     """A place where drivers stop: the mean of `n` of them, and how long some of them stayed."""
 
     at: LonLat
@@ -58,7 +58,7 @@ def stood_at(fixes: Sequence[Fix], given: LonLat, served_at: datetime) -> LonLat
     return here if sure else None
 
 
-def learned(pins: Sequence[Pin], at: LonLat, dwell_s: float | None) -> list[Pin]:
+def learned(pins: Sequence[AccessPoint], at: LonLat, dwell_s: float | None) -> list[AccessPoint]:
     """The pins of an address after one more stop: the nearest one that agrees moves, or a new one comes.
 
     The best known are kept.
@@ -68,22 +68,22 @@ def learned(pins: Sequence[Pin], at: LonLat, dwell_s: float | None) -> list[Pin]
     near = min(agreeing, key=lambda pin: distance(pin.at, at), default=None)
     if near is None:
         kept = sorted(pins, key=lambda pin: -pin.n)[: PINS_KEPT - 1]
-        return [*kept, Pin(at, 1, dwells, dwelt)]
-    moved = Pin(
+        return [*kept, AccessPoint(at, 1, dwells, dwelt)]
+    moved = AccessPoint(
         part_way(near.at, at, 1.0 / (near.n + 1)), near.n + 1, near.dwells + dwells, near.dwell_s + dwelt
     )
     return [moved if pin is near else pin for pin in pins]
 
 
-def usual_dwell(pins: Iterable[Pin]) -> Tally:
+def usual_dwell(pins: Iterable[AccessPoint]) -> Ratio:
     """How long drivers stayed at this address, wherever they stood: seconds of all of them, and how many."""
-    usual = Tally()
+    usual = Ratio()
     for pin in pins:
         usual.add(pin.dwell_s, pin.dwells)
     return usual
 
 
-def target(pins: Iterable[Pin], given: LonLat) -> LonLat:
+def target(pins: Iterable[AccessPoint], given: LonLat) -> LonLat:
     """Where to route for `given`: where enough drivers agree to stop, or the place itself."""
     good = [pin for pin in pins if pin.n >= ENOUGH and distance(pin.at, given) <= REACH]
     return max(good, key=lambda pin: pin.n).at if good else given

@@ -11,8 +11,8 @@ from tracker.domain.arrival.geofence import BRISK, Sight, Spot, confirms
 from tracker.domain.arrival.milestone import (
     SOON_M,
     SOON_S,
-    Event,
     Milestone,
+    MilestoneReached,
     Watch,
     delivered,
     observe,
@@ -29,7 +29,7 @@ FAR: Final = 1_000.0  # metres; beyond, a stop is only a place
 GATE: Final = 150.0  # metres; a route that ends further from its stop does not say where to stand for it
 
 
-class Milestones:
+class MilestoneDetector:
     """What was seen of each order of a trip. Begins with what the timeline holds, so nothing comes twice."""
 
     def __init__(self) -> None:
@@ -45,12 +45,12 @@ class Milestones:
             order_id: self._watches.get(order_id) or restored(told.get(order_id, {})) for order_id in orders
         }
 
-    def observe(self, trip: Trip, fix: Fix, now: datetime) -> list[Event]:
+    def observe(self, trip: Trip, fix: Fix, now: datetime) -> list[MilestoneReached]:
         """What this fix, which `trip` has received, shows for the first time. A late one shows nothing."""
         if not confirms(fix) or (self.fixes and fix.recorded_at <= self.fixes[-1].recorded_at):
             return []
         self.fixes = (*self.fixes[-3:], fix)
-        events: list[Event] = []
+        events: list[MilestoneReached] = []
         for order_id, watch in self._watches.items():
             if order_id in trip.orders and trip.orders[order_id].status in ON_THE_ROAD:
                 self._watches[order_id], seen = observe(watch, _sight(trip, order_id, watch, self.fixes, now))
@@ -63,7 +63,7 @@ class Milestones:
         for order_id, watch in self._watches.items():
             self._watches[order_id] = msgspec.structs.replace(watch, stands=None, beyond=None, soon=None)
 
-    def delivered(self, order: Order, at: datetime) -> tuple[Event, ...]:
+    def delivered(self, order: Order, at: datetime) -> tuple[MilestoneReached, ...]:
         """What is sure now that the driver says so; the order is watched until the next `begin`."""
         watch = self._watches.get(order.id)
         if watch is None or not self.fixes:

@@ -27,7 +27,7 @@ CLOCKS: Final = timedelta(
 )  # a fix from longer before the assignment has nothing to do with the order
 
 
-class Event(NamedTuple):
+class MilestoneReached(NamedTuple):
     """A row of an order's timeline."""
 
     order_id: str
@@ -45,11 +45,11 @@ class Watch(msgspec.Struct, frozen=True):
     last_at: datetime | None = None  # of the milestone that was told last
 
 
-def observe(watch: Watch, sight: Sight) -> tuple[Watch, tuple[Event, ...]]:
+def observe(watch: Watch, sight: Sight) -> tuple[Watch, tuple[MilestoneReached, ...]]:
     """What is known after one more fix, and what it shows for the first time, in the sequence it happened."""
     if sight.assigned_at is not None and sight.fix.recorded_at < sight.assigned_at - CLOCKS:
         return watch, ()
-    events: list[Event] = []
+    events: list[MilestoneReached] = []
     for look in (_at_pickup, _beyond_pickup, _soon, _at_dropoff):
         watch, seen = look(watch, sight)
         for kind, at in seen:
@@ -66,7 +66,9 @@ def restored(told: Mapping[Milestone, datetime]) -> Watch:
     return Watch(frozenset(told), last_at=max(told.values(), default=None))
 
 
-def delivered(watch: Watch, order: Order, fix: Fix, at: datetime) -> tuple[Watch, tuple[Event, ...]]:
+def delivered(
+    watch: Watch, order: Order, fix: Fix, at: datetime
+) -> tuple[Watch, tuple[MilestoneReached, ...]]:
     """What is sure once the driver says so: one fix at the door at about that time is enough."""
     seen = Stand(fix.lonlat, fix.recorded_at)
     near = [
@@ -78,7 +80,7 @@ def delivered(watch: Watch, order: Order, fix: Fix, at: datetime) -> tuple[Watch
     ]
     if not near or "arrived_at_dropoff" in watch.told:
         return watch, ()
-    events: list[Event] = []
+    events: list[MilestoneReached] = []
     for kind, since in _there(watch, near[0]):
         if kind not in watch.told:
             watch, event = _tell(watch, order.id, kind, since, earliest=order.assigned_at, latest=at)
@@ -91,12 +93,14 @@ type Seen = tuple[tuple[Milestone, datetime], ...]
 
 def _tell(
     watch: Watch, order_id: str, kind: Milestone, at: datetime, *, earliest: datetime | None, latest: datetime
-) -> tuple[Watch, Event]:
+) -> tuple[Watch, MilestoneReached]:
     """Never before the assignment or what was told already, and never in the future."""
     at = min(at, latest)
     for before in (earliest, watch.last_at):
         at = at if before is None else max(at, before)
-    return msgspec.structs.replace(watch, told=watch.told | {kind}, last_at=at), Event(order_id, kind, at)
+    return msgspec.structs.replace(watch, told=watch.told | {kind}, last_at=at), MilestoneReached(
+        order_id, kind, at
+    )
 
 
 def _at_pickup(watch: Watch, sight: Sight) -> tuple[Watch, Seen]:

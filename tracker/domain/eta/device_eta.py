@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from tracker.domain.eta.interval import BLUR, residual
-from tracker.domain.eta.ratio import Tally
+from tracker.domain.eta.ratio import Ratio
 
 HOLDS: Final = 60.0  # seconds for which such a word counts; a navigation that goes on says it again
 FARTHEST: Final = timedelta(hours=24)  # to go; what is said of a later arrival says nothing
@@ -18,7 +18,7 @@ ERROR: Final = 0.25  # of either answer until it is learned, as a logarithm: the
 ERROR_PRIOR: Final = 10.0  # arrivals that it counts as
 
 
-class Saying(NamedTuple):
+class DeviceEta(NamedTuple):
     """When the driver is at the next stop, as the phone said at `said_at`; both by our clock."""
 
     said_at: datetime
@@ -44,16 +44,16 @@ class Opinions(NamedTuple):
         return 1.0 / PLAUSIBLE <= (self.said + BLUR) / (self.ours + BLUR) <= PLAUSIBLE
 
 
-def _unknown() -> Tally:
-    return Tally()
+def _unknown() -> Ratio:
+    return Ratio()
 
 
 class Trust(msgspec.Struct):
     """How much such words are worth beside our own forecasts, by what came true."""
 
-    real: Tally = msgspec.field(default_factory=_unknown)  # seconds, and those that were said
-    ours: Tally = msgspec.field(default_factory=_unknown)  # squares of residuals, and arrivals
-    theirs: Tally = msgspec.field(default_factory=_unknown)
+    real: Ratio = msgspec.field(default_factory=_unknown)  # seconds, and those that were said
+    ours: Ratio = msgspec.field(default_factory=_unknown)  # squares of residuals, and arrivals
+    theirs: Ratio = msgspec.field(default_factory=_unknown)
 
     def joined(self, opinions: Opinions) -> float:
         """One answer of both, in seconds: between them, nearer to the one that errs less."""

@@ -18,7 +18,7 @@ STANDS: Final = 1.5  # m/s; below
 SERVED_AFTER: Final = 20.0  # seconds; shorter halts are lights and queues
 
 
-class Standing(msgspec.Struct):
+class DwellDetector(msgspec.Struct):
     """One driver at the first of the stops that are still to be served."""
 
     since: datetime | None = None  # when the present halt at the stop began

@@ -51,7 +51,7 @@ def guessed(terms: Sequence[float]) -> Guess:
     return "little" if 1.0 / DISAGREE < learned / straight < DISAGREE else "way"
 
 
-class Weights(msgspec.Struct):
+class Ensemble(msgspec.Struct):
     """Least absolute errors on sums: each arrival adds to them, and nothing else is kept."""
 
     weights: tuple[float, ...] = COLD_WEIGHTS

@@ -7,7 +7,7 @@ import msgspec
 
 from tracker.domain.eta.device_eta import Opinions
 from tracker.domain.eta.interval import Spread
-from tracker.domain.eta.model import Told
+from tracker.domain.eta.model import ForecastSample
 
 Basis = Literal["route", "straight_line", "none"]
 
@@ -79,9 +79,9 @@ class Forecast(msgspec.Struct, frozen=True, gc=False):
             return self.seconds
         return max(self.seconds, *(hold.to_go(at) for hold in self.holds))
 
-    def told(self, at: datetime) -> Told:
+    def told(self, at: datetime) -> ForecastSample:
         """As it is kept until the truth is known."""
-        return Told(at, self.seconds, self.terms, self.opinions, self.strain)
+        return ForecastSample(at, self.seconds, self.terms, self.opinions, self.strain)
 
     def moved(self, seconds: float, opinions: Opinions | None = None) -> "Forecast":
         """The same with so much more to drive, or less; by these opinions."""

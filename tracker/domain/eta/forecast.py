@@ -9,32 +9,32 @@ import msgspec
 from tracker.domain.eta.ensemble import OF_SERVICE, guessed, terms_of
 from tracker.domain.eta.estimate import Forecast, Hold
 from tracker.domain.eta.interval import WIDEST
-from tracker.domain.eta.model import Knowledge, Rates
-from tracker.domain.eta.ratio import Tally
-from tracker.domain.eta.speed_factor import Pace
-from tracker.domain.eta.travel_time import Expected
+from tracker.domain.eta.model import EtaModel, Rates
+from tracker.domain.eta.ratio import Ratio
+from tracker.domain.eta.speed_factor import SpeedFactor
+from tracker.domain.eta.travel_time import TravelTime
 from tracker.domain.geo import distance
 from tracker.domain.order import Vehicle
 from tracker.domain.route import Progress, Stop
 from tracker.domain.tracks.track import Fix
 
 STILL_SERVING: Final = 15.0  # seconds that a stop takes yet, however long it has taken
-UNKNOWN: Final = Tally()  # of a place where nobody has stopped yet
+UNKNOWN: Final = Ratio()  # of a place where nobody has stopped yet
 
 
-class Outlook(msgspec.Struct, gc=False):
+class StopForecasts(msgspec.Struct, gc=False):
     """From one driver's newest fix to each of the stops. Every fix passes here."""
 
     fix: Fix
     stops: tuple[Stop, ...]
-    expected: Expected | None = None  # holds the route, which ends with these stops or the last of them
+    expected: TravelTime | None = None  # holds the route, which ends with these stops or the last of them
     progress: Progress | None = None  # on the route
     left: int = 0  # so many of the first stops are done
     since: datetime | None = None  # when the driver came to the next one; None: not there yet
     vehicle: Vehicle = "car"
-    knowledge: Knowledge = msgspec.field(default_factory=Knowledge)
-    pace: Pace = msgspec.field(default_factory=Pace)
-    usual: Mapping[Stop, Tally] | None = None  # seconds and stops at these very places, where known
+    knowledge: EtaModel = msgspec.field(default_factory=EtaModel)
+    pace: SpeedFactor = msgspec.field(default_factory=SpeedFactor)
+    usual: Mapping[Stop, Ratio] | None = None  # seconds and stops at these very places, where known
     opening: tuple[int, ...] = ()  # the stops that are not served before a certain time
     made: dict[int, Forecast] = {}  # as far as they were asked for
 
@@ -74,7 +74,7 @@ class Outlook(msgspec.Struct, gc=False):
         return self._by_route(expected, leg, rates, straight, serving)
 
     def _by_route(
-        self, expected: Expected, leg: int, rates: Rates, straight: float, serving: float
+        self, expected: TravelTime, leg: int, rates: Rates, straight: float, serving: float
     ) -> Forecast:
         """To the route's own stop; `straight`: seconds as the crow flies, `serving`: at the stops before."""
         knowledge, pace, fix = self.knowledge, self.pace, self.fix
@@ -97,7 +97,7 @@ class Outlook(msgspec.Struct, gc=False):
         return Forecast(total - rest, rest, metres, "route", spread, terms, strain=strain)
 
     def _beside_streets(
-        self, expected: Expected, first: int, leg: int, rates: Rates, serving: float
+        self, expected: TravelTime, first: int, leg: int, rates: Rates, serving: float
     ) -> Forecast:
         """By the route's legs from *first* to *leg*, of which some are straight lines."""
         route, at, seconds, metres = expected.route, self.fix.lonlat, 0.0, 0.0

@@ -13,7 +13,7 @@ COUNTED_FROM: Final = timedelta(seconds=30)  # to go; nearer, a share of the tim
 BUCKETS: Final = (0, 2, 5, 10, 20)  # true minutes to go, from; as in `tracker eta evaluate`
 
 
-class KeptForecast(msgspec.Struct, frozen=True, kw_only=True):
+class ForecastRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A forecast that somebody was shown, and what it knew; times are UTC."""
 
     order_id: str
@@ -32,7 +32,7 @@ class KeptForecast(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def of(
         cls, order_id: str, driver: int, eta: Eta, last_fix_at: datetime | None, progress_m: float | None
-    ) -> "KeptForecast | None":
+    ) -> "ForecastRecord | None":
         """None for a forecast that foretells nothing."""
         if eta.arrives_at is None or eta.earliest is None or eta.latest is None:
             return None
@@ -62,7 +62,7 @@ class KeptForecast(msgspec.Struct, frozen=True, kw_only=True):
         return self.earliest <= arrived_at <= self.latest
 
 
-def says_more(before: KeptForecast, after: Eta) -> bool:
+def says_more(before: ForecastRecord, after: Eta) -> bool:
     """Whether `after` is worth keeping, `before` being the last that was kept of the same order."""
     if after.arrives_at is None or after.computed_at <= before.made_at:
         return False

@@ -5,12 +5,12 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
-from tracker.domain.eta.model import Arrival, Dwell, Passage, Told
-from tracker.domain.eta.travel_time import Driven, passages
+from tracker.domain.eta.model import ArrivalSample, Dwell, ForecastSample, Passage
+from tracker.domain.eta.travel_time import RouteSection, passages
 from tracker.domain.geo import LonLat, distance
 from tracker.domain.order import StopKind, Vehicle
 from tracker.domain.route import Route, Stop
-from tracker.domain.route_choice.preference import Way
+from tracker.domain.route_choice.preference import DrivenPath
 from tracker.domain.tracks.track import Fix
 
 LONGEST_STEP: Final = 120.0  # seconds between two fixes; over a longer silence nobody's pace is known
@@ -27,7 +27,7 @@ def key_of(stop: Stop) -> StopKey:
     return stop.order_id, stop.kind
 
 
-class Diary:
+class LegObservations:
     """Belongs to one driver. Passages and the leg are those since the last stop."""
 
     __slots__ = (
@@ -48,9 +48,9 @@ class Diary:
     )
 
     def __init__(self) -> None:
-        self._told: dict[StopKey, list[Told]] = {}
+        self._told: dict[StopKey, list[ForecastSample]] = {}
         self._told_at: datetime | None = None
-        self._driven: list[Driven] = []  # on the present route
+        self._driven: list[RouteSection] = []  # on the present route
         self._passages: list[Passage] = []  # on the routes before it
         self._metres = 0.0  # driven on this leg
         self._leg_from: LonLat | None = None
@@ -82,7 +82,7 @@ class Diary:
         self._silent |= self._seen_at is not None and (at - self._seen_at).total_seconds() > LONGEST_STEP
         self._seen_at = at
 
-    def drove(self, driven: Driven) -> None:
+    def drove(self, driven: RouteSection) -> None:
         """On the present route, and not while at a stop."""
         forward = driven.to_m - driven.from_m
         if forward > 0.0:
@@ -91,7 +91,7 @@ class Diary:
             self._driven.append(driven)
         else:  # a halt, or noise: the time belongs to where the driver was
             last = self._driven[-1]
-            self._driven[-1] = Driven(last.from_m, last.to_m, last.seconds + driven.seconds)
+            self._driven[-1] = RouteSection(last.from_m, last.to_m, last.seconds + driven.seconds)
 
     def route_ends(self, route: Route) -> None:
         """The present route is followed no longer."""
@@ -102,7 +102,7 @@ class Diary:
         """Whether the last ones that were kept are old enough."""
         return self._told_at is None or at - self._told_at >= TOLD_EVERY
 
-    def note(self, stop: Stop, told: Told) -> None:
+    def note(self, stop: Stop, told: ForecastSample) -> None:
         kept = self._told.setdefault(key_of(stop), [])
         kept.append(told)
         self._told_at = told.at
@@ -114,7 +114,9 @@ class Diary:
         keys = {key_of(stop) for stop in stops}
         self._told = {key: told for key, told in self._told.items() if key in keys}
 
-    def arrived(self, stop: Stop, arrived_at: datetime, vehicle: Vehicle, route: Route | None) -> Arrival:
+    def arrived(
+        self, stop: Stop, arrived_at: datetime, vehicle: Vehicle, route: Route | None
+    ) -> ArrivalSample:
         """What reaching this stop teaches; the leg ends with it."""
         if route is not None:
             self.route_ends(route)
@@ -125,7 +127,7 @@ class Diary:
         self._leg_from = self._leg_at = self.dwell = None
         whole = begun is not None and begun_at is not None and begun_at < arrived_at
         is_timed = whole and not self._silent
-        return Arrival(
+        return ArrivalSample(
             vehicle=vehicle,
             at=stop.at,
             arrived_at=arrived_at,
@@ -138,7 +140,7 @@ class Diary:
             way=self._way(begun, stop) if whole and begun else None,
         )
 
-    def _way(self, begun: LonLat, stop: Stop) -> Way | None:
+    def _way(self, begun: LonLat, stop: Stop) -> DrivenPath | None:
         """As it was driven; None where it was too long, or led elsewhere."""
         steps = [begun, *map(LonLat, self._steps[::2], self._steps[1::2])]
         self._steps = array("d")
@@ -146,4 +148,4 @@ class Diary:
             return None
         lengths = (distance(a, b) for a, b in pairwise(steps))
         metres = sum(each for each in lengths if each >= STEP)
-        return Way(begun, self._heading, metres, tuple(steps))
+        return DrivenPath(begun, self._heading, metres, tuple(steps))

@@ -9,14 +9,14 @@ from typing import Final
 import msgspec
 
 from tracker.domain.eta.device_eta import Opinions, Trust
-from tracker.domain.eta.ensemble import TERMS, Weights, guessed
+from tracker.domain.eta.ensemble import TERMS, Ensemble, guessed
 from tracker.domain.eta.interval import Residuals
-from tracker.domain.eta.ratio import Tally
+from tracker.domain.eta.ratio import Ratio
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Vehicle
 from tracker.domain.route import Edge
-from tracker.domain.route_choice.observed_streets import Streets, Walked
-from tracker.domain.route_choice.preference import Manner, Manners, Way
+from tracker.domain.route_choice.observed_streets import ObservedStreets, StreetPassage
+from tracker.domain.route_choice.preference import DrivenPath, RoutePreference, RoutePreferences
 
 ROUTER_RATIO: Final = 1.2  # real seconds for one of the router's, until it is learned
 DWELL: Final = 87.0  # seconds at a stop, until it is learned
@@ -41,7 +41,7 @@ NEAR: Final = 30.0  # seconds; nearer arrivals teach weights and interval nothin
 EDGES_KEPT: Final = 50_000  # with the most seconds; the others are forgotten
 
 
-_NOTHING: Final = Tally()
+_NOTHING: Final = Ratio()
 
 
 def kind_of(edge: Edge) -> str:
@@ -58,7 +58,7 @@ class Passage(msgspec.Struct, gc=False):
     expected: float  # the router's
 
 
-class Told(msgspec.Struct, frozen=True, gc=False):
+class ForecastSample(msgspec.Struct, frozen=True, gc=False):
     """A forecast as it was made: what it knew, and what it said."""
 
     at: datetime
@@ -75,21 +75,21 @@ class Dwell(msgspec.Struct, frozen=True, gc=False):
     service_s: float | None  # what had been told beforehand
 
 
-class Arrival(msgspec.Struct, frozen=True, kw_only=True):
+class ArrivalSample(msgspec.Struct, frozen=True, kw_only=True):
     """All that reaching one stop teaches. Made by `Trip.arrived`; encodes to JSON."""
 
     vehicle: Vehicle
     at: LonLat
     arrived_at: datetime
-    told: tuple[Told, ...] = ()
+    told: tuple[ForecastSample, ...] = ()
     passages: tuple[Passage, ...] = ()
     straight_m: float = 0.0  # as the crow flies, from where this leg began
     drove_m: float = 0.0  # the same way along the route
     drove_s: float = 0.0  # the same way in seconds
     dwell: Dwell | None = None  # at the stop before
-    way: Way | None = None  # the same way as it was driven, whatever the route
-    off: dict[Manner, float] = {}  # how far off each manner of routing was for it
-    streets: tuple[Walked, ...] = ()  # of the same way
+    way: DrivenPath | None = None  # the same way as it was driven, whatever the route
+    off: dict[RoutePreference, float] = {}  # how far off each manner of routing was for it
+    streets: tuple[StreetPassage, ...] = ()  # of the same way
 
 
 class Rates(msgspec.Struct, frozen=True, gc=False):
@@ -100,23 +100,23 @@ class Rates(msgspec.Struct, frozen=True, gc=False):
     route: float  # metres of route a second, lights and queues included
 
 
-class Knowledge(msgspec.Struct, dict=True):
+class EtaModel(msgspec.Struct, dict=True):
     """What is known of one kind of vehicle."""
 
-    whole: Tally = msgspec.field(default_factory=Tally)
-    kinds: dict[str, Tally] = {}
-    edges: dict[str, Tally] = {}
-    straight: Tally = msgspec.field(default_factory=Tally)  # metres as the crow flies, seconds
-    along: Tally = msgspec.field(default_factory=Tally)  # metres of route, seconds
-    dwell: Tally = msgspec.field(default_factory=Tally)  # seconds, stops whose service time nobody told
-    service: Tally = msgspec.field(default_factory=Tally)  # seconds, and those that had been told
-    weights: Weights = msgspec.field(default_factory=Weights)
+    whole: Ratio = msgspec.field(default_factory=Ratio)
+    kinds: dict[str, Ratio] = {}
+    edges: dict[str, Ratio] = {}
+    straight: Ratio = msgspec.field(default_factory=Ratio)  # metres as the crow flies, seconds
+    along: Ratio = msgspec.field(default_factory=Ratio)  # metres of route, seconds
+    dwell: Ratio = msgspec.field(default_factory=Ratio)  # seconds, stops whose service time nobody told
+    service: Ratio = msgspec.field(default_factory=Ratio)  # seconds, and those that had been told
+    weights: Ensemble = msgspec.field(default_factory=Ensemble)
     residuals: Residuals = msgspec.field(default_factory=Residuals)
-    lately: Tally = msgspec.field(default_factory=Tally)  # seconds, and those expected by all of the above
+    lately: Ratio = msgspec.field(default_factory=Ratio)  # seconds, and those expected by all of the above
     lately_at: datetime | None = None
-    manners: Manners = msgspec.field(default_factory=Manners)
+    manners: RoutePreferences = msgspec.field(default_factory=RoutePreferences)
     navigator: Trust = msgspec.field(default_factory=Trust)
-    streets: Streets = msgspec.field(default_factory=Streets)
+    streets: ObservedStreets = msgspec.field(default_factory=ObservedStreets)
 
     def ratio(self, edge: Edge) -> float:
         """Real seconds for one of the router's on this edge."""
@@ -149,7 +149,7 @@ class Knowledge(msgspec.Struct, dict=True):
     def _rates(self) -> dict[Vehicle, Rates]:
         return {}
 
-    def dwell_at(self, service_s: float | None, usual: Tally = _NOTHING) -> float:
+    def dwell_at(self, service_s: float | None, usual: Ratio = _NOTHING) -> float:
         """Seconds at a stop, if so many were told; `usual`: seconds and stops at this very place."""
         if service_s is None:
             anywhere = self.dwell.ratio(DWELL, DWELL_PRIOR)
@@ -157,7 +157,7 @@ class Knowledge(msgspec.Struct, dict=True):
             anywhere = service_s * self.service.ratio(1.0, SERVICE_PRIOR)
         return usual.ratio(anywhere, PLACE_PRIOR)
 
-    def learn(self, arrival: Arrival) -> None:
+    def learn(self, arrival: ArrivalSample) -> None:
         """What was told is judged before anything else is changed by this arrival."""
         vars(self).clear()  # what was worked out from what is known
         real = [(told, (arrival.arrived_at - told.at).total_seconds()) for told in arrival.told]
@@ -174,8 +174,8 @@ class Knowledge(msgspec.Struct, dict=True):
         self.streets.learn(arrival.streets, arrival.at, arrival.arrived_at.date())
         for passage in arrival.passages:
             self.whole.add(passage.observed, passage.expected)
-            self.kinds.setdefault(passage.kind, Tally()).add(passage.observed, passage.expected)
-            self.edges.setdefault(passage.edge, Tally()).add(passage.observed, passage.expected)
+            self.kinds.setdefault(passage.kind, Ratio()).add(passage.observed, passage.expected)
+            self.edges.setdefault(passage.edge, Ratio()).add(passage.observed, passage.expected)
         if arrival.drove_s > 0.0:
             self.straight.add(arrival.straight_m, arrival.drove_s)
             self.along.add(arrival.drove_m, arrival.drove_s)
@@ -186,12 +186,12 @@ class Knowledge(msgspec.Struct, dict=True):
                 self.service.add(dwell.seconds, dwell.service_s)
         self._forget()
 
-    def _learn_traffic(self, arrival: Arrival) -> None:
+    def _learn_traffic(self, arrival: ArrivalSample) -> None:
         passed = (arrival.arrived_at - (self.lately_at or arrival.arrived_at)).total_seconds()
         keep = exp(-max(passed, 0.0) / LATELY)
         observed = sum(each.observed for each in arrival.passages)
         expected = sum(each.expected * self._ratio(each.edge, each.kind) for each in arrival.passages)
-        self.lately = Tally(keep * self.lately.observed + observed, keep * self.lately.expected + expected)
+        self.lately = Ratio(keep * self.lately.observed + observed, keep * self.lately.expected + expected)
         self.lately_at = max(arrival.arrived_at, self.lately_at or arrival.arrived_at)
 
     def _forget(self) -> None:
@@ -200,7 +200,7 @@ class Knowledge(msgspec.Struct, dict=True):
             self.edges = dict(kept)
 
 
-def _sane_speed(learned: Tally, usual: float) -> float:
+def _sane_speed(learned: Ratio, usual: float) -> float:
     """Metres a second, within SPEED_FACTOR of the usual: odd arrivals must not put forecasts off by hours."""
     return min(max(learned.ratio(usual, SPEED_PRIOR), usual / SPEED_FACTOR), usual * SPEED_FACTOR)
 
@@ -209,13 +209,13 @@ class Learned(msgspec.Struct):
     """All that a service has learned. Changed only by `learn`; a fresh one forecasts sensibly."""
 
     arrivals: int = 0
-    vehicles: dict[Vehicle, Knowledge] = {}
+    vehicles: dict[Vehicle, EtaModel] = {}
 
-    def of(self, vehicle: Vehicle) -> Knowledge:
+    def of(self, vehicle: Vehicle) -> EtaModel:
         """What is known of this kind of vehicle; nothing yet is fine too."""
-        return self.vehicles.setdefault(vehicle, Knowledge())
+        return self.vehicles.setdefault(vehicle, EtaModel())
 
-    def learn(self, arrival: Arrival) -> None:
+    def learn(self, arrival: ArrivalSample) -> None:
         """Takes in one arrival; off the hot path (a millisecond)."""
         self.arrivals += 1
         self.of(arrival.vehicle).learn(arrival)

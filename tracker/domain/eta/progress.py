@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from tracker.domain.eta.device_eta import Opinions, Saying
-from tracker.domain.eta.dwell import Standing
+from tracker.domain.eta.device_eta import DeviceEta, Opinions
+from tracker.domain.eta.dwell import DwellDetector
 from tracker.domain.eta.estimate import Forecast
-from tracker.domain.eta.forecast import Outlook
-from tracker.domain.eta.leg_observations import LONGEST_STEP, Diary, StopKey, key_of
-from tracker.domain.eta.model import Arrival, Dwell, Knowledge
-from tracker.domain.eta.ratio import Tally
-from tracker.domain.eta.speed_factor import Pace
-from tracker.domain.eta.travel_time import Driven, Expected
+from tracker.domain.eta.forecast import StopForecasts
+from tracker.domain.eta.leg_observations import LONGEST_STEP, LegObservations, StopKey, key_of
+from tracker.domain.eta.model import ArrivalSample, Dwell, EtaModel
+from tracker.domain.eta.ratio import Ratio
+from tracker.domain.eta.speed_factor import SpeedFactor
+from tracker.domain.eta.travel_time import RouteSection, TravelTime
 from tracker.domain.order import StopKind, Vehicle
 from tracker.domain.route import Progress, Route, Stop
 from tracker.domain.tracks.track import TOP_SPEED, Fix
@@ -28,7 +28,7 @@ SLACK: Final = 100.0  # metres further than the fastest would be: lines cut corn
 MOVING: Final = 2.0  # m/s; below, a receiver's heading means nothing
 
 
-class Course:
+class RouteProgress:
     """Stops, route, progress, pace and the halt at the next stop. Holds no clock."""
 
     __slots__ = (
@@ -50,22 +50,22 @@ class Course:
         "vehicle",
     )
 
-    def __init__(self, vehicle: Vehicle, knowledge: Knowledge) -> None:
+    def __init__(self, vehicle: Vehicle, knowledge: EtaModel) -> None:
         self.vehicle: Final = vehicle
         self.knowledge = knowledge
         self.stops: tuple[Stop, ...] = ()
         self._opening: tuple[int, ...] = ()  # those that are not served before a certain time
-        self.usual: Mapping[Stop, Tally] | None = None  # seconds and stops at these very places, where known
-        self.expected: Expected | None = None  # holds the route
+        self.usual: Mapping[Stop, Ratio] | None = None  # seconds and stops at these very places, where known
+        self.expected: TravelTime | None = None  # holds the route
         self.progress: Progress | None = None
         self.off_route = 0  # fixes in a row
-        self.navigator: Saying | None = None  # of the next stop
-        self.pace = Pace()
-        self.standing = Standing()
-        self.diary = Diary()
+        self.navigator: DeviceEta | None = None  # of the next stop
+        self.pace = SpeedFactor()
+        self.standing = DwellDetector()
+        self.diary = LegObservations()
         self.left = 0  # so many of the first stops are served and left, whatever their orders say
         self._left: set[StopKey] = set()
-        self._outlook: Outlook | None = None  # from the newest fix; gone with whatever changes here
+        self._outlook: StopForecasts | None = None  # from the newest fix; gone with whatever changes here
         self._passed_s: float | None = None  # expected from the route's beginning to `progress`; None: off it
 
     @property
@@ -97,7 +97,7 @@ class Course:
         if self.route is not None:
             self.diary.route_ends(self.route)
         self._outlook = None
-        self.expected = None if route is None else Expected(route, self.knowledge.ratio)
+        self.expected = None if route is None else TravelTime(route, self.knowledge.ratio)
         self.progress, self.off_route, self._passed_s = None, 0, None
         if self.expected is not None and fix is not None and not self.is_beside_streets:
             self.progress = self.expected.route.locate(fix.lonlat)
@@ -158,7 +158,7 @@ class Course:
             return
         self.off_route = 0
         self.progress = found
-        self._measure(expected, Driven(after, found.along_m, passed))
+        self._measure(expected, RouteSection(after, found.along_m, passed))
 
     def reseat(self, fix: Fix) -> bool:
         """Begin anew from this fix, to which the driver has not driven; whether it is on the route.
@@ -190,7 +190,7 @@ class Course:
         later = self.knowledge.navigator.joined(opinions) - opinions.ours
         return seen.moved(later, opinions if index == next_one else None)
 
-    def _outlook_from(self, fix: Fix) -> Outlook:
+    def _outlook_from(self, fix: Fix) -> StopForecasts:
         """Without what the phone's navigation says. For one fix it is asked several times, and made once."""
         made = self._outlook
         if (
@@ -200,7 +200,7 @@ class Course:
             or made.pace is not self.pace
             or made.usual is not self.usual
         ):
-            made = self._outlook = Outlook(
+            made = self._outlook = StopForecasts(
                 fix=fix,
                 stops=self.stops,
                 expected=self.expected,
@@ -224,7 +224,7 @@ class Course:
             if foreseen.to_go(fix.recorded_at) <= foreseen.seconds:  # a wait tells nothing about driving
                 self.diary.note(self.stops[index], foreseen.told(fix.recorded_at))
 
-    def arrived(self, index: int, at: datetime) -> Arrival:
+    def arrived(self, index: int, at: datetime) -> ArrivalSample:
         """What reaching `stops[index]` teaches; asked once."""
         return self.diary.arrived(self.stops[index], at, self.vehicle, self.route)
 
@@ -267,7 +267,7 @@ class Course:
         ahead = (count for count, stop in enumerate(self.stops) if key_of(stop) not in self._left)
         self.left = next(ahead, len(self.stops))
 
-    def _measure(self, expected: Expected, driven: Driven) -> None:
+    def _measure(self, expected: TravelTime, driven: RouteSection) -> None:
         """How long the way since the fix before took, and how long it should have taken."""
         before, self._passed_s = self._passed_s, (passed_s := expected.at(driven.to_m))
         if before is None or self.standing.since is not None or not 0.0 < driven.seconds <= LONGEST_STEP:

@@ -3,7 +3,7 @@
 import msgspec
 
 
-class Tally(msgspec.Struct, gc=False):
+class Ratio(msgspec.Struct, gc=False):
     """What was seen and what was expected: of seconds, or dwell and stops, or metres and seconds."""
 
     observed: float = 0.0

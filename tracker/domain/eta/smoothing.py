@@ -13,7 +13,7 @@ NEARER: Final = 0.08  # of the seconds to go, where that is less: a lag shows mo
 LEAST: Final = 1.0  # second
 
 
-class Shown(msgspec.Struct):
+class SmoothedEta(msgspec.Struct):
     """The arrival as one customer sees it. Bypass it (`None`) on a reroute or a change of stops."""
 
     arrives_at: datetime | None = None

@@ -12,7 +12,7 @@ SLOW: Final = 1.1  # times the expected seconds; up to that everybody is as usua
 STRAIN: Final = 6.0  # by so much more uncertain at e times the seconds beyond that
 
 
-class Pace(msgspec.Struct, gc=False):
+class SpeedFactor(msgspec.Struct, gc=False):
     """Seconds that one driver drove lately, and the seconds that were expected for the same way."""
 
     observed: float = 0.0

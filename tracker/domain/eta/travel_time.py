@@ -11,7 +11,7 @@ from tracker.domain.eta.model import Passage, kind_of
 from tracker.domain.route import Edge, Route
 
 
-class Driven(msgspec.Struct, frozen=True, gc=False):
+class RouteSection(msgspec.Struct, frozen=True, gc=False):
     """A driver went from one place of a route to another."""
 
     from_m: float
@@ -19,7 +19,7 @@ class Driven(msgspec.Struct, frozen=True, gc=False):
     seconds: float
 
 
-class Expected:
+class TravelTime:
     """Learned seconds from the route's beginning; made once for a route, and read at every fix."""
 
     __slots__ = ("_last", "_metres", "_seconds", "_stops", "route")
@@ -59,7 +59,7 @@ class Expected:
         return begin_s + (along_m - begin) / (metres[i] - begin) * (seconds[i] - begin_s)
 
 
-def passages(route: Route, driven: Iterable[Driven]) -> Iterator[Passage]:
+def passages(route: Route, driven: Iterable[RouteSection]) -> Iterator[Passage]:
     """The time on each street: that of each piece goes to its streets as the router would share it."""
     ends = [stretch.end_m for stretch in route.stretches]
     for piece in driven:

@@ -26,7 +26,7 @@ ROUND: Final = 360_000  # cells, round the earth
 type Cell = tuple[int, int]
 
 
-class Walked(msgspec.Struct, frozen=True, gc=False):
+class StreetPassage(msgspec.Struct, frozen=True, gc=False):
     """A street of a way that was driven, as the engine found it on its map."""
 
     key: str  # Edge.key
@@ -57,7 +57,7 @@ class Beside(NamedTuple):
     left_m: float  # of its middle; below zero to the right
 
 
-class Streets(msgspec.Struct, dict=True):
+class ObservedStreets(msgspec.Struct, dict=True):
     """Changed only by `learn`."""
 
     known: dict[str, Street] = {}
@@ -65,7 +65,7 @@ class Streets(msgspec.Struct, dict=True):
     left: float = 0.0
     day: int = 0  # when those were last forgotten that nobody takes any more
 
-    def learn(self, walked: Sequence[Walked], stop: LonLat, day: date) -> None:
+    def learn(self, walked: Sequence[StreetPassage], stop: LonLat, day: date) -> None:
         """One way to a stop. Gaps in it join nothing; a street of which only a part was driven is not known
         by that, but where drivers go on from it, or into it."""
         today = day.toordinal()
@@ -104,7 +104,7 @@ class Streets(msgspec.Struct, dict=True):
             _enter(cells, key, street.line)
         return cells
 
-    def _pass(self, walked: Walked, today: int) -> None:
+    def _pass(self, walked: StreetPassage, today: int) -> None:
         street = self.known.get(walked.key)
         if street is None:
             length = sum(steps(walked.line))
@@ -133,7 +133,7 @@ class Streets(msgspec.Struct, dict=True):
         self.__dict__.pop("_cells", None)
 
 
-NONE: Final = Streets()  # nobody has driven anywhere yet
+NONE: Final = ObservedStreets()  # nobody has driven anywhere yet
 
 
 def beside(key: str, line: Sequence[LonLat], place: LonLat) -> Beside:

@@ -7,11 +7,13 @@ import msgspec
 
 from tracker.domain.geo import LonLat
 
-Manner = Literal[
+RoutePreference = Literal[
     "lawful", "unrestricted", "near_side", "far_side", "short", "short_near_side", "short_far_side"
 ]
-LAWFUL: Final[Manner] = "lawful"  # the fastest way that the law allows, and what everybody begins with
-OTHERS: Final[tuple[Manner, ...]] = (
+LAWFUL: Final[RoutePreference] = (
+    "lawful"  # the fastest way that the law allows, and what everybody begins with
+)
+OTHERS: Final[tuple[RoutePreference, ...]] = (
     "unrestricted",  # turns where no turn is allowed
     "near_side",  # arrives with the stop on the side of the street that people drive on
     "far_side",  # arrives with the stop across the street
@@ -28,7 +30,7 @@ DOUBT: Final = 0.1  # the standard deviation of one way's evidence that is taken
 DOUBTS: Final = 10.0  # ways that it counts as
 
 
-class Way(msgspec.Struct, frozen=True):
+class DrivenPath(msgspec.Struct, frozen=True):
     """A way as it was driven to a stop."""
 
     begin: LonLat
@@ -59,18 +61,18 @@ class Evidence(msgspec.Struct):
         return self.better / worth - CLEAR * sqrt(spread / worth)
 
 
-class Manners(msgspec.Struct):
+class RoutePreferences(msgspec.Struct):
     """What is known of how the drivers of one kind of vehicle choose their way."""
 
-    evidence: dict[Manner, Evidence] = {}
+    evidence: dict[RoutePreference, Evidence] = {}
 
     @property
-    def usual(self) -> Manner:
+    def usual(self) -> RoutePreference:
         """The one that foretells ways best; the lawful one unless another is clearly better."""
         best = max(self.evidence, key=lambda each: self.evidence[each].surely, default=LAWFUL)
         return best if best in self.evidence and self.evidence[best].surely > 0.0 else LAWFUL
 
-    def learn(self, off: dict[Manner, float]) -> None:
+    def learn(self, off: dict[RoutePreference, float]) -> None:
         """How far off each manner was for one way, see `off_by`."""
         if LAWFUL in off:
             for manner in OTHERS:
@@ -78,7 +80,7 @@ class Manners(msgspec.Struct):
                     self.evidence.setdefault(manner, Evidence()).add(off[LAWFUL] - off[manner])
 
 
-def off_by(foretold_m: float | None, way: Way) -> float:
+def off_by(foretold_m: float | None, way: DrivenPath) -> float:
     """How far off a foretold way is from the one that was driven, 0 to ANOTHER; None: there was none."""
     if foretold_m is None:
         return ANOTHER

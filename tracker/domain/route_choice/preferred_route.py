@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from tracker.domain.geo import LonLat, Plane, distance
 from tracker.domain.leg import Leg
-from tracker.domain.route_choice.observed_streets import Beside, Street, Streets, beside, piece_of
+from tracker.domain.route_choice.observed_streets import Beside, ObservedStreets, Street, beside, piece_of
 
 NEAR: Final = 25.0  # metres from a street where a way may begin or end
 AHEAD: Final = 60.0  # degrees between a driver's heading and the street that they are on
@@ -34,7 +34,7 @@ class Spot(NamedTuple):
     along_m: float
 
 
-class UsualWay(NamedTuple):
+class PreferredRoute(NamedTuple):
     line: tuple[LonLat, ...]
     streets: tuple[str, ...]
 
@@ -60,7 +60,7 @@ class _Found(NamedTuple):
 class Search:
     """The streets that drivers take, and those of one leg as the map knows it. Made for one leg."""
 
-    def __init__(self, streets: Streets, leg: Leg, *, by_time: bool) -> None:
+    def __init__(self, streets: ObservedStreets, leg: Leg, *, by_time: bool) -> None:
         """Chosen for length or `by_time`, each as such drivers do."""
         self._streets = streets
         self._speed = leg.distance_m / leg.duration_s if by_time and leg.duration_s > 0.0 else None
@@ -70,7 +70,7 @@ class Search:
 
     def way(
         self, begin: LonLat, end: LonLat, *, heading: float | None = None, entering: str = ""
-    ) -> UsualWay | None:
+    ) -> PreferredRoute | None:
         """From one place to the other, from the street `entering` on which the leg before ended. None where
         no way is known.
         """
@@ -191,7 +191,7 @@ class Search:
             found.append((planned, street, cost + FIRST))
         return found
 
-    def _told(self, found: _Found) -> UsualWay | None:
+    def _told(self, found: _Found) -> PreferredRoute | None:
         line: list[LonLat] = []
         for number, key in enumerate(found.streets):
             street = self._street(key)
@@ -202,7 +202,7 @@ class Search:
             line += piece[1:] if line and piece and line[-1] == piece[0] else piece
         if len(line) < 2:
             return None
-        return UsualWay(tuple(line), found.streets)
+        return PreferredRoute(tuple(line), found.streets)
 
 
 def _of_leg(leg: Leg) -> tuple[dict[str, Street], dict[str, str]]:

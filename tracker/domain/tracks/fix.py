@@ -15,7 +15,7 @@ FASTEST: Final = 350.0  # m/s
 LOWEST: Final = -1_000.0  # metres above the sea
 HIGHEST: Final = 100_000.0
 
-Refusal = Literal[
+Rejection = Literal[
     "latitude_out_of_range",
     "longitude_out_of_range",
     "not_a_number",
@@ -79,7 +79,7 @@ class JudgedFix(msgspec.Struct, eq=False, gc=False):
         return self.sent_at - self.fix.recorded_at
 
 
-def refusal(fix: Fix, *, now: datetime, retention: timedelta, ahead: timedelta = NONE) -> Refusal | None:
+def refusal(fix: Fix, *, now: datetime, retention: timedelta, ahead: timedelta = NONE) -> Rejection | None:
     """Why this fix cannot be stored, or None where it can. The device's clock is steadily `ahead`."""
     place = _place_refusal(fix.lat, fix.lon)
     if place is not None:
@@ -92,11 +92,11 @@ def refusal(fix: Fix, *, now: datetime, retention: timedelta, ahead: timedelta =
 
 
 def sift(
-    readings: Sequence[Fix | Refusal], *, now: datetime, retention: timedelta, ahead: timedelta = NONE
-) -> tuple[list[Fix], list[tuple[int, Refusal]]]:
+    readings: Sequence[Fix | Rejection], *, now: datetime, retention: timedelta, ahead: timedelta = NONE
+) -> tuple[list[Fix], list[tuple[int, Rejection]]]:
     """What can be stored, cleaned and oldest first, and what cannot, each with its index and reason."""
     accepted: list[Fix] = []
-    refused: list[tuple[int, Refusal]] = []
+    refused: list[tuple[int, Rejection]] = []
     for index, reading in enumerate(readings):
         if not isinstance(reading, Fix):
             refused.append((index, reading))
@@ -109,7 +109,7 @@ def sift(
     return accepted, refused
 
 
-def _place_refusal(lat: float, lon: float) -> Refusal | None:
+def _place_refusal(lat: float, lon: float) -> Rejection | None:
     if not (isfinite(lat) and isfinite(lon)):
         return "not_a_number"
     if not -90.0 <= lat <= 90.0:
@@ -156,7 +156,7 @@ def _heading(value: float | None) -> float | None:
     return None if (within := _within(value, 0.0, 360.0)) is None else within % 360.0
 
 
-def parse_fix(raw: object, time: Callable[[str], datetime]) -> Fix | Refusal:
+def parse_fix(raw: object, time: Callable[[str], datetime]) -> Fix | Rejection:
     """A fix that came without the right types: the fix after all, or what is wrong with it.
 
     Only the time and the two coordinates can cost it: optional values of a wrong type are malformed,

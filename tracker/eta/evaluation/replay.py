@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from tracker.domain.eta.model import Arrival, Learned
+from tracker.domain.eta.model import ArrivalSample, Learned
 from tracker.domain.geo import distance
 from tracker.domain.order import Driver, Order, OrderStatus, Place
 from tracker.domain.route import Route, Stop
@@ -62,7 +62,7 @@ class Replay:
     def __init__(self, router: Routes, learned: Learned, peers: Peers) -> None:
         self._router, self._learned, self._peers = router, learned, peers
         self._live: dict[int, _Live] = {}
-        self._arrivals: dict[int, list[Arrival]] = {}
+        self._arrivals: dict[int, list[ArrivalSample]] = {}
 
     async def run(
         self, trips: Sequence[RecordedTrip], on_progress: Callable[[int], None] = lambda _: None

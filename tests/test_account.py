@@ -15,7 +15,7 @@ from tracker.database.orders import insert_order, insert_timeline
 from tracker.domain.eta.estimate import Basis, Eta
 from tracker.domain.eta.forecast_error import KEPT_EVERY, MOVED, ForecastRecord, says_more
 from tracker.domain.order import Driver, Order, OrderStatus, Place
-from tracker.eta.forecast_log import WAITING, Account, Knew
+from tracker.eta.forecast_log import WAITING, ForecastLog, Knew
 from tracker.metrics import Metrics
 
 NOW = datetime(2026, 11, 22, 16, 43, tzinfo=UTC)
@@ -104,7 +104,7 @@ async def new_order(database: Database, id_: str = "ord_a", **more: object) -> O
 async def test_what_is_shown_is_written_within_seconds(database: Database) -> None:
     """With what it knew; of several that say the same the first."""
     await new_order(database)
-    async with Account(database, Metrics()) as account:
+    async with ForecastLog(database, Metrics()) as account:
         for after in (0.0, 1.0, 2.0, 16.0):
             account.show("ord_a", 1, eta(after), knew)
         account.show("ord_a", 1, NOTHING, knew)
@@ -117,7 +117,7 @@ async def test_what_is_shown_is_written_within_seconds(database: Database) -> No
 async def test_the_last_ones_are_written_at_the_end(database: Database) -> None:
     """A node that is stopped leaves nothing behind in its memory."""
     await new_order(database)
-    async with Account(database, Metrics()) as account:
+    async with ForecastLog(database, Metrics()) as account:
         account.show("ord_a", 1, eta(), knew)
     assert len(await select_forecasts(database, "ord_a", 10)) == 1
 
@@ -128,7 +128,7 @@ async def test_with_the_database_away_the_newest_wait(database_url: str) -> None
     async with Database.open(database_url) as database:
         for number in range(3):
             await new_order(database, f"ord_{number}")
-        async with Account(database, metrics) as account:
+        async with ForecastLog(database, metrics) as account:
             async with database.pool.acquire() as holder, holder.transaction():
                 await holder.execute("LOCK TABLE eta_forecasts")  # nobody writes while this is held
                 for number in range(WAITING + 10):
@@ -145,7 +145,7 @@ async def test_what_the_database_refuses_hinders_nobody(database: Database) -> N
     """A forecast for an order that does not exist is dropped and counted; the next ones are written."""
     metrics = Metrics()
     await new_order(database)
-    async with Account(database, metrics) as account:
+    async with ForecastLog(database, metrics) as account:
         account.show("ord_nobody", 1, eta(), knew)
         await account.written()
         account.show("ord_a", 1, eta(), knew)
@@ -171,7 +171,7 @@ async def overall(database: Database) -> tuple[int, float | None]:
 async def test_the_arrival_that_positions_showed_counts(database: Database) -> None:
     """Rather than the moment when somebody said that it was delivered."""
     await new_order(database)
-    async with Account(database, Metrics()) as account:
+    async with ForecastLog(database, Metrics()) as account:
         account.show("ord_a", 1, eta(0.0, 300.0), knew)
         await insert_timeline(database, "ord_a", NOW + timedelta(seconds=290), "arrived_at_dropoff", {})
         await ended(database, OrderStatus.DELIVERED, delivered_at=NOW + timedelta(seconds=900))
@@ -183,7 +183,7 @@ async def test_the_arrival_that_positions_showed_counts(database: Database) -> N
 async def test_an_order_that_never_arrived_has_no_errors(database: Database) -> None:
     """Its forecasts stay in its history, and count for nothing."""
     await new_order(database)
-    async with Account(database, Metrics()) as account:
+    async with ForecastLog(database, Metrics()) as account:
         account.show("ord_a", 1, eta(), knew)
         await ended(database, OrderStatus.CANCELLED, cancelled_at=NOW + timedelta(seconds=100))
         account.arrived("ord_a")
@@ -195,7 +195,7 @@ async def test_an_order_that_never_arrived_has_no_errors(database: Database) -> 
 async def test_what_a_dead_node_left_is_settled_by_another(database: Database) -> None:
     """And each order once, though two nodes look at the same time."""
     await new_order(database)
-    async with Account(database, Metrics()) as dead:
+    async with ForecastLog(database, Metrics()) as dead:
         dead.show("ord_a", 1, eta(0.0, 330.0), knew)
     await ended(database, OrderStatus.DELIVERED, delivered_at=NOW + timedelta(seconds=300))
 
@@ -211,7 +211,7 @@ async def test_a_forecast_that_comes_late_is_added_up_too(database: Database) ->
     """Another node wrote it after the order had been settled: nothing counts twice."""
     await new_order(database)
     metrics = Metrics()
-    async with Account(database, metrics) as one, Account(database, metrics) as two:
+    async with ForecastLog(database, metrics) as one, ForecastLog(database, metrics) as two:
         one.show("ord_a", 1, eta(0.0, 310.0), knew)
         await one.written()
         await ended(database, OrderStatus.DELIVERED, delivered_at=NOW + timedelta(seconds=300))
@@ -228,7 +228,7 @@ async def test_the_metric_takes_the_first_forecast_after_the_pickup(database: Da
     """One observation for each order."""
     await new_order(database, picked_up_at=NOW + timedelta(seconds=10))
     metrics = Metrics()
-    async with Account(database, metrics) as account:
+    async with ForecastLog(database, metrics) as account:
         for after, to_go in ((0.0, 900.0), (20.0, 345.0), (40.0, 300.0)):
             account.show("ord_a", 1, eta(after, to_go), knew)
         await ended(database, OrderStatus.DELIVERED, delivered_at=NOW + timedelta(seconds=300))
@@ -243,7 +243,7 @@ async def test_forecasts_go_with_the_fixes_of_their_day(database: Database) -> N
     driver = Driver(id="drv_a", number=0, name="a", vehicle="car", created_at=NOW)
     number = (await insert_driver(database, driver, b"a")).number
     await new_order(database)
-    async with Account(database, Metrics()) as account:
+    async with ForecastLog(database, Metrics()) as account:
         account.show("ord_a", number, eta(0.0, 310.0), knew)
         account.show("ord_a", number, eta(20.0, 310.0), knew)
         await ended(database, OrderStatus.DELIVERED, delivered_at=NOW + timedelta(seconds=300))

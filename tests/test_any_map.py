@@ -13,12 +13,12 @@ from pmtiles.reader import MmapSource, all_tiles
 
 from tests.nasty_extracts import LONG, NASTY, SEVERAL_SCRIPTS, Nasty, town, write_extract
 from tracker.map import addresses as gazetteer
-from tracker.map.addresses import Gazetteer, read
+from tracker.map.addresses import AddressIndex, read
 from tracker.map.basemap import Basemap, osm_features
 from tracker.map.basemap.archive import tile_at
 from tracker.map.basemap.build import build
 from tracker.map.basemap.spread import EXTENT, PAD
-from tracker.map.extract import MapFile
+from tracker.map.extract import MapExtract
 from tracker.map.survey import surveyed
 
 EXTRACTS = Path(__file__).parent / "extracts"
@@ -39,7 +39,7 @@ class Made(msgspec.Struct, frozen=True):
 
     basemap: Basemap
     tiles: dict[tuple[int, int, int], dict[str, Any]]
-    gazetteer: Gazetteer
+    gazetteer: AddressIndex
     said: list[str]
 
     def names(self, layer: str = "roads", zoom: int = 15) -> set[str]:
@@ -53,7 +53,7 @@ class Made(msgspec.Struct, frozen=True):
 
 def made(map_path: Path, folder: Path) -> Made:
     said: list[str] = []
-    path = build(MapFile(map_path, folder), said.append)
+    path = build(MapExtract(map_path, folder), said.append)
     survey = surveyed(map_path, folder)
     with path.open("rb") as file:
         tiles = {

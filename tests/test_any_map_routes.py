@@ -12,7 +12,7 @@ from tests.nasty_extracts import NASTY, STEP, Nasty, line, town, write_extract
 from tracker.domain.geo import LonLat
 from tracker.errors import NoRoute
 from tracker.map.addresses import open_gazetteer
-from tracker.map.extract import MapFile
+from tracker.map.extract import MapExtract
 from tracker.routing import Router
 from tracker.routing.antimeridian import turned
 from tracker.routing.polyline import decode, encode
@@ -28,7 +28,7 @@ def quiet(_: str) -> None:
 async def test_awkward_extracts_have_routes(name: str, tmp_path: Path) -> None:
     """What is not sorted, or lacks nodes, is repaired before the engine's builder stops at it."""
     extract = write_extract(tmp_path / "map.osm.pbf", NASTY[name])
-    async with Router.open(MapFile(extract, tmp_path / "made"), quiet) as router:
+    async with Router.open(MapExtract(extract, tmp_path / "made"), quiet) as router:
         (leg,) = await router.route([LonLat(5.0, 50.0), LonLat(5.004, 50.004)], "car")
     assert 600 < leg.distance_m < 800
 
@@ -36,7 +36,7 @@ async def test_awkward_extracts_have_routes(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["nyc", "melborne"])
 async def test_real_extracts_have_routes_between_their_addresses(name: str, tmp_path: Path) -> None:
     """Where there is no address, between places in its streets."""
-    map_file = MapFile(EXTRACTS / f"{name}.osm.pbf", tmp_path)
+    map_file = MapExtract(EXTRACTS / f"{name}.osm.pbf", tmp_path)
     async with Router.open(map_file, quiet) as router:
         addresses = (await open_gazetteer(map_file)).addresses[:10]
         assert len(addresses) == 10
@@ -50,7 +50,7 @@ async def test_without_streets_there_is_a_router_without_routes(name: str, tmp_p
     """The start goes on; stops of such a map get straight lines."""
     extract = write_extract(tmp_path / "map.osm.pbf", NASTY[name])
     places = [LonLat(5.0, 50.0), LonLat(5.004, 50.004)]
-    async with Router.open(MapFile(extract, tmp_path / "made"), quiet) as router:
+    async with Router.open(MapExtract(extract, tmp_path / "made"), quiet) as router:
         with pytest.raises(NoRoute):
             await router.route(places, "car")
         assert (await router.matrix(places, "foot"))[0][1] == inf
@@ -62,7 +62,7 @@ async def test_streets_at_the_antimeridian_are_as_long_as_they_are(middle: float
     """Wherever it cuts the town, ways are straight and their places lie within 180 degrees."""
     west, east = (lon - 360.0 if lon > 180.0 else lon for lon in (middle - 2 * STEP, middle + 2 * STEP))
     extract = write_extract(tmp_path / "map.osm.pbf", Nasty(town((middle - 2 * STEP, -17.0))))
-    async with Router.open(MapFile(extract, tmp_path / "made"), quiet) as router:
+    async with Router.open(MapExtract(extract, tmp_path / "made"), quiet) as router:
         for lat in (-17.0, -16.997):
             ends = [LonLat(west, lat), LonLat(east, lat)]
             for places in (ends, ends[::-1]):
@@ -91,7 +91,7 @@ async def test_islands_have_routes_by_ferry_only(tmp_path: Path) -> None:
     way.nodes = [5, 100]  # from a corner of the one to a corner of the other
     extract = write_extract(tmp_path / "map.osm.pbf", Nasty([*mainland, *island, *lonely, way]))
     begin, over, never = LonLat(5.002, 50.002), LonLat(5.042, 50.002), LonLat(5.002, 50.102)
-    async with Router.open(MapFile(extract, tmp_path / "made"), quiet) as router:
+    async with Router.open(MapExtract(extract, tmp_path / "made"), quiet) as router:
         for vehicle in ("car", "bicycle"):
             (leg,) = await router.route([begin, over], vehicle)
             assert 20 * 60 < leg.duration_s < 60 * 60

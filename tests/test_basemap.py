@@ -14,12 +14,12 @@ from shapely import LineString, Point
 from tracker.config import Config
 from tracker.map.basemap import Basemap, BasemapFailed, ensure_basemap
 from tracker.map.basemap.coastline import land_and_sea
-from tracker.map.basemap.layers import Look, looks
+from tracker.map.basemap.layers import LayerRule, looks
 from tracker.map.basemap.osm_features import Feature
 from tracker.map.basemap.palette import PALETTES
 from tracker.map.basemap.street_names import join_streets
 from tracker.map.basemap.style import LABELS_BEGIN, style
-from tracker.map.extract import MapFile, find_map
+from tracker.map.extract import MapExtract, find_map
 
 CENTRE = (24.9443, 60.1716)  # degrees; the middle of the demo area
 BOX = shapely.box(0, 0, 1000, 1000)
@@ -33,7 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 async def basemap(folder: Path) -> Iterator[Basemap]:  # type: ignore[misc]
     progress: list[str] = []
-    map_file = MapFile(find_map(Config()).path, folder)
+    map_file = MapExtract(find_map(Config()).path, folder)
     path = await ensure_basemap(map_file, progress.append)
     assert progress, "it says what it is doing"
     with Basemap(path) as opened:
@@ -59,7 +59,7 @@ def names(layer: dict[str, Any]) -> set[str]:
 async def test_the_tiles_are_made_once(basemap: Basemap, folder: Path) -> None:
     """A second call returns the file that is there, and leaves nothing unfinished behind."""
     progress: list[str] = []
-    path = await ensure_basemap(MapFile(find_map(Config()).path, folder), progress.append)
+    path = await ensure_basemap(MapExtract(find_map(Config()).path, folder), progress.append)
     assert progress == []
     left = {file.name for file in folder.iterdir()}
     assert left == {path.name, "basemap.left-out.txt", "basemap.lock", "survey.json", "survey.lock"}
@@ -111,7 +111,7 @@ async def test_a_file_that_is_no_map_is_named(tmp_path: Path) -> None:
     broken = tmp_path / "broken.osm.pbf"
     broken.write_bytes(b"this is not a map")
     with pytest.raises(BasemapFailed, match="broken"):
-        await ensure_basemap(MapFile(broken, tmp_path / "out"), lambda _: None)
+        await ensure_basemap(MapExtract(broken, tmp_path / "out"), lambda _: None)
     assert not list((tmp_path / "out").glob("*.pmtiles"))
 
 
@@ -146,8 +146,8 @@ def test_without_a_coast_all_is_land() -> None:
 
 def test_equal_streets_become_one_line() -> None:
     """Ways of one street are joined; another street, and a bridge in it, stay apart."""
-    street = Look("roads", "minor_road", 12, {"name": "A"})
-    bridge = Look("roads", "minor_road", 12, {"name": "A", "is_bridge": True})
+    street = LayerRule("roads", "minor_road", 12, {"name": "A"})
+    bridge = LayerRule("roads", "minor_road", 12, {"name": "A", "is_bridge": True})
     pieces = [
         Feature(street, LineString([(0, 0), (1, 0)])),
         Feature(street, LineString([(1, 0), (2, 0)])),

@@ -13,7 +13,7 @@ from shapely.geometry.base import BaseGeometry
 
 from tracker.map.basemap import tiles
 from tracker.map.basemap.archive import TileId
-from tracker.map.basemap.layers import Look
+from tracker.map.basemap.layers import LayerRule
 from tracker.map.basemap.left_out import LeftOut, Undrawable
 from tracker.map.basemap.mercator import HALF_WORLD, area, lines, only
 from tracker.map.basemap.osm_features import Feature
@@ -39,7 +39,7 @@ def test_any_ring_becomes_a_valid_area_or_nothing(ring: list[tuple[int, int]]) -
     inside = tiles.in_units(in_tile(shape), TILE)
     assert inside.is_empty or (inside.geom_type in {"Polygon", "MultiPolygon"} and inside.is_valid)
     left_out = LeftOut()
-    building = Feature(Look("buildings", "building", 13, {}), in_tile(shape))
+    building = Feature(LayerRule("buildings", "building", 13, {}), in_tile(shape))
     found = list(tiles.cut([building], TILE, [15], left_out))
     assert len(found) == (not inside.is_empty)
     assert left_out.summary() is None
@@ -55,8 +55,8 @@ def test_any_line_becomes_lines_or_nothing(places: list[tuple[int, int]]) -> Non
 
 def test_what_the_encoder_refuses_costs_neither_tile_nor_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """The others of its layer are drawn, and it is counted."""
-    good = Feature(Look("roads", "path", 13, {}), in_tile(LineString([(0, 0), (4000, 4000)])))
-    bad = Feature(Look("roads", "bad", 13, {}), in_tile(LineString([(0, 4000), (4000, 0)])))
+    good = Feature(LayerRule("roads", "path", 13, {}), in_tile(LineString([(0, 0), (4000, 4000)])))
+    bad = Feature(LayerRule("roads", "bad", 13, {}), in_tile(LineString([(0, 4000), (4000, 0)])))
     whole = mapbox_vector_tile.encode
 
     def refusing(layers: list[Any], **options: Any) -> bytes:

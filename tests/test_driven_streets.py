@@ -17,11 +17,11 @@ from tracker.domain.eta.model import ArrivalSample, Learned, Passage
 from tracker.domain.geo import LonLat, Plane, bearing, distance, part_way
 from tracker.domain.route_choice.observed_streets import NONE, ObservedStreets, StreetPassage
 from tracker.domain.route_choice.preference import LAWFUL, OTHERS, DrivenPath
-from tracker.eta.evaluation.baselines import Peers
+from tracker.eta.evaluation.baselines import Baselines
 from tracker.eta.evaluation.recorded_trips import RecordedFix, RecordedStop, RecordedTrip
 from tracker.eta.evaluation.replay import Replay
-from tracker.eta.trainer import Learner
-from tracker.map.extract import MapFile, find_map
+from tracker.eta.trainer import ModelTrainer
+from tracker.map.extract import MapExtract, find_map
 from tracker.metrics import Metrics
 from tracker.routing import Router
 from tracker.routing.drive_analysis import judged
@@ -42,18 +42,18 @@ NOISE, EVERY, SPEED = 5.0, 40.0, 8.0  # metres on each axis, metres between two 
 
 
 @pytest.fixture(scope="module")
-def map_file(data_dir: Path) -> MapFile:
+def map_file(data_dir: Path) -> MapExtract:
     return find_map(Config(data_dir=data_dir))
 
 
 @pytest.fixture
-async def router(map_file: MapFile) -> AsyncIterator[Router]:
+async def router(map_file: MapExtract) -> AsyncIterator[Router]:
     async with Router.open(map_file, lambda _: None) as router:
         yield router
 
 
 @pytest.fixture
-async def actor(map_file: MapFile) -> Actor:
+async def actor(map_file: MapExtract) -> Actor:
     return Actor(str(await prepare_tiles(map_file, lambda _: None)))
 
 
@@ -286,14 +286,14 @@ async def test_of_a_way_its_streets_are_kept_and_not_its_places(router: Router, 
     assert set(lesson.off) == {LAWFUL, *OTHERS}
 
 
-async def test_without_the_router_neither_is_kept(map_file: MapFile, database: Database) -> None:
+async def test_without_the_router_neither_is_kept(map_file: MapExtract, database: Database) -> None:
     """And the rest is learned all the same."""
     lesson = arrival([STATION, ESPLANADE, CATHEDRAL])
     async with Router.open(map_file, pytest.fail, "http://127.0.0.1:9") as away:
         got = await judged(lesson, away)
         assert (got.way, got.streets, got.off) == (None, (), {})
         assert got == msgspec.structs.replace(lesson, way=None)
-        async with Learner(database, Metrics(), lambda: NOW, lambda one: judged(one, away)) as learner:
+        async with ModelTrainer(database, Metrics(), lambda: NOW, lambda one: judged(one, away)) as learner:
             learner.teach(lesson)
             await learner.learn()
             assert learner.learned.of("car").whole.observed >= 60.0
@@ -314,7 +314,7 @@ async def test_in_the_database_there_is_no_place_of_a_driver(
     """Neither in what waits to be learned nor in what was: the stop, the map's own lines, and no name."""
     places = seen(driven(actor))
     lesson = arrival(places)
-    async with Learner(database, Metrics(), lambda: NOW, lambda one: judged(one, router)) as learner:
+    async with ModelTrainer(database, Metrics(), lambda: NOW, lambda one: judged(one, router)) as learner:
         learner.teach(lesson)
         await learner._hand_in()
         [waiting] = await database.pool.fetch("SELECT lesson FROM eta_lessons")
@@ -359,7 +359,7 @@ async def test_the_second_time_a_forbidden_street_is_foreseen(router: Router, ac
     line, learnt = driven(actor), Learned()
     said = []
     for number in range(2):
-        moments = await Replay(router, learnt, Peers()).run(
+        moments = await Replay(router, learnt, Baselines()).run(
             [trip(number, line, NOW + number * timedelta(hours=1))]
         )
         (leg,) = await router.route([line[0], line[-1]], "car", edges=True, streets=learnt.of("car").streets)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.nasty_extracts import Nasty, town, write_extract
 from tracker.domain.geo import LonLat
-from tracker.map.extract import MapFile
+from tracker.map.extract import MapExtract
 from tracker.routing import Router
 from tracker.routing.driving_side import drives_on_the_left
 
@@ -37,7 +37,7 @@ async def test_turns_across_the_traffic_cost_more(
     extract = write_extract(tmp_path / "map.osm.pbf", Nasty(town(at)))
     lon, lat = at
     begin = LonLat(lon + 0.002, lat + 0.0005)  # northwards, to the next crossing
-    async with Router.open(MapFile(extract, tmp_path / "made"), lambda _: None) as router:
+    async with Router.open(MapExtract(extract, tmp_path / "made"), lambda _: None) as router:
         (west,) = await router.route([begin, LonLat(lon + 0.0015, lat + 0.001)], "car", heading=0)
         (east,) = await router.route([begin, LonLat(lon + 0.0025, lat + 0.001)], "car", heading=0)
     assert west.distance_m == pytest.approx(east.distance_m, rel=0.02)

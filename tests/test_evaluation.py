@@ -20,9 +20,9 @@ from tracker.domain.route_choice.observed_streets import NONE, ObservedStreets, 
 from tracker.domain.route_choice.preference import LAWFUL, RoutePreference
 from tracker.errors import BadInput, NoRoute
 from tracker.eta.evaluation import Report, evaluate, read_trips
-from tracker.eta.evaluation.baselines import Peers, best_constant
+from tracker.eta.evaluation.baselines import Baselines, best_constant
 from tracker.eta.evaluation.recorded_trips import RecordedFix, RecordedStop, RecordedTrip
-from tracker.eta.evaluation.replay import Replay, Said
+from tracker.eta.evaluation.replay import MethodForecast, Replay
 from tracker.map.extract import find_map
 
 BEGIN = datetime(2026, 6, 1, 9, tzinfo=UTC)
@@ -136,8 +136,8 @@ async def test_nothing_of_the_future_is_known() -> None:
     assert seen == changed
 
 
-async def said(trip: RecordedTrip, until: datetime) -> list[tuple[int, datetime, dict[str, Said]]]:
-    moments = await Replay(StraightStreets(), Learned(), Peers()).run([trip])
+async def said(trip: RecordedTrip, until: datetime) -> list[tuple[int, datetime, dict[str, MethodForecast]]]:
+    moments = await Replay(StraightStreets(), Learned(), Baselines()).run([trip])
     return [(each.stop, each.at, each.said) for each in moments if each.at <= until]
 
 

@@ -15,8 +15,8 @@ from tracker.domain.eta.speed_factor import SpeedFactor
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Driver, Vehicle
 from tracker.errors import StorageUnavailable
-from tracker.eta.driver_speeds import VALID_FOR, Paces
-from tracker.eta.trainer import WAITING, Learner
+from tracker.eta.driver_speeds import VALID_FOR, DriverSpeeds
+from tracker.eta.trainer import WAITING, ModelTrainer
 from tracker.metrics import Metrics
 
 NOW = datetime(2026, 11, 22, 16, 43, tzinfo=UTC)
@@ -45,11 +45,11 @@ def arrival(vehicle: Vehicle = "car", ratio: float = 2.0, edge: str = "a.1") -> 
     )
 
 
-def learner(database: Database, metrics: Metrics | None = None) -> Learner:
-    return Learner(database, metrics or Metrics(), lambda: NOW)
+def learner(database: Database, metrics: Metrics | None = None) -> ModelTrainer:
+    return ModelTrainer(database, metrics or Metrics(), lambda: NOW)
 
 
-def known(one: Learner, vehicle: Vehicle = "car") -> bytes:
+def known(one: ModelTrainer, vehicle: Vehicle = "car") -> bytes:
     return msgspec.json.encode(one.learned.of(vehicle), order="deterministic")
 
 
@@ -181,20 +181,20 @@ async def test_a_pace_outlives_its_node(database: Database) -> None:
     """Another node goes on with it, and is not changed by what the first does afterwards."""
     number = (await new_driver(database)).number
     pace = SpeedFactor(300.0, 200.0)
-    first = Paces(database, lambda: NOW)
+    first = DriverSpeeds(database, lambda: NOW)
     await first.keep({number: pace})
     pace.drove(60.0, 60.0)
-    second = await Paces(database, lambda: NOW + timedelta(minutes=5)).of(number)
+    second = await DriverSpeeds(database, lambda: NOW + timedelta(minutes=5)).of(number)
     assert second == SpeedFactor(300.0, 200.0)
     await first.keep({number: pace})
-    assert await Paces(database, lambda: NOW).of(number) == pace
+    assert await DriverSpeeds(database, lambda: NOW).of(number) == pace
 
 
 async def test_an_old_pace_is_worth_nothing(database: Database) -> None:
     """After half an hour the driver is like anybody; so is one who was never heard of."""
     number = (await new_driver(database)).number
-    await Paces(database, lambda: NOW).keep({number: SpeedFactor(300.0, 200.0)})
-    later = Paces(database, lambda: NOW + VALID_FOR + timedelta(seconds=1))
+    await DriverSpeeds(database, lambda: NOW).keep({number: SpeedFactor(300.0, 200.0)})
+    later = DriverSpeeds(database, lambda: NOW + VALID_FOR + timedelta(seconds=1))
     assert await later.of(number) == SpeedFactor()
     assert await later.of(number + 1) == SpeedFactor()
 
@@ -203,7 +203,7 @@ async def test_who_stands_still_costs_nothing(database: Database) -> None:
     """Only what has changed is written; a driver who was erased meanwhile hinders nobody."""
     one, two = [(await new_driver(database, name)).number for name in "ab"]
     now = NOW
-    paces = Paces(database, lambda: now)
+    paces = DriverSpeeds(database, lambda: now)
     await paces.keep({one: SpeedFactor(1.0, 1.0), two: SpeedFactor(1.0, 1.0), 10**9: SpeedFactor(1.0, 1.0)})
     now += timedelta(minutes=1)
     await paces.keep({one: SpeedFactor(2.0, 1.0), two: SpeedFactor(1.0, 1.0)})

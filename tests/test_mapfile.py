@@ -16,7 +16,7 @@ import pytest
 from tests.broken_extracts import block, demo
 from tracker.config import Config
 from tracker.errors import ConfigError
-from tracker.map.extract import UNUSED_FOR, MapFile, find_map, in_use, prepare_map
+from tracker.map.extract import UNUSED_FOR, MapExtract, find_map, in_use, prepare_map
 from tracker.routing import Router
 
 MAP = block(b"OSMHeader", os.urandom(900_000))
@@ -302,7 +302,7 @@ async def test_another_map_has_its_own_tiles(tmp_path: Path) -> None:
     assert one.folder.is_dir()
 
 
-async def built(config: Config) -> MapFile:
+async def built(config: Config) -> MapExtract:
     """The map, whose tiles were not there and are now."""
     found, told = find_map(config), list[str]()
     async with Router.open(found, told.append):

@@ -17,9 +17,9 @@ from tracker.domain.order import Vehicle
 from tracker.domain.route import Route, Stop
 from tracker.domain.route_choice.preference import LAWFUL, OTHERS
 from tracker.errors import ConfigError, NoRoute, RouterUnavailable
-from tracker.map.extract import MapFile, find_map
+from tracker.map.extract import MapExtract, find_map
 from tracker.routing import Router
-from tracker.routing.backends import Asked, actors
+from tracker.routing.backends import Backend, actors
 from tracker.routing.engine import Engine
 from tracker.routing.polyline import decode
 
@@ -31,13 +31,13 @@ OFF_THE_MAP = LonLat(24.40, 60.17)
 
 
 @pytest.fixture(scope="session")
-def map_file(tmp_path_factory: pytest.TempPathFactory) -> MapFile:
+def map_file(tmp_path_factory: pytest.TempPathFactory) -> MapExtract:
     """The demo area, with a folder of its own."""
     return find_map(Config(data_dir=tmp_path_factory.mktemp("routing")))
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def told(map_file: MapFile) -> list[str]:
+async def told(map_file: MapExtract) -> list[str]:
     """What is told while the tiles are built, which they are from here on."""
     progress: list[str] = []
     async with Router.open(map_file, progress.append):
@@ -46,7 +46,7 @@ async def told(map_file: MapFile) -> list[str]:
 
 
 @pytest.fixture
-async def router(map_file: MapFile, told: list[str]) -> AsyncIterator[Router]:
+async def router(map_file: MapExtract, told: list[str]) -> AsyncIterator[Router]:
     async with Router.open(map_file, pytest.fail) as router:
         yield router
 
@@ -62,7 +62,7 @@ def test_building_is_told_in_plain_words(told: list[str]) -> None:
     assert told[-1] == "The street network is ready"
 
 
-async def test_a_second_start_builds_nothing_and_is_fast(map_file: MapFile, told: list[str]) -> None:
+async def test_a_second_start_builds_nothing_and_is_fast(map_file: MapExtract, told: list[str]) -> None:
     """Tiles are made once; opening them takes less than a second."""
     begun = monotonic()
     async with Router.open(map_file, pytest.fail):
@@ -258,7 +258,7 @@ async def test_an_answer_that_takes_too_long_is_none(router: Router, monkeypatch
 
 
 async def test_streets_that_lead_on_are_told_apart_only_where_a_way_fails(
-    map_file: MapFile, told: list[str]
+    map_file: MapExtract, told: list[str]
 ) -> None:
     """That is most of what a way costs. A place beside streets that are cut off still has its way."""
     asked: list[str] = []
@@ -266,7 +266,7 @@ async def test_streets_that_lead_on_are_told_apart_only_where_a_way_fails(
     class Watched:
         """The engine, and what it was asked for."""
 
-        def __init__(self, actor: Asked) -> None:
+        def __init__(self, actor: Backend) -> None:
             self.trace_attributes, self.matrix = actor.trace_attributes, actor.matrix
             self.status, self._route = actor.status, actor.route
 

@@ -14,10 +14,10 @@ from tracker.config import Config
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Vehicle
 from tracker.errors import NoRoute, RouterUnavailable
-from tracker.map.extract import MapFile, find_map
+from tracker.map.extract import MapExtract, find_map
 from tracker.routing import Router
 from tracker.routing.child_process import serving
-from tracker.routing.circuit_breaker import FAILURES, REST, Breaker
+from tracker.routing.circuit_breaker import FAILURES, REST, CircuitBreaker
 from tracker.routing.tiles import prepare_tiles
 
 STATION = LonLat(24.9414, 60.1710)
@@ -28,12 +28,12 @@ WAIT = 20.0  # seconds
 
 
 @pytest.fixture(scope="session")
-def map_file(tmp_path_factory: pytest.TempPathFactory) -> MapFile:
+def map_file(tmp_path_factory: pytest.TempPathFactory) -> MapExtract:
     return find_map(Config(data_dir=tmp_path_factory.mktemp("engines")))
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def configuration(map_file: MapFile) -> Path:
+async def configuration(map_file: MapExtract) -> Path:
     """That of the tiles, which are built."""
     return await prepare_tiles(map_file, lambda _: None)
 
@@ -46,13 +46,13 @@ async def address(configuration: Path) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-async def inside(map_file: MapFile, configuration: Path) -> AsyncIterator[Router]:
+async def inside(map_file: MapExtract, configuration: Path) -> AsyncIterator[Router]:
     async with Router.open(map_file, lambda _: None) as router:
         yield router
 
 
 @pytest.fixture
-async def elsewhere(map_file: MapFile, address: str) -> AsyncIterator[Router]:
+async def elsewhere(map_file: MapExtract, address: str) -> AsyncIterator[Router]:
     async with Router.open(map_file, pytest.fail, address) as router:
         yield router
 
@@ -107,7 +107,7 @@ async def answers(router: Router) -> bool:
         return False
 
 
-async def test_a_child_that_dies_takes_nobody_with_it(map_file: MapFile, configuration: Path) -> None:
+async def test_a_child_that_dies_takes_nobody_with_it(map_file: MapExtract, configuration: Path) -> None:
     """The askers are told, another child is started, and the same router answers again; it ends with us."""
     before = children()
     async with Router.open(map_file, lambda _: None, "child") as router:
@@ -121,7 +121,7 @@ async def test_a_child_that_dies_takes_nobody_with_it(map_file: MapFile, configu
     assert children() == before
 
 
-async def test_a_child_listens_to_us_alone(map_file: MapFile, configuration: Path) -> None:
+async def test_a_child_listens_to_us_alone(map_file: MapExtract, configuration: Path) -> None:
     """On loopback, and on no other interface."""
     before = children()
     async with Router.open(map_file, lambda _: None, "child"):
@@ -136,7 +136,7 @@ async def test_a_child_listens_to_us_alone(map_file: MapFile, configuration: Pat
         assert [local.split(":")[0] for local in listening] == ["0100007F"]
 
 
-async def test_an_address_where_nobody_answers_stops_no_start(map_file: MapFile) -> None:
+async def test_an_address_where_nobody_answers_stops_no_start(map_file: MapExtract) -> None:
     """Each asker is told at once, and the router counts as down."""
     async with Router.open(map_file, pytest.fail, "http://127.0.0.1:9") as router:
         for _ in range(FAILURES + 1):
@@ -175,14 +175,16 @@ async def answering(answer: bytes) -> AsyncIterator[str]:
         b"this is no HTTP\r\n\r\n",
     ],
 )
-async def test_whoever_is_no_engine_counts_as_none(map_file: MapFile, answer: bytes) -> None:
+async def test_whoever_is_no_engine_counts_as_none(map_file: MapExtract, answer: bytes) -> None:
     """A proxy's error page, a page of somebody else, noise: unavailable, never a crash and never a route."""
     async with answering(answer) as url, Router.open(map_file, pytest.fail, url) as router:
         with pytest.raises(RouterUnavailable):
             await router.route([STATION, CATHEDRAL], "car")
 
 
-async def test_an_engine_that_hangs_is_given_up(map_file: MapFile, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_engine_that_hangs_is_given_up(
+    map_file: MapExtract, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Within its time; after some in a row nobody waits for it any more."""
     async with answering(b"") as url, Router.open(map_file, pytest.fail, url) as router:
         monkeypatch.setattr("tracker.routing.router.TIME_OUT", 0.05)
@@ -203,8 +205,8 @@ class Clock:
         return self.now
 
 
-def broken(clock: Clock) -> Breaker:
-    breaker = Breaker(clock)
+def broken(clock: Clock) -> CircuitBreaker:
+    breaker = CircuitBreaker(clock)
     for _ in range(FAILURES):
         breaker.enter()
         breaker.failed()
@@ -213,7 +215,7 @@ def broken(clock: Clock) -> Breaker:
 
 def test_a_few_failures_are_no_failure() -> None:
     """Only those in a row count: an answer forgives the ones before."""
-    breaker = Breaker(Clock())
+    breaker = CircuitBreaker(Clock())
     for _ in range(3):
         for _ in range(FAILURES - 1):
             breaker.enter()

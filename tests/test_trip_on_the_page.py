@@ -21,7 +21,7 @@ from tests.watchers import Watcher, by_socket
 from tracker.config import Config
 from tracker.domain.eta.model import Learned
 from tracker.eta.evaluation import read_trips
-from tracker.eta.evaluation.baselines import Peers
+from tracker.eta.evaluation.baselines import Baselines
 from tracker.eta.evaluation.recorded_trips import RecordedTrip
 from tracker.eta.evaluation.replay import Moment
 from tracker.eta.evaluation.replay import Replay as Evaluation
@@ -95,7 +95,7 @@ async def driven(service: Service, browser: Browser, path: Path) -> tuple[list[L
 
 async def evaluated(trip: RecordedTrip, data_dir: Path) -> list[Moment]:
     async with Router.open(find_map(Config(data_dir=data_dir)), lambda _: None) as router:
-        return await Evaluation(router, Learned(), Peers()).run([trip])
+        return await Evaluation(router, Learned(), Baselines()).run([trip])
 
 
 def side_by_side(moments: list[Moment], looks: list[Look], later: timedelta) -> Iterator[tuple[float, Look]]:

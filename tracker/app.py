@@ -31,13 +31,13 @@ from tracker.database.migrations import migrate, pending
 from tracker.database.partitions import keep_partitions
 from tracker.domain.area import Area
 from tracker.errors import ConfigError, StorageUnavailable
-from tracker.eta.feedback import Hindsight
+from tracker.eta.feedback import EtaFeedback
 from tracker.live.fleet import Fleet
 from tracker.live.hub import Hub
 from tracker.live.milestones import Witness
-from tracker.map.addresses import Gazetteer, opened_gazetteer
+from tracker.map.addresses import AddressIndex, opened_gazetteer
 from tracker.map.basemap import Basemap, open_basemap
-from tracker.map.extract import MapFile, in_use, prepare_map
+from tracker.map.extract import MapExtract, in_use, prepare_map
 from tracker.map.preparation import Preparation, settled
 from tracker.map.survey import remove_unfinished
 from tracker.messages import FIXES_PER_S
@@ -123,7 +123,7 @@ async def open_parts(
         Database.open(url) as database,
         Recorder(database) as recorder,
         _drawn_from(map_file, config.router, metrics, say) as (router, drawn),
-        Hindsight.open(database, router, metrics, now) as hindsight,
+        EtaFeedback.open(database, router, metrics, now) as hindsight,
     ):
         all_orders = _orders(database, router, now, lambda: fleet)
         fleet = Fleet(
@@ -201,7 +201,7 @@ async def _prepared(url: str, say: Say, *, migrating: bool) -> AsyncIterator[Non
 
 @asynccontextmanager
 async def _drawn_from(
-    map_file: MapFile, engine: str | None, metrics: Metrics, say: Say
+    map_file: MapExtract, engine: str | None, metrics: Metrics, say: Say
 ) -> AsyncIterator[tuple[Router, dict[str, Any]]]:
     """All that is made from the map at the first start, side by side.
 
@@ -233,7 +233,7 @@ async def _drawn_from(
 
 
 @contextmanager
-def _without_remains(map_file: MapFile) -> Iterator[None]:
+def _without_remains(map_file: MapExtract) -> Iterator[None]:
     """What a start that is broken off has half made goes with it."""
     try:
         yield
@@ -241,7 +241,7 @@ def _without_remains(map_file: MapFile) -> Iterator[None]:
         remove_unfinished(map_file.folder)
 
 
-def _area(addresses: Preparation[Gazetteer], basemap: Preparation[Basemap]) -> Area | None:
+def _area(addresses: Preparation[AddressIndex], basemap: Preparation[Basemap]) -> Area | None:
     """What the map covers, as its reader found it, else as it is drawn; None while neither is known."""
     if addresses.value is not None:
         return Area(*addresses.value.bbox)

@@ -13,12 +13,9 @@ if TYPE_CHECKING:
     from tracker.config import Config
     from tracker.database import Database
     from tracker.domain.area import Area
-    from tracker.eta.forecast_log import Account
     from tracker.live.fleet import Fleet
     from tracker.live.hub import Hub
-    from tracker.map.addresses import Gazetteer
     from tracker.map.basemap import Basemap
-    from tracker.map.extract import MapFile
     from tracker.map.preparation import Preparation
     from tracker.metrics import Metrics
     from tracker.orders.lifecycle import Orders

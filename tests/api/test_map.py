@@ -15,7 +15,7 @@ from tracker.api.merchant import map as map_api
 from tracker.config import Config
 from tracker.domain.geo import LonLat, distance
 from tracker.map.addresses import opened_gazetteer
-from tracker.map.extract import MapFile, find_map
+from tracker.map.extract import MapExtract, find_map
 from tracker.map.preparation import Preparation
 from tracker.rate_limits import Allowances
 from tracker.routing import Router
@@ -27,7 +27,7 @@ CATHEDRAL = {"lat": 60.1695, "lon": 24.9522}
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def map_file(tmp_path_factory: pytest.TempPathFactory) -> MapFile:
+async def map_file(tmp_path_factory: pytest.TempPathFactory) -> MapExtract:
     """The demo area, with routing tiles."""
     found = find_map(Config(data_dir=tmp_path_factory.mktemp("map")))
     async with Router.open(found, lambda _: None):
@@ -35,7 +35,7 @@ async def map_file(tmp_path_factory: pytest.TempPathFactory) -> MapFile:
 
 
 @pytest.fixture
-async def client(map_file: MapFile) -> AsyncIterator[Client]:
+async def client(map_file: MapExtract) -> AsyncIterator[Client]:
     """An app of the map's endpoints alone, with a real router and no database."""
     app = Quart("map")
     register_errors(app)

@@ -16,7 +16,7 @@ from tracker.errors import ConfigError, MapUnavailable, NoRoute, TrackerError
 from tracker.map.addresses import open_gazetteer
 from tracker.map.basemap import missing_features, open_basemap
 from tracker.map.download import as_size
-from tracker.map.extract import MapFile, find_map, in_use, prepare_map
+from tracker.map.extract import MapExtract, find_map, in_use, prepare_map
 from tracker.map.survey import read_survey
 from tracker.routing import Router
 
@@ -91,7 +91,7 @@ async def _map(config: Config, say: Say, refresh: bool) -> AsyncIterator[str]:
     yield f"{path} is an OpenStreetMap extract of {as_size(path.stat().st_size)}"
 
 
-async def _basemap(map_file: MapFile, say: Say) -> AsyncIterator[str]:
+async def _basemap(map_file: MapExtract, say: Say) -> AsyncIterator[str]:
     async with open_basemap(map_file, say) as basemap:
         west, south, east, north = (f"{edge:.4f}" for edge in basemap.bounds)
         zooms = f"zoom {basemap.min_zoom} to {basemap.max_zoom}"
@@ -101,11 +101,11 @@ async def _basemap(map_file: MapFile, say: Say) -> AsyncIterator[str]:
         yield f"made from a repaired copy of the extract, which has faults: {', '.join(faults)}"
 
 
-async def _addresses(map_file: MapFile, say: Say) -> AsyncIterator[str]:
+async def _addresses(map_file: MapExtract, say: Say) -> AsyncIterator[str]:
     yield f"{len((await open_gazetteer(map_file, say)).addresses)} are known"
 
 
-async def _router(map_file: MapFile, engine: str | None, say: Say) -> AsyncIterator[str]:
+async def _router(map_file: MapExtract, engine: str | None, say: Say) -> AsyncIterator[str]:
     """What it can do is tried with each vehicle; raises ConfigError where a car finds no way at all."""
     async with Router.open(map_file, say, engine) as router:
         yield _where(engine)
@@ -126,7 +126,7 @@ async def _router(map_file: MapFile, engine: str | None, say: Say) -> AsyncItera
         yield f"a table of {len(table)} x {len(table)} times; stops can be put into the best sequence"
 
 
-async def _some_places(map_file: MapFile) -> list[LonLat]:
+async def _some_places(map_file: MapExtract) -> list[LonLat]:
     """Of addresses from all over the map; none where they cannot be read."""
     try:
         addresses = (await open_gazetteer(map_file)).addresses

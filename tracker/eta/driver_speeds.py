@@ -22,7 +22,7 @@ VALID_FOR: Final = timedelta(minutes=30)  # an older one tells nothing of the tr
 ROWS: Final = 2_000  # of one statement
 
 
-class Paces:
+class DriverSpeeds:
     """Remembers what it has written, so that who stands still costs nothing."""
 
     def __init__(self, database: Database, now: Callable[[], datetime]) -> None:

@@ -17,9 +17,9 @@ from tracker.domain.order import Driver, Order, StopKind
 from tracker.domain.tracks.track import JudgedFix
 from tracker.domain.trip import Trip
 from tracker.errors import StorageUnavailable
-from tracker.eta.driver_speeds import KEPT_EVERY, Paces
-from tracker.eta.forecast_log import Account, Knew
-from tracker.eta.trainer import Learner
+from tracker.eta.driver_speeds import KEPT_EVERY, DriverSpeeds
+from tracker.eta.forecast_log import ForecastLog, Knew
+from tracker.eta.trainer import ModelTrainer
 from tracker.metrics import Metrics
 from tracker.routing import Router
 from tracker.routing.drive_analysis import judged
@@ -30,10 +30,12 @@ THERE: Final = 200.0
 log = structlog.get_logger()
 
 
-class Hindsight:
+class EtaFeedback:
     """The account of what was shown, what arrivals teach, and each driver's pace, for one fleet."""
 
-    def __init__(self, database: Database, account: Account, learner: Learner, paces: Paces) -> None:
+    def __init__(
+        self, database: Database, account: ForecastLog, learner: ModelTrainer, paces: DriverSpeeds
+    ) -> None:
         self.account: Final = account
         self._database, self._learner, self._paces = database, learner, paces
 
@@ -44,10 +46,10 @@ class Hindsight:
     ) -> AsyncIterator["Hindsight"]:
         """Goes on with what was learned before. Raises StorageUnavailable."""
         async with (
-            Account(database, metrics) as account,
-            Learner(database, metrics, now, lambda lesson: judged(lesson, router)) as learner,
+            ForecastLog(database, metrics) as account,
+            ModelTrainer(database, metrics, now, lambda lesson: judged(lesson, router)) as learner,
         ):
-            yield cls(database, account, learner, Paces(database, now))
+            yield cls(database, account, learner, DriverSpeeds(database, now))
 
     async def new_trip(self, driver: Driver, known: Sequence[JudgedFix]) -> Trip:
         """A trip that begins with its newest fixes, what was learned, and how fast the driver was lately."""

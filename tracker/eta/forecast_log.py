@@ -36,7 +36,7 @@ log = structlog.get_logger()
 type Knew = tuple[datetime | None, float | None]
 
 
-class Account:
+class ForecastLog:
     """Owns the task that writes; `show` and `arrived` never wait."""
 
     def __init__(self, database: Database, metrics: Metrics) -> None:

@@ -41,7 +41,7 @@ _read_knowledge: Final = msgspec.json.Decoder(
 log = structlog.get_logger()
 
 
-class Learner:
+class ModelTrainer:
     """Owns the task that learns. `learned` is to be read and never changed."""
 
     def __init__(

@@ -17,7 +17,7 @@ from tracker.domain.order import Driver, Order
 from tracker.domain.reporting_policy import Policy
 from tracker.domain.tracks.track import Fix, Rejection
 from tracker.errors import NotFound, StorageUnavailable
-from tracker.eta.feedback import Hindsight
+from tracker.eta.feedback import EtaFeedback
 from tracker.live.driver_connections import Connections
 from tracker.live.hub import Hub
 from tracker.live.milestones import Witness
@@ -48,7 +48,7 @@ class Fleet:
         recorder: Recorder,
         router: Router,
         hub: Hub,
-        hindsight: Hindsight,
+        hindsight: EtaFeedback,
         witness: Witness,
         metrics: Metrics,
         retention: timedelta,

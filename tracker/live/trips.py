@@ -13,7 +13,7 @@ from tracker.domain.tracks.track import WINDOW, JudgedFix
 from tracker.domain.tracks.verdicts import Verdicts
 from tracker.domain.trip import Trip
 from tracker.errors import NotFound, StorageUnavailable
-from tracker.eta.feedback import Hindsight
+from tracker.eta.feedback import EtaFeedback
 from tracker.live.milestones import Witness
 from tracker.live.trip import LiveTrip, Span
 from tracker.routing import Router
@@ -32,7 +32,7 @@ class Roster:
         self,
         database: Database,
         router: Router,
-        hindsight: Hindsight,
+        hindsight: EtaFeedback,
         witness: Witness,
         now: Callable[[], datetime],
     ) -> None:

@@ -8,7 +8,7 @@ from tracker.domain.link import Link
 from tracker.domain.order import Order
 from tracker.domain.trip import Trip
 from tracker.domain.view import CustomerView, view_without_trip
-from tracker.eta.feedback import Hindsight
+from tracker.eta.feedback import EtaFeedback
 from tracker.live.hub import Hub
 from tracker.live.order_cache import Remembered
 from tracker.live.publisher import Audience
@@ -25,7 +25,7 @@ class LiveViews:
         database: Database,
         hub: Hub,
         roster: Roster,
-        hindsight: Hindsight,
+        hindsight: EtaFeedback,
         now: Callable[[], datetime],
     ) -> None:
         self._hub, self._roster, self._hindsight = hub, roster, hindsight

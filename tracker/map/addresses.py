@@ -19,7 +19,7 @@ import msgspec
 import osmium
 
 from tracker.errors import MapUnavailable
-from tracker.map.extract import MapFile
+from tracker.map.extract import MapExtract
 from tracker.map.labels import clean
 from tracker.map.survey import Survey, surveyed
 from tracker.system.file_lock import locked
@@ -52,7 +52,7 @@ class Address(msgspec.Struct, frozen=True, gc=False):
     """Street and house number, or another name of the place."""
 
 
-class Gazetteer(msgspec.Struct, frozen=True):
+class AddressIndex(msgspec.Struct, frozen=True):
     """What there is on the map."""
 
     bbox: tuple[float, float, float, float]  # west, south, east, north
@@ -65,13 +65,13 @@ def _quiet(_: str) -> None:
 
 @asynccontextmanager
 async def opened_gazetteer(
-    map_file: MapFile, say: Callable[[str], None] = _quiet
-) -> AsyncIterator[Gazetteer]:
+    map_file: MapExtract, say: Callable[[str], None] = _quiet
+) -> AsyncIterator[AddressIndex]:
     """The same as `open_gazetteer`, for a block."""
     yield await open_gazetteer(map_file, say)
 
 
-async def open_gazetteer(map_file: MapFile, say: Callable[[str], None] = _quiet) -> Gazetteer:
+async def open_gazetteer(map_file: MapExtract, say: Callable[[str], None] = _quiet) -> AddressIndex:
     """Reads the extract if nobody has yet (a second for a city). Raises MapUnavailable."""
     path = map_file.folder / FILE
     if not path.is_file():
@@ -80,10 +80,10 @@ async def open_gazetteer(map_file: MapFile, say: Callable[[str], None] = _quiet)
             if not path.is_file():
                 await _make(map_file, path, say)
     content = await asyncio.to_thread(path.read_bytes)
-    return msgspec.json.decode(content, type=Gazetteer)
+    return msgspec.json.decode(content, type=AddressIndex)
 
 
-async def _make(map_file: MapFile, path: Path, say: Callable[[str], None]) -> None:
+async def _make(map_file: MapExtract, path: Path, say: Callable[[str], None]) -> None:
     arguments = ("-m", "tracker.map.addresses", str(map_file.path), str(path))
     try:
         child = await completed(Program("addresses", arguments, {}, ENDS_WITHIN), out=say)
@@ -95,13 +95,13 @@ async def _make(map_file: MapFile, path: Path, say: Callable[[str], None]) -> No
 
 def read(
     extract: Path, survey: Survey, percent: Percent | None = None, nodes_file: Path | None = None
-) -> Gazetteer:
+) -> AddressIndex:
     """The addresses in an order that depends on the extract alone; without any, places in its streets."""
     reader = _Reader(extract, survey.objects, percent, nodes_file)
     kept = _spread(reader.houses())
     if len(kept) < FEW:
         kept += _spread(reader.streets())
-    return Gazetteer(survey.extent.bounds, tuple(sorted(kept, key=lambda each: each.address)))
+    return AddressIndex(survey.extent.bounds, tuple(sorted(kept, key=lambda each: each.address)))
 
 
 def _spread(found: Iterator[Address]) -> list[Address]:

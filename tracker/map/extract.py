@@ -27,7 +27,7 @@ UNUSED_FOR: Final = 86_400.0  # seconds; who goes back to another map within a d
 HASHED_WHOLE: Final = 64 * 2**20  # bytes; a bigger file is known by its path, size and time of change
 
 
-class MapFile(Struct, frozen=True):
+class MapExtract(Struct, frozen=True):
     """An extract, and the folder of its routing tiles, map tiles and addresses.
 
     The folder's name changes with the content, so what was derived from another extract is never used. It is
@@ -43,7 +43,7 @@ class MapFile(Struct, frozen=True):
         return self.path.name.removesuffix(".pbf").removesuffix(".osm").removesuffix("-latest")
 
 
-async def prepare_map(config: Config, say: Callable[[str], None], *, refresh: bool = False) -> MapFile:
+async def prepare_map(config: Config, say: Callable[[str], None], *, refresh: bool = False) -> MapExtract:
     """The same as `find_map`, after downloading what is at a web address and not here yet.
 
     With `refresh` a newer one is asked for. Raises ConfigError for a file that is no whole extract, too.
@@ -56,14 +56,14 @@ async def prepare_map(config: Config, say: Callable[[str], None], *, refresh: bo
     return map_file
 
 
-def find_map(config: Config) -> MapFile:
+def find_map(config: Config) -> MapExtract:
     """The extract that `TRACKER_MAP` names, or the demo area; ConfigError with the mend if it is absent."""
     path = _demo_path() if config.map is None else _given_path(config, config.map)
-    return MapFile(path, config.data_dir.resolve() / f"map-{_fingerprint(path)[:12]}")
+    return MapExtract(path, config.data_dir.resolve() / f"map-{_fingerprint(path)[:12]}")
 
 
 @contextmanager
-def in_use(map_file: MapFile) -> Iterator[None]:
+def in_use(map_file: MapExtract) -> Iterator[None]:
     """While the block runs nobody takes the map's folder away; folders that nobody needs any more go."""
     map_file.folder.parent.mkdir(parents=True, exist_ok=True)
     with _marker(map_file.folder).open("a") as marker:

@@ -13,7 +13,7 @@ from tracker.domain.geo import LonLat
 from tracker.routing.polyline import decode, encode
 
 if TYPE_CHECKING:
-    from tracker.routing.backends import Asked
+    pass
 
 _LINES: Final = ("shape", "encoded_polyline")  # encoded, in requests and answers
 

@@ -6,7 +6,7 @@ from typing import Final, Protocol
 
 from valhalla import Actor
 
-from tracker.map.extract import MapFile
+from tracker.map.extract import MapExtract
 from tracker.routing.antimeridian import Turned
 from tracker.routing.child_process import serving
 from tracker.routing.http_client import RemoteActor
@@ -17,7 +17,7 @@ THREADS: Final = 2  # an engine in each, which computes
 THREADS_WAITING: Final = 8  # each waits for an engine elsewhere
 
 
-class Asked(Protocol):
+class Backend(Protocol):
     """What is asked of an engine, as text. For one thread."""
 
     def route(self, wanted: str) -> str: ...
@@ -28,8 +28,8 @@ class Asked(Protocol):
 
 @asynccontextmanager
 async def actors(
-    map_file: MapFile, on_progress: Callable[[str], None], where: str | None
-) -> AsyncIterator[Callable[[], Asked]]:
+    map_file: MapExtract, on_progress: Callable[[str], None], where: str | None
+) -> AsyncIterator[Callable[[], Backend]]:
     """Makes an actor for a thread. `where`: None for our threads, `child`, or an address.
 
     Builds the tiles if this extract has none yet, unless the engine at the address has its own. Raises
@@ -47,7 +47,7 @@ async def actors(
             yield lambda: _asked(RemoteActor(url), across=across)
 
 
-def _asked(engine: Asked, *, across: bool) -> Asked:
+def _asked(engine: Backend, *, across: bool) -> Backend:
     return Turned(engine) if across else engine
 
 

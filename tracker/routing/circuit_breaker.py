@@ -11,7 +11,7 @@ REST: Final = 10.0  # seconds; then one request tries whether it is back
 PROBE: Final = 10.0  # seconds that the one who tries may take until another one does
 
 
-class Breaker:
+class CircuitBreaker:
     """Closed lets everybody through, open nobody, half-open one at a time. Belongs to one event loop."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:

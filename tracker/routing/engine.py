@@ -15,7 +15,7 @@ from tracker.domain.order import Vehicle
 from tracker.domain.route_choice.observed_streets import NONE, ObservedStreets, StreetPassage
 from tracker.domain.route_choice.preference import LAWFUL, RoutePreference
 from tracker.errors import NoRoute, RouterUnavailable
-from tracker.routing.backends import Asked
+from tracker.routing.backends import Backend
 from tracker.routing.map_matching import matched, with_streets
 from tracker.routing.polyline import decode
 from tracker.routing.preferred_legs import as_driven
@@ -74,7 +74,7 @@ class _NotConnected(NoRoute):
 class Engine:
     """Answers with our own values and errors; what the engine itself raises does not leave this class."""
 
-    def __init__(self, actor: Asked) -> None:
+    def __init__(self, actor: Backend) -> None:
         self._actor = actor
 
     def route(

@@ -10,7 +10,7 @@ from tracker.domain.geo import LonLat, distance, steps
 from tracker.domain.leg import Edge, Leg
 from tracker.domain.order import Vehicle
 from tracker.domain.route_choice.observed_streets import StreetPassage
-from tracker.routing.backends import Asked
+from tracker.routing.backends import Backend
 from tracker.routing.polyline import decode
 from tracker.routing.requests import COSTINGS, as_text
 
@@ -62,7 +62,7 @@ class _TraceAnswer(msgspec.Struct):
 _read_trace: Final = msgspec.json.Decoder(_TraceAnswer).decode
 
 
-def with_streets(actor: Asked, shape: str, plain: Leg, vehicle: Vehicle) -> Leg:
+def with_streets(actor: Backend, shape: str, plain: Leg, vehicle: Vehicle) -> Leg:
     """The leg with its streets, by walking its line once more (about 1 ms).
 
     The engine's walk may end up to 8 m before the leg's last place, so the line becomes the walk's, which
@@ -82,7 +82,7 @@ def with_streets(actor: Asked, shape: str, plain: Leg, vehicle: Vehicle) -> Leg:
     return msgspec.structs.replace(plain, line=line, edges=edges)
 
 
-def along(actor: Asked, line: Sequence[LonLat], vehicle: Vehicle) -> Leg | None:
+def along(actor: Backend, line: Sequence[LonLat], vehicle: Vehicle) -> Leg | None:
     """The leg along this line, with its streets, though the map may forbid it; None where it has no such."""
     wanted = _of_driven(line, vehicle, {}) | {
         "shape_match": "walk_or_snap",
@@ -94,7 +94,7 @@ def along(actor: Asked, line: Sequence[LonLat], vehicle: Vehicle) -> Leg | None:
     return Leg(walked[0], sum(steps(walked[0])), sum(edge.duration_s for edge in walked[1]), walked[1])
 
 
-def matched(actor: Asked, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[StreetPassage, ...]:
+def matched(actor: Backend, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[StreetPassage, ...]:
     """The streets of a way that was driven; none where it cannot be told (about 7 ms for 100 places)."""
     streets: list[StreetPassage] = []
     for piece in _pieces(places):
@@ -120,7 +120,7 @@ def _pieces(places: Sequence[LonLat]) -> Iterator[list[LonLat]]:
     yield piece
 
 
-def _trace(actor: Asked, wanted: Mapping[str, object]) -> _TraceAnswer | None:
+def _trace(actor: Backend, wanted: Mapping[str, object]) -> _TraceAnswer | None:
     """None where the engine finds none, or what answers is no engine. Raises RouterUnavailable."""
     try:
         return _read_trace(actor.trace_attributes(as_text(wanted)))
@@ -138,7 +138,7 @@ def _of_driven(line: Sequence[LonLat], vehicle: Vehicle, each: Mapping[str, floa
 
 
 def _walked(
-    actor: Asked, wanted: Mapping[str, object], line: Sequence[LonLat]
+    actor: Backend, wanted: Mapping[str, object], line: Sequence[LonLat]
 ) -> tuple[tuple[LonLat, ...], tuple[Edge, ...]] | None:
     """The line and the edges of a walk along it; None where there is none, or it took another way."""
     walk = _trace(actor, wanted)

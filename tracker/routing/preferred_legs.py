@@ -9,12 +9,12 @@ from tracker.domain.order import Vehicle
 from tracker.domain.route_choice.observed_streets import ObservedStreets
 from tracker.domain.route_choice.preference import RoutePreference
 from tracker.domain.route_choice.preferred_route import Search
-from tracker.routing.backends import Asked
+from tracker.routing.backends import Backend
 from tracker.routing.map_matching import along
 
 
 def as_driven(
-    actor: Asked,
+    actor: Backend,
     places: Sequence[LonLat],
     legs: Sequence[Leg],
     vehicle: Vehicle,

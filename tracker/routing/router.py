@@ -13,10 +13,10 @@ from tracker.domain.route import Leg
 from tracker.domain.route_choice.observed_streets import NONE, ObservedStreets, StreetPassage
 from tracker.domain.route_choice.preference import LAWFUL, RoutePreference
 from tracker.errors import NoRoute, RouterUnavailable
-from tracker.map.extract import MapFile
+from tracker.map.extract import MapExtract
 from tracker.map.preparation import Preparation
-from tracker.routing.backends import THREADS, Asked, actors, threads_for
-from tracker.routing.circuit_breaker import Breaker
+from tracker.routing.backends import THREADS, Backend, actors, threads_for
+from tracker.routing.circuit_breaker import CircuitBreaker
 from tracker.routing.engine import Engine
 
 TIME_OUT: Final = 5.0  # seconds, waiting for a thread included
@@ -28,17 +28,17 @@ class Router:
     Every thread has an engine of its own, because one that two threads share crashes the process.
     """
 
-    def __init__(self, new_actor: Callable[[], Asked], threads: int = THREADS) -> None:
+    def __init__(self, new_actor: Callable[[], Backend], threads: int = THREADS) -> None:
         self._new_actor = new_actor
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="router")
         self._own = local()
-        self._breaker = Breaker()
+        self._breaker = CircuitBreaker()
         self.preparation: Preparation[None] | None = None  # None: it was opened ready
 
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, map_file: MapFile, on_progress: Callable[[str], None], where: str | None = None
+        cls, map_file: MapExtract, on_progress: Callable[[str], None], where: str | None = None
     ) -> AsyncIterator["Router"]:
         """`where` the engine is: None for our threads, `child`, or its address.
 
@@ -52,7 +52,7 @@ class Router:
     @classmethod
     @asynccontextmanager
     async def open_later(
-        cls, map_file: MapFile, on_progress: Callable[[str], None], where: str | None = None
+        cls, map_file: MapExtract, on_progress: Callable[[str], None], where: str | None = None
     ) -> AsyncIterator["Router"]:
         """The same without waiting, and it never raises: the router is down until it is prepared."""
         with cls._without_engine(where) as router:
@@ -73,7 +73,7 @@ class Router:
 
     @asynccontextmanager
     async def _prepared(
-        self, map_file: MapFile, on_progress: Callable[[str], None], where: str | None
+        self, map_file: MapExtract, on_progress: Callable[[str], None], where: str | None
     ) -> AsyncIterator[None]:
         """Lets the threads make engines; the first one shows whether that works."""
         async with actors(map_file, on_progress, where) as self._new_actor:
@@ -170,5 +170,5 @@ class Router:
         return answer
 
 
-def _no_actor() -> Asked:
+def _no_actor() -> Backend:
     raise RouterUnavailable("The router is not prepared.")

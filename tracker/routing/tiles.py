@@ -9,7 +9,7 @@ from typing import Any, Final
 import valhalla
 
 from tracker.errors import RouterUnavailable
-from tracker.map.extract import MapFile
+from tracker.map.extract import MapExtract
 from tracker.map.survey import read_survey
 from tracker.system.file_lock import locked
 from tracker.system.processes import Program, completed
@@ -33,7 +33,7 @@ _STAGES: Final = {  # what the builder logs -> what that means
 }
 
 
-async def prepare_tiles(map_file: MapFile, on_progress: Callable[[str], None]) -> Path:
+async def prepare_tiles(map_file: MapExtract, on_progress: Callable[[str], None]) -> Path:
     """The engine's configuration for this extract, whose tiles are built if they are not there yet.
 
     Safe with several starters: one builds, the others wait. A build that was broken off begins anew. Raises
@@ -49,7 +49,7 @@ async def prepare_tiles(map_file: MapFile, on_progress: Callable[[str], None]) -
     return _write_configuration(room / f"{TILES}.json", tiles)
 
 
-async def _build(map_file: MapFile, tiles: Path, on_progress: Callable[[str], None]) -> None:
+async def _build(map_file: MapExtract, tiles: Path, on_progress: Callable[[str], None]) -> None:
     """Builds beside and renames: a folder of this name is always whole."""
     unfinished = tiles.with_name("unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -76,7 +76,7 @@ async def _build(map_file: MapFile, tiles: Path, on_progress: Callable[[str], No
     on_progress("The street network is ready")
 
 
-async def _readable(map_file: MapFile, sided: Path) -> Path:
+async def _readable(map_file: MapExtract, sided: Path) -> Path:
     """The extract, its repaired copy if there is one, or *sided* if the builder needs to know more.
 
     Raises RouterUnavailable.
@@ -89,7 +89,7 @@ async def _readable(map_file: MapFile, sided: Path) -> Path:
     return next(sided.parent.glob(sided.name), readable)
 
 
-def are_turned(map_file: MapFile) -> bool:
+def are_turned(map_file: MapExtract) -> bool:
     """Whether the tiles lie half around the world, because the map lies across the antimeridian."""
     return read_survey(map_file.folder).extent.is_across
 

@@ -17,7 +17,7 @@ class Plain(NamedTuple):
     service_s: float  # that had been told for the stops before, and is not over yet
 
 
-class Peers:
+class Baselines:
     """The single constants: fitted to the trips learned from, so that they are the best possible ones."""
 
     def __init__(self) -> None:

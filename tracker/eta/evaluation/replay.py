@@ -14,7 +14,7 @@ from tracker.domain.route_choice.preference import LAWFUL
 from tracker.domain.tracks.track import Fix, refusal
 from tracker.domain.trip import Trip
 from tracker.errors import NoRoute, RoutingError
-from tracker.eta.evaluation.baselines import Peers, Plain
+from tracker.eta.evaluation.baselines import Baselines, Plain
 from tracker.eta.evaluation.recorded_trips import RecordedTrip
 from tracker.routing.drive_analysis import Routes, judged
 
@@ -24,7 +24,7 @@ RETENTION: Final = timedelta(days=30)
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-class Said(NamedTuple):
+class MethodForecast(NamedTuple):
     """What one method said at one moment: seconds to go, and the interval where it has one."""
 
     seconds: float
@@ -39,7 +39,7 @@ class Moment(NamedTuple):
     stop: int
     at: datetime
     real: float  # seconds
-    said: dict[str, Said]
+    said: dict[str, MethodForecast]
 
 
 class _Live(NamedTuple):
@@ -59,7 +59,7 @@ class _Event(NamedTuple):
 class Replay:
     """One run. What has been learned is carried on from run to run by whoever holds `learned` and `peers`."""
 
-    def __init__(self, router: Routes, learned: Learned, peers: Peers) -> None:
+    def __init__(self, router: Routes, learned: Learned, peers: Baselines) -> None:
         self._router, self._learned, self._peers = router, learned, peers
         self._live: dict[int, _Live] = {}
         self._arrivals: dict[int, list[ArrivalSample]] = {}
@@ -119,7 +119,7 @@ class Replay:
             return
         trip.take_route(Route(stops, legs))
 
-    def _said(self, live: _Live, index: int, now: datetime) -> dict[str, Said]:
+    def _said(self, live: _Live, index: int, now: datetime) -> dict[str, MethodForecast]:
         eta = live.trip.eta(f"{index}", now)
         assert eta.arrives_at is not None
         assert eta.earliest is not None
@@ -127,8 +127,8 @@ class Replay:
         low, middle, high = (
             (each - now).total_seconds() for each in (eta.earliest, eta.arrives_at, eta.latest)
         )
-        return {"tracker": Said(middle, low, high)} | {
-            name: Said(seconds)
+        return {"tracker": MethodForecast(middle, low, high)} | {
+            name: MethodForecast(seconds)
             for name, seconds in self._peers.said(live.trip.vehicle, _plain(live.lawful, index)).items()
         }
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from tracker.domain.eta.model import Learned
-from tracker.eta.evaluation.baselines import Peers
+from tracker.eta.evaluation.baselines import Baselines
 from tracker.eta.evaluation.recorded_trips import RecordedTrip
 from tracker.eta.evaluation.replay import Replay
 from tracker.eta.evaluation.score import Report, report_on
@@ -20,7 +20,7 @@ async def evaluate(
 
     Without earlier trips it begins as a fresh installation does, and the peers' constants are the cold ones.
     """
-    learned, peers = Learned(), Peers()
+    learned, peers = Learned(), Baselines()
     if earlier:
         seen = await Replay(router, learned, peers).run(
             earlier, _progress("Learning from", len(earlier), say)

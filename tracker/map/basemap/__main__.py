@@ -4,12 +4,12 @@ import sys
 from pathlib import Path
 
 from tracker.map.basemap.build import build
-from tracker.map.extract import MapFile
+from tracker.map.extract import MapExtract
 
 
 def main() -> None:
     path, folder = (Path(argument) for argument in sys.argv[1:3])
-    build(MapFile(path=path, folder=folder), lambda text: print(text, flush=True))
+    build(MapExtract(path=path, folder=folder), lambda text: print(text, flush=True))
 
 
 if __name__ == "__main__":

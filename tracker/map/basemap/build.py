@@ -14,7 +14,7 @@ from pmtiles.tile import tileid_to_zxy, zxy_to_tileid
 
 from tracker.map.basemap.archive import MAX_ZOOM, MIN_ZOOM, Tile, TileId, write_archive
 from tracker.map.basemap.coastline import seas
-from tracker.map.basemap.layers import Look
+from tracker.map.basemap.layers import LayerRule
 from tracker.map.basemap.left_out import LeftOut
 from tracker.map.basemap.osm_features import COAST, UNREADABLE, Feature, read_features
 from tracker.map.basemap.prepare import FILE_NAME
@@ -22,7 +22,7 @@ from tracker.map.basemap.spool import Spool
 from tracker.map.basemap.spread import Ground
 from tracker.map.basemap.street_names import join_streets
 from tracker.map.basemap.tiles import blank, cut
-from tracker.map.extract import MapFile
+from tracker.map.extract import MapExtract
 from tracker.map.survey import Survey, surveyed
 from tracker.system.progress import Percent
 
@@ -30,14 +30,14 @@ JOB: Final = "Map tiles"  # how its lines of progress begin
 FAR: Final = range(MIN_ZOOM, 13)  # zooms drawn together, from the first one's tiles
 NEAR: Final = range(13, MAX_ZOOM + 1)
 READ: Final = 0.3  # of the time is spent on reading
-OCEAN: Final = Look("water", "ocean", 0, {})
+OCEAN: Final = LayerRule("water", "ocean", 0, {})
 
-_Record = tuple[float, Look, bytes]  # the whole shape's area, how it looks, its piece in the tile
+_Record = tuple[float, LayerRule, bytes]  # the whole shape's area, how it looks, its piece in the tile
 _read: Final = msgspec.msgpack.Decoder(_Record).decode
 _write: Final = msgspec.msgpack.Encoder().encode
 
 
-def build(map_file: MapFile, on_progress: Callable[[str], None]) -> Path:
+def build(map_file: MapExtract, on_progress: Callable[[str], None]) -> Path:
     """Make the tiles in this process, unless they are there. The last line counts what was left out."""
     path = map_file.folder / FILE_NAME
     if path.exists():
@@ -56,7 +56,9 @@ def build(map_file: MapFile, on_progress: Callable[[str], None]) -> Path:
     return path
 
 
-def _read_into(spool: Spool, map_file: MapFile, survey: Survey, left_out: LeftOut, percent: Percent) -> None:
+def _read_into(
+    spool: Spool, map_file: MapExtract, survey: Survey, left_out: LeftOut, percent: Percent
+) -> None:
     """The features, by the tile that they are drawn with."""
     ground = Ground(frozenset(survey.extent.cells))
     coastline: list[shapely.LineString] = []

@@ -12,7 +12,7 @@ Shape = Literal["point", "line", "area"]
 Tags = Mapping[str, str]
 
 
-class Look(NamedTuple):
+class LayerRule(NamedTuple):
     """What is drawn: a layer, its kind, from which zoom on, and more attributes."""
 
     layer: str
@@ -21,7 +21,7 @@ class Look(NamedTuple):
     more: dict[str, str | int | float | bool]
 
 
-def looks(tags: Tags, shape: Shape) -> list[Look]:
+def looks(tags: Tags, shape: Shape) -> list[LayerRule]:
     """All that this object adds to the map; a museum is a building and a point of interest."""
     match shape:
         case "point":
@@ -57,7 +57,7 @@ ROADS: Final[Mapping[str, tuple[str, int]]] = {
 RAILS: Final = {"rail": 11, "light_rail": 13, "subway": 13, "tram": 13, "narrow_gauge": 13, "funicular": 14}
 
 
-def _road(tags: Tags) -> Look | None:
+def _road(tags: Tags) -> LayerRule | None:
     detail = tags.get("highway", "")
     known = ROADS.get(detail.removesuffix("_link"))
     if known is None or tags.get("area") == "yes":
@@ -72,17 +72,17 @@ def _road(tags: Tags) -> Look | None:
         more["oneway"] = "yes"
     if "service" in tags and detail == "service":
         more["service"] = tags["service"]
-    return Look("roads", known[0], known[1], {**more, **_named(tags)})
+    return LayerRule("roads", known[0], known[1], {**more, **_named(tags)})
 
 
-def _rail(tags: Tags) -> Look | None:
+def _rail(tags: Tags) -> LayerRule | None:
     detail = tags.get("railway", "")
     if detail not in RAILS or tags.get("tunnel") == "yes" or _number(tags.get("layer")) < 0:
         return None
     more: dict[str, str | int | float | bool] = {"kind_detail": detail, **_crossing(tags)}
     if "service" in tags:
         more["service"] = tags["service"]
-    return Look("roads", "rail", RAILS[detail] + ("service" in tags), more)
+    return LayerRule("roads", "rail", RAILS[detail] + ("service" in tags), more)
 
 
 def _crossing(tags: Tags) -> dict[str, str | int | float | bool]:
@@ -96,11 +96,11 @@ def _crossing(tags: Tags) -> dict[str, str | int | float | bool]:
 
 
 # --- water
-def _waterway(tags: Tags) -> Look | None:
+def _waterway(tags: Tags) -> LayerRule | None:
     kind = tags.get("waterway", "")
     if kind not in {"river", "stream", "canal", "drain", "ditch"} or tags.get("tunnel", "no") != "no":
         return None
-    return Look("water", kind, 11 if kind in {"river", "canal"} else 14, _named(tags))
+    return LayerRule("water", kind, 11 if kind in {"river", "canal"} else 14, _named(tags))
 
 
 # --- ground: (key, value) -> (layer, kind, min_zoom)
@@ -168,7 +168,7 @@ GROUND: Final[Mapping[str, Mapping[str, tuple[str, str, int]]]] = {
 _MADE_BY_BEING_CLOSED: Final = {"highway", "railway"}  # a closed footway is a ring unless it says area=yes
 
 
-def _ground(tags: Tags) -> Look | None:
+def _ground(tags: Tags) -> LayerRule | None:
     if _number(tags.get("layer")) < 0 or tags.get("building", "no") != "no":
         return None
     for key, values in GROUND.items():
@@ -178,34 +178,36 @@ def _ground(tags: Tags) -> Look | None:
         )
         if known and not ring:
             layer, kind, zoom = known
-            return Look(layer, tags.get("water", kind) if kind == "water" else kind, zoom, _named(tags))
+            return LayerRule(layer, tags.get("water", kind) if kind == "water" else kind, zoom, _named(tags))
     return None
 
 
-def _pier(tags: Tags) -> Look | None:
-    return Look("roads", "path", 13, {"kind_detail": "pier"}) if tags.get("man_made") == "pier" else None
+def _pier(tags: Tags) -> LayerRule | None:
+    return LayerRule("roads", "path", 13, {"kind_detail": "pier"}) if tags.get("man_made") == "pier" else None
 
 
 # --- buildings and house numbers
-def _building(tags: Tags) -> Look | None:
+def _building(tags: Tags) -> LayerRule | None:
     if tags.get("building", "no") == "no" or _number(tags.get("layer")) < 0:
         return None
-    return Look("buildings", "building", 13, {})
+    return LayerRule("buildings", "building", 13, {})
 
 
-def _house_number(tags: Tags) -> Look | None:
+def _house_number(tags: Tags) -> LayerRule | None:
     number = clean(tags.get("addr:housenumber", ""))
-    return Look("buildings", "address", 15, {"addr_housenumber": number}) if number else None
+    return LayerRule("buildings", "address", 15, {"addr_housenumber": number}) if number else None
 
 
 # --- boundaries: admin_level -> (kind, min_zoom)
 BOUNDARIES: Final = {"2": ("country", 0), "4": ("region", 6), "6": ("county", 8), "8": ("locality", 10)}
 
 
-def _boundary(tags: Tags) -> Look | None:
+def _boundary(tags: Tags) -> LayerRule | None:
     known = BOUNDARIES.get(tags.get("admin_level", "")) if tags.get("boundary") == "administrative" else None
     return (
-        Look("boundaries", known[0], known[1], {"kind_detail": int(tags["admin_level"])}) if known else None
+        LayerRule("boundaries", known[0], known[1], {"kind_detail": int(tags["admin_level"])})
+        if known
+        else None
     )
 
 
@@ -221,13 +223,13 @@ PLACES: Final[Mapping[str, tuple[str, int, int]]] = {
 }
 
 
-def _place(tags: Tags) -> Look | None:
+def _place(tags: Tags) -> LayerRule | None:
     detail = tags.get("place", "")
     known = PLACES.get(detail)
     if known is None or "name" not in tags:
         return None
     kind, zoom, rank = known
-    return Look("places", kind, zoom, {"kind_detail": detail, "population_rank": rank, **_named(tags)})
+    return LayerRule("places", kind, zoom, {"kind_detail": detail, "population_rank": rank, **_named(tags)})
 
 
 # --- points of interest: (key, value) -> (kind, min_zoom); only what helps to find one's way
@@ -251,13 +253,13 @@ POIS: Final[Mapping[str, Mapping[str, tuple[str, int]]]] = {
 }
 
 
-def _poi(tags: Tags) -> Look | None:
+def _poi(tags: Tags) -> LayerRule | None:
     if "name" not in tags:
         return None
     for key, values in POIS.items():
         known = values.get(tags.get(key, ""))
         if known:
-            return Look("pois", known[0], known[1], _named(tags))
+            return LayerRule("pois", known[0], known[1], _named(tags))
     return None
 
 

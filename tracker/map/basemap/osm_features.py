@@ -10,11 +10,11 @@ import shapely
 from shapely import Point
 from shapely.geometry.base import BaseGeometry
 
-from tracker.map.basemap.layers import Look, looks
+from tracker.map.basemap.layers import LayerRule, looks
 from tracker.map.basemap.left_out import LeftOut, Undrawable
 from tracker.map.basemap.mercator import Place, area, lines, to_mercator
 
-COAST: Final = Look("coastline", "coastline", 0, {})  # water lies to the right; not a layer of the map
+COAST: Final = LayerRule("coastline", "coastline", 0, {})  # water lies to the right; not a layer of the map
 UNREADABLE: Final = (RuntimeError, ValueError, shapely.errors.ShapelyError)  # what one bad object may raise
 IN_MEMORY: Final = 256 * 2**20  # bytes; of a bigger extract the nodes' places are kept in a file
 
@@ -22,7 +22,7 @@ IN_MEMORY: Final = 256 * 2**20  # bytes; of a bigger extract the nodes' places a
 class Feature(msgspec.Struct, frozen=True):
     """One thing on the map; the geometry is in Web Mercator metres, y northwards."""
 
-    look: Look
+    look: LayerRule
     geometry: BaseGeometry
 
 
@@ -60,7 +60,7 @@ def _features(thing: Any, left_out: LeftOut) -> list[Feature]:
     return []
 
 
-def _looks(thing: Any, tags: dict[str, str]) -> list[Look]:
+def _looks(thing: Any, tags: dict[str, str]) -> list[LayerRule]:
     if thing.is_node():
         return looks(tags, "point")
     if thing.is_way():
@@ -68,7 +68,7 @@ def _looks(thing: Any, tags: dict[str, str]) -> list[Look]:
     return looks(tags, "area") if thing.is_area() else []
 
 
-def _drawn(thing: Any, found: list[Look]) -> Iterator[tuple[Look, BaseGeometry]]:
+def _drawn(thing: Any, found: list[LayerRule]) -> Iterator[tuple[LayerRule, BaseGeometry]]:
     if thing.is_node():
         if not thing.location.valid():
             raise Undrawable("without a place")
@@ -84,7 +84,7 @@ def _drawn(thing: Any, found: list[Look]) -> Iterator[tuple[Look, BaseGeometry]]
         yield from _areas(thing, found)
 
 
-def _areas(thing: Any, found: list[Look]) -> Iterator[tuple[Look, BaseGeometry]]:
+def _areas(thing: Any, found: list[LayerRule]) -> Iterator[tuple[LayerRule, BaseGeometry]]:
     """Names and numbers stand at a point inside, everything else covers the ground."""
     outer = [
         (_ring(ring), [hole for inner in thing.inner_rings(ring) if len(hole := _ring(inner)) > 3])

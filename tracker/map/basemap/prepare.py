@@ -10,7 +10,7 @@ import structlog
 from tracker.errors import MapUnavailable
 from tracker.map.basemap.archive import Basemap
 from tracker.map.basemap.left_out import SUMMARY_ENDS
-from tracker.map.extract import MapFile
+from tracker.map.extract import MapExtract
 from tracker.system.file_lock import locked
 from tracker.system.package_files import remove_all
 from tracker.system.processes import Program, completed
@@ -29,7 +29,7 @@ class BasemapFailed(MapUnavailable):
 
 
 @asynccontextmanager
-async def open_basemap(map_file: MapFile, on_progress: Callable[[str], None]) -> AsyncIterator[Basemap]:
+async def open_basemap(map_file: MapExtract, on_progress: Callable[[str], None]) -> AsyncIterator[Basemap]:
     """The tiles, made first where they are not there; a file that cannot be read is made anew.
 
     Raises BasemapFailed.
@@ -44,7 +44,7 @@ async def open_basemap(map_file: MapFile, on_progress: Callable[[str], None]) ->
         yield basemap
 
 
-async def ensure_basemap(map_file: MapFile, on_progress: Callable[[str], None]) -> Path:
+async def ensure_basemap(map_file: MapExtract, on_progress: Callable[[str], None]) -> Path:
     """The file of tiles, made in a process of its own where it is not there: this one keeps no memory of it.
 
     Of several processes one builds, the others wait. Raises BasemapFailed with the builder's last words.
@@ -58,7 +58,7 @@ async def ensure_basemap(map_file: MapFile, on_progress: Callable[[str], None]) 
     return path
 
 
-async def _build(map_file: MapFile, path: Path, on_progress: Callable[[str], None]) -> None:
+async def _build(map_file: MapExtract, path: Path, on_progress: Callable[[str], None]) -> None:
     arguments = ("-m", "tracker.map.basemap", str(map_file.path), str(map_file.folder))
     try:
         child = await completed(Program("map tiles", arguments, {}, ENDS_WITHIN), out=on_progress)
@@ -71,7 +71,7 @@ async def _build(map_file: MapFile, path: Path, on_progress: Callable[[str], Non
         path.with_suffix(_LEFT_OUT).write_text(child.last_line)
 
 
-def missing_features(map_file: MapFile) -> str | None:
+def missing_features(map_file: MapExtract) -> str | None:
     """Which features the tiles lack, and why, as their builder said; None if it left none out."""
     path = (map_file.folder / FILE_NAME).with_suffix(_LEFT_OUT)
     return path.read_text() if path.exists() else None

@@ -4,11 +4,11 @@ from quart import Quart
 
 from tracker import __main__ as command
 from tracker.app import create_app
-from tracker.node import Parts
+from tracker.node import Node
 from tracker.websocket.takeover import TakenConnection
 
 
-def create_fallback(parts: Parts, *, taking_over: bool = False) -> Quart:
+def create_fallback(parts: Node, *, taking_over: bool = False) -> Quart:
     app = create_app(parts, taking_over=taking_over)
     assert not issubclass(app.asgi_websocket_class, TakenConnection)
     return app

@@ -12,7 +12,7 @@ from tracker.database import orders as rows
 from tracker.domain.order import Driver, OrderStatus, Place
 from tracker.errors import Conflict, ForbiddenTransition, InvalidFields, NotFound
 from tracker.orders.changes import NewOrder, OrderChange
-from tracker.orders.lifecycle import NOTES, Orders
+from tracker.orders.lifecycle import NOTES, OrderLifecycle
 from tracker.tokens import hash_token, new_driver_token, new_id
 
 NOW = datetime(2026, 11, 22, 16, 43, tzinfo=UTC)
@@ -37,14 +37,14 @@ def notices() -> list[OrderChange]:
 
 
 @pytest.fixture
-def orders(database: Database, notices: list[OrderChange]) -> Orders:
+def orders(database: Database, notices: list[OrderChange]) -> OrderLifecycle:
     """Orders on a real database."""
 
     async def notice(change: OrderChange) -> None:
         await database.fetchval("select_order", change.order_id)  # committed: others see it
         notices.append(change)
 
-    return Orders(database, notice, Clock())
+    return OrderLifecycle(database, notice, Clock())
 
 
 async def add_driver(database: Database, name: str = "Aino Aalto") -> Driver:
@@ -52,7 +52,7 @@ async def add_driver(database: Database, name: str = "Aino Aalto") -> Driver:
     return await driver_rows.insert_driver(database, driver, hash_token(new_driver_token()))
 
 
-async def add_order(orders: Orders, driver_id: str | None = None) -> str:
+async def add_order(orders: OrderLifecycle, driver_id: str | None = None) -> str:
     return (await orders.create(NewOrder(pickup=PICKUP, dropoff=DROPOFF, driver_id=driver_id))).id
 
 
@@ -64,7 +64,7 @@ async def stops(database: Database, driver_id: str) -> list[tuple[str, str]]:
     return [(stop.order_id, stop.kind) for stop in await rows.select_stops(database, driver_id)]
 
 
-async def test_an_order_reads_back_as_it_was_made(orders: Orders) -> None:
+async def test_an_order_reads_back_as_it_was_made(orders: OrderLifecycle) -> None:
     """Every field survives the database."""
     new = NewOrder(
         pickup=PICKUP,
@@ -81,7 +81,7 @@ async def test_an_order_reads_back_as_it_was_made(orders: Orders) -> None:
 
 
 async def test_an_order_made_with_a_driver_is_assigned_at_once(
-    orders: Orders, database: Database, notices: list[OrderChange]
+    orders: OrderLifecycle, database: Database, notices: list[OrderChange]
 ) -> None:
     """Its stops are appended, the timeline says so, and the driver's side hears of it once."""
     driver = await add_driver(database)
@@ -92,7 +92,7 @@ async def test_an_order_made_with_a_driver_is_assigned_at_once(
     assert notices == [OrderChange(order_id, (driver.id,), given_to=driver.id)]
 
 
-async def test_an_order_for_an_unknown_driver_is_not_made(orders: Orders, database: Database) -> None:
+async def test_an_order_for_an_unknown_driver_is_not_made(orders: OrderLifecycle, database: Database) -> None:
     """The field is named and nothing is left behind."""
     with pytest.raises(InvalidFields) as refused:
         await add_order(orders, "drv_nobody")
@@ -100,7 +100,7 @@ async def test_an_order_for_an_unknown_driver_is_not_made(orders: Orders, databa
     assert await rows.select_orders(database, rows.OrderFilter(), 10) == []
 
 
-async def test_the_whole_way_of_an_order(orders: Orders, database: Database) -> None:
+async def test_the_whole_way_of_an_order(orders: OrderLifecycle, database: Database) -> None:
     """Fetched: the pickup is no stop any more; delivered: the dropoff neither; each with its time."""
     driver = await add_driver(database)
     order_id = await add_order(orders, driver.id)
@@ -116,7 +116,7 @@ async def test_the_whole_way_of_an_order(orders: Orders, database: Database) -> 
 
 
 async def test_a_driver_may_report_again_what_is_known(
-    orders: Orders, database: Database, notices: list[OrderChange]
+    orders: OrderLifecycle, database: Database, notices: list[OrderChange]
 ) -> None:
     """A report resent after a lost acknowledgement changes nothing, even once a later one came through."""
     driver = await add_driver(database)
@@ -129,7 +129,9 @@ async def test_a_driver_may_report_again_what_is_known(
     assert len(notices) == heard
 
 
-async def test_a_merchant_is_told_of_a_forbidden_transition(orders: Orders, database: Database) -> None:
+async def test_a_merchant_is_told_of_a_forbidden_transition(
+    orders: OrderLifecycle, database: Database
+) -> None:
     """With the ones that are allowed, and the status it has already is none of them."""
     driver = await add_driver(database)
     order_id = await add_order(orders, driver.id)
@@ -140,14 +142,14 @@ async def test_a_merchant_is_told_of_a_forbidden_transition(orders: Orders, data
         await orders.set_status(order_id, OrderStatus.ASSIGNED)
 
 
-async def test_only_a_driver_makes_an_order_assigned(orders: Orders) -> None:
+async def test_only_a_driver_makes_an_order_assigned(orders: OrderLifecycle) -> None:
     """The status alone cannot say who it would be."""
     order_id = await add_order(orders)
     with pytest.raises(Conflict, match="given a driver"):
         await orders.set_status(order_id, OrderStatus.ASSIGNED)
 
 
-async def test_another_drivers_order_is_a_missing_one(orders: Orders, database: Database) -> None:
+async def test_another_drivers_order_is_a_missing_one(orders: OrderLifecycle, database: Database) -> None:
     """Nobody learns whether an order exists that is not theirs."""
     driver, other = await add_driver(database), await add_driver(database)
     order_id = await add_order(orders, driver.id)
@@ -160,7 +162,7 @@ async def test_another_drivers_order_is_a_missing_one(orders: Orders, database: 
 
 
 async def test_reassigning_ends_the_former_drivers_part(
-    orders: Orders, database: Database, notices: list[OrderChange]
+    orders: OrderLifecycle, database: Database, notices: list[OrderChange]
 ) -> None:
     """Stops move over, the assignments do not overlap, and both drivers hear of it."""
     first, second = await add_driver(database), await add_driver(database)
@@ -178,7 +180,7 @@ async def test_reassigning_ends_the_former_drivers_part(
 
 
 async def test_handing_over_what_was_fetched_moves_only_the_dropoff(
-    orders: Orders, database: Database
+    orders: OrderLifecycle, database: Database
 ) -> None:
     """The order stays picked up, and nobody is sent to the pickup again."""
     first, second = await add_driver(database), await add_driver(database)
@@ -190,7 +192,7 @@ async def test_handing_over_what_was_fetched_moves_only_the_dropoff(
 
 
 async def test_reassigning_to_the_same_driver_changes_nothing(
-    orders: Orders, database: Database, notices: list[OrderChange]
+    orders: OrderLifecycle, database: Database, notices: list[OrderChange]
 ) -> None:
     """No new version, no entry in the timeline, no notice."""
     driver = await add_driver(database)
@@ -201,7 +203,7 @@ async def test_reassigning_to_the_same_driver_changes_nothing(
     assert len(notices) == 1
 
 
-async def test_unassigning_goes_back_to_created(orders: Orders, database: Database) -> None:
+async def test_unassigning_goes_back_to_created(orders: OrderLifecycle, database: Database) -> None:
     """Driver, stops and time of assignment are gone; the timeline keeps that it was so."""
     driver = await add_driver(database)
     order_id = await add_order(orders, driver.id)
@@ -213,7 +215,7 @@ async def test_unassigning_goes_back_to_created(orders: Orders, database: Databa
     assert again.assigned_at is not None
 
 
-async def test_nothing_leaves_the_end(orders: Orders) -> None:
+async def test_nothing_leaves_the_end(orders: OrderLifecycle) -> None:
     """A cancelled order takes no driver, no change, no words and no other status."""
     order_id = await add_order(orders)
     await orders.set_status(order_id, OrderStatus.CANCELLED)
@@ -230,7 +232,7 @@ async def test_nothing_leaves_the_end(orders: Orders) -> None:
 
 @pytest.mark.parametrize("by", [timedelta(minutes=5), -timedelta(minutes=5)], ids=["future", "past"])
 async def test_a_merchant_s_status_has_a_time_that_can_be(
-    orders: Orders, database: Database, by: timedelta
+    orders: OrderLifecycle, database: Database, by: timedelta
 ) -> None:
     """After now, or before the order's previous status, is refused by the field's name."""
     driver = await add_driver(database)
@@ -241,7 +243,9 @@ async def test_a_merchant_s_status_has_a_time_that_can_be(
     assert [error.field for error in refused.value.errors] == ["at"]
 
 
-async def test_a_status_after_an_unassignment_is_not_before_it(orders: Orders, database: Database) -> None:
+async def test_a_status_after_an_unassignment_is_not_before_it(
+    orders: OrderLifecycle, database: Database
+) -> None:
     """Being free again is a status, too, though the order keeps no time of it; so is another driver."""
     driver, other = await add_driver(database), await add_driver(database)
     order_id = await add_order(orders, driver.id)
@@ -257,7 +261,7 @@ async def test_a_status_after_an_unassignment_is_not_before_it(orders: Orders, d
     assert delivered.delivered_at == reassigned.assigned_at
 
 
-async def test_a_late_report_counts_when_it_happened(orders: Orders, database: Database) -> None:
+async def test_a_late_report_counts_when_it_happened(orders: OrderLifecycle, database: Database) -> None:
     """A phone that was offline says when it delivered, and that is when the order ended, with its track."""
     driver = await add_driver(database)
     order_id = await add_order(orders, driver.id)
@@ -280,7 +284,9 @@ async def test_a_late_report_counts_when_it_happened(orders: Orders, database: D
 
 
 @pytest.mark.parametrize("years", [-2_000, -25, 7_000])
-async def test_a_driver_s_impossible_time_is_clamped(orders: Orders, database: Database, years: int) -> None:
+async def test_a_driver_s_impossible_time_is_clamped(
+    orders: OrderLifecycle, database: Database, years: int
+) -> None:
     """Between the previous status and now; the track then ends where the server heard of it."""
     driver = await add_driver(database)
     order_id = await add_order(orders, driver.id)
@@ -300,7 +306,9 @@ async def test_a_driver_s_impossible_time_is_clamped(orders: Orders, database: D
     assert times == sorted(times)
 
 
-async def test_an_order_takes_a_hundred_notes_from_each_side(orders: Orders, database: Database) -> None:
+async def test_an_order_takes_a_hundred_notes_from_each_side(
+    orders: OrderLifecycle, database: Database
+) -> None:
     """More of one side are a conflict; the other side may still write."""
     driver = await add_driver(database)
     order_id = await add_order(orders, driver.id)
@@ -313,7 +321,7 @@ async def test_an_order_takes_a_hundred_notes_from_each_side(orders: Orders, dat
 
 
 async def test_a_wrong_time_of_an_end_hides_nothing_that_positions_showed(
-    orders: Orders, database: Database
+    orders: OrderLifecycle, database: Database
 ) -> None:
     """What was seen before the server heard of the end counts, however early the end is said to be."""
     driver = await add_driver(database)
@@ -330,7 +338,7 @@ async def test_a_wrong_time_of_an_end_hides_nothing_that_positions_showed(
     assert not await orders.note_milestone(order_id, "approaching", after)
 
 
-async def test_two_drivers_wanted_at_once_leave_one(orders: Orders, database: Database) -> None:
+async def test_two_drivers_wanted_at_once_leave_one(orders: OrderLifecycle, database: Database) -> None:
     """However two assignments race, stops, order and the open assignment name the same driver."""
     first, second = await add_driver(database), await add_driver(database)
     order_ids = [await add_order(orders) for _ in range(4)]
@@ -347,7 +355,7 @@ async def test_two_drivers_wanted_at_once_leave_one(orders: Orders, database: Da
     assert len(await stops(database, first.id)) + len(await stops(database, second.id)) == 8
 
 
-async def test_stops_are_put_into_another_sequence(orders: Orders, database: Database) -> None:
+async def test_stops_are_put_into_another_sequence(orders: OrderLifecycle, database: Database) -> None:
     """The whole sequence, each stop once, and a pickup before its dropoff."""
     driver = await add_driver(database)
     a, b = await add_order(orders, driver.id), await add_order(orders, driver.id)
@@ -356,7 +364,7 @@ async def test_stops_are_put_into_another_sequence(orders: Orders, database: Dat
     assert [order.id for order in await orders.of_driver(driver.id)] == [b, a]
 
 
-async def test_a_wrong_sequence_is_refused_place_by_place(orders: Orders, database: Database) -> None:
+async def test_a_wrong_sequence_is_refused_place_by_place(orders: OrderLifecycle, database: Database) -> None:
     """Missing, foreign and doubled stops and a dropoff before its pickup are each named."""
     driver, other = await add_driver(database), await add_driver(database)
     a, b = await add_order(orders, driver.id), await add_order(orders, other.id)
@@ -368,7 +376,7 @@ async def test_a_wrong_sequence_is_refused_place_by_place(orders: Orders, databa
 
 
 async def test_words_go_to_the_other_side(
-    orders: Orders, database: Database, notices: list[OrderChange]
+    orders: OrderLifecycle, database: Database, notices: list[OrderChange]
 ) -> None:
     """They stand in the timeline with their sender, and the notice carries them."""
     driver = await add_driver(database)
@@ -382,7 +390,7 @@ async def test_words_go_to_the_other_side(
             await orders.add_note(order_id, "customer", text)
 
 
-async def test_an_erased_drivers_orders_are_released(orders: Orders, database: Database) -> None:
+async def test_an_erased_drivers_orders_are_released(orders: OrderLifecycle, database: Database) -> None:
     """What was only assigned is free again; what was fetched already has failed, with the reason."""
     driver = await add_driver(database)
     waiting, fetched = await add_order(orders, driver.id), await add_order(orders, driver.id)

@@ -34,7 +34,7 @@ from tracker.errors import ConfigError, StorageUnavailable
 from tracker.eta.feedback import EtaFeedback
 from tracker.live.fleet import Fleet
 from tracker.live.hub import Hub
-from tracker.live.milestones import Witness
+from tracker.live.milestones import MilestoneWriter
 from tracker.map.addresses import AddressIndex, opened_gazetteer
 from tracker.map.basemap import Basemap, open_basemap
 from tracker.map.extract import MapExtract, in_use, prepare_map
@@ -42,9 +42,9 @@ from tracker.map.preparation import Preparation, settled
 from tracker.map.survey import remove_unfinished
 from tracker.messages import FIXES_PER_S
 from tracker.metrics import Metrics
-from tracker.node import Parts
+from tracker.node import Node
 from tracker.orders.changes import OrderChange
-from tracker.orders.lifecycle import Orders
+from tracker.orders.lifecycle import OrderLifecycle
 from tracker.orders.sequencer import Sequencer
 from tracker.orders.stuck_orders import stuck_orders_reported
 from tracker.postgres.server import embedded
@@ -95,7 +95,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def create_app(parts: Parts, *, taking_over: bool = True) -> Quart:
+def create_app(parts: Node, *, taking_over: bool = True) -> Quart:
     """The Quart app over these parts; nothing is global. `taking_over`: sockets become ours."""
     app = Quart("tracker", static_folder=None)
     app.config["RESPONSE_TIMEOUT"] = None  # streams have no end
@@ -113,7 +113,7 @@ def create_app(parts: Parts, *, taking_over: bool = True) -> Quart:
 @asynccontextmanager
 async def open_parts(
     config: Config, *, say: Say, migrating: bool = False, now: Callable[[], datetime] = utc_now
-) -> AsyncIterator[Parts]:
+) -> AsyncIterator[Node]:
     """Everything one node needs. `say` is told of long steps. Raises ConfigError, StorageUnavailable."""
     config.make_data_dir()
     map_file, metrics, link_tokens = await prepare_map(config, say), Metrics(), LinkTokens(secret_of(config))
@@ -132,13 +132,13 @@ async def open_parts(
             router=router,
             hub=(hub := Hub(link_tokens.cursor_key)),
             hindsight=hindsight,
-            witness=Witness(database, all_orders.note_milestone, metrics, drawn["area"]),
+            witness=MilestoneWriter(database, all_orders.note_milestone, metrics, drawn["area"]),
             metrics=metrics,
             retention=timedelta(days=config.retention_days),
             now=now,
         )
         async with fleet.running(), _house_kept(database, config, metrics, now):
-            yield Parts(
+            yield Node(
                 config=config,
                 database=database,
                 account=hindsight.account,
@@ -169,13 +169,13 @@ def _rates() -> dict[str, Any]:
 
 def _orders(
     database: Database, router: Router, now: Callable[[], datetime], fleet: Callable[[], Fleet]
-) -> Orders:
+) -> OrderLifecycle:
     """What changes is told to the fleet, whether or not its requester waits for that."""
 
     async def tell(change: OrderChange) -> None:
         await fleet().to_the_end(fleet().order_changed(change))
 
-    return Orders(database, tell, now, Sequencer(router))
+    return OrderLifecycle(database, tell, now, Sequencer(router))
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 from quart import current_app
 
-from tracker.live.admission import Crowd
+from tracker.live.admission import Admission
 
 if TYPE_CHECKING:
     from tracker.config import Config
@@ -18,14 +18,13 @@ if TYPE_CHECKING:
     from tracker.map.basemap import Basemap
     from tracker.map.preparation import Preparation
     from tracker.metrics import Metrics
-    from tracker.orders.lifecycle import Orders
     from tracker.rate_limits import Allowances, Buckets
     from tracker.recorder import Recorder
     from tracker.routing import Router
     from tracker.tokens import LinkTokens
 
 
-class Parts(msgspec.Struct, frozen=True, kw_only=True):
+class Node(msgspec.Struct, frozen=True, kw_only=True):
     """One node's resources; opened and closed by `app`, global nowhere."""
 
     config: "Config"
@@ -49,9 +48,9 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     metrics: "Metrics"
     now: Callable[[], datetime]
     sent_away: "Allowances"
-    crowd: Crowd = msgspec.field(default_factory=Crowd)
+    crowd: Admission = msgspec.field(default_factory=Admission)
 
 
-def parts() -> Parts:
+def parts() -> Node:
     """The parts of the app that answers the present request."""
     return cast("Parts", current_app.extensions["tracker"])

@@ -15,7 +15,7 @@ from tracker.api.allowance import take_allowance
 from tracker.api.client_info import visitor
 from tracker.database.api_keys import ApiKey, Scope, select_api_key
 from tracker.errors import Forbidden, NotFound, RateLimited, TrackerError, Unauthenticated
-from tracker.node import Parts, parts
+from tracker.node import Node, parts
 from tracker.tokens import hash_token
 
 ADMIN_KEY_ID: Final = "TRACKER_ADMIN_KEY"  # stands for the key of the settings, which has no row
@@ -63,7 +63,7 @@ def bearer_token(header: str | None) -> str:
     return token.strip()
 
 
-async def key_of(here: Parts, key: str) -> ApiKey:
+async def key_of(here: Node, key: str) -> ApiKey:
     """What is known of an API key; raises Unauthenticated for an unknown or revoked one."""
     if here.config.admin_key is not None and _same(key, here.config.admin_key):
         return ApiKey(ADMIN_KEY_ID, "admin")
@@ -73,7 +73,7 @@ async def key_of(here: Parts, key: str) -> ApiKey:
     return found
 
 
-def refused(here: Parts, why: TrackerError) -> TrackerError:
+def refused(here: Node, why: TrackerError) -> TrackerError:
     """What to raise for a key, a token or a link that is not known: after many from one address, RateLimited.
 
     Only what is wrong counts: behind the same address, whoever has a good one is never held up.

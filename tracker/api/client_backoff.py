@@ -11,7 +11,7 @@ from typing import Final
 
 from tracker.api.close import Closing
 from tracker.errors import RateLimited
-from tracker.node import Parts
+from tracker.node import Node
 from tracker.tokens import hash_token
 from tracker.websocket.accept import Socket
 
@@ -19,7 +19,7 @@ FOR_CAUSE: Final = frozenset({1002, 1007, 1009, 4000, 4103})  # close codes: bro
 AT_THE_DOOR: Final = 5.0  # seconds, at the most; less than clients wait for an answer
 
 
-async def let_in(here: Parts, token: str, address: str = "") -> None:
+async def let_in(here: Node, token: str, address: str = "") -> None:
     """Returns when whoever comes with this has waited long enough.
 
     Raises RateLimited where that would take too long; not at once, since they would be back at once.
@@ -33,7 +33,7 @@ async def let_in(here: Parts, token: str, address: str = "") -> None:
 
 
 @contextmanager
-def answerable(here: Parts, socket: Socket, token: str, address: str = "") -> Iterator[None]:
+def answerable(here: Node, socket: Socket, token: str, address: str = "") -> Iterator[None]:
     """What the connection is ended for while the block runs is remembered; being replaced is no fault."""
     code: int | None = None
     try:

@@ -11,7 +11,7 @@ from tracker.api.json_bodies import answer
 from tracker.database.partitions import fixes_in_default
 from tracker.errors import StorageUnavailable
 from tracker.map.preparation import Preparation
-from tracker.node import Parts, parts
+from tracker.node import Node, parts
 
 LAG_LIMIT: Final = 2.0  # seconds that fixes may wait for their commit
 
@@ -60,7 +60,7 @@ async def readyz() -> Response:
     return answer(Readiness(status="ready", degraded=degraded, preparing=preparing))
 
 
-async def _wrong(here: Parts) -> list[str]:
+async def _wrong(here: Node) -> list[str]:
     wrong = ["draining"] if here.fleet.draining else []
     try:
         await here.database.fetchval("ping")
@@ -71,7 +71,7 @@ async def _wrong(here: Parts) -> list[str]:
     return wrong
 
 
-async def _degraded(here: Parts) -> list[str]:
+async def _degraded(here: Node) -> list[str]:
     degraded = [] if here.router.up else ["router"]  # forecasts go by straight lines until it is back
     degraded += [] if here.basemap.ready else ["basemap"]  # pages show a sketch of the way
     degraded += [] if here.addresses.failure is None else ["addresses"]  # their list is empty
@@ -81,7 +81,7 @@ async def _degraded(here: Parts) -> list[str]:
     return degraded
 
 
-def _of_the_map(here: Parts) -> list[Preparation[Any]]:
+def _of_the_map(here: Node) -> list[Preparation[Any]]:
     return [part for part in (here.router.preparation, here.basemap, here.addresses) if part is not None]
 
 

@@ -13,7 +13,7 @@ ARRIVING: Final = 24  # who read what their link shows
 NOTING: Final = 3  # openings that are written down; the other connections are for reads
 
 
-class Crowd:
+class Admission:
     """The two doors of one node."""
 
     def __init__(self) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from typing import Final
 
 from tracker.errors import RateLimited
-from tracker.live.trip import DriverConnection
+from tracker.live.trip import ConnectedDriver
 from tracker.metrics import Metrics
 from tracker.rate_limits import Buckets
 
@@ -12,21 +12,21 @@ REPLACED_AT_ONCE: Final = 5  # connections of one driver by a newer one
 REPLACED_PER_S: Final = 0.1
 
 
-class Connections:
+class DriverConnections:
     """By driver; counted in the metrics."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._by_driver: dict[str, DriverConnection] = {}
+        self._by_driver: dict[str, ConnectedDriver] = {}
         self._replacements = Buckets(REPLACED_AT_ONCE, REPLACED_PER_S)
 
     def __contains__(self, driver_id: str) -> bool:
         return driver_id in self._by_driver
 
-    def get(self, driver_id: str) -> DriverConnection | None:
+    def get(self, driver_id: str) -> ConnectedDriver | None:
         return self._by_driver.get(driver_id)
 
-    def connect(self, driver_id: str, connection: DriverConnection) -> None:
+    def connect(self, driver_id: str, connection: ConnectedDriver) -> None:
         """The newest connection wins: an older one of the same driver is told that it was replaced.
 
         Raises RateLimited where two devices with one token keep replacing each other: then the one that is
@@ -41,7 +41,7 @@ class Connections:
         if older is not None:
             older.replace()
 
-    def disconnect(self, driver_id: str, connection: DriverConnection) -> None:
+    def disconnect(self, driver_id: str, connection: ConnectedDriver) -> None:
         """Forgets a connection, unless a newer one has taken its place."""
         if self._by_driver.get(driver_id) is connection:
             del self._by_driver[driver_id]

@@ -18,11 +18,11 @@ from tracker.domain.reporting_policy import Policy
 from tracker.domain.tracks.track import Fix, Rejection
 from tracker.errors import NotFound, StorageUnavailable
 from tracker.eta.feedback import EtaFeedback
-from tracker.live.driver_connections import Connections
+from tracker.live.driver_connections import DriverConnections
 from tracker.live.hub import Hub
-from tracker.live.milestones import Witness
-from tracker.live.trip import DriverConnection, JudgedBatch, LiveTrip, Receipt
-from tracker.live.trips import Roster
+from tracker.live.milestones import MilestoneWriter
+from tracker.live.trip import ConnectedDriver, JudgedBatch, LiveTrip, Receipt
+from tracker.live.trips import LiveTrips
 from tracker.live.views import LiveViews
 from tracker.messages import End, NoteToDriver, Orders, PolicyChange, rfc3339
 from tracker.messages.conversions import assigned_order
@@ -49,15 +49,15 @@ class Fleet:
         router: Router,
         hub: Hub,
         hindsight: EtaFeedback,
-        witness: Witness,
+        witness: MilestoneWriter,
         metrics: Metrics,
         retention: timedelta,
         now: Callable[[], datetime],
     ) -> None:
         self._recorder, self._metrics, self._now, self._retention = recorder, metrics, now, retention
         self._hub, self._hindsight, self._witness = hub, hindsight, witness
-        self._connections = Connections(metrics)
-        self._roster = Roster(database, router, hindsight, witness, now)
+        self._connections = DriverConnections(metrics)
+        self._roster = LiveTrips(database, router, hindsight, witness, now)
         self.views = LiveViews(database, hub, self._roster, hindsight, now)
         metrics.subscribers.set_function(lambda: len(hub))
         self._untold: list[OrderChange] = []  # committed, but the database went away before it could be told
@@ -162,11 +162,11 @@ class Fleet:
         if self._witness.has_work:
             self._tasks.create_task(self._witness.write())
 
-    def connect(self, driver_id: str, connection: DriverConnection) -> None:
+    def connect(self, driver_id: str, connection: ConnectedDriver) -> None:
         """The newest connection of a driver wins. Raises RateLimited where they keep replacing each other."""
         self._connections.connect(driver_id, connection)
 
-    def disconnect(self, driver_id: str, connection: DriverConnection) -> None:
+    def disconnect(self, driver_id: str, connection: ConnectedDriver) -> None:
         """Forgets a connection, unless a newer one has taken its place."""
         self._connections.disconnect(driver_id, connection)
 

@@ -45,7 +45,7 @@ class _Lesson(NamedTuple):
     dwell_s: float | None
 
 
-class Witness:
+class MilestoneWriter:
     """`note` writes one event and says whether it was new; `area` is what the map covers, once known."""
 
     def __init__(

@@ -7,7 +7,7 @@ from tracker.errors import NotFound
 from tracker.live.hub import Hub
 
 
-class Remembered:
+class OrderCache:
     """Keeps what the hub knows, in its newest version; everything else is read each time.
 
     A read that was under way while something changed is not kept: it may be older than the change.

@@ -31,7 +31,7 @@ class _Told(msgspec.Struct, frozen=True):
     trail_at: datetime
 
 
-class Audience:
+class Publisher:
     """Turns views of the core into the hub's updates; remembers only orders that the hub knows.
 
     `shown` hears of each view that is told.

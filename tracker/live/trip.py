@@ -21,7 +21,7 @@ type Span = tuple[datetime, datetime]
 """From when to when, both included, by our clock."""
 
 
-class DriverConnection(Protocol):
+class ConnectedDriver(Protocol):
     """What the fleet needs of a driver's socket."""
 
     def push(self, message: ToDriver) -> None:

@@ -14,7 +14,7 @@ from tracker.domain.tracks.verdicts import Verdicts
 from tracker.domain.trip import Trip
 from tracker.errors import NotFound, StorageUnavailable
 from tracker.eta.feedback import EtaFeedback
-from tracker.live.milestones import Witness
+from tracker.live.milestones import MilestoneWriter
 from tracker.live.trip import LiveTrip, Span
 from tracker.routing import Router
 
@@ -25,7 +25,7 @@ VERDICTS_KEPT: Final = 100  # drivers
 type Plan = tuple[list[Order], list[Stop]]
 
 
-class Roster:
+class LiveTrips:
     """By driver."""
 
     def __init__(
@@ -33,7 +33,7 @@ class Roster:
         database: Database,
         router: Router,
         hindsight: EtaFeedback,
-        witness: Witness,
+        witness: MilestoneWriter,
         now: Callable[[], datetime],
     ) -> None:
         self._database, self._router, self._now = database, router, now

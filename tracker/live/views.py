@@ -10,10 +10,10 @@ from tracker.domain.trip import Trip
 from tracker.domain.view import CustomerView, view_without_trip
 from tracker.eta.feedback import EtaFeedback
 from tracker.live.hub import Hub
-from tracker.live.order_cache import Remembered
-from tracker.live.publisher import Audience
+from tracker.live.order_cache import OrderCache
+from tracker.live.publisher import Publisher
 from tracker.live.subscription import Outgoing, Subscription
-from tracker.live.trips import Roster
+from tracker.live.trips import LiveTrips
 from tracker.messages import Snapshot, rfc3339
 
 
@@ -24,14 +24,14 @@ class LiveViews:
         self,
         database: Database,
         hub: Hub,
-        roster: Roster,
+        roster: LiveTrips,
         hindsight: EtaFeedback,
         now: Callable[[], datetime],
     ) -> None:
         self._hub, self._roster, self._hindsight = hub, roster, hindsight
         self._now = now
-        self._audience = Audience(hub, self._shown)
-        self._remembered = Remembered(database, hub)
+        self._audience = Publisher(hub, self._shown)
+        self._remembered = OrderCache(database, hub)
 
     # --- orders and links
 

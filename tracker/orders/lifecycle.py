@@ -44,7 +44,7 @@ ERASED: Final = "driver_erased"  # why an order failed whose driver was erased o
 _log = structlog.get_logger("tracker.orders.lifecycle")
 
 
-class Orders:
+class OrderLifecycle:
     """Everything that changes an order goes through here; `notice` hears of it after the commit."""
 
     def __init__(

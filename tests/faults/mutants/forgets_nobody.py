@@ -2,10 +2,10 @@
 
 from tracker.__main__ import main
 from tracker.live.fleet import Fleet
-from tracker.live.trip import DriverConnection
+from tracker.live.trip import ConnectedDriver
 
 
-def _nothing(self: Fleet, driver_id: str, connection: DriverConnection) -> None:
+def _nothing(self: Fleet, driver_id: str, connection: ConnectedDriver) -> None:
     pass
 
 

@@ -18,7 +18,7 @@ from tracker.domain.order import Driver, Order, OrderStatus, StopKind
 from tracker.domain.tracks.track import Fix
 from tracker.live.fleet import Fleet
 from tracker.live.hub import Hub
-from tracker.live.milestones import Witness
+from tracker.live.milestones import MilestoneWriter
 from tracker.live.subscription import Outgoing, Subscription
 from tracker.messages import End, rfc3339
 from tracker.metrics import Metrics
@@ -71,7 +71,7 @@ class World:
             router=Streets(),  # type: ignore[arg-type]
             hub=hub,
             hindsight=NoHindsight(),  # type: ignore[arg-type]
-            witness=Witness(self.memory, self.memory.note, Metrics()),  # type: ignore[arg-type]
+            witness=MilestoneWriter(self.memory, self.memory.note, Metrics()),  # type: ignore[arg-type]
             metrics=Metrics(),
             retention=RETENTION,
             now=lambda: self.now,

@@ -9,7 +9,7 @@ from tracker.domain.order import Driver, OrderStatus
 from tracker.errors import NotFound, RateLimited, TrackerError, Unparsable
 from tracker.messages import Ack, DriverNote, ErrorReply, FromDriver, Hello, RawFixes, StatusReport
 from tracker.messages.codecs import JsonCodec, MsgpackCodec
-from tracker.node import Parts
+from tracker.node import Node
 from tracker.websocket.accept import Socket
 
 HELLO_WITHIN: Final = 5.0  # seconds
@@ -41,7 +41,7 @@ def decoded(codec: JsonCodec | MsgpackCodec, frame: str | bytes) -> FromDriver |
     return codec.decode(frame)
 
 
-async def report_status(here: Parts, driver: Driver, report: StatusReport) -> Ack | ErrorReply:
+async def report_status(here: Node, driver: Driver, report: StatusReport) -> Ack | ErrorReply:
     """How far one of the driver's orders is; what is answered."""
     try:
         work = here.orders.set_status(
@@ -58,7 +58,7 @@ async def report_status(here: Parts, driver: Driver, report: StatusReport) -> Ac
     return Ack(report.id)
 
 
-async def pass_on_note(here: Parts, driver: Driver, note: DriverNote) -> Ack | ErrorReply:
+async def pass_on_note(here: Node, driver: Driver, note: DriverNote) -> Ack | ErrorReply:
     """Words to the customer of one of the driver's orders; what is answered."""
     try:
         order_id = _id(note.order_id)

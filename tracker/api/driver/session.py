@@ -33,7 +33,7 @@ from tracker.messages import (
 )
 from tracker.messages.codecs import JsonCodec, MsgpackCodec, readings
 from tracker.messages.conversions import assigned_order, wire_driver
-from tracker.node import Parts
+from tracker.node import Node
 from tracker.rate_limits import spread
 from tracker.system.tracebacks import let_go
 from tracker.websocket.accept import Disconnected, Socket
@@ -59,7 +59,7 @@ def _gone() -> Closing:
 class DriverSession:
     """Reads, commits, acknowledges and writes side by side: a slow commit never holds up the next message."""
 
-    def __init__(self, here: Parts, socket: Socket, codec: JsonCodec | MsgpackCodec, driver: Driver) -> None:
+    def __init__(self, here: Node, socket: Socket, codec: JsonCodec | MsgpackCodec, driver: Driver) -> None:
         self._here, self._socket, self._codec, self._driver = here, socket, codec, driver
         self._outbox: asyncio.Queue[ToDriver | Closing] = asyncio.Queue(OUTBOX)
         self._over: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()

@@ -28,7 +28,7 @@ from tracker.errors import (
 from tracker.live.trip import Receipt
 from tracker.messages import FIXES_PER_MESSAGE, FRAME_BYTES, Ack, Fixes, RawFixes
 from tracker.messages.codecs import CODECS, read_fixes, read_json, readings
-from tracker.node import Parts, parts
+from tracker.node import Node, parts
 from tracker.tokens import hash_token
 from tracker.websocket.accept import Disconnected, accept
 
@@ -67,7 +67,7 @@ async def stream() -> None:
         await socket.close(1011, "our_fault")
 
 
-async def _known(here: Parts, token: str) -> Driver:
+async def _known(here: Node, token: str) -> Driver:
     """Who comes with this token. Raises RateLimited while they have to wait, Unauthenticated."""
     await let_in(here, token)
     return await driver_of(here, token)
@@ -87,7 +87,7 @@ def bearer(header: str | None) -> str | None:
     return token.strip()
 
 
-async def driver_of(here: Parts, token: str) -> Driver:
+async def driver_of(here: Node, token: str) -> Driver:
     """Whose token this is. Raises Unauthenticated."""
     driver = await drivers.select_driver_by_token(here.database, hash_token(token))
     if driver is None:
@@ -114,7 +114,7 @@ async def post_fixes() -> Response:
     return answer(ack)
 
 
-async def _stored(here: Parts, driver: Driver, message: Fixes | RawFixes) -> Receipt:
+async def _stored(here: Node, driver: Driver, message: Fixes | RawFixes) -> Receipt:
     """Judge and record. After StorageUnavailable the same fixes, sent again, keep these verdicts."""
     batch = await here.fleet.receive(driver, readings(message))
     return await here.fleet.record(driver, batch)

@@ -25,7 +25,7 @@ from tracker.domain.order import Driver
 from tracker.domain.route import Stop
 from tracker.errors import Conflict, NoSequence, NotFound, RouterUnavailable
 from tracker.messages import rfc3339
-from tracker.node import Parts, parts
+from tracker.node import Node, parts
 from tracker.phone_apps.setup import setup_for
 from tracker.tokens import hash_token, new_driver_token, new_id
 
@@ -181,7 +181,7 @@ def _found(driver: Driver | None) -> Driver:
     return driver
 
 
-async def _shown(here: Parts, drivers: list[Driver]) -> dict[str, DriverAnswer]:
+async def _shown(here: Node, drivers: list[Driver]) -> dict[str, DriverAnswer]:
     activity = await rows.select_driver_activity(here.database, [driver.id for driver in drivers])
     nothing = rows.Activity()
     return {
@@ -192,7 +192,7 @@ async def _shown(here: Parts, drivers: list[Driver]) -> dict[str, DriverAnswer]:
     }
 
 
-def _with_token(here: Parts, driver: Driver, token: str) -> NewDriverAnswer:
+def _with_token(here: Node, driver: Driver, token: str) -> NewDriverAnswer:
     return NewDriverAnswer(
         id=driver.id,
         name=driver.name,

@@ -35,7 +35,7 @@ from tracker.domain.order import Order, OrderStatus
 from tracker.domain.tracks.segments import GAP
 from tracker.errors import NotFound
 from tracker.messages import Position, Time, Uri, rfc3339
-from tracker.node import Parts, parts
+from tracker.node import Node, parts
 
 COUNTED: Final = 100_000  # fixes; the count takes some 20 ms there, and longer tracks go without an ETag
 FORMS: Final = 2  # the version of what the forms hold: part of each ETag
@@ -157,7 +157,7 @@ async def get_track(order_id: str, extension: str | None = None) -> Response:
 # --- one position
 
 
-async def _where(here: Parts, order: Order, at: datetime) -> WhereAnswer:
+async def _where(here: Node, order: Order, at: datetime) -> WhereAnswer:
     """Where the order was then; raises NotFound where nothing is known."""
     timeline = await select_timeline(here.database, order.id)
     windows = await rows.track_windows(here.database, order.id)
@@ -187,7 +187,7 @@ def _status_at(timeline: Sequence[TimelineEntry], at: datetime) -> OrderStatus:
 # --- the whole track
 
 
-async def _track(here: Parts, order: Order, windows: Sequence[Window], form: str) -> Response:
+async def _track(here: Node, order: Order, windows: Sequence[Window], form: str) -> Response:
     wanted = query(TrackQuery)
     rejected = wanted.include == "rejected"
     if form == "json":
@@ -205,7 +205,7 @@ async def _track(here: Parts, order: Order, windows: Sequence[Window], form: str
     return response
 
 
-async def _page(here: Parts, windows: Sequence[Window], wanted: TrackQuery) -> Page[TrackFix]:
+async def _page(here: Node, windows: Sequence[Window], wanted: TrackQuery) -> Page[TrackFix]:
     rejected = wanted.include == "rejected"
     key = decode_cursor(wanted.cursor)
     found, more = await page_of(
@@ -264,7 +264,7 @@ def _accepted() -> str:
     return BY_ACCEPT[best]
 
 
-async def _etag(here: Parts, order: Order, windows: Sequence[Window], form: str) -> str | None:
+async def _etag(here: Node, order: Order, windows: Sequence[Window], form: str) -> str | None:
     """Changes with the order, its track, however late a fix, and verdicts; None for enormous tracks."""
     count, rejudgements = await count_track_fixes(here.database, windows, COUNTED)
     if count >= COUNTED:

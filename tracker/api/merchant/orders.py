@@ -20,7 +20,7 @@ from tracker.domain.order import Order
 from tracker.domain.order_rules import check_places
 from tracker.errors import Conflict, ForbiddenTransition
 from tracker.messages import WireEta
-from tracker.node import Parts, parts
+from tracker.node import Node, parts
 
 blueprint = Blueprint("orders", __name__)
 
@@ -146,7 +146,7 @@ async def get_eta(order_id: str) -> Response:
     return answer(WireEta.of(here.fleet.eta(order_id) or _no_eta(here)))
 
 
-def _no_eta(here: Parts) -> Eta:
+def _no_eta(here: Node) -> Eta:
     return Eta(
         arrives_at=None,
         earliest=None,
@@ -162,12 +162,12 @@ async def _answer(order: Order) -> Response:
     return answer(await show_order(parts(), order))
 
 
-async def show_order(here: Parts, order: Order) -> OrderAnswer:
+async def show_order(here: Node, order: Order) -> OrderAnswer:
     """The order as merchants see it, with its ETA and tracking link."""
     return (await _shown(here, [order], here.database))[order.id]
 
 
-async def _shown(here: Parts, orders: Sequence[Order], queries: Queries) -> dict[str, OrderAnswer]:
+async def _shown(here: Node, orders: Sequence[Order], queries: Queries) -> dict[str, OrderAnswer]:
     by_id = {order.id: order for order in orders}
     urls = tracking_urls(here, by_id, await select_links_of_orders(queries, list(by_id)))
     due = {id_ for id_, order in by_id.items() if order.window_to is not None}

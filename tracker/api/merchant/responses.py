@@ -16,11 +16,11 @@ from tracker.domain.privacy.visibility import Rules
 from tracker.domain.tracks.track import Fix
 from tracker.messages import Time, Uri, WireEta, WirePickup, WirePlace, WireWindow, rfc3339, rfc3339_or_none
 from tracker.messages.conversions import timestamps, window, wire_pickup, wire_place
-from tracker.node import Parts
+from tracker.node import Node
 from tracker.phone_apps.setup import Setup
 
 
-def base_url(here: Parts) -> str:
+def base_url(here: Node) -> str:
     """What our own addresses begin with; without a slash at the end."""
     return (here.config.public_url or asked_url()).rstrip("/")
 
@@ -274,12 +274,12 @@ class Page[T](Struct, frozen=True):
     """Cursor of the next page. Null on the last one."""
 
 
-def link_url(here: Parts, link_id: str) -> str:
+def link_url(here: Node, link_id: str) -> str:
     """The address that a customer opens."""
     return f"{base_url(here)}/t/{here.link_tokens.token(link_id)}"
 
 
-def tracking_urls(here: Parts, orders: dict[str, Order], links: list[Link]) -> dict[str, Any]:
+def tracking_urls(here: Node, orders: dict[str, Order], links: list[Link]) -> dict[str, Any]:
     """By order: the address of its first link that still opens."""
     urls: dict[str, Any] = {}
     for link in links:

@@ -12,7 +12,7 @@ from tracker.api.tracking.session import watching
 from tracker.errors import TooManyConnections
 from tracker.live.subscription import Outgoing
 from tracker.messages import End
-from tracker.node import Parts, parts
+from tracker.node import Node, parts
 
 RETRY: Final = 2_000  # milliseconds after a break
 SPREAD: Final = 15_000  # milliseconds over which customers come back to a node that stopped
@@ -54,7 +54,7 @@ async def _with_first(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator
         yield piece
 
 
-async def _pieces(here: Parts, token: str, cursor: str, visit: str) -> AsyncIterator[bytes]:
+async def _pieces(here: Node, token: str, cursor: str, visit: str) -> AsyncIterator[bytes]:
     async with watching(here, token, "sse", cursor, visit) as reader:
         reader.begin()
         yield b"retry: %d\n\n" % RETRY

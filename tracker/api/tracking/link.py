@@ -13,7 +13,7 @@ from tracker.database.links import insert_link_open
 from tracker.domain.link import Link, LinkOpen, Transport
 from tracker.errors import NotFound, StorageUnavailable
 from tracker.messages import Snapshot
-from tracker.node import Parts, parts
+from tracker.node import Node, parts
 from tracker.tokens import derived_id, new_id
 
 OPENS_KEPT: Final = 1_000  # of each link
@@ -31,12 +31,12 @@ class OpenLink(msgspec.Struct, frozen=True):
     is_over: bool  # the order; the link shows a last snapshot
 
 
-async def find_link(here: Parts, token: str) -> OpenLink:
+async def find_link(here: Node, token: str) -> OpenLink:
     """What a token opens. Raises NotFound for unknown, revoked and expired links alike."""
     return await look_up(here, link_id_of(here, token))
 
 
-def link_id_of(here: Parts, token: str) -> str:
+def link_id_of(here: Node, token: str) -> str:
     """Raises NotFound for a token that is none of ours."""
     link_id = here.link_tokens.link_id(token)
     if link_id is None:
@@ -44,7 +44,7 @@ def link_id_of(here: Parts, token: str) -> str:
     return link_id
 
 
-async def look_up(here: Parts, link_id: str) -> OpenLink:
+async def look_up(here: Node, link_id: str) -> OpenLink:
     """What a link opens. Raises NotFound for unknown, revoked and expired ones alike."""
     if (link := await here.fleet.views.link(link_id)) is None:
         raise NotFound("tracking link")
@@ -64,7 +64,7 @@ async def snapshot_of(token: str) -> Snapshot:
     return await here.fleet.views.snapshot(opened.order_id)
 
 
-async def note_opening(here: Parts, opened: OpenLink, way: Transport, who: Visitor, visit: str) -> None:
+async def note_opening(here: Node, opened: OpenLink, way: Transport, who: Visitor, visit: str) -> None:
     """Count an opening for the merchant; a failure to store it keeps no customer out.
 
     Only a running page counts: not a prefetch, nor a program that makes link previews. *visit* is the page's
@@ -80,7 +80,7 @@ async def note_opening(here: Parts, opened: OpenLink, way: Transport, who: Visit
         log.warning("opening_not_noted", link=opened.link.id, why=str(error))
 
 
-async def _note(here: Parts, link_id: str, opening: LinkOpen) -> None:
+async def _note(here: Node, link_id: str, opening: LinkOpen) -> None:
     """A few at a time: when a crowd comes, nobody's reads wait behind everybody's commits."""
     async with here.crowd.noting:
         await insert_link_open(here.database, link_id, opening, OPENS_KEPT)

@@ -11,7 +11,7 @@ from tracker.api.json_bodies import body
 from tracker.api.tracking.link import OpenLink, find_link
 from tracker.errors import Conflict, RateLimited
 from tracker.messages import NOTE_BYTES
-from tracker.node import Parts, parts
+from tracker.node import Node, parts
 
 blueprint = Blueprint("tracking_notes", __name__)
 
@@ -36,7 +36,7 @@ async def post_note(token: str) -> Response:
     return Response(status=204)
 
 
-async def add_note(here: Parts, opened: OpenLink, text: str) -> None:
+async def add_note(here: Node, opened: OpenLink, text: str) -> None:
     """To the driver and into the timeline. Raises RateLimited, Conflict, InvalidFields."""
     if not here.note_rates.take(opened.link.id, asyncio.get_running_loop().time()):
         raise RateLimited("Please wait a little before the next message.")

@@ -13,7 +13,7 @@ from tracker.domain.link import Transport
 from tracker.errors import StorageUnavailable
 from tracker.live.subscription import Outgoing, Subscription, conflated
 from tracker.messages import End, Snapshot, Update, rfc3339
-from tracker.node import Parts
+from tracker.node import Node
 from tracker.rate_limits import spread
 
 HEARTBEAT_EVERY: Final = 15.0  # seconds; the interface promises 20
@@ -24,7 +24,7 @@ class Reader:
     """First a snapshot or what was missed, then what changes, paced, with heartbeats, and an end."""
 
     def __init__(
-        self, here: Parts, opened: OpenLink, subscription: Subscription, first: list[Outgoing]
+        self, here: Node, opened: OpenLink, subscription: Subscription, first: list[Outgoing]
     ) -> None:
         self.here, self.opened, self.subscription = here, opened, subscription
         self._first = deque(first)
@@ -101,7 +101,7 @@ class Reader:
 
 @asynccontextmanager
 async def watching(
-    here: Parts, token: str, way: Transport, cursor: str, visit: str = ""
+    here: Node, token: str, way: Transport, cursor: str, visit: str = ""
 ) -> AsyncIterator[Reader]:
     """Open a live view while the block runs, and count it as an opening unless it has a cursor of ours.
 

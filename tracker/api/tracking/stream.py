@@ -26,7 +26,7 @@ from tracker.messages import (
     Seen,
     rfc3339,
 )
-from tracker.node import Parts, parts
+from tracker.node import Node, parts
 from tracker.rate_limits import Bucket
 from tracker.system.tracebacks import let_go
 from tracker.websocket.accept import Disconnected, Socket, accept
@@ -75,7 +75,7 @@ async def _refuse(error: TrackerError) -> None:
 class _Connection:
     """One customer's socket."""
 
-    def __init__(self, here: Parts, socket: Socket, reader: Reader, *, binary: bool) -> None:
+    def __init__(self, here: Node, socket: Socket, reader: Reader, *, binary: bool) -> None:
         self._here, self._socket, self._reader, self._binary = here, socket, reader, binary
         self._heard = Bucket(MESSAGES_AT_ONCE, asyncio.get_running_loop().time())
         self._tasks: asyncio.TaskGroup

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from tracker.api.close import Closing
+from tracker.api.close import CloseConnection
 from tracker.errors import RateLimited
 from tracker.node import Node
 from tracker.tokens import hash_token
@@ -38,7 +38,7 @@ def answerable(here: Node, socket: Socket, token: str, address: str = "") -> Ite
     code: int | None = None
     try:
         yield
-    except Closing as closing:
+    except CloseConnection as closing:
         code = closing.code
         raise
     finally:

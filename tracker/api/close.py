@@ -1,7 +1,7 @@
 """Closing: how an endpoint ends its socket from wherever it is."""
 
 
-class Closing(Exception):
+class CloseConnection(Exception):
     """The connection ends now, with this close code."""
 
     def __init__(self, code: int, word: str) -> None:

@@ -11,7 +11,7 @@ from tracker.errors import TrackerError
 JSON: Final = "application/json"
 
 
-class Described(msgspec.Struct, frozen=True, kw_only=True):
+class EndpointSpec(msgspec.Struct, frozen=True, kw_only=True):
     """What the code of a view does not say by itself."""
 
     body: Any = None  # the type of its JSON body
@@ -25,12 +25,12 @@ class Described(msgspec.Struct, frozen=True, kw_only=True):
     creates: bool = False  # takes an Idempotency-Key
 
 
-NOTHING_SAID: Final = Described()
+NOTHING_SAID: Final = EndpointSpec()
 
 
 def described(**said: Any) -> Callable[[View], View]:
     """Says of a view what `Described` holds."""
-    description = Described(**said)
+    description = EndpointSpec(**said)
 
     def decorate(view: View) -> View:
         view.described = description  # type: ignore[attr-defined]
@@ -39,6 +39,6 @@ def described(**said: Any) -> Callable[[View], View]:
     return decorate
 
 
-def said_of(view: View) -> Described:
-    said: Described = getattr(view, "described", NOTHING_SAID)
+def said_of(view: View) -> EndpointSpec:
+    said: EndpointSpec = getattr(view, "described", NOTHING_SAID)
     return said

@@ -15,7 +15,7 @@ from quart import Blueprint, Quart, Response, current_app
 from werkzeug.routing import Rule
 
 from tracker.api.auth import View
-from tracker.api.describe import JSON, Described, described, said_of
+from tracker.api.describe import JSON, EndpointSpec, described, said_of
 from tracker.api.docs.examples import (
     CREATED_EXAMPLES,
     EXAMPLES,
@@ -143,7 +143,7 @@ def _routes(app: Quart) -> Iterator[tuple[Rule, View]]:
             yield rule, cast("View", app.view_functions[rule.endpoint])
 
 
-def _schemas(said: list[Described]) -> tuple[Schemas, dict[str, Any]]:
+def _schemas(said: list[EndpointSpec]) -> tuple[Schemas, dict[str, Any]]:
     """The schema of each type that is taken or given, and the named ones that these refer to."""
     types = [
         type_
@@ -177,7 +177,7 @@ def _tag(rule: Rule) -> str:
     return next((tag for path, tag in TAG_OF_PATH.items() if rule.rule.startswith(path)), "Operations")
 
 
-def _who_may(said: Described, scope: str | None) -> str:
+def _who_may(said: EndpointSpec, scope: str | None) -> str:
     if said.by_driver:
         return "Needs the driver's token."
     return "" if scope is None else f"Needs an API key with the scope `{scope}`."
@@ -192,7 +192,7 @@ def _path_parameters(rule: Rule) -> Iterator[dict[str, Any]]:
         yield {"name": name, "in": "path", "required": True, **PATH_PARAMETERS[name]}
 
 
-def _query_parameters(said: Described) -> Iterator[dict[str, Any]]:
+def _query_parameters(said: EndpointSpec) -> Iterator[dict[str, Any]]:
     if said.query is not None:
         schema = properties_of(said.query)
         for name, field in schema["properties"].items():
@@ -203,7 +203,9 @@ def _query_parameters(said: Described) -> Iterator[dict[str, Any]]:
         yield IDEMPOTENCY_KEY
 
 
-def _responses(rule: Rule, said: Described, scope: str | None, schemas: Schemas) -> Iterator[tuple[str, Any]]:
+def _responses(
+    rule: Rule, said: EndpointSpec, scope: str | None, schemas: Schemas
+) -> Iterator[tuple[str, Any]]:
     if rule.websocket:
         yield "101", {"description": "Switching protocols", "headers": SUBPROTOCOL}
     else:
@@ -228,7 +230,7 @@ def _refusal(problems: list[Problem], schemas: Schemas) -> dict[str, Any]:
     return response | ({"headers": RETRY_AFTER} if comes_back else {})
 
 
-def _success(said: Described, schemas: Schemas) -> dict[str, Any]:
+def _success(said: EndpointSpec, schemas: Schemas) -> dict[str, Any]:
     success = _answer(said.status, said.answer, schemas)
     others = {media: MEDIA_EXAMPLES[media] for media in said.media if media != JSON}
     if others:
@@ -254,7 +256,7 @@ def _each(type_: Any) -> tuple[Any, ...]:
     return type_ if isinstance(type_, tuple) else (type_,)
 
 
-def _refusals(rule: Rule, said: Described, scope: str | None) -> Iterator[type[TrackerError]]:
+def _refusals(rule: Rule, said: EndpointSpec, scope: str | None) -> Iterator[type[TrackerError]]:
     """What can go wrong, by what the view asks for."""
     yield from said.raises
     if scope is not None:

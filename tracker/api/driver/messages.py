@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final
 
-from tracker.api.close import Closing
+from tracker.api.close import CloseConnection
 from tracker.api.errors import problem_of
 from tracker.domain.order import Driver, OrderStatus
 from tracker.errors import NotFound, RateLimited, TrackerError, Unparsable
@@ -23,21 +23,21 @@ async def await_hello(socket: Socket, codec: JsonCodec | MsgpackCodec) -> str:
         async with asyncio.timeout(HELLO_WITHIN):
             frame = await socket.receive()
         if len(frame) > HELLO_LENGTH:
-            raise Closing(4008, "no_hello")
+            raise CloseConnection(4008, "no_hello")
         message = decoded(codec, frame)
     except TimeoutError:
-        raise Closing(4008, "no_hello") from None
+        raise CloseConnection(4008, "no_hello") from None
     except Unparsable as error:
-        raise Closing(4000, "bad_request") from error
+        raise CloseConnection(4000, "bad_request") from error
     if not isinstance(message, Hello):
-        raise Closing(4008, "no_hello")
+        raise CloseConnection(4008, "no_hello")
     return message.token
 
 
 def decoded(codec: JsonCodec | MsgpackCodec, frame: str | bytes) -> FromDriver | RawFixes:
     """Raises Closing for the wrong kind of frame, Unparsable."""
     if not isinstance(frame, codec.frame_type):
-        raise Closing(1003, "wrong_kind")
+        raise CloseConnection(1003, "wrong_kind")
     return codec.decode(frame)
 
 

@@ -8,7 +8,7 @@ from typing import Final, assert_never
 
 import structlog
 
-from tracker.api.close import Closing
+from tracker.api.close import CloseConnection
 from tracker.api.driver.messages import decoded, pass_on_note, report_status
 from tracker.domain.order import Driver
 from tracker.errors import NotFound, StorageUnavailable, Unparsable
@@ -51,9 +51,9 @@ DRAIN_WITHIN: Final = 10.0  # seconds for the commits in flight
 log = structlog.get_logger()
 
 
-def _gone() -> Closing:
+def _gone() -> CloseConnection:
     """Nobody is told: there is nobody. A new one each time: raised again, one keeps every frame it passed."""
-    return Closing(1006, "gone")
+    return CloseConnection(1006, "gone")
 
 
 class DriverSession:
@@ -61,7 +61,7 @@ class DriverSession:
 
     def __init__(self, here: Node, socket: Socket, codec: JsonCodec | MsgpackCodec, driver: Driver) -> None:
         self._here, self._socket, self._codec, self._driver = here, socket, codec, driver
-        self._outbox: asyncio.Queue[ToDriver | Closing] = asyncio.Queue(OUTBOX)
+        self._outbox: asyncio.Queue[ToDriver | CloseConnection] = asyncio.Queue(OUTBOX)
         self._over: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
         self._unanswered = asyncio.Semaphore(UNANSWERED)
         self._heard = monotonic()
@@ -95,14 +95,14 @@ class DriverSession:
                 self._reading = self._tasks.create_task(self._read())
                 for work in (self._write(), self._keep_alive(), self._await_end()):
                     self._tasks.create_task(work)
-        except* Closing as group:
-            closing = next(error for error in _leaves(group) if isinstance(error, Closing))
+        except* CloseConnection as group:
+            closing = next(error for error in _leaves(group) if isinstance(error, CloseConnection))
             code, word = closing.code, closing.word
             let_go(group)
-        raise Closing(code, word)
+        raise CloseConnection(code, word)
 
     async def _await_end(self) -> None:
-        raise Closing(*await self._over)
+        raise CloseConnection(*await self._over)
 
     # --- for the fleet
 
@@ -111,13 +111,13 @@ class DriverSession:
         try:
             self._outbox.put_nowait(message)
         except asyncio.QueueFull:
-            self._end(Closing(4102, "too_slow"))
+            self._end(CloseConnection(4102, "too_slow"))
 
     def replace(self) -> None:
-        self._end(Closing(4009, "replaced"))
+        self._end(CloseConnection(4009, "replaced"))
 
     def revoke(self) -> None:
-        self._end(Closing(4001, "unauthenticated"))
+        self._end(CloseConnection(4001, "unauthenticated"))
 
     async def drain(self) -> None:
         """Reads no more, acknowledges what is in flight, and says 1012."""
@@ -128,13 +128,13 @@ class DriverSession:
                     await self._unanswered.acquire()
         except TimeoutError:
             log.warning("drain_unanswered", driver=self._driver.id)
-        restarting = Closing(1012, "restarting")
+        restarting = CloseConnection(1012, "restarting")
         try:
             self._outbox.put_nowait(restarting)
         except asyncio.QueueFull:  # whoever reads nothing will not hear of it behind all that either
             self._end(restarting)
 
-    def _end(self, closing: Closing) -> None:
+    def _end(self, closing: CloseConnection) -> None:
         if not self._over.done():
             self._over.set_result((closing.code, closing.word))  # and not what it came through
 
@@ -150,7 +150,7 @@ class DriverSession:
                 await self._pace(1)
                 await self._take(frame)
                 self._heard = monotonic()
-        except Closing as closing:
+        except CloseConnection as closing:
             self._end(closing)
         except Disconnected:
             self._end(_gone())
@@ -158,7 +158,7 @@ class DriverSession:
     async def _write(self) -> None:
         while True:
             message = await self._outbox.get()
-            if isinstance(message, Closing):
+            if isinstance(message, CloseConnection):
                 self._end(message)
                 return
             try:
@@ -173,7 +173,7 @@ class DriverSession:
             await asyncio.sleep(min(spread(PING_EVERY), SILENT_AFTER - silent))
             n += 1
             self.push(Ping(n))
-        self._end(Closing(4104, "silent"))
+        self._end(CloseConnection(4104, "silent"))
 
     async def _pace(self, amount: int) -> None:
         """Reads no further while a driver is over its rate; many small messages in a row are a flood."""
@@ -184,7 +184,7 @@ class DriverSession:
             return
         self._waited += 1
         if self._waited > FLOOD:
-            raise Closing(4103, "rate_limited")
+            raise CloseConnection(4103, "rate_limited")
         if wait > 0.0:
             self._waited_at = now
             await asyncio.sleep(wait)
@@ -196,7 +196,7 @@ class DriverSession:
             self._bad += 1
             self.push(ErrorReply(None, "bad_message", str(error)))
             if self._bad >= BAD_IN_A_ROW:
-                raise Closing(4000, "bad_request") from error
+                raise CloseConnection(4000, "bad_request") from error
             return
         self._bad = 0
         await self._answer(message)

@@ -9,7 +9,7 @@ from quart import Blueprint, Response, request, websocket
 from tracker.api.allowance import take_allowance
 from tracker.api.auth import refused
 from tracker.api.client_backoff import answerable, let_in
-from tracker.api.close import Closing
+from tracker.api.close import CloseConnection
 from tracker.api.describe import described
 from tracker.api.driver.messages import await_hello
 from tracker.api.driver.session import DriverSession
@@ -58,7 +58,7 @@ async def stream() -> None:
             await DriverSession(here, socket, codec, driver).run()
     except Disconnected:
         pass
-    except Closing as closing:
+    except CloseConnection as closing:
         await socket.close(closing.code, closing.word)
     except TrackerError as error:
         await socket.close(close_code(error), problem_of(type(error)).word)

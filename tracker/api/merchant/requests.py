@@ -45,7 +45,7 @@ RULES: Final = 10  # for one field of a customer's view
 BBOX: Final = "must be west,south,east,north in degrees with south <= north, such as 24.9,60.1,25.0,60.2"
 
 
-class Given(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RequestBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A body of ours: fields that we don't know are refused."""
 
 
@@ -75,7 +75,7 @@ DriverReference = Annotated[
 ]
 
 
-class NewDriver(Given, frozen=True, kw_only=True):
+class NewDriver(RequestBody, frozen=True, kw_only=True):
     name: DriverName
     vehicle: Vehicle
     """What the driver uses; routes and forecasts depend on it."""
@@ -83,7 +83,7 @@ class NewDriver(Given, frozen=True, kw_only=True):
     display_name: DisplayName | None = None
 
 
-class DriverChangeBody(Given, frozen=True, kw_only=True):
+class DriverChangeBody(RequestBody, frozen=True, kw_only=True):
     """What is given is changed, as in RFC 7396; null takes a display name or a reference away."""
 
     name: DriverName | UnsetType = UNSET
@@ -107,7 +107,7 @@ class DriverQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Drivers with this number of the merchant's."""
 
 
-class GivenPlace(Given, frozen=True, kw_only=True):
+class GivenPlace(RequestBody, frozen=True, kw_only=True):
     lat: Latitude
     lon: Longitude
     address: Text | None = None
@@ -125,7 +125,7 @@ class GivenPickup(GivenPlace, frozen=True, kw_only=True):
         return Place(self.lat, self.lon, self.address, self.service_s, self.ready_at)
 
 
-class GivenCustomer(Given, frozen=True, kw_only=True):
+class GivenCustomer(RequestBody, frozen=True, kw_only=True):
     name: Line | None = None
     """Name; at most 200 characters. The driver sees it."""
     phone: Annotated[str, Meta(max_length=50)] | None = None
@@ -137,7 +137,7 @@ class GivenCustomer(Given, frozen=True, kw_only=True):
         return Customer(self.name, self.phone, self.email)
 
 
-class GivenWindow(Given, frozen=True, kw_only=True):
+class GivenWindow(RequestBody, frozen=True, kw_only=True):
     """When the customer expects it."""
 
     from_: AwareTime = msgspec.field(name="from")
@@ -157,7 +157,7 @@ GivenRule = Annotated[
 ]
 
 
-class GivenRules(Given, frozen=True, kw_only=True):
+class GivenRules(RequestBody, frozen=True, kw_only=True):
     """A rule for each field of the customer's view, or several of which one suffices."""
 
     position: GivenRule = msgspec.field(default_factory=lambda: list(DEFAULT_LIVE))
@@ -173,7 +173,7 @@ class GivenRules(Given, frozen=True, kw_only=True):
         return Rules(self.position, self.route, self.eta, self.stops_before)
 
 
-class NewOrderBody(Given, frozen=True, kw_only=True):
+class NewOrderBody(RequestBody, frozen=True, kw_only=True):
     body_bytes: ClassVar[int] = ORDER_BYTES
 
     pickup: GivenPickup
@@ -207,7 +207,7 @@ class NewOrderBody(Given, frozen=True, kw_only=True):
         )
 
 
-class PlaceChange(Given, frozen=True, kw_only=True):
+class PlaceChange(RequestBody, frozen=True, kw_only=True):
     """What is given is changed; null takes an address or a service time away."""
 
     lat: Latitude | UnsetType = UNSET
@@ -221,7 +221,7 @@ class PickupChange(PlaceChange, frozen=True, kw_only=True):
     ready_at: ReadyTime | UnsetType | None = UNSET
 
 
-class CustomerChange(Given, frozen=True, kw_only=True):
+class CustomerChange(RequestBody, frozen=True, kw_only=True):
     name: Line | UnsetType | None = UNSET
     """Name; at most 200 characters. The driver sees it."""
     phone: Annotated[str, Meta(max_length=50)] | UnsetType | None = UNSET
@@ -230,7 +230,7 @@ class CustomerChange(Given, frozen=True, kw_only=True):
     """E-mail address; at most 254 characters."""
 
 
-class OrderChangeBody(Given, frozen=True, kw_only=True):
+class OrderChangeBody(RequestBody, frozen=True, kw_only=True):
     """What is given is changed, as in RFC 7396; null takes a customer, a window or a reference away."""
 
     body_bytes: ClassVar[int] = ORDER_BYTES
@@ -267,12 +267,12 @@ class OrderChangeBody(Given, frozen=True, kw_only=True):
         return msgspec.structs.replace(order, **changes)
 
 
-class AssignBody(Given, frozen=True, kw_only=True):
+class AssignBody(RequestBody, frozen=True, kw_only=True):
     driver_id: Id
     """Id of the driver."""
 
 
-class StatusBody(Given, frozen=True, kw_only=True):
+class StatusBody(RequestBody, frozen=True, kw_only=True):
     status: OrderStatus
     """Status that the order gets. `created` unassigns it."""
     reason: Text | None = None
@@ -280,14 +280,14 @@ class StatusBody(Given, frozen=True, kw_only=True):
     at: StatusTime | None = None
 
 
-class StopBody(Given, frozen=True, kw_only=True):
+class StopBody(RequestBody, frozen=True, kw_only=True):
     order_id: Id
     """Id of the order."""
     kind: StopKind
     """What happens there."""
 
 
-class StopsBody(Given, frozen=True, kw_only=True):
+class StopsBody(RequestBody, frozen=True, kw_only=True):
     """Every remaining stop once, in the sequence in which the driver is to serve them."""
 
     body_bytes: ClassVar[int] = STOPS_BYTES
@@ -296,7 +296,7 @@ class StopsBody(Given, frozen=True, kw_only=True):
     """Every remaining stop once, in the sequence of serving."""
 
 
-class NewLinkBody(Given, frozen=True, kw_only=True):
+class NewLinkBody(RequestBody, frozen=True, kw_only=True):
     expires_at: AwareTime | None = None
     """When the link ends. Default: two hours after the order is over."""
 

@@ -11,7 +11,7 @@ from tracker.api.describe import described
 from tracker.api.errors import PROBLEM_JSON, details
 from tracker.api.json_bodies import answer, query
 from tracker.api.tracking.link import find_link, snapshot_of
-from tracker.api.tracking.session import UPDATE_GAP, Reader, watching
+from tracker.api.tracking.session import UPDATE_GAP, TrackingSession, watching
 from tracker.errors import StorageUnavailable, TooManyConnections
 from tracker.live.subscription import Outgoing
 from tracker.messages import End, Heartbeat, NoteToCustomer, Snapshot, Update
@@ -78,7 +78,7 @@ async def poll(token: str) -> Response:
         return _come_back() if reader.subscription.restarting else _not_kept(Response(status=204))
 
 
-async def _told(reader: Reader, wait_s: float) -> list[Outgoing]:
+async def _told(reader: TrackingSession, wait_s: float) -> list[Outgoing]:
     """All there is to tell, once there is something; not more than twice a second, as on the other ways."""
     clock = asyncio.get_running_loop().time
     begun = clock()

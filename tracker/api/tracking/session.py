@@ -20,7 +20,7 @@ HEARTBEAT_EVERY: Final = 15.0  # seconds; the interface promises 20
 UPDATE_GAP: Final = 0.51  # seconds; at most two updates a second go to one customer, on their clock too
 
 
-class Reader:
+class TrackingSession:
     """First a snapshot or what was missed, then what changes, paced, with heartbeats, and an end."""
 
     def __init__(
@@ -102,7 +102,7 @@ class Reader:
 @asynccontextmanager
 async def watching(
     here: Node, token: str, way: Transport, cursor: str, visit: str = ""
-) -> AsyncIterator[Reader]:
+) -> AsyncIterator[TrackingSession]:
     """Open a live view while the block runs, and count it as an opening unless it has a cursor of ours.
 
     Raises NotFound, TooManyConnections, StorageUnavailable.
@@ -120,6 +120,6 @@ async def watching(
         opened = await look_up(here, link_id)  # nobody would have told us of a revocation in between
         if not here.hub.gave(opened.order_id, cursor):
             await note_opening(here, opened, way, who, visit)
-        yield Reader(here, opened, subscription, first)
+        yield TrackingSession(here, opened, subscription, first)
     finally:
         here.fleet.views.unsubscribe(opened.order_id, subscription)

@@ -8,11 +8,11 @@ from quart import Blueprint, websocket
 
 from tracker.api.client_backoff import answerable, let_in
 from tracker.api.client_info import visitor
-from tracker.api.close import Closing
+from tracker.api.close import CloseConnection
 from tracker.api.describe import described
 from tracker.api.errors import close_code, problem_of
 from tracker.api.tracking.notes import add_note
-from tracker.api.tracking.session import Reader, watching
+from tracker.api.tracking.session import TrackingSession, watching
 from tracker.errors import TooManyConnections, TrackerError
 from tracker.live.subscription import Outgoing
 from tracker.messages import (
@@ -75,7 +75,7 @@ async def _refuse(error: TrackerError) -> None:
 class _Connection:
     """One customer's socket."""
 
-    def __init__(self, here: Node, socket: Socket, reader: Reader, *, binary: bool) -> None:
+    def __init__(self, here: Node, socket: Socket, reader: TrackingSession, *, binary: bool) -> None:
         self._here, self._socket, self._reader, self._binary = here, socket, reader, binary
         self._heard = Bucket(MESSAGES_AT_ONCE, asyncio.get_running_loop().time())
         self._tasks: asyncio.TaskGroup
@@ -90,9 +90,9 @@ class _Connection:
                 listener.cancel()
         except* Disconnected as group:
             let_go(group)
-        except* Closing as group:
+        except* CloseConnection as group:
             closing = group.exceptions[0]
-            assert isinstance(closing, Closing)
+            assert isinstance(closing, CloseConnection)
             let_go(group)
             await self._socket.close(closing.code, closing.word)
 
@@ -115,7 +115,7 @@ class _Connection:
         while True:
             frame = await self._socket.receive()
             if not self._heard.take(MESSAGES_AT_ONCE, MESSAGES_PER_S, asyncio.get_running_loop().time()):
-                raise Closing(4103, "rate_limited")
+                raise CloseConnection(4103, "rate_limited")
             match self._decoded(frame):
                 case Seen(cursor=cursor):
                     self._reader.subscription.saw(cursor)
@@ -128,9 +128,9 @@ class _Connection:
     def _decoded(self, frame: str | bytes) -> FromCustomer | None:
         """None where it cannot be read: a customer's page may be newer than this service."""
         if isinstance(frame, bytes) is not self._binary:
-            raise Closing(1003, "wrong_kind")
+            raise CloseConnection(1003, "wrong_kind")
         if (len(frame) if isinstance(frame, bytes) else len(frame.encode())) > NOTE_BYTES:
-            raise Closing(1009, "too_big")
+            raise CloseConnection(1009, "too_big")
         try:
             said: FromCustomer = _msgpack.decode(frame) if isinstance(frame, bytes) else _json.decode(frame)
         except (msgspec.DecodeError, UnicodeError, RecursionError):

@@ -20,9 +20,9 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidHandshake, InvalidStatus
 from websockets.typing import Subprotocol
 
-from driver_sim.client.connection import Conversation
+from driver_sim.client.connection import Connection
 from driver_sim.client.outbox import Outbox, Report
-from driver_sim.client.pending_reports import Answers, ReportRefused
+from driver_sim.client.pending_reports import PendingReports, ReportRefused
 from driver_sim.client.reconnect import Next, Stopped, after_close, after_refusal, explain, pause
 from driver_sim.urls import is_local, stream_uri
 from tracker.domain.reporting_policy import Policy
@@ -61,11 +61,11 @@ class DriverClient:
         self._uri = stream_uri(url)
         self._token = token
         self._random = random or Random()
-        self._answers = Answers()
+        self._answers = PendingReports()
         self._left = asyncio.Event()  # ends a pause
         self._news = asyncio.Event()  # orders, acks or the connection changed
         self._closing = False
-        self._conversation: Conversation | None = None
+        self._conversation: Connection | None = None
         self._stopped: Stopped | None = None
 
     # --- for the driver
@@ -173,7 +173,7 @@ class DriverClient:
     async def _converse(self) -> tuple[int, str]:
         """Connects and talks until the connection ends; how it was closed (1006: without a word)."""
         async with self._connect() as websocket:
-            self._conversation = Conversation(websocket, self.outbox, self._take)
+            self._conversation = Connection(websocket, self.outbox, self._take)
             try:
                 if not self._closing:
                     await self._conversation.run()

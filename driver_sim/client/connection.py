@@ -10,7 +10,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from driver_sim.client.outbox import Outbox, Report
-from driver_sim.client.send_rate import Pace
+from driver_sim.client.send_rate import SendRate
 from tracker.messages import Ping, Pong, Slow, ToDriver, Welcome
 
 QUIET: Final = 20.0  # seconds without a word before we ask
@@ -20,14 +20,14 @@ _decoder = msgspec.json.Decoder(ToDriver)
 _encoder = msgspec.json.Encoder()
 
 
-class Conversation:
+class Connection:
     """Sends what the outbox holds as fast as the service allows, and passes on what it says."""
 
     def __init__(self, websocket: ClientConnection, outbox: Outbox, take: Callable[[ToDriver], None]) -> None:
         self._websocket = websocket
         self._outbox = outbox
         self._take = take
-        self._pace: Pace | None = None  # until we are welcomed nothing is sent
+        self._pace: SendRate | None = None  # until we are welcomed nothing is sent
         self._to_send = asyncio.Event()
         self._clock = asyncio.get_running_loop().time
         self._heard_at = self._clock()
@@ -104,7 +104,7 @@ class Conversation:
         """Only now may we send: what is unacknowledged, in the order that a break asks for."""
         self._outbox.chunk = min(self._outbox.chunk, welcome.limits.fixes_per_message)
         self._outbox.start_over()
-        self._pace = Pace(welcome.limits.fixes_per_s)
+        self._pace = SendRate(welcome.limits.fixes_per_s)
 
     def _slow_down(self, retry_s: float) -> None:
         """Keeps buffering for so long; what is on its way is still answered."""

@@ -11,7 +11,7 @@ class ReportRefused(Exception):
         self.code = code
 
 
-class Answers:
+class PendingReports:
     """Futures by message id. An answer that nobody waits for is ignored."""
 
     def __init__(self) -> None:

@@ -5,7 +5,7 @@ from typing import Final
 BURST: Final = 1.0  # seconds' worth of fixes that may go at once
 
 
-class Pace:
+class SendRate:
     """Asked before each message."""
 
     def __init__(self, fixes_per_s: float) -> None:

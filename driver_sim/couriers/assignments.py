@@ -56,7 +56,7 @@ class Identity(msgspec.Struct, frozen=True):
     vehicle: Vehicle
 
 
-class Errand(msgspec.Struct, frozen=True):
+class Assignment(msgspec.Struct, frozen=True):
     """An order before it is made."""
 
     pickup: Place
@@ -70,7 +70,7 @@ def identity(seed: int, n: int) -> Identity:
 
 def errand(
     addresses: Sequence[Place], here: LonLat, vehicle: Vehicle, random: Random, *, next_door: bool = False
-) -> Errand:
+) -> Assignment:
     """A pickup near by and a dropoff some minutes from it, as far as the map reaches.
 
     `next_door`: hardly any way to the pickup, so that there is soon something to watch.
@@ -84,7 +84,7 @@ def errand(
         key=lambda place: abs(distance(pickup.lonlat, place.lonlat) - wanted),
     )
     dropoff = random.choice(apart[: max(1, len(apart) // 10)])
-    return Errand(_served(pickup, random), _served(dropoff, random))
+    return Assignment(_served(pickup, random), _served(dropoff, random))
 
 
 def _served(place: Place, random: Random) -> Place:

@@ -15,7 +15,7 @@ from driver_sim.client.client import DriverClient
 from driver_sim.client.pending_reports import ReportRefused
 from driver_sim.client.reconnect import Stopped
 from driver_sim.couriers.assignments import BUSY, TWO_AT_ONCE, Doing, Identity, opens_at, plan
-from driver_sim.couriers.order_source import Customers, patiently
+from driver_sim.couriers.order_source import OrderSource, patiently
 from driver_sim.couriers.phone import Phone, Tempo, now
 from driver_sim.errors import first_of
 from driver_sim.merchant_api import ApiError, MerchantApi
@@ -40,7 +40,7 @@ class Courier:
         client: DriverClient,
         api: MerchantApi,
         *,
-        customers: Customers,
+        customers: OrderSource,
         start: LonLat,
         tempo: Tempo,
         tell: Tell,

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from driver_sim.couriers.assignments import Errand, errand
+from driver_sim.couriers.assignments import Assignment, errand
 from driver_sim.merchant_api import ApiError, MerchantApi, NewOrder
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Place, Vehicle
@@ -39,14 +39,14 @@ class Made(msgspec.Struct, frozen=True):
     """An order that was just made, and between which addresses."""
 
     order: NewOrder
-    errand: Errand
+    errand: Assignment
 
     @property
     def where(self) -> str:
         return f"{self.errand.pickup.address} to {self.errand.dropoff.address}"
 
 
-class Customers:
+class OrderSource:
     """Order from one courier."""
 
     def __init__(self, api: MerchantApi, addresses: Sequence[Place], budget: Budget, seed: str) -> None:
@@ -75,13 +75,13 @@ class Customers:
         )
         return Made(order, chosen)
 
-    async def _chosen(self, vehicle: Vehicle, here: LonLat) -> Errand:
+    async def _chosen(self, vehicle: Vehicle, here: LonLat) -> Assignment:
         """An errand with a way to it; the first of a courier is the one that is soonest fetched.
 
         Raises ApiError where none of many has a way.
         """
         wanted = 1 if self._made else FIRST_CHOICE
-        found: list[tuple[float, Errand]] = []
+        found: list[tuple[float, Assignment]] = []
         for _ in range(TRIES):
             chosen = errand(self._addresses, here, vehicle, self._random, next_door=not self._made)
             to_pickup = await self._seconds_to(chosen, vehicle, here)
@@ -93,7 +93,7 @@ class Customers:
             raise ApiError(404, f"None of {TRIES} pairs of addresses has a route for {vehicle}")
         return min(found, key=lambda one: one[0])[1]
 
-    async def _seconds_to(self, chosen: Errand, vehicle: Vehicle, here: LonLat) -> float | None:
+    async def _seconds_to(self, chosen: Assignment, vehicle: Vehicle, here: LonLat) -> float | None:
         """To the pickup; None where there is no way to it, or none from it to the dropoff."""
         places = (here, chosen.pickup.lonlat, chosen.dropoff.lonlat)
         try:

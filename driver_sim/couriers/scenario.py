@@ -11,7 +11,7 @@ import msgspec
 from driver_sim.client.client import DriverClient
 from driver_sim.couriers.assignments import Identity, identity
 from driver_sim.couriers.courier import Courier
-from driver_sim.couriers.order_source import Budget, Customers
+from driver_sim.couriers.order_source import Budget, OrderSource
 from driver_sim.couriers.phone import Tempo
 from driver_sim.errors import first_of
 from driver_sim.merchant_api import ApiError, KnownDriver, MerchantApi
@@ -98,7 +98,7 @@ class Scenario:
             who = Identity(who.reference, again.name, again.vehicle)
             start = _within(again, addresses) or start
         client = DriverClient(self._settings.url, token, random=random)
-        customers = Customers(api, addresses, self._budget, who.reference)
+        customers = OrderSource(api, addresses, self._budget, who.reference)
         tempo, tell = self._settings.tempo, self._tell
         return Courier(who, driver_id, client, api, customers=customers, start=start, tempo=tempo, tell=tell)
 

@@ -1,4 +1,4 @@
-"""Parts: what `create_app` wired together, as the blueprints see it."""
+"""Node: the resources of one server process, as the blueprints see them."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -13,11 +13,15 @@ if TYPE_CHECKING:
     from tracker.config import Config
     from tracker.database import Database
     from tracker.domain.area import Area
+    from tracker.eta.forecast_log import ForecastLog
     from tracker.live.fleet import Fleet
     from tracker.live.hub import Hub
+    from tracker.map.addresses import AddressIndex
     from tracker.map.basemap import Basemap
+    from tracker.map.extract import MapExtract
     from tracker.map.preparation import Preparation
     from tracker.metrics import Metrics
+    from tracker.orders.lifecycle import OrderLifecycle
     from tracker.rate_limits import Allowances, Buckets
     from tracker.recorder import Recorder
     from tracker.routing import Router
@@ -29,14 +33,14 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
 
     config: "Config"
     database: "Database"
-    account: "Account"
+    account: "ForecastLog"
     recorder: "Recorder"
     router: "Router"
-    map_file: "MapFile"
+    map_file: "MapExtract"
     basemap: "Preparation[Basemap]"
-    addresses: "Preparation[Gazetteer]"
+    addresses: "Preparation[AddressIndex]"
     area: Callable[[], "Area | None"]  # what the map covers; None while that is not known
-    orders: "Orders"
+    orders: "OrderLifecycle"
     fleet: "Fleet"
     hub: "Hub"
     link_tokens: "LinkTokens"
@@ -53,4 +57,4 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
 
 def parts() -> Node:
     """The parts of the app that answers the present request."""
-    return cast("Parts", current_app.extensions["tracker"])
+    return cast("Node", current_app.extensions["tracker"])

@@ -43,7 +43,7 @@ class EtaFeedback:
     @asynccontextmanager
     async def open(
         cls, database: Database, router: Router, metrics: Metrics, now: Callable[[], datetime]
-    ) -> AsyncIterator["Hindsight"]:
+    ) -> AsyncIterator["EtaFeedback"]:
         """Goes on with what was learned before. Raises StorageUnavailable."""
         async with (
             ForecastLog(database, metrics) as account,

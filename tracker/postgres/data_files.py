@@ -51,7 +51,7 @@ class OsUser(msgspec.Struct, frozen=True):
     gid: int | None = None
 
     @classmethod
-    def fitting(cls) -> "Account":
+    def fitting(cls) -> "OsUser":
         if os.geteuid() != 0:
             return cls()
         nobody = pwd.getpwnam("nobody")

@@ -13,7 +13,7 @@ from tracker.domain.geo import LonLat
 from tracker.routing.polyline import decode, encode
 
 if TYPE_CHECKING:
-    pass
+    from tracker.routing.backends import Backend
 
 _LINES: Final = ("shape", "encoded_polyline")  # encoded, in requests and answers
 
@@ -26,7 +26,7 @@ def turned(lon: float) -> float:
 class Turned:
     """An engine whose tiles are turned, asked as if they were not. For one thread, like the engine."""
 
-    def __init__(self, engine: "Asked") -> None:
+    def __init__(self, engine: "Backend") -> None:
         self._engine = engine
 
     def route(self, wanted: str) -> str:

@@ -15,6 +15,7 @@ from tracker.domain.tracks.fix import (
     Doubt,
     Fix,
     JudgedFix,
+    Rejection,
     parse_fix,
     refusal,
     sift,

@@ -5,6 +5,7 @@ import pytest
 
 from tracker.database import Database
 from tracker.database.queries import parse, sql, statements
+from tracker.system.package_files import folder
 
 
 async def test_every_statement_prepares(database: Database) -> None:
@@ -39,3 +40,11 @@ def test_doubled_and_empty_names_are_refused(text: str) -> None:
     """A name stands for exactly one statement."""
     with pytest.raises(ValueError, match="'a'"):
         parse(text)
+
+
+def test_a_name_stands_in_one_file_only() -> None:
+    """The files together hold every statement once."""
+    files = sorted((folder("sql") / "queries").glob("*.sql"))
+    names = [name for file in files for name in parse(file.read_text("utf-8"))]
+    assert len(files) > 5
+    assert sorted(names) == sorted(statements())

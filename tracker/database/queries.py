@@ -1,4 +1,4 @@
-"""The statements of sql/queries.sql, by name. Each stands below a line `-- name: insert_driver`."""
+"""The statements of sql/queries/*.sql, by name. Each stands below a line `-- name: insert_driver`."""
 
 import re
 from collections.abc import Mapping
@@ -11,17 +11,23 @@ _NAME_LINE = re.compile(r"^-- name:[ \t]*(\w+)[ \t]*$", re.MULTILINE)
 
 
 def sql(name: str) -> str:
-    """The statement of that name; KeyError where sql/queries.sql has none."""
+    """Return the statement of that name. Raises KeyError."""
     try:
         return statements()[name]
     except KeyError:
-        raise KeyError(f"sql/queries.sql has no statement named {name!r}") from None
+        raise KeyError(f"sql/queries has no statement named {name!r}") from None
 
 
 @cache
 def statements() -> Mapping[str, str]:
-    """Every statement by its name, read once."""
-    return MappingProxyType(parse((folder("sql") / "queries.sql").read_text("utf-8")))
+    """Return every statement by its name; the files are read once. Raises ValueError for a doubled name."""
+    found: dict[str, str] = {}
+    for path in sorted((folder("sql") / "queries").glob("*.sql")):
+        for name, statement in parse(path.read_text("utf-8")).items():
+            if name in found:
+                raise ValueError(f"two statements are named {name!r}")
+            found[name] = statement
+    return MappingProxyType(found)
 
 
 def parse(text: str) -> dict[str, str]:

@@ -1,0 +1,13 @@
+-- name: lock_pins
+-- Who changes the pins of a place is alone with them until the commit.
+SELECT pg_advisory_xact_lock(hashtext('tracker pins'), hashtext($1));
+
+-- name: select_pins
+SELECT place, lat, lon, n, dwells, dwell_s FROM stop_pins WHERE place = ANY ($1::text[]) ORDER BY n DESC, lat, lon;
+
+-- name: delete_pins
+DELETE FROM stop_pins WHERE place = $1;
+
+-- name: insert_pins
+INSERT INTO stop_pins (place, lat, lon, n, dwells, dwell_s)
+SELECT $1, * FROM unnest($2::float8[], $3::float8[], $4::integer[], $5::integer[], $6::float8[]);

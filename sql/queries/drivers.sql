@@ -1,0 +1,68 @@
+-- name: insert_driver
+INSERT INTO drivers (id, name, vehicle, reference, token_hash, created_at, display_name)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+RETURNING *;
+
+-- name: select_driver
+SELECT * FROM drivers WHERE id = $1;
+
+-- name: select_driver_by_token
+SELECT * FROM drivers WHERE token_hash = $1;
+
+-- name: select_drivers
+SELECT *
+FROM drivers
+WHERE $1::timestamptz IS NULL OR (created_at, id) < ($1, $2::text)
+ORDER BY created_at DESC, id DESC
+LIMIT $3;
+
+-- name: select_drivers_by_reference
+SELECT *
+FROM drivers
+WHERE reference = $4 AND ($1::timestamptz IS NULL OR (created_at, id) < ($1, $2::text))
+ORDER BY created_at DESC, id DESC
+LIMIT $3;
+
+-- name: update_driver
+UPDATE drivers SET name = $2, display_name = $3, vehicle = $4, reference = $5 WHERE id = $1;
+
+-- name: select_driver_activity
+-- The newest believed fix of each driver and the orders on their way, in stop sequence.
+SELECT d.id, s.recorded_at, s.received_at, s.lat, s.lon, s.accuracy, s.speed, s.heading, s.altitude, s.battery,
+       ARRAY(SELECT stops.order_id FROM stops WHERE stops.driver_id = d.id
+             GROUP BY stops.order_id ORDER BY min(stops.sequence)) AS orders
+FROM drivers d
+LEFT JOIN driver_states s ON s.driver = d.number
+WHERE d.id = ANY ($1::text[]);
+
+-- name: lock_drivers
+-- Whoever changes stops holds their drivers first, always in this order: nobody waits in a circle.
+SELECT * FROM drivers WHERE id = ANY ($1::text[]) ORDER BY id FOR NO KEY UPDATE;
+
+-- name: update_driver_token
+UPDATE drivers SET token_hash = $2 WHERE id = $1 RETURNING *;
+
+-- name: delete_driver
+-- Only one who carries nothing.
+DELETE FROM drivers d
+WHERE d.id = $1
+  AND NOT EXISTS (SELECT FROM orders o WHERE o.driver_id = d.id AND o.status IN ('assigned', 'picked_up'))
+RETURNING number;
+
+-- name: delete_fixes_of_driver
+DELETE FROM fixes WHERE driver = $1;
+
+-- name: renew_orders_of_driver
+-- What was known of these orders changes when their driver is erased.
+UPDATE orders
+SET version = version + 1
+WHERE driver_id = $1
+   OR id IN (SELECT a.order_id FROM assignments a JOIN drivers d ON d.number = a.driver WHERE d.id = $1)
+RETURNING id;
+
+-- name: erase_driver_from_timelines
+-- With what they wrote: notes to customers, and reasons.
+UPDATE timeline
+SET detail = detail - 'driver_id' - 'text' - 'reason'
+WHERE detail ->> 'driver_id' = $1
+  AND order_id IN (SELECT a.order_id FROM assignments a JOIN drivers d ON d.number = a.driver WHERE d.id = $1);

@@ -1,0 +1,37 @@
+-- name: insert_lessons
+INSERT INTO eta_lessons (lesson) SELECT lesson FROM unnest($1::jsonb[]) AS taught (lesson);
+
+-- name: lock_learning
+-- One node learns at a time; the others pass by. Until the transaction ends.
+SELECT pg_try_advisory_xact_lock(hashtext('tracker learning'));
+
+-- name: select_lessons
+SELECT id, lesson FROM eta_lessons ORDER BY id LIMIT $1;
+
+-- name: delete_lessons
+DELETE FROM eta_lessons WHERE id = ANY ($1::bigint[]);
+
+-- name: select_knowledge
+-- Newer than what the asker holds: $1 and $2 are vehicles and their versions.
+SELECT k.vehicle, k.version, k.arrivals, k.state
+FROM eta_knowledge k
+LEFT JOIN unnest($1::text[], $2::bigint[]) AS held (vehicle, version) ON held.vehicle = k.vehicle
+WHERE held.version IS NULL OR k.version > held.version;
+
+-- name: upsert_knowledge
+INSERT INTO eta_knowledge (vehicle, version, arrivals, state, updated_at)
+VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (vehicle) DO UPDATE
+SET (version, arrivals, state, updated_at) = (excluded.version, excluded.arrivals, excluded.state, excluded.updated_at);
+
+-- name: upsert_driver_paces
+INSERT INTO driver_paces (driver, observed, expected, updated_at)
+SELECT pace.driver, pace.observed, pace.expected, $4
+FROM unnest($1::bigint[], $2::float8[], $3::float8[]) AS pace (driver, observed, expected)
+JOIN drivers ON drivers.number = pace.driver
+ORDER BY pace.driver
+ON CONFLICT (driver) DO UPDATE
+SET (observed, expected, updated_at) = (excluded.observed, excluded.expected, excluded.updated_at);
+
+-- name: select_driver_pace
+SELECT observed, expected FROM driver_paces WHERE driver = $1 AND updated_at >= $2;

@@ -33,6 +33,14 @@ ROOM_OF = {"postgres_files": "postgres", "mailbox": "hub"}  # two files, one roo
 
 # The simulator is a program of its own: it knows the words and the wire, and nothing else of the service.
 SIMULATOR_MAY_IMPORT = ("tracker.domain", "tracker.messages")
+SIMULATOR_LAYERS = (
+    {"errors", "urls"},
+    {"merchant_api", "motion", "tracks"},
+    {"client"},
+    {"couriers", "replay"},
+    {"report"},
+    {"__main__"},
+)
 
 # Each library has a home, so that replacing it changes one room. Everything else is free of it.
 HOMES = {
@@ -183,6 +191,20 @@ def test_the_simulator_knows_only_the_words_and_the_wire() -> None:
         if lies_in(module, "driver_sim")
         and lies_in(name, "tracker")
         and not lies_in(name, *SIMULATOR_MAY_IMPORT)
+    ]
+    assert wrong == []
+
+
+def test_the_simulators_imports_go_downwards() -> None:
+    """Each package of driver_sim imports lower rows only, in annotations too."""
+    height = {name: layer for layer, rooms in enumerate(SIMULATOR_LAYERS) for name in rooms}
+    inner = [one for one in imports() if one.module.startswith("driver_sim.")]
+    assert {room(module) for module in modules() if module.startswith("driver_sim.")} == height.keys()
+    wrong = [
+        f"{module} imports {name}"
+        for module, name, _ in inner
+        if name.startswith("driver_sim.") and room(module) != room(name)
+        if height[room(module)] <= height[room(name)]
     ]
     assert wrong == []
 

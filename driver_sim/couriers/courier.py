@@ -15,13 +15,13 @@ from driver_sim.client.client import DriverClient
 from driver_sim.client.pending_reports import ReportRefused
 from driver_sim.client.reconnect import Stopped
 from driver_sim.couriers.assignments import BUSY, TWO_AT_ONCE, Doing, Identity, opens_at, plan
+from driver_sim.couriers.events import Event, EventSink
 from driver_sim.couriers.order_source import OrderSource, patiently
 from driver_sim.couriers.phone import Phone, Tempo, now
 from driver_sim.errors import first_of
 from driver_sim.merchant_api import ApiError, MerchantApi
 from driver_sim.motion.gps_noise import Receiver
 from driver_sim.motion.speed_profile import CAPS
-from driver_sim.report.totals import Event, Tell
 from tracker.domain.geo import LonLat
 from tracker.domain.route import Leg, Stop
 from tracker.messages import AssignedOrder, NoteToDriver
@@ -43,7 +43,7 @@ class Courier:
         customers: OrderSource,
         start: LonLat,
         tempo: Tempo,
-        tell: Tell,
+        tell: EventSink,
     ) -> None:
         """`driver_id` is who the client's token stands for; `start` is where the courier stands first."""
         self.who = who

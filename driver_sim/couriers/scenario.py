@@ -11,11 +11,11 @@ import msgspec
 from driver_sim.client.client import DriverClient
 from driver_sim.couriers.assignments import Identity, identity
 from driver_sim.couriers.courier import Courier
+from driver_sim.couriers.events import EventSink
 from driver_sim.couriers.order_source import Budget, OrderSource
 from driver_sim.couriers.phone import Tempo
 from driver_sim.errors import first_of
 from driver_sim.merchant_api import ApiError, KnownDriver, MerchantApi
-from driver_sim.report.totals import Tell
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Place
 
@@ -39,7 +39,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 class Scenario:
     """All couriers of one run."""
 
-    def __init__(self, settings: Settings, tell: Tell) -> None:
+    def __init__(self, settings: Settings, tell: EventSink) -> None:
         self.couriers: list[Courier] = []
         self.over = asyncio.Event()
         self._settings = settings

@@ -10,8 +10,9 @@ import msgspec
 from rich.console import Console
 from rich.live import Live
 
+from driver_sim.couriers.events import Event, EventSink
 from driver_sim.couriers.scenario import Scenario, Settings, end_on_signals
-from driver_sim.report.totals import Event, Tell, Totals, json_lines, plain_lines, table, totals, write_json
+from driver_sim.report.totals import Totals, json_lines, plain_lines, table, totals, write_json
 
 REFRESH: Final = 0.5  # seconds between two looks at the table
 REPORT: Final = 15.0  # seconds between two lines of totals where nothing can be redrawn
@@ -43,9 +44,9 @@ async def run_and_show(settings: Settings, output: Output) -> bool:
     return not scenario.couriers or any(courier.doing != "stopped" for courier in scenario.couriers)
 
 
-def _told(console: Console, output: Output) -> Tell:
+def _told(console: Console, output: Output) -> EventSink:
     """Where events go."""
-    sinks: list[Tell] = []
+    sinks: list[EventSink] = []
     if output.events is not None:
         sinks.append(json_lines(output.events, only_orders=True))
     if output.as_json:

@@ -1,36 +1,16 @@
 """What a run tells while it goes: events, a live table, plain lines, JSON lines, and a summary."""
 
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
 from statistics import median
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import msgspec
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from tracker.domain.order import Vehicle
-
-if TYPE_CHECKING:
-    from driver_sim.couriers.courier import Courier
-
-
-class Event(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Something that happened to a courier. JSON lines carry it as it is, under these names."""
-
-    event: str  # order_created, order_taken, picked_up, delivered, failed, message, stopped, trouble
-    at: datetime
-    courier: str
-    vehicle: Vehicle
-    driver_id: str | None = None
-    order_id: str | None = None
-    reference: str | None = None
-    tracking_url: str | None = None
-    text: str = ""
-
-
-Tell = Callable[[Event], None]
+from driver_sim.couriers.courier import Courier
+from driver_sim.couriers.events import Event, EventSink
 
 
 class Totals(msgspec.Struct, frozen=True):
@@ -56,7 +36,7 @@ class Totals(msgspec.Struct, frozen=True):
         )
 
 
-def totals(couriers: Sequence["Courier"]) -> Totals:
+def totals(couriers: Sequence[Courier]) -> Totals:
     clients = [courier.client for courier in couriers]
 
     def counted(what: str) -> int:
@@ -78,7 +58,7 @@ def totals(couriers: Sequence["Courier"]) -> Totals:
     )
 
 
-def plain_lines(console: Console, *, links: bool, wanted: Iterable[str] | None = None) -> Tell:
+def plain_lines(console: Console, *, links: bool, wanted: Iterable[str] | None = None) -> EventSink:
     """One readable line an event; `links` adds the tracking link of each new order."""
 
     def tell(event: Event) -> None:
@@ -92,7 +72,7 @@ def plain_lines(console: Console, *, links: bool, wanted: Iterable[str] | None =
     return tell
 
 
-def json_lines(stream: IO[str], *, only_orders: bool) -> Tell:
+def json_lines(stream: IO[str], *, only_orders: bool) -> EventSink:
     """One JSON object an event, written at once."""
 
     def tell(event: Event) -> None:
@@ -107,7 +87,7 @@ def write_json(stream: IO[str], what: Any) -> None:
     stream.flush()
 
 
-def table(couriers: Sequence["Courier"]) -> Group:
+def table(couriers: Sequence[Courier]) -> Group:
     """The live view: one row a courier, totals below."""
     shown = Table(box=None, pad_edge=False)
     for name in ("courier", "vehicle", "order", "status"):
@@ -119,7 +99,7 @@ def table(couriers: Sequence["Courier"]) -> Group:
     return Group(shown, Text(totals(couriers).line(), style="dim"))
 
 
-def _row(courier: "Courier") -> tuple[str, ...]:
+def _row(courier: Courier) -> tuple[str, ...]:
     client = courier.client
     to_go = courier.phone.to_go_m
     return (

@@ -14,12 +14,13 @@ from click.testing import CliRunner
 from driver_sim.__main__ import main
 from driver_sim.client.client import DriverClient
 from driver_sim.client.reconnect import Stopped
+from driver_sim.couriers.events import Event
 from driver_sim.couriers.phone import Tempo
 from driver_sim.couriers.scenario import Scenario, Settings
 from driver_sim.merchant_api import ApiError, MerchantApi
 from driver_sim.replay.player import Replay, replay
 from driver_sim.replay.schedule import Timing
-from driver_sim.report.totals import Event, totals
+from driver_sim.report.totals import totals
 from driver_sim.tracks import read_tracks
 from tests.service import ADMIN_KEY, Service
 

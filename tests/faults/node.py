@@ -21,7 +21,7 @@ FORESEEN: Final = frozenset(  # what the faults make it say: the database is awa
     {
         *("house_not_kept", "drain_unanswered", "notice_failed", "opening_not_noted"),
         *("forecasts_wait", "learning_waits", "request_failed", "fixes_without_partition"),
-        *("milestones_wait", "paces_wait"),
+        *("milestones_wait", "paces_wait", "stuck_orders_wait", "customer_erasure_failed"),
     }
 )
 

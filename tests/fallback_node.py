@@ -8,8 +8,8 @@ from tracker.node import Node
 from tracker.websocket.takeover import TakenConnection
 
 
-def create_fallback(parts: Node, *, taking_over: bool = False) -> Quart:
-    app = create_app(parts, taking_over=taking_over)
+def create_fallback(node: Node, *, taking_over: bool = False) -> Quart:
+    app = create_app(node, taking_over=taking_over)
     assert not issubclass(app.asgi_websocket_class, TakenConnection)
     return app
 

@@ -22,7 +22,7 @@ LAYERS = (
     {"phone_apps", "recorder", "routing"},
     {"eta"},
     {"orders"},
-    {"live"},
+    {"live", "maintenance"},
     {"node", "server"},
     {"api"},
     {"app"},

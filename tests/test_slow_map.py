@@ -13,9 +13,9 @@ import pytest
 
 from tests.service import ADMIN_KEY
 from tests.test_stopping import START_WITHIN, processes_of, starting
-from tracker.app import MAP_WITHIN
 from tracker.config import Config
 from tracker.map.extract import find_map
+from tracker.node import MAP_TIMEOUT_S
 
 pytestmark = pytest.mark.long
 
@@ -84,4 +84,4 @@ async def test_a_signal_ends_what_is_made_while_serving(tmp_path: Path) -> None:
             await service.until("Serving on ")
             assert await service.end() == 0
     assert processes_of(tmp_path) == []
-    assert MAP_WITHIN < START_WITHIN
+    assert MAP_TIMEOUT_S < START_WITHIN

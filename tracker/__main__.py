@@ -21,7 +21,7 @@ import msgspec
 import uvloop
 
 from tracker import logs
-from tracker.app import create_app, database_url, open_parts, utc_now
+from tracker.app import create_app
 from tracker.commands import demo as demo_run
 from tracker.commands.check import check_all
 from tracker.config import Config
@@ -31,6 +31,7 @@ from tracker.database.migrations import migrate as migrate_database
 from tracker.errors import TrackerError
 from tracker.eta import evaluation
 from tracker.map.extract import prepare_map
+from tracker.node import database_url, open_node, utc_now
 from tracker.routing import Router
 from tracker.server import BACKLOG, listen
 from tracker.server import serve as serve_app
@@ -105,13 +106,13 @@ def serve(*, migrate: bool) -> None:
 
 async def _serve(config: Config, stop: Stop, *, migrate: bool) -> None:
     with listen(config) as listening:
-        async with open_parts(config, say=say, migrating=migrate) as parts:
+        async with open_node(config, say=say, migrating=migrate) as node:
             stop.serving = True
             listening.listen(BACKLOG)  # clients that come now wait a moment instead of being refused
             scheme = "http" if config.tls_cert is None else "https"
             host, port = listening.getsockname()[:2]
             say(f"Serving on {scheme}://{f'[{host}]' if ':' in host else host}:{port}")
-            await serve_app(create_app(parts), config, listening, parts.fleet.drain, stop.asked)
+            await serve_app(create_app(node), config, listening, node.fleet.drain, stop.asked)
 
 
 @main.command()

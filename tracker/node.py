@@ -1,60 +1,244 @@
-"""Node: the resources of one server process, as the blueprints see them."""
+"""Node: the resources of one server process; `open_node` opens them in order and closes them in reverse."""
 
-from collections.abc import Callable
-from datetime import datetime
-from typing import TYPE_CHECKING, cast
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, cast
 
 import msgspec
 from quart import current_app
 
+from tracker.config import Config
+from tracker.database import Database
+from tracker.database.migrations import migrate, pending
+from tracker.domain.area import Area
+from tracker.errors import ConfigError
+from tracker.eta.feedback import EtaFeedback
+from tracker.eta.forecast_log import ForecastLog
 from tracker.live.admission import Admission
+from tracker.live.fleet import Fleet
+from tracker.live.hub import Hub
+from tracker.live.milestones import MilestoneWriter
+from tracker.maintenance import maintenance_running
+from tracker.map.addresses import AddressIndex, opened_gazetteer
+from tracker.map.basemap import Basemap, open_basemap
+from tracker.map.extract import MapExtract, in_use, prepare_map
+from tracker.map.preparation import Preparation, settled
+from tracker.map.survey import remove_unfinished
+from tracker.messages import FIXES_PER_S
+from tracker.metrics import Metrics
+from tracker.orders.changes import OrderChange
+from tracker.orders.lifecycle import OrderLifecycle
+from tracker.orders.sequencer import Sequencer
+from tracker.postgres.server import embedded
+from tracker.rate_limits import Allowances, Buckets
+from tracker.recorder import Recorder
+from tracker.routing import Router
+from tracker.tokens import LinkTokens
 
-if TYPE_CHECKING:
-    from tracker.config import Config
-    from tracker.database import Database
-    from tracker.domain.area import Area
-    from tracker.eta.forecast_log import ForecastLog
-    from tracker.live.fleet import Fleet
-    from tracker.live.hub import Hub
-    from tracker.map.addresses import AddressIndex
-    from tracker.map.basemap import Basemap
-    from tracker.map.extract import MapExtract
-    from tracker.map.preparation import Preparation
-    from tracker.metrics import Metrics
-    from tracker.orders.lifecycle import OrderLifecycle
-    from tracker.rate_limits import Allowances, Buckets
-    from tracker.recorder import Recorder
-    from tracker.routing import Router
-    from tracker.tokens import LinkTokens
+FIXES_AT_ONCE: Final = 20_000  # of one driver: the backlog of five and a half hours at 1 Hz
+NOTES_AT_ONCE: Final = 5  # from one tracking link's customers, and from a driver to one customer
+NOTE_INTERVAL_S: Final = 10.0  # for each further note
+NOTE_BODIES_AT_ONCE: Final = 30  # of one tracking link, invalid ones included; counted before they are read
+NOTE_BODIES_PER_S: Final = 1.0
+REQUESTS_AT_ONCE: Final = 6_000  # of one API key; counted before their bodies are read
+REQUESTS_PER_S: Final = 100.0
+GUESSES_AT_ONCE: Final = 60  # unknown keys, tokens and links from one address
+GUESSES_PER_S: Final = 1.0
+VIOLATIONS_AT_ONCE: Final = 3  # connections of one driver, or of one link and address, ended for a violation
+VIOLATIONS_PER_S: Final = 0.2
+MAP_TIMEOUT_S: Final = 60.0  # how long a start waits for what is made from the map
+
+Say = Callable[[str], None]
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
-    """One node's resources; opened and closed by `app`, global nowhere."""
+    """One node's resources, passed to the blueprints; nothing is global."""
 
-    config: "Config"
-    database: "Database"
-    account: "ForecastLog"
-    recorder: "Recorder"
-    router: "Router"
-    map_file: "MapExtract"
-    basemap: "Preparation[Basemap]"
-    addresses: "Preparation[AddressIndex]"
-    area: Callable[[], "Area | None"]  # what the map covers; None while that is not known
-    orders: "OrderLifecycle"
-    fleet: "Fleet"
-    hub: "Hub"
-    link_tokens: "LinkTokens"
-    note_rates: "Buckets"
-    note_bodies: "Buckets"
-    request_rates: "Allowances"
-    fix_rates: "Allowances"
-    wrong_guesses: "Buckets"
-    metrics: "Metrics"
+    config: Config
+    database: Database
+    account: ForecastLog
+    recorder: Recorder
+    router: Router
+    map_file: MapExtract
+    basemap: Preparation[Basemap]
+    addresses: Preparation[AddressIndex]
+    area: Callable[[], Area | None]  # what the map covers; None until that is known
+    orders: OrderLifecycle
+    fleet: Fleet
+    hub: Hub
+    link_tokens: LinkTokens
+    note_rates: Buckets
+    note_bodies: Buckets
+    request_rates: Allowances
+    fix_rates: Allowances
+    wrong_guesses: Buckets
+    metrics: Metrics
     now: Callable[[], datetime]
-    sent_away: "Allowances"
+    sent_away: Allowances
     crowd: Admission = msgspec.field(default_factory=Admission)
 
 
 def parts() -> Node:
-    """The parts of the app that answers the present request."""
+    """Return the node of the app that serves the current request."""
     return cast("Node", current_app.extensions["tracker"])
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def open_node(
+    config: Config, *, say: Say, migrating: bool = False, now: Callable[[], datetime] = utc_now
+) -> AsyncIterator[Node]:
+    """Open the resources of one node for the duration of the block; report long steps to *say*.
+
+    With *migrating*, apply missing migrations first; the embedded database is always migrated.
+    Raises ConfigError, StorageUnavailable.
+    """
+    config.make_data_dir()
+    map_file, metrics, link_tokens = await prepare_map(config, say), Metrics(), LinkTokens(secret_of(config))
+    async with (
+        database_url(config, say) as url,
+        _schema_checked(url, say, migrating=migrating or config.database_url is None),
+        Database.open(url) as database,
+        Recorder(database) as recorder,
+        _open_map(map_file, config.router, metrics, say) as (router, map_resources),
+        EtaFeedback.open(database, router, metrics, now) as feedback,
+    ):
+        orders = _order_lifecycle(database, router, now, lambda: fleet)
+        fleet = Fleet(
+            database=database,
+            recorder=recorder,
+            router=router,
+            hub=(hub := Hub(link_tokens.cursor_key)),
+            hindsight=feedback,
+            witness=MilestoneWriter(database, orders.note_milestone, metrics, map_resources["area"]),
+            metrics=metrics,
+            retention=timedelta(days=config.retention_days),
+            now=now,
+        )
+        async with fleet.running(), maintenance_running(database, config, metrics, now):
+            yield Node(
+                config=config,
+                database=database,
+                account=feedback.account,
+                recorder=recorder,
+                router=router,
+                orders=orders,
+                fleet=fleet,
+                hub=hub,
+                link_tokens=link_tokens,
+                metrics=metrics,
+                now=now,
+                **map_resources,
+                **_rate_limits(),
+            )
+
+
+def _rate_limits() -> dict[str, Any]:
+    """Return the limits for each driver, link, API key and address."""
+    return {
+        "note_rates": Buckets(NOTES_AT_ONCE, 1.0 / NOTE_INTERVAL_S),
+        "note_bodies": Buckets(NOTE_BODIES_AT_ONCE, NOTE_BODIES_PER_S),
+        "request_rates": Allowances(REQUESTS_AT_ONCE, REQUESTS_PER_S),
+        "fix_rates": Allowances(FIXES_AT_ONCE, FIXES_PER_S),
+        "wrong_guesses": Buckets(GUESSES_AT_ONCE, GUESSES_PER_S),
+        "sent_away": Allowances(VIOLATIONS_AT_ONCE, VIOLATIONS_PER_S),
+    }
+
+
+def _order_lifecycle(
+    database: Database, router: Router, now: Callable[[], datetime], fleet: Callable[[], Fleet]
+) -> OrderLifecycle:
+    """Notify the fleet of each committed change, even if the HTTP client has disconnected."""
+
+    async def notify(change: OrderChange) -> None:
+        await fleet().to_the_end(fleet().order_changed(change))
+
+    return OrderLifecycle(database, notify, now, Sequencer(router))
+
+
+@asynccontextmanager
+async def database_url(config: Config, say: Say) -> AsyncIterator[str]:
+    """Yield the configured database's URL, or run the embedded database during the block."""
+    if config.database_url is not None:
+        yield config.database_url
+    else:
+        config.make_data_dir()
+        async with embedded(config.data_dir, say) as url:
+            yield url
+
+
+@asynccontextmanager
+async def _schema_checked(url: str, say: Say, *, migrating: bool) -> AsyncIterator[None]:
+    """Apply missing migrations before the block, or refuse to start. Raises ConfigError."""
+    if migrating and (applied := await migrate(url)):
+        say(f"Database brought up to date ({len(applied)} steps)")
+    elif not migrating and (todo := await pending(url)):
+        why = f"{len(todo)} migrations are missing: run `tracker migrate`, or start with --migrate"
+        raise ConfigError("DATABASE_URL", why)
+    yield
+
+
+@asynccontextmanager
+async def _open_map(
+    map_file: MapExtract, engine: str | None, metrics: Metrics, say: Say
+) -> AsyncIterator[tuple[Router, dict[str, Any]]]:
+    """Open all that is made from the map, concurrently at the first start.
+
+    After MAP_TIMEOUT_S the node serves without what is not ready. What fails is missing until the next start.
+    """
+    with in_use(map_file), ExitStack() as cleanup:
+        cleanup.callback(remove_unfinished, map_file.folder)  # an interrupted start leaves half-made files
+        async with (
+            Router.open_later(map_file, say, engine) as router,
+            Preparation.of("basemap", open_basemap(map_file, say)) as basemap,
+            Preparation.of("addresses", opened_gazetteer(map_file, say)) as addresses,
+        ):
+            preparations = [each for each in (router.preparation, basemap, addresses) if each is not None]
+            if not await settled(preparations, MAP_TIMEOUT_S):
+                say("The map takes longer: serving with a sketch of it or straight lines until it is ready.")
+            for each in preparations:
+                if each.failure is not None:
+                    why = each.failure.rstrip(".")
+                    say(f"Serving without {each.name}: {why}. `tracker check` says what to do.")
+            metrics.router_up.set_function(lambda: float(router.up))
+            yield (
+                router,
+                {
+                    "map_file": map_file,
+                    "basemap": basemap,
+                    "addresses": addresses,
+                    "area": lambda: _area(addresses, basemap),
+                },
+            )
+
+
+def _area(addresses: Preparation[AddressIndex], basemap: Preparation[Basemap]) -> Area | None:
+    """Return the area of the address index, else that of the basemap; None until one of them is ready."""
+    if addresses.value is not None:
+        return Area(*addresses.value.bbox)
+    return None if basemap.value is None else Area(*basemap.value.bounds)
+
+
+def secret_of(config: Config) -> str:
+    """Return TRACKER_SECRET, or the secret in the data folder, which the first start creates."""
+    if config.secret is not None:
+        return config.secret
+    path = config.data_dir / "secret"
+    if not path.is_file():
+        config.data_dir.mkdir(parents=True, exist_ok=True)
+        _write_private(path, secrets.token_urlsafe(32))
+    return path.read_text().strip()
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Write a file atomically; only its owner may ever read it."""
+    draft = path.with_suffix(".new")
+    draft.touch(mode=0o600)
+    draft.write_text(text + "\n")
+    draft.replace(path)

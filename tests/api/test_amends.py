@@ -11,7 +11,7 @@ from tests.faults.attackers import Ends, frame_head
 from tests.faults.attackers import connect as bare
 from tests.service import Service, hear, say, token_of
 from tracker.api.client_backoff import AT_THE_DOOR
-from tracker.app import FAULTS_AT_ONCE, FAULTS_PER_S
+from tracker.node import VIOLATIONS_AT_ONCE, VIOLATIONS_PER_S
 from tracker.rate_limits import Allowances
 
 AT_A_TIME = 10
@@ -80,7 +80,7 @@ async def test_a_driver_who_sends_nonsense_again_and_again_has_to_wait(service: 
             await browser.recv()
         assert browser.close_code == 4103
     assert refused.value.response.status_code == 429
-    assert 1 <= int(refused.value.response.headers["Retry-After"]) <= 2 * AT_A_TIME / FAULTS_PER_S
+    assert 1 <= int(refused.value.response.headers["Retry-After"]) <= 2 * AT_A_TIME / VIOLATIONS_PER_S
     async with service.drive(other["token"]) as socket:
         await hear(socket, "welcome")
 
@@ -89,17 +89,17 @@ async def test_whoever_is_sent_away_one_time_after_the_other_waits_and_comes_in(
     """As somebody who is still writing a client: the first few times at once, then nobody is refused."""
     driver = await service.new_driver()
     waited = []
-    for _ in range(FAULTS_AT_ONCE + 2):
+    for _ in range(VIOLATIONS_AT_ONCE + 2):
         begun = monotonic()
         assert await broken(service, "/v1/drivers/stream", driver["token"])
         waited.append(monotonic() - begun > AT_THE_DOOR / 2)
         await asyncio.sleep(COUNTED)
-    assert waited == [False] * (FAULTS_AT_ONCE + 1) + [True]
+    assert waited == [False] * (VIOLATIONS_AT_ONCE + 1) + [True]
 
 
 async def test_whoever_leaves_or_is_replaced_owes_nothing(service: Service) -> None:
     """However often."""
     driver = await service.new_driver()
-    for _ in range(FAULTS_AT_ONCE + AT_A_TIME):
+    for _ in range(VIOLATIONS_AT_ONCE + AT_A_TIME):
         async with service.drive(driver["token"]) as socket:
             await hear(socket, "welcome")

@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from tests.api.merchant import problem
 from tests.conftest import temporary_database
 from tests.service import Service, hear, running_service, say, token_of
-from tracker.app import GUESSES_AT_ONCE
+from tracker.node import GUESSES_AT_ONCE
 
 WRONG = {"Authorization": "Bearer tak_wrong"}
 

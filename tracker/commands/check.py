@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from itertools import batched
 from typing import Final
 
-from tracker.app import database_url
 from tracker.config import Config
 from tracker.database import Database
 from tracker.database.migrations import pending
@@ -18,6 +17,7 @@ from tracker.map.basemap import missing_features, open_basemap
 from tracker.map.download import as_size
 from tracker.map.extract import MapExtract, find_map, in_use, prepare_map
 from tracker.map.survey import read_survey
+from tracker.node import database_url
 from tracker.routing import Router
 
 Say = Callable[[str], None]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tracker.domain.tracks.track import Fix
 from tracker.errors import Unparsable
 from tracker.messages import FIXES_PER_MESSAGE, Fixes, RawFixes
-from tracker.messages.codecs import SMALL, JsonCodec, MsgpackCodec, readings
+from tracker.messages.codecs import SMALL_FRAME_BYTES, JsonCodec, MsgpackCodec, readings
 
 GOOD = {"recorded_at": "2026-11-22T12:00:00.250+02:00", "lat": 60.0, "lon": 24.0, "other": [1]}
 EXPECTED = Fix(datetime(2026, 11, 22, 10, 0, 0, 250_000, tzinfo=UTC), 60.0, 24.0)
@@ -83,7 +83,7 @@ def test_numbers_that_are_costly_to_read_are_read_all_the_same() -> None:
     """In a large frame by the other reader, to the same values."""
     costly = {**GOOD, "speed": 8.5e-320, "accuracy": 1.7e308}
     frame = json.dumps(fixes(*[costly] * 600))
-    assert len(frame) > SMALL
+    assert len(frame) > SMALL_FRAME_BYTES
     message = JsonCodec().decode(frame)
     assert isinstance(message, RawFixes)
     expected = Fix(EXPECTED.recorded_at, 60.0, 24.0, accuracy=1.7e308, speed=8.5e-320)

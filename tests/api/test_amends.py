@@ -10,7 +10,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from tests.faults.attackers import Ends, frame_head
 from tests.faults.attackers import connect as bare
 from tests.service import Service, hear, say, token_of
-from tracker.api.client_backoff import AT_THE_DOOR
+from tracker.api.client_backoff import MAX_DELAY
 from tracker.node import VIOLATIONS_AT_ONCE, VIOLATIONS_PER_S
 from tracker.rate_limits import Allowances
 
@@ -27,14 +27,14 @@ async def broken(service: Service, path: str, token: str = "") -> bool:
     port = int(service.url.rsplit(":", 1)[1])
     ends: Ends
     ends, head = await bare(port, path, token)
-    let_in = b" 101 " in head
-    if let_in:
+    is_accepted = b" 101 " in head
+    if is_accepted:
         ends[1].write(frame_head(LAST | RESERVED | TEXT, 0))
         async with asyncio.timeout(5):
             said = await ends[0].read(-1)
         assert any(code.to_bytes(2) in said for code in (1002, 4009))
     ends[1].close()
-    return let_in
+    return is_accepted
 
 
 async def send_nonsense(service: Service, path: str, token: str = "") -> None:
@@ -62,7 +62,7 @@ async def test_a_customer_who_sends_nonsense_again_and_again_has_to_wait(service
     with pytest.raises(InvalidStatus) as refused:
         await service.watch(order)
     assert refused.value.response.status_code == 429
-    assert monotonic() - asked > 0.9 * AT_THE_DOOR
+    assert monotonic() - asked > 0.9 * MAX_DELAY
     assert (await service.http.get(f"/v1/track/{token_of(order)}")).status_code == 200
     async with service.watch(await service.new_order()) as socket:
         await hear(socket, "snapshot")
@@ -92,7 +92,7 @@ async def test_whoever_is_sent_away_one_time_after_the_other_waits_and_comes_in(
     for _ in range(VIOLATIONS_AT_ONCE + 2):
         begun = monotonic()
         assert await broken(service, "/v1/drivers/stream", driver["token"])
-        waited.append(monotonic() - begun > AT_THE_DOOR / 2)
+        waited.append(monotonic() - begun > MAX_DELAY / 2)
         await asyncio.sleep(COUNTED)
     assert waited == [False] * (VIOLATIONS_AT_ONCE + 1) + [True]
 

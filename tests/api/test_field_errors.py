@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from tracker.api.field_errors import DEPTH, is_well_formed, wrong_in_query
+from tracker.api.field_errors import DEPTH, is_well_formed, query_errors
 from tracker.api.json_bodies import parse
 from tracker.api.merchant.map import RouteRequest
 from tracker.api.merchant.requests import (
@@ -193,7 +193,7 @@ def test_a_detail_says_what_is_allowed(type_: Any, body: Any, field: str, detail
 def test_a_wrong_query_says_what_is_allowed() -> None:
     """There is no null in a query string, so none is offered."""
     given = {"limit": "0", "from": "today", "simplify": "fine", "include": "all", "page": "2"}
-    assert dict(wrong_in_query(given, TrackQuery)) == {
+    assert dict(query_errors(given, TrackQuery)) == {
         "limit": "must be a whole number from 1 to 500",
         "from": TIME,
         "simplify": "must be a number from 0 to 10000",
@@ -275,4 +275,4 @@ def test_no_message_is_refused_in_the_words_of_python(value: Any, cut: bool) -> 
 def test_no_query_is_refused_in_the_words_of_python(value: dict[str, str]) -> None:
     """Whatever stands in a query string."""
     for query in (OrderQuery, TrackQuery):
-        assert not [detail for _, detail in wrong_in_query(value, query) if PYTHON.search(detail)]
+        assert not [detail for _, detail in query_errors(value, query) if PYTHON.search(detail)]

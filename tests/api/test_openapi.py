@@ -11,7 +11,7 @@ from quart import Quart
 
 from tests.service import Service
 from tracker.api import health
-from tracker.api.describe import described, said_of
+from tracker.api.describe import endpoint, spec_of
 from tracker.api.docs import asyncapi, openapi
 from tracker.api.docs.examples import EXAMPLES
 from tracker.api.docs.openapi import describe
@@ -116,17 +116,17 @@ def test_a_view_is_described_by_what_it_really_takes() -> None:
     for rule in app.url_map.iter_rules():
         if rule.rule.startswith("/v1/"):
             view = app.view_functions[rule.endpoint]
-            source, said = inspect.getsource(inspect.unwrap(view)), said_of(view)  # type: ignore[arg-type]
+            source, said = inspect.getsource(inspect.unwrap(view)), spec_of(view)  # type: ignore[arg-type]
             taken = re.findall(r"\bawait body\((\w+)", source), re.findall(r"\bquery\((\w+)\)", source)
             assert taken[0] == ([said.body.__name__] if said.body else []), rule.endpoint
             assert taken[1] == ([said.query.__name__] if said.query else []), rule.endpoint
-            assert ("await once(" in source) == said.creates, rule.endpoint
+            assert ("await create_once(" in source) == said.creates, rule.endpoint
 
 
 def test_what_is_said_must_be_known() -> None:
     """A misspelt word of a description fails where it is written."""
     try:
-        described(boddy=int)
+        endpoint(boddy=int)
     except TypeError as error:
         assert "boddy" in str(error)
     else:

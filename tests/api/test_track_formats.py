@@ -12,8 +12,14 @@ import pytest
 
 from tests.api.merchant import parse, send_fixes
 from tests.service import Service
-from tracker.api.merchant.plain_tracks import segmented, simplified
-from tracker.api.merchant.track_export import CsvWriter, GeoJsonWriter, GpxWriter, Writer
+from tracker.api.merchant.track_export import (
+    CsvWriter,
+    GeoJsonWriter,
+    GpxWriter,
+    Writer,
+    number_segments,
+    simplify_chunks,
+)
 from tracker.database.fixes import StoredFix
 from tracker.domain.order import Order, Place
 from tracker.domain.tracks.track import Fix
@@ -50,11 +56,11 @@ async def written(
         for begin in range(0, len(fixes), chunk):
             yield fixes[begin : begin + chunk]
 
-    track = segmented(chunks())
+    track = number_segments(chunks())
     pieces = [writer.begin()]
     if isinstance(writer, GeoJsonWriter):
         pieces.append(writer.begin_lines(broken=broken))
-    pieces += [writer.write(each) async for each in (simplified(track, simplify) if simplify else track)]
+    pieces += [writer.write(each) async for each in (simplify_chunks(track, simplify) if simplify else track)]
     return b"".join([*pieces, writer.end()])
 
 

@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from tests.api.merchant import all_pages, problem
 from tests.service import Service, hear, say, token_of
 from tests.watchers import WAYS, Watcher, by_events
-from tracker.api.client_info import agent_family, client_address, counted, network
+from tracker.api.client_info import agent_family, client_address, limit_key, network
 from tracker.live.hub import PER_ADDRESS, PER_LINK, Hub
 
 
@@ -211,7 +211,7 @@ def test_what_is_noted_tells_no_two_neighbours_apart() -> None:
     assert network(client_address("2001:db8:1:2::3", None, ())) == "2001:db8:1::/48"
     assert network(client_address("::ffff:203.0.113.77", None, ())) == "203.0.113.0/24"
     assert network(client_address("not an address", None, ())) is None
-    assert counted(client_address("2001:db8:1:2::3", None, ())) == "2001:db8:1:2::/64"
+    assert limit_key(client_address("2001:db8:1:2::3", None, ())) == "2001:db8:1:2::/64"
     chrome = (
         "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"
     )

@@ -12,7 +12,7 @@ from typing import Any, Final
 from quart import g, request
 
 from tracker.api.allowance import take_allowance
-from tracker.api.client_info import visitor
+from tracker.api.client_info import client_info
 from tracker.database.api_keys import ApiKey, Scope, select_api_key
 from tracker.errors import Forbidden, NotFound, RateLimited, TrackerError, Unauthenticated
 from tracker.node import Node, parts
@@ -25,7 +25,7 @@ _RANK: Final[Mapping[Scope, int]] = {"read": 0, "orders": 1, "admin": 2}
 type View = Callable[..., Awaitable[Any]]
 
 
-def needs(scope: Scope) -> Callable[[View], View]:
+def require_scope(scope: Scope) -> Callable[[View], View]:
     """Lets a request through whose API key has `scope`; else it fails with Unauthenticated or Forbidden.
 
     A key is looked up anew each time, so that a revoked one is refused at once. What may write goes on
@@ -34,8 +34,8 @@ def needs(scope: Scope) -> Callable[[View], View]:
 
     def decorate(view: View) -> View:
         @wraps(view)
-        async def guarded(**ids: str) -> Any:
-            g.api_key = await key_of(parts(), bearer_token(request.headers.get("Authorization")))
+        async def authorized(**ids: str) -> Any:
+            g.api_key = await find_api_key(parts(), bearer_token(request.headers.get("Authorization")))
             take_allowance(parts().request_rates, g.api_key.id, "More requests than one API key may send.")
             if _RANK[g.api_key.scope] < _RANK[scope]:
                 raise Forbidden(scope)
@@ -45,8 +45,8 @@ def needs(scope: Scope) -> Callable[[View], View]:
                 return await view(**ids)
             return await parts().fleet.to_the_end(_awaited(view(**ids)))
 
-        guarded.needed_scope = scope  # type: ignore[attr-defined]  # read by api.openapi
-        return guarded
+        authorized.needed_scope = scope  # type: ignore[attr-defined]  # read by api.openapi
+        return authorized
 
     return decorate
 
@@ -63,26 +63,26 @@ def bearer_token(header: str | None) -> str:
     return token.strip()
 
 
-async def key_of(here: Node, key: str) -> ApiKey:
+async def find_api_key(here: Node, key: str) -> ApiKey:
     """What is known of an API key; raises Unauthenticated for an unknown or revoked one."""
-    if here.config.admin_key is not None and _same(key, here.config.admin_key):
+    if here.config.admin_key is not None and _is_equal(key, here.config.admin_key):
         return ApiKey(ADMIN_KEY_ID, "admin")
     found = await select_api_key(here.database, hash_token(key))
     if found is None:
-        raise refused(here, Unauthenticated("This API key is not known (any more)."))
+        raise credential_error(here, Unauthenticated("This API key is not known (any more)."))
     return found
 
 
-def refused(here: Node, why: TrackerError) -> TrackerError:
+def credential_error(here: Node, why: TrackerError) -> TrackerError:
     """What to raise for a key, a token or a link that is not known: after many from one address, RateLimited.
 
     Only what is wrong counts: behind the same address, whoever has a good one is never held up.
     """
-    if here.wrong_guesses.take(visitor().address, asyncio.get_running_loop().time()):
+    if here.wrong_guesses.take(client_info().address, asyncio.get_running_loop().time()):
         return why
     return RateLimited("Too many unknown keys, tokens or links came from this address.")
 
 
-def _same(given: str, expected: str) -> bool:
+def _is_equal(given: str, expected: str) -> bool:
     """In a time that tells nothing about where they differ."""
     return hmac.compare_digest(hash_token(given), hash_token(expected))

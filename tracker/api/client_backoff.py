@@ -15,25 +15,27 @@ from tracker.node import Node
 from tracker.tokens import hash_token
 from tracker.websocket.accept import Socket
 
-FOR_CAUSE: Final = frozenset({1002, 1007, 1009, 4000, 4103})  # close codes: broken frames, nonsense, floods
-AT_THE_DOOR: Final = 5.0  # seconds, at the most; less than clients wait for an answer
+VIOLATION_CODES: Final = frozenset(
+    {1002, 1007, 1009, 4000, 4103}
+)  # close codes: broken frames, nonsense, floods
+MAX_DELAY: Final = 5.0  # seconds, at the most; less than clients wait for an answer
 
 
-async def let_in(here: Node, token: str, address: str = "") -> None:
+async def await_backoff(here: Node, token: str, address: str = "") -> None:
     """Returns when whoever comes with this has waited long enough.
 
     Raises RateLimited where that would take too long; not at once, since they would be back at once.
     """
     wait = here.sent_away.wait(_key(token, address), asyncio.get_running_loop().time())
     if wait > 0.0:
-        await asyncio.sleep(min(wait, AT_THE_DOOR))
-    if wait > AT_THE_DOOR:
+        await asyncio.sleep(min(wait, MAX_DELAY))
+    if wait > MAX_DELAY:
         why = "Earlier connections were ended for what they had sent."
-        raise RateLimited(why, after_s=wait - AT_THE_DOOR)
+        raise RateLimited(why, after_s=wait - MAX_DELAY)
 
 
 @contextmanager
-def answerable(here: Node, socket: Socket, token: str, address: str = "") -> Iterator[None]:
+def record_violations(here: Node, socket: Socket, token: str, address: str = "") -> Iterator[None]:
     """What the connection is ended for while the block runs is remembered; being replaced is no fault."""
     code: int | None = None
     try:
@@ -42,7 +44,7 @@ def answerable(here: Node, socket: Socket, token: str, address: str = "") -> Ite
         code = closing.code
         raise
     finally:
-        if code in FOR_CAUSE or socket.goodbye in FOR_CAUSE:
+        if code in VIOLATION_CODES or socket.goodbye in VIOLATION_CODES:
             here.sent_away.take(_key(token, address), 1.0, asyncio.get_running_loop().time())
 
 

@@ -37,7 +37,7 @@ _PREVIEW: Final = re.compile(
 )
 
 
-class Visitor(msgspec.Struct, frozen=True):
+class ClientInfo(msgspec.Struct, frozen=True):
     """One customer's program; what only the log wants to know is found out when it asks."""
 
     ip: IPv4Address | IPv6Address | None
@@ -53,7 +53,7 @@ class Visitor(msgspec.Struct, frozen=True):
     @property
     def address(self) -> str:
         """What counts as one address for limits; empty where it is not known."""
-        return counted(self.ip)
+        return limit_key(self.ip)
 
     @property
     def network(self) -> str | None:
@@ -64,23 +64,23 @@ class Visitor(msgspec.Struct, frozen=True):
         return agent_family(self.user_agent)
 
 
-def visitor() -> Visitor:
+def client_info() -> ClientInfo:
     """Whoever sent the present request."""
-    asked = _asked()
-    address = client_address(_peer(asked), asked.headers.get("X-Forwarded-For"), parts().config.proxies)
-    purpose = ",".join(asked.headers.get(name, "") for name in PURPOSES).lower()
-    return Visitor(address, asked.headers.get("User-Agent"), purpose)
+    current = _current_request()
+    address = client_address(_peer(current), current.headers.get("X-Forwarded-For"), parts().config.proxies)
+    purpose = ",".join(current.headers.get(name, "") for name in PURPOSES).lower()
+    return ClientInfo(address, current.headers.get("User-Agent"), purpose)
 
 
-def asked_url() -> str:
+def request_base_url() -> str:
     """What the visitor's own address begins with, as `https://track.example/`."""
-    asked = _asked()
-    scheme, host = asked.scheme, asked.host
-    if is_trusted(_parsed(_peer(asked)), parts().config.proxies):
-        scheme = _last(asked.headers.get("X-Forwarded-Proto", "")).lower() or scheme
-        host = _last(asked.headers.get("X-Forwarded-Host", "")) or host
+    current = _current_request()
+    scheme, host = current.scheme, current.host
+    if is_trusted(_parse_address(_peer(current)), parts().config.proxies):
+        scheme = _nearest_value(current.headers.get("X-Forwarded-Proto", "")).lower() or scheme
+        host = _nearest_value(current.headers.get("X-Forwarded-Host", "")) or host
     secure = scheme in {"https", "wss"}
-    return f"{'https' if secure else 'http'}://{host if HOST.fullmatch(host) else asked.host}/"
+    return f"{'https' if secure else 'http'}://{host if HOST.fullmatch(host) else current.host}/"
 
 
 def client_address(peer: str, forwarded: str | None, proxies: Networks) -> IPv4Address | IPv6Address | None:
@@ -88,10 +88,10 @@ def client_address(peer: str, forwarded: str | None, proxies: Networks) -> IPv4A
 
     Read from the end: whatever the first that is no proxy of ours claims about others is not believed.
     """
-    address = _parsed(peer)
+    address = _parse_address(peer)
     claims = (forwarded or "").split(",")
     while claims and is_trusted(address, proxies):
-        claimed = _parsed(claims.pop())
+        claimed = _parse_address(claims.pop())
         if claimed is None:
             break
         address = claimed
@@ -103,22 +103,22 @@ def is_trusted(address: IPv4Address | IPv6Address | None, proxies: Networks) -> 
     return address is not None and any(address in each for each in proxies)
 
 
-def _asked() -> BaseRequestWebsocket:
-    asked: BaseRequestWebsocket = websocket if has_websocket_context() else request
-    return asked
+def _current_request() -> BaseRequestWebsocket:
+    current: BaseRequestWebsocket = websocket if has_websocket_context() else request
+    return current
 
 
-def _peer(asked: BaseRequestWebsocket) -> str:
-    client = asked.scope.get("client") or ("",)
+def _peer(current: BaseRequestWebsocket) -> str:
+    client = current.scope.get("client") or ("",)
     return str(client[0])
 
 
-def _last(header: str) -> str:
+def _nearest_value(header: str) -> str:
     """What the proxy nearest to us said."""
     return header.rpartition(",")[2].strip()
 
 
-def counted(address: IPv4Address | IPv6Address | None) -> str:
+def limit_key(address: IPv4Address | IPv6Address | None) -> str:
     if address is None:
         return ""
     return str(address) if address.version == 4 else str(ip_network((address, HOME_BITS), strict=False))
@@ -143,7 +143,7 @@ def _first(names: tuple[tuple[str, str], ...], agent: str) -> str | None:
     return next((name for sign, name in names if sign.lower() in agent.lower()), None)
 
 
-def _parsed(text: str) -> IPv4Address | IPv6Address | None:
+def _parse_address(text: str) -> IPv4Address | IPv6Address | None:
     try:
         address = ip_address(text.strip())
     except ValueError:

@@ -4,7 +4,7 @@
 class CloseConnection(Exception):
     """The connection ends now, with this close code."""
 
-    def __init__(self, code: int, word: str) -> None:
-        super().__init__(f"{code} {word}")
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(f"{code} {reason}")
         self.code = code
-        self.word = word
+        self.reason = reason

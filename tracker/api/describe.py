@@ -25,20 +25,20 @@ class EndpointSpec(msgspec.Struct, frozen=True, kw_only=True):
     creates: bool = False  # takes an Idempotency-Key
 
 
-NOTHING_SAID: Final = EndpointSpec()
+NO_SPEC: Final = EndpointSpec()
 
 
-def described(**said: Any) -> Callable[[View], View]:
+def endpoint(**spec: Any) -> Callable[[View], View]:
     """Says of a view what `Described` holds."""
-    description = EndpointSpec(**said)
+    description = EndpointSpec(**spec)
 
     def decorate(view: View) -> View:
-        view.described = description  # type: ignore[attr-defined]
+        view.endpoint_spec = description  # type: ignore[attr-defined]
         return view
 
     return decorate
 
 
-def said_of(view: View) -> EndpointSpec:
-    said: EndpointSpec = getattr(view, "described", NOTHING_SAID)
-    return said
+def spec_of(view: View) -> EndpointSpec:
+    spec: EndpointSpec = getattr(view, "endpoint_spec", NO_SPEC)
+    return spec

@@ -1,7 +1,7 @@
 """Errors at the edge: the one table from TrackerError to HTTP status and close code, and what is answered.
 
 Every answer that is not a success is `application/problem+json` (RFC 9457). `type` is a relative reference,
-`/problems/<word>`, where a person finds what the problem means; programs compare it as text.
+`/problems/<code>`, where a person finds what the problem means; programs compare it as text.
 """
 
 from http import HTTPStatus
@@ -28,7 +28,7 @@ class Problem(NamedTuple):
 
     status: int
     close_code: int  # of the public interface: 40xx do not come back unchanged, 41xx back off
-    word: str
+    code: str
     title: str
     meaning: str
 
@@ -134,7 +134,7 @@ class ProblemDetails(msgspec.Struct, frozen=True, omit_defaults=True):
     """RFC 9457; `errors` comes with wrong values, `allowed` with a forbidden transition."""
 
     type: UriReference
-    """Kind of the problem: `/problems/<word>`, a page that explains it."""
+    """Kind of the problem: `/problems/<code>`, a page that explains it."""
     title: str
     """The kind in words."""
     status: int
@@ -157,21 +157,23 @@ def close_code(error: BaseException) -> int:
     return problem_of(type(error)).close_code
 
 
-def problem_type(word: str) -> str:
-    return f"/problems/{word}"
+def problem_type(code: str) -> str:
+    return f"/problems/{code}"
 
 
 def details(error: errors.TrackerError) -> ProblemDetails:
     """What may be told of an error of ours: never the cause, and nothing at all where it is our own fault."""
     problem = problem_of(type(error))
-    told = "" if problem is OUR_FAULT or isinstance(error, errors.InvalidFields) else str(error)
+    detail = "" if problem is OUR_FAULT or isinstance(error, errors.InvalidFields) else str(error)
     if isinstance(error, errors.InvalidFields) and error.more:
-        told = f"`errors` names the first {len(error.errors)} wrong fields, and there are {error.more} more."
+        detail = (
+            f"`errors` names the first {len(error.errors)} wrong fields, and there are {error.more} more."
+        )
     return ProblemDetails(
-        problem_type(problem.word),
+        problem_type(problem.code),
         problem.title,
         problem.status,
-        told or problem.meaning,
+        detail or problem.meaning,
         *_extensions(error),
     )
 
@@ -179,7 +181,7 @@ def details(error: errors.TrackerError) -> ProblemDetails:
 def _extensions(error: errors.TrackerError) -> tuple[Any, Any]:
     match error:
         case errors.InvalidFields():
-            return [WireFieldError(*wrong) for wrong in error.errors], msgspec.UNSET
+            return [WireFieldError(*field_error) for field_error in error.errors], msgspec.UNSET
         case errors.ForbiddenTransition():
             return msgspec.UNSET, list(error.allowed)
         case _:
@@ -189,12 +191,12 @@ def _extensions(error: errors.TrackerError) -> tuple[Any, Any]:
 def register_errors(app: Quart) -> None:
     """From here on every failure of `app` is answered with a problem."""
     app.register_blueprint(blueprint)
-    app.register_error_handler(errors.TrackerError, cast("Any", _answer_ours))
-    app.register_error_handler(HTTPException, cast("Any", _answer_http))
-    app.register_error_handler(Exception, _answer_unexpected)
+    app.register_error_handler(errors.TrackerError, cast("Any", _tracker_error_response))
+    app.register_error_handler(HTTPException, cast("Any", _http_error_response))
+    app.register_error_handler(Exception, _unexpected_error_response)
 
 
-async def _answer_ours(error: errors.TrackerError) -> Response:
+async def _tracker_error_response(error: errors.TrackerError) -> Response:
     problem = details(error)
     if problem.status >= 500:
         _log.error("request_failed", problem=problem.type, exc_info=error)
@@ -204,21 +206,21 @@ async def _answer_ours(error: errors.TrackerError) -> Response:
     return response
 
 
-async def _answer_http(error: HTTPException) -> Response:
+async def _http_error_response(error: HTTPException) -> Response:
     """What the framework refuses by itself: unknown paths, methods, hosts."""
     status = HTTPStatus(error.code or 500)
-    word = status.phrase.lower().replace(" ", "-")
-    told = f"{status.description or status.phrase}."
-    response = _response(ProblemDetails(problem_type(word), status.phrase, status, told))
+    code = status.phrase.lower().replace(" ", "-")
+    detail = f"{status.description or status.phrase}."
+    response = _response(ProblemDetails(problem_type(code), status.phrase, status, detail))
     if allow := error.get_response().headers.get("Allow"):
         response.headers["Allow"] = allow
     return response
 
 
-async def _answer_unexpected(error: Exception) -> Response:
+async def _unexpected_error_response(error: Exception) -> Response:
     _log.error("request_crashed", exc_info=error)
     return _response(
-        ProblemDetails(problem_type(OUR_FAULT.word), OUR_FAULT.title, OUR_FAULT.status, OUR_FAULT.meaning)
+        ProblemDetails(problem_type(OUR_FAULT.code), OUR_FAULT.title, OUR_FAULT.status, OUR_FAULT.meaning)
     )
 
 
@@ -233,12 +235,12 @@ def _response(problem: ProblemDetails) -> Response:
 
 
 @blueprint.get("/problems")
-@blueprint.get("/problems/<word>")
-async def describe_problems(word: str | None = None) -> Response:
+@blueprint.get("/problems/<code>")
+async def describe_problems(code: str | None = None) -> Response:
     """What the `type` of each problem means, as plain text; an unknown word shows them all."""
-    rows = {problem.word: problem for problem in TABLE.values()}
-    shown = [rows[word]] if word in rows else list(rows.values())
+    rows = {problem.code: problem for problem in TABLE.values()}
+    selected = [rows[code]] if code in rows else list(rows.values())
     text = "\n\n".join(
-        f"{problem.word} ({problem.status}): {problem.title}\n{problem.meaning}" for problem in shown
+        f"{problem.code} ({problem.status}): {problem.title}\n{problem.meaning}" for problem in selected
     )
     return Response(text + "\n", content_type="text/plain; charset=utf-8")

@@ -39,26 +39,26 @@ def is_well_formed(data: bytes) -> bool:
     return not brackets
 
 
-def wrong_in_json(data: bytes | msgspec.Raw, type_: Any) -> Iterator[FieldError]:
+def json_errors(data: bytes | msgspec.Raw, type_: Any) -> Iterator[FieldError]:
     """What is wrong in a well-formed body of this type."""
     struct = _struct_in(type_)
     try:
         if struct is None:
             msgspec.json.decode(data, type=type_)
             return
-        given = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+        values = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
     except msgspec.ValidationError as error:
         yield FieldError(*path_and_detail(error, type_))
         return
-    yield from _wrong_in_fields(given, struct, wrong_in_json)
+    yield from _struct_errors(values, struct, json_errors)
 
 
-def wrong_in_query(given: Mapping[str, str], struct: type[msgspec.Struct]) -> Iterator[FieldError]:
+def query_errors(values: Mapping[str, str], struct: type[msgspec.Struct]) -> Iterator[FieldError]:
     """What is wrong in the values of a query string."""
-    return _wrong_in_fields(given, struct, _wrong_text)
+    return _struct_errors(values, struct, _text_errors)
 
 
-def _wrong_text(value: str, type_: Any) -> Iterator[FieldError]:
+def _text_errors(value: str, type_: Any) -> Iterator[FieldError]:
     try:
         msgspec.convert(value, type_, strict=False)
     except msgspec.ValidationError as error:
@@ -66,24 +66,24 @@ def _wrong_text(value: str, type_: Any) -> Iterator[FieldError]:
         yield FieldError(path, detail.removesuffix(OR_NULL))
 
 
-def _wrong_in_fields(
-    given: Mapping[str, Any],
+def _struct_errors(
+    values: Mapping[str, Any],
     struct: type[msgspec.Struct],
-    wrong_in: Callable[[Any, Any], Iterator[FieldError]],
+    value_errors: Callable[[Any, Any], Iterator[FieldError]],
 ) -> Iterator[FieldError]:
     fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
     unknown = known_fields(list(fields))
-    for name in given if struct.__struct_config__.forbid_unknown_fields else ():
+    for name in values if struct.__struct_config__.forbid_unknown_fields else ():
         if name not in fields:
             yield FieldError(_shortened(name, NAME_LENGTH), unknown)
     for name, field in fields.items():
-        if name in given:
-            yield from _below(name, wrong_in(given[name], field.type))
+        if name in values:
+            yield from _with_prefix(name, value_errors(values[name], field.type))
         elif field.required:
             yield FieldError(name, "is required")
 
 
-def unfit(value: Any) -> Iterator[FieldError]:
+def unstorable_values(value: Any) -> Iterator[FieldError]:
     """What a decoded value holds that the database cannot keep: U+0000, and times far off."""
     match value:
         case str() if "\0" in value:
@@ -92,16 +92,18 @@ def unfit(value: Any) -> Iterator[FieldError]:
             yield FieldError("", f"must be in the years {YEARS.start} to {YEARS.stop - 1}")
         case msgspec.Struct():
             for field in msgspec.structs.fields(type(value)):
-                yield from _below(field.encode_name, unfit(getattr(value, field.name)))
+                yield from _with_prefix(field.encode_name, unstorable_values(getattr(value, field.name)))
         case dict():
             for name, inner in value.items():
-                yield from _below(_shortened(str(name), NAME_LENGTH), (*unfit(name), *unfit(inner)))
+                yield from _with_prefix(
+                    _shortened(str(name), NAME_LENGTH), (*unstorable_values(name), *unstorable_values(inner))
+                )
         case list() | tuple():
             for index, inner in enumerate(value):
-                yield from _below(f"[{index}]", unfit(inner))
+                yield from _with_prefix(f"[{index}]", unstorable_values(inner))
 
 
-def _below(name: str, errors: Iterator[FieldError] | tuple[FieldError, ...]) -> Iterator[FieldError]:
+def _with_prefix(name: str, errors: Iterator[FieldError] | tuple[FieldError, ...]) -> Iterator[FieldError]:
     """Their paths are made only here, for what is wrong."""
     for field, detail in errors:
         yield FieldError(f"{name}.{field}" if field and not field.startswith("[") else name + field, detail)

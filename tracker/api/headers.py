@@ -8,7 +8,7 @@ from typing import Final
 
 from quart import Response, request
 
-from tracker.api.client_info import asked_url
+from tracker.api.client_info import request_base_url
 
 ALWAYS: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -42,13 +42,13 @@ PREFLIGHT: Final = {
 
 async def with_security_headers(response: Response) -> Response:
     """A page's own headers stand."""
-    wanted = ALWAYS | UNDER_TLS if asked_url().startswith("https:") else ALWAYS
+    wanted = ALWAYS | UNDER_TLS if request_base_url().startswith("https:") else ALWAYS
     for name, value in wanted.items():
         response.headers.setdefault(name, value)
     return response
 
 
-def protected(response: Response) -> Response:
+def add_page_headers(response: Response) -> Response:
     """The headers of every page; a page that needs others may have set them before."""
     for name, content in PAGE_HEADERS.items():
         response.headers.setdefault(name, content)
@@ -57,7 +57,7 @@ def protected(response: Response) -> Response:
     return response
 
 
-def opened_to_others(response: Response) -> Response:
+def add_cors_headers(response: Response) -> Response:
     """The answer with the Fetch standard's headers where other origins may read it, refusals included."""
     if request.path.startswith(OPEN):
         response.headers.update(CROSS_ORIGIN)

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 from msgspec import Struct
 from quart import Blueprint, Response
 
-from tracker.api.describe import described
+from tracker.api.describe import endpoint
 from tracker.api.json_bodies import answer
 from tracker.database.partitions import fixes_in_default
 from tracker.errors import StorageUnavailable
@@ -39,14 +39,14 @@ class Readiness(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 @blueprint.get("/livez")
-@described(answer=Liveness)
+@endpoint(answer=Liveness)
 async def livez() -> Response:
     """Tell whether the process runs."""
     return answer(Liveness())
 
 
 @blueprint.get("/readyz")
-@described(answer=Readiness, others={503: Readiness})
+@endpoint(answer=Readiness, others={503: Readiness})
 async def readyz() -> Response:
     """Tell whether the node takes requests: 200, or 503 with what is wrong.
 
@@ -86,7 +86,7 @@ def _of_the_map(here: Node) -> list[Preparation[Any]]:
 
 
 @blueprint.get("/metrics")
-@described(media=("text/plain",))
+@endpoint(media=("text/plain",))
 async def metrics() -> Response:
     """Give metrics in the text format of Prometheus."""
     return Response(parts().metrics.text(), content_type="text/plain; version=0.0.4; charset=utf-8")

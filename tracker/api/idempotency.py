@@ -22,7 +22,7 @@ HEADER = "Idempotency-Key"
 KEY_LENGTH = 255  # characters
 
 
-class Created(NamedTuple):
+class Creation(NamedTuple):
     """What a creation answers, and what to do after its commit."""
 
     answer: Any
@@ -30,7 +30,7 @@ class Created(NamedTuple):
     after: Callable[[], Awaitable[None]] | None = None
 
 
-async def once(create: Callable[[Connection], Awaitable[Created]]) -> Response:
+async def create_once(create: Callable[[Connection], Awaitable[Creation]]) -> Response:
     """Runs `create` in a transaction, unless this request's key has an answer already.
 
     Raises IdempotencyMismatch where the key came with another request, InvalidFields for an impossible key.
@@ -38,15 +38,15 @@ async def once(create: Callable[[Connection], Awaitable[Created]]) -> Response:
     key = _key()
     request_hash = b"" if key is None else await _request_hash()
     async with parts().database.transaction() as connection:
-        if key is not None and (kept := await _claim(connection, key, request_hash)) is not None:
-            return _response(kept.body, kept.status)
-        created = await create(connection)
-        body = msgspec.json.encode(created.answer)
+        if key is not None and (stored := await _claim(connection, key, request_hash)) is not None:
+            return _response(stored.body, stored.status)
+        creation = await create(connection)
+        body = msgspec.json.encode(creation.answer)
         if key is not None:
-            await keep_answer(connection, g.api_key.id, key, created.status, body)
-    if created.after is not None:
-        await created.after()
-    return _response(body, created.status)
+            await keep_answer(connection, g.api_key.id, key, creation.status, body)
+    if creation.after is not None:
+        await creation.after()
+    return _response(body, creation.status)
 
 
 def _key() -> str | None:
@@ -64,10 +64,10 @@ async def _request_hash() -> bytes:
 
 
 async def _claim(connection: Connection, key: str, request_hash: bytes) -> KeptAnswer | None:
-    kept = await claim_idempotency_key(connection, g.api_key.id, key, request_hash, parts().now())
-    if kept is not None and kept.request != request_hash:
+    stored = await claim_idempotency_key(connection, g.api_key.id, key, request_hash, parts().now())
+    if stored is not None and stored.request != request_hash:
         raise IdempotencyMismatch
-    return kept
+    return stored
 
 
 def _response(body: bytes, status: int) -> Response:

@@ -8,24 +8,24 @@ import msgspec
 from quart import Quart, Response, g, request
 from werkzeug.exceptions import RequestTimeout
 
-from tracker.api.field_errors import is_well_formed, unfit, wrong_in_json, wrong_in_query
+from tracker.api.field_errors import is_well_formed, json_errors, query_errors, unstorable_values
 from tracker.api.request_body import bound_bodies, incoming_body
 from tracker.errors import FieldError, InvalidFields, TooLarge, Unparsable
 
 BODY_BYTES: Final = 16_384  # of a body whose type does not say otherwise, as `body_bytes`
 BODY_TIMEOUT: Final = 30.0  # seconds for the whole of it
 REQUEST_TIMEOUT: Final = 408
-REST_WITHIN: Final = 5.0  # seconds for what a client still writes when its answer is there
+REMAINDER_TIMEOUT: Final = 5.0  # seconds for what a client still writes when its answer is there
 QUERY_FIELDS: Final = 50  # of one query string
 
 
 def register_bodies(app: Quart) -> None:
     """Bound the bodies of all requests to *app*, and read what is left of them before the answer."""
     bound_bodies(app)
-    app.after_request(after_the_body)
+    app.after_request(await_request_end)
 
 
-def most_bytes(type_: Any) -> int:
+def max_body_bytes(type_: Any) -> int:
     """How long a JSON body of this type may be."""
     limit: int = getattr(type_, "body_bytes", BODY_BYTES)
     return limit
@@ -45,11 +45,11 @@ async def raw_body(limit: int = BODY_BYTES) -> bytes:
     return data
 
 
-async def after_the_body(response: Response) -> Response:
+async def await_request_end(response: Response) -> Response:
     """Holds an answer back until its request is there: else the client may see a reset and no answer."""
     if response.status_code != REQUEST_TIMEOUT:  # that one has waited
         with suppress(TimeoutError):
-            async with asyncio.timeout(REST_WITHIN):
+            async with asyncio.timeout(REMAINDER_TIMEOUT):
                 await incoming_body().discard()
     return response
 
@@ -59,7 +59,7 @@ async def body[T](type_: type[T], *, optional: bool = False) -> T:
 
     Raises Unparsable where it is not JSON, InvalidFields with every wrong or unknown field, TooLarge.
     """
-    data = await raw_body(most_bytes(type_))
+    data = await raw_body(max_body_bytes(type_))
     return parse(b"{}" if optional and not data else data, type_)
 
 
@@ -69,19 +69,19 @@ def parse[T](data: bytes, type_: type[T]) -> T:
         value = msgspec.json.decode(data, type=type_)
     except msgspec.ValidationError:
         if is_well_formed(data):
-            raise InvalidFields(wrong_in_json(data, type_)) from None
+            raise InvalidFields(json_errors(data, type_)) from None
         raise _unparsable() from None
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise _unparsable() from None
-    return _kept(value)
+    return _check_storable(value)
 
 
 def _unparsable() -> Unparsable:
     return Unparsable("The body is not JSON in UTF-8, or is nested too deeply.")
 
 
-def _kept[T](value: T) -> T:
-    if wrong := list(unfit(value)):
+def _check_storable[T](value: T) -> T:
+    if wrong := list(unstorable_values(value)):
         raise InvalidFields(wrong)
     return value
 
@@ -90,15 +90,17 @@ def query[T: msgspec.Struct](type_: type[T]) -> T:
     """The query string as a `type_`; raises InvalidFields, also for a name that is unknown or comes twice."""
     if request.query_string.count(b"&") >= QUERY_FIELDS:
         raise InvalidFields([FieldError("", f"a query string may have at most {QUERY_FIELDS} fields")])
-    given = request.args.to_dict(flat=False)
-    twice = [FieldError(name, "is given more than once") for name, values in given.items() if len(values) > 1]
-    if twice:
-        raise InvalidFields(twice)
-    single = {name: values[0] for name, values in given.items()}
+    fields = request.args.to_dict(flat=False)
+    duplicates = [
+        FieldError(name, "is given more than once") for name, values in fields.items() if len(values) > 1
+    ]
+    if duplicates:
+        raise InvalidFields(duplicates)
+    values = {name: values[0] for name, values in fields.items()}
     try:
-        return _kept(msgspec.convert(single, type_, strict=False))
+        return _check_storable(msgspec.convert(values, type_, strict=False))
     except msgspec.ValidationError:
-        raise InvalidFields(wrong_in_query(single, type_)) from None
+        raise InvalidFields(query_errors(values, type_)) from None
 
 
 def answer(value: Any, status: int = 200) -> Response:

@@ -50,10 +50,10 @@ def decode_cursor(cursor: str | None) -> tuple[datetime, str] | None:
             return key
     except (ValueError, OverflowError):  # msgspec's errors are ValueErrors
         pass
-    raise not_a_cursor()
+    raise invalid_cursor()
 
 
-def not_a_cursor() -> InvalidFields:
+def invalid_cursor() -> InvalidFields:
     return InvalidFields(
         [FieldError("cursor", "is not a cursor of this list; send `next` of the page before")]
     )

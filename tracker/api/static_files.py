@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from tracker.system.package_files import folder
 
-SHIPPED: Final = ("src", "style", "icons", "vendor")
+FOLDERS: Final = ("src", "style", "icons", "vendor")
 TYPES: Final = {
     ".js": "text/javascript; charset=utf-8",
     ".mjs": "text/javascript; charset=utf-8",
@@ -23,7 +23,7 @@ TYPES: Final = {
     ".webmanifest": "application/manifest+json",
     ".png": "image/png",
 }
-COMPRESSED_ALREADY: Final = {".woff2", ".png"}
+INCOMPRESSIBLE: Final = {".woff2", ".png"}
 
 
 class WebFile(Struct, frozen=True):
@@ -42,12 +42,12 @@ class WebFiles:
     """
 
     def __init__(self, root: Path) -> None:
-        self._paths = {path.relative_to(root).as_posix(): path for path in _shipped(root)}
+        self._paths = {path.relative_to(root).as_posix(): path for path in _files_below(root)}
         digest = sha256()
         for name, path in sorted(self._paths.items()):
             digest.update(name.encode() + b"\0" + path.read_bytes())
         self.version = digest.hexdigest()[:12]
-        self._read: dict[str, WebFile] = {}
+        self._load: dict[str, WebFile] = {}
 
     def url(self, name: str) -> str:
         """`src/track.js` -> `/static/<version>/src/track.js`."""
@@ -55,11 +55,11 @@ class WebFiles:
 
     def find(self, name: str) -> WebFile | None:
         """By its name below `web/`; None where there is no such file. Read at its first use."""
-        if name not in self._read and (path := self._paths.get(name)) is not None:
-            self._read[name] = _read(path)
-        return self._read.get(name)
+        if name not in self._load and (path := self._paths.get(name)) is not None:
+            self._load[name] = _load(path)
+        return self._load.get(name)
 
-    def warm(self) -> None:
+    def preload(self) -> None:
         """Reads and compresses what every page needs (some 0.3 s), before the first visitor waits for it."""
         for name in self._paths:
             if not name.startswith("vendor/swagger"):
@@ -71,13 +71,13 @@ def web_files() -> WebFiles:
     return WebFiles(folder("web"))
 
 
-def _shipped(root: Path) -> Iterator[Path]:
-    for name in SHIPPED:
+def _files_below(root: Path) -> Iterator[Path]:
+    for name in FOLDERS:
         yield from (path for path in (root / name).rglob("*") if path.is_file() and path.suffix in TYPES)
 
 
-def _read(path: Path) -> WebFile:
+def _load(path: Path) -> WebFile:
     content = path.read_bytes()
     etag = sha256(content).hexdigest()[:20]
-    gzipped = None if path.suffix in COMPRESSED_ALREADY else gzip.compress(content, compresslevel=9, mtime=0)
+    gzipped = None if path.suffix in INCOMPRESSIBLE else gzip.compress(content, compresslevel=9, mtime=0)
     return WebFile(TYPES[path.suffix], etag, content, gzipped)

@@ -23,32 +23,26 @@ _STEP: Final = re.compile(r"\.([^.\[]+)|\[[^\]]*\]")
 _FIELD: Final = re.compile(r"field `(.*)`", re.DOTALL)
 
 
-def what_is_allowed(type_: Any) -> str:
-    """Return "must be …" for a value of this type."""
-    _learn_sequences(type_)
-    return f"must be {_phrase(_described(type_))}"
-
-
 def path_and_detail(error: msgspec.ValidationError, type_: Any) -> tuple[str, str]:
     """Return where a value of *type_* is wrong, as `stops[0].kind`, and what would be right there."""
-    words, _, where = str(error).rpartition(" - at `")
-    path = where.rstrip("`").removeprefix("$") if words else ""
-    words = words or str(error)
-    _learn_sequences(type_)
-    found = _at(path, _described(type_))
-    return path.lstrip("."), _missing_or_unknown(words, found) or f"must be {_either(found)}"
+    message, _, where = str(error).rpartition(" - at `")
+    path = where.rstrip("`").removeprefix("$") if message else ""
+    message = message or str(error)
+    _remember_order(type_)
+    found = _types_at(path, _type_info(type_))
+    return path.lstrip("."), _missing_or_unknown(message, found) or f"must be {_either(found)}"
 
 
-def _described(type_: Any) -> inspect.Type:
+def _type_info(type_: Any) -> inspect.Type:
     """Return msgspec's description of a type, made once: it takes a millisecond, and anybody can be wrong."""
     try:
-        return _described_once(type_)
+        return _cached_type_info(type_)
     except TypeError:  # some annotations have no hash
         return inspect.type_info(type_)
 
 
 @cache
-def _described_once(type_: Any) -> inspect.Type:
+def _cached_type_info(type_: Any) -> inspect.Type:
     return inspect.type_info(type_)
 
 
@@ -57,14 +51,16 @@ def known_fields(names: Sequence[str]) -> str:
     return f"unknown field; known are {', '.join(names)}"
 
 
-def _missing_or_unknown(words: str, found: list[inspect.Type]) -> str | None:
-    name = _FIELD.search(words)
+def _missing_or_unknown(message: str, found: list[inspect.Type]) -> str | None:
+    name = _FIELD.search(message)
     if name is None:
         return None
-    if words.startswith("Object missing required"):
+    if message.startswith("Object missing required"):
         return f"`{name[1]}` is required"
-    if words.startswith("Object contains unknown"):
-        structs = [type_ for one in found for type_ in _bare(one) if isinstance(type_, inspect.StructType)]
+    if message.startswith("Object contains unknown"):
+        structs = [
+            type_ for one in found for type_ in _unwrapped(one) if isinstance(type_, inspect.StructType)
+        ]
         return known_fields([field.encode_name for struct in structs for field in struct.fields])
     return None
 
@@ -72,11 +68,13 @@ def _missing_or_unknown(words: str, found: list[inspect.Type]) -> str | None:
 # --- which types are possible at a path
 
 
-def _at(path: str, type_: inspect.Type) -> list[inspect.Type]:
+def _types_at(path: str, type_: inspect.Type) -> list[inspect.Type]:
     """Return the types that are possible there; the last one that is known where the path leads further."""
     found = list(_choices(type_))
     for step in _STEP.finditer(path):
-        below = [choice for one in found for inner in _below(one, step[1]) for choice in _choices(inner)]
+        below = [
+            choice for one in found for inner in _inner_types(one, step[1]) for choice in _choices(inner)
+        ]
         if not below:
             break
         found = below
@@ -93,16 +91,16 @@ def _choices(type_: inspect.Type) -> Iterator[inspect.Type]:
         yield type_
 
 
-def _bare(type_: inspect.Type) -> Iterator[inspect.Type]:
+def _unwrapped(type_: inspect.Type) -> Iterator[inspect.Type]:
     """Return the choices of a type that has words of its own; any other type as it is."""
     return _choices(type_.type if isinstance(type_, inspect.Metadata) else type_)
 
 
-def _below(type_: inspect.Type, name: str | None) -> Iterator[inspect.Type]:
+def _inner_types(type_: inspect.Type, name: str | None) -> Iterator[inspect.Type]:
     match type_:
         case inspect.Metadata():
-            for choice in _bare(type_):
-                yield from _below(choice, name)
+            for choice in _unwrapped(type_):
+                yield from _inner_types(choice, name)
         case inspect.StructType():
             if name is not None and name == type_.tag_field:
                 yield inspect.LiteralType((str(type_.tag),))
@@ -130,27 +128,29 @@ def _either(types: list[inspect.Type]) -> str:
 
 
 def _one_of(values: Sequence[Any]) -> str:
-    unique = [str(value) for value in _SEQUENCES.get(frozenset(values), dict.fromkeys(values))]
+    unique = [str(value) for value in _DECLARED_ORDER.get(frozenset(values), dict.fromkeys(values))]
     return f"one of {', '.join(unique)}" if len(unique) > 1 else f'"{unique[0]}"'
 
 
-_SEQUENCES: Final[dict[frozenset[Any], tuple[Any, ...]]] = {}  # of literals as declared: `inspect` sorts them
+_DECLARED_ORDER: Final[
+    dict[frozenset[Any], tuple[Any, ...]]
+] = {}  # of literals as declared: `inspect` sorts them
 
 
-def _learn_sequences(type_: Any) -> None:
+def _remember_order(type_: Any) -> None:
     if get_origin(type_) is Literal:
-        _SEQUENCES.setdefault(frozenset(get_args(type_)), get_args(type_))
+        _DECLARED_ORDER.setdefault(frozenset(get_args(type_)), get_args(type_))
     elif isinstance(type_, type) and issubclass(type_, msgspec.Struct):
-        _learn_sequences_of_struct(type_)
+        _remember_struct_order(type_)
     else:
         for inner in get_args(type_):
-            _learn_sequences(inner)
+            _remember_order(inner)
 
 
 @cache
-def _learn_sequences_of_struct(struct: type[msgspec.Struct]) -> None:
+def _remember_struct_order(struct: type[msgspec.Struct]) -> None:
     for field in msgspec.structs.fields(struct):
-        _learn_sequences(field.type)
+        _remember_order(field.type)
 
 
 def _phrase(type_: inspect.Type) -> str:

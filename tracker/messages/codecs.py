@@ -30,7 +30,7 @@ class JsonCodec:
 
     def decode(self, frame: str | bytes) -> FromDriver | RawFixes:
         """Raises Unparsable. Wrong fixes come back raw, for judging one by one."""
-        return _strictly_or_leniently(_strictly_json, _json_leniently, frame, "JSON")
+        return _decode(_decode_json, _decode_raw_json, frame, "JSON")
 
 
 class MsgpackCodec:
@@ -45,7 +45,7 @@ class MsgpackCodec:
         """Raises Unparsable. Wrong fixes come back raw, for judging one by one."""
         if isinstance(frame, str):
             raise Unparsable("Send binary frames; the subprotocol tracker.v1.msgpack has no text frames.")
-        return _strictly_or_leniently(_msgpack_strict.decode, _msgpack_leniently, frame, "MessagePack")
+        return _decode(_msgpack_strict.decode, _decode_raw_msgpack, frame, "MessagePack")
 
 
 CODECS: Final[dict[str, type[JsonCodec] | type[MsgpackCodec]]] = {
@@ -53,9 +53,9 @@ CODECS: Final[dict[str, type[JsonCodec] | type[MsgpackCodec]]] = {
     "tracker.v1.msgpack": MsgpackCodec,
 }
 
-VALUES: Final = 16_384  # of one message that is read a second time: 500 fixes of 32 fields
-SMALL: Final = 16_384  # bytes; whatever numbers such a message holds, they are read within 16 ms
-EXPONENTS: Final = 1_000
+MAX_VALUES: Final = 16_384  # of one message that is read a second time: 500 fixes of 32 fields
+SMALL_FRAME_BYTES: Final = 16_384  # bytes; whatever numbers such a message holds, they are read within 16 ms
+MAX_EXPONENTS: Final = 1_000
 
 type _Scalar = float | int | str | bool | None
 
@@ -66,21 +66,26 @@ _packed_time: Final = msgspec.msgpack.Decoder(AwareTime)
 _EXPONENT_AS_E0: Final = bytes.maketrans(b"E+-123456789", b"e00000000000")
 
 
-def _strictly_or_leniently[Frame: (str | bytes, bytes)](
-    strict: Callable[[Frame], FromDriver], leniently: Callable[[Frame], RawFixes], frame: Frame, format_: str
+def _decode[Frame: (str | bytes, bytes)](
+    decode_strict: Callable[[Frame], FromDriver],
+    decode_raw: Callable[[Frame], RawFixes],
+    frame: Frame,
+    format_: str,
 ) -> FromDriver | RawFixes:
     """Only a message of fixes gets a second reading: a wrong one must not spoil its neighbours."""
     try:
-        return strict(frame)
+        return decode_strict(frame)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        why = _in_words(error, format_)  # the error's traceback holds this frame, and with it the message
+        detail = _error_text(
+            error, format_
+        )  # the error's traceback holds this frame, and with it the message
     try:
-        return leniently(frame)
+        return decode_raw(frame)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise Unparsable(why) from error
+        raise Unparsable(detail) from error
 
 
-def _in_words(error: Exception, format_: str) -> str:
+def _error_text(error: Exception, format_: str) -> str:
     """What is wrong with a message: the field and its allowed values, or that it cannot be read at all."""
     if not isinstance(error, msgspec.ValidationError):
         return f"The message is not {format_}."
@@ -97,7 +102,7 @@ def read_fixes(body: str | bytes) -> Fixes:
     return _json_fixes.decode(body)
 
 
-def _strictly_json(frame: str | bytes) -> FromDriver:
+def _decode_json(frame: str | bytes) -> FromDriver:
     _check_exponents(frame)
     message: FromDriver = _json_strict.decode(frame)
     return message
@@ -108,13 +113,13 @@ def _check_exponents(frame: str | bytes) -> None:
 
     `read_json` takes 1 us, so a frame with many is left to it.
     """
-    if len(frame) > SMALL:
+    if len(frame) > SMALL_FRAME_BYTES:
         outline = (frame.encode() if isinstance(frame, str) else frame).translate(_EXPONENT_AS_E0)
-        if outline.count(b"e0") > EXPONENTS:
+        if outline.count(b"e0") > MAX_EXPONENTS:
             raise msgspec.DecodeError("Too many exponents.")
 
 
-def _json_leniently(frame: str | bytes) -> RawFixes:
+def _decode_raw_json(frame: str | bytes) -> RawFixes:
     raw: RawFixes = msgspec.convert(read_json(frame), RawFixes)
     return raw
 
@@ -124,8 +129,8 @@ def read_json(frame: str | bytes) -> object:
 
     They cost one fix by name and not its neighbours.
     """
-    if len(frame) > VALUES and _count(frame, ",[{") > VALUES:
-        raise Unparsable(f"One message may hold {VALUES} values; send fewer fixes, or fewer fields.")
+    if len(frame) > MAX_VALUES and _count(frame, ",[{") > MAX_VALUES:
+        raise Unparsable(f"One message may hold {MAX_VALUES} values; send fewer fixes, or fewer fields.")
     try:
         return json.loads(frame)
     except json.JSONDecodeError as error:
@@ -159,13 +164,13 @@ class _PackedFix(msgspec.Struct):
     battery: _Scalar = None
 
 
-def _msgpack_leniently(frame: bytes) -> RawFixes:
+def _decode_raw_msgpack(frame: bytes) -> RawFixes:
     message = msgspec.msgpack.decode(frame, type=_PackedFixes)
     count = _array_length(bytes(message.fixes))
     if count > FIXES_PER_MESSAGE:
         return RawFixes(message.id, [None] * count)  # nobody looks into them
     each = msgspec.msgpack.decode(message.fixes, type=list[msgspec.Raw])
-    return RawFixes(message.id, [_unpacked(fix) for fix in each])
+    return RawFixes(message.id, [_unpack_fix(fix) for fix in each])
 
 
 def _array_length(packed: bytes) -> int:
@@ -179,7 +184,7 @@ def _array_length(packed: bytes) -> int:
             return packed[0] & 0x0F if packed[0] & 0xF0 == 0x90 else 0
 
 
-def _unpacked(packed: msgspec.Raw) -> object:
+def _unpack_fix(packed: msgspec.Raw) -> object:
     try:
         fix = msgspec.msgpack.decode(packed, type=_PackedFix)
         at = None if fix.recorded_at is msgspec.UNSET else _packed_time.decode(fix.recorded_at)

@@ -80,9 +80,9 @@ def wire_place(place: Place) -> WirePlace:
 
 
 def wire_pickup(place: Place) -> WirePickup:
-    shown = wire_place(place)
+    stop = wire_place(place)
     ready_at = rfc3339_or_none(place.ready_at)
-    return WirePickup(shown.lat, shown.lon, shown.address, shown.service_s, shown.time_zone, ready_at)
+    return WirePickup(stop.lat, stop.lon, stop.address, stop.service_s, stop.time_zone, ready_at)
 
 
 def window(order: Order) -> WireWindow | None:

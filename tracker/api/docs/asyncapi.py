@@ -8,7 +8,7 @@ from typing import Any, Final, get_args
 import msgspec
 from quart import Blueprint, Response
 
-from tracker.api.describe import described
+from tracker.api.describe import endpoint
 from tracker.api.docs.schemas import schemas_of
 from tracker.api.json_bodies import answer
 from tracker.messages import FromCustomer, FromDriver, ToCustomer, ToDriver
@@ -25,8 +25,8 @@ class Channel(msgspec.Struct, frozen=True):
 
     address: str
     description: str
-    heard: Any  # by us
-    said: Any
+    received: Any  # by us
+    sent: Any
     parameters: Mapping[str, str] = {}
 
 
@@ -52,7 +52,7 @@ blueprint = Blueprint("asyncapi", __name__)
 
 
 @blueprint.get("/asyncapi.json")
-@described(answer=dict[str, Any])
+@endpoint(answer=dict[str, Any])
 async def asyncapi_json() -> Response:
     """Describe the messages of the WebSockets as AsyncAPI 3.0."""
     return answer(describe())
@@ -77,7 +77,7 @@ def describe() -> dict[str, Any]:
 
 
 def _types(channel: Channel) -> list[type[msgspec.Struct]]:
-    return list(dict.fromkeys([*get_args(channel.heard), *get_args(channel.said)]))
+    return list(dict.fromkeys([*get_args(channel.received), *get_args(channel.sent)]))
 
 
 def _message(type_: type[msgspec.Struct], schema: dict[str, Any]) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def _message(type_: type[msgspec.Struct], schema: dict[str, Any]) -> dict[str, A
 
 
 def _channel(channel: Channel) -> dict[str, Any]:
-    described = {
+    content = {
         "address": channel.address,
         "description": channel.description,
         "messages": {
@@ -96,12 +96,12 @@ def _channel(channel: Channel) -> dict[str, Any]:
         "bindings": {"ws": {"method": "GET"}},
     }
     parameters = {name: {"description": words} for name, words in channel.parameters.items()}
-    return described | ({"parameters": parameters} if parameters else {})
+    return content | ({"parameters": parameters} if parameters else {})
 
 
 def _operations(name: str, channel: Channel) -> list[tuple[str, dict[str, Any]]]:
     """`receive` and `send` are ours, as AsyncAPI has it."""
-    sides = (("says", "receive", channel.heard), ("hears", "send", channel.said))
+    sides = (("says", "receive", channel.received), ("hears", "send", channel.sent))
     return [
         (
             f"{name}_{verb}",

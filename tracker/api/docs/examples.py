@@ -312,9 +312,9 @@ QUERY_EXAMPLES: Final[Mapping[str, Any]] = {
 def problem_example(problem: Problem) -> Any:
     """Return the answer of a problem as JSON values."""
     named: dict[str, Any] = {}
-    if problem.word == "invalid-fields":
+    if problem.code == "invalid-fields":
         named["errors"] = [{"field": "vehicle", "detail": "must be one of car, bicycle, scooter, foot"}]
-    if problem.word == "forbidden-transition":
+    if problem.code == "forbidden-transition":
         named["allowed"] = ["delivered", "failed", "cancelled"]
-    plain = ProblemDetails(problem_type(problem.word), problem.title, problem.status, problem.meaning)
+    plain = ProblemDetails(problem_type(problem.code), problem.title, problem.status, problem.meaning)
     return msgspec.to_builtins(plain) | named

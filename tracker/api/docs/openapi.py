@@ -15,7 +15,7 @@ from quart import Blueprint, Quart, Response, current_app
 from werkzeug.routing import Rule
 
 from tracker.api.auth import View
-from tracker.api.describe import JSON, EndpointSpec, described, said_of
+from tracker.api.describe import JSON, EndpointSpec, endpoint, spec_of
 from tracker.api.docs.examples import (
     CREATED_EXAMPLES,
     EXAMPLES,
@@ -105,7 +105,7 @@ type Schemas = Mapping[Any, dict[str, Any]]
 
 
 @blueprint.get("/openapi.json")
-@described(answer=dict[str, Any])
+@endpoint(answer=dict[str, Any])
 async def openapi_json() -> Response:
     """Describe the HTTP interface as OpenAPI 3.1."""
     app = current_app
@@ -117,7 +117,7 @@ async def openapi_json() -> Response:
 def describe(app: Quart) -> dict[str, Any]:
     """The OpenAPI 3.1 document of an app."""
     routes = list(_routes(app))
-    schemas, components = _schemas([said_of(view) for _, view in routes])
+    schemas, components = _schemas([spec_of(view) for _, view in routes])
     paths: dict[str, dict[str, Any]] = {}
     names: set[str] = set()
     for rule, view in routes:
@@ -143,11 +143,11 @@ def _routes(app: Quart) -> Iterator[tuple[Rule, View]]:
             yield rule, cast("View", app.view_functions[rule.endpoint])
 
 
-def _schemas(said: list[EndpointSpec]) -> tuple[Schemas, dict[str, Any]]:
+def _schemas(spec: list[EndpointSpec]) -> tuple[Schemas, dict[str, Any]]:
     """The schema of each type that is taken or given, and the named ones that these refer to."""
     types = [
         type_
-        for one in said
+        for one in spec
         for type_ in (one.body, *_each(one.answer), *one.others.values())
         if type_ is not None
     ]
@@ -155,20 +155,22 @@ def _schemas(said: list[EndpointSpec]) -> tuple[Schemas, dict[str, Any]]:
 
 
 def _operation(rule: Rule, view: View, schemas: Schemas) -> dict[str, Any]:
-    said, scope = said_of(view), getattr(view, "needed_scope", None)
+    spec, scope = spec_of(view), getattr(view, "needed_scope", None)
     summary, _, rest = inspect.cleandoc(view.__doc__ or "").partition("\n")
     operation: dict[str, Any] = {
         "operationId": rule.endpoint.rpartition(".")[2],
         "tags": [_tag(rule)],
         "summary": summary,
-        "description": "\n\n".join(filter(None, [rest.strip(), _who_may(said, scope), _socket_words(rule)])),
-        "parameters": [*_path_parameters(rule), *_query_parameters(said)],
-        "responses": dict(_responses(rule, said, scope, schemas)),
+        "description": "\n\n".join(
+            filter(None, [rest.strip(), _credential_note(spec, scope), _websocket_note(rule)])
+        ),
+        "parameters": [*_path_parameters(rule), *_query_parameters(spec)],
+        "responses": dict(_responses(rule, spec, scope, schemas)),
     }
-    if scope is not None or said.by_driver:
-        operation["security"] = [{"driver_token" if said.by_driver else "api_key": []}]
-    if said.body is not None:
-        content = {"schema": schemas[said.body], "example": EXAMPLES[said.body]}
+    if scope is not None or spec.by_driver:
+        operation["security"] = [{"driver_token" if spec.by_driver else "api_key": []}]
+    if spec.body is not None:
+        content = {"schema": schemas[spec.body], "example": EXAMPLES[spec.body]}
         operation["requestBody"] = {"required": True, "content": {JSON: content}}
     return operation
 
@@ -177,13 +179,13 @@ def _tag(rule: Rule) -> str:
     return next((tag for path, tag in TAG_OF_PATH.items() if rule.rule.startswith(path)), "Operations")
 
 
-def _who_may(said: EndpointSpec, scope: str | None) -> str:
-    if said.by_driver:
+def _credential_note(spec: EndpointSpec, scope: str | None) -> str:
+    if spec.by_driver:
         return "Needs the driver's token."
     return "" if scope is None else f"Needs an API key with the scope `{scope}`."
 
 
-def _socket_words(rule: Rule) -> str:
+def _websocket_note(rule: Rule) -> str:
     return "A WebSocket: ask for the upgrade; then messages go both ways." if rule.websocket else ""
 
 
@@ -192,47 +194,47 @@ def _path_parameters(rule: Rule) -> Iterator[dict[str, Any]]:
         yield {"name": name, "in": "path", "required": True, **PATH_PARAMETERS[name]}
 
 
-def _query_parameters(said: EndpointSpec) -> Iterator[dict[str, Any]]:
-    if said.query is not None:
-        schema = properties_of(said.query)
+def _query_parameters(spec: EndpointSpec) -> Iterator[dict[str, Any]]:
+    if spec.query is not None:
+        schema = properties_of(spec.query)
         for name, field in schema["properties"].items():
             parameter = {"name": name, "in": "query", "required": name in schema.get("required", ())}
             example = {"example": QUERY_EXAMPLES[name]} if name in QUERY_EXAMPLES else {}
             yield {**parameter, "description": field.pop("description"), "schema": field, **example}
-    if said.creates:
+    if spec.creates:
         yield IDEMPOTENCY_KEY
 
 
 def _responses(
-    rule: Rule, said: EndpointSpec, scope: str | None, schemas: Schemas
+    rule: Rule, spec: EndpointSpec, scope: str | None, schemas: Schemas
 ) -> Iterator[tuple[str, Any]]:
     if rule.websocket:
         yield "101", {"description": "Switching protocols", "headers": SUBPROTOCOL}
     else:
-        yield str(said.status), _success(said, schemas)
-    for status, type_ in said.others.items():
+        yield str(spec.status), _success(spec, schemas)
+    for status, type_ in spec.others.items():
         yield str(status), _answer(status, type_, schemas)
     problems: dict[int, list[Problem]] = {}
-    for kind in _refusals(rule, said, scope):
+    for kind in _possible_errors(rule, spec, scope):
         problems.setdefault(problem_of(kind).status, []).append(problem_of(kind))
-    for status, those in sorted(problems.items()):
-        yield str(status), _refusal(list(dict.fromkeys(those)), schemas)
+    for status, group in sorted(problems.items()):
+        yield str(status), _problem_response(list(dict.fromkeys(group)), schemas)
 
 
-def _refusal(problems: list[Problem], schemas: Schemas) -> dict[str, Any]:
+def _problem_response(problems: list[Problem], schemas: Schemas) -> dict[str, Any]:
     """The answer of one status: the problems that have it, and an example of each."""
-    examples = {problem.word: {"value": problem_example(problem)} for problem in problems}
+    examples = {problem.code: {"value": problem_example(problem)} for problem in problems}
     response = {
-        "description": "\n\n".join(f"`{problem.word}`: {problem.meaning}" for problem in problems),
+        "description": "\n\n".join(f"`{problem.code}`: {problem.meaning}" for problem in problems),
         "content": {PROBLEM_JSON: {"schema": schemas[ProblemDetails], "examples": examples}},
     }
     comes_back = problems[0].status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
     return response | ({"headers": RETRY_AFTER} if comes_back else {})
 
 
-def _success(said: EndpointSpec, schemas: Schemas) -> dict[str, Any]:
-    success = _answer(said.status, said.answer, schemas)
-    others = {media: MEDIA_EXAMPLES[media] for media in said.media if media != JSON}
+def _success(spec: EndpointSpec, schemas: Schemas) -> dict[str, Any]:
+    success = _answer(spec.status, spec.answer, schemas)
+    others = {media: MEDIA_EXAMPLES[media] for media in spec.media if media != JSON}
     if others:
         success["content"] = others | success.get("content", {})
     return success
@@ -256,20 +258,20 @@ def _each(type_: Any) -> tuple[Any, ...]:
     return type_ if isinstance(type_, tuple) else (type_,)
 
 
-def _refusals(rule: Rule, said: EndpointSpec, scope: str | None) -> Iterator[type[TrackerError]]:
+def _possible_errors(rule: Rule, spec: EndpointSpec, scope: str | None) -> Iterator[type[TrackerError]]:
     """What can go wrong, by what the view asks for."""
-    yield from said.raises
+    yield from spec.raises
     if scope is not None:
         yield from (Unauthenticated, Forbidden, RateLimited, StorageUnavailable)
-    if said.by_driver:
+    if spec.by_driver:
         yield from (Unauthenticated, RateLimited, StorageUnavailable)
     if "token" in rule.arguments:  # of a tracking link: wrong guesses are bounded
         yield from (RateLimited, StorageUnavailable)
     if rule.arguments:
         yield NotFound
-    if said.body is not None:
+    if spec.body is not None:
         yield from (Unparsable, InvalidFields, TooLarge)
-    if said.query is not None:
+    if spec.query is not None:
         yield InvalidFields
-    if said.creates:
+    if spec.creates:
         yield from (IdempotencyMismatch, InvalidFields)

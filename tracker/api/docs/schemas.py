@@ -29,11 +29,6 @@ NAMES: Final[
     "FixAnswer": "StoredFix",
     "ForecastAnswer": "Forecast",
     "ForecastsAnswer": "ForecastPage",
-    "GivenCustomer": "NewCustomer",
-    "GivenPickup": "NewPickup",
-    "GivenPlace": "NewStop",
-    "GivenRules": "NewVisibilityRules",
-    "GivenWindow": "NewWindow",
     "HistoryAnswer": "History",
     "HourRow": "HourEtaErrors",
     "Limit": "VisibilityLimit",
@@ -41,6 +36,8 @@ NAMES: Final[
     "NewDriverAnswer": "DriverWithToken",
     "NewLinkBody": "NewLink",
     "NewOrderBody": "NewOrder",
+    "NewPlace": "NewStop",
+    "NewRules": "NewVisibilityRules",
     "NoteBody": "Note",
     "OpenAnswer": "LinkOpening",
     "OrderAnswer": "Order",
@@ -112,12 +109,12 @@ def _without_null(property_: Schema) -> Schema:
 
 
 def _describe(schema: Schema, struct: type[msgspec.Struct]) -> Schema:
-    described = field_docs(struct)
+    docs = field_docs(struct)
     config = struct.__struct_config__
     for name, property_ in schema.get("properties", {}).items():
         if name == config.tag_field:
             property_ |= {"type": "string", "description": TAG}
-        elif "description" not in property_ and (text := described.get(name) or _text_within(property_)):
+        elif "description" not in property_ and (text := docs.get(name) or _text_within(property_)):
             property_["description"] = text
     return schema
 

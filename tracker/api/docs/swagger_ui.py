@@ -2,7 +2,7 @@
 
 from quart import Blueprint, Response, render_template
 
-from tracker.api.headers import protected
+from tracker.api.headers import add_page_headers
 from tracker.api.static_files import web_files
 
 blueprint = Blueprint("docs", __name__)
@@ -13,4 +13,4 @@ async def docs() -> Response:
     """The page; its template lies with the others."""
     page = await render_template("docs.html", static=web_files().url)
     headers = {"Cache-Control": "no-cache"}
-    return protected(Response(page, 200, headers, content_type="text/html; charset=utf-8"))
+    return add_page_headers(Response(page, 200, headers, content_type="text/html; charset=utf-8"))

@@ -12,7 +12,7 @@ from tracker.messages.codecs import JsonCodec, MsgpackCodec
 from tracker.node import Node
 from tracker.websocket.accept import Socket
 
-HELLO_WITHIN: Final = 5.0  # seconds
+HELLO_TIMEOUT: Final = 5.0  # seconds
 HELLO_LENGTH: Final = 4_096  # bytes or characters; nothing longer is read of a client that may be anybody
 ID_LENGTH: Final = 100  # characters
 
@@ -20,11 +20,11 @@ ID_LENGTH: Final = 100  # characters
 async def await_hello(socket: Socket, codec: JsonCodec | MsgpackCodec) -> str:
     """The token of the first message. Raises Closing where it is late or something else."""
     try:
-        async with asyncio.timeout(HELLO_WITHIN):
+        async with asyncio.timeout(HELLO_TIMEOUT):
             frame = await socket.receive()
         if len(frame) > HELLO_LENGTH:
             raise CloseConnection(4008, "no_hello")
-        message = decoded(codec, frame)
+        message = decode_frame(codec, frame)
     except TimeoutError:
         raise CloseConnection(4008, "no_hello") from None
     except Unparsable as error:
@@ -34,7 +34,7 @@ async def await_hello(socket: Socket, codec: JsonCodec | MsgpackCodec) -> str:
     return message.token
 
 
-def decoded(codec: JsonCodec | MsgpackCodec, frame: str | bytes) -> FromDriver | RawFixes:
+def decode_frame(codec: JsonCodec | MsgpackCodec, frame: str | bytes) -> FromDriver | RawFixes:
     """Raises Closing for the wrong kind of frame, Unparsable."""
     if not isinstance(frame, codec.frame_type):
         raise CloseConnection(1003, "wrong_kind")
@@ -45,7 +45,7 @@ async def report_status(here: Node, driver: Driver, report: StatusReport) -> Ack
     """How far one of the driver's orders is; what is answered."""
     try:
         work = here.orders.set_status(
-            _id(report.order_id),
+            _check_id(report.order_id),
             OrderStatus(report.status),
             reason=report.reason,
             at=report.at,
@@ -58,10 +58,10 @@ async def report_status(here: Node, driver: Driver, report: StatusReport) -> Ack
     return Ack(report.id)
 
 
-async def pass_on_note(here: Node, driver: Driver, note: DriverNote) -> Ack | ErrorReply:
+async def forward_note(here: Node, driver: Driver, note: DriverNote) -> Ack | ErrorReply:
     """Words to the customer of one of the driver's orders; what is answered."""
     try:
-        order_id = _id(note.order_id)
+        order_id = _check_id(note.order_id)
         if not here.note_rates.take(f"{driver.id} {order_id}", asyncio.get_running_loop().time()):
             raise RateLimited("Please wait a little before the next message to this customer.")
         work = here.orders.add_note(order_id, "driver", note.text, by_driver=driver.id)
@@ -71,13 +71,13 @@ async def pass_on_note(here: Node, driver: Driver, note: DriverNote) -> Ack | Er
     return Ack(note.id)
 
 
-def _id(said: str) -> str:
+def _check_id(id_: str) -> str:
     """What may be looked up: PostgreSQL takes no U+0000, and no id is longer. Raises NotFound."""
-    if "\0" in said or len(said) > ID_LENGTH:
+    if "\0" in id_ or len(id_) > ID_LENGTH:
         raise NotFound("order")
-    return said
+    return id_
 
 
 def _code(error: TrackerError) -> str:
     """The problem's word as a code: `forbidden_transition`."""
-    return problem_of(type(error)).word.replace("-", "_")
+    return problem_of(type(error)).code.replace("-", "_")

@@ -9,7 +9,7 @@ from typing import Final, assert_never
 import structlog
 
 from tracker.api.close import CloseConnection
-from tracker.api.driver.messages import decoded, pass_on_note, report_status
+from tracker.api.driver.messages import decode_frame, forward_note, report_status
 from tracker.domain.order import Driver
 from tracker.errors import NotFound, StorageUnavailable, Unparsable
 from tracker.live.trip import Receipt
@@ -39,19 +39,21 @@ from tracker.system.tracebacks import let_go
 from tracker.websocket.accept import Disconnected, Socket
 
 PING_EVERY: Final = 20.0  # seconds
-SILENT_AFTER: Final = 45.0  # seconds without a word from the driver
-RETRY_STORAGE: Final = 1.0  # seconds
-UNANSWERED: Final = 32  # messages that may wait for their commit; then we stop reading
-BAD_IN_A_ROW: Final = 10
-FLOOD: Final = 5_000  # messages in a row that came over the rate: a backlog comes in fewer, larger ones
-RESTED: Final = 1.0  # seconds within the rate after which a driver counts as calm again
-OUTBOX: Final = 256  # messages waiting for the socket; a driver that reads none of them is cut
-DRAIN_WITHIN: Final = 10.0  # seconds for the commits in flight
+SILENCE_TIMEOUT: Final = 45.0  # seconds without a word from the driver
+STORAGE_RETRY_DELAY: Final = 1.0  # seconds
+MAX_IN_FLIGHT: Final = 32  # messages that may wait for their commit; then we stop reading
+MAX_BAD_MESSAGES: Final = 10
+MAX_THROTTLED: Final = (
+    5_000  # messages in a row that came over the rate: a backlog comes in fewer, larger ones
+)
+CALM_AFTER: Final = 1.0  # seconds within the rate after which a driver counts as calm again
+OUTBOX_SIZE: Final = 256  # messages waiting for the socket; a driver that reads none of them is cut
+DRAIN_TIMEOUT: Final = 10.0  # seconds for the commits in flight
 
 log = structlog.get_logger()
 
 
-def _gone() -> CloseConnection:
+def _peer_gone() -> CloseConnection:
     """Nobody is told: there is nobody. A new one each time: raised again, one keeps every frame it passed."""
     return CloseConnection(1006, "gone")
 
@@ -61,12 +63,12 @@ class DriverSession:
 
     def __init__(self, here: Node, socket: Socket, codec: JsonCodec | MsgpackCodec, driver: Driver) -> None:
         self._here, self._socket, self._codec, self._driver = here, socket, codec, driver
-        self._outbox: asyncio.Queue[ToDriver | CloseConnection] = asyncio.Queue(OUTBOX)
-        self._over: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
-        self._unanswered = asyncio.Semaphore(UNANSWERED)
-        self._heard = monotonic()
-        self._bad = 0
-        self._waited, self._waited_at = 0, -inf
+        self._outbox: asyncio.Queue[ToDriver | CloseConnection] = asyncio.Queue(OUTBOX_SIZE)
+        self._ended: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
+        self._in_flight = asyncio.Semaphore(MAX_IN_FLIGHT)
+        self._last_received_at = monotonic()
+        self._bad_messages = 0
+        self._throttle_count, self._throttle_time = 0, -inf
         self._reading: asyncio.Task[None]
         self._tasks: asyncio.TaskGroup
 
@@ -84,25 +86,25 @@ class DriverSession:
         )
         fleet.connect(self._driver.id, self)
         try:
-            await self._until_over()
+            await self._run_tasks()
         finally:
             fleet.disconnect(self._driver.id, self)
 
-    async def _until_over(self) -> None:
-        code, word = 1011, "our_fault"
+    async def _run_tasks(self) -> None:
+        code, reason = 1011, "our_fault"
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 self._reading = self._tasks.create_task(self._read())
                 for work in (self._write(), self._keep_alive(), self._await_end()):
                     self._tasks.create_task(work)
         except* CloseConnection as group:
-            closing = next(error for error in _leaves(group) if isinstance(error, CloseConnection))
-            code, word = closing.code, closing.word
+            close = next(error for error in _leaves(group) if isinstance(error, CloseConnection))
+            code, reason = close.code, close.reason
             let_go(group)
-        raise CloseConnection(code, word)
+        raise CloseConnection(code, reason)
 
     async def _await_end(self) -> None:
-        raise CloseConnection(*await self._over)
+        raise CloseConnection(*await self._ended)
 
     # --- for the fleet
 
@@ -123,9 +125,9 @@ class DriverSession:
         """Reads no more, acknowledges what is in flight, and says 1012."""
         self._reading.cancel()
         try:
-            async with asyncio.timeout(DRAIN_WITHIN):
-                for _ in range(UNANSWERED):
-                    await self._unanswered.acquire()
+            async with asyncio.timeout(DRAIN_TIMEOUT):
+                for _ in range(MAX_IN_FLIGHT):
+                    await self._in_flight.acquire()
         except TimeoutError:
             log.warning("drain_unanswered", driver=self._driver.id)
         restarting = CloseConnection(1012, "restarting")
@@ -134,9 +136,9 @@ class DriverSession:
         except asyncio.QueueFull:  # whoever reads nothing will not hear of it behind all that either
             self._end(restarting)
 
-    def _end(self, closing: CloseConnection) -> None:
-        if not self._over.done():
-            self._over.set_result((closing.code, closing.word))  # and not what it came through
+    def _end(self, close: CloseConnection) -> None:
+        if not self._ended.done():
+            self._ended.set_result((close.code, close.reason))  # and not what it came through
 
     # --- the four tasks
 
@@ -144,16 +146,16 @@ class DriverSession:
         try:
             while True:
                 frame = await self._socket.receive()
-                if self._outbox.qsize() > OUTBOX // 2:
+                if self._outbox.qsize() > OUTBOX_SIZE // 2:
                     await asyncio.sleep(0)  # what came at once is not answered at once: let some of it go out
-                self._heard = inf  # nobody is silent whom we do not listen to
-                await self._pace(1)
-                await self._take(frame)
-                self._heard = monotonic()
-        except CloseConnection as closing:
-            self._end(closing)
+                self._last_received_at = inf  # nobody is silent whom we do not listen to
+                await self._throttle(1)
+                await self._handle_frame(frame)
+                self._last_received_at = monotonic()
+        except CloseConnection as close:
+            self._end(close)
         except Disconnected:
-            self._end(_gone())
+            self._end(_peer_gone())
 
     async def _write(self) -> None:
         while True:
@@ -164,51 +166,51 @@ class DriverSession:
             try:
                 await self._socket.send(self._codec.encode(message))
             except Disconnected:
-                self._end(_gone())
+                self._end(_peer_gone())
                 return
 
     async def _keep_alive(self) -> None:
         n = 0
-        while (silent := monotonic() - self._heard) < SILENT_AFTER:
-            await asyncio.sleep(min(spread(PING_EVERY), SILENT_AFTER - silent))
+        while (silence := monotonic() - self._last_received_at) < SILENCE_TIMEOUT:
+            await asyncio.sleep(min(spread(PING_EVERY), SILENCE_TIMEOUT - silence))
             n += 1
             self.push(Ping(n))
         self._end(CloseConnection(4104, "silent"))
 
-    async def _pace(self, amount: int) -> None:
+    async def _throttle(self, amount: int) -> None:
         """Reads no further while a driver is over its rate; many small messages in a row are a flood."""
         now = monotonic()
         wait = self._here.fix_rates.take(self._driver.id, amount, now)
-        if wait == 0.0 and now - self._waited_at > RESTED:
-            self._waited = 0
+        if wait == 0.0 and now - self._throttle_time > CALM_AFTER:
+            self._throttle_count = 0
             return
-        self._waited += 1
-        if self._waited > FLOOD:
+        self._throttle_count += 1
+        if self._throttle_count > MAX_THROTTLED:
             raise CloseConnection(4103, "rate_limited")
         if wait > 0.0:
-            self._waited_at = now
+            self._throttle_time = now
             await asyncio.sleep(wait)
 
-    async def _take(self, frame: str | bytes) -> None:
+    async def _handle_frame(self, frame: str | bytes) -> None:
         try:
-            message = decoded(self._codec, frame)
+            message = decode_frame(self._codec, frame)
         except Unparsable as error:
-            self._bad += 1
+            self._bad_messages += 1
             self.push(ErrorReply(None, "bad_message", str(error)))
-            if self._bad >= BAD_IN_A_ROW:
+            if self._bad_messages >= MAX_BAD_MESSAGES:
                 raise CloseConnection(4000, "bad_request") from error
             return
-        self._bad = 0
-        await self._answer(message)
+        self._bad_messages = 0
+        await self._handle(message)
 
-    async def _answer(self, message: FromDriver | RawFixes) -> None:
+    async def _handle(self, message: FromDriver | RawFixes) -> None:
         match message:
             case Fixes() | RawFixes():
-                await self._take_fixes(message)
+                await self._handle_fixes(message)
             case StatusReport():
                 self.push(await report_status(self._here, self._driver, message))
             case DriverNote():
-                self.push(await pass_on_note(self._here, self._driver, message))
+                self.push(await forward_note(self._here, self._driver, message))
             case Navigation():
                 with suppress(NotFound, StorageUnavailable):  # erased, or it will be said again
                     await self._here.fleet.navigates(self._driver.id, message.arrives_at)
@@ -221,24 +223,24 @@ class DriverSession:
 
     # --- fixes
 
-    async def _take_fixes(self, message: Fixes | RawFixes) -> None:
+    async def _handle_fixes(self, message: Fixes | RawFixes) -> None:
         if len(message.fixes) > FIXES_PER_MESSAGE:
             detail = f"At most {FIXES_PER_MESSAGE} fixes in one message; nothing of this one was stored."
             self.push(ErrorReply(message.id, "too_many_fixes", detail))
             return
         if len(message.fixes) > 1:
-            await self._pace(len(message.fixes) - 1)
-        await self._unanswered.acquire()
-        self._tasks.create_task(self._record(message))
+            await self._throttle(len(message.fixes) - 1)
+        await self._in_flight.acquire()
+        self._tasks.create_task(self._store_and_acknowledge(message))
 
-    async def _record(self, message: Fixes | RawFixes) -> None:
+    async def _store_and_acknowledge(self, message: Fixes | RawFixes) -> None:
         try:
-            receipt = await self._stored(message)
+            receipt = await self._store(message)
             self.push(Ack(message.id, receipt.stored, receipt.duplicates, receipt.rejected))
         finally:
-            self._unanswered.release()
+            self._in_flight.release()
 
-    async def _stored(self, message: Fixes | RawFixes) -> Receipt:
+    async def _store(self, message: Fixes | RawFixes) -> Receipt:
         """Judge the message once and record it until the storage takes it.
 
         What came before a `slow` is still answered.
@@ -250,7 +252,7 @@ class DriverSession:
                 return await fleet.record(self._driver, batch)
             except StorageUnavailable:
                 self.push(Slow())
-                await asyncio.sleep(RETRY_STORAGE)
+                await asyncio.sleep(STORAGE_RETRY_DELAY)
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:

@@ -7,10 +7,10 @@ import structlog
 from quart import Blueprint, Response, request, websocket
 
 from tracker.api.allowance import take_allowance
-from tracker.api.auth import refused
-from tracker.api.client_backoff import answerable, let_in
+from tracker.api.auth import credential_error
+from tracker.api.client_backoff import await_backoff, record_violations
 from tracker.api.close import CloseConnection
-from tracker.api.describe import described
+from tracker.api.describe import endpoint
 from tracker.api.driver.messages import await_hello
 from tracker.api.driver.session import DriverSession
 from tracker.api.errors import close_code, problem_of
@@ -39,41 +39,41 @@ log = structlog.get_logger()
 
 
 @blueprint.websocket("/v1/drivers/stream")
-@described(by_driver=True)
+@endpoint(by_driver=True)
 async def stream() -> None:
     """Stream a driver's positions and orders over a WebSocket."""
     here = parts()
     if here.fleet.draining:
         raise StorageUnavailable("This node is about to stop.")
     token = bearer(websocket.headers.get("Authorization"))
-    driver = None if token is None else await _known(here, token)
-    subprotocol = _agreed(websocket.requested_subprotocols)
+    driver = None if token is None else await _authenticate(here, token)
+    subprotocol = _agreed_subprotocol(websocket.requested_subprotocols)
     socket = await accept(websocket, subprotocol, FRAME_BYTES)
     codec = CODECS[subprotocol or "tracker.v1"]()
     try:
         if token is None or driver is None:
             token = await await_hello(socket, codec)
-            driver = await _known(here, token)
-        with answerable(here, socket, token):
+            driver = await _authenticate(here, token)
+        with record_violations(here, socket, token):
             await DriverSession(here, socket, codec, driver).run()
     except Disconnected:
         pass
     except CloseConnection as closing:
-        await socket.close(closing.code, closing.word)
+        await socket.close(closing.code, closing.reason)
     except TrackerError as error:
-        await socket.close(close_code(error), problem_of(type(error)).word)
+        await socket.close(close_code(error), problem_of(type(error)).code)
     except Exception as error:
         log.error("driver_session_crashed", exc_info=error)
         await socket.close(1011, "our_fault")
 
 
-async def _known(here: Node, token: str) -> Driver:
+async def _authenticate(here: Node, token: str) -> Driver:
     """Who comes with this token. Raises RateLimited while they have to wait, Unauthenticated."""
-    await let_in(here, token)
-    return await driver_of(here, token)
+    await await_backoff(here, token)
+    return await find_driver(here, token)
 
 
-def _agreed(offered: list[str]) -> str | None:
+def _agreed_subprotocol(offered: list[str]) -> str | None:
     return next((name for name in offered if name in CODECS), None)
 
 
@@ -87,48 +87,48 @@ def bearer(header: str | None) -> str | None:
     return token.strip()
 
 
-async def driver_of(here: Node, token: str) -> Driver:
+async def find_driver(here: Node, token: str) -> Driver:
     """Whose token this is. Raises Unauthenticated."""
     driver = await drivers.select_driver_by_token(here.database, hash_token(token))
     if driver is None:
-        raise refused(here, Unauthenticated("This driver's token is not known (any more)."))
+        raise credential_error(here, Unauthenticated("This driver's token is not known (any more)."))
     return driver
 
 
 @blueprint.post("/v1/drivers/fixes")
-@described(body=Fixes | list[Fix], answer=Ack, by_driver=True)
+@endpoint(body=Fixes | list[Fix], answer=Ack, by_driver=True)
 async def post_fixes() -> Response:
     """Store fixes. The answer is the same ack as on the WebSocket, given after the commit."""
     here = parts()
     token = bearer(request.headers.get("Authorization"))
     if token is None:
         raise Unauthenticated("Send the driver's token as Authorization: Bearer.")
-    driver = await driver_of(here, token)
+    driver = await find_driver(here, token)
     take_allowance(here.fix_rates, driver.id, TOO_MANY)
-    number, message = _message(await raw_body(FRAME_BYTES))
+    number, message = _parse_message(await raw_body(FRAME_BYTES))
     if len(message.fixes) > FIXES_PER_MESSAGE:
         raise InvalidFields([FieldError("fixes", f"must be a list of at most {FIXES_PER_MESSAGE} fixes")])
     take_allowance(here.fix_rates, driver.id, TOO_MANY, amount=max(0, len(message.fixes) - 1))
-    receipt = await here.fleet.to_the_end(_stored(here, driver, message))
+    receipt = await here.fleet.to_the_end(_store(here, driver, message))
     ack = Ack(number, receipt.stored, receipt.duplicates, receipt.rejected)
     return answer(ack)
 
 
-async def _stored(here: Node, driver: Driver, message: Fixes | RawFixes) -> Receipt:
+async def _store(here: Node, driver: Driver, message: Fixes | RawFixes) -> Receipt:
     """Judge and record. After StorageUnavailable the same fixes, sent again, keep these verdicts."""
     batch = await here.fleet.receive(driver, readings(message))
     return await here.fleet.record(driver, batch)
 
 
-def _message(body: bytes) -> tuple[int | None, Fixes | RawFixes]:
+def _parse_message(body: bytes) -> tuple[int | None, Fixes | RawFixes]:
     """The id, where there is one, and the fixes. Raises Unparsable, InvalidFields."""
     try:
         message = read_fixes(body)
         return message.id, message
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        said = read_json(body)
-    fixes = said.get("fixes") if isinstance(said, dict) else said
-    number = said.get("id") if isinstance(said, dict) else None
+        value = read_json(body)
+    fixes = value.get("fixes") if isinstance(value, dict) else value
+    number = value.get("id") if isinstance(value, dict) else None
     if not isinstance(fixes, list):
         raise InvalidFields([FieldError("fixes", "must be a list of fixes, alone or in a message")])
     is_whole = isinstance(number, int) and not isinstance(number, bool)

@@ -3,9 +3,9 @@
 import msgspec
 from quart import Blueprint, Response
 
-from tracker.api.auth import needs
-from tracker.api.describe import described
-from tracker.api.idempotency import Created, once
+from tracker.api.auth import require_scope
+from tracker.api.describe import endpoint
+from tracker.api.idempotency import Creation, create_once
 from tracker.api.json_bodies import answer, body, query
 from tracker.api.merchant.requests import DriverChangeBody, DriverQuery, NewDriver, StopsBody
 from tracker.api.merchant.responses import (
@@ -33,53 +33,53 @@ blueprint = Blueprint("drivers", __name__)
 
 
 @blueprint.post("/v1/drivers")
-@needs("orders")
-@described(body=NewDriver, answer=NewDriverAnswer, status=201, creates=True)
+@require_scope("orders")
+@endpoint(body=NewDriver, answer=NewDriverAnswer, status=201, creates=True)
 async def create_driver() -> Response:
     """Create a driver. The answer shows the token, this once, and the settings of each phone app."""
-    given = await body(NewDriver)
+    wanted = await body(NewDriver)
     here, token = parts(), new_driver_token()
 
-    async def create(connection: Connection) -> Created:
-        driver = Driver(id=new_id("drv"), number=0, created_at=here.now(), **msgspec.structs.asdict(given))
+    async def create(connection: Connection) -> Creation:
+        driver = Driver(id=new_id("drv"), number=0, created_at=here.now(), **msgspec.structs.asdict(wanted))
         driver = await rows.insert_driver(connection, driver, hash_token(token))
-        return Created(_with_token(here, driver, token))
+        return Creation(_new_driver_answer(here, driver, token))
 
-    return await once(create)
+    return await create_once(create)
 
 
 @blueprint.get("/v1/drivers")
-@needs("read")
-@described(query=DriverQuery, answer=Page[DriverAnswer])
+@require_scope("read")
+@endpoint(query=DriverQuery, answer=Page[DriverAnswer])
 async def list_drivers() -> Response:
     """List drivers, newest first; all of them, or those with a reference."""
     here, wanted = parts(), query(DriverQuery)
     found = await rows.select_drivers(
         here.database, wanted.limit + 1, decode_cursor(wanted.cursor), reference=wanted.reference
     )
-    shown = await _shown(here, found)
+    answers = await _driver_answers(here, found)
     return answer(
         page(
             found,
             wanted.limit,
-            lambda driver: shown[driver.id],
+            lambda driver: answers[driver.id],
             lambda driver: (driver.created_at, driver.id),
         )
     )
 
 
 @blueprint.get("/v1/drivers/<driver_id>")
-@needs("read")
-@described(answer=DriverAnswer)
+@require_scope("read")
+@endpoint(answer=DriverAnswer)
 async def get_driver(driver_id: str) -> Response:
     """Get a driver: whether they are online, their newest fix, and their orders in stop sequence."""
-    driver = _found(await rows.select_driver(parts().database, driver_id))
-    return answer((await _shown(parts(), [driver]))[driver_id])
+    driver = _require_driver(await rows.select_driver(parts().database, driver_id))
+    return answer((await _driver_answers(parts(), [driver]))[driver_id])
 
 
 @blueprint.patch("/v1/drivers/<driver_id>")
-@needs("orders")
-@described(body=DriverChangeBody, answer=DriverAnswer)
+@require_scope("orders")
+@endpoint(body=DriverChangeBody, answer=DriverAnswer)
 async def change_driver(driver_id: str) -> Response:
     """Change a driver's name, display name, vehicle or reference.
 
@@ -88,40 +88,42 @@ async def change_driver(driver_id: str) -> Response:
     """
     here, change = parts(), await body(DriverChangeBody)
     async with here.database.transaction() as connection:
-        before = _found((await rows.lock_drivers(connection, [driver_id])).get(driver_id))
+        before = _require_driver((await rows.lock_drivers(connection, [driver_id])).get(driver_id))
         driver = change.edit(before)
         await rows.update_driver(connection, driver)
     if driver != before:
         await here.fleet.driver_changed(driver_id)
-    return answer((await _shown(here, [driver]))[driver_id])
+    return answer((await _driver_answers(here, [driver]))[driver_id])
 
 
 @blueprint.post("/v1/drivers/<driver_id>/token")
-@needs("orders")
-@described(answer=NewDriverAnswer, creates=True)
+@require_scope("orders")
+@endpoint(answer=NewDriverAnswer, creates=True)
 async def renew_token(driver_id: str) -> Response:
     """Replace the driver's token; the old one is refused at once."""
     here, token = parts(), new_driver_token()
 
-    async def renew(connection: Connection) -> Created:
-        driver = _found(await rows.update_driver_token(connection, driver_id, hash_token(token)))
-        return Created(
-            _with_token(here, driver, token), status=200, after=lambda: here.fleet.driver_revoked(driver_id)
+    async def renew(connection: Connection) -> Creation:
+        driver = _require_driver(await rows.update_driver_token(connection, driver_id, hash_token(token)))
+        return Creation(
+            _new_driver_answer(here, driver, token),
+            status=200,
+            after=lambda: here.fleet.driver_revoked(driver_id),
         )
 
-    return await once(renew)
+    return await create_once(renew)
 
 
 @blueprint.delete("/v1/drivers/<driver_id>")
-@needs("orders")
-@described(status=204, raises=(Conflict,))
+@require_scope("orders")
+@endpoint(status=204, raises=(Conflict,))
 async def erase_driver(driver_id: str) -> Response:
     """Erase a driver with all their fixes and notes.
 
     Assigned orders become unassigned; orders that the driver had picked up fail.
     """
     here = parts()
-    _found(await rows.select_driver(here.database, driver_id))
+    _require_driver(await rows.select_driver(here.database, driver_id))
     await here.orders.release_driver(driver_id)
     async with here.database.transaction() as connection:
         erased = await rows.erase_driver(connection, driver_id)
@@ -135,17 +137,17 @@ async def erase_driver(driver_id: str) -> Response:
 
 
 @blueprint.get("/v1/drivers/<driver_id>/stops")
-@needs("read")
-@described(answer=StopsAnswer)
+@require_scope("read")
+@endpoint(answer=StopsAnswer)
 async def get_stops(driver_id: str) -> Response:
     """List the driver's remaining stops, in the sequence of serving."""
-    _found(await rows.select_driver(parts().database, driver_id))
+    _require_driver(await rows.select_driver(parts().database, driver_id))
     return await _stops(driver_id)
 
 
 @blueprint.put("/v1/drivers/<driver_id>/stops")
-@needs("orders")
-@described(body=StopsBody, answer=StopsAnswer)
+@require_scope("orders")
+@endpoint(body=StopsBody, answer=StopsAnswer)
 async def put_stops(driver_id: str) -> Response:
     """Set the driver's stop sequence: every remaining stop once, each pickup before its dropoff."""
     wanted = await body(StopsBody)
@@ -154,8 +156,8 @@ async def put_stops(driver_id: str) -> Response:
 
 
 @blueprint.post("/v1/drivers/<driver_id>/stops/optimize")
-@needs("orders")
-@described(answer=StopsAnswer, raises=(NoSequence, RouterUnavailable))
+@require_scope("orders")
+@endpoint(answer=StopsAnswer, raises=(NoSequence, RouterUnavailable))
 async def optimize_stops(driver_id: str) -> Response:
     """Order the driver's stops so that they take least driving from where the driver is.
 
@@ -175,13 +177,13 @@ def _stop_answer(stop: Stop) -> StopAnswer:
     return StopAnswer(stop.order_id, stop.kind, stop.at.lat, stop.at.lon, stop.service_s)
 
 
-def _found(driver: Driver | None) -> Driver:
+def _require_driver(driver: Driver | None) -> Driver:
     if driver is None:
         raise NotFound("driver")
     return driver
 
 
-async def _shown(here: Node, drivers: list[Driver]) -> dict[str, DriverAnswer]:
+async def _driver_answers(here: Node, drivers: list[Driver]) -> dict[str, DriverAnswer]:
     activity = await rows.select_driver_activity(here.database, [driver.id for driver in drivers])
     nothing = rows.Activity()
     return {
@@ -192,7 +194,7 @@ async def _shown(here: Node, drivers: list[Driver]) -> dict[str, DriverAnswer]:
     }
 
 
-def _with_token(here: Node, driver: Driver, token: str) -> NewDriverAnswer:
+def _new_driver_answer(here: Node, driver: Driver, token: str) -> NewDriverAnswer:
     return NewDriverAnswer(
         id=driver.id,
         name=driver.name,

@@ -7,8 +7,8 @@ from typing import Any, Final, Literal
 import msgspec
 from quart import Blueprint, Response
 
-from tracker.api.auth import needs
-from tracker.api.describe import described
+from tracker.api.auth import require_scope
+from tracker.api.describe import endpoint
 from tracker.api.json_bodies import answer, query
 from tracker.api.merchant.responses import rounded
 from tracker.api.pagination import PageQuery, decode_cursor, encode_cursor
@@ -149,8 +149,8 @@ class ReportQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 @blueprint.get("/v1/orders/<order_id>/eta/history")
-@needs("read")
-@described(query=PageQuery, answer=ForecastsAnswer)
+@require_scope("read")
+@endpoint(query=PageQuery, answer=ForecastsAnswer)
 async def get_eta_history(order_id: str) -> Response:
     """List the forecasts that were shown, oldest first, and their errors once the order has arrived.
 
@@ -169,8 +169,8 @@ async def get_eta_history(order_id: str) -> Response:
 
 
 @blueprint.get("/v1/reports/eta")
-@needs("read")
-@described(query=ReportQuery, answer=EtaReport)
+@require_scope("read")
+@endpoint(query=ReportQuery, answer=EtaReport)
 async def get_eta_report() -> Response:
     """Report the errors of forecasts and the coverage of their intervals.
 

@@ -11,16 +11,24 @@ from typing import Final, Literal
 import msgspec
 from quart import Blueprint, Response, request
 
-from tracker.api.auth import needs
-from tracker.api.describe import described
+from tracker.api.auth import require_scope
+from tracker.api.describe import endpoint
 from tracker.api.json_bodies import answer, query
 from tracker.api.merchant.orders import show_order
-from tracker.api.merchant.plain_tracks import page_of, segmented, simplified
 from tracker.api.merchant.requests import TrackQuery
 from tracker.api.merchant.responses import OrderAnswer, Page, base_url, rounded
-from tracker.api.merchant.track_export import FORMATS, GeoJsonWriter, TrackFix, Writer, track_fix
+from tracker.api.merchant.track_export import (
+    FORMATS,
+    GeoJsonWriter,
+    TrackFix,
+    Writer,
+    number_segments,
+    read_track_page,
+    simplify_chunks,
+    track_fix,
+)
 from tracker.api.merchant.track_summary import Summary, summarize
-from tracker.api.pagination import PageQuery, decode_cursor, encode_cursor, not_a_cursor, page
+from tracker.api.pagination import PageQuery, decode_cursor, encode_cursor, invalid_cursor, page
 from tracker.database import Queries
 from tracker.database import fixes as rows
 from tracker.database.fixes import StoredFix, Window
@@ -37,11 +45,11 @@ from tracker.errors import NotFound
 from tracker.messages import Position, Time, Uri, rfc3339
 from tracker.node import Node, parts
 
-COUNTED: Final = 100_000  # fixes; the count takes some 20 ms there, and longer tracks go without an ETag
-FORMS: Final = 2  # the version of what the forms hold: part of each ETag
-PIECE: Final = 500  # fixes; written in some 7 ms, in which nobody else is served
+MAX_COUNTED: Final = 100_000  # fixes; the count takes some 20 ms there, and longer tracks go without an ETag
+FORMAT_VERSION: Final = 2  # the version of what the forms hold: part of each ETag
+FIXES_PER_CHUNK: Final = 500  # fixes; written in some 7 ms, in which nobody else is served
 DIGITS: Final = 19  # of a bigint
-AHEAD: Final = timedelta(seconds=60)  # how far a question may lie in the future
+MAX_AHEAD: Final = timedelta(seconds=60)  # how far a question may lie in the future
 BY_ACCEPT: Final = {
     "application/geo+json": "geojson",
     "application/gpx+xml": "gpx",
@@ -106,14 +114,14 @@ class WhereAnswer(msgspec.Struct, frozen=True):
 
 
 @blueprint.get("/v1/orders/<order_id>/history")
-@needs("read")
-@described(query=PageQuery, answer=HistoryAnswer)
+@require_scope("read")
+@endpoint(query=PageQuery, answer=HistoryAnswer)
 async def get_history(order_id: str) -> Response:
     """Get the timeline of an order, in pages, and its track in numbers."""
     here, wanted = parts(), query(PageQuery)
     order = await here.orders.get(order_id)
     found = await select_timeline_page(
-        here.database, order_id, _place_in_timeline(wanted.cursor), wanted.limit + 1
+        here.database, order_id, _timeline_key(wanted.cursor), wanted.limit + 1
     )
     timeline = page(found, wanted.limit, _entry, lambda entry: (entry.at, str(entry.number)))
     windows = await rows.track_windows(here.database, order_id)
@@ -126,8 +134,8 @@ async def get_history(order_id: str) -> Response:
 
 @blueprint.get("/v1/orders/<order_id>/track")
 @blueprint.get("/v1/orders/<order_id>/track.<extension>")
-@needs("read")
-@described(query=TrackQuery, answer=(Page[TrackFix], WhereAnswer), media=tuple(BY_ACCEPT), others={304: None})
+@require_scope("read")
+@endpoint(query=TrackQuery, answer=(Page[TrackFix], WhereAnswer), media=tuple(BY_ACCEPT), others={304: None})
 async def get_track(order_id: str, extension: str | None = None) -> Response:
     """Get the track of an order from assignment to completion; with at, the position at one time.
 
@@ -137,16 +145,16 @@ async def get_track(order_id: str, extension: str | None = None) -> Response:
     After a gap of more than 120 s and after a change of driver GPX has a new `trkseg`, and GeoJSON is a
     MultiLineString with nested `coordTimes`. Lines are cut at the antimeridian.
     """
-    form = extension or _accepted()
+    form = extension or _accepted_format()
     if form not in BY_ACCEPT.values():
         raise NotFound("form of a track")
     here, wanted = parts(), query(TrackQuery)
     order = await here.orders.get(order_id)
     if wanted.at is not None:
-        return answer(await _where(here, order, wanted.at))
+        return answer(await _position_at(here, order, wanted.at))
     windows = await rows.track_windows(here.database, order_id, wanted.from_, wanted.to)
     etag = await _etag(here, order, windows, form)
-    response = Response(status=304) if _known(etag) else await _track(here, order, windows, form)
+    response = Response(status=304) if _is_unchanged(etag) else await _track(here, order, windows, form)
     response.headers["Vary"] = "Accept, Accept-Encoding"
     response.headers["Cache-Control"] = "private, no-cache"
     if etag is not None:
@@ -157,12 +165,12 @@ async def get_track(order_id: str, extension: str | None = None) -> Response:
 # --- one position
 
 
-async def _where(here: Node, order: Order, at: datetime) -> WhereAnswer:
+async def _position_at(here: Node, order: Order, at: datetime) -> WhereAnswer:
     """Where the order was then; raises NotFound where nothing is known."""
     timeline = await select_timeline(here.database, order.id)
     windows = await rows.track_windows(here.database, order.id)
     stored = await rows.last_fix_at_or_before(here.database, windows, at)
-    if stored is None or at > here.now() + AHEAD:
+    if stored is None or at > here.now() + MAX_AHEAD:
         raise NotFound("position of this order")
     fix = stored.fix
     position = Position(
@@ -191,15 +199,15 @@ async def _track(here: Node, order: Order, windows: Sequence[Window], form: str)
     wanted = query(TrackQuery)
     rejected = wanted.include == "rejected"
     if form == "json":
-        return _coded(await _page(here, windows, wanted))
-    chunks = segmented(rows.track_fixes(here.database, windows, include_rejected=rejected))
+        return _page_response(await _page(here, windows, wanted))
+    chunks = number_segments(rows.track_fixes(here.database, windows, include_rejected=rejected))
     if wanted.simplify:
-        chunks = simplified(chunks, wanted.simplify)
+        chunks = simplify_chunks(chunks, wanted.simplify)
     nothing: list[StoredFix] = []
     first = await anext(chunks, nothing)  # what fails, fails before the answer has begun
     format_ = FORMATS[form]
-    pieces = _pieces(format_.writer(order, rejected), first, chunks, here.database, windows)
-    response = Response(_gzipped(pieces) if _wants_gzip() else pieces, content_type=format_.media_type)
+    encoded = _encode(format_.writer(order, rejected), first, chunks, here.database, windows)
+    response = Response(_gzipped(encoded) if _wants_gzip() else encoded, content_type=format_.media_type)
     if _wants_gzip():
         response.headers["Content-Encoding"] = "gzip"
     return response
@@ -208,7 +216,7 @@ async def _track(here: Node, order: Order, windows: Sequence[Window], form: str)
 async def _page(here: Node, windows: Sequence[Window], wanted: TrackQuery) -> Page[TrackFix]:
     rejected = wanted.include == "rejected"
     key = decode_cursor(wanted.cursor)
-    found, more = await page_of(
+    found, more = await read_track_page(
         here.database,
         windows,
         after=key and key[0],
@@ -220,7 +228,7 @@ async def _page(here: Node, windows: Sequence[Window], wanted: TrackQuery) -> Pa
     return Page([track_fix(stored, rejected=rejected) for stored in found], following)
 
 
-def _coded(page: Page[TrackFix]) -> Response:
+def _page_response(page: Page[TrackFix]) -> Response:
     response = answer(page)
     if _wants_gzip():
         packer = zlib.compressobj(wbits=31)
@@ -229,7 +237,7 @@ def _coded(page: Page[TrackFix]) -> Response:
     return response
 
 
-async def _pieces(
+async def _encode(
     writer: Writer,
     first: list[StoredFix],
     chunks: AsyncIterator[list[StoredFix]],
@@ -241,16 +249,16 @@ async def _pieces(
         yield writer.begin_lines(broken=await rows.is_track_broken(queries, windows, GAP))
     yield writer.write(first)
     async for chunk in chunks:
-        for piece in batched(chunk, PIECE):
+        for piece in batched(chunk, FIXES_PER_CHUNK):
             yield writer.write(piece)
             await asyncio.sleep(0)
     yield writer.end()
 
 
-async def _gzipped(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _gzipped(encoded: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """Each piece is flushed, so that the answer begins when its first piece does."""
     packer = zlib.compressobj(level=5, wbits=31)
-    async for piece in pieces:
+    async for piece in encoded:
         yield packer.compress(piece) + packer.flush(zlib.Z_SYNC_FLUSH)
     yield packer.flush()
 
@@ -259,35 +267,35 @@ def _wants_gzip() -> bool:
     return request.accept_encodings.quality("gzip") > 0
 
 
-def _accepted() -> str:
+def _accepted_format() -> str:
     best = request.accept_mimetypes.best_match(BY_ACCEPT, default="application/geo+json")
     return BY_ACCEPT[best]
 
 
 async def _etag(here: Node, order: Order, windows: Sequence[Window], form: str) -> str | None:
     """Changes with the order, its track, however late a fix, and verdicts; None for enormous tracks."""
-    count, rejudgements = await count_track_fixes(here.database, windows, COUNTED)
-    if count >= COUNTED:
+    count, rejudgements = await count_track_fixes(here.database, windows, MAX_COUNTED)
+    if count >= MAX_COUNTED:
         return None
     asked = (form, request.query_string.hex(), _wants_gzip())
-    state = (FORMS, order.id, order.version, count, rejudgements, *asked)
+    state = (FORMAT_VERSION, order.id, order.version, count, rejudgements, *asked)
     return hashlib.sha256(repr(state).encode()).hexdigest()[:32]
 
 
-def _known(etag: str | None) -> bool:
+def _is_unchanged(etag: str | None) -> bool:
     return etag is not None and request.if_none_match.contains_weak(etag)
 
 
 # --- the history's pieces
 
 
-def _place_in_timeline(cursor: str | None) -> tuple[datetime, int] | None:
+def _timeline_key(cursor: str | None) -> tuple[datetime, int] | None:
     """Raises InvalidFields."""
     if (key := decode_cursor(cursor)) is None:
         return None
     at, number = key
     if not (number.isascii() and number.isdigit() and len(number) < DIGITS):
-        raise not_a_cursor()
+        raise invalid_cursor()
     return at, int(number)
 
 

@@ -2,9 +2,9 @@
 
 from quart import Blueprint, Response
 
-from tracker.api.auth import needs
-from tracker.api.describe import described
-from tracker.api.idempotency import Created, once
+from tracker.api.auth import require_scope
+from tracker.api.describe import endpoint
+from tracker.api.idempotency import Creation, create_once
 from tracker.api.json_bodies import answer, body, query
 from tracker.api.merchant.requests import NewLinkBody
 from tracker.api.merchant.responses import LinkAnswer, OpenAnswer, Page, link_answer, link_url, open_answer
@@ -18,23 +18,23 @@ blueprint = Blueprint("links", __name__)
 
 
 @blueprint.post("/v1/orders/<order_id>/links")
-@needs("orders")
-@described(body=NewLinkBody, answer=LinkAnswer, status=201, creates=True)
+@require_scope("orders")
+@endpoint(body=NewLinkBody, answer=LinkAnswer, status=201, creates=True)
 async def create_link(order_id: str) -> Response:
     """Create a tracking link; it ends at expires_at, at the latest two hours after the order."""
     given = await body(NewLinkBody, optional=True)
     here = parts()
 
-    async def create(connection: Connection) -> Created:
+    async def create(connection: Connection) -> Creation:
         _, link = await here.orders.add_link(connection, order_id, given.expires_at)
-        return Created(link_answer(link, link_url(here, link.id)))
+        return Creation(link_answer(link, link_url(here, link.id)))
 
-    return await once(create)
+    return await create_once(create)
 
 
 @blueprint.get("/v1/orders/<order_id>/links")
-@needs("read")
-@described(answer=Page[LinkAnswer])
+@require_scope("read")
+@endpoint(answer=Page[LinkAnswer])
 async def list_links(order_id: str) -> Response:
     """List the tracking links of an order, oldest first, with how often each was opened."""
     here = parts()
@@ -44,8 +44,8 @@ async def list_links(order_id: str) -> Response:
 
 
 @blueprint.get("/v1/orders/<order_id>/links/<link_id>/opens")
-@needs("read")
-@described(query=PageQuery, answer=Page[OpenAnswer])
+@require_scope("read")
+@endpoint(query=PageQuery, answer=Page[OpenAnswer])
 async def list_opens(order_id: str, link_id: str) -> Response:
     """List the last 1,000 openings of a link, newest first, without personal data."""
     here, asked = parts(), query(PageQuery)
@@ -58,8 +58,8 @@ async def list_opens(order_id: str, link_id: str) -> Response:
 
 
 @blueprint.delete("/v1/orders/<order_id>/links/<link_id>")
-@needs("orders")
-@described(status=204)
+@require_scope("orders")
+@endpoint(status=204)
 async def revoke_link(order_id: str, link_id: str) -> Response:
     """Revoke a tracking link. Pages that it opened end at once. Idempotent."""
     here = parts()

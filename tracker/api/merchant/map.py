@@ -6,8 +6,8 @@ from typing import Annotated, Final
 from msgspec import Meta, Struct
 from quart import Blueprint, Response
 
-from tracker.api.auth import needs
-from tracker.api.describe import described
+from tracker.api.auth import require_scope
+from tracker.api.describe import endpoint
 from tracker.api.json_bodies import answer, body, query
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Vehicle
@@ -114,8 +114,8 @@ class RouteAnswer(Struct, frozen=True):
 
 
 @blueprint.get("/v1/map")
-@needs("read")
-@described(answer=Area, raises=(MapUnavailable,))
+@require_scope("read")
+@endpoint(answer=Area, raises=(MapUnavailable,))
 async def describe_map() -> Response:
     """Get the area of the map."""
     west, south, east, north = await _bounds()
@@ -135,8 +135,8 @@ async def _bounds() -> tuple[float, float, float, float]:
 
 
 @blueprint.get("/v1/map/addresses")
-@needs("read")
-@described(query=AddressQuery, answer=Addresses, raises=(MapUnavailable,))
+@require_scope("read")
+@endpoint(query=AddressQuery, answer=Addresses, raises=(MapUnavailable,))
 async def sample_addresses() -> Response:
     """List a random sample of real addresses; the same seed gives the same ones.
 
@@ -150,8 +150,8 @@ async def sample_addresses() -> Response:
 
 
 @blueprint.post("/v1/routes")
-@needs("read")
-@described(body=RouteRequest, answer=RouteAnswer, raises=(NoRoute, RouterUnavailable))
+@require_scope("read")
+@endpoint(body=RouteRequest, answer=RouteAnswer, raises=(NoRoute, RouterUnavailable))
 async def find_route() -> Response:
     """Find the route from place to place, street by street; 404 if there is none."""
     wanted = await body(RouteRequest)

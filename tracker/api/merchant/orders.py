@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from quart import Blueprint, Response
 
-from tracker.api.auth import needs
-from tracker.api.describe import described
-from tracker.api.idempotency import Created, once
+from tracker.api.auth import require_scope
+from tracker.api.describe import endpoint
+from tracker.api.idempotency import Creation, create_once
 from tracker.api.json_bodies import answer, body, query
 from tracker.api.merchant.requests import AssignBody, NewOrderBody, OrderChangeBody, OrderQuery, StatusBody
 from tracker.api.merchant.responses import OrderAnswer, Page, link_url, order_answer, tracking_urls
@@ -26,8 +26,8 @@ blueprint = Blueprint("orders", __name__)
 
 
 @blueprint.post("/v1/orders")
-@needs("orders")
-@described(body=NewOrderBody, answer=OrderAnswer, status=201, creates=True)
+@require_scope("orders")
+@endpoint(body=NewOrderBody, answer=OrderAnswer, status=201, creates=True)
 async def create_order() -> Response:
     """Create an order and its tracking link; with a driver_id, assign it at once.
 
@@ -35,48 +35,48 @@ async def create_order() -> Response:
     the map are refused, unless `anywhere` is true. Any other stop off the map is accepted: its forecasts are
     straight lines.
     """
-    given, here = await body(NewOrderBody), parts()
-    new = given.order()
-    if not given.anywhere:
+    wanted, here = await body(NewOrderBody), parts()
+    new = wanted.order()
+    if not wanted.anywhere:
         check_places({"pickup": new.pickup, "dropoff": new.dropoff}, here.area())
 
-    async def create(connection: Connection) -> Created:
+    async def create(connection: Connection) -> Creation:
         order, change = await here.orders.insert(connection, new)
         [link] = await select_links(connection, order.id)
-        return Created(
+        return Creation(
             order_answer(order, eta=None, tracking_url=link_url(here, link.id)),
             after=lambda: here.orders.tell(change),
         )
 
-    return await once(create)
+    return await create_once(create)
 
 
 @blueprint.get("/v1/orders")
-@needs("read")
-@described(query=OrderQuery, answer=Page[OrderAnswer])
+@require_scope("read")
+@endpoint(query=OrderQuery, answer=Page[OrderAnswer])
 async def list_orders() -> Response:
     """List orders, newest first; from (inclusive) and to limit the time of creation."""
     here, wanted = parts(), query(OrderQuery)
     found = await select_orders(
         here.database, wanted.filter(), wanted.limit + 1, decode_cursor(wanted.cursor)
     )
-    shown = await _shown(here, found, here.database)
+    answers = await _order_answers(here, found, here.database)
     return answer(
-        page(found, wanted.limit, lambda order: shown[order.id], lambda order: (order.created_at, order.id))
+        page(found, wanted.limit, lambda order: answers[order.id], lambda order: (order.created_at, order.id))
     )
 
 
 @blueprint.get("/v1/orders/<order_id>")
-@needs("read")
-@described(answer=OrderAnswer)
+@require_scope("read")
+@endpoint(answer=OrderAnswer)
 async def get_order(order_id: str) -> Response:
     """Get an order."""
     return await _answer(await parts().orders.get(order_id))
 
 
 @blueprint.patch("/v1/orders/<order_id>")
-@needs("orders")
-@described(body=OrderChangeBody, answer=OrderAnswer, raises=(Conflict,))
+@require_scope("orders")
+@endpoint(body=OrderChangeBody, answer=OrderAnswer, raises=(Conflict,))
 async def patch_order(order_id: str) -> Response:
     """Change the given fields of an order and keep the rest; 409 once it is over.
 
@@ -99,30 +99,30 @@ async def patch_order(order_id: str) -> Response:
 
 
 @blueprint.post("/v1/orders/<order_id>/assign")
-@needs("orders")
-@described(body=AssignBody, answer=OrderAnswer, raises=(ForbiddenTransition,))
+@require_scope("orders")
+@endpoint(body=AssignBody, answer=OrderAnswer, raises=(ForbiddenTransition,))
 async def assign_order(order_id: str) -> Response:
     """Assign the order to a driver and insert its stops where they add least driving.
 
     A former driver loses sight of the order at once; the tracking link stays.
     """
-    given = await body(AssignBody)
-    return await _answer(await parts().orders.assign(order_id, given.driver_id))
+    wanted = await body(AssignBody)
+    return await _answer(await parts().orders.assign(order_id, wanted.driver_id))
 
 
 @blueprint.post("/v1/orders/<order_id>/status")
-@needs("orders")
-@described(body=StatusBody, answer=OrderAnswer, raises=(ForbiddenTransition, Conflict))
+@require_scope("orders")
+@endpoint(body=StatusBody, answer=OrderAnswer, raises=(ForbiddenTransition, Conflict))
 async def set_order_status(order_id: str) -> Response:
     """Set the status of an order; created unassigns it. 409 with the allowed ones if it cannot follow."""
-    given = await body(StatusBody)
-    order = await parts().orders.set_status(order_id, given.status, reason=given.reason, at=given.at)
+    wanted = await body(StatusBody)
+    order = await parts().orders.set_status(order_id, wanted.status, reason=wanted.reason, at=wanted.at)
     return await _answer(order)
 
 
 @blueprint.delete("/v1/orders/<order_id>/customer")
-@needs("orders")
-@described(status=204, raises=(Conflict,))
+@require_scope("orders")
+@endpoint(status=204, raises=(Conflict,))
 async def erase_customer(order_id: str) -> Response:
     """Erase the customer's data of an order that is over; 409 while it is open.
 
@@ -137,8 +137,8 @@ async def erase_customer(order_id: str) -> Response:
 
 
 @blueprint.get("/v1/orders/<order_id>/eta")
-@needs("read")
-@described(answer=WireEta)
+@require_scope("read")
+@endpoint(answer=WireEta)
 async def get_eta(order_id: str) -> Response:
     """Get the forecast arrival of an order; its basis is none if nothing is known."""
     here = parts()
@@ -164,20 +164,20 @@ async def _answer(order: Order) -> Response:
 
 async def show_order(here: Node, order: Order) -> OrderAnswer:
     """The order as merchants see it, with its ETA and tracking link."""
-    return (await _shown(here, [order], here.database))[order.id]
+    return (await _order_answers(here, [order], here.database))[order.id]
 
 
-async def _shown(here: Node, orders: Sequence[Order], queries: Queries) -> dict[str, OrderAnswer]:
+async def _order_answers(here: Node, orders: Sequence[Order], queries: Queries) -> dict[str, OrderAnswer]:
     by_id = {order.id: order for order in orders}
     urls = tracking_urls(here, by_id, await select_links_of_orders(queries, list(by_id)))
     due = {id_ for id_, order in by_id.items() if order.window_to is not None}
-    seen = await select_milestones(queries, due) if due else {}
+    milestones = await select_milestones(queries, due) if due else {}
     return {
         id_: order_answer(
             order,
             eta=here.fleet.eta(id_),
             tracking_url=urls.get(id_),
-            arrived_at=seen.get(id_, {}).get("arrived_at_dropoff"),
+            arrived_at=milestones.get(id_, {}).get("arrived_at_dropoff"),
         )
         for id_, order in by_id.items()
     }

@@ -97,7 +97,7 @@ class DriverChangeBody(RequestBody, frozen=True, kw_only=True):
 
     def edit(self, driver: Driver) -> Driver:
         """Return the driver with these changes."""
-        return _changed(driver, self)
+        return _apply(driver, self)
 
 
 class DriverQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -107,7 +107,7 @@ class DriverQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Drivers with this number of the merchant's."""
 
 
-class GivenPlace(RequestBody, frozen=True, kw_only=True):
+class NewPlace(RequestBody, frozen=True, kw_only=True):
     lat: Latitude
     lon: Longitude
     address: Text | None = None
@@ -118,14 +118,14 @@ class GivenPlace(RequestBody, frozen=True, kw_only=True):
         return Place(self.lat, self.lon, self.address, self.service_s)
 
 
-class GivenPickup(GivenPlace, frozen=True, kw_only=True):
+class NewPickup(NewPlace, frozen=True, kw_only=True):
     ready_at: ReadyTime | None = None
 
     def place(self) -> Place:
         return Place(self.lat, self.lon, self.address, self.service_s, self.ready_at)
 
 
-class GivenCustomer(RequestBody, frozen=True, kw_only=True):
+class NewCustomer(RequestBody, frozen=True, kw_only=True):
     name: Line | None = None
     """Name; at most 200 characters. The driver sees it."""
     phone: Annotated[str, Meta(max_length=50)] | None = None
@@ -137,7 +137,7 @@ class GivenCustomer(RequestBody, frozen=True, kw_only=True):
         return Customer(self.name, self.phone, self.email)
 
 
-class GivenWindow(RequestBody, frozen=True, kw_only=True):
+class NewWindow(RequestBody, frozen=True, kw_only=True):
     """When the customer expects it."""
 
     from_: AwareTime = msgspec.field(name="from")
@@ -146,7 +146,7 @@ class GivenWindow(RequestBody, frozen=True, kw_only=True):
     """The customer expects the delivery until this time."""
 
 
-GivenRule = Annotated[
+VisibilityRule = Annotated[
     Rule | Annotated[list[Rule], Meta(max_length=RULES, description="One of them suffices.")],
     Meta(
         extra={
@@ -157,16 +157,16 @@ GivenRule = Annotated[
 ]
 
 
-class GivenRules(RequestBody, frozen=True, kw_only=True):
+class NewRules(RequestBody, frozen=True, kw_only=True):
     """A rule for each field of the customer's view, or several of which one suffices."""
 
-    position: GivenRule = msgspec.field(default_factory=lambda: list(DEFAULT_LIVE))
+    position: VisibilityRule = msgspec.field(default_factory=lambda: list(DEFAULT_LIVE))
     """When the customer sees the position."""
-    route: GivenRule = msgspec.field(default_factory=lambda: list(DEFAULT_LIVE))
+    route: VisibilityRule = msgspec.field(default_factory=lambda: list(DEFAULT_LIVE))
     """When the customer sees the route."""
-    eta: GivenRule = "always"
+    eta: VisibilityRule = "always"
     """When the customer sees the forecast arrival."""
-    stops_before: GivenRule = "always"
+    stops_before: VisibilityRule = "always"
     """When the customer sees the number of stops before theirs."""
 
     def rules(self) -> Rules:
@@ -176,19 +176,19 @@ class GivenRules(RequestBody, frozen=True, kw_only=True):
 class NewOrderBody(RequestBody, frozen=True, kw_only=True):
     body_bytes: ClassVar[int] = ORDER_BYTES
 
-    pickup: GivenPickup
+    pickup: NewPickup
     """Where to pick the order up."""
-    dropoff: GivenPlace
+    dropoff: NewPlace
     """Where to bring it."""
     reference: Line | None = None
     """The merchant's own number; at most 200 characters."""
-    customer: GivenCustomer | None = None
+    customer: NewCustomer | None = None
     """Who waits for it."""
     driver_id: Id | None = None
     """Id of the driver to assign at once."""
-    window: GivenWindow | None = None
+    window: NewWindow | None = None
     """When the customer expects it."""
-    visibility: GivenRules | None = None
+    visibility: NewRules | None = None
     """What the customer sees, and when."""
     anywhere: Anywhere = False
 
@@ -203,7 +203,7 @@ class NewOrderBody(RequestBody, frozen=True, kw_only=True):
             driver_id=self.driver_id,
             window_from=window_from,
             window_to=window_to,
-            visibility={} if self.visibility is None else rules_to_keep(self.visibility),
+            visibility={} if self.visibility is None else stored_rules(self.visibility),
         )
 
 
@@ -243,9 +243,9 @@ class OrderChangeBody(RequestBody, frozen=True, kw_only=True):
     """The merchant's own number; null removes it."""
     customer: CustomerChange | UnsetType | None = UNSET
     """New values of the customer; null removes it."""
-    window: GivenWindow | UnsetType | None = UNSET
+    window: NewWindow | UnsetType | None = UNSET
     """New window; null removes it."""
-    visibility: GivenRules | UnsetType | None = UNSET
+    visibility: NewRules | UnsetType | None = UNSET
     """New rules; null restores the default."""
     anywhere: Anywhere = False
     """Accept a place that looks like a mistake."""
@@ -253,17 +253,17 @@ class OrderChangeBody(RequestBody, frozen=True, kw_only=True):
     def edit(self, order: Order) -> Order:
         """The order with these changes; raises InvalidFields for a window that ends before it begins."""
         changes: dict[str, Any] = {
-            "pickup": _changed(order.pickup, self.pickup),
-            "dropoff": _changed(order.dropoff, self.dropoff),
+            "pickup": _apply(order.pickup, self.pickup),
+            "dropoff": _apply(order.dropoff, self.dropoff),
         }
         if self.reference is not UNSET:
             changes["reference"] = self.reference
         if self.customer is not UNSET:
-            changes["customer"] = self.customer and _changed(order.customer or Customer(), self.customer)
+            changes["customer"] = self.customer and _apply(order.customer or Customer(), self.customer)
         if self.window is not UNSET:
             changes["window_from"], changes["window_to"] = window_of(self.window)
         if self.visibility is not UNSET:
-            changes["visibility"] = {} if self.visibility is None else rules_to_keep(self.visibility)
+            changes["visibility"] = {} if self.visibility is None else stored_rules(self.visibility)
         return msgspec.structs.replace(order, **changes)
 
 
@@ -344,7 +344,7 @@ class TrackQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Not the track, but where the order was at this time."""
 
 
-def window_of(window: GivenWindow | None) -> tuple[datetime | None, datetime | None]:
+def window_of(window: NewWindow | None) -> tuple[datetime | None, datetime | None]:
     if window is None:
         return None, None
     if window.to < window.from_:
@@ -352,7 +352,7 @@ def window_of(window: GivenWindow | None) -> tuple[datetime | None, datetime | N
     return window.from_, window.to
 
 
-def rules_to_keep(given: GivenRules) -> dict[str, object]:
+def stored_rules(given: NewRules) -> dict[str, object]:
     kept: dict[str, object] = msgspec.to_builtins(given.rules())
     return kept
 
@@ -378,7 +378,7 @@ def _statuses(text: str) -> list[OrderStatus]:
         ) from None
 
 
-def _changed[T: Struct](value: T, change: Struct | UnsetType) -> T:
+def _apply[T: Struct](value: T, change: Struct | UnsetType) -> T:
     if change is UNSET:
         return value
     given = {name: new for name, new in msgspec.structs.asdict(change).items() if new is not UNSET}

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from tracker.api.client_info import asked_url
+from tracker.api.client_info import request_base_url
 from tracker.database.drivers import Activity
 from tracker.domain.eta.estimate import Eta
 from tracker.domain.link import Link, LinkOpen, Transport
@@ -22,7 +22,7 @@ from tracker.phone_apps.setup import Setup
 
 def base_url(here: Node) -> str:
     """What our own addresses begin with; without a slash at the end."""
-    return (here.config.public_url or asked_url()).rstrip("/")
+    return (here.config.public_url or request_base_url()).rstrip("/")
 
 
 LateSeconds = Annotated[
@@ -77,7 +77,7 @@ def order_answer(
     order: Order, *, eta: Eta | None, tracking_url: str | None, arrived_at: datetime | None = None
 ) -> OrderAnswer:
     customer = order.customer
-    foreseen = None if eta is None or order.ended_at is not None else eta.arrives_at
+    forecast = None if eta is None or order.ended_at is not None else eta.arrives_at
     return OrderAnswer(
         id=order.id,
         reference=order.reference,
@@ -93,7 +93,7 @@ def order_answer(
         timestamps=timestamps(order),
         visibility=msgspec.convert(order.visibility, Rules),
         version=order.version,
-        late_s=late_s(order.window_to, arrived_at or order.delivered_at or foreseen),
+        late_s=late_s(order.window_to, arrived_at or order.delivered_at or forecast),
     )
 
 

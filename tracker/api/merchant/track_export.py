@@ -1,7 +1,9 @@
 """A track as GeoJSON, GPX, CSV or lines of JSON, written piece by piece while it is read."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
 from typing import Any, Final, Protocol
 from xml.sax.saxutils import escape, quoteattr
 
@@ -10,14 +12,18 @@ from msgspec import UNSET, Struct, UnsetType
 
 from tracker.api.merchant.responses import FixAnswer
 from tracker.api.merchant.track_lines import LinePoint, TrackLine
-from tracker.database.fixes import StoredFix
+from tracker.database import Queries
+from tracker.database.fixes import StoredFix, Window, track_page
 from tracker.domain.order import Order
 from tracker.domain.tracks.fix import Doubt
+from tracker.domain.tracks.segments import SegmentCounter
+from tracker.domain.tracks.simplify import kept_places
 from tracker.messages import rfc3339
 
 COLUMNS: Final = FixAnswer.__struct_fields__  # of the CSV: recorded_at, lat, lon, …, received_at
 PLACES: Final = 7  # decimals of a degree: 1 cm
 EASTERNMOST: Final = 180.0 - 10.0**-PLACES  # the schema of GPX has no longitude of 180
+FIXES_PER_READ: Final = 5_000  # for one simplified page
 
 _json = msgspec.json.Encoder()
 
@@ -214,3 +220,63 @@ FORMATS: Final[Mapping[str, Format]] = {  # by extension
     "csv": Format("text/csv; charset=utf-8", CsvWriter),
     "ndjson": Format("application/x-ndjson", NdjsonWriter),
 }
+
+
+# --- segments and simplification, chunk by chunk
+
+
+async def number_segments(chunks: AsyncIterator[list[StoredFix]]) -> AsyncIterator[list[StoredFix]]:
+    """Each chunk with the segment of each fix: found before anything is left out of the track."""
+    counter = SegmentCounter()
+    async for chunk in chunks:
+        yield list(_number(chunk, counter))
+
+
+async def simplify_chunks(
+    chunks: AsyncIterator[list[StoredFix]], metres: float
+) -> AsyncIterator[list[StoredFix]]:
+    """Each chunk without the fixes that a line within `metres` can do without, segment by segment.
+
+    Doubted fixes all stay. Expects the chunks of `segmented`.
+    """
+    anchor: StoredFix | None = None
+    async for chunk in chunks:
+        kept = _simplify(anchor, chunk, metres)
+        anchor = next((stored for stored in reversed(chunk) if stored.reason is None), anchor)
+        yield kept
+
+
+async def read_track_page(
+    queries: Queries,
+    windows: Sequence[Window],
+    *,
+    after: datetime | None,
+    limit: int,
+    rejected: bool,
+    metres: float,
+) -> tuple[list[StoredFix], bool]:
+    """At most `limit` fixes later than `after`, and whether more follow.
+
+    Simplified where `metres` is above 0, each page by itself: the first and last fix of a page always stay.
+    """
+    raw = limit + 1 if metres <= 0 else FIXES_PER_READ
+    chunk = await track_page(queries, windows, after=after, limit=raw, include_rejected=rejected)
+    kept = chunk if metres <= 0 else _simplify(None, list(_number(chunk, SegmentCounter())), metres)
+    return kept[:limit], len(kept) > limit or len(chunk) == raw
+
+
+def _simplify(anchor: StoredFix | None, chunk: Sequence[StoredFix], metres: float) -> list[StoredFix]:
+    """What stays of `chunk`, which goes on from `anchor`; its last believed fix is always among it."""
+    line = [stored for stored in (anchor, *chunk) if stored is not None and stored.reason is None]
+    kept: set[datetime] = set()
+    for _, same in groupby(line, key=lambda stored: stored.segment):
+        segment = list(same)
+        places = kept_places([stored.fix.lonlat for stored in segment], metres)
+        kept.update(segment[index].fix.recorded_at for index in places)
+    return [stored for stored in chunk if stored.reason is not None or stored.fix.recorded_at in kept]
+
+
+def _number(chunk: Iterable[StoredFix], counter: SegmentCounter) -> Iterator[StoredFix]:
+    for stored in chunk:
+        segment = counter.number if stored.reason is not None else counter.add(stored.fix, stored.driver)
+        yield msgspec.structs.replace(stored, segment=segment) if segment else stored

@@ -13,7 +13,7 @@ from tracker.database.fixes import StoredFix, Window, track_fixes
 from tracker.domain.tracks.odometer import Odometer
 from tracker.messages import Time, rfc3339_or_none
 
-PIECE: Final = 500  # fixes; counted in some 10 ms, in which nobody else is served
+FIXES_PER_CHUNK: Final = 500  # fixes; counted in some 10 ms, in which nobody else is served
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -44,8 +44,8 @@ async def summarize(queries: Queries, windows: Sequence[Window]) -> Summary:
     """Read the track once, in bounded memory, and return it in numbers."""
     totals = _Totals()
     async for chunk in track_fixes(queries, windows, include_rejected=True):
-        for piece in batched(chunk, PIECE):
-            for stored in piece:
+        for batch in batched(chunk, FIXES_PER_CHUNK):
+            for stored in batch:
                 totals.add(stored)
             await asyncio.sleep(0)
     return totals.summary()

@@ -6,9 +6,9 @@ from typing import Final
 
 from quart import Blueprint, Response, request
 
-from tracker.api.describe import described
+from tracker.api.describe import endpoint
 from tracker.api.tracking.link import find_link
-from tracker.api.tracking.session import watching
+from tracker.api.tracking.session import open_session
 from tracker.errors import TooManyConnections
 from tracker.live.subscription import Outgoing
 from tracker.messages import End
@@ -16,7 +16,7 @@ from tracker.node import Node, parts
 
 RETRY: Final = 2_000  # milliseconds after a break
 SPREAD: Final = 15_000  # milliseconds over which customers come back to a node that stopped
-OVER: Final = ".end"  # what an ended stream's last id ends with
+END_SUFFIX: Final = ".end"  # what an ended stream's last id ends with
 HEADERS: Final = {
     "Content-Type": "text/event-stream; charset=utf-8",
     "Cache-Control": "no-store, no-transform",
@@ -27,7 +27,7 @@ blueprint = Blueprint("tracking_events", __name__)
 
 
 @blueprint.get("/v1/track/<token>/events")
-@described(media=("text/event-stream",), others={204: None}, raises=(TooManyConnections,))
+@endpoint(media=("text/event-stream",), others={204: None}, raises=(TooManyConnections,))
 async def events(token: str) -> Response:
     """Stream a snapshot, or what changed since the cursor, and then each change as server-sent events.
 
@@ -37,30 +37,30 @@ async def events(token: str) -> Response:
     """
     here, cursor = parts(), request.headers.get("Last-Event-ID") or request.args.get("cursor", "")
     opened = await find_link(here, token)
-    if opened.is_over and cursor.endswith(OVER) and here.hub.gave(opened.order_id, cursor):
+    if opened.is_over and cursor.endswith(END_SUFFIX) and here.hub.gave(opened.order_id, cursor):
         return Response(status=204)
     if request.method == "HEAD":
         return Response(status=200, headers=HEADERS)
-    pieces = _pieces(here, token, cursor, request.args.get("visit", ""))
-    response = Response(_with_first(await anext(pieces), pieces), headers=HEADERS)
+    chunks = _chunks(here, token, cursor, request.args.get("visit", ""))
+    response = Response(_prepend(await anext(chunks), chunks), headers=HEADERS)
     response.timeout = None
     return response
 
 
-async def _with_first(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _prepend(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """What was needed to know that there is a stream at all, and the rest."""
     yield first
-    async for piece in rest:
-        yield piece
+    async for chunk in rest:
+        yield chunk
 
 
-async def _pieces(here: Node, token: str, cursor: str, visit: str) -> AsyncIterator[bytes]:
-    async with watching(here, token, "sse", cursor, visit) as reader:
-        reader.begin()
+async def _chunks(here: Node, token: str, cursor: str, visit: str) -> AsyncIterator[bytes]:
+    async with open_session(here, token, "sse", cursor, visit) as session:
+        session.begin()
         yield b"retry: %d\n\n" % RETRY
-        while (outgoing := await reader.next()) is not None:
+        while (outgoing := await session.next()) is not None:
             is_end = isinstance(outgoing.message, End)
-            yield _event(outgoing, reader.cursor + OVER if is_end else outgoing.cursor)
+            yield _event(outgoing, session.cursor + END_SUFFIX if is_end else outgoing.cursor)
             if is_end:
                 return
         yield b"retry: %d\n\n" % (random() * SPREAD)

@@ -7,8 +7,8 @@ from typing import Final
 import msgspec
 import structlog
 
-from tracker.api.auth import refused
-from tracker.api.client_info import Visitor
+from tracker.api.auth import credential_error
+from tracker.api.client_info import ClientInfo
 from tracker.database.links import insert_link_open
 from tracker.domain.link import Link, LinkOpen, Transport
 from tracker.errors import NotFound, StorageUnavailable
@@ -40,7 +40,7 @@ def link_id_of(here: Node, token: str) -> str:
     """Raises NotFound for a token that is none of ours."""
     link_id = here.link_tokens.link_id(token)
     if link_id is None:
-        raise refused(here, NotFound("tracking link"))
+        raise credential_error(here, NotFound("tracking link"))
     return link_id
 
 
@@ -64,23 +64,25 @@ async def snapshot_of(token: str) -> Snapshot:
     return await here.fleet.views.snapshot(opened.order_id)
 
 
-async def note_opening(here: Node, opened: OpenLink, way: Transport, who: Visitor, visit: str) -> None:
+async def record_opening(
+    here: Node, opened: OpenLink, transport: Transport, client: ClientInfo, visit: str
+) -> None:
     """Count an opening for the merchant; a failure to store it keeps no customer out.
 
     Only a running page counts: not a prefetch, nor a program that makes link previews. *visit* is the page's
     name for one load of it; its connections count once, by whichever way it tries to connect.
     """
-    if not who.is_watching:
+    if not client.is_watching:
         return
     id_ = derived_id("opn", f"{opened.link.id} {visit}") if VISIT.fullmatch(visit) else new_id("opn")
-    opening = LinkOpen(id_, here.now(), way, who.network, who.agent)
+    opening = LinkOpen(id_, here.now(), transport, client.network, client.agent)
     try:
-        await here.fleet.to_the_end(_note(here, opened.link.id, opening))
+        await here.fleet.to_the_end(_insert_opening(here, opened.link.id, opening))
     except StorageUnavailable as error:
         log.warning("opening_not_noted", link=opened.link.id, why=str(error))
 
 
-async def _note(here: Node, link_id: str, opening: LinkOpen) -> None:
+async def _insert_opening(here: Node, link_id: str, opening: LinkOpen) -> None:
     """A few at a time: when a crowd comes, nobody's reads wait behind everybody's commits."""
     async with here.crowd.noting:
         await insert_link_open(here.database, link_id, opening, OPENS_KEPT)

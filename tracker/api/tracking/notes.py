@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 from quart import Blueprint, Response
 
-from tracker.api.describe import described
+from tracker.api.describe import endpoint
 from tracker.api.json_bodies import body
 from tracker.api.tracking.link import OpenLink, find_link
 from tracker.errors import Conflict, RateLimited
@@ -24,7 +24,7 @@ class NoteBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @blueprint.post("/v1/track/<token>/messages")
-@described(body=NoteBody, status=204, raises=(Conflict,))
+@endpoint(body=NoteBody, status=204, raises=(Conflict,))
 async def post_note(token: str) -> Response:
     """Send a note of at most 4,096 bytes to the driver; five at once, then one every ten seconds."""
     here = parts()

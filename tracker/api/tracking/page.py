@@ -9,7 +9,7 @@ from quart import Blueprint, Response, render_template, request
 from quart.blueprints import BlueprintSetupState
 from werkzeug.routing import PathConverter
 
-from tracker.api.headers import POLICY, opened_to_others, protected
+from tracker.api.headers import POLICY, add_cors_headers, add_page_headers
 from tracker.api.static_files import WebFile, web_files
 from tracker.api.tracking.card import STEPS, VEHICLES, describe
 from tracker.api.tracking.link import find_link, snapshot_of
@@ -23,40 +23,40 @@ from tracker.node import parts
 from tracker.system.package_files import folder
 from tracker.tokens import token_before_more
 
-WISHED_DARK: Final = "(prefers-color-scheme: dark)"
-DARK_WHEN: Final = {"light": "not all", "dark": "all"}  # the media of the dark colours, by `?theme=`
-FOR_EVER: Final = "public, max-age=31536000, immutable"
-ASK_AGAIN: Final = "public, no-cache"
-A_DAY: Final = "public, max-age=86400"
-NOT_KEPT: Final = "no-store"  # what a tracking link shows belongs to nobody's cache
+PREFERS_DARK: Final = "(prefers-color-scheme: dark)"
+DARK_MEDIA: Final = {"light": "not all", "dark": "all"}  # the media of the dark colours, by `?theme=`
+IMMUTABLE: Final = "public, max-age=31536000, immutable"
+REVALIDATE: Final = "public, no-cache"
+ONE_DAY: Final = "public, max-age=86400"
+NO_STORE: Final = "no-store"  # what a tracking link shows belongs to nobody's cache
 
 blueprint = Blueprint("pages", __name__, template_folder=str(folder("web") / "templates"))
 
 
-class _Anything(PathConverter):
+class _AnyPathConverter(PathConverter):
     """The rest of a path, whatever it holds: line breaks too, which Werkzeug's own refuses."""
 
     regex = r"[^/][\s\S]*?"
 
 
 @blueprint.record_once
-def _know_converters(state: BlueprintSetupState) -> None:
-    state.app.url_map.converters["anything"] = _Anything
+def _register_converters(state: BlueprintSetupState) -> None:
+    state.app.url_map.converters["anything"] = _AnyPathConverter
 
 
 @blueprint.before_app_serving
-def _warm() -> None:
-    web_files().warm()
+def _preload() -> None:
+    web_files().preload()
 
 
 @blueprint.after_request
 async def _protect(response: Response) -> Response:
-    return protected(response)
+    return add_page_headers(response)
 
 
 @blueprint.after_app_request
 async def _open(response: Response) -> Response:
-    return opened_to_others(response)
+    return add_cors_headers(response)
 
 
 # --- the pages
@@ -86,7 +86,7 @@ async def track(token: str) -> Response:
         snapshot = await snapshot_of(token)
     except NotFound:
         return await _no_such_link()
-    return _html(200, await render_template("track.html", **_shown(snapshot)))
+    return _html(200, await render_template("track.html", **_template_context(snapshot)))
 
 
 @blueprint.get("/embed/<anything:token>")
@@ -103,7 +103,7 @@ def _redirect(token: str) -> Response:
     location = location_of(
         page, token, request.scope["raw_path"], request.query_string, is_below=bool(prefix)
     )
-    return Response(b"", 308, {"Location": location, "Cache-Control": NOT_KEPT, "X-Robots-Tag": "noindex"})
+    return Response(b"", 308, {"Location": location, "Cache-Control": NO_STORE, "X-Robots-Tag": "noindex"})
 
 
 def location_of(page: str, token: str, raw_path: bytes, query: bytes, *, is_below: bool) -> str:
@@ -116,7 +116,7 @@ def location_of(page: str, token: str, raw_path: bytes, query: bytes, *, is_belo
     return f"{up}{page}/{token}{kept and f'?{kept}'}"
 
 
-def _shown(snapshot: Snapshot) -> dict[str, object]:
+def _template_context(snapshot: Snapshot) -> dict[str, object]:
     driver, card = snapshot.driver, describe(snapshot)
     return {
         "card": card,
@@ -129,7 +129,7 @@ def _shown(snapshot: Snapshot) -> dict[str, object]:
         "pill": "Ended" if snapshot.visibility == "ended" else "Connecting…",
         "snapshot": _data_block(snapshot),
         "static": web_files().url,
-        "dark": DARK_WHEN.get(request.args.get("theme", ""), WISHED_DARK),
+        "dark": DARK_MEDIA.get(request.args.get("theme", ""), PREFERS_DARK),
         "map": "off" if "no-map" in request.args else "wait" if parts().basemap.ready else "sketch",
     }
 
@@ -161,7 +161,7 @@ async def _message(status: int, title: str, paragraphs: list[str], links: list[t
 
 
 def _html(status: int, page: str) -> Response:
-    headers = {"Cache-Control": NOT_KEPT, "X-Robots-Tag": "noindex"}
+    headers = {"Cache-Control": NO_STORE, "X-Robots-Tag": "noindex"}
     return Response(page, status, headers, content_type="text/html; charset=utf-8")
 
 
@@ -173,11 +173,11 @@ async def static_file(name: str) -> Response:
     """With the version in the address it is kept for ever; without, the browser asks whether it changed."""
     files = web_files()
     version, _, rest = name.partition("/")
-    kept = version == files.version
-    file = files.find(rest) if kept else files.find(name) or files.find(rest)
+    is_current = version == files.version
+    file = files.find(rest) if is_current else files.find(name) or files.find(rest)
     if file is None:
         raise NotFound("file")
-    return _file(file, FOR_EVER if kept else ASK_AGAIN)
+    return _file(file, IMMUTABLE if is_current else REVALIDATE)
 
 
 def _file(file: WebFile, caching: str) -> Response:
@@ -208,7 +208,7 @@ async def map_style() -> Response:
     found = style(
         theme, bounds=basemap.coverage, zooms=(basemap.min_zoom, basemap.max_zoom), static=web_files().url
     )
-    headers = {"Cache-Control": ASK_AGAIN}
+    headers = {"Cache-Control": REVALIDATE}
     return Response(msgspec.json.encode(found), 200, headers, content_type="application/json")
 
 
@@ -216,7 +216,7 @@ async def map_style() -> Response:
 async def tile(z: int, x: int, y: int) -> Response:
     """A vector tile, gzipped as it lies in the file; 204 where there is nothing to draw."""
     content = _basemap().tile(z, x, y)
-    headers = {"Cache-Control": A_DAY}
+    headers = {"Cache-Control": ONE_DAY}
     if content is None:
         return Response(b"", 204, headers)
     tile_type = "application/vnd.mapbox-vector-tile"

@@ -7,11 +7,11 @@ from typing import Annotated, Final
 import msgspec
 from quart import Blueprint, Response, request
 
-from tracker.api.describe import described
+from tracker.api.describe import endpoint
 from tracker.api.errors import PROBLEM_JSON, details
 from tracker.api.json_bodies import answer, query
 from tracker.api.tracking.link import find_link, snapshot_of
-from tracker.api.tracking.session import UPDATE_GAP, TrackingSession, watching
+from tracker.api.tracking.session import UPDATE_GAP, TrackingSession, open_session
 from tracker.errors import StorageUnavailable, TooManyConnections
 from tracker.live.subscription import Outgoing
 from tracker.messages import End, Heartbeat, NoteToCustomer, Snapshot, Update
@@ -55,46 +55,46 @@ class PollAnswer(msgspec.Struct, frozen=True):
 
 
 @blueprint.get("/v1/track/<token>")
-@described(answer=Snapshot)
+@endpoint(answer=Snapshot)
 async def one_snapshot(token: str) -> Response:
     """Get the state of the order as one snapshot."""
-    return _not_kept(answer(await snapshot_of(token)))
+    return _no_store(answer(await snapshot_of(token)))
 
 
 @blueprint.get("/v1/track/<token>/poll")
-@described(query=PollQuery, answer=PollAnswer, others={204: None}, raises=(TooManyConnections,))
+@endpoint(query=PollQuery, answer=PollAnswer, others={204: None}, raises=(TooManyConnections,))
 async def poll(token: str) -> Response:
     """Get a snapshot, or what changed since the cursor; wait for news, and answer 204 after wait_s."""
-    asked = query(PollQuery)
+    wanted = query(PollQuery)
     if request.method == "HEAD":
         await find_link(parts(), token)
-        return _not_kept(Response(status=204))
-    async with watching(parts(), token, "poll", asked.cursor, asked.visit) as reader:
-        told = await _told(reader, asked.wait_s)
-        if told:
-            messages = b",".join(outgoing.json().encode() for outgoing in told)
-            content = b'{"messages":[%b],"cursor":%b}' % (messages, msgspec.json.encode(reader.cursor))
-            return _not_kept(Response(content, content_type="application/json"))
-        return _come_back() if reader.subscription.restarting else _not_kept(Response(status=204))
+        return _no_store(Response(status=204))
+    async with open_session(parts(), token, "poll", wanted.cursor, wanted.visit) as session:
+        news = await _collect(session, wanted.wait_s)
+        if news:
+            messages = b",".join(outgoing.json().encode() for outgoing in news)
+            content = b'{"messages":[%b],"cursor":%b}' % (messages, msgspec.json.encode(session.cursor))
+            return _no_store(Response(content, content_type="application/json"))
+        return _restarting_response() if session.subscription.restarting else _no_store(Response(status=204))
 
 
-async def _told(reader: TrackingSession, wait_s: float) -> list[Outgoing]:
+async def _collect(session: TrackingSession, wait_s: float) -> list[Outgoing]:
     """All there is to tell, once there is something; not more than twice a second, as on the other ways."""
     clock = asyncio.get_running_loop().time
     begun = clock()
-    await reader.wait(wait_s)
-    if not reader.starts_anew:
+    await session.wait(wait_s)
+    if not session.has_snapshot:
         await asyncio.sleep(begun + min(UPDATE_GAP, wait_s) - clock())
-    return reader.take_all()
+    return session.take_all()
 
 
-def _come_back() -> Response:
+def _restarting_response() -> Response:
     """This node stops: in a while, and not all at once."""
     error = StorageUnavailable("This node is about to stop.")
     headers = {"Retry-After": str(randint(1, SPREAD)), "Cache-Control": NO_STORE}
     return Response(msgspec.json.encode(details(error)), 503, headers, content_type=PROBLEM_JSON)
 
 
-def _not_kept(response: Response) -> Response:
+def _no_store(response: Response) -> Response:
     response.headers["Cache-Control"] = NO_STORE
     return response

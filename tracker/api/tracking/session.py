@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from time import perf_counter
 from typing import Final
 
-from tracker.api.client_info import visitor
-from tracker.api.tracking.link import OpenLink, link_id_of, look_up, note_opening
+from tracker.api.client_info import client_info
+from tracker.api.tracking.link import OpenLink, link_id_of, look_up, record_opening
 from tracker.domain.link import Transport
 from tracker.errors import StorageUnavailable
 from tracker.live.subscription import Outgoing, Subscription, conflated
@@ -28,7 +28,7 @@ class TrackingSession:
     ) -> None:
         self.here, self.opened, self.subscription = here, opened, subscription
         self._first = deque(first)
-        self.starts_anew = any(isinstance(one.message, Snapshot) for one in first)
+        self.has_snapshot = any(isinstance(one.message, Snapshot) for one in first)
 
     @property
     def cursor(self) -> str:
@@ -44,7 +44,7 @@ class TrackingSession:
     async def next(self) -> Outgoing | None:
         """The next message, a heartbeat whenever nothing came for a while; None: this node stops."""
         if self._first:
-            return self._given(self._first.popleft())
+            return self._on_delivery(self._first.popleft())
         remaining, quiet = self._remaining(), spread(HEARTBEAT_EVERY)
         try:
             async with asyncio.timeout(min(quiet, remaining)):
@@ -53,7 +53,7 @@ class TrackingSession:
             return Outgoing(End("expired")) if remaining <= quiet else self._heartbeat()
         if outgoing is not None and isinstance(outgoing.message, Update):
             self.subscription.pause(UPDATE_GAP)
-        return outgoing if outgoing is None else self._given(outgoing)
+        return outgoing if outgoing is None else self._on_delivery(outgoing)
 
     async def wait(self, seconds: float) -> None:
         """Until there is something to tell, but not longer."""
@@ -69,18 +69,18 @@ class TrackingSession:
 
     def take_all(self) -> list[Outgoing]:
         """All that can be told now, updates in one."""
-        told: list[Outgoing] = []
+        messages: list[Outgoing] = []
         while (outgoing := self._first.popleft() if self._first else self.subscription.take()) is not None:
-            one = None if not told else conflated(told[-1], outgoing)
+            one = None if not messages else conflated(messages[-1], outgoing)
             if one is None:
-                told.append(self._given(outgoing))
+                messages.append(self._on_delivery(outgoing))
             else:
-                told[-1] = one
+                messages[-1] = one
             if isinstance(outgoing.message, End):
                 break
-        return told
+        return messages
 
-    def _given(self, outgoing: Outgoing) -> Outgoing:
+    def _on_delivery(self, outgoing: Outgoing) -> Outgoing:
         match outgoing.message:
             case Snapshot(visibility="ended", order=order):
                 self._first.append(Outgoing(End(order.status)))  # type: ignore[arg-type]  # an ended one
@@ -100,8 +100,8 @@ class TrackingSession:
 
 
 @asynccontextmanager
-async def watching(
-    here: Node, token: str, way: Transport, cursor: str, visit: str = ""
+async def open_session(
+    here: Node, token: str, transport: Transport, cursor: str, visit: str = ""
 ) -> AsyncIterator[TrackingSession]:
     """Open a live view while the block runs, and count it as an opening unless it has a cursor of ours.
 
@@ -109,17 +109,17 @@ async def watching(
     """
     if here.fleet.draining:
         raise StorageUnavailable("This node is about to stop.")
-    who = visitor()
+    client = client_info()
     link_id = link_id_of(here, token)
     async with here.crowd.arriving:
         opened = await look_up(here, link_id)
         subscription, first = await here.fleet.views.subscribe(
-            opened.order_id, opened.link.id, cursor=cursor, address=who.address
+            opened.order_id, opened.link.id, cursor=cursor, address=client.address
         )
     try:
         opened = await look_up(here, link_id)  # nobody would have told us of a revocation in between
         if not here.hub.gave(opened.order_id, cursor):
-            await note_opening(here, opened, way, who, visit)
+            await record_opening(here, opened, transport, client, visit)
         yield TrackingSession(here, opened, subscription, first)
     finally:
         here.fleet.views.unsubscribe(opened.order_id, subscription)

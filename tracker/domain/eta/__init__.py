@@ -1,1 +1,1 @@
-"""Arrival times: forecasts, their intervals, and what is learned from arrivals."""
+"""Arrival times: forecasts, their intervals, and the model that learns from arrivals."""

@@ -1,4 +1,4 @@
-"""Navigator: what a phone's own navigation says of the next stop, and how right such words have proved."""
+"""Device ETA: the arrival that a phone's navigation reports for the next stop, and its measured accuracy."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -10,22 +10,22 @@ import msgspec
 from tracker.domain.eta.interval import BLUR, residual
 from tracker.domain.eta.ratio import Ratio
 
-HOLDS: Final = 60.0  # seconds for which such a word counts; a navigation that goes on says it again
-FARTHEST: Final = timedelta(hours=24)  # to go; what is said of a later arrival says nothing
-PLAUSIBLE: Final = 3.0  # times; further from our own answer it is about another place
-RATIO_PRIOR: Final = 1_200.0  # seconds said that are believed as they are
-ERROR: Final = 0.25  # of either answer until it is learned, as a logarithm: then both count the same
-ERROR_PRIOR: Final = 10.0  # arrivals that it counts as
+HOLDS: Final = 60.0  # seconds for which a report is valid; running navigation repeats it
+FARTHEST: Final = timedelta(hours=24)  # a later arrival is not plausible
+PLAUSIBLE: Final = 3.0  # ratio to our own forecast; beyond it, the report is about another place
+RATIO_PRIOR: Final = 1_200.0  # reported seconds; weight of the ratio 1
+ERROR: Final = 0.25  # prior logarithmic error of both forecasts, so that they start with equal weights
+ERROR_PRIOR: Final = 10.0  # arrivals; weight of ERROR
 
 
 class DeviceEta(NamedTuple):
-    """When the driver is at the next stop, as the phone said at `said_at`; both by our clock."""
+    """The arrival at the next stop, as the phone reported it at `said_at`. Both times are server time."""
 
     said_at: datetime
     arrives_at: datetime
 
     def seconds(self, at: datetime) -> float | None:
-        """To go at this moment; None where it was said too long ago, or should be over."""
+        """Return the seconds to go at *at*; None if the report is too old or its arrival is past."""
         if abs((at - self.said_at).total_seconds()) > HOLDS:
             return None
         left = (self.arrives_at - at).total_seconds()
@@ -33,14 +33,14 @@ class DeviceEta(NamedTuple):
 
 
 class Opinions(NamedTuple):
-    """Seconds to go to the next stop at one moment, as forecast without the phone, and as the phone said."""
+    """Seconds to the next stop at one time: our forecast without the phone, and the phone's."""
 
     ours: float
     said: float
 
     @property
     def agree(self) -> bool:
-        """Whether they can be about the same place."""
+        """Whether both can refer to the same place."""
         return 1.0 / PLAUSIBLE <= (self.said + BLUR) / (self.ours + BLUR) <= PLAUSIBLE
 
 
@@ -49,14 +49,14 @@ def _unknown() -> Ratio:
 
 
 class Trust(msgspec.Struct):
-    """How much such words are worth beside our own forecasts, by what came true."""
+    """The measured errors of our forecasts and of the phones', which decide their weights."""
 
-    real: Ratio = msgspec.field(default_factory=_unknown)  # seconds, and those that were said
+    real: Ratio = msgspec.field(default_factory=_unknown)  # actual and reported seconds
     ours: Ratio = msgspec.field(default_factory=_unknown)  # squares of residuals, and arrivals
     theirs: Ratio = msgspec.field(default_factory=_unknown)
 
     def joined(self, opinions: Opinions) -> float:
-        """One answer of both, in seconds: between them, nearer to the one that errs less."""
+        """Return the seconds combined from both, weighted towards the one with the smaller error."""
         if not opinions.agree:
             return opinions.ours
         ours, theirs = (each.ratio(ERROR**2, ERROR_PRIOR) for each in (self.ours, self.theirs))
@@ -65,7 +65,7 @@ class Trust(msgspec.Struct):
         return exp((1.0 - share) * log(opinions.ours + BLUR) + share * said) - BLUR
 
     def learn(self, samples: Sequence[tuple[Opinions, float]]) -> None:
-        """One arrival's: both opinions, and the seconds that it took. Each arrival counts the same."""
+        """Update the errors with the forecasts and actual seconds of one arrival. Arrivals weigh the same."""
         agreeing = [(opinions, real) for opinions, real in samples if opinions.agree]
         if not agreeing:
             return
@@ -77,5 +77,5 @@ class Trust(msgspec.Struct):
             self.real.add(each * real, each * opinions.said)
 
     def _meant(self, said: float) -> float:
-        """Navigation knows no lights and no lifts: real seconds for those said."""
+        """Scale reported to actual seconds: navigation ignores traffic lights and lifts."""
         return said * self.real.ratio(1.0, RATIO_PRIOR)

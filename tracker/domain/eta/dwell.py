@@ -1,4 +1,4 @@
-"""Standing: whether the driver is at the next stop, since when, and when it was left."""
+"""Dwell: detect when the driver halts at the next stop, for how long, and when they leave."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -9,31 +9,31 @@ import msgspec
 from tracker.domain.geo import METRES_PER_DEGREE, LonLat, distance
 from tracker.domain.tracks.track import Fix
 
-AT_STOP: Final = 30.0  # metres; a driver who stands so near serves the stop
-AT_DOOR: Final = 20.0  # metres; that near, whatever the route says
+AT_STOP: Final = 30.0  # metres; a driver who halts within them serves the stop
+AT_DOOR: Final = 20.0  # metres; within them, whatever the route distance
 NEARLY: Final = 60.0  # metres along the route
-LEFT: Final = 60.0  # metres; so far off the stop has been left
-LEFT_DEGREES: Final = LEFT / METRES_PER_DEGREE * 1.01  # of latitude; surely as far
-STANDS: Final = 1.5  # m/s; below
-SERVED_AFTER: Final = 20.0  # seconds; shorter halts are lights and queues
+LEFT: Final = 60.0  # metres; beyond them the driver has left the stop
+LEFT_DEGREES: Final = LEFT / METRES_PER_DEGREE * 1.01  # of latitude; certainly beyond LEFT
+STANDS: Final = 1.5  # m/s; below it the driver stands
+SERVED_AFTER: Final = 20.0  # seconds; shorter halts are traffic lights and queues
 
 
 class DwellDetector(msgspec.Struct):
-    """One driver at the first of the stops that are still to be served."""
+    """Detects the halt of one driver at the first stop that is not served yet."""
 
-    since: datetime | None = None  # when the present halt at the stop began
+    since: datetime | None = None  # start of the current halt at the stop
     stood: float = 0.0  # seconds of the longest halt there
     step: float = 0.0  # seconds between the last two fixes there
 
-    reached: bool = False  # the driver has been at the stop, however shortly
+    reached: bool = False  # whether the driver has been at the stop, however briefly
 
     def move(self, fix: Fix, before: Fix | None, stop: LonLat, to_go: Callable[[], float]) -> bool:
-        """Takes in a fix; whether the stop has been served and left by it.
+        """Process a fix; return whether the driver has served the stop and left it.
 
-        `to_go`, metres along the route before this fix, tells a red light on the other side from the stop;
-        it is asked only near by.
+        *to_go* returns the metres along the route before this fix. It distinguishes the stop from a red light
+        on the other side, and is called only near the stop.
         """
-        # Latitudes alone tell most fixes from those near by.
+        # The latitude alone rules out most fixes cheaply.
         if abs(fix.lat - stop.lat) > LEFT_DEGREES or (away := distance(fix.lonlat, stop)) > LEFT:
             served = self.stood >= SERVED_AFTER
             if not served and self.since is not None:
@@ -52,11 +52,11 @@ class DwellDetector(msgspec.Struct):
 
     @property
     def served_s(self) -> float:
-        """Seconds of the longest halt, and half of the step after which the driver was seen moving."""
+        """Seconds of the longest halt, plus half of the interval to the first moving fix."""
         return self.stood + self.step / 2
 
     def forget(self) -> None:
-        """Another stop is the next one, or the driver is far from it."""
+        """Reset, because another stop is next or the driver is far from it."""
         self._moves_on()
         self.reached = False
 
@@ -65,7 +65,7 @@ class DwellDetector(msgspec.Struct):
 
 
 def _speed(fix: Fix, before: Fix | None) -> float:
-    """The device's own, or from the fix before; m/s."""
+    """Return the device's speed in m/s, or the speed from the previous fix."""
     if fix.speed is not None or before is None:
         return fix.speed or 0.0
     passed = (fix.recorded_at - before.recorded_at).total_seconds()

@@ -1,7 +1,7 @@
-"""Weights: how much each of several answers counts, none below zero, fitted to what came true.
+"""Ensemble: combine several travel time estimates with non-negative weights fitted to actual arrivals.
 
-They are fitted for the least share of the time to go that forecasts are wrong by: least absolute errors, as
-least squares in which a sample that was missed by much counts the less.
+The fit minimises the absolute error relative to the time to go. It uses iteratively reweighted least squares:
+the larger a sample's error, the smaller its weight.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,30 +12,31 @@ import msgspec
 
 from tracker.domain.eta.interval import Guess
 
-TERMS: Final = ("learned", "router", "metres", "crow", "between", "service", "still", "near")  # of Told.terms
+# The order of ForecastSample.terms.
+TERMS: Final = ("learned", "router", "metres", "crow", "between", "service", "still", "near")
 OF_LEARNED, OF_CROW, OF_SERVICE = (TERMS.index(name) for name in ("learned", "crow", "service"))
 COLD_WEIGHTS: Final = (0.5, 0.0, 0.0, 0.0, 0.5, 1.0, 0.0, 0.0)
-COLD_WORTH: Final = 100.0  # forecasts that the cold weights count as
-FORGETS: Final = 0.999  # of what was learned stays with each arrival
-EASE: Final = 20.0  # seconds; errors count relative to the time to go and this
-CLOSE: Final = 5.0  # seconds; no error counts as smaller
-LEAN: Final = 2.0 / 3.0  # of the answer between the two is the streets', by ratio
-SECONDS: Final = 10.0  # the size of the last two terms
-BRISK: Final = 10.0  # m/s; who drives so does not wait
-DISAGREE: Final = 1.35  # times
-_LITTLE: Final = 20.0  # seconds that no two answers disagree about
+COLD_WORTH: Final = 100.0  # forecasts; the evidence that the cold weights count as
+FORGETS: Final = 0.999  # decay factor of the sums per arrival
+EASE: Final = 20.0  # seconds, added to the time to go that errors are relative to
+CLOSE: Final = 5.0  # seconds; smaller errors are weighted as this one
+LEAN: Final = 2.0 / 3.0  # exponent of the street estimate in the geometric mean `between`
+SECONDS: Final = 10.0  # scale of the last two terms
+BRISK: Final = 10.0  # m/s; from this speed on the driver is not waiting
+DISAGREE: Final = 1.35  # ratio of street and straight-line estimates from which they disagree
+_LITTLE: Final = 20.0  # seconds, added to both estimates: small ones do not disagree
 SWEEPS: Final = 40
-_TYPICAL: Final = 240.0  # seconds; the size of a term in the cold weights' evidence
-_MISSED: Final = 40.0  # seconds; the error in it
+_TYPICAL: Final = 240.0  # seconds; typical term in the evidence for the cold weights
+_MISSED: Final = 40.0  # seconds; typical error in it
 
 
 def terms_of(
     learned: float, router: float, metres: float, crow: float, *, service: float, speed: float | None
 ) -> tuple[float, ...]:
-    """Answers of their own, seconds each, in the order of TERMS.
+    """Return independent estimates, in seconds, in the order of TERMS.
 
-    Drivers may know a shorter way than the streets ahead, so there is an answer between those and the
-    straight line. Who stands waits for something that no street's usual time holds, and every way has an end.
+    `between` lies between the streets and the straight line, because drivers may know a shorter path. `still`
+    stands for waits that no street's usual time includes; `near` is a constant for the end of every leg.
     """
     between = learned**LEAN * crow ** (1.0 - LEAN)
     slow = 0.5 if speed is None else max(1.0 - speed / BRISK, 0.0)
@@ -43,8 +44,11 @@ def terms_of(
 
 
 def guessed(terms: Sequence[float]) -> Guess:
-    """What a forecast of these had to guess: the way, where the streets and the straight line say very
-    different things, as drivers may know a shorter one; before anything, how long a halt lasts."""
+    """Return the main uncertainty of a forecast with these terms.
+
+    It is `halt` if the driver serves stops first, since the length of a halt is the least certain.
+    It is `way` if the streets and the straight line disagree, since drivers may know a shorter path.
+    """
     if terms[OF_SERVICE] > 0.0:
         return "halt"
     learned, straight = terms[OF_LEARNED] + _LITTLE, terms[OF_CROW] + _LITTLE
@@ -52,23 +56,23 @@ def guessed(terms: Sequence[float]) -> Guess:
 
 
 class Ensemble(msgspec.Struct):
-    """Least absolute errors on sums: each arrival adds to them, and nothing else is kept."""
+    """Weights and the sums of their normal equations. Each arrival adds to the sums; samples are not kept."""
 
     weights: tuple[float, ...] = COLD_WEIGHTS
-    products: list[list[float]] = []  # of the terms with each other
-    answers: list[float] = []  # of the terms with the truth
+    products: list[list[float]] = []  # sums of products of two terms
+    answers: list[float] = []  # sums of products of a term and the actual seconds
 
     def __post_init__(self) -> None:
-        """What another version kept, with other terms, would mean something else: begun anew."""
+        """Reset weights that another version stored: its terms have another meaning."""
         if len(self.weights) != len(TERMS):
             self._begin()
 
     def total(self, terms: Sequence[float]) -> float:
-        """The terms as one answer."""
+        """Return the weighted sum of *terms*, in seconds."""
         return sumprod(self.weights, terms)
 
     def learn(self, samples: Iterable[tuple[Sequence[float], float]]) -> None:
-        """The terms of one arrival's forecasts, each with the seconds that it took."""
+        """Update the weights with one arrival: the terms of each forecast and the actual seconds."""
         if not self.products:
             self._begin()
         for row in self.products:
@@ -86,7 +90,7 @@ class Ensemble(msgspec.Struct):
             row[:] = [each + of_this * term for each, term in zip(row, terms, strict=True)]
 
     def _begin(self) -> None:
-        """As if so many forecasts had shown that the cold weights are right."""
+        """Start from sums as if COLD_WORTH forecasts had confirmed the cold weights."""
         size = len(TERMS)
         sizes = [SECONDS if name in TERMS[-2:] else _TYPICAL for name in TERMS]
         worths = [COLD_WORTH * each**2 / (_TYPICAL + EASE) / _MISSED for each in sizes]
@@ -95,7 +99,7 @@ class Ensemble(msgspec.Struct):
         self.answers = [worth * weight for worth, weight in zip(worths, COLD_WEIGHTS, strict=True)]
 
     def _solved(self) -> tuple[float, ...]:
-        """Non-negative least squares by coordinate descent from the weights before."""
+        """Solve the non-negative least squares by coordinate descent from the previous weights."""
         solution = list(self.weights)
         for _ in range(SWEEPS):
             for i, row in enumerate(self.products):

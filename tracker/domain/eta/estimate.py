@@ -1,4 +1,4 @@
-"""ETA: when a driver arrives at a stop, with the interval that holds 80 % of arrivals."""
+"""ETA: when a driver arrives at a stop, with an interval that covers 80 % of arrivals."""
 
 from datetime import datetime, timedelta
 from typing import Final, Literal, NamedTuple
@@ -11,12 +11,12 @@ from tracker.domain.eta.model import ForecastSample
 
 Basis = Literal["route", "straight_line", "none"]
 
-MICROSECOND: Final = timedelta(microseconds=1)  # times whole ones: half of what timedelta(seconds=...) costs
-STALE_AFTER: Final = 120.0  # seconds without a fix; nor is a driver believed to have driven on for longer
+MICROSECOND: Final = timedelta(microseconds=1)  # a multiple of it costs half of timedelta(seconds=...)
+STALE_AFTER: Final = 120.0  # seconds without a fix; also the longest time for which progress is extrapolated
 
 
 class Eta(msgspec.Struct, frozen=True, kw_only=True):
-    """A forecast; times are UTC. With basis `none` the times are None."""
+    """An arrival forecast in UTC. With basis `none` the times are None."""
 
     arrives_at: datetime | None  # the median
     earliest: datetime | None
@@ -29,7 +29,7 @@ class Eta(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def nothing_foreseen(now: datetime, stops_before: int) -> Eta:
-    """Of a driver who was never heard."""
+    """Return an ETA without times, for a driver who has not sent a fix yet."""
     return Eta(
         arrives_at=None,
         earliest=None,
@@ -42,54 +42,58 @@ def nothing_foreseen(now: datetime, stops_before: int) -> Eta:
 
 
 class Hold(NamedTuple):
-    """A driver who comes early waits at a stop before."""
+    """The wait of an early driver at a stop before the forecast's stop."""
 
-    opens_at: datetime  # until then
-    then_s: (
-        float  # seconds from there to the stop of the forecast, what is done at the stops between included
-    )
+    opens_at: datetime  # the wait ends then
+    then_s: float  # seconds from that stop to the forecast's stop, service in between included
 
     def to_go(self, at: datetime) -> float:
-        """Seconds from *at* to the stop of the forecast, by the median; below the forecast's own: no wait."""
+        """Return the median seconds from *at* to the forecast's stop.
+
+        Less than the forecast's own seconds means that the driver does not wait.
+        """
         return (self.opens_at - at).total_seconds() + self.then_s
 
 
 class Forecast(msgspec.Struct, frozen=True, gc=False):
-    """What is foreseen at one moment for one stop, before it is told as an Eta."""
+    """The forecast for one stop at one time, in seconds. `eta` converts it to times."""
 
     driving: float  # seconds
     serving: float  # seconds at the stops before
     metres: float
     basis: Basis
     spread: Spread
-    terms: tuple[float, ...]  # what it was made of; empty without a route
-    opinions: Opinions | None = None  # where the phone's navigation has one about this very stop
-    strain: float = 1.0  # which the spread holds already
+    terms: tuple[float, ...]  # inputs of the ensemble, see TERMS; empty without a route
+    opinions: Opinions | None = None  # set if the phone's navigation reported this stop's arrival
+    strain: float = 1.0  # see SpeedFactor.strain; already applied to the spread
     holds: tuple[Hold, ...] = ()
-    opens_at: datetime | None = None  # of the stop itself: nobody is served before
+    opens_at: datetime | None = None  # of the stop itself: service does not begin earlier
 
     @property
     def seconds(self) -> float:
-        """To go without waiting, by the median."""
+        """The median seconds to the stop, without waits."""
         return self.driving + self.serving
 
     def to_go(self, at: datetime) -> float:
-        """Seconds from *at*, the time of the fix, to the stop, waits at the stops before included."""
+        """Return the seconds from *at*, the time of the fix, to the stop, with waits at earlier stops."""
         if not self.holds:
             return self.seconds
         return max(self.seconds, *(hold.to_go(at) for hold in self.holds))
 
     def told(self, at: datetime) -> ForecastSample:
-        """As it is kept until the truth is known."""
+        """Return the sample to keep until the arrival is known."""
         return ForecastSample(at, self.seconds, self.terms, self.opinions, self.strain)
 
     def moved(self, seconds: float, opinions: Opinions | None = None) -> "Forecast":
-        """The same with so much more to drive, or less; by these opinions."""
+        """Return a copy with *seconds* added to the driving time (negative: less driving)."""
         driving = max(self.driving + seconds, 0.0)
         return msgspec.structs.replace(self, driving=driving, opinions=opinions)
 
     def eta(self, *, now: datetime, last_fix_at: datetime, stops_before: int) -> Eta:
-        """In times. Since the last fix the driver is believed to have driven on; silence only widens."""
+        """Convert to times. Assume that the driver has driven on since the last fix.
+
+        Silence only widens the interval.
+        """
         low, high = self.spread.around(self.driving + self.serving)
         age = max((now - last_fix_at).total_seconds(), 0.0)
         driven = min(age, STALE_AFTER)
@@ -110,7 +114,7 @@ class Forecast(msgspec.Struct, frozen=True, gc=False):
         )
 
     def _waited(self, arrival: "Arrival") -> "Arrival":
-        """Not before the waits at the stops before let the driver come, nor before the stop itself opens."""
+        """Delay *arrival* by the waits at earlier stops and until the stop itself opens."""
         for opens_at, then_s in self.holds:
             low, high = self.spread.around(then_s)
             arrival = arrival.not_before(opens_at, then_s, max(low, 0.0), high)
@@ -118,7 +122,7 @@ class Forecast(msgspec.Struct, frozen=True, gc=False):
 
 
 class Arrival(NamedTuple):
-    """The median and the ends of the interval that holds 80 % of arrivals."""
+    """The median and the bounds of the interval that covers 80 % of arrivals."""
 
     median: datetime
     earliest: datetime
@@ -127,7 +131,7 @@ class Arrival(NamedTuple):
     def not_before(
         self, at: datetime, median_s: float = 0.0, earliest_s: float = 0.0, latest_s: float = 0.0
     ) -> "Arrival":
-        """Each at least so many seconds after *at*."""
+        """Return a copy in which each time is at least the given number of seconds after *at*."""
         return Arrival(
             max(self.median, at + MICROSECOND * round(1e6 * median_s)),
             max(self.earliest, at + MICROSECOND * round(1e6 * earliest_s)),

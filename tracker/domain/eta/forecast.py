@@ -1,4 +1,4 @@
-"""Outlook: what is foreseen from one fix, stop by stop."""
+"""Forecasts from one fix to each stop ahead."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -18,28 +18,28 @@ from tracker.domain.order import Vehicle
 from tracker.domain.route import Progress, Stop
 from tracker.domain.tracks.track import Fix
 
-STILL_SERVING: Final = 15.0  # seconds that a stop takes yet, however long it has taken
-UNKNOWN: Final = Ratio()  # of a place where nobody has stopped yet
+STILL_SERVING: Final = 15.0  # seconds; lower bound of the remaining service time at a stop
+UNKNOWN: Final = Ratio()  # of a place without observed stops
 
 
 class StopForecasts(msgspec.Struct, gc=False):
-    """From one driver's newest fix to each of the stops. Every fix passes here."""
+    """Forecasts from one driver's newest fix to each stop, made on demand. On the hot path of every fix."""
 
     fix: Fix
     stops: tuple[Stop, ...]
-    expected: TravelTime | None = None  # holds the route, which ends with these stops or the last of them
+    expected: TravelTime | None = None  # of the route, which ends with these stops or the last of them
     progress: Progress | None = None  # on the route
-    left: int = 0  # so many of the first stops are done
-    since: datetime | None = None  # when the driver came to the next one; None: not there yet
+    left: int = 0  # number of leading stops that are done
+    since: datetime | None = None  # start of the halt at the next stop; None before it
     vehicle: Vehicle = "car"
     knowledge: EtaModel = msgspec.field(default_factory=EtaModel)
     pace: SpeedFactor = msgspec.field(default_factory=SpeedFactor)
-    usual: Mapping[Stop, Ratio] | None = None  # seconds and stops at these very places, where known
-    opening: tuple[int, ...] = ()  # the stops that are not served before a certain time
-    made: dict[int, Forecast] = {}  # as far as they were asked for
+    usual: Mapping[Stop, Ratio] | None = None  # observed seconds and stops by place
+    opening: tuple[int, ...] = ()  # indices of the stops with an opening time
+    made: dict[int, Forecast] = {}  # cache by stop index
 
     def to(self, index: int) -> Forecast:
-        """The forecast for `stops[index]`; whoever asks again gets the same."""
+        """Return the forecast for `stops[index]`, cached."""
         seen = self.made.get(index)
         if seen is None:
             seen = self._forecast(index)
@@ -49,7 +49,7 @@ class StopForecasts(msgspec.Struct, gc=False):
         return seen
 
     def _held(self, seen: Forecast, index: int) -> Forecast:
-        """With the waits until stops open, this one and those before it; times that are over hold nobody."""
+        """Add the waits until this stop and earlier ones open. Skip opening times in the past."""
         holds, opens_at = [], None
         for place in self.opening:
             at = self.stops[place].opens_at
@@ -76,7 +76,10 @@ class StopForecasts(msgspec.Struct, gc=False):
     def _by_route(
         self, expected: TravelTime, leg: int, rates: Rates, straight: float, serving: float
     ) -> Forecast:
-        """To the route's own stop; `straight`: seconds as the crow flies, `serving`: at the stops before."""
+        """Forecast by the route.
+
+        *straight*: seconds in a straight line. *serving*: seconds at earlier stops.
+        """
         knowledge, pace, fix = self.knowledge, self.pace, self.fix
         progress = self.progress or expected.route.locate(fix.lonlat)
         metres, router = expected.route.remaining(progress, leg)
@@ -99,7 +102,7 @@ class StopForecasts(msgspec.Struct, gc=False):
     def _beside_streets(
         self, expected: TravelTime, first: int, leg: int, rates: Rates, serving: float
     ) -> Forecast:
-        """By the route's legs from *first* to *leg*, of which some are straight lines."""
+        """Forecast over the route's legs from *first* to *leg*, some of which are straight lines."""
         route, at, seconds, metres = expected.route, self.fix.lonlat, 0.0, 0.0
         for number in range(first, leg + 1):
             stop = route.stops[number]
@@ -120,7 +123,7 @@ class StopForecasts(msgspec.Struct, gc=False):
         return Forecast(seconds, serving, metres, "straight_line", WIDEST, ())
 
     def _crow(self, index: int) -> float:
-        """Metres through all stops ahead up to this one, as the crow flies."""
+        """Return the straight-line metres through all stops ahead up to this one."""
         at, metres = self.fix.lonlat, 0.0
         for stop in self.stops[self.left : index + 1]:
             metres += distance(at, stop.at)
@@ -128,7 +131,7 @@ class StopForecasts(msgspec.Struct, gc=False):
         return metres
 
     def _serving(self, index: int) -> float:
-        """Seconds at the stops ahead before this one; the first of them may have begun."""
+        """Return the service seconds at the stops ahead before this one, less those already spent."""
         usual, dwell_at, stops = self.usual, self.knowledge.dwell_at, self.stops[self.left : index]
         if not stops:
             return 0.0

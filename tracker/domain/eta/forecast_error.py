@@ -1,4 +1,4 @@
-"""What is kept of the forecasts that were shown, and how wrong a forecast was."""
+"""Forecast records: which displayed forecasts to keep, and their errors."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -8,13 +8,13 @@ import msgspec
 from tracker.domain.eta.estimate import Basis, Eta
 
 KEPT_EVERY: Final = timedelta(seconds=15)
-MOVED: Final = timedelta(seconds=20)  # an arrival that moved further is another forecast
-COUNTED_FROM: Final = timedelta(seconds=30)  # to go; nearer, a share of the time to go says nothing
-BUCKETS: Final = (0, 2, 5, 10, 20)  # true minutes to go, from; as in `tracker eta evaluate`
+MOVED: Final = timedelta(seconds=20)  # a larger change of the arrival is recorded at once
+COUNTED_FROM: Final = timedelta(seconds=30)  # to go; below it, relative errors are meaningless
+BUCKETS: Final = (0, 2, 5, 10, 20)  # lower bounds in actual minutes to go; as in `tracker eta evaluate`
 
 
 class ForecastRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A forecast that somebody was shown, and what it knew; times are UTC."""
+    """A forecast that a customer saw, and its inputs; times are UTC."""
 
     order_id: str
     made_at: datetime
@@ -33,7 +33,7 @@ class ForecastRecord(msgspec.Struct, frozen=True, kw_only=True):
     def of(
         cls, order_id: str, driver: int, eta: Eta, last_fix_at: datetime | None, progress_m: float | None
     ) -> "ForecastRecord | None":
-        """None for a forecast that foretells nothing."""
+        """Return the record of *eta*; None if it has no arrival."""
         if eta.arrives_at is None or eta.earliest is None or eta.latest is None:
             return None
         return cls(
@@ -52,18 +52,18 @@ class ForecastRecord(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def error_s(self, arrived_at: datetime) -> float | None:
-        """Seconds, above zero where the order came earlier than foretold; None once it had arrived."""
+        """Return forecast minus actual arrival in seconds; None for a forecast made after the arrival."""
         if self.made_at > arrived_at:
             return None
         return (self.arrives_at - arrived_at).total_seconds()
 
     def held(self, arrived_at: datetime) -> bool:
-        """Whether the interval held the arrival."""
+        """Return whether the interval contains the arrival."""
         return self.earliest <= arrived_at <= self.latest
 
 
 def says_more(before: ForecastRecord, after: Eta) -> bool:
-    """Whether `after` is worth keeping, `before` being the last that was kept of the same order."""
+    """Return whether *after* is worth recording; *before* is the order's last record."""
     if after.arrives_at is None or after.computed_at <= before.made_at:
         return False
     if (after.basis, after.stale, after.stops_before) != (before.basis, before.stale, before.stops_before):

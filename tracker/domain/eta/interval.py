@@ -1,4 +1,4 @@
-"""Interval: how far forecasts were off, by the time they foretold; from it the 80 % around the next one."""
+"""Interval: the errors of past forecasts by forecast time to go, and the 80 % interval they imply."""
 
 from bisect import bisect
 from collections.abc import Iterable
@@ -7,66 +7,65 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-BOUNDS: Final = (60.0, 120.0, 240.0, 420.0, 720.0)  # seconds foretold; a bucket lies between two of them
-BLUR: Final = 30.0  # seconds that every arrival is uncertain by, however near
-KEPT: Final = 300  # residuals in a bucket; so many ways after a change it knows nothing else
-TAIL: Final = 0.113  # of residuals below the interval, and as many above: it held 77 to 81 % of arrivals
+BOUNDS: Final = (60.0, 120.0, 240.0, 420.0, 720.0)  # forecast seconds to go; the bounds between buckets
+BLUR: Final = 30.0  # seconds of uncertainty of every arrival, however near
+KEPT: Final = 300  # residuals in a bucket; a change is fully absorbed after so many legs
+TAIL: Final = 0.113  # share of residuals on either side of the interval; it covered 77 to 81 % of arrivals
 
 Guess = Literal["little", "way", "halt"]
-"""What a forecast could only guess: which way is driven, or how long the driver is at the stops before."""
+"""The main uncertainty of a forecast: little, the path, or the length of the halts at earlier stops."""
 
 
 class Spread(NamedTuple):
-    """Logarithms of (real + BLUR) / (foretold + BLUR) that a tenth of arrivals fall below, and above."""
+    """Logarithms of (actual + BLUR) / (forecast + BLUR) below and above which a tenth of arrivals lie."""
 
     low: float
     high: float
 
     def strained(self, strain: float) -> "Spread":
-        """For somebody who may well be later still, see `Pace.strain`."""
+        """Return the spread with its upper end widened by *strain*, see `SpeedFactor.strain`."""
         return self if strain == 1.0 else Spread(self.low, self.high * strain)
 
     def around(self, seconds: float) -> tuple[float, float]:
-        """Seconds to go, at least and at most; holds `seconds`, and below zero is past."""
+        """Return the least and the most seconds to go, which enclose *seconds*; below zero is past."""
         blurred = seconds + BLUR
         low, high = blurred * exp(self.low) - BLUR, blurred * exp(self.high) - BLUR
         return low if low < seconds else seconds, high if high > seconds else seconds
 
 
-COLD: Final = Spread(-0.30, 0.32)  # 550 forecasts in Helsinki, a little wider because other cities are other
+COLD: Final = Spread(-0.30, 0.32)  # 550 forecasts in Helsinki, slightly widened for other cities
 WIDEST: Final = Spread(-0.6, 0.6)  # without a route
 
 
-# Eleven residuals with the tails of COLD: what a bucket holds before it has learned.
+# Eleven residuals with the tails of COLD, which count as a bucket's first ones.
 COLD_RESIDUALS: Final = tuple(
     each / 4 * (-COLD.low if each < 0 else COLD.high) for each in (-5, -4, -2, -1, -0.5, 0, 0.5, 1, 2, 4, 5)
 )
 
 
 def residual(foretold: float, real: float, strain: float = 1.0) -> float:
-    """As it would have been for somebody at the usual pace."""
+    """Return the logarithmic error of a forecast, normalised to a driver at the usual speed."""
     off = log((max(real, 0.0) + BLUR) / (max(foretold, 0.0) + BLUR))
     return off / strain if off > 0.0 else off
 
 
 class Bucket(msgspec.Struct):
-    """The newest residuals of forecasts of about the same time, and the spread between their tails.
+    """The newest residuals of forecasts with a similar time to go, and the spread between their tails.
 
-    Nothing steers the tails by what was missed lately: the residuals follow a change themselves, and a
-    feedback beside them is mostly the luck of a bucket's last few ways.
+    The tails have no feedback from recent misses. The residuals follow a change by themselves, and a feedback
+    would mostly amplify the noise of a bucket's last few legs.
     """
 
     residuals: list[float] = []
     spread: Spread = COLD
 
     def learn(self, residuals: list[float]) -> None:
-        """What one finished way's forecasts in this bucket were off by: the middle one is kept, as they
-        are all wrong together."""
+        """Add the median of one leg's residuals in this bucket: the errors of a leg are correlated."""
         self.residuals = [*self.residuals[1 - KEPT :], sorted(residuals)[len(residuals) // 2]]
         self.spread = self._quantiles()
 
     def _quantiles(self) -> Spread:
-        """With few residuals the cold spread counts as some more of them."""
+        """Return the spread between the tails; the cold residuals count as additional ones."""
         ordered = sorted([*self.residuals, *COLD_RESIDUALS])
         return Spread(min(_at(ordered, TAIL), 0.0), max(_at(ordered, 1.0 - TAIL), 0.0))
 
@@ -76,14 +75,14 @@ def _buckets() -> list[Bucket]:
 
 
 class Residuals(msgspec.Struct):
-    """The buckets of one kind of vehicle: by time, and by what the forecasts had to guess."""
+    """The buckets of one kind of vehicle, by time to go and by main uncertainty."""
 
     sure: list[Bucket] = msgspec.field(default_factory=_buckets)
     unsure: list[Bucket] = msgspec.field(default_factory=_buckets)
     halting: list[Bucket] = msgspec.field(default_factory=_buckets)
 
     def spread(self, foretold: float, guess: Guess) -> Spread:
-        """How far from a forecast of so many seconds arrivals are."""
+        """Return the spread of arrivals around a forecast of *foretold* seconds."""
         return self._of(guess)[bisect(BOUNDS, foretold)].spread
 
     def learn(self, forecasts: Iterable[tuple[float, Guess, float, float]]) -> None:
@@ -101,7 +100,7 @@ class Residuals(msgspec.Struct):
 
 
 def _at(ordered: list[float], share: float) -> float:
-    """The value that this share of the ordered ones lies below."""
+    """Return the quantile of *ordered* at *share*, interpolated linearly."""
     place = share * (len(ordered) - 1)
     low = int(place)
     high = min(low + 1, len(ordered) - 1)

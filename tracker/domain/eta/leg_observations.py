@@ -1,4 +1,4 @@
-"""Diary: what a driver's way to the next stops has shown, kept until arrivals tell what it was worth."""
+"""Leg observations: forecasts, passages and path of one driver's current leg, kept until the arrival."""
 
 from array import array
 from datetime import datetime, timedelta
@@ -13,12 +13,12 @@ from tracker.domain.route import Route, Stop
 from tracker.domain.route_choice.preference import DrivenPath
 from tracker.domain.tracks.track import Fix
 
-LONGEST_STEP: Final = 120.0  # seconds between two fixes; over a longer silence nobody's pace is known
-TOLD_EVERY: Final = timedelta(seconds=15)  # between two forecasts that are kept
-STEP: Final = 8.0  # metres; shorter steps are noise
-STEPS_KEPT: Final = 2_000  # fixes on one leg; of a longer one the way is not kept
-NEAR_STOP: Final = 100.0  # metres; a way that ends further off did not lead there
-TOLD_KEPT: Final = 240  # for one stop; beyond, every other one goes
+LONGEST_STEP: Final = 120.0  # seconds between two fixes; over a longer gap the speed is unknown
+TOLD_EVERY: Final = timedelta(seconds=15)  # between two kept forecasts
+STEP: Final = 8.0  # metres; shorter steps are GPS noise
+STEPS_KEPT: Final = 2_000  # fixes on one leg; the path of a longer leg is discarded
+NEAR_STOP: Final = 100.0  # metres; a path that ends further away did not lead to the stop
+TOLD_KEPT: Final = 240  # for one stop; beyond it, every other forecast is dropped
 
 StopKey = tuple[str, StopKind]  # an order has one stop of each kind
 
@@ -28,7 +28,7 @@ def key_of(stop: Stop) -> StopKey:
 
 
 class LegObservations:
-    """Belongs to one driver. Passages and the leg are those since the last stop."""
+    """Observations of one driver since the last stop."""
 
     __slots__ = (
         *(
@@ -50,25 +50,25 @@ class LegObservations:
     def __init__(self) -> None:
         self._told: dict[StopKey, list[ForecastSample]] = {}
         self._told_at: datetime | None = None
-        self._driven: list[RouteSection] = []  # on the present route
-        self._passages: list[Passage] = []  # on the routes before it
-        self._metres = 0.0  # driven on this leg
+        self._driven: list[RouteSection] = []  # on the current route
+        self._passages: list[Passage] = []  # on earlier routes of this leg
+        self._metres = 0.0  # along the route on this leg
         self._leg_from: LonLat | None = None
         self._leg_at: datetime | None = None
         self._seen_at: datetime | None = None  # the newest fix on this leg
-        self._silent = False  # longer than LONGEST_STEP on this leg, or the device's clock was set
-        self._heading: float | None = None  # where the leg began
-        self._steps = array("d")  # longitudes and latitudes by turns, of each fix on this leg
-        self.dwell: Dwell | None = None  # at the stop before
+        self._silent = False  # a gap over LONGEST_STEP on this leg, or the device clock was changed
+        self._heading: float | None = None  # at the start of the leg
+        self._steps = array("d")  # alternating longitudes and latitudes of the fixes on this leg
+        self.dwell: Dwell | None = None  # at the previous stop
 
     def begin_leg(self, fix: Fix, heading: float | None = None) -> None:
-        """The driver sets out, seen for the first time or from a stop."""
+        """Begin a leg at the driver's first fix or at a stop that they leave."""
         self._leg_from, self._leg_at, self._metres = fix.lonlat, fix.recorded_at, 0.0
         self._heading, self._steps = heading, array("d")
         self._seen_at, self._silent = fix.recorded_at, False
 
     def passes(self, fix: Fix) -> bool:
-        """Every fix, on a route or not; whether it is on a leg."""
+        """Add a fix, on the route or not; return whether a leg is in progress."""
         if self._leg_from is None:
             return False
         self._see(fix.recorded_at)
@@ -83,23 +83,23 @@ class LegObservations:
         self._seen_at = at
 
     def drove(self, driven: RouteSection) -> None:
-        """On the present route, and not while at a stop."""
+        """Add a section of the current route, without time at stops."""
         forward = driven.to_m - driven.from_m
         if forward > 0.0:
             self._metres += forward
         if forward > 0.0 or not self._driven:
             self._driven.append(driven)
-        else:  # a halt, or noise: the time belongs to where the driver was
+        else:  # a halt or noise: add its time to the previous section
             last = self._driven[-1]
             self._driven[-1] = RouteSection(last.from_m, last.to_m, last.seconds + driven.seconds)
 
     def route_ends(self, route: Route) -> None:
-        """The present route is followed no longer."""
+        """Convert the sections of *route*, which the driver no longer follows, to passages."""
         self._passages.extend(passages(route, self._driven))
         self._driven.clear()
 
     def wants_forecasts(self, at: datetime) -> bool:
-        """Whether the last ones that were kept are old enough."""
+        """Return whether the next forecasts are due to be kept."""
         return self._told_at is None or at - self._told_at >= TOLD_EVERY
 
     def note(self, stop: Stop, told: ForecastSample) -> None:
@@ -110,14 +110,14 @@ class LegObservations:
             del kept[::2]
 
     def keep_only(self, stops: tuple[Stop, ...]) -> None:
-        """Forgets what was told about stops that are not to be served any more."""
+        """Drop the forecasts of stops that are no longer to be served."""
         keys = {key_of(stop) for stop in stops}
         self._told = {key: told for key, told in self._told.items() if key in keys}
 
     def arrived(
         self, stop: Stop, arrived_at: datetime, vehicle: Vehicle, route: Route | None
     ) -> ArrivalSample:
-        """What reaching this stop teaches; the leg ends with it."""
+        """End the leg at this stop and return its sample."""
         if route is not None:
             self.route_ends(route)
         self._see(arrived_at)
@@ -141,7 +141,7 @@ class LegObservations:
         )
 
     def _way(self, begun: LonLat, stop: Stop) -> DrivenPath | None:
-        """As it was driven; None where it was too long, or led elsewhere."""
+        """Return the driven path; None if it was too long or led elsewhere."""
         steps = [begun, *map(LonLat, self._steps[::2], self._steps[1::2])]
         self._steps = array("d")
         if len(steps) > STEPS_KEPT or distance(steps[-1], stop.at) > NEAR_STOP:

@@ -1,4 +1,7 @@
-"""Learning: what finished ways teach about the next ones. Plain values that encode to JSON."""
+"""ETA model: what arrivals teach about later trips. Plain values that encode to JSON.
+
+PostgreSQL stores them, so their field names are frozen.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -18,108 +21,108 @@ from tracker.domain.route import Edge
 from tracker.domain.route_choice.observed_streets import ObservedStreets, StreetPassage
 from tracker.domain.route_choice.preference import DrivenPath, RoutePreference, RoutePreferences
 
-ROUTER_RATIO: Final = 1.2  # real seconds for one of the router's, until it is learned
-DWELL: Final = 87.0  # seconds at a stop, until it is learned
-STRAIGHT_SPEED: Final[Mapping[Vehicle, float]] = {  # m/s as the crow flies in central Helsinki: measured on
-    "car": 3.7,  # cars, and for the others taken from the router's times for the same pairs of places
+ROUTER_RATIO: Final = 1.2  # actual seconds per router second, prior
+DWELL: Final = 87.0  # seconds at a stop, prior
+STRAIGHT_SPEED: Final[Mapping[Vehicle, float]] = {  # m/s in a straight line in central Helsinki
+    "car": 3.7,  # measured; the others are scaled by the router's times between the same places
     "scooter": 3.1,
     "bicycle": 2.3,
     "foot": 0.8,
 }
-WHOLE_PRIOR: Final = 1_200.0  # expected seconds that ROUTER_RATIO counts as
-KIND_PRIOR: Final = 600.0  # expected seconds that the whole network's ratio counts as in a class
-EDGE_PRIOR: Final = 10.0  # expected seconds that the class's ratio counts as on one edge
-DWELL_PRIOR: Final = 5.0  # stops that the usual dwell counts as
-PLACE_PRIOR: Final = 4.0  # stops at one place that what is expected of any place counts as
-SERVICE_PRIOR: Final = 400.0  # seconds told beforehand that are believed as they are
-WINDING: Final = 1.4  # metres of route for one as the crow flies, until it is learned
-SPEED_FACTOR: Final = 4.0  # a learned speed is at most so many times faster or slower than STRAIGHT_SPEED
-SPEED_PRIOR: Final = 600.0  # seconds that STRAIGHT_SPEED counts as
-LATELY: Final = 1_800.0  # seconds after which what the traffic was like counts 1/e
-LATELY_PRIOR: Final = 3_000.0  # expected seconds that ordinary traffic counts as
-NEAR: Final = 30.0  # seconds; nearer arrivals teach weights and interval nothing, and no account counts them
-EDGES_KEPT: Final = 50_000  # with the most seconds; the others are forgotten
+WHOLE_PRIOR: Final = 1_200.0  # expected seconds; weight of ROUTER_RATIO
+KIND_PRIOR: Final = 600.0  # expected seconds; weight of the network's ratio within a road class
+EDGE_PRIOR: Final = 10.0  # expected seconds; weight of the class's ratio on one edge
+DWELL_PRIOR: Final = 5.0  # stops; weight of DWELL
+PLACE_PRIOR: Final = 4.0  # stops; weight of the general dwell at one place
+SERVICE_PRIOR: Final = 400.0  # announced service seconds; weight of the ratio 1
+WINDING: Final = 1.4  # metres of route per straight-line metre, prior
+SPEED_FACTOR: Final = 4.0  # a learned speed is at most this many times faster or slower than the usual one
+SPEED_PRIOR: Final = 600.0  # seconds; weight of the usual speed
+LATELY: Final = 1_800.0  # seconds after which observed traffic is weighted 1/e
+LATELY_PRIOR: Final = 3_000.0  # expected seconds; weight of ordinary traffic
+NEAR: Final = 30.0  # seconds; nearer forecasts train neither ensemble nor interval, nor are they evaluated
+EDGES_KEPT: Final = 50_000  # edges with the most expected seconds; the others are dropped
 
 
 _NOTHING: Final = Ratio()
 
 
 def kind_of(edge: Edge) -> str:
-    """What edges have in common: the class of the road, and whether they end at traffic lights."""
+    """Return the edge's kind: its road class, and whether it ends at traffic lights."""
     return f"{edge.road_class}+signal" if edge.signal else edge.road_class
 
 
 class Passage(msgspec.Struct, gc=False):
-    """The time that a driver took on one edge, or on a part of it."""
+    """The time that a driver spent on one edge, or on a part of it."""
 
     edge: str  # Edge.key
     kind: str  # see `kind_of`
     observed: float  # seconds
-    expected: float  # the router's
+    expected: float  # the router's seconds
 
 
 class ForecastSample(msgspec.Struct, frozen=True, gc=False):
-    """A forecast as it was made: what it knew, and what it said."""
+    """A forecast with its inputs, kept until the arrival is known."""
 
     at: datetime
     eta_s: float
-    terms: tuple[float, ...]  # seconds, each an answer of its own; see domain.weights
-    opinions: Opinions | None = None  # of the next stop, where the phone's navigation had one too
-    strain: float = 1.0  # see Pace.strain
+    terms: tuple[float, ...]  # seconds, in the order of ensemble.TERMS
+    opinions: Opinions | None = None  # of the next stop, if the phone's navigation reported one too
+    strain: float = 1.0  # see SpeedFactor.strain
 
 
 class Dwell(msgspec.Struct, frozen=True, gc=False):
-    """How long a driver was at a stop."""
+    """The time that a driver spent at a stop."""
 
     seconds: float
-    service_s: float | None  # what had been told beforehand
+    service_s: float | None  # announced with the order
 
 
 class ArrivalSample(msgspec.Struct, frozen=True, kw_only=True):
-    """All that reaching one stop teaches. Made by `Trip.arrived`; encodes to JSON."""
+    """What reaching one stop teaches. `Trip.arrived` makes it; it encodes to JSON."""
 
     vehicle: Vehicle
     at: LonLat
     arrived_at: datetime
     told: tuple[ForecastSample, ...] = ()
     passages: tuple[Passage, ...] = ()
-    straight_m: float = 0.0  # as the crow flies, from where this leg began
-    drove_m: float = 0.0  # the same way along the route
-    drove_s: float = 0.0  # the same way in seconds
-    dwell: Dwell | None = None  # at the stop before
-    way: DrivenPath | None = None  # the same way as it was driven, whatever the route
-    off: dict[RoutePreference, float] = {}  # how far off each manner of routing was for it
-    streets: tuple[StreetPassage, ...] = ()  # of the same way
+    straight_m: float = 0.0  # in a straight line from where this leg began
+    drove_m: float = 0.0  # the leg along the route
+    drove_s: float = 0.0  # seconds of the leg
+    dwell: Dwell | None = None  # at the previous stop
+    way: DrivenPath | None = None  # the leg as it was driven, whatever the route
+    off: dict[RoutePreference, float] = {}  # length error of each route preference for this leg
+    streets: tuple[StreetPassage, ...] = ()  # of the same leg
 
 
 class Rates(msgspec.Struct, frozen=True, gc=False):
-    """What every forecast asks of what is known."""
+    """The model's averages that every forecast needs."""
 
-    router: float  # real seconds for one of the router's, in the network as a whole
-    straight: float  # metres a second as the crow flies
-    route: float  # metres of route a second, lights and queues included
+    router: float  # actual seconds per router second, over the whole network
+    straight: float  # m/s in a straight line
+    route: float  # m/s along the route, lights and queues included
 
 
 class EtaModel(msgspec.Struct, dict=True):
-    """What is known of one kind of vehicle."""
+    """What arrivals have taught about one kind of vehicle."""
 
     whole: Ratio = msgspec.field(default_factory=Ratio)
     kinds: dict[str, Ratio] = {}
     edges: dict[str, Ratio] = {}
-    straight: Ratio = msgspec.field(default_factory=Ratio)  # metres as the crow flies, seconds
+    straight: Ratio = msgspec.field(default_factory=Ratio)  # straight-line metres, seconds
     along: Ratio = msgspec.field(default_factory=Ratio)  # metres of route, seconds
-    dwell: Ratio = msgspec.field(default_factory=Ratio)  # seconds, stops whose service time nobody told
-    service: Ratio = msgspec.field(default_factory=Ratio)  # seconds, and those that had been told
+    dwell: Ratio = msgspec.field(default_factory=Ratio)  # seconds, stops without an announced service time
+    service: Ratio = msgspec.field(default_factory=Ratio)  # actual and announced seconds
     weights: Ensemble = msgspec.field(default_factory=Ensemble)
     residuals: Residuals = msgspec.field(default_factory=Residuals)
-    lately: Ratio = msgspec.field(default_factory=Ratio)  # seconds, and those expected by all of the above
+    lately: Ratio = msgspec.field(default_factory=Ratio)  # recent seconds, and those predicted by the above
     lately_at: datetime | None = None
     manners: RoutePreferences = msgspec.field(default_factory=RoutePreferences)
     navigator: Trust = msgspec.field(default_factory=Trust)
     streets: ObservedStreets = msgspec.field(default_factory=ObservedStreets)
 
     def ratio(self, edge: Edge) -> float:
-        """Real seconds for one of the router's on this edge."""
+        """Return actual seconds per router second on this edge."""
         return self._ratio(edge.key, kind_of(edge))
 
     def _ratio(self, key: str, kind: str) -> float:
@@ -128,14 +131,14 @@ class EtaModel(msgspec.Struct, dict=True):
         return self.edges.get(key, _NOTHING).ratio(of_kind, EDGE_PRIOR)
 
     def traffic(self, at: datetime) -> float:
-        """Seconds for one that is expected, on the streets as they are at this time: a jam, a holiday."""
+        """Return actual seconds per expected second in the traffic at *at*, such as a jam or a holiday."""
         if self.lately_at is None:
             return 1.0
         keep = exp(-max((at - self.lately_at).total_seconds(), 0.0) / LATELY)
         return (LATELY_PRIOR + keep * self.lately.observed) / (LATELY_PRIOR + keep * self.lately.expected)
 
     def rates(self, vehicle: Vehicle) -> Rates:
-        """What the sums come to for this vehicle; the same ones until something more is learned."""
+        """Return the averages for this vehicle, cached until the next `learn`."""
         found = self._rates.get(vehicle)
         if found is None:
             found = self._rates[vehicle] = Rates(
@@ -150,7 +153,10 @@ class EtaModel(msgspec.Struct, dict=True):
         return {}
 
     def dwell_at(self, service_s: float | None, usual: Ratio = _NOTHING) -> float:
-        """Seconds at a stop, if so many were told; `usual`: seconds and stops at this very place."""
+        """Return the expected seconds at a stop with this announced service time.
+
+        *usual* holds seconds and stops observed at this place.
+        """
         if service_s is None:
             anywhere = self.dwell.ratio(DWELL, DWELL_PRIOR)
         else:
@@ -158,12 +164,12 @@ class EtaModel(msgspec.Struct, dict=True):
         return usual.ratio(anywhere, PLACE_PRIOR)
 
     def learn(self, arrival: ArrivalSample) -> None:
-        """What was told is judged before anything else is changed by this arrival."""
-        vars(self).clear()  # what was worked out from what is known
+        """Update the model with one arrival. Evaluate its forecasts before the arrival changes the ratios."""
+        vars(self).clear()  # cached properties
         real = [(told, (arrival.arrived_at - told.at).total_seconds()) for told in arrival.told]
         if real:
             self.navigator.learn([(told.opinions, seconds) for told, seconds in real if told.opinions])
-        # Not what was told without a route, nor by another version.
+        # Skip forecasts that had no route or that another version made.
         if comparable := [(told, s) for told, s in real if s >= NEAR and len(told.terms) == len(TERMS)]:
             self.residuals.learn(
                 (told.eta_s, guessed(told.terms), told.strain, seconds) for told, seconds in comparable
@@ -201,21 +207,24 @@ class EtaModel(msgspec.Struct, dict=True):
 
 
 def _sane_speed(learned: Ratio, usual: float) -> float:
-    """Metres a second, within SPEED_FACTOR of the usual: odd arrivals must not put forecasts off by hours."""
+    """Return the learned m/s, clamped to SPEED_FACTOR times *usual*.
+
+    A few odd arrivals must not shift forecasts by hours.
+    """
     return min(max(learned.ratio(usual, SPEED_PRIOR), usual / SPEED_FACTOR), usual * SPEED_FACTOR)
 
 
 class Learned(msgspec.Struct):
-    """All that a service has learned. Changed only by `learn`; a fresh one forecasts sensibly."""
+    """The ETA models of all kinds of vehicles. Only `learn` changes it. Fresh ones forecast sensibly."""
 
     arrivals: int = 0
     vehicles: dict[Vehicle, EtaModel] = {}
 
     def of(self, vehicle: Vehicle) -> EtaModel:
-        """What is known of this kind of vehicle; nothing yet is fine too."""
+        """Return the model of this kind of vehicle, a fresh one if none exists."""
         return self.vehicles.setdefault(vehicle, EtaModel())
 
     def learn(self, arrival: ArrivalSample) -> None:
-        """Takes in one arrival; off the hot path (a millisecond)."""
+        """Update the model of the arrival's vehicle. Takes about 1 ms, so call it off the hot path."""
         self.arrivals += 1
         self.of(arrival.vehicle).learn(arrival)

@@ -1,4 +1,4 @@
-"""Course: where one driver is on the route through the stops, how fast, and what is foreseen from that."""
+"""Route progress: one driver's place on the route through the stops, their speed, and the forecasts."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -18,18 +18,17 @@ from tracker.domain.route import Progress, Route, Stop
 from tracker.domain.tracks.track import TOP_SPEED, Fix
 
 OFF_ROUTE: Final = 45.0  # metres; measured: 0.9 false alarms per 100 km on real GPS, 1.9 at 30 m
-BACKWARDS: Final = 120.0  # degrees between the driver's heading and the line's
-ACROSS: Final = 45.0  # degrees; on another street, if also
-BESIDE: Final = 20.0  # metres from the line
-LOST: Final = (
-    400.0  # metres from the line; the router looks for streets within 300 m, so no route leads from here
-)
-SLACK: Final = 100.0  # metres further than the fastest would be: lines cut corners
-MOVING: Final = 2.0  # m/s; below, a receiver's heading means nothing
+BACKWARDS: Final = 120.0  # degrees between the driver's heading and the route's; beyond, off the route
+ACROSS: Final = 45.0  # degrees; beyond, on another street if also beyond BESIDE
+BESIDE: Final = 20.0  # metres from the route
+# Metres from the route. The router searches for streets within 300 m, so no route starts from further away.
+LOST: Final = 400.0
+SLACK: Final = 100.0  # metres beyond the reach at top speed: route lines cut corners
+MOVING: Final = 2.0  # m/s; below it, a receiver's heading is noise
 
 
 class RouteProgress:
-    """Stops, route, progress, pace and the halt at the next stop. Holds no clock."""
+    """Stops, route, progress, speed factor and dwell of one driver. Has no clock."""
 
     __slots__ = (
         "_left",
@@ -54,19 +53,21 @@ class RouteProgress:
         self.vehicle: Final = vehicle
         self.knowledge = knowledge
         self.stops: tuple[Stop, ...] = ()
-        self._opening: tuple[int, ...] = ()  # those that are not served before a certain time
-        self.usual: Mapping[Stop, Ratio] | None = None  # seconds and stops at these very places, where known
-        self.expected: TravelTime | None = None  # holds the route
+        self._opening: tuple[int, ...] = ()  # indices of the stops with an opening time
+        self.usual: Mapping[Stop, Ratio] | None = None  # observed seconds and stops by place
+        self.expected: TravelTime | None = None  # of the current route
         self.progress: Progress | None = None
-        self.off_route = 0  # fixes in a row
-        self.navigator: DeviceEta | None = None  # of the next stop
+        self.off_route = 0  # consecutive fixes off the route
+        self.navigator: DeviceEta | None = None  # for the next stop
         self.pace = SpeedFactor()
         self.standing = DwellDetector()
         self.diary = LegObservations()
-        self.left = 0  # so many of the first stops are served and left, whatever their orders say
+        self.left = 0  # number of leading stops served and left, whatever their orders' status
         self._left: set[StopKey] = set()
-        self._outlook: StopForecasts | None = None  # from the newest fix; gone with whatever changes here
-        self._passed_s: float | None = None  # expected from the route's beginning to `progress`; None: off it
+        self._outlook: StopForecasts | None = None  # from the newest fix; every change clears it
+        self._passed_s: float | None = (
+            None  # expected seconds from the start to `progress`; None off the route
+        )
 
     @property
     def route(self) -> Route | None:
@@ -74,11 +75,11 @@ class RouteProgress:
 
     @property
     def ahead(self) -> tuple[Stop, ...]:
-        """The stops that a route has to lead through."""
+        """The remaining stops, which a route must pass through."""
         return self.stops[self.left :]
 
     def take_stops(self, stops: tuple[Stop, ...]) -> None:
-        """These are to be served from now on. A route that leads through what is ahead of them stays."""
+        """Replace the stops. Keep the route if it still passes through those ahead."""
         was_next = self.ahead[:1]
         self.stops, self._outlook = stops, None
         self._opening = tuple(index for index, stop in enumerate(stops) if stop.opens_at is not None)
@@ -93,7 +94,7 @@ class RouteProgress:
             self.take_route(None, None)
 
     def take_route(self, route: Route | None, fix: Fix | None) -> None:
-        """Follows this one from now on; None: there is none."""
+        """Replace the route; None if there is none."""
         if self.route is not None:
             self.diary.route_ends(self.route)
         self._outlook = None
@@ -105,7 +106,7 @@ class RouteProgress:
 
     @property
     def is_beside_streets(self) -> bool:
-        """Whether no way leads to the next stop, so that its leg of the route is a straight line."""
+        """Whether no street leads to the next stop, so that its leg is a straight line."""
         route = self.route
         if route is None or not route.is_bridged:
             return False
@@ -113,19 +114,19 @@ class RouteProgress:
         return leg is not None and leg < len(route.legs) and route.legs[leg].straight
 
     def stop_at(self, order_id: str, kind: StopKind) -> int | None:
-        """The index of this stop."""
+        """Return the index of this stop; None if it is not among the stops."""
         for index, stop in enumerate(self.stops):
             if stop.order_id == order_id and stop.kind == kind:
                 return index
         return None
 
     def stops_before(self, index: int) -> int:
-        """How many stops of other orders are served before `stops[index]`."""
+        """Return how many stops of other orders come before `stops[index]`."""
         order_id = self.stops[index].order_id
         return sum(stop.order_id != order_id for stop in self.stops[:index])
 
     def on_route(self, index: int) -> int | None:
-        """The route's own index of `stops[index]`; None where it does not lead there."""
+        """Return the route's index of `stops[index]`; None if the route does not lead there."""
         route = self.route
         if route is None:
             return None
@@ -133,9 +134,9 @@ class RouteProgress:
         return found if found >= 0 else None
 
     def move(self, fix: Fix, before: Fix | None) -> None:
-        """Takes in a believed fix that is newer than all before; `before` is the last of them.
+        """Process a believed fix that is newer than all earlier ones; *before* is the previous one.
 
-        Drops the route at once if the fix is so far from it that the route forecasts nothing.
+        Drop the route at once if the fix is too far from it for a useful forecast.
         """
         self._outlook = None
         self._watch_the_stop(fix, before)
@@ -161,9 +162,9 @@ class RouteProgress:
         self._measure(expected, RouteSection(after, found.along_m, passed))
 
     def reseat(self, fix: Fix) -> bool:
-        """Begin anew from this fix, to which the driver has not driven; whether it is on the route.
+        """Restart at this fix, to which the driver has not driven; return whether it is on the route.
 
-        What was seen of the way there, and of the present stop, was false or has no end.
+        Discard the path and the halt before it: they were wrong or have no end.
         """
         self._outlook = self._passed_s = self.progress = None
         self.off_route = 0
@@ -178,7 +179,7 @@ class RouteProgress:
         return True
 
     def foresee(self, index: int, fix: Fix) -> Forecast:
-        """The forecast for `stops[index]`, made from the newest fix."""
+        """Return the forecast for `stops[index]` from the newest fix."""
         outlook = self._outlook_from(fix)
         seen = outlook.to(index)
         if self.navigator is None:
@@ -191,7 +192,7 @@ class RouteProgress:
         return seen.moved(later, opinions if index == next_one else None)
 
     def _outlook_from(self, fix: Fix) -> StopForecasts:
-        """Without what the phone's navigation says. For one fix it is asked several times, and made once."""
+        """Return the forecasts without the device ETA, cached because one fix needs them several times."""
         made = self._outlook
         if (
             made is None
@@ -216,22 +217,22 @@ class RouteProgress:
         return made
 
     def note_forecasts(self, fix: Fix) -> None:
-        """Keeps what is foreseen now, until it is known what came true."""
+        """Keep the current forecasts until the arrivals are known."""
         if self.expected is None or not self.diary.wants_forecasts(fix.recorded_at):
             return
         for index in range(self.left, len(self.stops)):
             foreseen = self.foresee(index, fix)
-            if foreseen.to_go(fix.recorded_at) <= foreseen.seconds:  # a wait tells nothing about driving
+            if foreseen.to_go(fix.recorded_at) <= foreseen.seconds:  # a wait teaches nothing about driving
                 self.diary.note(self.stops[index], foreseen.told(fix.recorded_at))
 
     def arrived(self, index: int, at: datetime) -> ArrivalSample:
-        """What reaching `stops[index]` teaches; asked once."""
+        """End the leg at `stops[index]` and return its sample. Call it once per stop."""
         return self.diary.arrived(self.stops[index], at, self.vehicle, self.route)
 
     def _watch_the_stop(self, fix: Fix, before: Fix | None) -> None:
         left = self.left
         if left < len(self.stops) and self.standing.move(fix, before, self.stops[left].at, self._to_go):
-            if left + 1 < len(self.stops):  # nobody leaves the last one for another
+            if left + 1 < len(self.stops):  # after the last stop there is no other one
                 self._leave(self.stops[left], fix)
             else:
                 self.standing.forget()
@@ -239,8 +240,10 @@ class RouteProgress:
             self.diary.begin_leg(fix, heading_of(fix))
 
     def _farthest(self, route: Route, after_m: float, passed: float) -> float:
-        """Metres along the route that the driver can't be beyond after so many seconds: too fast, or past a
-        stop not come near."""
+        """Return the furthest reachable metre of the route after *passed* seconds.
+
+        The limits are the top speed, and the next stop until the driver has been there.
+        """
         reach = after_m + SLACK + TOP_SPEED[self.vehicle] / 2.0 * passed * (1 + self.off_route)
         leg = self.left - len(self.stops) + len(route.stops)
         if self.standing.reached or not 0 <= leg < len(route.stops):
@@ -248,7 +251,7 @@ class RouteProgress:
         return min(reach, route.stop_at_m(leg))
 
     def _to_go(self) -> float:
-        """Metres of route to the next stop; 0 where there is no route."""
+        """Return the metres of route to the next stop; 0 without a route."""
         leg = self.on_route(self.left)
         if self.route is None or self.progress is None or leg is None or self.off_route:
             return 0.0
@@ -257,7 +260,7 @@ class RouteProgress:
     def _leave(self, stop: Stop, fix: Fix) -> None:
         self._left.add(key_of(stop))
         self._count_left()
-        self.navigator = None  # it was about this stop
+        self.navigator = None  # it was for this stop
         served_s = self.standing.served_s - _waited(stop, self.standing.since)
         self.diary.dwell = Dwell(served_s, stop.service_s) if served_s > 0.0 else None
         self.standing.forget()
@@ -268,7 +271,7 @@ class RouteProgress:
         self.left = next(ahead, len(self.stops))
 
     def _measure(self, expected: TravelTime, driven: RouteSection) -> None:
-        """How long the way since the fix before took, and how long it should have taken."""
+        """Add the actual and the expected time since the previous fix."""
         before, self._passed_s = self._passed_s, (passed_s := expected.at(driven.to_m))
         if before is None or self.standing.since is not None or not 0.0 < driven.seconds <= LONGEST_STEP:
             return
@@ -277,23 +280,23 @@ class RouteProgress:
 
 
 def _is_off(found: Progress, heading: float | None) -> bool:
-    """Too far from the line, or on another street beside it, or going the other way."""
+    """Return whether the driver is too far from the route, on another street beside it, or in reverse."""
     turned = 0.0 if heading is None else abs((heading - found.heading + 180.0) % 360.0 - 180.0)
     return found.offset_m > OFF_ROUTE or turned > BACKWARDS or (turned > ACROSS and found.offset_m > BESIDE)
 
 
 def _same_places(some: tuple[Stop, ...], others: tuple[Stop, ...]) -> bool:
-    """Whether these are the same stops, whatever times they have."""
+    """Return whether these are the same stops, whatever their times."""
     return [(*key_of(stop), stop.at) for stop in some] == [(*key_of(stop), stop.at) for stop in others]
 
 
 def _waited(stop: Stop, since: datetime | None) -> float:
-    """Seconds from *since* until the stop opened."""
+    """Return the seconds from *since* until the stop opened."""
     if stop.opens_at is None or since is None:
         return 0.0
     return max((stop.opens_at - since).total_seconds(), 0.0)
 
 
 def heading_of(fix: Fix) -> float | None:
-    """Where somebody who moves is going, degrees."""
+    """Return the heading in degrees; None if the driver is too slow for a reliable one."""
     return fix.heading if (fix.speed or 0.0) >= MOVING else None

@@ -1,10 +1,10 @@
-"""Tally: two sums and their ratio, which is what nearly everything here learns by."""
+"""Ratio: two running sums and their quotient, the estimator behind most of the ETA model."""
 
 import msgspec
 
 
 class Ratio(msgspec.Struct, gc=False):
-    """What was seen and what was expected: of seconds, or dwell and stops, or metres and seconds."""
+    """Observed and expected sums: seconds and seconds, dwell seconds and stops, or metres and seconds."""
 
     observed: float = 0.0
     expected: float = 0.0
@@ -14,5 +14,5 @@ class Ratio(msgspec.Struct, gc=False):
         self.expected += expected
 
     def ratio(self, prior: float, weight: float) -> float:
-        """Observed for one expected; `prior` until there is more than `weight` of them."""
+        """Return observed per expected, shrunk towards *prior*, which counts as *weight* expected units."""
         return (weight * prior + self.observed) / (weight + self.expected)

@@ -1,4 +1,4 @@
-"""Smoothing: the arrival that is shown follows the forecast without jumping to and fro."""
+"""Smoothing: move the displayed arrival towards the forecast without visible jumps."""
 
 from datetime import datetime, timedelta
 from math import exp
@@ -8,19 +8,19 @@ import msgspec
 
 from tracker.domain.eta.estimate import Eta
 
-SETTLES: Final = 20.0  # seconds in which the shown arrival goes most of the way to the forecast
-NEARER: Final = 0.08  # of the seconds to go, where that is less: a lag shows most shortly before the arrival
-LEAST: Final = 1.0  # second
+SETTLES: Final = 20.0  # time constant in seconds
+NEARER: Final = 0.08  # time constant per second to go, if less: a lag is most visible shortly before arrival
+LEAST: Final = 1.0  # seconds; lower bound of the time constant
 
 
 class SmoothedEta(msgspec.Struct):
-    """The arrival as one customer sees it. Bypass it (`None`) on a reroute or a change of stops."""
+    """The arrival as one customer sees it. Call `bypass` on a reroute or a change of stops."""
 
     arrives_at: datetime | None = None
-    at: datetime | None = None  # when it was last moved
+    at: datetime | None = None  # time of the last update
 
     def follow(self, arrives_at: datetime, now: datetime) -> datetime:
-        """What is shown now that the forecast is `arrives_at`; never in the past."""
+        """Return the arrival to display for a forecast of *arrives_at*; never before *now*."""
         if self.arrives_at is None or self.at is None:
             self.arrives_at = arrives_at
         else:
@@ -32,7 +32,7 @@ class SmoothedEta(msgspec.Struct):
         return max(self.arrives_at, now)
 
     def eta(self, forecast: Eta) -> Eta:
-        """As it is shown: the arrival follows the forecast, and the interval holds it."""
+        """Return the ETA to display: a smoothed arrival, and an interval that contains it."""
         assert forecast.arrives_at is not None
         assert forecast.earliest is not None
         assert forecast.latest is not None
@@ -41,5 +41,5 @@ class SmoothedEta(msgspec.Struct):
         return msgspec.structs.replace(forecast, arrives_at=shown, earliest=earliest, latest=latest)
 
     def bypass(self) -> None:
-        """The next forecast is shown as it is."""
+        """Reset, so that the next forecast is displayed unsmoothed."""
         self.arrives_at = self.at = None

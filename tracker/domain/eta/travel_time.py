@@ -1,4 +1,4 @@
-"""Expected: the seconds that a route takes by what was learned, street by street."""
+"""Travel time: the learned seconds along a route, street by street."""
 
 from array import array
 from bisect import bisect_right
@@ -12,7 +12,7 @@ from tracker.domain.route import Edge, Route
 
 
 class RouteSection(msgspec.Struct, frozen=True, gc=False):
-    """A driver went from one place of a route to another."""
+    """A part of a route that a driver drove, in metres from the route's start, and its seconds."""
 
     from_m: float
     to_m: float
@@ -20,7 +20,7 @@ class RouteSection(msgspec.Struct, frozen=True, gc=False):
 
 
 class TravelTime:
-    """Learned seconds from the route's beginning; made once for a route, and read at every fix."""
+    """Learned seconds from the route's start. Built once per route, and read at every fix."""
 
     __slots__ = ("_last", "_metres", "_seconds", "_stops", "route")
 
@@ -28,19 +28,19 @@ class TravelTime:
         self.route = route
         stretches = route.stretches
         learned = (stretch.seconds * ratio(stretch.edge) for stretch in stretches)
-        # Of each driver, and there are many: an array takes a quarter of a list's memory.
+        # There is one for each driver, and an array takes a quarter of a list's memory.
         self._metres = array("d", [0.0, *(stretch.end_m for stretch in stretches)])
         self._seconds = array("d", accumulate(learned, initial=0.0))
-        self._last = 0.0, 0.0  # the last question and its answer: one fix asks the same several times
+        self._last = 0.0, 0.0  # the last query and its result: one fix repeats the same query
         self._stops = [self.at(route.stop_at_m(index)) for index in range(len(route.stops))]
 
     def to_stop(self, index: int, along_m: float) -> float:
-        """Seconds from there to the route's own stop; none once it is passed."""
+        """Return the seconds from *along_m* to the route's stop *index*; 0 once the stop is passed."""
         seconds = self._stops[index] - self.at(along_m)
         return seconds if seconds > 0.0 else 0.0
 
     def at(self, along_m: float) -> float:
-        """Seconds from the beginning to there."""
+        """Return the seconds from the route's start to *along_m*."""
         asked, answer = self._last
         if along_m != asked:
             answer = self._at(along_m)
@@ -60,7 +60,7 @@ class TravelTime:
 
 
 def passages(route: Route, driven: Iterable[RouteSection]) -> Iterator[Passage]:
-    """The time on each street: that of each piece goes to its streets as the router would share it."""
+    """Divide the seconds of each section among its streets, in proportion to the router's times."""
     ends = [stretch.end_m for stretch in route.stretches]
     for piece in driven:
         parts = []

@@ -1,1 +1,1 @@
-"""In which sequence, and when, stops are served."""
+"""The sequence and the times in which a driver serves stops."""

@@ -1,7 +1,7 @@
-"""Schedule: when a driver serves each stop of a sequence, and what that costs where stops have times.
+"""Cost of a stop sequence with time windows, and the search for the cheapest one.
 
-Times are seconds from now. A driver who comes before a stop opens waits there. A good sequence drives little,
-ends early, is late for nobody, and keeps nobody waiting long.
+Times are seconds from now. A driver who arrives before a stop opens waits there. A good sequence has little
+driving, ends early, is never late and keeps customers waiting only briefly.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,31 +10,31 @@ from typing import Final
 
 import msgspec
 
-LATE: Final = 10.0  # what a second after a stop has closed costs, in seconds of driving
-HURRY: Final = 0.25  # the same for a second of the mean arrival: nobody waits for a stop of tomorrow
-NOWHERE: Final = 1e9  # seconds, for a way that is none
-WORTH: Final = 1e-6  # seconds; less is rounding
+LATE: Final = 10.0  # cost of a second of lateness, in seconds of driving
+HURRY: Final = 0.25  # the same for a second of the mean arrival; a stop of tomorrow keeps nobody waiting
+NOWHERE: Final = 1e9  # seconds, where no route exists
+WORTH: Final = 1e-6  # seconds; a smaller gain is a rounding error
 
 type Matrix = Sequence[Sequence[float]]
 
 
 class Timing(msgspec.Struct, frozen=True):
-    """By stop: from when and until when it is served, and how long that takes."""
+    """Opening, closing and service time of each stop."""
 
-    opens: Sequence[float]  # seconds from now; zero or less: it is open
+    opens: Sequence[float]  # seconds from now; zero or less: open already
     closes: Sequence[float]  # seconds from now; infinite: never
     service: Sequence[float]  # seconds
 
     @property
     def matters(self) -> bool:
-        """Whether any stop has a time; without one the sequence with the least driving is the best."""
+        """Whether any stop has a time window; without one, the sequence with the least driving is best."""
         return any(at > 0.0 for at in self.opens) or any(at < inf for at in self.closes)
 
 
 def schedule_cost(sequence: Sequence[int], start: Sequence[float], seconds: Matrix, timing: Timing) -> float:
-    """What driving, waiting, lateness and the end of this sequence cost, in seconds of driving.
+    """Return the cost of driving, waiting, lateness and the end of this sequence, in seconds of driving.
 
-    Searches spend their time here.
+    The searches spend most of their time here.
     """
     opens, closes, service = timing.opens, timing.closes, timing.service
     hurry = HURRY / len(opens) if opens else 0.0
@@ -53,31 +53,31 @@ def schedule_cost(sequence: Sequence[int], start: Sequence[float], seconds: Matr
 
 
 class _Label(msgspec.Struct, frozen=True, gc=False):
-    """A way to have served some stops. One that is neither later nor dearer is better, whatever follows."""
+    """A partial sequence. One that is neither later nor costlier is better, whatever follows."""
 
-    now: float  # when the driver goes on
+    now: float  # when the driver leaves the last stop
     cost: float
     stop: int
     before: "_Label | None" = None
 
 
 type _Layer = dict[tuple[int, int], list[_Label]]
-"""By the stops served, as bits, and the last of them."""
+"""Labels by (the served stops as a bit set, the last stop)."""
 
 
 def cheapest(
     start: Sequence[float], seconds: Matrix, before: Mapping[int, int], timing: Timing, bound: float = inf
 ) -> list[int] | None:
-    """The feasible sequence of all stops that costs least, if it costs less than *bound*; else None.
+    """Return the cheapest feasible sequence of all stops; None if none costs less than *bound*.
 
-    Exact, by labels: for each set of stops served and the last of them, every way that is not both later and
-    dearer than another. Grows with the number of sets: for up to 12 stops.
+    Exact label-setting search: for each set of served stops and its last one, it keeps every partial sequence
+    that no other dominates. The effort grows with the number of sets, so use it for up to 12 stops.
     """
     return _Search(seconds, before, timing, bound).run(start)
 
 
 class _Search:
-    """Goes on from every way of some stops to every way of one more."""
+    """Label-setting search, one layer for each number of served stops."""
 
     def __init__(self, seconds: Matrix, before: Mapping[int, int], timing: Timing, bound: float) -> None:
         self._seconds, self._timing, self._bound = seconds, timing, bound
@@ -113,7 +113,7 @@ class _Search:
             layer.setdefault((served | 1 << stop, stop), []).append(_Label(done, cost, stop, label))
 
     def _at_least(self, served: int, label: _Label) -> float:
-        """What the whole costs if each stop that is left were the next one, by the nearest way there."""
+        """Return a lower bound of the total cost: each open stop comes next, from its nearest neighbour."""
         end, cost = label.now, label.cost
         for stop in self._stops:
             if not served >> stop & 1:

@@ -1,7 +1,7 @@
-"""Sequence: in what order a driver serves their stops, by the seconds of driving and the times of the stops.
+"""Search for the order in which a driver serves their stops.
 
-Stops are numbered: `seconds[a][b]` is the way from stop `a` to stop `b`, infinite where there is none, and
-`start[b]` that from where the driver is. `before[b]` is the stop to be served before `b`, if there is one.
+Stops are numbered. `seconds[a][b]` is the driving time from stop `a` to stop `b`, infinite where no route
+exists; `start[b]` is that from the driver's position. `before[b]` is the stop that must precede `b`, if any.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,19 +11,19 @@ from typing import Final
 
 from tracker.domain.stops.schedule import NOWHERE, WORTH, Matrix, Timing, cheapest, schedule_cost
 
-EXACT: Final = 12  # stops; up to here the best sequence is found, beyond a good one
-MOVES: Final = 30_000  # of stops with times that are tried: six rounds of 40 stops, a second of work
+EXACT: Final = 12  # stops; up to this number the sequence is optimal, above it only good
+MOVES: Final = 30_000  # tried at most, for stops with times: six rounds of 40 stops, a second of work
 
 
 def driving_s(sequence: Sequence[int], start: Sequence[float], seconds: Matrix) -> float:
-    """How long the whole way takes."""
+    """Return the driving time of the whole sequence in seconds."""
     if not sequence:
         return 0.0
     return start[sequence[0]] + sum(seconds[a][b] for a, b in pairwise(sequence))
 
 
 def is_feasible(sequence: Sequence[int], before: Mapping[int, int]) -> bool:
-    """Whether every pickup comes before its dropoff."""
+    """Return whether every pickup comes before its dropoff."""
     place = {stop: n for n, stop in enumerate(sequence)}
     return all(place[first] < place[then] for then, first in before.items() if {first, then} <= place.keys())
 
@@ -31,9 +31,9 @@ def is_feasible(sequence: Sequence[int], before: Mapping[int, int]) -> bool:
 def best_sequence(
     start: Sequence[float], seconds: Matrix, before: Mapping[int, int], timing: Timing | None = None
 ) -> list[int] | None:
-    """The quickest feasible way through all stops, or the one that costs least if they have times.
+    """Return the quickest feasible sequence of all stops, or the cheapest one if they have times.
 
-    None where no way leads through all of them. Up to EXACT stops it is the best, beyond a good one.
+    None if no route leads through all of them. Optimal for up to EXACT stops, good above that.
     """
     if timing is not None and timing.matters:
         return _best_in_time(start, seconds, before, timing)
@@ -58,7 +58,7 @@ def _best_in_time(
 def _inserted_one_by_one(
     start: Sequence[float], seconds: Matrix, before: Mapping[int, int], timing: Timing | None = None
 ) -> list[int]:
-    """A pickup with its dropoff each time; those that close first are first."""
+    """Build a sequence by inserting each pickup with its dropoff; orders that close first come first."""
     orders = [
         [stop, *(then for then, first in before.items() if first == stop)]
         for stop in range(len(start))
@@ -81,9 +81,9 @@ def insertion(
     fixed: int = 0,
     timing: Timing | None = None,
 ) -> list[int]:
-    """`sequence` with the `new` stops, in their order, where they cost least; the first `fixed` stay first.
+    """Insert the *new* stops, in their order, where they cost least; the first *fixed* stops stay first.
 
-    Of equal places the latest is taken: who waits already does not wait longer for nothing.
+    Of equally good places it takes the latest, so that customers who already wait do not wait longer.
     """
     ways = _insertions(list(sequence), list(new), fixed)
     if timing is not None and timing.matters:
@@ -102,7 +102,7 @@ def _insertions(sequence: list[int], new: list[int], begin: int) -> list[list[in
 
 
 def _exact(start: Sequence[float], seconds: Matrix, before: Mapping[int, int]) -> list[int] | None:
-    """Held and Karp: for each set of stops served and the last of them, the quickest way there."""
+    """Return the quickest sequence by the Held-Karp algorithm; None if no route leads through all stops."""
     count = len(start)
     needs = [1 << before[stop] if stop in before else 0 for stop in range(count)]
     reached: dict[tuple[int, int], tuple[float, int]] = {
@@ -121,7 +121,7 @@ def _next_layer(
     seconds: Matrix,
     needs: list[int],
 ) -> list[tuple[int, int]]:
-    """Every way of one more stop."""
+    """Extend each partial sequence by one stop and return the new keys."""
     found: dict[tuple[int, int], tuple[float, int]] = {}
     for served, last in layer:
         spent, row = reached[served, last][0], seconds[last]
@@ -147,7 +147,7 @@ def _way_back(last: tuple[int, int], reached: Mapping[tuple[int, int], tuple[flo
 def _improved(
     found: list[int], start: Sequence[float], seconds: Matrix, before: Mapping[int, int]
 ) -> list[int]:
-    """Moves runs of up to three stops elsewhere, as long as the way becomes quicker."""
+    """Move runs of up to three stops for as long as the sequence becomes quicker (Or-opt)."""
 
     def link(a: int | None, b: int | None) -> float:
         return 0.0 if b is None else min(start[b] if a is None else seconds[a][b], NOWHERE)
@@ -166,7 +166,7 @@ def _improved(
 def _moved(
     way: list[int], begin: int, length: int, link: Callable[[int | None, int | None], float]
 ) -> list[int] | None:
-    """The way with this run where it costs least; None where it stands best already."""
+    """Return the sequence with this run where it costs least; None if that is its present place."""
     run, rest = way[begin : begin + length], way[:begin] + way[begin + length :]
     ends: list[int | None] = [None, *rest, None]
 
@@ -181,7 +181,7 @@ def _moved(
 def _improved_in_time(
     found: list[int], start: Sequence[float], seconds: Matrix, before: Mapping[int, int], timing: Timing
 ) -> list[int]:
-    """As `_improved`, by the whole schedule: a move changes when everybody behind it is served."""
+    """Improve as `_improved` does, by the cost of the whole schedule: a move delays all later stops."""
     way, cost, left = found, schedule_cost(found, start, seconds, timing), MOVES
     moved = True
     while moved:
@@ -198,6 +198,6 @@ def _improved_in_time(
 
 
 def _moves(way: list[int], begin: int, length: int) -> Iterator[list[int]]:
-    """The way with this run of stops in every other place."""
+    """Yield the sequence with this run of stops in every other place."""
     run, rest = way[begin : begin + length], way[:begin] + way[begin + length :]
     return ([*rest[:place], *run, *rest[place:]] for place in range(len(rest) + 1) if place != begin)

@@ -1,1 +1,1 @@
-"""Fixes, and which of them are believed."""
+"""Fixes, their verdicts and the tracks they form."""

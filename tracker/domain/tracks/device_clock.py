@@ -1,47 +1,49 @@
-"""DeviceClock: how far one device's clock is ahead of ours, where it is so steadily.
+"""Estimate of how far one device's clock is ahead of the server's.
 
-Each message gives one sample: the time of its newest fix minus the time at which it came. A fix cannot come
-before it was made, so a sample is never more than the true offset, and the largest of several steady ones is
-closest to it. A clock that is ahead cannot be taken for anything else: three samples settle it. One that is
-behind looks like a device that sends what it kept, so it takes more of them, none of which came on time.
+Each message gives one sample: the time of its newest fix minus the time of its receipt. A fix cannot arrive
+before it is recorded, so a sample never exceeds the true offset, and the largest of several steady ones is
+closest to it. Only a fast clock gives positive samples, so three of them settle the offset. A slow clock is
+like a device that sends stored fixes, so it takes more samples, and no message may have come on time.
 """
 
 from collections import deque
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-FUTURE_LIMIT: Final = timedelta(seconds=60)  # what is left after correcting; beyond, a fix is refused
-MOST: Final = timedelta(hours=48)  # a clock that is further off is not corrected
-STEADY_WITHIN: Final = timedelta(seconds=2)  # samples that differ by no more agree
-BEHIND_LEAST: Final = timedelta(seconds=120)  # less: a slow network, or a device that collects
+FUTURE_LIMIT: Final = timedelta(seconds=60)  # after correction; a fix further ahead is rejected
+MOST: Final = timedelta(hours=48)  # a clock with a larger offset is not corrected
+STEADY_WITHIN: Final = timedelta(seconds=2)  # samples agree if they differ by at most this
+BEHIND_LEAST: Final = timedelta(seconds=120)  # less comes from a slow network or from batching
 AHEAD_SAMPLES: Final = 3
 AHEAD_SPAN: Final = timedelta(seconds=0.5)  # between the first and the last of them
 BEHIND_SAMPLES: Final = 6
 BEHIND_SPAN: Final = timedelta(seconds=4)
-APART: Final = timedelta(seconds=0.2)  # what comes closer together is one sample
+APART: Final = timedelta(seconds=0.2)  # messages that arrive closer together give one sample
 KEPT: Final = 32  # samples: more than BEHIND_SPAN needs
-ON_TIME_COUNTS: Final = timedelta(seconds=60)  # after a message on time, nothing is a slow clock
+ON_TIME_COUNTS: Final = timedelta(seconds=60)  # for so long after a message on time, no slow clock is assumed
 NONE: Final = timedelta(0)
 
 
 class _Sample(NamedTuple):
     ahead: timedelta
-    at: datetime  # by our clock
+    at: datetime  # of receipt, by the server's clock
 
 
 class DeviceClock:
-    """Hears when messages come and of what time they are; says by how much to set their times back."""
+    """Offset of one device's clock, estimated from the messages received."""
 
     __slots__ = ("_last", "_on_time_at", "_recent", "ahead")
 
     def __init__(self) -> None:
-        self.ahead = NONE  # steady; negative: behind
-        self._last: tuple[datetime, timedelta] | None = None  # a message's newest fix, and its correction
+        self.ahead = NONE  # the settled offset; negative: behind
+        self._last: tuple[datetime, timedelta] | None = (
+            None  # newest fix of the last message, and how far ahead it was
+        )
         self._recent: deque[_Sample] = deque(maxlen=KEPT)
         self._on_time_at: datetime | None = None
 
     def hear(self, newest: datetime, now: datetime) -> None:
-        """A message came whose newest fix claims this time."""
+        """Take a sample from a message received at *now* whose newest fix has the device time *newest*."""
         sample = _Sample(newest - now, now)
         if abs(sample.ahead) > MOST:
             return
@@ -58,21 +60,21 @@ class DeviceClock:
             self._settle(settled)
 
     def correction(self, newest: datetime, now: datetime) -> timedelta:
-        """What to take off the times of a message with this newest fix: afterwards none is of the future.
+        """Return what to subtract from the times of a message with this newest fix.
 
-        The same message sent again is no newer than it was.
+        After the correction no fix lies in the future. A message sent again gets the same correction.
         """
         if self._last is None or self._last[0] != newest:
             self._last = (newest, newest - now)
         return max(self.ahead, self._last[1])
 
     def _settle(self, ahead: timedelta) -> None:
-        """A little less than before is a slower network and no other clock."""
+        """Adopt an offset, unless it is only slightly lower: then the network is slower, not the clock."""
         if not NONE <= self.ahead - ahead <= STEADY_WITHIN:
             self.ahead = ahead
 
     def _steady(self, samples: int, span: timedelta) -> timedelta | None:
-        """What the last ones agree on: at least so many, over so long a time."""
+        """Return the largest of the last samples; None unless *samples* of them agree over *span*."""
         least = most = None
         for count, sample in enumerate(reversed(self._recent), 1):
             least = sample.ahead if least is None else min(least, sample.ahead)

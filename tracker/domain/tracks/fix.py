@@ -1,4 +1,4 @@
-"""Fix: one reading of a device, why it cannot be stored, and what was judged of it."""
+"""Fixes: readings of a device, the reasons to reject one, and verdicts."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -27,11 +27,11 @@ Rejection = Literal[
 """Why a fix is not stored at all."""
 
 Doubt = Literal["inaccurate", "teleport"]
-"""Why a stored fix is left out of the track."""
+"""Why a stored fix stays out of the track."""
 
 
 class Fix(msgspec.Struct, frozen=True, gc=False):
-    """One reading as the device made it: metres, m/s, degrees; `battery` 0..1; None is unknown."""
+    """One reading of the device, in metres, m/s and degrees; `battery` is 0..1; None is unknown."""
 
     recorded_at: Annotated[datetime, msgspec.Meta(tz=True)]
     """When the device measured it."""
@@ -52,35 +52,35 @@ class Fix(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def lonlat(self) -> LonLat:
-        return tuple.__new__(LonLat, (self.lon, self.lat))  # in half the time of LonLat(…): every fix asks
+        return tuple.__new__(LonLat, (self.lon, self.lat))  # half the time of LonLat(…), for every fix
 
 
 class JudgedFix(msgspec.Struct, eq=False, gc=False):
-    """A fix with its verdict, shared by all that hold it: a later change of the verdict reaches them all.
+    """A fix with its verdict. All holders share the object, so that a changed verdict reaches each of them.
 
-    `sent_at`, the device's own time, is the fix's key. `fix` has the time by our clock.
+    `sent_at`, the device's own time, is the fix's key. The time in `fix` is by the server's clock.
     """
 
     fix: Fix
     sent_at: datetime
     received_at: datetime
     doubt: Doubt | None = None
-    judged: bool = False  # False: `doubt` says nothing yet
-    rejudged: bool = False  # the verdict was another one at first, which may be stored already
+    judged: bool = False  # False: there is no verdict yet
+    rejudged: bool = False  # the verdict has changed; the first one may be stored already
 
     @property
     def at(self) -> datetime:
-        """When it was recorded, by our clock."""
+        """Time of recording, by the server's clock."""
         return self.fix.recorded_at
 
     @property
     def correction(self) -> timedelta:
-        """What the device's clock was ahead of ours; negative: behind."""
+        """How far the device's clock was ahead of the server's; negative: behind."""
         return self.sent_at - self.fix.recorded_at
 
 
 def refusal(fix: Fix, *, now: datetime, retention: timedelta, ahead: timedelta = NONE) -> Rejection | None:
-    """Why this fix cannot be stored, or None where it can. The device's clock is steadily `ahead`."""
+    """Return why this fix cannot be stored; None if it can. *ahead* is the offset of the device's clock."""
     place = _place_refusal(fix.lat, fix.lon)
     if place is not None:
         return place
@@ -94,7 +94,7 @@ def refusal(fix: Fix, *, now: datetime, retention: timedelta, ahead: timedelta =
 def sift(
     readings: Sequence[Fix | Rejection], *, now: datetime, retention: timedelta, ahead: timedelta = NONE
 ) -> tuple[list[Fix], list[tuple[int, Rejection]]]:
-    """What can be stored, cleaned and oldest first, and what cannot, each with its index and reason."""
+    """Return the fixes to store, cleaned and oldest first, and the rejected ones as (index, reason)."""
     accepted: list[Fix] = []
     refused: list[tuple[int, Rejection]] = []
     for index, reading in enumerate(readings):
@@ -116,12 +116,12 @@ def _place_refusal(lat: float, lon: float) -> Rejection | None:
         return "latitude_out_of_range"
     if not -180.0 <= lon <= 180.0:
         return "longitude_out_of_range"
-    # A receiver without a fix says (0, 0), off the coast of Ghana.
+    # A receiver without a fix reports (0, 0), off the coast of Ghana.
     return "null_island" if lat == 0.0 and lon == 0.0 else None
 
 
 def without_impossible_values(fix: Fix) -> Fix:
-    """The fix without optional values that cannot be: many phones say -1 for unknown. Never costs the fix."""
+    """Remove optional values that are out of range: many phones send -1 for unknown."""
     if _has_possible_values(fix):
         return fix
     return Fix(
@@ -137,7 +137,7 @@ def without_impossible_values(fix: Fix) -> Fix:
 
 
 def _has_possible_values(fix: Fix) -> bool:
-    """Most fixes do: it takes half the time of cleaning them."""
+    """Return whether no value is out of range, as in most fixes. Takes half the time of cleaning."""
     return (
         (fix.accuracy is None or 0.0 <= fix.accuracy <= MOST_INACCURATE)
         and (fix.speed is None or 0.0 <= fix.speed <= FASTEST)
@@ -152,15 +152,15 @@ def _within(value: float | None, low: float, high: float) -> float | None:
 
 
 def _heading(value: float | None) -> float | None:
-    """Some devices say 360 for north."""
+    """Return a heading in 0 <= heading < 360; some devices send 360 for north."""
     return None if (within := _within(value, 0.0, 360.0)) is None else within % 360.0
 
 
 def parse_fix(raw: object, time: Callable[[str], datetime]) -> Fix | Rejection:
-    """A fix that came without the right types: the fix after all, or what is wrong with it.
+    """Convert a reading whose types the decoder did not accept into a fix, or return why it is rejected.
 
-    Only the time and the two coordinates can cost it: optional values of a wrong type are malformed,
-    as a device that sends them cannot be trusted with the rest. `time` reads RFC 3339, raising ValueError.
+    An optional value of a wrong type makes the whole reading malformed: the other values of such a device
+    cannot be trusted either. *time* parses RFC 3339 and raises ValueError.
     """
     if not isinstance(raw, dict):
         return "malformed"
@@ -175,7 +175,7 @@ def parse_fix(raw: object, time: Callable[[str], datetime]) -> Fix | Rejection:
         recorded_at = time(raw["recorded_at"])
     except (KeyError, TypeError, ValueError, OverflowError):
         return "malformed"
-    return Fix(recorded_at, **floats)  # type: ignore[arg-type]  # lat and lon were checked to be numbers
+    return Fix(recorded_at, **floats)  # type: ignore[arg-type]  # lat and lon are numbers here
 
 
 _NUMBERS: Final = ("lat", "lon", "accuracy", "speed", "heading", "altitude", "battery")

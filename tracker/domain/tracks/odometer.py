@@ -1,7 +1,7 @@
-"""Odometer: how far a track leads and how long it moves, without what a receiver drifts while it stands.
+"""Length of a track and time in motion, without the receiver's drift at standstill.
 
 One pass with bounded memory. Fixes that lie within their accuracies of each other form a spot. A driver who
-never leaves a spot has stood. A spot that was crossed counts with the path through it.
+never leaves a spot stands. A crossed spot contributes the path through it.
 """
 
 from typing import Final
@@ -10,19 +10,19 @@ from tracker.domain.geo import LonLat, distance
 from tracker.domain.spot import Spot
 from tracker.domain.tracks.track import Fix
 
-GAP: Final = 120.0  # seconds between two fixes; a longer gap is not motion
-UNKNOWN_ACCURACY: Final = 12.0  # metres, of a fix without one or with 0
-ACCURACY: Final = (5.0, 200.0)  # metres; what devices claim beyond is taken as these
-RADIUS: Final = 1.25  # of a spot, in accuracies of spot and fix together
-STOOD: Final = 60.0  # seconds; who has stood so long has a wider spot: drift leads far in a long time
+GAP: Final = 120.0  # seconds between two fixes; a longer gap does not count as motion
+UNKNOWN_ACCURACY: Final = 12.0  # metres, for a fix without an accuracy or with 0
+ACCURACY: Final = (5.0, 200.0)  # metres; values outside are clamped
+RADIUS: Final = 1.25  # of a spot, in multiples of the sum of the accuracies of spot and fix
+STOOD: Final = 60.0  # seconds of standing, after which the spot is wider: drift grows with time
 WIDER: Final = 1.75
-SURE: Final = 2.0  # a fix so many spot radii off is no outlier
+SURE: Final = 2.0  # spot radii; a fix further off is not an outlier
 
 
 class Odometer:
-    """Takes the believed fixes of one driver in order of time.
+    """Odometer of one driver. It takes the believed fixes in order of time.
 
-    `distance_m` is never more than the length of the line through the fixes. A gap counts as a straight line.
+    `distance_m` never exceeds the length of the line through the fixes. A gap counts as a straight line.
     """
 
     __slots__ = ("_ends_at", "_last", "_length_m", "_moving_s", "_pending", "_raw_m", "_spot")
@@ -31,9 +31,9 @@ class Odometer:
         self._length_m = 0.0  # to `_ends_at`
         self._moving_s = 0.0  # until the present spot was entered
         self._raw_m = 0.0
-        self._ends_at: LonLat | None = None  # the end of the path through the last spot that was left
+        self._ends_at: LonLat | None = None  # the end of the path through the last spot left
         self._spot: Spot | None = None
-        self._pending: Fix | None = None  # outside of the spot: an outlier, or the first fix on the way on
+        self._pending: Fix | None = None  # outside the spot: an outlier, or the first fix after it
         self._last: Fix | None = None
 
     def add(self, fix: Fix) -> None:
@@ -47,7 +47,7 @@ class Odometer:
 
     @property
     def distance_m(self) -> float:
-        """Metres until the last fix."""
+        """Metres up to the last fix."""
         length = self._length_m
         spot = self._spot
         if spot is not None:
@@ -59,7 +59,7 @@ class Odometer:
 
     @property
     def moving_s(self) -> float:
-        """Seconds in motion until the last fix."""
+        """Seconds in motion up to the last fix."""
         spot = self._spot
         if spot is None:
             return 0.0
@@ -69,7 +69,7 @@ class Odometer:
         return seconds
 
     def _place(self, fix: Fix) -> None:
-        """Into the present spot, or into a new one if the driver has left it."""
+        """Add a fix to the present spot, or to a new one if the driver has left it."""
         spot, pending = self._spot, self._pending
         assert spot is not None
         off, radius = spot.distance(fix), RADIUS * (spot.accuracy + _accuracy(fix))
@@ -108,6 +108,6 @@ def _from(before: LonLat | None, place: LonLat) -> float:
 
 
 def _passed(before: Fix, fix: Fix) -> float:
-    """Seconds between two fixes; 0 for a gap."""
+    """Return the seconds between two fixes; 0 for a gap."""
     seconds = (fix.recorded_at - before.recorded_at).total_seconds()
     return seconds if seconds <= GAP else 0.0

@@ -1,4 +1,4 @@
-"""Segments: where the line of a track breaks, and where a line crosses the antimeridian."""
+"""Segments of a track, and the places where a line crosses the antimeridian."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -6,11 +6,11 @@ from typing import Final
 from tracker.domain.geo import LonLat
 from tracker.domain.tracks.track import Fix
 
-GAP: Final = timedelta(seconds=120)  # a longer silence of the driver breaks the line
+GAP: Final = timedelta(seconds=120)  # a longer time between two fixes starts a new segment
 
 
 class SegmentCounter:
-    """Numbers the segments of one track, from 0. Takes its believed fixes in order of time."""
+    """Counter of one track's segments, from 0. It takes the believed fixes in order of time."""
 
     __slots__ = ("_at", "_driver", "number")
 
@@ -20,7 +20,7 @@ class SegmentCounter:
         self._driver = 0
 
     def add(self, fix: Fix, driver: int) -> int:
-        """Return the segment of this fix: a new one after a gap and after a change of driver."""
+        """Return the segment number of this fix. A gap or another driver starts a new segment."""
         if self._at is not None and (driver != self._driver or fix.recorded_at - self._at > GAP):
             self.number += 1
         self._at, self._driver = fix.recorded_at, driver
@@ -28,15 +28,15 @@ class SegmentCounter:
 
 
 def crossing(a: LonLat, b: LonLat) -> tuple[LonLat, LonLat, float] | None:
-    """Where the short way from *a* to *b* crosses the antimeridian; None if it does not.
+    """Return where the shorter line from *a* to *b* crosses the antimeridian; None if it does not.
 
-    Returns the place on the side of *a*, at longitude 180 or -180, the same place on the side of *b*, and the
-    share of the way before it (RFC 7946, 3.1.9).
+    The result holds the place on the side of *a*, at longitude 180 or -180, the same place on the side of
+    *b*, and the share (0..1) of the line before it (RFC 7946, 3.1.9).
     """
     if abs(b.lon - a.lon) <= 180.0:
         return None
     edge = 180.0 if a.lon > 0.0 else -180.0
-    east = b.lon + 2.0 * edge - a.lon  # the way's length in degrees; 0 if both lie on the antimeridian
+    east = b.lon + 2.0 * edge - a.lon  # degrees from *a* to *b*; 0 if both lie on the antimeridian
     share = min(max((edge - a.lon) / east, 0.0), 1.0) if east else 0.0
     lat = a.lat + share * (b.lat - a.lat)
     return LonLat(edge, lat), LonLat(-edge, lat), share

@@ -1,4 +1,4 @@
-"""A line with fewer places, nowhere further from the true one than was allowed."""
+"""Simplification of lines within a tolerance in metres."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -7,13 +7,14 @@ from shapely import LineString
 
 from tracker.domain.geo import LonLat, Plane
 
-MARGIN: Final = 0.98  # for the plane, which is not the sphere
+MARGIN: Final = 0.98  # of the tolerance; the rest covers the error of the plane against the sphere
 
 
 def kept_places(line: Sequence[LonLat], metres: float) -> list[int]:
-    """The indices of the places to keep (Douglas and Peucker), the first and the last among them.
+    """Return the indices of the places to keep (Douglas-Peucker), including the first and the last.
 
-    Every place left out lies within `metres` of the line through the others, and the other way round.
+    Every omitted place lies within *metres* of the simplified line, and the simplified line lies within
+    *metres* of the original one.
     """
     if len(line) < 3 or metres <= 0:
         return list(range(len(line)))

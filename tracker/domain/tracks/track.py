@@ -1,8 +1,7 @@
-"""Track: which fixes of one driver are believed.
+"""Verdicts on one driver's fixes: which of them are believed.
 
-A fix is judged by the believed ones next to it in time, whatever the order in which they arrive. If two
-groups of fixes contradict each other, the smaller one is doubted, unless both are large. Earlier verdicts
-then change.
+A fix is judged by the believed ones next to it in time, in whatever order they arrive. If two groups of fixes
+contradict each other, the smaller one is doubted, unless both are large. Earlier verdicts may then change.
 """
 
 from collections import deque
@@ -35,22 +34,20 @@ __all__ = [
     "without_impossible_values",
 ]
 
-ACCURACY_LIMIT: Final = 200.0  # metres; a fix that is worse is kept, but doubted
-RESEAT_AFTER: Final = 3  # consistent doubtful fixes in a row move the marker after all
-FEW: Final = (
-    10  # fixes; a smaller group that contradicts a larger one is doubted, a larger one is believed too
-)
-WINDOW: Final = 64  # the newest fixes, by which the next ones are judged; some 20 kB
-AFTER_KEPT: Final = 16  # of a window of the past: entries behind the last fix that was put into it
+ACCURACY_LIMIT: Final = 200.0  # metres; a fix of worse accuracy is stored, but doubted
+RESEAT_AFTER: Final = 3  # consistent doubted fixes in a row that move the marker all the same
+FEW: Final = 10  # fixes; a contradicting group below this size is doubted, a larger one is believed as well
+WINDOW: Final = 64  # fixes kept to judge the next ones by; about 20 kB
+AFTER_KEPT: Final = 16  # entries of a past window after the last fix inserted into it
 INTERVALS_KEPT: Final = 10
-# Nobody on such a vehicle is faster; metres per second.
+# Metres per second; no such vehicle is faster.
 TOP_SPEED: Final[dict[Vehicle, float]] = {"car": 70.0, "scooter": 40.0, "bicycle": 25.0, "foot": 12.0}
 
 
 class Track:
-    """The newest fixes of one driver, and those around the last late one, as far as judging needs them.
+    """The fixes of one driver that judging needs: the newest, and those around the last late one.
 
-    `known` are the newest fixes judged before, oldest first; older ones have to be recalled when they matter.
+    *known* holds the newest fixes judged earlier, oldest first. Older ones are loaded with `recall`.
     """
 
     __slots__ = (
@@ -71,21 +68,21 @@ class Track:
     def __init__(self, vehicle: Vehicle, known: Sequence[JudgedFix] = ()) -> None:
         self._top_speed = TOP_SPEED[vehicle]
         self._live = Window(self._top_speed, known)
-        self._floor = known[0].at if known else None  # what is older is not in the live window
+        self._floor = known[0].at if known else None  # fixes older than this are not in the live window
         self._last = self._marker = self._last_believed()
-        # Where the marker is: the newest fix that was believed when it came. Never goes back in time.
+        # The fix at the marker: the newest one that was believed on arrival. It never goes back in time.
         self.newest: Fix | None = None if self._marker is None else self._marker.fix
         self._past: Window | None = None  # around late fixes that are older than the live window
-        self._span: tuple[datetime, datetime] | None = None  # all that is known between these is in `_past`
-        # The marker jumped there, away from a group that is still believed.
+        self._span: tuple[datetime, datetime] | None = None  # `_past` holds all stored fixes between these
+        # The fix to which the marker jumped from a group that is still believed.
         self._seat: JudgedFix | None = self._live.last_jump()
         self._intervals: deque[float] = deque(maxlen=INTERVALS_KEPT)  # seconds between live fixes
         self._rejudged: list[JudgedFix] = []
-        self.reseated = False  # the last fix moved the marker to where the driver cannot have driven
+        self.reseated = False  # the last fix moved the marker to a place that the driver cannot have reached
 
     @property
     def last_believed(self) -> JudgedFix | None:
-        """The last believed fix by time, as things are judged now; it may be older than `newest`."""
+        """The last fix by time that is believed now; it may be older than `newest`."""
         return self._last
 
     @property
@@ -95,7 +92,7 @@ class Track:
         return ordered[len(ordered) // 2] if ordered else None
 
     def judge(self, judged: JudgedFix) -> None:
-        """Give a fix its verdict; a believed one that is newer than all before moves the marker."""
+        """Judge a fix. If it is believed and newer than all others, it moves the marker."""
         judged.judged = True
         self.reseated = False
         accuracy = judged.fix.accuracy
@@ -115,7 +112,7 @@ class Track:
             self._floor = entries[0].fix.recorded_at
 
     def take_rejudged(self) -> list[JudgedFix]:
-        """The earlier fixes whose verdicts have changed since this was asked last."""
+        """Return the earlier fixes whose verdicts have changed since the last call, and clear that list."""
         if not self._rejudged:
             return []
         rejudged, self._rejudged = self._rejudged, []
@@ -124,7 +121,7 @@ class Track:
     # --- the past
 
     def knows(self, judged: JudgedFix) -> bool:
-        """Whether the neighbours of a fix are in memory."""
+        """Return whether the neighbours of a fix are in memory."""
         at = judged.fix.recorded_at
         if self._floor is None or at >= self._floor:
             return True
@@ -132,18 +129,18 @@ class Track:
 
     @property
     def remembered(self) -> Iterable[JudgedFix]:
-        """All fixes in memory; whoever recalls one of them passes this very one."""
+        """All fixes in memory. Pass these very objects to `recall`, not copies of them."""
         return [*self._live.entries, *(() if self._past is None else self._past.entries)]
 
     def recall(self, known: Iterable[JudgedFix], begins: datetime, ends: datetime) -> None:
-        """Take in all that is known between these times, so that late fixes can be judged by it."""
+        """Load all stored fixes between these times, so that late fixes can be judged by them."""
         if self._floor is not None:
-            ends = min(ends, self._floor)  # what leaves the live window later does not come here
+            ends = min(ends, self._floor)  # fixes that leave the live window later are not added here
         self._past = Window(self._top_speed, sorted(known, key=lambda each: each.at))
         self._span = (begins, ends)
 
     def trim_past(self, at: datetime) -> None:
-        """Keep of the past only what the next fix of a backlog may need, which follows this time."""
+        """Trim the past window to what the next fix of a backlog, later than *at*, may need."""
         if self._past is None or self._span is None or len(self._past.entries) <= WINDOW:
             return
         entries, (begins, ends) = self._past.entries, self._span
@@ -156,11 +153,11 @@ class Track:
     # --- judging
 
     def _judge_next(self, judged: JudgedFix) -> None:
-        """A fix that is newer than all others."""
+        """Judge a fix that is newer than all others."""
         live, last = self._live, self._last
         live.entries.append(judged)
         newest = len(live.entries) - 1
-        in_doubt = newest > 0 and live.entries[newest - 1] is not last  # the ones just before it are
+        in_doubt = newest > 0 and live.entries[newest - 1] is not last  # the fixes just before
         if last is None or not is_teleport(last, judged, self._top_speed):
             self._move_marker(judged)
             if in_doubt:
@@ -173,10 +170,10 @@ class Track:
             self._contest(live, *live.group(newest))
 
     def _judge_late(self, window: Window, judged: JudgedFix) -> None:
-        """A fix between others, or before all of them. Moves the marker only with two others that agree."""
+        """Judge a fix that is not the newest. It moves the marker only if two other fixes agree with it."""
         index = window.insert(judged)
         first = window.entries[index - 1] if index else None
-        if first is not None and first.sent_at == judged.sent_at:  # a duplicate: the first one counts
+        if first is not None and first.sent_at == judged.sent_at:  # a duplicate: the first one is kept
             del window.entries[index]
             judged.doubt = first.doubt
             return
@@ -188,7 +185,7 @@ class Track:
         self._follow()
 
     def _judge_past(self, judged: JudgedFix) -> None:
-        """A late fix that is older than the live window."""
+        """Judge a late fix that is older than the live window."""
         if self._past is None or self._span is None:
             oldest = self._live.entries[:1]
             self._past, self._span = Window(self._top_speed, oldest), (judged.at, judged.at)
@@ -196,7 +193,7 @@ class Track:
         self._judge_late(self._past, judged)
 
     def _reconsider(self, window: Window, index: int) -> None:
-        """A fix has come to be believed: so may doubted ones next to it."""
+        """Reconsider the doubted neighbours of a fix that has just been believed."""
         entries = window.entries
         for beside in (index - 1, index + 1):
             if not 0 <= beside < len(entries) or entries[beside].doubt is None:
@@ -205,7 +202,7 @@ class Track:
                 self._contest(window, *window.group(beside))
 
     def _contest(self, window: Window, first: int, last: int) -> None:
-        """Hold a group of doubted fixes against the believed ones that contradict it."""
+        """Decide between a group of doubted fixes and the believed ones that contradict it."""
         conflict = window.conflict(first, last)
         if window is self._live and conflict.after is None and not conflict.right:
             self._contest_marker(conflict)
@@ -215,7 +212,7 @@ class Track:
             self._believe_group(window, conflict)
 
     def _contest_marker(self, conflict: Conflict) -> None:
-        """The group is newer than all that is believed: with three fixes the marker follows it anyway."""
+        """Decide on a group newer than all believed fixes: three fixes are enough to move the marker."""
         if conflict.size < RESEAT_AFTER:
             return
         entries = self._live.entries
@@ -230,7 +227,7 @@ class Track:
             self.reseated = True
 
     def _weigh_seat(self) -> None:
-        """The marker has jumped and stays there: the group that it left may prove to be the smaller one."""
+        """Decide whether the group that the marker has left is now the smaller one, and doubt it then."""
         live, seat = self._live, self._seat
         first = None if seat is None or seat.doubt is not None else live.index_of(seat)
         if first is None:
@@ -245,9 +242,9 @@ class Track:
             self._exchange(live, conflict)
 
     def _outweighs(self, conflict: Conflict, size: int) -> bool:
-        """Whether a group at the end of the track is the larger one.
+        """Return whether a group at the end of the track is the larger one.
 
-        What was believed before a jump there and a jump back supports it too.
+        Fixes believed before a jump away and back also support it.
         """
         against = len(conflict.left)
         if self._is_excursion(conflict):
@@ -256,7 +253,7 @@ class Track:
         return size > against and against < FEW
 
     def _is_excursion(self, conflict: Conflict) -> bool:
-        """Whether what speaks against the group began with a jump, too."""
+        """Return whether the fixes that contradict the group began with a jump, too."""
         if conflict.before is None or not conflict.left:
             return False
         return not self._live.fits(conflict.before, conflict.left[-1])
@@ -264,7 +261,7 @@ class Track:
     # --- changing verdicts
 
     def _exchange(self, window: Window, conflict: Conflict) -> None:
-        """Believe the group and doubt what contradicts it; then others may fit that did not before."""
+        """Believe the group, doubt what contradicts it, and believe doubted fixes that fit now."""
         for index in conflict.against:
             self._change(window.entries[index], "teleport")
         self._believe_group(window, conflict)
@@ -292,7 +289,7 @@ class Track:
         self.newest = judged.fix
 
     def _follow(self) -> None:
-        """After a late fix another one may be the last that is believed; the marker never goes back."""
+        """Update the last believed fix after a late one; the marker never goes back in time."""
         last = self._last_believed()
         if last is None:
             return
@@ -305,7 +302,7 @@ class Track:
 
 
 def _wins(window: Window, conflict: Conflict) -> bool:
-    """Whether a group among believed fixes is the larger one, or of the same size and on the shorter way."""
+    """Return whether a group between believed fixes is larger, or of equal size with the shorter path."""
     against = len(conflict.against)
     if against >= FEW:
         return False

@@ -1,4 +1,4 @@
-"""Window: judged fixes around a moment, by time, and which of them contradict each other."""
+"""Judged fixes around one moment, in order of time, and the conflicts between them."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
@@ -9,13 +9,13 @@ from typing import Final, NamedTuple
 from tracker.domain.geo import distance
 from tracker.domain.tracks.fix import JudgedFix
 
-REACH: Final = 64  # entries on either side that a judgement looks at
+REACH: Final = 64  # entries on either side that a judgement considers
 
 
 def is_teleport(earlier: JudgedFix, later: JudgedFix, top_speed: float) -> bool:
-    """Whether two independent signs speak against the move: the vehicle's top speed and the device's own.
+    """Return whether the move exceeds both the vehicle's top speed and the speed that the device reports.
 
-    A jump within what the two accuracies explain is never a teleport.
+    A jump that the two accuracies explain is never a teleport.
     """
     before, fix = earlier.fix, later.fix
     jump = distance(before.lonlat, fix.lonlat)
@@ -24,18 +24,18 @@ def is_teleport(earlier: JudgedFix, later: JudgedFix, top_speed: float) -> bool:
     fastest = max(top_speed, 3.0 * (fix.speed or 0.0) + 10.0)
     if jump <= fastest * (fix.recorded_at - before.recorded_at).total_seconds():
         return False
-    # Two messages may be corrected differently while the device's clock is not settled.
+    # Two messages may get different corrections until the offset of the device's clock is settled.
     return jump > fastest * (later.sent_at - earlier.sent_at).total_seconds()
 
 
 class Conflict(NamedTuple):
-    """A group of doubted fixes that agree, and the believed fixes around it; all are indices of a window."""
+    """A group of consistent doubted fixes, and the believed fixes around it, all as indices of a window."""
 
     first: int  # of the group
     last: int
-    left: list[int]  # believed fixes before the group that contradict its first, the nearest first
-    before: int | None  # the nearest believed fix before the group that does not
-    right: list[int]  # the same behind the group
+    left: list[int]  # believed fixes before the group that contradict its first one, nearest first
+    before: int | None  # the nearest believed fix before the group that does not contradict it
+    right: list[int]  # the same after the group
     after: int | None
 
     @property
@@ -48,7 +48,7 @@ class Conflict(NamedTuple):
 
 
 class Window:
-    """Fixes of one driver, oldest first. Inaccurate ones are left out: nothing is judged by them."""
+    """Fixes of one driver, oldest first, without inaccurate ones, which never affect a verdict."""
 
     __slots__ = ("_top_speed", "entries")
 
@@ -57,13 +57,13 @@ class Window:
         self.entries = [each for each in entries if each.doubt != "inaccurate"]
 
     def insert(self, judged: JudgedFix) -> int:
-        """Put a fix in its place, behind those of the same time; return its index."""
+        """Insert a fix by time, after those of the same time; return its index."""
         index = bisect_right(self.entries, judged.at, key=_at)
         self.entries.insert(index, judged)
         return index
 
     def index_of(self, judged: JudgedFix) -> int | None:
-        """Where this very fix is; None if it has left the window."""
+        """Return the index of this very object; None if it is no longer in the window."""
         end = bisect_right(self.entries, judged.at, key=_at)
         for index in range(end - 1, -1, -1):
             if self.entries[index] is judged:
@@ -73,16 +73,16 @@ class Window:
         return None
 
     def fits(self, earlier: int, later: int) -> bool:
-        """Whether the driver can have been at both."""
+        """Return whether the driver can have been at both places."""
         return not is_teleport(self.entries[earlier], self.entries[later], self._top_speed)
 
     def is_plausible(self, index: int) -> bool:
-        """Whether a fix fits the believed ones next to it on both sides."""
+        """Return whether a fix fits the nearest believed ones on both sides."""
         before, after = self._believed(index, -1), self._believed(index, 1)
         return (before is None or self.fits(before, index)) and (after is None or self.fits(index, after))
 
     def group(self, index: int) -> tuple[int, int]:
-        """The first and last of the doubted fixes in a row around this one that agree with each other."""
+        """Return the first and last index of the run of consistent doubted fixes around this one."""
         first = last = index
         while first > 0 and self.entries[first - 1].doubt is not None and self.fits(first - 1, first):
             first -= 1
@@ -92,18 +92,18 @@ class Window:
         return first, last
 
     def conflict(self, first: int, last: int) -> Conflict:
-        """What speaks against a group that begins and ends with these."""
+        """Return the conflict of the group from *first* to *last* with the believed fixes around it."""
         return Conflict(first, last, *self._opposed(first, -1), *self._opposed(last, 1))
 
     def run(self, last: int) -> int:
-        """How many believed fixes, up to this one, agree with each other one after the other."""
+        """Count the believed fixes up to this one of which each fits the one before."""
         count, later = 1, last
         while (earlier := self._believed(later, -1)) is not None and self.fits(earlier, later):
             count, later = count + 1, earlier
         return count
 
     def last_jump(self) -> JudgedFix | None:
-        """The last believed fix that does not fit the one before it."""
+        """Return the last believed fix that does not fit the one before it; None if there is none."""
         believed = [index for index, each in enumerate(self.entries) if each.doubt is None]
         for earlier, later in reversed(list(pairwise(believed))):
             if not self.fits(earlier, later):
@@ -111,7 +111,7 @@ class Window:
         return None
 
     def shortens(self, conflict: Conflict) -> bool:
-        """Whether the way through the group is less than half as long as through what speaks against it."""
+        """Return whether the path through the group is less than half as long as through its opponents."""
         ends_before = [] if conflict.before is None else [conflict.before]
         ends_after = [] if conflict.after is None else [conflict.after]
         group = range(conflict.first, conflict.last + 1)
@@ -120,13 +120,13 @@ class Window:
         return through < past / 2.0
 
     def doubted_between(self, before: int | None, after: int | None) -> Sequence[int]:
-        """The doubted fixes between two indices, ends excluded, oldest first."""
+        """Return the indices of the doubted fixes between two indices, ends excluded, oldest first."""
         begins = 0 if before is None else before + 1
         ends = len(self.entries) if after is None else after
         return [index for index in range(begins, ends) if self.entries[index].doubt is not None]
 
     def _believed(self, index: int, step: int) -> int | None:
-        """The next believed fix before (-1) or behind (1) this one, within reach."""
+        """Return the next believed fix before (*step* -1) or after (1) this one, within REACH."""
         for other in range(index + step, index + step * (REACH + 1), step):
             if not 0 <= other < len(self.entries):
                 return None

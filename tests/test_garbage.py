@@ -103,7 +103,7 @@ async def test_what_is_refused_leaves_no_cycles() -> None:
 
     async def ask() -> None:
         with suppress(Unparsable):
-            await Fleet.to_the_end(cast("Fleet", SimpleNamespace(_errands=set())), refuse())
+            await Fleet.shield(cast("Fleet", SimpleNamespace(_shielded=set())), refuse())
 
     def decode() -> None:
         for codec, frame in ((JsonCodec(), b'{"type":"fixes","id":1}'), (MsgpackCodec(), b"\x91")):

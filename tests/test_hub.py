@@ -113,18 +113,18 @@ async def test_a_client_that_tells_what_it_showed_is_never_more_than_two_behind(
     """The third update waits for `seen`, and is then the newest; unknown cursors give no credit."""
     hub = Hub()
     subscription = watching(hub)
-    subscription.saw("anything")
+    subscription.confirm("anything")
     cursors = []
     for n in (1, 2):
         hub.publish("ord_1", state(stops_before=n), "now")
         cursors.append((await taken(subscription)).cursor)
     hub.publish("ord_1", state(stops_before=3), "now")
     waiting = asyncio.create_task(subscription.next())
-    subscription.saw("unknown")
+    subscription.confirm("unknown")
     hub.publish("ord_1", state(stops_before=4), "now")
     done, _ = await asyncio.wait([waiting], timeout=0.05)
     assert not done
-    subscription.saw(cursors[0])
+    subscription.confirm(cursors[0])
     outgoing = await waiting
     assert outgoing is not None and isinstance(outgoing.message, Update)
     assert outgoing.message.stops_before == 4
@@ -153,13 +153,13 @@ async def test_an_order_that_nobody_watches_is_forgotten_in_time(monkeypatch: py
     """Not at once, since who left may come back; and never more than a thousand of them."""
     hub = Hub()
     subscription = watching(hub)
-    assert (len(hub), hub.watched()) == (1, ["ord_1"])
+    assert (len(hub), hub.watched_orders()) == (1, ["ord_1"])
     hub.unsubscribe("ord_1", subscription)
-    assert (len(hub), hub.watched(), hub.knows("ord_1"), hub.prune()) == (0, [], True, [])
+    assert (len(hub), hub.watched_orders(), hub.has_channel("ord_1"), hub.prune()) == (0, [], True, [])
     for n in range(1_500):
         hub.open(f"ord_other_{n}")
-    assert len(hub.prune()) == 501 and not hub.knows("ord_1")
-    monkeypatch.setattr("tracker.live.hub.KEPT_FOR", 0.0)
+    assert len(hub.prune()) == 501 and not hub.has_channel("ord_1")
+    monkeypatch.setattr("tracker.live.hub.CHANNEL_KEPT_S", 0.0)
     assert len(hub.prune()) == 1_000
 
 

@@ -51,7 +51,7 @@ async def drive(service: Service, driver: Any, order: Any, random: Random) -> No
 
 @pytest.mark.parametrize("seed", range(3))
 async def test_all_readers_end_with_equal_states(service: Service, seed: int) -> None:
-    """Whatever was cut or conflated, by whichever way: the same state, trail included, and every word."""
+    """Whatever was cut or conflate, by whichever way: the same state, trail included, and every word."""
     random = Random(seed)
     driver = await service.new_driver()
     order = await service.new_order(driver["id"])

@@ -17,7 +17,7 @@ from tracker.database.forecasts import delete_old_forecasts
 from tracker.database.partitions import keep_partitions
 from tracker.errors import StorageUnavailable
 from tracker.metrics import Metrics
-from tracker.orders.stuck_orders import stuck_orders_reported
+from tracker.orders.stuck_orders import stuck_order_reporting
 
 INTERVAL_S: Final = 3_600.0
 
@@ -39,7 +39,7 @@ async def maintenance_running(
 
     task = asyncio.create_task(repeat())
     try:
-        async with stuck_orders_reported(database, metrics, now):
+        async with stuck_order_reporting(database, metrics, now):
             yield
     finally:
         task.cancel()

@@ -115,8 +115,8 @@ async def open_node(
             recorder=recorder,
             router=router,
             hub=(hub := Hub(link_tokens.cursor_key)),
-            hindsight=feedback,
-            witness=MilestoneWriter(database, orders.note_milestone, metrics, map_resources["area"]),
+            feedback=feedback,
+            milestones=MilestoneWriter(database, orders.note_milestone, metrics, map_resources["area"]),
             metrics=metrics,
             retention=timedelta(days=config.retention_days),
             now=now,
@@ -157,7 +157,7 @@ def _order_lifecycle(
     """Notify the fleet of each committed change, even if the HTTP client has disconnected."""
 
     async def notify(change: OrderChange) -> None:
-        await fleet().to_the_end(fleet().order_changed(change))
+        await fleet().shield(fleet().order_changed(change))
 
     return OrderLifecycle(database, notify, now, Sequencer(router))
 

@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 PIPELINES: Final = 2
 ROWS_PER_COMMIT: Final = 5_000
 ROWS_WAITING: Final = 50_000  # about 15 MB; beyond this nobody is kept waiting
-ANSWER_WITHIN: Final = 5.0  # seconds, then StorageUnavailable
-RETRY_AFTER: Final = 0.2  # seconds
+TIMEOUT_S: Final = 5.0  # seconds, then StorageUnavailable
+RETRY_DELAY_S: Final = 0.2  # seconds
 CLOCK: Final = 0.1  # seconds between two looks for whom it has taken too long
 DAYS_BACK: Final = timedelta(days=3_660)  # beyond these a fix goes to the default partition
 DAYS_AHEAD: Final = timedelta(days=2)
-PARTITION_AGAIN: Final = 60.0  # seconds until the next look, after one could not be made
-PARTITION_STANDS: Final = 3_600.0  # seconds until the next look, where there is one
+PARTITION_RETRY_S: Final = 60.0  # seconds until the next look, after one could not be made
+PARTITION_CHECK_S: Final = 3_600.0  # seconds until the next look, where there is one
 
 type Newest = Callable[[], JudgedFix | None]
 """Asked at each commit."""
@@ -48,19 +48,19 @@ class Recorded(msgspec.Struct, frozen=True):
 class _Submission:
     """One call of `record`, on its way to a commit."""
 
-    __slots__ = ("answer", "driver", "first", "fixes", "rejudged", "replaced_by", "since", "size")
+    __slots__ = ("answer", "driver", "first", "fixes", "newest_fix", "rejudged", "since", "size")
 
     def __init__(
         self,
         driver: int,
         fixes: Sequence[JudgedFix],
         rejudged: Sequence[JudgedFix],
-        replaced_by: Newest | None,
+        newest_fix: Newest | None,
     ) -> None:
         self.driver = driver
         self.fixes = fixes
         self.rejudged = rejudged
-        self.replaced_by = replaced_by
+        self.newest_fix = newest_fix
         self.size = len(fixes)
         self.since = monotonic()
         self.first: list[Key] = []  # the keys that nobody in the batch had before
@@ -86,7 +86,7 @@ class _Submission:
             batch.add_state(self.driver, newest)
         for judged in self.rejudged:
             batch.add_verdict(self.driver, judged)
-        replacing = None if self.replaced_by is None else self.replaced_by()
+        replacing = None if self.newest_fix is None else self.newest_fix()
         if replacing is not None:
             batch.replacing[self.driver] = replacing
 
@@ -103,19 +103,19 @@ class _Submission:
             self.answer.set_exception(error)
 
 
-class _Turns:
+class _CommitLocks:
     """The pipelines commit side by side, but where one has to be alone. First come, first served."""
 
     def __init__(self) -> None:
-        self._turns = [asyncio.Lock() for _ in range(PIPELINES)]
+        self._locks = [asyncio.Lock() for _ in range(PIPELINES)]
 
     def one(self, pipeline: int) -> asyncio.Lock:
-        return self._turns[pipeline]
+        return self._locks[pipeline]
 
     @asynccontextmanager
     async def all(self) -> AsyncIterator[None]:
         async with AsyncExitStack() as turns:
-            for turn in self._turns:
+            for turn in self._locks:
                 await turns.enter_async_context(turn)
             yield
 
@@ -133,20 +133,20 @@ class Recorder:
         self._unanswered: deque[_Submission] = deque()  # by age; answered ones leave when their turn comes
         self._clock: asyncio.Task[None] | None = None
         self._behind_since: float | None = None  # the first call since the last commit
-        self._handed_at = 0.0  # the last call
-        self._turns = _Turns()
+        self._last_call_at = 0.0  # the last call
+        self._locks = _CommitLocks()
         self._partitions: dict[date, float] = {}  # day -> when to look after it again
 
     async def __aenter__(self) -> Self:
         self._pipelines = [asyncio.create_task(self._commit_forever(number)) for number in range(PIPELINES)]
-        self._clock = asyncio.create_task(self._answer_late_ones())
+        self._clock = asyncio.create_task(self._time_out())
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Commits what is waiting, for at most as long as somebody waits for an answer."""
         self._closing = True
         self._work.set()
-        await asyncio.wait(self._pipelines, timeout=ANSWER_WITHIN)
+        await asyncio.wait(self._pipelines, timeout=TIMEOUT_S)
         tasks = [task for task in (*self._pipelines, self._clock) if task is not None]
         for task in tasks:
             task.cancel()
@@ -163,7 +163,7 @@ class Recorder:
     def lag(self) -> float:
         """Seconds since which nothing could be committed, while somebody hands over fixes."""
         now = monotonic()
-        if self._behind_since is None or now - self._handed_at > 2 * ANSWER_WITHIN:
+        if self._behind_since is None or now - self._last_call_at > 2 * TIMEOUT_S:
             return 0.0
         return now - self._behind_since
 
@@ -172,11 +172,11 @@ class Recorder:
         driver: int,
         fixes: Sequence[JudgedFix],
         rejudged: Sequence[JudgedFix] = (),
-        replaced_by: Newest | None = None,
+        newest_fix: Newest | None = None,
     ) -> Recorded:
         """Return after the commit. `driver` is drivers.number.
 
-        The same commit changes the verdicts of `rejudged`, which were recorded before. `replaced_by` gives
+        The same commit changes the verdicts of `rejudged`, which were recorded before. `newest_fix` gives
         the newest believed fix where what is stored as that has come to be doubted.
 
         Raises StorageUnavailable where it is not committed within 5 s, or too much is waiting already. Then
@@ -184,23 +184,23 @@ class Recorder:
         """
         if not fixes:
             return Recorded(0, 0)
-        self._check_room(len(fixes))
-        submission = _Submission(driver, fixes, rejudged, replaced_by)
-        self._handed_at = submission.since
+        self._check_capacity(len(fixes))
+        submission = _Submission(driver, fixes, rejudged, newest_fix)
+        self._last_call_at = submission.since
         self._behind_since = self._behind_since or submission.since
         self._put((submission,))
         self._unanswered.append(submission)
         return await submission.answer
 
-    async def _answer_late_ones(self) -> None:
+    async def _time_out(self) -> None:
         """One clock for all: a timer for each call would cost a third of the recorder's time."""
         while True:
             await asyncio.sleep(CLOCK)
-            latest = monotonic() - ANSWER_WITHIN
+            latest = monotonic() - TIMEOUT_S
             while (waiting := self._unanswered) and (waiting[0].answer.done() or waiting[0].since < latest):
                 waiting.popleft().fail(StorageUnavailable("The database has not stored in time."))
 
-    def _check_room(self, rows: int) -> None:
+    def _check_capacity(self, rows: int) -> None:
         if self._closing:
             raise StorageUnavailable("The service ends.")
         if self._waiting + rows > ROWS_WAITING:
@@ -239,15 +239,15 @@ class Recorder:
         """One that changes earlier verdicts waits until their rows are committed: it is alone."""
         alone = any(submission.rejudged for submission in submissions)
         try:
-            async with self._turns.all() if alone else self._turns.one(pipeline):
+            async with self._locks.all() if alone else self._locks.one(pipeline):
                 await self._store(submissions)
         except StorageUnavailable:
-            self._put_back(submissions)
-            await asyncio.sleep(RETRY_AFTER)
+            self._requeue(submissions)
+            await asyncio.sleep(RETRY_DELAY_S)
         except Exception as error:
-            await self._commit_apart(submissions, pipeline, error)
+            await self._commit_singly(submissions, pipeline, error)
 
-    async def _commit_apart(self, submissions: list[_Submission], pipeline: int, error: Exception) -> None:
+    async def _commit_singly(self, submissions: list[_Submission], pipeline: int, error: Exception) -> None:
         """The database refuses something in the batch: only who sent it shall know."""
         if len(submissions) == 1:
             submissions[0].fail(error)
@@ -255,7 +255,7 @@ class Recorder:
         for submission in submissions:
             await self._commit([submission], pipeline)
 
-    def _put_back(self, submissions: Iterable[_Submission]) -> None:
+    def _requeue(self, submissions: Iterable[_Submission]) -> None:
         """In front and in order; those that nobody waits for any more are left out at the next `_take`."""
         waiting = list(submissions)
         self._queue.extendleft(reversed(waiting))
@@ -278,4 +278,4 @@ class Recorder:
         for day in days:
             if today - DAYS_BACK < day < today + DAYS_AHEAD and self._partitions.get(day, 0.0) < monotonic():
                 stands = await ensure_partition_for(raw, day)
-                self._partitions[day] = monotonic() + (PARTITION_STANDS if stands else PARTITION_AGAIN)
+                self._partitions[day] = monotonic() + (PARTITION_CHECK_S if stands else PARTITION_RETRY_S)

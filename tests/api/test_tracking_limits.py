@@ -13,7 +13,7 @@ from tests.api.merchant import all_pages, problem
 from tests.service import Service, hear, say, token_of
 from tests.watchers import WAYS, Watcher, by_events
 from tracker.api.client_info import agent_family, client_address, limit_key, network
-from tracker.live.hub import PER_ADDRESS, PER_LINK, Hub
+from tracker.live.hub import VIEWS_PER_ADDRESS, VIEWS_PER_LINK, Hub
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ async def test_a_link_has_fifty_live_views_at_a_time(service: Service, order: An
     """One more is refused before it is accepted, by every way; one that leaves makes room."""
     path = f"/v1/track/{token_of(order)}"
     async with AsyncExitStack() as stack:
-        sockets = [await stack.enter_async_context(service.watch(order)) for _ in range(PER_LINK)]
+        sockets = [await stack.enter_async_context(service.watch(order)) for _ in range(VIEWS_PER_LINK)]
         for socket in sockets:
             await hear(socket, "snapshot")
         for refused in (f"{path}/poll", f"{path}/events"):
@@ -53,7 +53,9 @@ async def test_a_link_has_fifty_live_views_at_a_time(service: Service, order: An
 def test_an_address_has_a_thousand_live_views_at_a_time() -> None:
     """Whatever links it opens; other addresses are free to come."""
     hub = Hub()
-    views = [(f"ord_{n}", hub.subscribe(f"ord_{n}", f"lnk_{n}", "192.0.2.1")) for n in range(PER_ADDRESS)]
+    views = [
+        (f"ord_{n}", hub.subscribe(f"ord_{n}", f"lnk_{n}", "192.0.2.1")) for n in range(VIEWS_PER_ADDRESS)
+    ]
     with pytest.raises(Exception, match="one address"):
         hub.subscribe("ord_x", "lnk_x", "192.0.2.1")
     hub.subscribe("ord_x", "lnk_x", "192.0.2.2")

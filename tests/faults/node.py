@@ -19,9 +19,9 @@ UP_WITHIN: Final = 120.0  # seconds; the first start draws the map
 ENDS_WITHIN: Final = 20.0  # seconds after SIGTERM, as the contract says
 FORESEEN: Final = frozenset(  # what the faults make it say: the database is away, a partition is missing
     {
-        *("maintenance_failed", "drain_unanswered", "notice_failed", "opening_not_noted"),
+        *("maintenance_failed", "drain_unanswered", "notification_failed", "opening_not_noted"),
         *("forecasts_wait", "learning_waits", "request_failed", "fixes_without_partition"),
-        *("milestones_wait", "paces_wait", "stuck_orders_wait", "customer_erasure_failed"),
+        *("milestone_write_failed", "paces_wait", "stuck_orders_wait", "customer_erasure_failed"),
     }
 )
 

@@ -43,7 +43,7 @@ def require_scope(scope: Scope) -> Callable[[View], View]:
                 raise NotFound("resource")
             if scope == "read":
                 return await view(**ids)
-            return await parts().fleet.to_the_end(_awaited(view(**ids)))
+            return await parts().fleet.shield(_awaited(view(**ids)))
 
         authorized.needed_scope = scope  # type: ignore[attr-defined]  # read by api.openapi
         return authorized

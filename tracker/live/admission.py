@@ -9,13 +9,13 @@ waited 2.2 s and not 0.7).
 import asyncio
 from typing import Final
 
-ARRIVING: Final = 24  # who read what their link shows
-NOTING: Final = 3  # openings that are written down; the other connections are for reads
+READS_AT_ONCE: Final = 24  # who read what their link shows
+WRITES_AT_ONCE: Final = 3  # openings that are written down; the other connections are for reads
 
 
 class Admission:
     """The two doors of one node."""
 
     def __init__(self) -> None:
-        self.arriving = asyncio.Semaphore(ARRIVING)
-        self.noting = asyncio.Semaphore(NOTING)
+        self.arriving = asyncio.Semaphore(READS_AT_ONCE)
+        self.noting = asyncio.Semaphore(WRITES_AT_ONCE)

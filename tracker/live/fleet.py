@@ -32,8 +32,8 @@ from tracker.recorder import Recorder
 from tracker.routing import Router
 
 TICK: Final = 1.0  # seconds
-AT_A_TIME: Final = 50  # trips looked at before the loop goes on with what came meanwhile
-HEARD_LATELY: Final = timedelta(seconds=60)
+TRIPS_PER_YIELD: Final = 50  # trips looked at before the loop goes on with what came meanwhile
+ONLINE_FOR: Final = timedelta(seconds=60)
 
 log = structlog.get_logger()
 
@@ -48,20 +48,20 @@ class Fleet:
         recorder: Recorder,
         router: Router,
         hub: Hub,
-        hindsight: EtaFeedback,
-        witness: MilestoneWriter,
+        feedback: EtaFeedback,
+        milestones: MilestoneWriter,
         metrics: Metrics,
         retention: timedelta,
         now: Callable[[], datetime],
     ) -> None:
         self._recorder, self._metrics, self._now, self._retention = recorder, metrics, now, retention
-        self._hub, self._hindsight, self._witness = hub, hindsight, witness
+        self._hub, self._feedback, self._milestones = hub, feedback, milestones
         self._connections = DriverConnections(metrics)
-        self._roster = LiveTrips(database, router, hindsight, witness, now)
-        self.views = LiveViews(database, hub, self._roster, hindsight, now)
+        self._trips = LiveTrips(database, router, feedback, milestones, now)
+        self.views = LiveViews(database, hub, self._trips, feedback, now)
         metrics.subscribers.set_function(lambda: len(hub))
-        self._untold: list[OrderChange] = []  # committed, but the database went away before it could be told
-        self._errands: set[asyncio.Task[Any]] = set()
+        self._undelivered: list[OrderChange] = []  # committed, not yet published
+        self._shielded: set[asyncio.Task[Any]] = set()
         self._tasks: asyncio.TaskGroup
         self.draining = False
 
@@ -69,29 +69,25 @@ class Fleet:
     async def running(self) -> AsyncIterator[None]:
         """Owns the routing tasks, the timer, and what has to be finished though its socket has gone."""
         async with asyncio.TaskGroup() as self._tasks:
-            self._roster.use(self._tasks, self.views.publish)
+            self._trips.use(self._tasks, self.views.publish)
             timer = self._tasks.create_task(self._tick_forever())
-            keeper = self._tasks.create_task(
-                self._hindsight.keep(lambda: [live.trip for live in self._roster])
-            )
+            keeper = self._tasks.create_task(self._feedback.keep(lambda: [live.trip for live in self._trips]))
             try:
                 yield
             finally:
                 timer.cancel()
                 keeper.cancel()
-                await asyncio.gather(*self._errands, return_exceptions=True)
+                await asyncio.gather(*self._shielded, return_exceptions=True)
 
-    async def to_the_end[T](self, work: Coroutine[Any, Any, T]) -> T:
+    async def shield[T](self, work: Coroutine[Any, Any, T]) -> T:
         """Waits for work that goes on even if the one who waits is cancelled."""
-        errand = asyncio.create_task(work)
-        self._errands.add(errand)
-        errand.add_done_callback(self._errands.discard)
+        task = asyncio.create_task(work)
+        self._shielded.add(task)
+        task.add_done_callback(self._shielded.discard)
         try:
-            return await asyncio.shield(errand)
+            return await asyncio.shield(task)
         finally:
-            del (
-                errand
-            )  # its error's traceback holds this frame: with the task in it they would hold each other
+            del task  # its error's traceback holds this frame: with the task in it they would hold each other
 
     async def drain(self) -> None:
         """Takes no new connection, acknowledges what is in flight, and sends everybody away with 1012."""
@@ -108,7 +104,7 @@ class Fleet:
         Raises NotFound, StorageUnavailable; after that nothing was judged.
         """
         now = self._now()
-        live = await self._roster.of(driver.id)
+        live = await self._trips.of(driver.id)
         before = live.trip.track.newest
         batch = live.receive_fixes(readings, now=now, retention=self._retention)
         if live.trip.track.newest is not before:
@@ -122,9 +118,9 @@ class Fleet:
 
         Raises StorageUnavailable; then nothing is promised, and the same call again is safe.
         """
-        begun, live = perf_counter(), self._roster.get(driver.id)
-        replaced_by = (lambda: live.trip.track.last_believed) if live and batch.doubts_newest else None
-        recorded = await self._recorder.record(driver.number, batch.fixes, batch.rejudged, replaced_by)
+        begun, live = perf_counter(), self._trips.get(driver.id)
+        newest_fix = (lambda: live.trip.track.last_believed) if live and batch.doubts_newest else None
+        recorded = await self._recorder.record(driver.number, batch.fixes, batch.rejudged, newest_fix)
         self._metrics.commit.observe(perf_counter() - begun)
         self._metrics.count_fixes(recorded.stored, recorded.duplicates, len(batch.rejected))
         if live is not None:
@@ -133,34 +129,34 @@ class Fleet:
 
     async def _judge_late(self, live: LiveTrip, batch: JudgedBatch, now: datetime) -> None:
         """Judge late fixes by what is stored around them, or among themselves while the database is away."""
-        async with live.recalling:
+        async with live.recall_lock:
             before = live.trip.track.newest
-            known, span = await self._roster.recall(live, [judged.at for judged in batch.unknown])
+            known, span = await self._trips.recall(live, [judged.at for judged in batch.unknown])
             live.judge_late(batch, known, span, now)
         if live.trip.track.newest is not before:
             self._publish(live)
 
     def _publish(self, live: LiveTrip) -> None:
         self.views.publish(live.trip)
-        self._roster.consider_route(live)
-        self._write_down(live.take_seen())
+        self._trips.consider_route(live)
+        self._write_milestones(live.take_milestones())
 
     async def navigates(self, driver_id: str, arrives_at: datetime | None) -> None:
         """When the driver is at the next stop, by the clock of the device and its own navigation."""
-        live, now = await self._roster.of(driver_id), self._now()
+        live, now = await self._trips.of(driver_id), self._now()
         to_go = None if arrives_at is None else arrives_at - now - live.clock.ahead
         live.trip.navigates(now + to_go if to_go is not None and abs(to_go) <= FARTHEST else None, now)
 
     def clock_ahead(self, driver_id: str) -> timedelta:
         """How far the clock of the driver's device is ahead of ours, as its fixes showed; zero if unknown."""
-        live = self._roster.get(driver_id)
+        live = self._trips.get(driver_id)
         return timedelta(0) if live is None else live.clock.ahead
 
-    def _write_down(self, seen: Iterable[MilestoneReached] = ()) -> None:
+    def _write_milestones(self, seen: Iterable[MilestoneReached] = ()) -> None:
         """Into the timelines, without waiting for it."""
-        self._witness.saw(seen)
-        if self._witness.has_work:
-            self._tasks.create_task(self._witness.write())
+        self._milestones.add(seen)
+        if self._milestones.has_work:
+            self._tasks.create_task(self._milestones.write())
 
     def connect(self, driver_id: str, connection: ConnectedDriver) -> None:
         """The newest connection of a driver wins. Raises RateLimited where they keep replacing each other."""
@@ -172,32 +168,32 @@ class Fleet:
 
     def policy(self, driver_id: str) -> Policy:
         """How often the driver's device should report now."""
-        live = self._roster.get(driver_id)
-        return Policy() if live is None else live.given.policy
+        live = self._trips.get(driver_id)
+        return Policy() if live is None else live.policy_state.policy
 
     def online(self, driver_id: str) -> bool:
         """Whether the driver is connected, or was heard in the last minute."""
-        live = self._roster.get(driver_id)
-        heard = live is not None and live.heard_at is not None and self._now() - live.heard_at < HEARD_LATELY
+        live = self._trips.get(driver_id)
+        heard = live is not None and live.heard_at is not None and self._now() - live.heard_at < ONLINE_FOR
         return driver_id in self._connections or heard
 
     async def driver_revoked(self, driver_id: str) -> None:
         """The driver's token was changed, or the driver erased: ends the connection and forgets the trip."""
-        self._roster.forget(driver_id)
+        self._trips.forget(driver_id)
         self._connections.revoke(driver_id)
 
     async def driver_changed(self, driver_id: str) -> None:
         """Show watchers the driver's new name and vehicle."""
-        live = await self._roster.driver_changed(driver_id)
+        live = await self._trips.driver_changed(driver_id)
         if live is not None:
             self.views.publish(live.trip)
 
     # --- orders
 
-    async def words_erased(self, order_id: str) -> None:
+    async def notes_erased(self, order_id: str) -> None:
         """Forget what this node remembers of a driver's words or a customer's data that were erased."""
         try:
-            await self.views.words_erased(order_id)
+            await self.views.notes_erased(order_id)
         except (StorageUnavailable, NotFound):
             self.views.forget(order_id)
 
@@ -210,63 +206,63 @@ class Fleet:
             await self._order_changed(change)
         except StorageUnavailable:
             for driver_id in change.driver_ids:
-                self._roster.reload(driver_id)
+                self._trips.reload(driver_id)
             self.views.forget(change.order_id)
-            self._untold.append(change)
+            self._undelivered.append(change)
             raise
 
     async def _order_changed(self, change: OrderChange) -> None:
         order = await self.views.order_changed(change.order_id)
-        self._take_away(order, change.driver_ids)
-        known = [self._roster.get(driver_id) for driver_id in change.driver_ids]
+        self._release(order, change.driver_ids)
+        known = [self._trips.get(driver_id) for driver_id in change.driver_ids]
         lives = [live for live in known if live is not None]
-        await self._hindsight.order_changed(order, [live.trip for live in lives])
-        self._witness.order_changed(order, lives)
-        self._write_down()
+        await self._feedback.order_changed(order, [live.trip for live in lives])
+        self._milestones.order_changed(order, lives)
+        self._write_milestones()
         for driver_id in change.driver_ids:
             await self._replan(driver_id)
         if change.note is not None:
-            self._pass_on(order, change.note)
+            self._deliver_note(order, change.note)
         view = await self.views.tell(change.order_id)
         if view.order.ended_at is not None:
             self._hub.finish(order.id, End(view.order.status.value))  # type: ignore[arg-type]  # one of the ended
 
-    def _take_away(self, order: Order, driver_ids: Sequence[str]) -> None:
+    def _release(self, order: Order, driver_ids: Sequence[str]) -> None:
         """At once: nothing may lie between the change and the moment from which nothing more is shown."""
         for driver_id in driver_ids:
-            live = self._roster.get(driver_id)
+            live = self._trips.get(driver_id)
             if live is not None and (driver_id != order.driver_id or order.ended_at is not None):
                 live.trip.release(order.id)
 
-    async def _tell_untold(self) -> None:
-        untold, self._untold = self._untold, []
-        for change in untold:
+    async def _retry_undelivered(self) -> None:
+        undelivered, self._undelivered = self._undelivered, []
+        for change in undelivered:
             with suppress(StorageUnavailable, NotFound):
                 await self.order_changed(change)
 
-    def _pass_on(self, order: Order, note: Note) -> None:
+    def _deliver_note(self, order: Order, note: Note) -> None:
         if note.sender == "driver":
             self._hub.note(order.id, note.text, rfc3339(note.at))
         elif (connection := self._connections.get(order.driver_id or "")) is not None:
             connection.push(NoteToDriver(order.id, note.text, rfc3339(note.at)))
 
     async def _replan(self, driver_id: str) -> None:
-        todo = await self._roster.replan(driver_id, is_connected=lambda: driver_id in self._connections)
+        todo = await self._trips.replan(driver_id, is_connected=lambda: driver_id in self._connections)
         connection = self._connections.get(driver_id)
         if todo is not None and connection is not None:
             connection.push(Orders([assigned_order(order) for order in todo[0]]))
 
     async def assigned_orders(self, driver_id: str) -> list[Order]:
         """What the driver has to do, in stop sequence."""
-        return (await self._roster.plan(driver_id))[0]
+        return (await self._trips.plan(driver_id))[0]
 
     def eta(self, order_id: str) -> Eta | None:
         """The forecast for an order that is on the road on this node."""
-        live = self._roster.carrier(order_id)
+        live = self._trips.carrier(order_id)
         if live is None:
             return None
         eta = live.trip.eta(order_id, self._now())
-        self._hindsight.shown(live.trip, order_id, eta)
+        self._feedback.shown(live.trip, order_id, eta)
         return eta
 
     # --- time
@@ -275,28 +271,28 @@ class Fleet:
         """Freshness changes by itself, and a silent driver's forecast grows old."""
         while True:
             await asyncio.sleep(TICK)
-            await self._look_at_all()
-            self._roster.forget_idle(self._is_needed)
+            await self._refresh_trips()
+            self._trips.forget_idle(self._is_needed)
             self.views.prune()
-            await self._tell_untold()
-            self._write_down()
+            await self._retry_undelivered()
+            self._write_milestones()
 
-    async def _look_at_all(self) -> None:
-        for number, live in enumerate(self._roster):
-            if number % AT_A_TIME == 0:
+    async def _refresh_trips(self) -> None:
+        for number, live in enumerate(self._trips):
+            if number % TRIPS_PER_YIELD == 0:
                 await asyncio.sleep(0)
-            if live is self._roster.get(live.trip.driver.id):
+            if live is self._trips.get(live.trip.driver.id):
                 self._look_at(live, self._now())
 
     def _look_at(self, live: LiveTrip, now: datetime) -> None:
         if live.trip.drop_outdated_route(now):
             self.views.publish(live.trip)
-        self._roster.consider_route(live)  # the router may be back, though the driver sends nothing
+        self._trips.consider_route(live)  # the router may be back, though the driver sends nothing
         is_watched = self.views.look(live.trip, now)
         if live.reconsider_policy(now, watched=is_watched):
             connection = self._connections.get(live.trip.driver.id)
             if connection is not None:
-                connection.push(PolicyChange(live.given.policy))
+                connection.push(PolicyChange(live.policy_state.policy))
 
     def _is_needed(self, live: LiveTrip) -> bool:
-        return live.trip.driver.id in self._connections or self.views.may_be_missed(live.trip)
+        return live.trip.driver.id in self._connections or self.views.has_channel(live.trip)

@@ -10,10 +10,10 @@ from tracker.errors import TooManyConnections
 from tracker.live.subscription import NOTES_KEPT, Outgoing, Subscription
 from tracker.messages import CustomerState, End, Heartbeat, NoteToCustomer, Snapshot, Update
 
-KEPT_FOR: Final = 120.0  # seconds after the last customer left: who comes back is told what was missed
-KEPT_ORDERS: Final = 1_000  # orders that nobody watches just now; the longest left goes first
-PER_LINK: Final = 50  # live views at a time
-PER_ADDRESS: Final = 1_000
+CHANNEL_KEPT_S: Final = 120.0  # seconds after the last customer left: who comes back is told what was missed
+CHANNELS_KEPT: Final = 1_000  # orders that nobody watches just now; the longest left goes first
+VIEWS_PER_LINK: Final = 50  # live views at a time
+VIEWS_PER_ADDRESS: Final = 1_000
 NONCE: Final = 6  # letters of a cursor that are chance
 SIGNATURE: Final = 12  # letters of a cursor that say that this service gave it for this order
 REVISION_DIGITS: Final = 15
@@ -36,7 +36,7 @@ class _Channel:
     def cursor(self) -> str:
         return f"{self.tag}-{self.revision}"
 
-    def step(self) -> str:
+    def advance(self) -> str:
         self.revision += 1
         return self.cursor
 
@@ -60,22 +60,22 @@ class Hub:
     def __init__(self, key: bytes = b"") -> None:
         self._key = key
         self._channels: dict[str, _Channel] = {}
-        self._left: dict[str, float] = {}  # nobody watches any more, and since when; the oldest first
+        self._idle_since: dict[str, float] = {}  # nobody watches any more, and since when; the oldest first
         self._addresses: Counter[str] = Counter()
         self._count = 0
 
     def __len__(self) -> int:
         return self._count
 
-    def watched(self) -> list[str]:
+    def watched_orders(self) -> list[str]:
         """The orders that somebody watches."""
         return [order_id for order_id, channel in self._channels.items() if channel.subscriptions]
 
-    def watches(self, order_id: str) -> bool:
+    def is_watched(self, order_id: str) -> bool:
         channel = self._channels.get(order_id)
         return channel is not None and bool(channel.subscriptions)
 
-    def knows(self, order_id: str) -> bool:
+    def has_channel(self, order_id: str) -> bool:
         """Whether somebody watches the order, or did lately."""
         return order_id in self._channels
 
@@ -87,8 +87,8 @@ class Hub:
         if channel is None:
             channel = self._channels[order_id] = _Channel(self._new_tag(order_id))
         if not channel.subscriptions:
-            self._left.pop(order_id, None)
-            self._left[order_id] = monotonic()
+            self._idle_since.pop(order_id, None)
+            self._idle_since[order_id] = monotonic()
 
     def subscribe(self, order_id: str, link_id: str, address: str = "") -> Subscription:
         """Begins to watch. The snapshot is taken afterwards: the other way round loses what lies between.
@@ -97,7 +97,7 @@ class Hub:
         """
         self._check_limits(order_id, link_id, address)
         self.open(order_id)
-        self._left.pop(order_id, None)
+        self._idle_since.pop(order_id, None)
         subscription = Subscription(link_id, address)
         self._channels[order_id].subscriptions.add(subscription)
         self._addresses[address] += 1
@@ -118,22 +118,22 @@ class Hub:
 
     def prune(self) -> list[str]:
         """Forgets orders that nobody has watched for a while, or that are too many; says which."""
-        oldest = monotonic() - KEPT_FOR
+        oldest = monotonic() - CHANNEL_KEPT_S
         gone: list[str] = []
-        for order_id, left_at in self._left.items():
-            if left_at > oldest and len(self._left) - len(gone) <= KEPT_ORDERS:
+        for order_id, left_at in self._idle_since.items():
+            if left_at > oldest and len(self._idle_since) - len(gone) <= CHANNELS_KEPT:
                 break
             gone.append(order_id)
         for order_id in gone:
-            del self._left[order_id], self._channels[order_id]
+            del self._idle_since[order_id], self._channels[order_id]
         return gone
 
     def _check_limits(self, order_id: str, link_id: str, address: str) -> None:
-        if address and self._addresses[address] >= PER_ADDRESS:
-            raise TooManyConnections(f"At most {PER_ADDRESS} live views at a time from one address.")
+        if address and self._addresses[address] >= VIEWS_PER_ADDRESS:
+            raise TooManyConnections(f"At most {VIEWS_PER_ADDRESS} live views at a time from one address.")
         views = sum(one.link_id == link_id for one in self._subscriptions(order_id))
-        if views >= PER_LINK:
-            raise TooManyConnections(f"At most {PER_LINK} live views at a time of one tracking link.")
+        if views >= VIEWS_PER_LINK:
+            raise TooManyConnections(f"At most {VIEWS_PER_LINK} live views at a time of one tracking link.")
 
     # --- cursors
 
@@ -141,7 +141,7 @@ class Hub:
         channel = self._channels.get(order_id)
         return channel.cursor if channel else ""
 
-    def gave(self, order_id: str, cursor: str) -> bool:
+    def issued(self, order_id: str, cursor: str) -> bool:
         """Whether this service gave the cursor for this order, be it before a restart."""
         tag = cursor.partition("-")[0]
         given = tag.encode("utf-8", "replace")
@@ -161,7 +161,7 @@ class Hub:
         channel = self._channels[order_id]
         return Snapshot(cursor=channel.cursor, now=now, **channel.state)
 
-    def missed(self, order_id: str, cursor: str, now: str) -> list[Outgoing] | None:
+    def updates_since(self, order_id: str, cursor: str, now: str) -> list[Outgoing] | None:
         """What came after the cursor: notes, and one update of all that changed; None: take a snapshot."""
         channel = self._channels[order_id]
         since = channel.revision_of(cursor)
@@ -181,10 +181,10 @@ class Hub:
         if (channel := self._channels.get(order_id)) is None:
             return
         before, channel.state = channel.state, dict(state)
-        changed = {name: value for name, value in state.items() if not _same(before.get(name), value)}
+        changed = {name: value for name, value in state.items() if not _equal(before.get(name), value)}
         if not before or not changed:
             return
-        update = Outgoing(Update(cursor=channel.step(), now=now, **changed))
+        update = Outgoing(Update(cursor=channel.advance(), now=now, **changed))
         channel.changed.update(dict.fromkeys(changed, channel.revision))
         for subscription in channel.subscriptions:
             subscription.offer(update)
@@ -194,7 +194,7 @@ class Hub:
         if (channel := self._channels.get(order_id)) is None:
             return
         note = Outgoing(NoteToCustomer(text, at))
-        channel.step()
+        channel.advance()
         channel.notes.append((channel.revision, note))
         for subscription in channel.subscriptions:
             subscription.offer_note(note)
@@ -227,5 +227,5 @@ class Hub:
         return list(channel.subscriptions) if channel else []
 
 
-def _same(before: object, after: object) -> bool:
+def _equal(before: object, after: object) -> bool:
     return before is after or before == after

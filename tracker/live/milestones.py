@@ -37,7 +37,7 @@ WAITING: Final = 10_000  # events; beyond, the oldest are given up
 log = structlog.get_logger()
 
 
-class _Lesson(NamedTuple):
+class _StopSample(NamedTuple):
     """One stop: for which place, and where the driver stood for how long."""
 
     place: str
@@ -51,23 +51,23 @@ class MilestoneWriter:
     def __init__(
         self,
         database: Database,
-        note: Callable[[str, Milestone, datetime], Awaitable[bool]],
+        insert: Callable[[str, Milestone, datetime], Awaitable[bool]],
         metrics: Metrics,
         area: Callable[[], Area | None] = lambda: None,
     ) -> None:
-        self._database, self._note, self._metrics, self._area = database, note, metrics, area
+        self._database, self._insert, self._metrics, self._area = database, insert, metrics, area
         self._waiting: deque[MilestoneReached] = deque(maxlen=WAITING)
-        self._lessons: deque[_Lesson] = deque(maxlen=WAITING)
+        self._samples: deque[_StopSample] = deque(maxlen=WAITING)
         self._writing = False
 
-    def saw(self, events: Iterable[MilestoneReached]) -> None:
+    def add(self, events: Iterable[MilestoneReached]) -> None:
         """To be written soon; never waits."""
         self._waiting.extend(events)
 
     @property
     def has_work(self) -> bool:
         """Whether something waits that nobody is writing."""
-        return bool(self._waiting or self._lessons) and not self._writing
+        return bool(self._waiting or self._samples) and not self._writing
 
     async def write(self) -> None:
         """Everything that waits, the oldest first; what cannot be written now waits for the next call."""
@@ -77,35 +77,35 @@ class MilestoneWriter:
         try:
             while self._waiting:
                 order_id, kind, at = self._waiting[0]
-                if await self._note(order_id, kind, at):
+                if await self._insert(order_id, kind, at):
                     self._metrics.milestones.labels(kind).inc()
                 self._waiting.popleft()
-            while self._lessons:
-                await self._learn(self._lessons[0])
-                self._lessons.popleft()
+            while self._samples:
+                await self._store(self._samples[0])
+                self._samples.popleft()
         except StorageUnavailable:
-            log.warning("milestones_wait", events=len(self._waiting), lessons=len(self._lessons))
+            log.warning("milestone_write_failed", events=len(self._waiting), samples=len(self._samples))
         finally:
             self._writing = False
 
     async def follow(self, live: LiveTrip, orders: Sequence[Order], stops: Sequence[Stop]) -> None:
         """This is to be done from now on; of orders that are new here, it is read what was seen before."""
         order_ids = [order.id for order in orders]
-        told = await self._told({one for one in order_ids if not live.milestones.knows(one)})
+        reached = await self._select_milestones({one for one in order_ids if not live.milestones.knows(one)})
         area = self._area()
         live.trip.replan(orders, stops if area is None else area.far_last(stops))
-        live.milestones.begin(told, order_ids)
+        live.milestones.begin(reached, order_ids)
         live.note_arrivals()
 
     def order_changed(self, order: Order, lives: Iterable[LiveTrip]) -> None:
         """Fetched or delivered, says the driver too: what positions show is sure now, and teaches.
 
-        To be told before the stop leaves the trip.
+        To be reached before the stop leaves the trip.
         """
         for live in lives:
             if (at := order.delivered_at) is not None:
-                self.saw(live.milestones.delivered(order, at))
-            self._lessons.extend(_lessons(order, live))
+                self.add(live.milestones.delivered(order, at))
+            self._samples.extend(_samples(order, live))
 
     async def route(self, live: LiveTrip, router: Router) -> None:
         """Give the trip a route through its stops, to where drivers really stop for them.
@@ -130,7 +130,7 @@ class MilestoneWriter:
                 bridge_m_s=trip.course.knowledge.rates(trip.vehicle).straight,
             )
         except RoutingError as error:
-            log.info("no_route", driver=trip.driver.id, why=type(error).__name__, stops=len(stops))
+            log.info("route_failed", driver=trip.driver.id, why=type(error).__name__, stops=len(stops))
             if trip.ahead == stops:
                 trip.miss_route(unroutable=isinstance(error, NoRoute))
             return
@@ -138,7 +138,7 @@ class MilestoneWriter:
             trip.course.usual = {stop: usual_dwell(found) for stop, found in pins.items()}
             trip.take_route(Route(stops, legs))
 
-    async def _told(self, order_ids: set[str]) -> dict[str, dict[Milestone, datetime]]:
+    async def _select_milestones(self, order_ids: set[str]) -> dict[str, dict[Milestone, datetime]]:
         """What the timelines of these orders hold, and what waits to be written there."""
         found = await select_milestones(self._database, order_ids) if order_ids else {}
         for order_id, kind, at in self._waiting:
@@ -146,10 +146,10 @@ class MilestoneWriter:
                 found.setdefault(order_id, {}).setdefault(kind, at)
         return found
 
-    async def _learn(self, lesson: _Lesson) -> None:
+    async def _store(self, sample: _StopSample) -> None:
         async with self._database.transaction() as connection:
-            pins = await lock_pins(connection, lesson.place)
-            await replace_pins(connection, lesson.place, learned(pins, lesson.at, lesson.dwell_s))
+            pins = await lock_pins(connection, sample.place)
+            await replace_pins(connection, sample.place, learned(pins, sample.at, sample.dwell_s))
 
     async def _pins(
         self, stops: Sequence[Stop], orders: Mapping[str, Order]
@@ -175,7 +175,7 @@ def _dwell_s(arrived: datetime, served_at: datetime, stop: Stop) -> float:
     return max((served_at - begun).total_seconds(), 0.0)
 
 
-def _lessons(order: Order, live: LiveTrip) -> Iterator[_Lesson]:
+def _samples(order: Order, live: LiveTrip) -> Iterator[_StopSample]:
     """Of the stops that the trip still has, though the order says that they are served."""
     for stop in live.trip.stops:
         served_at = order.picked_up_at if stop.kind == "pickup" else order.delivered_at
@@ -186,4 +186,4 @@ def _lessons(order: Order, live: LiveTrip) -> Iterator[_Lesson]:
         if stood is not None:
             arrived = live.milestones.arrived_at(order.id, stop.kind)
             dwell_s = None if arrived is None else _dwell_s(arrived, served_at, stop)
-            yield _Lesson(place_key(place), stood, dwell_s)
+            yield _StopSample(place_key(place), stood, dwell_s)

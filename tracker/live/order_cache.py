@@ -31,7 +31,7 @@ class OrderCache:
         kept = self._orders.get(order_id)
         if kept is not None and kept.version >= order.version:
             return kept
-        if self._hub.knows(order_id):
+        if self._hub.has_channel(order_id):
             self._orders[order_id] = order
         return order
 

@@ -13,10 +13,10 @@ from tracker.websocket.frames import Frame
 
 NOTES_KEPT: Final = 20  # unread notes of one subscription; the oldest go first
 STATUSES_KEPT: Final = 50  # small updates that wait, each with another status; far more than an order has
-REPLIES_KEPT: Final = 8  # unread answers to what the customer said
-UNSEEN_UPDATES: Final = 2  # for a client that tells what it has shown
+REPLIES_KEPT: Final = 8  # unread answers to what the customer changes
+UNCONFIRMED_UPDATES: Final = 2  # for a client that tells what it has shown
 
-Said = Snapshot | Update | NoteToCustomer | Heartbeat | End | Pong | ErrorReply
+CustomerMessage = Snapshot | Update | NoteToCustomer | Heartbeat | End | Pong | ErrorReply
 
 
 class Outgoing:
@@ -24,7 +24,7 @@ class Outgoing:
 
     __slots__ = ("_frames", "_json", "cursor", "message", "since")
 
-    def __init__(self, message: Said) -> None:
+    def __init__(self, message: CustomerMessage) -> None:
         self.message = message
         self.cursor: str | None = getattr(message, "cursor", None)
         self.since = perf_counter()  # seconds; for measuring how long it took to the socket
@@ -53,7 +53,7 @@ class Subscription:
     """
 
     __slots__ = (
-        *("_notes", "_paused", "_ready", "_replies", "_unseen", "_updates"),
+        *("_notes", "_paused", "_ready", "_replies", "_unconfirmed", "_updates"),
         *("address", "cursor", "end", "link_id", "restarting"),
     )
 
@@ -68,7 +68,7 @@ class Subscription:
         self._replies: deque[Outgoing] | None = None
         self._paused = False
         self._ready = asyncio.Event()
-        self._unseen: list[str] | None = None  # cursors sent; None until the client tells what it has seen
+        self._unconfirmed: list[str] | None = None  # cursors sent; None if the client confirms none
 
     def offer(self, update: Outgoing) -> None:
         """Takes an update; one that is still waiting is merged into it, but no status is skipped.
@@ -80,7 +80,7 @@ class Subscription:
         newer, older = update.message, self._updates[-1].message if self._updates else None
         if isinstance(newer, Update) and isinstance(older, Update):
             merged = Outgoing(merge(older, newer))
-            if len(self._updates) < STATUSES_KEPT and _skips(older, newer):
+            if len(self._updates) < STATUSES_KEPT and _changes_status(older, newer):
                 self._updates[-1] = Outgoing(Update(cursor=self.cursor, now=older.now, order=older.order))
                 self._updates.append(merged)
             else:
@@ -97,7 +97,7 @@ class Subscription:
         self._ready.set()
 
     def reply(self, reply: Outgoing) -> None:
-        """Answers what this customer said."""
+        """Answers what this customer changes."""
         if self._replies is None:
             self._replies = deque(maxlen=REPLIES_KEPT)
         self._replies.append(reply)
@@ -165,45 +165,45 @@ class Subscription:
         may_go = not self._paused and (self.end is not None or self._has_credit())
         return self._take_update() if may_go else None
 
-    def saw(self, cursor: str) -> None:
+    def confirm(self, cursor: str) -> None:
         """The client has shown everything up to this cursor; a cursor never sent changes nothing."""
-        if self._unseen is None:
-            self._unseen = []
-        elif cursor in self._unseen:
-            del self._unseen[: self._unseen.index(cursor) + 1]
+        if self._unconfirmed is None:
+            self._unconfirmed = []
+        elif cursor in self._unconfirmed:
+            del self._unconfirmed[: self._unconfirmed.index(cursor) + 1]
         self._ready.set()
 
     def _has_credit(self) -> bool:
-        return self._unseen is None or len(self._unseen) < UNSEEN_UPDATES
+        return self._unconfirmed is None or len(self._unconfirmed) < UNCONFIRMED_UPDATES
 
     def _take_update(self) -> Outgoing:
         update = self._updates.pop(0)
         self.cursor = update.cursor or self.cursor
-        if self._unseen is not None and self.end is None:
-            self._unseen.append(self.cursor)
+        if self._unconfirmed is not None and self.end is None:
+            self._unconfirmed.append(self.cursor)
         return update
 
 
-def _skips(older: Update, newer: Update) -> bool:
+def _changes_status(older: Update, newer: Update) -> bool:
     """Whether merging the two would hide a status."""
     before, after = older.order, newer.order
     unset = isinstance(before, msgspec.UnsetType) or isinstance(after, msgspec.UnsetType)
     return not unset and before.status != after.status  # type: ignore[union-attr]
 
 
-def conflated(older: Outgoing, newer: Outgoing) -> Outgoing | None:
+def conflate(older: Outgoing, newer: Outgoing) -> Outgoing | None:
     """Two updates as one; None where there is something between them that must be told."""
     first, second = older.message, newer.message
-    if not (isinstance(first, Update) and isinstance(second, Update)) or _skips(first, second):
+    if not (isinstance(first, Update) and isinstance(second, Update)) or _changes_status(first, second):
         return None
     return Outgoing(merge(first, second))
 
 
 def merge(older: Update, newer: Update) -> Update:
     """One update that says what both say in turn."""
-    said = {name: value for name, value in _said(newer) if value is not msgspec.UNSET}
-    return msgspec.structs.replace(older, **said)
+    changes = {name: value for name, value in _fields(newer) if value is not msgspec.UNSET}
+    return msgspec.structs.replace(older, **changes)
 
 
-def _said(update: Update) -> Iterator[tuple[str, Any]]:
+def _fields(update: Update) -> Iterator[tuple[str, Any]]:
     return ((name, getattr(update, name)) for name in update.__struct_fields__)

@@ -67,10 +67,10 @@ class LiveTrip:
         self.clock = DeviceClock()
         self.heard_at: datetime | None = None
         self.routing = False
-        self.given = PolicyState()
+        self.policy_state = PolicyState()
         self.milestones = MilestoneDetector()
-        self.recalling = asyncio.Lock()  # one batch at a time looks up the past
-        self._seen: list[MilestoneReached] = []
+        self.recall_lock = asyncio.Lock()  # one batch at a time looks up the past
+        self._reached: list[MilestoneReached] = []
 
     def receive_fixes(
         self, readings: Sequence[Fix | Rejection], *, now: datetime, retention: timedelta
@@ -88,7 +88,7 @@ class LiveTrip:
         if newest is not None and is_new:
             self.clock.hear(newest, now)
         accepted, refused = sift(readings, now=now, retention=retention, ahead=self.clock.ahead)
-        fixes = self._first_ones(accepted, now, newest if is_new else None)
+        fixes = self._first_versions(accepted, now, newest if is_new else None)
         batch = JudgedBatch(fixes, [RejectedFix(index, why) for index, why in refused], [], [])
         for judged in fixes:
             if judged.judged:
@@ -119,7 +119,9 @@ class LiveTrip:
         track.trim_past(unknown[-1].at)
         self._note_changes(batch)
 
-    def _first_ones(self, accepted: Sequence[Fix], now: datetime, newest: datetime | None) -> list[JudgedFix]:
+    def _first_versions(
+        self, accepted: Sequence[Fix], now: datetime, newest: datetime | None
+    ) -> list[JudgedFix]:
         """What came first under each key, and otherwise these, by our clock.
 
         `newest` is the newest time of the message, if it is a new one.
@@ -133,7 +135,7 @@ class LiveTrip:
         for fix in accepted:
             judged = first(fix.recorded_at)
             if judged is None:
-                judged = JudgedFix(_timed(fix, correction), fix.recorded_at, now)
+                judged = JudgedFix(_corrected(fix, correction), fix.recorded_at, now)
                 self.verdicts.remember(judged)
             fixes.append(judged)
         return fixes
@@ -149,7 +151,7 @@ class LiveTrip:
             self.milestones.reseat()
         seen = self.milestones.observe(self.trip, newest, now)
         if seen:
-            self._seen += seen
+            self._reached += seen
             self.note_arrivals()
 
     def _note_changes(self, batch: JudgedBatch) -> None:
@@ -170,22 +172,22 @@ class LiveTrip:
         arrivals = ((one, self.milestones.arrived_at(one, "dropoff")) for one in self.trip.orders)
         self.trip.note_arrivals({order_id: at for order_id, at in arrivals if at is not None})
 
-    def take_seen(self) -> list[MilestoneReached]:
+    def take_milestones(self) -> list[MilestoneReached]:
         """What the fixes have shown of orders since this was asked last."""
-        seen, self._seen = self._seen, []
+        seen, self._reached = self._reached, []
         return seen
 
     def reconsider_policy(self, now: datetime, *, watched: bool) -> bool:
         """Whether the device should report otherwise than before."""
-        trip, before = self.trip, self.given.policy
+        trip, before = self.trip, self.policy_state.policy
         newest = trip.track.newest
         to_stop = distance(newest.lonlat, trip.stops[0].at) if newest is not None and trip.stops else None
         need = Need(watched=watched, busy=bool(trip.stops), to_stop_m=to_stop)
-        self.given = next_policy(self.given, need, now)
-        trip.report_every = self.given.policy.interval_s
-        return before != self.given.policy
+        self.policy_state = next_policy(self.policy_state, need, now)
+        trip.report_every = self.policy_state.policy.interval_s
+        return before != self.policy_state.policy
 
 
-def _timed(fix: Fix, correction: timedelta) -> Fix:
+def _corrected(fix: Fix, correction: timedelta) -> Fix:
     """By our clock."""
     return msgspec.structs.replace(fix, recorded_at=fix.recorded_at - correction) if correction else fix

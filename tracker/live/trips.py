@@ -18,7 +18,7 @@ from tracker.live.milestones import MilestoneWriter
 from tracker.live.trip import LiveTrip, Span
 from tracker.routing import Router
 
-ENDED_WITHIN: Final = timedelta(hours=72)  # before the newest fix; no driver stands longer at one door
+ENDED_LOOKBACK: Final = timedelta(hours=72)  # before the newest fix; no driver stands longer at one door
 IDLE_AFTER: Final = timedelta(minutes=10)  # a trip that nobody needs leaves the memory
 VERDICTS_KEPT: Final = 100  # drivers
 
@@ -32,12 +32,12 @@ class LiveTrips:
         self,
         database: Database,
         router: Router,
-        hindsight: EtaFeedback,
-        witness: MilestoneWriter,
+        feedback: EtaFeedback,
+        milestones: MilestoneWriter,
         now: Callable[[], datetime],
     ) -> None:
         self._database, self._router, self._now = database, router, now
-        self._hindsight, self._witness = hindsight, witness
+        self._feedback, self._milestones = feedback, milestones
         self._live: dict[str, LiveTrip] = {}
         self._verdicts: dict[str, Verdicts] = {}  # of unstored fixes, by driver whose trip was forgotten
         self._loading: dict[str, asyncio.Lock] = {}
@@ -106,7 +106,7 @@ class LiveTrips:
                 if driver is None:
                     raise NotFound("driver")
                 live = await self._new_live(driver)
-                await self._witness.follow(live, *await self.plan(driver_id))
+                await self._milestones.follow(live, *await self.plan(driver_id))
                 await self._restore_doors(live.trip)
                 self._live[driver_id] = live
                 self._verdicts.pop(driver_id, None)
@@ -121,7 +121,7 @@ class LiveTrips:
         verdicts.stored(by_key.values())
         by_key |= {judged.sent_at: judged for judged in verdicts.unstored() if judged.judged}
         latest = sorted(by_key.values(), key=lambda judged: judged.at)[-WINDOW:]
-        return LiveTrip(await self._hindsight.new_trip(driver, latest), verdicts)
+        return LiveTrip(await self._feedback.new_trip(driver, latest), verdicts)
 
     async def recall(self, live: LiveTrip, times: Sequence[datetime]) -> tuple[list[JudgedFix], Span]:
         """The stored fixes around late ones of these times (in order), and between which times these are all.
@@ -137,7 +137,7 @@ class LiveTrips:
     async def _restore_doors(self, trip: Trip) -> None:
         """Read the doors that the driver may not have left yet. After the plan, so that none is missed."""
         newest = trip.track.newest
-        since = (self._now() if newest is None else newest.recorded_at) - ENDED_WITHIN
+        since = (self._now() if newest is None else newest.recorded_at) - ENDED_LOOKBACK
         ended = await orders.select_ended_doors(self._database, trip.driver.number, since, KEPT)
         trip.doors.restore(ended, newest)
 
@@ -159,7 +159,7 @@ class LiveTrips:
                 return None
             todo = await self.plan(driver_id)
             if live is not None:
-                await self._witness.follow(live, *todo)
+                await self._milestones.follow(live, *todo)
                 self.consider_route(live)
                 self._routed(live.trip)
         return todo
@@ -174,7 +174,7 @@ class LiveTrips:
 
     async def _route(self, live: LiveTrip) -> None:
         try:
-            await self._witness.route(live, self._router)
+            await self._milestones.route(live, self._router)
         finally:
             live.routing = False
         if self._live.get(live.trip.driver.id) is not live:

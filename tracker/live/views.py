@@ -24,43 +24,43 @@ class LiveViews:
         self,
         database: Database,
         hub: Hub,
-        roster: LiveTrips,
-        hindsight: EtaFeedback,
+        trips: LiveTrips,
+        feedback: EtaFeedback,
         now: Callable[[], datetime],
     ) -> None:
-        self._hub, self._roster, self._hindsight = hub, roster, hindsight
+        self._hub, self._trips, self._feedback = hub, trips, feedback
         self._now = now
-        self._audience = Publisher(hub, self._shown)
-        self._remembered = OrderCache(database, hub)
+        self._publisher = Publisher(hub, self._shown)
+        self._cache = OrderCache(database, hub)
 
     # --- orders and links
 
     async def order(self, order_id: str) -> Order:
         """Without a read where customers look at it. NotFound."""
-        return await self._remembered.order(order_id)
+        return await self._cache.order(order_id)
 
     async def order_changed(self, order_id: str) -> Order:
         """Its newest version. NotFound."""
-        return await self._remembered.reread(order_id)
+        return await self._cache.reread(order_id)
 
     def forget(self, order_id: str) -> None:
         """It is read anew when somebody looks at it."""
-        self._remembered.forget(order_id)
+        self._cache.forget(order_id)
 
-    async def words_erased(self, order_id: str) -> None:
+    async def notes_erased(self, order_id: str) -> None:
         """Forget the notes on an order, read it anew and tell its watchers. NotFound, StorageUnavailable."""
-        if self._hub.knows(order_id):
+        if self._hub.has_channel(order_id):
             self._hub.forget_notes(order_id)
-            await self._remembered.reread(order_id)
+            await self._cache.reread(order_id)
             await self.tell(order_id)
 
     async def link(self, link_id: str) -> Link | None:
         """Without a read where somebody has come by it lately."""
-        return await self._remembered.link(link_id)
+        return await self._cache.link(link_id)
 
     def link_revoked(self, link_id: str) -> None:
         """Ends every live view that was opened with this link."""
-        self._remembered.link_changed(link_id)
+        self._cache.link_changed(link_id)
         self._hub.revoke(link_id)
 
     # --- looking
@@ -78,8 +78,8 @@ class LiveViews:
         except BaseException:
             self.unsubscribe(order_id, subscription)
             raise
-        self._audience.refresh(view, now)
-        missed = None if view.shown == "ended" else self._hub.missed(order_id, cursor, rfc3339(now))
+        self._publisher.refresh(view, now)
+        missed = None if view.shown == "ended" else self._hub.updates_since(order_id, cursor, rfc3339(now))
         subscription.start(self._hub.cursor(order_id), notes_too=missed is not None)
         if missed is None:
             return subscription, [Outgoing(self._hub.snapshot(order_id, rfc3339(now)))]
@@ -93,17 +93,17 @@ class LiveViews:
         self._hub.open(order_id)
         view, now = await self._view(order_id), self._now()
         self._hub.open(order_id)
-        self._audience.refresh(view, now)
+        self._publisher.refresh(view, now)
         return self._hub.snapshot(order_id, rfc3339(now))
 
     async def _view(self, order_id: str) -> CustomerView:
         """What the order's customer may see, of its newest version."""
         while True:
-            order = await self._remembered.order(order_id)
+            order = await self._cache.order(order_id)
             if order.driver_id is None or order.ended_at is not None:
                 return view_without_trip(order)
-            live = await self._roster.of(order.driver_id)
-            if self._remembered.is_newest(order):
+            live = await self._trips.of(order.driver_id)
+            if self._cache.is_newest(order):
                 return (
                     live.trip.view(order_id, self._now())
                     if order_id in live.trip.orders
@@ -115,34 +115,34 @@ class LiveViews:
     async def tell(self, order_id: str) -> CustomerView:
         """The watchers of an order that has changed; what they may see now."""
         view, now = await self._view(order_id), self._now()
-        self._audience.publish(view, now)
+        self._publisher.publish(view, now)
         return view
 
     def publish(self, trip: Trip) -> None:
         """To the watchers of all its orders."""
         now = self._now()
         for order_id in trip.orders:
-            if self._hub.watches(order_id):
-                self._audience.publish(trip.view(order_id, now), now)
+            if self._hub.is_watched(order_id):
+                self._publisher.publish(trip.view(order_id, now), now)
 
     def look(self, trip: Trip, now: datetime) -> bool:
         """Tells what time alone has changed; whether anybody watches."""
-        watched = [order_id for order_id in trip.orders if self._hub.watches(order_id)]
+        watched = [order_id for order_id in trip.orders if self._hub.is_watched(order_id)]
         for order_id in watched:
-            self._audience.look(trip, order_id, now)
+            self._publisher.look(trip, order_id, now)
         return bool(watched)
 
-    def may_be_missed(self, trip: Trip) -> bool:
+    def has_channel(self, trip: Trip) -> bool:
         """Whether somebody looks at it, or may come back to it."""
-        return any(self._hub.knows(order_id) for order_id in trip.orders)
+        return any(self._hub.has_channel(order_id) for order_id in trip.orders)
 
     def prune(self) -> None:
         """Forgets what nobody will come back to."""
         for order_id in self._hub.prune():
-            self._audience.forget(order_id)
-            self._remembered.forget(order_id)
+            self._publisher.forget(order_id)
+            self._cache.forget(order_id)
 
     def _shown(self, view: CustomerView) -> None:
-        live = self._roster.get(view.order.driver_id or "")
+        live = self._trips.get(view.order.driver_id or "")
         if live is not None and view.eta is not None:
-            self._hindsight.shown(live.trip, view.order.id, view.eta)
+            self._feedback.shown(live.trip, view.order.id, view.eta)

@@ -24,7 +24,7 @@ class OrderChange(msgspec.Struct, frozen=True):
     order_id: str
     driver_ids: tuple[str, ...] = ()
     note: Note | None = None
-    given_to: str | None = None  # the driver at the end of whose stops the order was put
+    appended_to: str | None = None  # the driver at the end of whose stops the order was put
 
 
 class NewOrder(msgspec.Struct, frozen=True, kw_only=True):

@@ -50,28 +50,28 @@ class OrderLifecycle:
     def __init__(
         self,
         database: Database,
-        notice: Callable[[OrderChange], Awaitable[None]],
+        on_change: Callable[[OrderChange], Awaitable[None]],
         now: Callable[[], datetime],
         sequencer: Sequencer | None = None,
     ) -> None:
         self._database = database
-        self._notice = notice
+        self._on_change = on_change
         self._clock = now
         self._stops = StopSequences(database, sequencer)
 
     def _now(self) -> datetime:
         return whole_ms(self._clock())
 
-    async def tell(self, change: OrderChange) -> None:
+    async def notify(self, change: OrderChange) -> None:
         """Passes on what is committed. What fails now does not undo it, so it fails nobody's request."""
         try:
             await self._stops.place(change, self._now())
         except TrackerError as error:
-            _log.info("stops_appended", order=change.order_id, why=type(error).__name__)
+            _log.info("stop_insertion_failed", order=change.order_id, why=type(error).__name__)
         try:
-            await self._notice(change)
+            await self._on_change(change)
         except TrackerError as error:
-            _log.warning("notice_failed", order=change.order_id, why=type(error).__name__)
+            _log.warning("notification_failed", order=change.order_id, why=type(error).__name__)
 
     # --- reading
 
@@ -89,7 +89,7 @@ class OrderLifecycle:
         """Raises InvalidFields where there is no such driver."""
         async with self._database.transaction() as connection:
             order, change = await self.insert(connection, new)
-        await self.tell(change)
+        await self.notify(change)
         return order
 
     async def insert(self, connection: Connection, new: NewOrder) -> tuple[Order, OrderChange]:
@@ -102,8 +102,8 @@ class OrderLifecycle:
         await link_rows.insert_link(connection, Link(id=new_id("lnk"), order_id=order.id, created_at=now))
         if new.driver_id is None:
             return order, OrderChange(order.id)
-        return await self._hand_over(connection, order, new.driver_id), OrderChange(
-            order.id, (new.driver_id,), given_to=new.driver_id
+        return await self._assign(connection, order, new.driver_id), OrderChange(
+            order.id, (new.driver_id,), appended_to=new.driver_id
         )
 
     async def patch(self, order_id: str, edit: Callable[[Order], Order]) -> Order:
@@ -116,7 +116,7 @@ class OrderLifecycle:
             if order == before:
                 return before
             order = await steps.store(connection, order)
-        await self.tell(OrderChange(order_id, drivers_of(order)))
+        await self.notify(OrderChange(order_id, drivers_of(order)))
         return order
 
     async def assign(self, order_id: str, driver_id: str) -> Order:
@@ -130,8 +130,8 @@ class OrderLifecycle:
                 check_transition(before.status, OrderStatus.ASSIGNED)
             if before.driver_id == driver_id:
                 return before
-            order = await self._hand_over(connection, before, driver_id)
-        await self.tell(OrderChange(order_id, drivers_of(before, order), given_to=driver_id))
+            order = await self._assign(connection, before, driver_id)
+        await self.notify(OrderChange(order_id, drivers_of(before, order), appended_to=driver_id))
         return order
 
     async def unassign(self, order_id: str) -> Order:
@@ -172,8 +172,8 @@ class OrderLifecycle:
                     at, clock_ahead=clock_ahead, previous=previous, now=now, seen_at=seen_at
                 )
             )
-            order = await steps.enter(connection, before, status, time, detail)
-        await self.tell(OrderChange(order_id, drivers_of(before)))
+            order = await steps.set_status(connection, before, status, time, detail)
+        await self.notify(OrderChange(order_id, drivers_of(before)))
         return order
 
     async def erase_customer(self, order_id: str) -> None:
@@ -205,7 +205,7 @@ class OrderLifecycle:
             if sender == "driver" and order.driver_id is not None:
                 detail["driver_id"] = order.driver_id
             await rows.insert_timeline(connection, order_id, note.at, "message", detail)
-        await self.tell(OrderChange(order_id, drivers_of(order), note))
+        await self.notify(OrderChange(order_id, drivers_of(order), note))
         return note
 
     async def add_link(
@@ -241,18 +241,18 @@ class OrderLifecycle:
         Raises NotFound for an unknown driver, InvalidFields with what is missing, foreign or misplaced.
         """
         await self._stops.set(driver_id, sequence)
-        await self._tell_resequenced(driver_id, sequence)
+        await self._notify_resequenced(driver_id, sequence)
 
     async def optimize_stops(self, driver_id: str) -> None:
         """Puts the driver's stops into the sequence that takes least driving.
 
         Raises NotFound, NoSequence, RouterUnavailable, Conflict where the stops changed meanwhile.
         """
-        await self._tell_resequenced(driver_id, await self._stops.optimize(driver_id, self._now()))
+        await self._notify_resequenced(driver_id, await self._stops.optimize(driver_id, self._now()))
 
-    async def _tell_resequenced(self, driver_id: str, sequence: Sequence[StopKey]) -> None:
+    async def _notify_resequenced(self, driver_id: str, sequence: Sequence[StopKey]) -> None:
         for order_id in dict.fromkeys(order_id for order_id, _ in sequence):
-            await self.tell(OrderChange(order_id, (driver_id,)))
+            await self.notify(OrderChange(order_id, (driver_id,)))
 
     async def note_milestone(self, order_id: str, kind: Milestone, at: datetime) -> bool:
         """What positions show of an order, once; False where it is known, or the order was over by then."""
@@ -266,14 +266,14 @@ class OrderLifecycle:
             else:
                 await self.unassign(order.id)
 
-    async def _hand_over(self, connection: Connection, order: Order, driver_id: str) -> Order:
+    async def _assign(self, connection: Connection, order: Order, driver_id: str) -> Order:
         now = max(self._now(), (await rows.select_course(connection, order.id)).status_at)
         drivers = await driver_rows.lock_drivers(connection, sorted({driver_id, *drivers_of(order)}))
         if driver_id not in drivers:
             raise InvalidFields([FieldError("driver_id", "must be the id of a driver")])
         if order.driver_id is not None:
-            await steps.take_away(connection, order, now)
-        await steps.give(connection, order, drivers[driver_id], now)
+            await steps.unassign(connection, order, now)
+        await steps.assign(connection, order, drivers[driver_id], now)
         status = OrderStatus.ASSIGNED if order.status is OrderStatus.CREATED else order.status
         return await steps.store(
             connection, msgspec.structs.replace(order, status=status, driver_id=driver_id, assigned_at=now)

@@ -15,7 +15,7 @@ from tracker.domain.stops.stop_sequence import best_sequence, insertion
 from tracker.errors import NoSequence
 from tracker.routing import Router
 
-MOST: Final = 100  # stops of one driver; more are not sequenced
+MAX_STOPS: Final = 100  # stops of one driver; more are not sequenced
 
 type StopKey = tuple[str, StopKind]
 
@@ -35,12 +35,14 @@ class Sequencer:
         Raises NoSequence where there are too many, RouterUnavailable.
         """
         start, seconds = await self._seconds(stops, vehicle, at)
-        found = await asyncio.to_thread(best_sequence, start, seconds, _before(stops), _timing(stops, now))
+        found = await asyncio.to_thread(
+            best_sequence, start, seconds, _pickups_before(stops), _timing(stops, now)
+        )
         if found is None:
             raise NoSequence("No way leads through all of the driver's stops.")
         return [_key(stops[n]) for n in found]
 
-    async def inserted(
+    async def insert(
         self, stops: Sequence[Stop], order_id: str, vehicle: Vehicle, now: datetime, at: LonLat | None = None
     ) -> list[StopKey]:
         """The stops of this order where they cost the others least.
@@ -61,17 +63,17 @@ class Sequencer:
         self, stops: Sequence[Stop], vehicle: Vehicle, at: LonLat | None
     ) -> tuple[Sequence[float], Matrix]:
         """From where the driver is to each stop, and from each stop to each."""
-        if len(stops) > MOST:
-            raise NoSequence(f"More than {MOST} stops are not sequenced.")
+        if len(stops) > MAX_STOPS:
+            raise NoSequence(f"More than {MAX_STOPS} stops are not sequenced.")
         places = [stop.at for stop in stops]
         if at is None:
-            return [0.0] * len(stops), _bridged(places, await self._router.matrix(places, vehicle), vehicle)
+            return [0.0] * len(stops), _fill_gaps(places, await self._router.matrix(places, vehicle), vehicle)
         places = [at, *places]
-        from_driver, *rows = _bridged(places, await self._router.matrix(places, vehicle), vehicle)
+        from_driver, *rows = _fill_gaps(places, await self._router.matrix(places, vehicle), vehicle)
         return from_driver[1:], [row[1:] for row in rows]
 
 
-def _bridged(places: Sequence[LonLat], seconds: Matrix, vehicle: Vehicle) -> list[list[float]]:
+def _fill_gaps(places: Sequence[LonLat], seconds: Matrix, vehicle: Vehicle) -> list[list[float]]:
     """The straight line at its usual speed where no way leads, so that one such stop spoils no sequence."""
     speed = STRAIGHT_SPEED[vehicle]
     return [
@@ -97,7 +99,7 @@ def _timing(stops: Sequence[Stop], now: datetime) -> Timing:
     )
 
 
-def _before(stops: Sequence[Stop]) -> dict[int, int]:
+def _pickups_before(stops: Sequence[Stop]) -> dict[int, int]:
     """Of each dropoff, the pickup that is still to be served before it."""
     pickups = {stop.order_id: n for n, stop in enumerate(stops) if stop.kind == "pickup"}
     return {

@@ -27,7 +27,7 @@ async def store(connection: Connection, order: Order) -> Order:
     return order
 
 
-async def give(connection: Connection, order: Order, driver: Driver, at: datetime) -> None:
+async def assign(connection: Connection, order: Order, driver: Driver, at: datetime) -> None:
     """Appends what is left of the order to the stops of `driver`, whom the caller holds."""
     kinds = rows.BOTH_STOPS if order.picked_up_at is None else rows.BOTH_STOPS[1:]
     await rows.append_stops(connection, order.id, kinds, driver.id)
@@ -35,7 +35,7 @@ async def give(connection: Connection, order: Order, driver: Driver, at: datetim
     await rows.insert_timeline(connection, order.id, at, "assigned", {"driver_id": driver.id})
 
 
-async def take_away(
+async def unassign(
     connection: Connection, order: Order, at: datetime, track_ends_at: datetime | None = None
 ) -> None:
     """Ends the part that the order's driver, whom the caller holds, has in it, and their track."""
@@ -44,7 +44,7 @@ async def take_away(
     await rows.insert_timeline(connection, order.id, at, "unassigned", {"driver_id": order.driver_id})
 
 
-async def enter(
+async def set_status(
     connection: Connection,
     order: Order,
     status: OrderStatus,
@@ -54,7 +54,7 @@ async def enter(
     """The order in its new status, with what this does to its stops."""
     await driver_rows.lock_drivers(connection, drivers_of(order))
     if status is OrderStatus.CREATED:
-        await take_away(connection, order, time.at, time.track_ends_at)
+        await unassign(connection, order, time.at, time.track_ends_at)
         changed = msgspec.structs.replace(order, status=status, driver_id=None, assigned_at=None)
         return await store(connection, changed)
     over = status is not OrderStatus.PICKED_UP

@@ -41,7 +41,7 @@ class StopSequences:
         stops = await rows.select_stops(self._database, driver_id)
         if self._sequencer is None or len(stops) < 2:
             return ()
-        at = await self._whereabouts(driver)
+        at = await self._position(driver)
         sequence = await self._sequencer.best(stops, driver.vehicle, at, now)
         try:
             await self.set(driver_id, sequence)
@@ -54,22 +54,22 @@ class StopSequences:
 
         Raises NoSequence, RouterUnavailable.
         """
-        if change.given_to is None or self._sequencer is None:
+        if change.appended_to is None or self._sequencer is None:
             return
-        driver = await driver_rows.select_driver(self._database, change.given_to)
-        stops = await rows.select_stops(self._database, change.given_to)
+        driver = await driver_rows.select_driver(self._database, change.appended_to)
+        stops = await rows.select_stops(self._database, change.appended_to)
         if driver is None or len({stop.order_id for stop in stops}) < 2:
             return
         first = next(stop for stop in stops if stop.order_id != change.order_id)
         waits = first.opens_at is not None and first.opens_at > now
-        at = await self._whereabouts(driver) if waits else None
-        sequence = await self._sequencer.inserted(stops, change.order_id, driver.vehicle, now, at)
+        at = await self._position(driver) if waits else None
+        sequence = await self._sequencer.insert(stops, change.order_id, driver.vehicle, now, at)
         async with self._database.transaction() as connection:
             await driver_rows.lock_drivers(connection, [driver.id])
             if await rows.select_stops(connection, driver.id) == stops:  # else others changed them meanwhile
                 await rows.update_stop_sequence(connection, driver.id, sequence)
 
-    async def _whereabouts(self, driver: Driver) -> LonLat | None:
+    async def _position(self, driver: Driver) -> LonLat | None:
         """Where the newest believed fix was."""
         newest = (await newest_states(self._database, [driver.number])).get(driver.number)
         return None if newest is None else newest.fix.lonlat

@@ -13,14 +13,14 @@ from tracker.database.orders import flag_stuck_orders
 from tracker.errors import StorageUnavailable
 from tracker.metrics import Metrics
 
-LOOK_EVERY: Final = 5.0  # seconds
+REVIEW_EVERY: Final = 5.0  # seconds
 AT_ONCE: Final = 500  # orders of one statement
 
 log = structlog.get_logger()
 
 
 @asynccontextmanager
-async def stuck_orders_reported(
+async def stuck_order_reporting(
     database: Database, metrics: Metrics, now: Callable[[], datetime]
 ) -> AsyncIterator[None]:
     """Report stuck orders while the block runs."""
@@ -30,8 +30,8 @@ async def stuck_orders_reported(
         while True:
             was_away, is_away = is_away, not await _reported(database, metrics, now())
             if is_away and not was_away:
-                log.warning("stuck_orders_wait")
-            await asyncio.sleep(LOOK_EVERY)
+                log.warning("stuck_order_report_failed")
+            await asyncio.sleep(REVIEW_EVERY)
 
     reporter = asyncio.create_task(report_forever())
     try:

@@ -8,6 +8,6 @@ from tracker.api.driver import session
 
 if __name__ == "__main__":
     recorder.ROWS_WAITING = 10**12  # type: ignore[misc]
-    recorder.ANSWER_WITHIN = inf  # type: ignore[misc]
+    recorder.TIMEOUT_S = inf  # type: ignore[misc]
     session.MAX_IN_FLIGHT = 10**9  # type: ignore[misc]
     main()

@@ -70,8 +70,8 @@ class World:
             recorder=self.memory,  # type: ignore[arg-type]
             router=Streets(),  # type: ignore[arg-type]
             hub=hub,
-            hindsight=NoHindsight(),  # type: ignore[arg-type]
-            witness=MilestoneWriter(self.memory, self.memory.note, Metrics()),  # type: ignore[arg-type]
+            feedback=NoHindsight(),  # type: ignore[arg-type]
+            milestones=MilestoneWriter(self.memory, self.memory.note, Metrics()),  # type: ignore[arg-type]
             metrics=Metrics(),
             retention=RETENTION,
             now=lambda: self.now,
@@ -81,7 +81,7 @@ class World:
     async def stop(self) -> None:
         """The newest fixes are stored, as after a commit."""
         await self.settle()
-        for live in self.fleet._roster:
+        for live in self.fleet._trips:
             newest = live.trip.track.newest
             if newest is not None:
                 self.memory.states[live.trip.driver.number] = newest
@@ -103,7 +103,7 @@ class World:
 
     async def look(self) -> None:
         """The timer."""
-        await self.fleet._look_at_all()
+        await self.fleet._refresh_trips()
         self.drain()
 
     # --- drivers

@@ -52,7 +52,7 @@ async def report_status(here: Node, driver: Driver, report: StatusReport) -> Ack
             by_driver=driver.id,
             clock_ahead=here.fleet.clock_ahead(driver.id),
         )
-        await here.fleet.to_the_end(work)
+        await here.fleet.shield(work)
     except TrackerError as error:
         return ErrorReply(report.id, _code(error), str(error))
     return Ack(report.id)
@@ -65,7 +65,7 @@ async def forward_note(here: Node, driver: Driver, note: DriverNote) -> Ack | Er
         if not here.note_rates.take(f"{driver.id} {order_id}", asyncio.get_running_loop().time()):
             raise RateLimited("Please wait a little before the next message to this customer.")
         work = here.orders.add_note(order_id, "driver", note.text, by_driver=driver.id)
-        await here.fleet.to_the_end(work)
+        await here.fleet.shield(work)
     except TrackerError as error:
         return ErrorReply(note.id, _code(error), str(error))
     return Ack(note.id)

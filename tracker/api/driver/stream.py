@@ -109,7 +109,7 @@ async def post_fixes() -> Response:
     if len(message.fixes) > FIXES_PER_MESSAGE:
         raise InvalidFields([FieldError("fixes", f"must be a list of at most {FIXES_PER_MESSAGE} fixes")])
     take_allowance(here.fix_rates, driver.id, TOO_MANY, amount=max(0, len(message.fixes) - 1))
-    receipt = await here.fleet.to_the_end(_store(here, driver, message))
+    receipt = await here.fleet.shield(_store(here, driver, message))
     ack = Ack(number, receipt.stored, receipt.duplicates, receipt.rejected)
     return answer(ack)
 

@@ -131,7 +131,7 @@ async def erase_driver(driver_id: str) -> Response:
             raise Conflict("The driver was given an order meanwhile; try again.")
     await here.fleet.driver_revoked(driver_id)
     for order_id in erased.orders:
-        await here.fleet.words_erased(order_id)
+        await here.fleet.notes_erased(order_id)
     await rows.delete_fixes_of_driver(here.database, erased.number)  # those that were on their way
     return Response(status=204)
 

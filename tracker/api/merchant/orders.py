@@ -45,7 +45,7 @@ async def create_order() -> Response:
         [link] = await select_links(connection, order.id)
         return Creation(
             order_answer(order, eta=None, tracking_url=link_url(here, link.id)),
-            after=lambda: here.orders.tell(change),
+            after=lambda: here.orders.notify(change),
         )
 
     return await create_once(create)
@@ -132,7 +132,7 @@ async def erase_customer(order_id: str) -> Response:
     """
     here = parts()
     await here.orders.erase_customer(order_id)
-    await here.fleet.words_erased(order_id)
+    await here.fleet.notes_erased(order_id)
     return Response(status=204)
 
 

@@ -37,7 +37,7 @@ async def events(token: str) -> Response:
     """
     here, cursor = parts(), request.headers.get("Last-Event-ID") or request.args.get("cursor", "")
     opened = await find_link(here, token)
-    if opened.is_over and cursor.endswith(END_SUFFIX) and here.hub.gave(opened.order_id, cursor):
+    if opened.is_over and cursor.endswith(END_SUFFIX) and here.hub.issued(opened.order_id, cursor):
         return Response(status=204)
     if request.method == "HEAD":
         return Response(status=200, headers=HEADERS)

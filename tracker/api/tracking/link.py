@@ -77,7 +77,7 @@ async def record_opening(
     id_ = derived_id("opn", f"{opened.link.id} {visit}") if VISIT.fullmatch(visit) else new_id("opn")
     opening = LinkOpen(id_, here.now(), transport, client.network, client.agent)
     try:
-        await here.fleet.to_the_end(_insert_opening(here, opened.link.id, opening))
+        await here.fleet.shield(_insert_opening(here, opened.link.id, opening))
     except StorageUnavailable as error:
         log.warning("opening_not_noted", link=opened.link.id, why=str(error))
 

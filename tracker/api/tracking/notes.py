@@ -40,4 +40,4 @@ async def add_note(here: Node, opened: OpenLink, text: str) -> None:
     """To the driver and into the timeline. Raises RateLimited, Conflict, InvalidFields."""
     if not here.note_rates.take(opened.link.id, asyncio.get_running_loop().time()):
         raise RateLimited("Please wait a little before the next message.")
-    await here.fleet.to_the_end(here.orders.add_note(opened.order_id, "customer", text))
+    await here.fleet.shield(here.orders.add_note(opened.order_id, "customer", text))

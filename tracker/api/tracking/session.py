@@ -11,7 +11,7 @@ from tracker.api.client_info import client_info
 from tracker.api.tracking.link import OpenLink, link_id_of, look_up, record_opening
 from tracker.domain.link import Transport
 from tracker.errors import StorageUnavailable
-from tracker.live.subscription import Outgoing, Subscription, conflated
+from tracker.live.subscription import Outgoing, Subscription, conflate
 from tracker.messages import End, Snapshot, Update, rfc3339
 from tracker.node import Node
 from tracker.rate_limits import spread
@@ -71,7 +71,7 @@ class TrackingSession:
         """All that can be told now, updates in one."""
         messages: list[Outgoing] = []
         while (outgoing := self._first.popleft() if self._first else self.subscription.take()) is not None:
-            one = None if not messages else conflated(messages[-1], outgoing)
+            one = None if not messages else conflate(messages[-1], outgoing)
             if one is None:
                 messages.append(self._on_delivery(outgoing))
             else:
@@ -118,7 +118,7 @@ async def open_session(
         )
     try:
         opened = await look_up(here, link_id)  # nobody would have told us of a revocation in between
-        if not here.hub.gave(opened.order_id, cursor):
+        if not here.hub.issued(opened.order_id, cursor):
             await record_opening(here, opened, transport, client, visit)
         yield TrackingSession(here, opened, subscription, first)
     finally:

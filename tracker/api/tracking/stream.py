@@ -120,7 +120,7 @@ class _Connection:
                 raise CloseConnection(4103, "rate_limited")
             match self._decode(frame):
                 case Seen(cursor=cursor):
-                    self._session.subscription.saw(cursor)
+                    self._session.subscription.confirm(cursor)
                 case Ping(n=n):
                     pong = Pong(n, rfc3339(self._here.now()))
                     self._session.subscription.reply(Outgoing(pong))

@@ -8,7 +8,7 @@ from typing import IO
 
 import click
 
-from driver_sim.client.reconnect import Stopped
+from driver_sim.client.reconnect import PermanentDisconnect
 from driver_sim.couriers.phone import Tempo
 from driver_sim.couriers.scenario import Settings, end_on_signals
 from driver_sim.merchant_api import ApiError
@@ -28,10 +28,10 @@ def main() -> None:
     """
 
 
-def _columns(_context: click.Context, _option: click.Parameter, given: str | None) -> dict[str, str]:
+def _columns(_context: click.Context, _option: click.Parameter, text: str | None) -> dict[str, str]:
     """`field=column,…`: which column of a CSV file holds which field of a fix."""
     columns: dict[str, str] = {}
-    for pair in given.split(",") if given else ():
+    for pair in text.split(",") if text else ():
         field, _, column = (part.strip() for part in pair.partition("="))
         if not column or field not in NAMES:
             raise click.BadParameter(f"{pair!r} is not field=column; fields are {', '.join(NAMES)}")
@@ -160,21 +160,21 @@ def replay(
     recordings, readable = _recordings(files, trip, Options(assume_speed, columns))
     if original_times and any(one.assumed_times for one in recordings):
         raise click.UsageError("--original-times needs tracks with times; leave out --assume-speed.")
-    wanted = Replay(
+    settings = Replay(
         url=url, recordings=recordings, timing=timing, token=token, api_key=api_key, vehicle=vehicle
     )
     try:
-        whole = asyncio.run(_replay(wanted))
-    except (ApiError, Stopped) as error:
+        complete = asyncio.run(_replay(settings))
+    except (ApiError, PermanentDisconnect) as error:
         raise click.ClickException(str(error)) from error
-    sys.exit(0 if whole and readable else 1)
+    sys.exit(0 if complete and readable else 1)
 
 
-async def _replay(wanted: Replay) -> bool:
+async def _replay(settings: Replay) -> bool:
     """Whether all was acknowledged, or ended by Ctrl-C with nothing left over."""
-    over = asyncio.Event()
-    end_on_signals(over.set)
-    return await replay_all(wanted, over, click.echo)
+    shutdown = asyncio.Event()
+    end_on_signals(shutdown.set)
+    return await replay_all(settings, shutdown, click.echo)
 
 
 def _recordings(files: Iterable[Path], trip: str | None, options: Options) -> tuple[list[Recording], bool]:
@@ -194,11 +194,11 @@ def _recordings(files: Iterable[Path], trip: str | None, options: Options) -> tu
         raise click.ClickException("\n".join(unreadable))
     for line in unreadable:
         click.echo(line, err=True)
-    chosen = [one for one in recordings if trip is None or one.name == trip]
-    if not chosen:
+    matches = [one for one in recordings if trip is None or one.name == trip]
+    if not matches:
         names = ", ".join(one.name for one in recordings[:10])
         raise click.ClickException(f"There is no trip {trip!r}; there are {names}")
-    return chosen, not unreadable
+    return matches, not unreadable
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from tracker.domain.route import Edge, Leg
 from tracker.messages import LineString
 
 TIMEOUT: Final = 20.0  # seconds; a first route may have to wait for the router
-PAGE: Final = 500
+PAGE_SIZE: Final = 500
 
 
 class ApiError(Exception):
@@ -33,7 +33,7 @@ class NewDriver(msgspec.Struct, frozen=True):
     token: str
 
 
-class KnownDriver(msgspec.Struct, frozen=True):
+class ExistingDriver(msgspec.Struct, frozen=True):
     """A driver of an earlier run."""
 
     id: str
@@ -60,7 +60,7 @@ class MapArea(msgspec.Struct, frozen=True):
 
 
 class _Drivers(msgspec.Struct, frozen=True):
-    items: list[KnownDriver]
+    items: list[ExistingDriver]
     next: str | None = None
 
 
@@ -117,19 +117,19 @@ class MerchantApi:
 
     async def route(self, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[Leg, ...]:
         """One leg between each two places; ApiError with status 404 where there is no way."""
-        wanted = {"places": [{"lat": at.lat, "lon": at.lon} for at in places], "vehicle": vehicle}
-        body = await self._call("POST", "/v1/routes", wanted)
+        payload = {"places": [{"lat": at.lat, "lon": at.lon} for at in places], "vehicle": vehicle}
+        body = await self._call("POST", "/v1/routes", payload)
         return tuple(_leg(leg) for leg in msgspec.json.decode(body, type=_Routes).legs)
 
     # --- drivers
 
-    async def drivers(self) -> AsyncIterator[KnownDriver]:
+    async def drivers(self) -> AsyncIterator[ExistingDriver]:
         """All drivers, page by page."""
         cursor: str | None = None
         while True:
-            asked = f"&cursor={cursor}" if cursor else ""
+            page_query = f"&cursor={cursor}" if cursor else ""
             page = msgspec.json.decode(
-                await self._call("GET", f"/v1/drivers?limit={PAGE}{asked}"), type=_Drivers
+                await self._call("GET", f"/v1/drivers?limit={PAGE_SIZE}{page_query}"), type=_Drivers
             )
             for driver in page.items:
                 yield driver
@@ -143,13 +143,13 @@ class MerchantApi:
 
     async def new_token(self, driver_id: str) -> str:
         """A new token; whoever uses the old one is refused from now on."""
-        answer = msgspec.json.decode(await self._call("POST", f"/v1/drivers/{driver_id}/token"))
-        return str(answer["token"])
+        response = msgspec.json.decode(await self._call("POST", f"/v1/drivers/{driver_id}/token"))
+        return str(response["token"])
 
     async def set_stops(self, driver_id: str, stops: Sequence[tuple[str, str]]) -> None:
         """The driver's stop sequence: pairs of order id and `pickup` or `dropoff`."""
-        wanted = {"stops": [{"order_id": order_id, "kind": kind} for order_id, kind in stops]}
-        await self._call("PUT", f"/v1/drivers/{driver_id}/stops", wanted)
+        payload = {"stops": [{"order_id": order_id, "kind": kind} for order_id, kind in stops]}
+        await self._call("PUT", f"/v1/drivers/{driver_id}/stops", payload)
 
     # --- orders
 
@@ -159,14 +159,14 @@ class MerchantApi:
         """A new order, at once assigned to the driver. The same reference twice is one order."""
         body = {
             "reference": reference,
-            "pickup": _given(pickup),
-            "dropoff": _given(dropoff),
+            "pickup": _without_nulls(pickup),
+            "dropoff": _without_nulls(dropoff),
             "customer": {"name": customer} if customer else None,
             "driver_id": driver_id,
         }
-        given = {name: value for name, value in body.items() if value is not None}
+        fields = {name: value for name, value in body.items() if value is not None}
         return msgspec.json.decode(
-            await self._call("POST", "/v1/orders", given, key=reference), type=NewOrder
+            await self._call("POST", "/v1/orders", fields, key=reference), type=NewOrder
         )
 
     async def order(self, order_id: str) -> NewOrder:
@@ -183,22 +183,22 @@ class MerchantApi:
         if content is not None:
             headers["Content-Type"] = "application/json"
         try:
-            answer = await self._http.request(method, path, content=content, headers=headers)
+            response = await self._http.request(method, path, content=content, headers=headers)
         except httpx.HTTPError as error:
             raise ApiError(0, f"{self.url} does not answer", str(error) or type(error).__name__) from error
-        if answer.is_success:
-            return answer.content
-        raise _problem(answer)
+        if response.is_success:
+            return response.content
+        raise _problem(response)
 
 
-def _problem(answer: httpx.Response) -> ApiError:
+def _problem(response: httpx.Response) -> ApiError:
     """The problem+json of an answer as one line, with the fields that were wrong."""
     try:
-        problem = msgspec.json.decode(answer.content, type=_Problem)
+        problem = msgspec.json.decode(response.content, type=_Problem)
     except msgspec.MsgspecError:
-        return ApiError(answer.status_code, f"HTTP {answer.status_code} without an explanation")
+        return ApiError(response.status_code, f"HTTP {response.status_code} without an explanation")
     fields = "; ".join(f"{one.get('field')}: {one.get('detail')}" for one in problem.errors)
-    return ApiError(answer.status_code, problem.title, " ".join(filter(None, (problem.detail, fields))))
+    return ApiError(response.status_code, problem.title, " ".join(filter(None, (problem.detail, fields))))
 
 
 def _leg(wire: _WireLeg) -> Leg:
@@ -206,5 +206,5 @@ def _leg(wire: _WireLeg) -> Leg:
     return Leg(line, wire.distance_m, wire.duration_s, wire.edges)
 
 
-def _given(place: Place) -> dict[str, Any]:
+def _without_nulls(place: Place) -> dict[str, Any]:
     return {name: value for name, value in msgspec.to_builtins(place).items() if value is not None}

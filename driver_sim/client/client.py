@@ -22,8 +22,15 @@ from websockets.typing import Subprotocol
 
 from driver_sim.client.connection import Connection
 from driver_sim.client.outbox import Outbox, Report
-from driver_sim.client.pending_reports import PendingReports, ReportRefused
-from driver_sim.client.reconnect import Next, Stopped, after_close, after_refusal, explain, pause
+from driver_sim.client.pending_reports import PendingReports, ReportRejected
+from driver_sim.client.reconnect import (
+    CloseAction,
+    PermanentDisconnect,
+    after_close,
+    after_http_error,
+    describe_close,
+    pause,
+)
 from driver_sim.urls import is_local, stream_uri
 from tracker.domain.reporting_policy import Policy
 from tracker.domain.tracks.track import Fix
@@ -41,8 +48,8 @@ from tracker.messages import (
 )
 
 SUBPROTOCOL: Final = Subprotocol("tracker.v1")
-LASTING: Final = 20.0  # seconds after which a connection was of use, even if nothing was acknowledged
-FLUSH: Final = 10.0  # seconds for what is unacknowledged when we leave
+STABLE_AFTER: Final = 20.0  # seconds after which a connection was of use, even if nothing was acknowledged
+FLUSH_TIMEOUT: Final = 10.0  # seconds for what is unacknowledged when we leave
 
 
 class DriverClient:
@@ -55,18 +62,18 @@ class DriverClient:
         self.policy = Policy()
         self.connections = 0
         self.connected = False
-        self.last_trouble = ""
+        self.last_error = ""
         self.latencies: deque[float] = deque(maxlen=1_000)  # seconds from sending to ack
         self.on_note: Callable[[NoteToDriver], None] = lambda note: None
         self._uri = stream_uri(url)
         self._token = token
         self._random = random or Random()
-        self._answers = PendingReports()
-        self._left = asyncio.Event()  # ends a pause
-        self._news = asyncio.Event()  # orders, acks or the connection changed
+        self._pending_reports = PendingReports()
+        self._closing_event = asyncio.Event()  # ends a pause
+        self._changed = asyncio.Event()  # orders, acks or the connection changed
         self._closing = False
-        self._conversation: Connection | None = None
-        self._stopped: Stopped | None = None
+        self._connection: Connection | None = None
+        self._disconnect: PermanentDisconnect | None = None
 
     # --- for the driver
 
@@ -88,42 +95,42 @@ class DriverClient:
         at: datetime | None = None,
     ) -> None:
         """Returns when the service has it. Raises ReportRefused, or Stopped where the connection is over."""
-        await self._answered(StatusReport(self.outbox.next_id(), order_id, status, reason, at))
+        await self._send_report(StatusReport(self.outbox.next_id(), order_id, status, reason, at))
 
-    async def say(self, order_id: str, text: str) -> None:
+    async def send_note(self, order_id: str, text: str) -> None:
         """A message to the customer; returns and raises as `report`."""
-        await self._answered(DriverNote(self.outbox.next_id(), order_id, text))
+        await self._send_report(DriverNote(self.outbox.next_id(), order_id, text))
 
-    async def wait_for_news(self, within: float) -> bool:
+    async def wait_for_change(self, timeout_s: float) -> bool:
         """Whether orders, acks or the connection changed within so many seconds."""
-        self._news.clear()
+        self._changed.clear()
         try:
-            await asyncio.wait_for(self._news.wait(), within)
+            await asyncio.wait_for(self._changed.wait(), timeout_s)
         except TimeoutError:
             return False
         return True
 
-    async def flush(self, within: float = FLUSH) -> bool:
+    async def flush(self, timeout_s: float = FLUSH_TIMEOUT) -> bool:
         """Whether everything was acknowledged within so many seconds."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(within):
-                while not self.outbox.empty and self._stopped is None:
-                    await self.wait_for_news(within)
+            async with asyncio.timeout(timeout_s):
+                while not self.outbox.empty and self._disconnect is None:
+                    await self.wait_for_change(timeout_s)
         return self.outbox.empty
 
-    async def close(self, within: float = FLUSH) -> bool:
+    async def close(self, timeout_s: float = FLUSH_TIMEOUT) -> bool:
         """Flushes, then ends the connection with 1000 and `run` with it; whether all was acknowledged."""
-        flushed = await self.flush(within)
+        flushed = await self.flush(timeout_s)
         self._closing = True
-        self._left.set()
-        if self._conversation is not None:
-            await self._conversation.end()
+        self._closing_event.set()
+        if self._connection is not None:
+            await self._connection.end()
         return flushed
 
-    def latency(self, share: float) -> float | None:
+    def latency(self, quantile: float) -> float | None:
         """Seconds to the ack that `share` of the last thousand did not exceed; None before the first."""
         ordered = sorted(self.latencies)
-        return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else None
+        return ordered[min(len(ordered) - 1, int(quantile * len(ordered)))] if ordered else None
 
     # --- the connection
 
@@ -132,55 +139,57 @@ class DriverClient:
         attempt = 0
         try:
             while not self._closing:
-                then, was_good = await self._once()
+                action, was_stable = await self._connect_once()
                 if self._closing:
                     return
-                attempt = 0 if was_good else attempt + 1
-                await self._rest(pause(then, attempt, self._random))
-        except Stopped as stopped:
-            self._stopped = stopped
-            self._answers.fail_all(stopped)
+                attempt = 0 if was_stable else attempt + 1
+                await self._pause(pause(action, attempt, self._random))
+        except PermanentDisconnect as disconnect:
+            self._disconnect = disconnect
+            self._pending_reports.fail_all(disconnect)
             raise
         finally:
-            self._news.set()
+            self._changed.set()
 
-    async def _rest(self, seconds: float) -> None:
+    async def _pause(self, seconds: float) -> None:
         """A pause that `close` ends."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._left.wait(), seconds)
+            await asyncio.wait_for(self._closing_event.wait(), seconds)
 
-    async def _once(self) -> tuple[Next, bool]:
+    async def _connect_once(self) -> tuple[CloseAction, bool]:
         """One connection from beginning to end: what to do next, and whether it was of use."""
         clock = asyncio.get_running_loop().time
-        began, acked = clock(), self.outbox.counts["acked"]
+        started, acked = clock(), self.outbox.counts["acked"]
         try:
-            code, reason = await self._converse()
-        except InvalidStatus as refusal:
-            status = refusal.response.status_code
-            return self._decide(after_refusal(status), status, "the service refused the connection"), False
+            code, reason = await self._run_connection()
+        except InvalidStatus as error:
+            status = error.response.status_code
+            return self._next_action(
+                after_http_error(status), status, "the service refused the connection"
+            ), False
         except (OSError, TimeoutError, InvalidHandshake) as error:
-            self.last_trouble = str(error) or type(error).__name__
-            return Next.RETRY, False
-        was_good = self.outbox.counts["acked"] > acked or clock() - began > LASTING
-        return self._decide(after_close(code), code, reason), was_good
+            self.last_error = str(error) or type(error).__name__
+            return CloseAction.RETRY, False
+        was_stable = self.outbox.counts["acked"] > acked or clock() - started > STABLE_AFTER
+        return self._next_action(after_close(code), code, reason), was_stable
 
-    def _decide(self, then: Next, code: int, reason: str) -> Next:
-        self.last_trouble = explain(code, reason)
-        if then is Next.STOP and not self._closing:
-            raise Stopped(code, reason)
-        return then
+    def _next_action(self, action: CloseAction, code: int, reason: str) -> CloseAction:
+        self.last_error = describe_close(code, reason)
+        if action is CloseAction.STOP and not self._closing:
+            raise PermanentDisconnect(code, reason)
+        return action
 
-    async def _converse(self) -> tuple[int, str]:
+    async def _run_connection(self) -> tuple[int, str]:
         """Connects and talks until the connection ends; how it was closed (1006: without a word)."""
         async with self._connect() as websocket:
-            self._conversation = Connection(websocket, self.outbox, self._take)
+            self._connection = Connection(websocket, self.outbox, self._handle)
             try:
                 if not self._closing:
-                    await self._conversation.run()
+                    await self._connection.run()
             finally:
                 self.connected = False
-                self._conversation = None
-                self._news.set()
+                self._connection = None
+                self._changed.set()
         return websocket.close_code or 1006, websocket.close_reason or ""
 
     def _connect(self) -> connect:
@@ -196,10 +205,10 @@ class DriverClient:
 
     # --- what the service says
 
-    def _take(self, message: ToDriver) -> None:
+    def _handle(self, message: ToDriver) -> None:
         match message:
             case Ack():
-                self._acknowledged(message)
+                self._handle_ack(message)
             case Welcome():
                 self.connected = True
                 self.connections += 1
@@ -210,32 +219,32 @@ class DriverClient:
             case PolicyChange(policy):
                 self.policy = policy
             case ErrorReply():
-                self._refused(message)
+                self._handle_error(message)
             case NoteToDriver():
                 self.on_note(message)
-        self._news.set()
+        self._changed.set()
 
-    def _acknowledged(self, ack: Ack) -> None:
-        took = self.outbox.acknowledged(ack, asyncio.get_running_loop().time())
+    def _handle_ack(self, ack: Ack) -> None:
+        took = self.outbox.acknowledge(ack, asyncio.get_running_loop().time())
         if took is not None:
             self.latencies.append(took)
-        self._answers.succeed(ack.id)
+        self._pending_reports.succeed(ack.id)
 
-    def _refused(self, error: ErrorReply) -> None:
-        self.last_trouble = f"{error.code}: {error.detail}"
-        if self.outbox.refused(error.id, error.code) == "acknowledged":
-            self._answers.succeed(error.id)
+    def _handle_error(self, error: ErrorReply) -> None:
+        self.last_error = f"{error.code}: {error.detail}"
+        if self.outbox.reject(error.id, error.code) == "acknowledged":
+            self._pending_reports.succeed(error.id)
         else:
-            self._answers.fail(error.id, ReportRefused(error.code, error.detail))
+            self._pending_reports.fail(error.id, ReportRejected(error.code, error.detail))
 
-    async def _answered(self, report: Report) -> None:
-        if self._stopped is not None:
-            raise self._stopped
-        answer = self._answers.expect(report.id)
+    async def _send_report(self, report: Report) -> None:
+        if self._disconnect is not None:
+            raise self._disconnect
+        pending = self._pending_reports.expect(report.id)
         self.outbox.report(report)
         self._wake()
-        await answer
+        await pending
 
     def _wake(self) -> None:
-        if self._conversation is not None:
-            self._conversation.wake()
+        if self._connection is not None:
+            self._connection.wake()

@@ -13,8 +13,8 @@ from driver_sim.client.outbox import Outbox, Report
 from driver_sim.client.send_rate import SendRate
 from tracker.messages import Ping, Pong, Slow, ToDriver, Welcome
 
-QUIET: Final = 20.0  # seconds without a word before we ask
-DEAD: Final = 45.0  # seconds without a word after which the connection is given up
+PING_AFTER: Final = 20.0  # seconds without a word before we ask
+ABORT_AFTER: Final = 45.0  # seconds without a word after which the connection is given up
 
 _decoder = msgspec.json.Decoder(ToDriver)
 _encoder = msgspec.json.Encoder()
@@ -23,14 +23,16 @@ _encoder = msgspec.json.Encoder()
 class Connection:
     """Sends what the outbox holds as fast as the service allows, and passes on what it says."""
 
-    def __init__(self, websocket: ClientConnection, outbox: Outbox, take: Callable[[ToDriver], None]) -> None:
+    def __init__(
+        self, websocket: ClientConnection, outbox: Outbox, on_message: Callable[[ToDriver], None]
+    ) -> None:
         self._websocket = websocket
         self._outbox = outbox
-        self._take = take
-        self._pace: SendRate | None = None  # until we are welcomed nothing is sent
+        self._on_message = on_message
+        self._send_rate: SendRate | None = None  # until we are welcomed nothing is sent
         self._to_send = asyncio.Event()
         self._clock = asyncio.get_running_loop().time
-        self._heard_at = self._clock()
+        self._received_at = self._clock()
         self._pings = 0
 
     def wake(self) -> None:
@@ -39,8 +41,8 @@ class Connection:
 
     async def run(self) -> None:
         """Returns when the connection is closed, by whomever."""
-        async with asyncio.TaskGroup() as talking:
-            tasks = [talking.create_task(work) for work in (self._send(), self._watch())]
+        async with asyncio.TaskGroup() as tasks_group:
+            tasks = [tasks_group.create_task(job) for job in (self._send_loop(), self._watch_liveness())]
             await self._receive()
             for task in tasks:
                 task.cancel()
@@ -51,7 +53,7 @@ class Connection:
 
     # --- sending
 
-    async def _send(self) -> None:
+    async def _send_loop(self) -> None:
         with suppress(ConnectionClosed):
             while True:
                 self._to_send.clear()
@@ -59,25 +61,27 @@ class Connection:
                 await self._to_send.wait()
 
     async def _send_all(self) -> None:
-        while self._pace is not None and not self._pace.is_slow(self._clock()):
+        while self._send_rate is not None and not self._send_rate.is_slow(self._clock()):
             message = self._outbox.next_message(self._clock())
             if message is None:
                 return
             if not isinstance(message, Report):
-                await asyncio.sleep(self._pace.wait(self._clock(), len(message.fixes)))
-            await self._say(message)
+                await asyncio.sleep(self._send_rate.wait(self._clock(), len(message.fixes)))
+            await self._send_message(message)
 
-    async def _say(self, message: msgspec.Struct) -> None:
+    async def _send_message(self, message: msgspec.Struct) -> None:
         await self._websocket.send(_encoder.encode(message).decode())
 
-    async def _watch(self) -> None:
+    async def _watch_liveness(self) -> None:
         """Asks after silence, and gives up a connection that stays silent: the next one sends all again."""
         with suppress(ConnectionClosed):
-            while self._clock() - self._heard_at < DEAD and not self._outbox.overdue(self._clock()):
+            while self._clock() - self._received_at < ABORT_AFTER and not self._outbox.is_overdue(
+                self._clock()
+            ):
                 await asyncio.sleep(1.0)
-                if self._clock() - self._heard_at > QUIET:
+                if self._clock() - self._received_at > PING_AFTER:
                     self._pings += 1
-                    await self._say(Ping(self._pings))
+                    await self._send_message(Ping(self._pings))
         self._websocket.transport.abort()
 
     # --- receiving
@@ -85,35 +89,35 @@ class Connection:
     async def _receive(self) -> None:
         with suppress(ConnectionClosed):
             async for raw in self._websocket:
-                self._heard_at = self._clock()
+                self._received_at = self._clock()
                 with suppress(msgspec.MsgspecError):  # a message of a later version
-                    await self._hear(_decoder.decode(raw))
+                    await self._handle(_decoder.decode(raw))
 
-    async def _hear(self, message: ToDriver) -> None:
+    async def _handle(self, message: ToDriver) -> None:
         match message:
             case Welcome():
-                self._welcomed(message)
+                self._start_sending(message)
             case Slow(retry_s):
-                self._slow_down(retry_s)
+                self._pause_sending(retry_s)
             case Ping(n):
-                await self._say(Pong(n))
-        self._take(message)
+                await self._send_message(Pong(n))
+        self._on_message(message)
         self.wake()
 
-    def _welcomed(self, welcome: Welcome) -> None:
+    def _start_sending(self, welcome: Welcome) -> None:
         """Only now may we send: what is unacknowledged, in the order that a break asks for."""
-        self._outbox.chunk = min(self._outbox.chunk, welcome.limits.fixes_per_message)
-        self._outbox.start_over()
-        self._pace = SendRate(welcome.limits.fixes_per_s)
+        self._outbox.batch_size = min(self._outbox.batch_size, welcome.limits.fixes_per_message)
+        self._outbox.requeue()
+        self._send_rate = SendRate(welcome.limits.fixes_per_s)
 
-    def _slow_down(self, retry_s: float) -> None:
+    def _pause_sending(self, retry_s: float) -> None:
         """Keeps buffering for so long; what is on its way is still answered."""
-        if self._pace is not None:
-            self._pace.slow_down(self._clock(), retry_s)
+        if self._send_rate is not None:
+            self._send_rate.slow_down(self._clock(), retry_s)
             asyncio.get_running_loop().call_later(retry_s + 0.001, self._resume)
 
     def _resume(self) -> None:
         """Unless another `slow` has come since."""
-        if self._pace is not None and not self._pace.is_slow(self._clock()):
+        if self._send_rate is not None and not self._send_rate.is_slow(self._clock()):
             self._outbox.resume()
             self.wake()

@@ -14,14 +14,14 @@ import msgspec
 from tracker.domain.tracks.track import Fix
 from tracker.messages import FIXES_PER_MESSAGE, Ack, DriverNote, Fixes, StatusReport
 
-IN_FLIGHT: Final = 8  # messages of fixes sent and not yet answered
-ANSWER_WITHIN: Final = 45.0  # seconds; then it is sent again
+MAX_IN_FLIGHT: Final = 8  # messages of fixes sent and not yet answered
+ACK_TIMEOUT: Final = 45.0  # seconds; then it is sent again
 
 Report = StatusReport | DriverNote
 Outcome = Literal["acknowledged", "again", "refused"]
 
 
-class Sent(msgspec.Struct, frozen=True):
+class SentFixes(msgspec.Struct, frozen=True):
     """A message on its way: what it carried and when it left, on a monotonic clock."""
 
     fixes: tuple[Fix, ...]
@@ -33,20 +33,20 @@ class Outbox:
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
-        self.chunk = FIXES_PER_MESSAGE
+        self.batch_size = FIXES_PER_MESSAGE
         self.rejections: Counter[str] = Counter()  # by the service's reason
         self._backlog: deque[Fix] = deque()
-        self._fresh: deque[Fix] = deque()
-        self._in_flight: dict[int, Sent] = {}
+        self._new: deque[Fix] = deque()
+        self._in_flight: dict[int, SentFixes] = {}
         self._reports: deque[Report] = deque()
         self._report_sent_at: float | None = None
-        self._reports_resent = False
+        self._report_resent = False
         self._last_id = 0
 
     # --- what comes in
 
     def add(self, fix: Fix) -> None:
-        self._fresh.append(fix)
+        self._new.append(fix)
 
     def report(self, report: Report) -> None:
         """Kept in order, one on the way at a time: `delivered` never overtakes `picked_up`."""
@@ -59,9 +59,7 @@ class Outbox:
     @property
     def unacked(self) -> int:
         """Fixes of which we don't know that they are stored."""
-        return (
-            len(self._fresh) + len(self._backlog) + sum(len(sent.fixes) for sent in self._in_flight.values())
-        )
+        return len(self._new) + len(self._backlog) + sum(len(sent.fixes) for sent in self._in_flight.values())
 
     @property
     def empty(self) -> bool:
@@ -75,24 +73,24 @@ class Outbox:
 
     def next_message(self, now: float) -> Fixes | Report | None:
         """The next message to send, or None while there is nothing or too much is unanswered."""
-        if self._reports and self._report_sent_at is None and not self._fresh:
+        if self._reports and self._report_sent_at is None and not self._new:
             self._report_sent_at = now
             return self._reports[0]
-        if len(self._in_flight) >= IN_FLIGHT:
+        if len(self._in_flight) >= MAX_IN_FLIGHT:
             return None
-        queue = self._fresh or self._backlog
+        queue = self._new or self._backlog
         return self._fixes_message(queue, now) if queue else None
 
     def _fixes_message(self, queue: deque[Fix], now: float) -> Fixes:
-        fixes = [queue.popleft() for _ in range(min(len(queue), self.chunk))]
+        fixes = [queue.popleft() for _ in range(min(len(queue), self.batch_size))]
         message = Fixes(self.next_id(), fixes)
-        self._in_flight[message.id] = Sent(tuple(fixes), now)
+        self._in_flight[message.id] = SentFixes(tuple(fixes), now)
         self.counts["sent"] += len(fixes)
         return message
 
     # --- what happened to it
 
-    def acknowledged(self, ack: Ack, now: float) -> float | None:
+    def acknowledge(self, ack: Ack, now: float) -> float | None:
         """Drops what is stored; the seconds it took, or None where the ack answers nothing we wait for."""
         if ack.id is None:
             return None
@@ -109,11 +107,11 @@ class Outbox:
         self.rejections.update(one.reason for one in rejected)
         return now - sent.at
 
-    def refused(self, message_id: int | None, code: str) -> Outcome:
+    def reject(self, message_id: int | None, code: str) -> Outcome:
         """An `error` came instead of an ack. Too many at once are sent again in halves; what else is refused
         would be refused again and is dropped, counted under its code."""
         if self._is_report(message_id):
-            resent = self._reports_resent
+            resent = self._report_resent
             self._drop_report()
             # it was stored before the break whose ack we missed: the order is already where we say it is
             return "acknowledged" if resent and code in {"forbidden_transition", "conflict"} else "refused"
@@ -121,40 +119,40 @@ class Outbox:
         if sent is None:
             return "refused"
         if code == "too_many_fixes" and len(sent.fixes) > 1:
-            self.chunk = max(1, len(sent.fixes) // 2)
-            self._return([sent])
+            self.batch_size = max(1, len(sent.fixes) // 2)
+            self._requeue([sent])
             return "again"
         self.counts["rejected"] += len(sent.fixes)
         self.rejections[code] += len(sent.fixes)
         return "refused"
 
-    def start_over(self) -> None:
+    def requeue(self) -> None:
         """After a break or a pause: what is unanswered waits again, and the newest fix goes first."""
-        self._return(self._in_flight.values())
+        self._requeue(self._in_flight.values())
         self._in_flight.clear()
-        self._backlog.extend(self._fresh)
-        self._fresh.clear()
+        self._backlog.extend(self._new)
+        self._new.clear()
         if self._backlog:
-            self._fresh.append(self._backlog.pop())
-        self._forget_report_sent()
+            self._new.append(self._backlog.pop())
+        self._requeue_report()
 
     def resume(self) -> None:
         """After a `slow`: what is on its way will still be answered; of the rest the newest goes first."""
-        self._backlog.extend(self._fresh)
-        self._fresh.clear()
+        self._backlog.extend(self._new)
+        self._new.clear()
         if self._backlog:
-            self._fresh.append(self._backlog.pop())
+            self._new.append(self._backlog.pop())
 
-    def overdue(self, now: float) -> bool:
+    def is_overdue(self, now: float) -> bool:
         """Whether something has been unanswered for so long that it has to be sent again."""
         oldest = min((sent.at for sent in self._in_flight.values()), default=now)
         report = now if self._report_sent_at is None else self._report_sent_at
-        return now - min(oldest, report) > ANSWER_WITHIN
+        return now - min(oldest, report) > ACK_TIMEOUT
 
-    def _return(self, messages: Iterable[Sent]) -> None:
-        returned = [fix for sent in messages for fix in sent.fixes]
-        if returned:
-            self._backlog = deque(sorted([*returned, *self._backlog], key=lambda fix: fix.recorded_at))
+    def _requeue(self, messages: Iterable[SentFixes]) -> None:
+        requeued = [fix for sent in messages for fix in sent.fixes]
+        if requeued:
+            self._backlog = deque(sorted([*requeued, *self._backlog], key=lambda fix: fix.recorded_at))
 
     def _is_report(self, message_id: int | None) -> bool:
         return self._report_sent_at is not None and self._reports[0].id == message_id
@@ -162,9 +160,9 @@ class Outbox:
     def _drop_report(self) -> None:
         self._reports.popleft()
         self._report_sent_at = None
-        self._reports_resent = False
+        self._report_resent = False
 
-    def _forget_report_sent(self) -> None:
+    def _requeue_report(self) -> None:
         if self._report_sent_at is not None:
-            self._reports_resent = True
+            self._report_resent = True
         self._report_sent_at = None

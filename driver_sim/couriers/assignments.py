@@ -31,19 +31,19 @@ NAMES: Final = (
 )
 INITIALS: Final = "KLMNPRSTVHJA"
 VEHICLES: Final[tuple[Vehicle, ...]] = ("bicycle", "car", "scooter", "foot")
-BUSY: Final = frozenset({"assigned", "picked_up"})  # statuses of an order that is on the road
+OPEN_STATUSES: Final = frozenset({"assigned", "picked_up"})  # statuses of an order that is on the road
 
-TRAVEL: Final = 240.0  # seconds from pickup to dropoff that are worth watching
+DELIVERY_TIME: Final = 240.0  # seconds from pickup to dropoff that are worth watching
 AIR_SPEED: Final[dict[Vehicle, float]] = {
     "car": 4.5,
     "scooter": 4.2,
     "bicycle": 3.3,
     "foot": 1.0,
 }  # m/s, straight
-SERVICE: Final = (20.0, 50.0)  # seconds at a door
-TWO_AT_ONCE: Final = 0.3  # share of trips with two orders
+SERVICE_TIME: Final = (20.0, 50.0)  # seconds at a door
+TWO_ORDERS_SHARE: Final = 0.3  # share of trips with two orders
 
-Doing = Literal[
+Activity = Literal[
     "starting", "waiting", "to pickup", "at pickup", "to dropoff", "at dropoff", "stopped", "done"
 ]
 
@@ -63,32 +63,32 @@ class Assignment(msgspec.Struct, frozen=True):
     dropoff: Place
 
 
-def identity(seed: int, n: int) -> Identity:
+def make_identity(seed: int, n: int) -> Identity:
     name = f"{NAMES[n % len(NAMES)]} {INITIALS[(n + n // len(NAMES)) % len(INITIALS)]}."
     return Identity(f"sim-{seed}-{n}", name, VEHICLES[n % len(VEHICLES)])
 
 
-def errand(
-    addresses: Sequence[Place], here: LonLat, vehicle: Vehicle, random: Random, *, next_door: bool = False
+def choose_assignment(
+    addresses: Sequence[Place], here: LonLat, vehicle: Vehicle, random: Random, *, near: bool = False
 ) -> Assignment:
     """A pickup near by and a dropoff some minutes from it, as far as the map reaches.
 
     `next_door`: hardly any way to the pickup, so that there is soon something to watch.
     """
-    near = sorted(addresses, key=lambda place: distance(here, place.lonlat))
-    first, last = (1, len(near) // 25) if next_door else (len(near) // 20, len(near) // 5)
-    pickup = random.choice(near[first : max(first + 1, last)] or near)
-    wanted = TRAVEL * AIR_SPEED[vehicle]
-    apart = sorted(
+    by_distance = sorted(addresses, key=lambda place: distance(here, place.lonlat))
+    first, last = (1, len(by_distance) // 25) if near else (len(by_distance) // 20, len(by_distance) // 5)
+    pickup = random.choice(by_distance[first : max(first + 1, last)] or by_distance)
+    distance_m = DELIVERY_TIME * AIR_SPEED[vehicle]
+    by_fit = sorted(
         (place for place in addresses if place != pickup),
-        key=lambda place: abs(distance(pickup.lonlat, place.lonlat) - wanted),
+        key=lambda place: abs(distance(pickup.lonlat, place.lonlat) - distance_m),
     )
-    dropoff = random.choice(apart[: max(1, len(apart) // 10)])
-    return Assignment(_served(pickup, random), _served(dropoff, random))
+    dropoff = random.choice(by_fit[: max(1, len(by_fit) // 10)])
+    return Assignment(_with_service_time(pickup, random), _with_service_time(dropoff, random))
 
 
-def _served(place: Place, random: Random) -> Place:
-    return msgspec.structs.replace(place, service_s=round(random.uniform(*SERVICE)))
+def _with_service_time(place: Place, random: Random) -> Place:
+    return msgspec.structs.replace(place, service_s=round(random.uniform(*SERVICE_TIME)))
 
 
 def plan(orders: Sequence[AssignedOrder]) -> tuple[Stop, ...]:
@@ -99,7 +99,7 @@ def plan(orders: Sequence[AssignedOrder]) -> tuple[Stop, ...]:
 
 
 def _stop(order: AssignedOrder, kind: StopKind, place: WirePlace) -> Stop:
-    service = sum(SERVICE) / 2 if place.service_s is None else place.service_s
+    service = sum(SERVICE_TIME) / 2 if place.service_s is None else place.service_s
     return Stop(order.id, kind, LonLat(place.lon, place.lat), service)
 
 

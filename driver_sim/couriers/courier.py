@@ -12,13 +12,20 @@ from random import Random
 from typing import Final, Literal
 
 from driver_sim.client.client import DriverClient
-from driver_sim.client.pending_reports import ReportRefused
-from driver_sim.client.reconnect import Stopped
-from driver_sim.couriers.assignments import BUSY, TWO_AT_ONCE, Doing, Identity, opens_at, plan
+from driver_sim.client.pending_reports import ReportRejected
+from driver_sim.client.reconnect import PermanentDisconnect
+from driver_sim.couriers.assignments import (
+    OPEN_STATUSES,
+    TWO_ORDERS_SHARE,
+    Activity,
+    Identity,
+    opens_at,
+    plan,
+)
 from driver_sim.couriers.events import Event, EventSink
-from driver_sim.couriers.order_source import OrderSource, patiently
+from driver_sim.couriers.order_source import OrderSource, retry_while_unavailable
 from driver_sim.couriers.phone import Phone, Tempo, now
-from driver_sim.errors import first_of
+from driver_sim.errors import first_error
 from driver_sim.merchant_api import ApiError, MerchantApi
 from driver_sim.motion.gps_noise import Receiver
 from driver_sim.motion.speed_profile import CAPS
@@ -26,8 +33,8 @@ from tracker.domain.geo import LonLat
 from tracker.domain.route import Leg, Stop
 from tracker.messages import AssignedOrder, NoteToDriver
 
-NOTICED: Final = 10.0  # seconds in which a new order must reach its driver
-NOTES: Final = 100
+ASSIGNMENT_TIMEOUT: Final = 10.0  # seconds in which a new order must reach its driver
+MAX_NOTES: Final = 100
 
 
 class Courier:
@@ -35,128 +42,130 @@ class Courier:
 
     def __init__(
         self,
-        who: Identity,
+        identity: Identity,
         driver_id: str,
         client: DriverClient,
         api: MerchantApi,
         *,
-        customers: OrderSource,
+        order_source: OrderSource,
         start: LonLat,
         tempo: Tempo,
-        tell: EventSink,
+        emit: EventSink,
     ) -> None:
         """`driver_id` is who the client's token stands for; `start` is where the courier stands first."""
-        self.who = who
+        self.identity = identity
         self.driver_id = driver_id
         self.client = client
-        self.phone = Phone(client, Receiver(who.reference), tempo, start)
-        self.doing: Doing = "starting"
+        self.phone = Phone(client, Receiver(identity.reference), tempo, start)
+        self.activity: Activity = "starting"
         self.stop: Stop | None = None
-        self.trouble = ""
+        self.error = ""
         self.delivered = 0
         self._api = api
-        self._customers = customers
-        customers.trouble = self.complain
+        self._order_source = order_source
+        order_source.on_error = self.report_error
         self._tempo = tempo
-        self._tell = tell
-        self._random = Random(f"courier {who.reference}")
-        self._over_with: set[str] = set()  # orders we have reported as ended, or could not serve
-        self._announced: set[str] = set()  # orders of which the run has told
-        self._notes: asyncio.Queue[NoteToDriver] = asyncio.Queue(NOTES)
+        self._emit_event = emit
+        self._random = Random(f"courier {identity.reference}")
+        self._finished: set[str] = set()  # orders we have reported as ended, or could not serve
+        self._reported_orders: set[str] = set()  # orders of which the run has told
+        self._notes: asyncio.Queue[NoteToDriver] = asyncio.Queue(MAX_NOTES)
         self._trips = 0
 
-    async def run(self, over: asyncio.Event) -> None:
+    async def run(self, shutdown: asyncio.Event) -> None:
         """Works until `over` or until there are no more orders to make; leaves nothing unacknowledged."""
-        self.client.on_note = self._hear
+        self.client.on_note = self._queue_note
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.client.run())
-                day = [tasks.create_task(one) for one in (self.phone.carry(), self._answer_notes())]
-                work, end = tasks.create_task(self._work()), tasks.create_task(over.wait())
+                background = [tasks.create_task(one) for one in (self.phone.run(), self._answer_notes())]
+                work, end = tasks.create_task(self._serve_orders()), tasks.create_task(shutdown.wait())
                 await asyncio.wait({work, end}, return_when=asyncio.FIRST_COMPLETED)
-                for task in (*day, work, end):
+                for task in (*background, work, end):
                     task.cancel()
                 await self.client.close()
-                self.doing = "done"
-        except* Stopped as stopped:
-            self._give_up(str(first_of(stopped)))
+                self.activity = "done"
+        except* PermanentDisconnect as disconnect:
+            self._stop_working(str(first_error(disconnect)))
 
-    def _give_up(self, why: str) -> None:
-        self.doing, self.trouble = "stopped", why
-        self._say("stopped", text=why)
+    def _stop_working(self, why: str) -> None:
+        self.activity, self.error = "stopped", why
+        self._emit("stopped", text=why)
 
     # --- the work
 
-    async def _work(self) -> None:
+    async def _serve_orders(self) -> None:
         while not self.client.connected:
-            await self.client.wait_for_news(1.0)
+            await self.client.wait_for_change(1.0)
         while True:
             orders = self._orders()
             if orders:
                 await self._trip(orders)
-            elif not await self._find_work():
+            elif not await self._place_orders():
                 return
 
     def _orders(self) -> list[AssignedOrder]:
         """What the service has given us and we have not finished."""
-        return [one for one in self.client.orders if one.status in BUSY and one.id not in self._over_with]
+        return [
+            one for one in self.client.orders if one.status in OPEN_STATUSES and one.id not in self._finished
+        ]
 
-    def _has(self, stop: Stop) -> bool:
+    def _is_assigned(self, stop: Stop) -> bool:
         """Whether a stop is still ours: orders are cancelled and reassigned on the way."""
         return any(order.id == stop.order_id for order in self._orders())
 
     async def _trip(self, orders: Sequence[AssignedOrder]) -> None:
         for order in orders:
-            if order.id not in self._announced:
-                await self._take(order)
+            if order.id not in self._reported_orders:
+                await self._report_taken(order)
         stops = plan(orders)
         if len(stops) > 2:
-            await self._announce(stops)
+            await self._send_stop_sequence(stops)
         for stop in stops:
-            if self._has(stop):
+            if self._is_assigned(stop):
                 await self._serve(stop)
-        self.stop, self.doing = None, "waiting"
+        self.stop, self.activity = None, "waiting"
 
-    async def _take(self, order: AssignedOrder) -> None:
+    async def _report_taken(self, order: AssignedOrder) -> None:
         """Tells of an order that we did not make: left over from an earlier run, or given by a dispatcher."""
-        self._announced.add(order.id)
+        self._reported_orders.add(order.id)
         try:
-            known = await self._api.order(order.id)
+            stored = await self._api.order(order.id)
         except ApiError as error:
-            self.complain(error)
+            self.report_error(error)
             return
         where = f"{order.pickup.address} to {order.dropoff.address}"
-        link, reference = known.tracking_url, known.reference
-        self._say("order_taken", order.id, where, tracking_url=link, reference=reference)
+        link, reference = stored.tracking_url, stored.reference
+        self._emit("order_taken", order.id, where, tracking_url=link, reference=reference)
 
-    async def _announce(self, stops: Sequence[Stop]) -> None:
+    async def _send_stop_sequence(self, stops: Sequence[Stop]) -> None:
         """Tells the service in which order we drive; a service that cannot know it does without."""
         try:
             await self._api.set_stops(self.driver_id, [(stop.order_id, stop.kind) for stop in stops])
         except ApiError as error:
-            self.complain(error)
+            self.report_error(error)
 
     async def _serve(self, stop: Stop) -> None:
         self.stop = stop
-        self.doing = "to pickup" if stop.kind == "pickup" else "to dropoff"
+        self.activity = "to pickup" if stop.kind == "pickup" else "to dropoff"
         leg = await self._leg_to(stop)
         if leg is None:
             await self._report(stop, failed="no way to the address")
         elif await self._drive(leg, stop):
-            self.doing = "at pickup" if stop.kind == "pickup" else "at dropoff"
-            await self._wait_for(stop)
+            self.activity = "at pickup" if stop.kind == "pickup" else "at dropoff"
+            await self._wait_until_open(stop)
             await asyncio.sleep(
                 (stop.service_s or 0.0) * self._random.uniform(0.6, 1.3) / self._tempo.speed_up
             )
-            if self._has(stop):
+            if self._is_assigned(stop):
                 await self._report(stop)
 
-    async def _wait_for(self, stop: Stop) -> None:
+    async def _wait_until_open(self, stop: Stop) -> None:
         """Until the order is ready or its window begins, by the real clock, or the order is taken away."""
-        while (left := self._opens_in(stop)) > 0.0:
-            await self.client.wait_for_news(left)
+        while (left := self._seconds_until_open(stop)) > 0.0:
+            await self.client.wait_for_change(left)
 
-    def _opens_in(self, stop: Stop) -> float:
+    def _seconds_until_open(self, stop: Stop) -> float:
         """Seconds, as the order is now: its window may be changed while somebody waits for it."""
         [at] = [opens_at(one, stop.kind) for one in self._orders() if one.id == stop.order_id] or [None]
         return 0.0 if at is None else (at - now()).total_seconds()
@@ -165,7 +174,9 @@ class Courier:
         """The way from here, or None where there is none. Waits out a service in trouble."""
         places = (self.phone.motion.at, stop.at)
         try:
-            legs = await patiently(lambda: self._api.route(places, self.who.vehicle), self.complain)
+            legs = await retry_while_unavailable(
+                lambda: self._api.route(places, self.identity.vehicle), self.report_error
+            )
         except ApiError as error:
             if error.status != 404:
                 raise
@@ -174,48 +185,50 @@ class Courier:
 
     async def _drive(self, leg: Leg, stop: Stop) -> bool:
         """Whether the stop was reached: an order taken away on the way ends the drive where it is."""
-        seed = f"{self.who.reference} {stop.order_id} {stop.kind}"
-        caps = CAPS[self.who.vehicle]
-        return await self.phone.drive(leg, caps, seed=seed, wanted=lambda: self._has(stop))
+        seed = f"{self.identity.reference} {stop.order_id} {stop.kind}"
+        caps = CAPS[self.identity.vehicle]
+        return await self.phone.drive(leg, caps, seed=seed, keep_going=lambda: self._is_assigned(stop))
 
     async def _report(self, stop: Stop, *, failed: str | None = None) -> None:
         status: Literal["picked_up", "delivered", "failed"] = (
             "failed" if failed else "picked_up" if stop.kind == "pickup" else "delivered"
         )
         if status != "picked_up":
-            self._over_with.add(stop.order_id)
+            self._finished.add(stop.order_id)
         try:
             await self.client.report(stop.order_id, status, reason=failed, at=now())
-        except ReportRefused as refused:
-            self._over_with.add(stop.order_id)
-            self.complain(refused)
+        except ReportRejected as rejected:
+            self._finished.add(stop.order_id)
+            self.report_error(rejected)
         else:
             self.delivered += status == "delivered"
-            self._say(status, order_id=stop.order_id, text=failed or "")
+            self._emit(status, order_id=stop.order_id, text=failed or "")
 
-    async def _find_work(self) -> bool:
+    async def _place_orders(self) -> bool:
         """New orders for this courier; False where no more are wanted."""
-        self.doing = "waiting"
-        wanted = 2 if self._trips and self._random.random() < TWO_AT_ONCE else 1
+        self.activity = "waiting"
+        count = 2 if self._trips and self._random.random() < TWO_ORDERS_SHARE else 1
         self._trips += 1
-        made = await self._customers.order(wanted, self.driver_id, self.who.vehicle, self.phone.motion.at)
-        self._announced |= {one.order.id for one in made}
-        for one in made:
+        placed = await self._order_source.order(
+            count, self.driver_id, self.identity.vehicle, self.phone.motion.at
+        )
+        self._reported_orders |= {one.order.id for one in placed}
+        for one in placed:
             link, reference = one.order.tracking_url, one.order.reference
-            self._say("order_created", one.order.id, one.where, tracking_url=link, reference=reference)
-        await self._notice({one.order.id for one in made})
-        return bool(made)
+            self._emit("order_created", one.order.id, one.where, tracking_url=link, reference=reference)
+        await self._wait_until_assigned({one.order.id for one in placed})
+        return bool(placed)
 
-    async def _notice(self, order_ids: set[str]) -> None:
+    async def _wait_until_assigned(self, order_ids: set[str]) -> None:
         """Waits until the service has told us of our new orders, or has given them to somebody else."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(NOTICED):
+            async with asyncio.timeout(ASSIGNMENT_TIMEOUT):
                 while not order_ids <= {order.id for order in self.client.orders}:
-                    await self.client.wait_for_news(NOTICED)
+                    await self.client.wait_for_change(ASSIGNMENT_TIMEOUT)
 
     # --- customers
 
-    def _hear(self, note: NoteToDriver) -> None:
+    def _queue_note(self, note: NoteToDriver) -> None:
         if not self._notes.full():
             self._notes.put_nowait(note)
 
@@ -223,17 +236,17 @@ class Courier:
         """Customers who write get a word back."""
         while True:
             note = await self._notes.get()
-            self._say("message", order_id=note.order_id, text=note.text)
+            self._emit("message", order_id=note.order_id, text=note.text)
             try:
-                await self.client.say(note.order_id, "Got it, thank you!")
-            except ReportRefused as refused:
-                self.complain(refused)
+                await self.client.send_note(note.order_id, "Got it, thank you!")
+            except ReportRejected as rejected:
+                self.report_error(rejected)
 
-    def complain(self, error: Exception) -> None:
+    def report_error(self, error: Exception) -> None:
         """Something did not work, and the day goes on."""
-        self._say("trouble", text=str(error))
+        self._emit("trouble", text=str(error))
 
-    def _say(
+    def _emit(
         self,
         kind: str,
         order_id: str | None = None,
@@ -245,12 +258,12 @@ class Courier:
         event = Event(
             kind,
             datetime.now(UTC),
-            self.who.name,
-            self.who.vehicle,
+            self.identity.name,
+            self.identity.vehicle,
             driver_id=self.driver_id,
             order_id=order_id,
             reference=reference,
             tracking_url=tracking_url,
             text=text,
         )
-        self._tell(event)
+        self._emit_event(event)

@@ -31,14 +31,14 @@ class Phone:
         self._receiver = receiver
         self._tempo = tempo
         self._ride: Ride | None = None
-        self._beat = asyncio.Event()
+        self._moved = asyncio.Event()
 
     @property
     def to_go_m(self) -> float | None:
         """Metres to the end of the present drive; None while standing."""
         return None if self._ride is None else self._ride.to_go_m
 
-    async def carry(self) -> None:
+    async def run(self) -> None:
         """A fix every interval."""
         clock = asyncio.get_running_loop().time
         due = before = clock()
@@ -46,26 +46,26 @@ class Phone:
             dt, before = clock() - before, clock()
             self._move(dt)
             self._client.add(self._receiver.read(self.motion, now(), dt or self._tempo.interval))
-            self._beat.set()
+            self._moved.set()
             due = max(due + self._tempo.interval, clock())
             await asyncio.sleep(due - clock())
 
-    async def drive(self, leg: Leg, caps: Caps, *, seed: str, wanted: Callable[[], bool]) -> bool:
+    async def drive(self, leg: Leg, caps: Caps, *, seed: str, keep_going: Callable[[], bool]) -> bool:
         """Whether the leg's end was reached; ends where it is as soon as it is not `wanted` any more."""
         self._ride = Ride(leg, caps, seed=seed, started_at=time.time())
         try:
-            while not self._ride.arrived and wanted():
-                self._beat.clear()
-                await self._beat.wait()
+            while not self._ride.arrived and keep_going():
+                self._moved.clear()
+                await self._moved.wait()
             return self._ride.arrived
         finally:
             self._ride = None
 
     def _move(self, dt: float) -> None:
         """Speeds grow with the tempo, so that they fit the distances."""
-        faster = self._tempo.speed_up
-        moved = self.motion if self._ride is None else self._ride.advance(dt * faster)
-        speed = 0.0 if self._ride is None else moved.speed * faster
+        speed_up = self._tempo.speed_up
+        moved = self.motion if self._ride is None else self._ride.advance(dt * speed_up)
+        speed = 0.0 if self._ride is None else moved.speed * speed_up
         self.motion = msgspec.structs.replace(moved, speed=speed)
 
 

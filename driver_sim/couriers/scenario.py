@@ -9,13 +9,13 @@ from typing import Final
 import msgspec
 
 from driver_sim.client.client import DriverClient
-from driver_sim.couriers.assignments import Identity, identity
+from driver_sim.couriers.assignments import Identity, make_identity
 from driver_sim.couriers.courier import Courier
 from driver_sim.couriers.events import EventSink
 from driver_sim.couriers.order_source import Budget, OrderSource
 from driver_sim.couriers.phone import Tempo
-from driver_sim.errors import first_of
-from driver_sim.merchant_api import ApiError, KnownDriver, MerchantApi
+from driver_sim.errors import first_error
+from driver_sim.merchant_api import ApiError, ExistingDriver, MerchantApi
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Place
 
@@ -39,39 +39,43 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 class Scenario:
     """All couriers of one run."""
 
-    def __init__(self, settings: Settings, tell: EventSink) -> None:
+    def __init__(self, settings: Settings, emit: EventSink) -> None:
         self.couriers: list[Courier] = []
-        self.over = asyncio.Event()
+        self.shutdown = asyncio.Event()
         self._settings = settings
-        self._tell = tell
+        self._emit = emit
         self._budget = Budget(settings.orders)
 
     async def run(self) -> None:
         """Returns when `over` is set, the time is up or the orders are delivered. Raises ApiError."""
         async with MerchantApi(self._settings.url, self._settings.api_key) as api:
-            addresses = await self._answering(api)
+            addresses = await self._wait_for_addresses(api)
             if len(addresses) < 2:
                 raise ApiError(404, "The map of the service has no addresses", "orders need at least two")
-            known = await _known(api)
-            timer = asyncio.get_running_loop().call_later(self._settings.duration or 1e9, self.over.set)
+            existing = await _existing_drivers(api)
+            timer = asyncio.get_running_loop().call_later(self._settings.duration or 1e9, self.shutdown.set)
             try:
-                await self._work(api, addresses, known)
+                await self._work(api, addresses, existing)
             except* ApiError as errors:
-                raise first_of(errors) from None
+                raise first_error(errors) from None
             finally:
                 timer.cancel()
 
-    async def _work(self, api: MerchantApi, addresses: list[Place], known: dict[str, KnownDriver]) -> None:
+    async def _work(
+        self, api: MerchantApi, addresses: list[Place], existing: dict[str, ExistingDriver]
+    ) -> None:
         """Couriers start one after the other: the first moves while the last is being hired."""
         async with asyncio.TaskGroup() as tasks:
             for n in range(self._settings.drivers):
-                if self.over.is_set():
+                if self.shutdown.is_set():
                     return
-                courier = await self._hire(api, identity(self._settings.seed, n), addresses, known)
+                courier = await self._open_courier(
+                    api, make_identity(self._settings.seed, n), addresses, existing
+                )
                 self.couriers.append(courier)
-                tasks.create_task(courier.run(self.over))
+                tasks.create_task(courier.run(self.shutdown))
 
-    async def _answering(self, api: MerchantApi) -> list[Place]:
+    async def _wait_for_addresses(self, api: MerchantApi) -> list[Place]:
         """The map's addresses, as soon as the service is up."""
         tries = int(self._settings.wait / RETRY)
         while True:
@@ -83,27 +87,33 @@ class Scenario:
             tries -= 1
             await asyncio.sleep(RETRY)
 
-    async def _hire(
-        self, api: MerchantApi, who: Identity, addresses: list[Place], known: dict[str, KnownDriver]
+    async def _open_courier(
+        self,
+        api: MerchantApi,
+        identity: Identity,
+        addresses: list[Place],
+        existing: dict[str, ExistingDriver],
     ) -> Courier:
         """A courier of an earlier run is taken again, where it stood; its old token ends."""
-        random = Random(f"start {who.reference}")
+        random = Random(f"start {identity.reference}")
         start = random.choice(addresses).lonlat
-        again = known.get(who.reference)
-        if again is None:
-            driver = await api.create_driver(who.name, who.vehicle, who.reference)
+        driver_found = existing.get(identity.reference)
+        if driver_found is None:
+            driver = await api.create_driver(identity.name, identity.vehicle, identity.reference)
             driver_id, token = driver.id, driver.token
         else:
-            driver_id, token = again.id, await api.new_token(again.id)
-            who = Identity(who.reference, again.name, again.vehicle)
-            start = _within(again, addresses) or start
+            driver_id, token = driver_found.id, await api.new_token(driver_found.id)
+            identity = Identity(identity.reference, driver_found.name, driver_found.vehicle)
+            start = _position_on_map(driver_found, addresses) or start
         client = DriverClient(self._settings.url, token, random=random)
-        customers = OrderSource(api, addresses, self._budget, who.reference)
-        tempo, tell = self._settings.tempo, self._tell
-        return Courier(who, driver_id, client, api, customers=customers, start=start, tempo=tempo, tell=tell)
+        order_source = OrderSource(api, addresses, self._budget, identity.reference)
+        tempo, emit = self._settings.tempo, self._emit
+        return Courier(
+            identity, driver_id, client, api, order_source=order_source, start=start, tempo=tempo, emit=emit
+        )
 
 
-def _within(driver: KnownDriver, addresses: list[Place]) -> LonLat | None:
+def _position_on_map(driver: ExistingDriver, addresses: list[Place]) -> LonLat | None:
     """Where a driver was last seen, if that is on this map."""
     if driver.last_fix is None:
         return None
@@ -113,7 +123,7 @@ def _within(driver: KnownDriver, addresses: list[Place]) -> LonLat | None:
     return driver.last_fix.lonlat if on_map else None
 
 
-async def _known(api: MerchantApi) -> dict[str, KnownDriver]:
+async def _existing_drivers(api: MerchantApi) -> dict[str, ExistingDriver]:
     """The simulated drivers that the service has from earlier runs, by reference."""
     return {
         driver.reference: driver

@@ -15,15 +15,15 @@ from tracker.domain.tracks.track import Fix
 
 STANDING: Final = 0.3  # metres per second, below which a receiver has no heading
 RADIUS_68: Final = sqrt(-2.0 * log(1.0 - 0.68))  # of a round 2-D Gauss error, in sigmas: 1.51
-PATCH_EVERY: Final = 240.0  # seconds between worse patches (yards, tunnels, narrow streets)
-PATCH_LASTS: Final = 25.0
+PATCH_INTERVAL: Final = 240.0  # seconds between worse patches (yards, tunnels, narrow streets)
+PATCH_DURATION: Final = 25.0
 PATCH_SCALE: Final = 3.0
 SCALE_TAU: Final = 8.0  # seconds in which the error grows into a patch
 BATTERY_PER_HOUR: Final = 0.09  # screen on, GPS on
-BATTERY_LEAST: Final = 0.04
+MIN_BATTERY: Final = 0.04
 
 
-class Wander:
+class GaussMarkov:
     """A Gauss-Markov process of variance 1: correlated with exp(-dt / tau)."""
 
     def __init__(self, random: Random, tau: float) -> None:
@@ -32,8 +32,10 @@ class Wander:
         self.value = random.gauss(0.0, 1.0)
 
     def advance(self, dt: float) -> float:
-        kept = exp(-dt / self._tau)
-        self.value = kept * self.value + sqrt(1.0 - kept * kept) * self._random.gauss(0.0, 1.0)
+        correlation = exp(-dt / self._tau)
+        self.value = correlation * self.value + sqrt(1.0 - correlation * correlation) * self._random.gauss(
+            0.0, 1.0
+        )
         return self.value
 
 
@@ -45,32 +47,32 @@ class Receiver:
         self._random = Random(f"receiver {seed}")
         self.sigma = self._random.uniform(4.0, 6.0) if sigma is None else sigma
         self.tau = self._random.uniform(30.0, 60.0) if tau is None else tau
-        self._east = Wander(self._random, self.tau)
-        self._north = Wander(self._random, self.tau)
+        self._east = GaussMarkov(self._random, self.tau)
+        self._north = GaussMarkov(self._random, self.tau)
         self._scale = 1.0
         self._in_patch = False
         self._battery = self._random.uniform(0.55, 1.0)
 
     def read(self, motion: Motion, recorded_at: datetime, dt: float) -> Fix:
         """The fix of this moment; `dt` seconds after the one before."""
-        self._enter_or_leave_patch(dt)
+        self._update_patch(dt)
         sigma = self.sigma * self._scale
         east, north = sigma * self._east.advance(dt), sigma * self._north.advance(dt)
-        seen = Plane(motion.at).to_lonlat(east, north)
-        self._battery = max(BATTERY_LEAST, self._battery - BATTERY_PER_HOUR * dt / 3600.0)
+        measured = Plane(motion.at).to_lonlat(east, north)
+        self._battery = max(MIN_BATTERY, self._battery - BATTERY_PER_HOUR * dt / 3600.0)
         return Fix(
             recorded_at=recorded_at,
-            lat=round(seen.lat, 7),
-            lon=round(seen.lon, 7),
+            lat=round(measured.lat, 7),
+            lon=round(measured.lon, 7),
             accuracy=self._accuracy(sigma),
             speed=self._speed(motion),
             heading=self._heading(motion),
             battery=round(self._battery, 2),
         )
 
-    def _enter_or_leave_patch(self, dt: float) -> None:
-        lasts = PATCH_LASTS if self._in_patch else PATCH_EVERY
-        if self._random.random() < 1.0 - exp(-dt / lasts):
+    def _update_patch(self, dt: float) -> None:
+        mean_duration = PATCH_DURATION if self._in_patch else PATCH_INTERVAL
+        if self._random.random() < 1.0 - exp(-dt / mean_duration):
             self._in_patch = not self._in_patch
         target = PATCH_SCALE if self._in_patch else 1.0
         self._scale += (target - self._scale) * (1.0 - exp(-dt / SCALE_TAU))

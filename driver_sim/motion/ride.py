@@ -16,7 +16,7 @@ from tracker.domain.route import Leg
 
 ARRIVED: Final = 0.5  # metres before the end that count as there
 CREEP: Final = 0.4  # metres per second, so that braking never stops short for good
-LATE: Final = 1.6  # times the usual braking: harder than this nobody brakes for a light
+HARD_BRAKING: Final = 1.6  # times the usual braking: harder than this nobody brakes for a light
 STOPS_PER_KM: Final = 0.5  # pedestrians, double-parked vans, a look at the phone
 STOP_SECONDS: Final = (3.0, 14.0)
 
@@ -50,7 +50,7 @@ class Ride:
         self._pending = 0.0
         self._along = 0.0
         self._speed = 0.0
-        self._stands_until = 0.0
+        self._stopped_until = 0.0
 
     @property
     def length_m(self) -> float:
@@ -84,26 +84,26 @@ class Ride:
     def _step(self) -> None:
         self._clock += TICK
         caps = self._profile.caps
-        slowest = max(0.0, self._speed - caps.braking * LATE * TICK)
+        slowest = max(0.0, self._speed - caps.braking * HARD_BRAKING * TICK)
         fastest = self._speed + caps.acceleration * TICK
-        self._speed = max(slowest, min(fastest, self._wanted()))
+        self._speed = max(slowest, min(fastest, self._target_speed()))
         self._along = min(self.length_m, self._along + self._speed * TICK)
 
-    def _wanted(self) -> float:
-        if self.arrived or self._clock < self._stands_until:
+    def _target_speed(self) -> float:
+        if self.arrived or self._clock < self._stopped_until:
             return 0.0
         self._pass_halts()
-        allowed = max(CREEP, self._profile.allowed(self._along))
-        return min(allowed, self._before_halt(self._halts[0])) if self._halts else allowed
+        allowed = max(CREEP, self._profile.safe_speed(self._along))
+        return min(allowed, self._speed_before_halt(self._halts[0])) if self._halts else allowed
 
-    def _before_halt(self, halt: Halt) -> float:
+    def _speed_before_halt(self, halt: Halt) -> float:
         """What still stops at the next halt; no bound where its light is green, or turned red too late."""
         ahead = halt.along_m - self._along
         if halt.light is not None:
-            hard = self._speed**2 / (2 * self._profile.caps.braking * LATE)
-            if ahead < hard or red_for(halt.light, self._clock) == 0.0:
+            braking_distance = self._speed**2 / (2 * self._profile.caps.braking * HARD_BRAKING)
+            if ahead < braking_distance or red_for(halt.light, self._clock) == 0.0:
                 return inf
-        return 0.0 if ahead <= ARRIVED else max(CREEP, self._profile.braking_to(0.0, ahead))
+        return 0.0 if ahead <= ARRIVED else max(CREEP, self._profile.speed_to_brake_to(0.0, ahead))
 
     def _pass_halts(self) -> None:
         """A green light is driven past; a short stop is stood through once."""
@@ -114,7 +114,7 @@ class Ride:
                 return
             self._halts.pop(0)
             if halt.light is None:
-                self._stands_until = self._clock + halt.wait_s
+                self._stopped_until = self._clock + halt.wait_s
 
 
 def _halts(profile: SpeedProfile, random: Random) -> list[Halt]:

@@ -53,13 +53,13 @@ class SpeedProfile:
         """Index of the piece of line that begins at or before `along_m`."""
         return max(0, min(bisect_right(self.along, along_m), len(self._line) - 1) - 1)
 
-    def allowed(self, along_m: float) -> float:
+    def safe_speed(self, along_m: float) -> float:
         """Metres per second that are safe here: the street's, and what still brakes to every corner ahead."""
         index = self.segment(along_m)
         ahead = self.along[index + 1] - along_m
-        return min(self.limits[index], self.braking_to(self.corners[index + 1], ahead))
+        return min(self.limits[index], self.speed_to_brake_to(self.corners[index + 1], ahead))
 
-    def braking_to(self, speed: float, ahead_m: float) -> float:
+    def speed_to_brake_to(self, speed: float, ahead_m: float) -> float:
         """The speed from which, after one tick more of it, there is still room to brake to `speed`."""
         step = self.caps.braking * TICK
         return sqrt(step * step + speed * speed + 2 * self.caps.braking * max(0.0, ahead_m)) - step

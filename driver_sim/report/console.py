@@ -14,8 +14,8 @@ from driver_sim.couriers.events import Event, EventSink
 from driver_sim.couriers.scenario import Scenario, Settings, end_on_signals
 from driver_sim.report.totals import Totals, json_lines, plain_lines, table, totals, write_json
 
-REFRESH: Final = 0.5  # seconds between two looks at the table
-REPORT: Final = 15.0  # seconds between two lines of totals where nothing can be redrawn
+REFRESH_INTERVAL: Final = 0.5  # seconds between two looks at the table
+PRINT_INTERVAL: Final = 15.0  # seconds between two lines of totals where nothing can be redrawn
 
 
 class Output(msgspec.Struct, frozen=True):
@@ -36,15 +36,15 @@ class _Summary(msgspec.Struct, frozen=True):
 async def run_and_show(settings: Settings, output: Output) -> bool:
     """Whether any courier could work to the end. Raises ApiError where the service says no."""
     console = Console(stderr=output.events is sys.stdout, highlight=False)
-    scenario = Scenario(settings, _told(console, output))
-    end_on_signals(scenario.over.set)
-    async with _watched(scenario, console, output):
+    scenario = Scenario(settings, _event_sink(console, output))
+    end_on_signals(scenario.shutdown.set)
+    async with _display(scenario, console, output):
         await scenario.run()
     _summarise(scenario, console, output)
-    return not scenario.couriers or any(courier.doing != "stopped" for courier in scenario.couriers)
+    return not scenario.couriers or any(courier.activity != "stopped" for courier in scenario.couriers)
 
 
-def _told(console: Console, output: Output) -> EventSink:
+def _event_sink(console: Console, output: Output) -> EventSink:
     """Where events go."""
     sinks: list[EventSink] = []
     if output.events is not None:
@@ -54,38 +54,38 @@ def _told(console: Console, output: Output) -> EventSink:
     elif not console.is_terminal:
         sinks.append(plain_lines(console, links=output.links))
     elif output.links:
-        sinks.append(plain_lines(console, links=True, wanted={"order_created", "order_taken"}))
+        sinks.append(plain_lines(console, links=True, only={"order_created", "order_taken"}))
 
-    def tell(event: Event) -> None:
+    def emit(event: Event) -> None:
         for sink in sinks:
             sink(event)
 
-    return tell
+    return emit
 
 
 @asynccontextmanager
-async def _watched(scenario: Scenario, console: Console, output: Output) -> AsyncIterator[None]:
+async def _display(scenario: Scenario, console: Console, output: Output) -> AsyncIterator[None]:
     """Shows the run while it lasts."""
-    show = _redraw if console.is_terminal and not output.as_json else _report
-    watching = asyncio.create_task(show(scenario, console, output))
+    render = _redraw if console.is_terminal and not output.as_json else _print_totals
+    display = asyncio.create_task(render(scenario, console, output))
     try:
         yield
     finally:
-        watching.cancel()
+        display.cancel()
         with suppress(asyncio.CancelledError):
-            await watching
+            await display
 
 
 async def _redraw(scenario: Scenario, console: Console, output: Output) -> None:
     with Live(table(scenario.couriers), console=console, auto_refresh=False) as live:
         while True:
             live.update(table(scenario.couriers), refresh=True)
-            await asyncio.sleep(REFRESH)
+            await asyncio.sleep(REFRESH_INTERVAL)
 
 
-async def _report(scenario: Scenario, console: Console, output: Output) -> None:
+async def _print_totals(scenario: Scenario, console: Console, output: Output) -> None:
     while True:
-        await asyncio.sleep(REPORT)
+        await asyncio.sleep(PRINT_INTERVAL)
         if output.as_json:
             write_json(sys.stdout, _Summary(totals(scenario.couriers), "totals"))
         else:
@@ -99,5 +99,5 @@ def _summarise(scenario: Scenario, console: Console, output: Output) -> None:
         return
     console.print(total.line(), soft_wrap=True)
     for courier in scenario.couriers:
-        if courier.trouble:
-            console.print(f"{courier.who.name}: {courier.trouble}", markup=False, soft_wrap=True)
+        if courier.error:
+            console.print(f"{courier.identity.name}: {courier.error}", markup=False, soft_wrap=True)

@@ -58,28 +58,28 @@ def totals(couriers: Sequence[Courier]) -> Totals:
     )
 
 
-def plain_lines(console: Console, *, links: bool, wanted: Iterable[str] | None = None) -> EventSink:
+def plain_lines(console: Console, *, links: bool, only: Iterable[str] | None = None) -> EventSink:
     """One readable line an event; `links` adds the tracking link of each new order."""
 
-    def tell(event: Event) -> None:
-        if wanted is not None and event.event not in wanted:
+    def emit(event: Event) -> None:
+        if only is not None and event.event not in only:
             return
         what = " ".join(filter(None, (event.event.replace("_", " "), event.order_id, event.text)))
         link = f" {event.tracking_url}" if links and event.tracking_url else ""
         line = f"{event.at.astimezone():%H:%M:%S} {event.courier} ({event.vehicle}): {what}{link}"
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    return tell
+    return emit
 
 
 def json_lines(stream: IO[str], *, only_orders: bool) -> EventSink:
     """One JSON object an event, written at once."""
 
-    def tell(event: Event) -> None:
+    def emit(event: Event) -> None:
         if event.order_id is not None or not only_orders:
             write_json(stream, event)
 
-    return tell
+    return emit
 
 
 def write_json(stream: IO[str], what: Any) -> None:
@@ -89,24 +89,24 @@ def write_json(stream: IO[str], what: Any) -> None:
 
 def table(couriers: Sequence[Courier]) -> Group:
     """The live view: one row a courier, totals below."""
-    shown = Table(box=None, pad_edge=False)
+    grid = Table(box=None, pad_edge=False)
     for name in ("courier", "vehicle", "order", "status"):
-        shown.add_column(name, no_wrap=True)
+        grid.add_column(name, no_wrap=True)
     for name in ("km/h", "to go", "sent", "acked", "unacked", "reconnects", "ack p50"):
-        shown.add_column(name, justify="right", no_wrap=True)
+        grid.add_column(name, justify="right", no_wrap=True)
     for courier in couriers:
-        shown.add_row(*_row(courier))
-    return Group(shown, Text(totals(couriers).line(), style="dim"))
+        grid.add_row(*_row(courier))
+    return Group(grid, Text(totals(couriers).line(), style="dim"))
 
 
 def _row(courier: Courier) -> tuple[str, ...]:
     client = courier.client
     to_go = courier.phone.to_go_m
     return (
-        courier.who.name,
-        courier.who.vehicle,
+        courier.identity.name,
+        courier.identity.vehicle,
         courier.stop.order_id if courier.stop else "",
-        courier.doing if client.connected or courier.doing in {"stopped", "done"} else "reconnecting",
+        courier.activity if client.connected or courier.activity in {"stopped", "done"} else "reconnecting",
         f"{courier.phone.motion.speed * 3.6:.0f}",
         "" if to_go is None else f"{to_go:.0f} m",
         *(str(client.outbox.counts[what]) for what in ("sent", "acked")),

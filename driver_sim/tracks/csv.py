@@ -57,15 +57,15 @@ class _Table(msgspec.Struct, frozen=True):
 
 def read_csv(file: str, content: bytes, options: Options, report: Report) -> list[Recording]:
     """Raises BadTrack where no column for the coordinates can be found."""
-    lines = re.split(r"\r\n|\n|\r", _decoded(content, report))
+    lines = re.split(r"\r\n|\n|\r", _decode(content, report))
     table = _table(file, lines, options)
-    table = _with_known_units(table, report)
+    table = _drop_unknown_units(table, report)
     points = [_point(table, number, row) for number, row in _rows(lines, table, report)]
     one = recording(file, points, options, report)
     return [] if one is None else [one]
 
 
-def _decoded(content: bytes, report: Report) -> str:
+def _decode(content: bytes, report: Report) -> str:
     if content[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         return content.decode("utf-16", "replace")
     try:
@@ -84,17 +84,17 @@ def _table(file: str, lines: Sequence[str], options: Options) -> _Table:
     """The first line that names the columns, with the delimiter by which it does."""
     for first, line in enumerate(lines[:HEADER_WITHIN]):
         for delimiter in DELIMITERS:
-            table = _named(_split(line, delimiter), delimiter, first + 1, options)
+            table = _table_under(_split(line, delimiter), delimiter, first + 1, options)
             if table is not None:
                 return table
     top = next((line for line in lines if line.strip()), "")
     titles = ", ".join(_split(top, max(DELIMITERS, key=top.count)))
     needs = "lat and lon" if options.assume_speed else "a time, lat and lon"
-    wanted = f"; --columns asks for {', '.join(options.columns.values())}" if options.columns else ""
+    required = f"; --columns asks for {', '.join(options.columns.values())}" if options.columns else ""
     raise BadTrack(
         file,
         1,
-        f"no columns for {needs} in the header ({titles[:200]}){wanted};"
+        f"no columns for {needs} in the header ({titles[:200]}){required};"
         " name them with --columns recorded_at=…,lat=…,lon=…",
     )
 
@@ -107,57 +107,57 @@ def _split(line: str, delimiter: str) -> list[str]:
         return []
 
 
-def _named(titles: Sequence[str], delimiter: str, first: int, options: Options) -> _Table | None:
+def _table_under(titles: Sequence[str], delimiter: str, first: int, options: Options) -> _Table | None:
     """The table under this header, where it has all that is needed."""
     if (by_number := _by_number(titles, options)) is not None:
         return _Table(delimiter, by_number, first - 1)
-    plain = [_plain(title) for title in titles]
+    keys = [_title_key(title) for title in titles]
     columns = {
-        field: column for field in NAMES if (column := _column(field, titles, plain, options)) is not None
+        field: column for field in NAMES if (column := _column(field, titles, keys, options)) is not None
     }
-    wanted = {"lat", "lon", *options.columns} | (set() if options.assume_speed else {"recorded_at"})
-    if not wanted <= columns.keys():
+    required = {"lat", "lon", *options.columns} | (set() if options.assume_speed else {"recorded_at"})
+    if not required <= columns.keys():
         return None
-    date = plain.index("date") if "date" in plain and "recorded_at" not in options.columns else None
-    if date is not None and plain[columns["recorded_at"].index] not in {"time", "utc_time", "gps_time"}:
+    date = keys.index("date") if "date" in keys and "recorded_at" not in options.columns else None
+    if date is not None and keys[columns["recorded_at"].index] not in {"time", "utc_time", "gps_time"}:
         date = None
     return _Table(delimiter, columns, first, titles, date)
 
 
 def _by_number(titles: Sequence[str], options: Options) -> dict[str, _Column] | None:
     """Columns given by their numbers, from 1, for files without a header."""
-    given = options.columns
-    if not given or any(not name.isdecimal() or name in titles for name in given.values()):
+    numbers = options.columns
+    if not numbers or any(not name.isdecimal() or name in titles for name in numbers.values()):
         return None
-    if any(not 1 <= int(name) <= len(titles) for name in given.values()):
+    if any(not 1 <= int(name) <= len(titles) for name in numbers.values()):
         return None
     try:
-        for field, name in given.items():
+        for field, name in numbers.items():
             value = titles[int(name) - 1]
             parse_time(value) if field == "recorded_at" else parse_number(field, value)
     except ValueError:  # a title, or another delimiter
         return None
-    return {field: _Column(int(name) - 1, f"column {name}") for field, name in given.items()}
+    return {field: _Column(int(name) - 1, f"column {name}") for field, name in numbers.items()}
 
 
-def _plain(title: str) -> str:
+def _title_key(title: str) -> str:
     """`Speed (km/h)` -> `speed`, `GPS Time` -> `gps_time`."""
     name = found[1] if (found := _UNIT.match(title)) else title
     return re.sub(r"[\s-]+", "_", name.strip().lower())
 
 
-def _column(field: str, titles: Sequence[str], plain: Sequence[str], options: Options) -> _Column | None:
+def _column(field: str, titles: Sequence[str], keys: Sequence[str], options: Options) -> _Column | None:
     if field in options.columns:
-        wanted = options.columns[field].strip().lower()
-        index = next((n for n, title in enumerate(titles) if title.lower() == wanted), None)
+        required = options.columns[field].strip().lower()
+        index = next((n for n, title in enumerate(titles) if title.lower() == required), None)
         return None if index is None else _Column(index, titles[index], _unit(titles[index]))
     for name in NAMES[field]:
-        if name in plain:
-            index = plain.index(name)
+        if name in keys:
+            index = keys.index(name)
             return _Column(index, titles[index], _unit(titles[index]))
         for unit in UNITS[field]:
-            if f"{name}_{unit}" in plain:
-                index = plain.index(f"{name}_{unit}")
+            if f"{name}_{unit}" in keys:
+                index = keys.index(f"{name}_{unit}")
                 return _Column(index, titles[index], unit)
     return None
 
@@ -167,22 +167,22 @@ def _unit(title: str) -> str | None:
     return found[2].lower() if found and found[2] else None
 
 
-def _with_known_units(table: _Table, report: Report) -> _Table:
+def _drop_unknown_units(table: _Table, report: Report) -> _Table:
     """Without the columns whose unit is not known; what is not used is said."""
     used = {column.index for column in table.columns.values()} | {table.date}
     rest = [title for index, title in enumerate(table.titles) if index not in used and title]
     if rest:
         report.drop(f"columns that no fix has: {', '.join(rest)}")
-    known = {}
+    columns = {}
     for field, column in table.columns.items():
         if column.unit is None or column.unit in UNITS[field]:
-            known[field] = column
+            columns[field] = column
         elif field in {"recorded_at", "lat", "lon"}:
-            known[field] = msgspec.structs.replace(column, unit=None)
+            columns[field] = msgspec.structs.replace(column, unit=None)
         else:
             units = ", ".join(UNITS[field])
             report.drop(f"column {column.title!r}, because its unit is unknown; known: {units}")
-    return msgspec.structs.replace(table, columns=known)
+    return msgspec.structs.replace(table, columns=columns)
 
 
 # --- the rows
@@ -202,12 +202,12 @@ def _rows(lines: Sequence[str], table: _Table, report: Report) -> Iterator[tuple
 def _row(lines: Sequence[str], index: int, delimiter: str) -> tuple[list[str] | None, int]:
     """The row that begins here and the index of the line behind it."""
     for length in range(1, ROW_WITHIN + 1):
-        piece = [f"{line}\n" for line in lines[index : index + length]]
-        rows = csv.reader(piece, delimiter=delimiter, strict=True, skipinitialspace=delimiter == " ")
+        block = [f"{line}\n" for line in lines[index : index + length]]
+        rows = csv.reader(block, delimiter=delimiter, strict=True, skipinitialspace=delimiter == " ")
         try:
             return [value.strip() for value in next(rows, [])], index + length
         except csv.Error:
-            if '"' not in piece[0] or index + length >= len(lines):
+            if '"' not in block[0] or index + length >= len(lines):
                 break
     return None, index + 1
 

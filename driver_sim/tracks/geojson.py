@@ -30,8 +30,8 @@ def read_geojson(file: str, content: bytes, options: Options, report: Report) ->
         drives = {file: list(_fixes(root["items"], report))}
     else:
         drives = _drives(file, _features(file, root), report)
-    made = (recording(name, points, options, report) for name, points in drives.items())
-    return [one for one in made if one is not None]
+    recordings = (recording(name, points, options, report) for name, points in drives.items())
+    return [one for one in recordings if one is not None]
 
 
 def _fixes(items: list[Any], report: Report) -> Iterator[Point]:
@@ -46,21 +46,21 @@ def _fixes(items: list[Any], report: Report) -> Iterator[Point]:
 def _drives(file: str, features: list[Any], report: Report) -> dict[str, list[Point]]:
     """Each line's points, and those that stand alone."""
     drives: dict[str, list[Point]] = {}
-    alone: list[Point] = []
+    single_points: list[Point] = []
     for number, feature in enumerate(features, 1):
         where, kind = f"feature {number}", _kind(feature)
         if kind == "Point":
-            alone.append(_point(where, feature))
+            single_points.append(_point(where, feature))
         elif kind in {*LINES, "MultiLineString"}:
             drives[f"{file}#{number}"] = list(_line(where, kind, feature, report))
         else:
             report.skip("feature", f"{kind or 'no geometry'} cannot be driven; lines and points can", where)
     if drives:  # beside a line, a point without a time is a mark and no part of a drive
-        for point in alone:
+        for point in single_points:
             if point.time is None:
                 report.skip("point", NO_TIME, point.place)
-        alone = [point for point in alone if point.time is not None]
-    return {**drives, f"{file}#points": alone}
+        single_points = [point for point in single_points if point.time is not None]
+    return {**drives, f"{file}#points": single_points}
 
 
 def _features(file: str, root: Any) -> list[Any]:
@@ -90,7 +90,7 @@ def _point(where: str, feature: dict[str, Any]) -> Point:
     properties = _properties(feature)
     time = next((properties[name] for name in TIMES if properties.get(name) is not None), None)
     optional = {name: properties.get(name) for name in OPTIONAL}
-    return _placed(where, time, feature["geometry"].get("coordinates"), optional)
+    return _make_point(where, time, feature["geometry"].get("coordinates"), optional)
 
 
 def _line(where: str, kind: str, feature: dict[str, Any], report: Report) -> Iterator[Point]:
@@ -128,10 +128,10 @@ def _places(where: str, places: Any, times: Any, report: Report) -> Iterator[Poi
         report.skip("line", f"{len(places)} coordinates, but {len(times)} times", where)
         return
     for number, (place, time) in enumerate(zip(places, times, strict=True), 1):
-        yield _placed(f"{where}, point {number}", time, place, {})
+        yield _make_point(f"{where}, point {number}", time, place, {})
 
 
-def _placed(where: str, time: object, place: object, optional: dict[str, object]) -> Point:
+def _make_point(where: str, time: object, place: object, optional: dict[str, object]) -> Point:
     if not isinstance(place, list) or len(place) < 2:
         return Point(where, time, None, None, optional)
     altitude = {"altitude": place[2]} if len(place) > 2 else {}

@@ -30,42 +30,42 @@ _NOT_IN_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U
 
 def read_gpx(file: str, content: bytes, options: Options, report: Report) -> list[Recording]:
     """Raises BadTrack where not one point can be found."""
-    reading = _read(file, content)
-    if reading.fault is not None:
-        mended = _read(file, _mended(content))
-        if mended.count > reading.count:
-            line, why = reading.fault
+    parsed = _read(file, content)
+    if parsed.fault is not None:
+        repaired = _read(file, _repair(content))
+        if repaired.count > parsed.count:
+            line, why = parsed.fault
             report.adapt(f"read with characters replaced that XML does not allow: {why}", line)
-            reading = mended
-    if reading.fault is not None:
-        line, why = reading.fault
-        if not reading.count:
+            parsed = repaired
+    if parsed.fault is not None:
+        line, why = parsed.fault
+        if not parsed.count:
             raise BadTrack(file, line, f"not XML: {why}")
         report.drop(f"the rest, because it is not XML: {why}", line)
-    for line in reading.waypoints:
+    for line in parsed.waypoints:
         report.skip("waypoint", "not a point of a track", line)
-    named = ((f"{file}#{number}", points) for number, points in enumerate(reading.drives, 1))
-    return [one for name, points in named if (one := recording(name, points, options, report)) is not None]
+    drives = ((f"{file}#{number}", points) for number, points in enumerate(parsed.drives, 1))
+    return [one for name, points in drives if (one := recording(name, points, options, report)) is not None]
 
 
-def _mended(content: bytes) -> bytes:
+def _repair(content: bytes) -> bytes:
     """The same in UTF-8, without the characters that expat stumbles over."""
     text = content.decode("utf-8", "replace")
     return _STRAY_AMPERSAND.sub("&amp;", _NOT_IN_XML.sub(" ", text)).encode()
 
 
-def _read(file: str, content: bytes) -> "_Reading":
-    reading = _Reading(file)
+def _read(file: str, content: bytes) -> "_Parser":
+    parsed = _Parser(file)
     try:
-        reading.parser.Parse(content, True)
+        parsed.parser.Parse(content, True)
     except expat.ExpatError as error:
-        reading.fault = (error.lineno, expat.ErrorString(error.code))
+        parsed.fault = (error.lineno, expat.ErrorString(error.code))
     except (LookupError, ValueError) as error:  # an encoding that Python does not know
-        reading.fault = (1, str(error))
-    return reading
+        parsed.fault = (1, str(error))
+    return parsed
 
 
-class _Reading:
+class _Parser:
     """What expat tells, turned into points as it goes."""
 
     def __init__(self, file: str) -> None:
@@ -77,7 +77,7 @@ class _Reading:
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
         self.parser.CharacterDataHandler = self._text
-        self.parser.StartDoctypeDeclHandler = self._refuse
+        self.parser.StartDoctypeDeclHandler = self._reject_doctype
         self._file = file
         self._point: dict[str, str] | None = None
         self._line = 0
@@ -118,7 +118,7 @@ class _Reading:
             Point(self._line, point.get("time"), point.get("lat"), point.get("lon"), optional)
         )
 
-    def _refuse(self, *_: object) -> None:
+    def _reject_doctype(self, *_: object) -> None:
         raise BadTrack(self._file, self.parser.CurrentLineNumber, "a document type declaration is not GPX")
 
 

@@ -17,8 +17,8 @@ from tracker.domain.tracks.track import Fix
 OPTIONAL: Final = ("accuracy", "speed", "heading", "altitude", "battery")
 NO_TIME: Final = "no time"
 NO_TIMES: Final = "no times (--assume-speed M_S drives it at that speed)"
-NAMED: Final = 5  # places that a line of the report names
-STEP: Final = timedelta(milliseconds=1)  # times are sent to the millisecond
+MAX_PLACES: Final = 5  # places that a line of the report names
+MIN_STEP: Final = timedelta(milliseconds=1)  # times are sent to the millisecond
 
 Place = int | str  # a line of the file, or a place such as "feature 2, point 3"
 
@@ -66,7 +66,7 @@ class Report:
     def lines(self) -> list[str]:
         """One sentence each: `ride.gpx: skipped 3 points: no time (lines 7, 9, 12)`."""
         return [
-            f"{self.file}: {_counted(what, len(places))}{why}{_named(places)}"
+            f"{self.file}: {_counted(what, len(places))}{why}{_format_places(places)}"
             for (what, why), places in self._entries.items()
         ]
 
@@ -75,27 +75,27 @@ def _counted(what: str, count: int) -> str:
     return f"skipped {count} {what}{'' if count == 1 else 's'}: " if what else ""
 
 
-def _named(places: Sequence[Place | None]) -> str:
-    known = [place for place in places if place is not None]
-    if not known:
+def _format_places(places: Sequence[Place | None]) -> str:
+    present = [place for place in places if place is not None]
+    if not present:
         return ""
-    word = "" if isinstance(known[0], str) else "line " if len(known) == 1 else "lines "
-    more = f" and {len(known) - NAMED} more" if len(known) > NAMED else ""
-    return f" ({word}{', '.join(str(place) for place in known[:NAMED])}{more})"
+    word = "" if isinstance(present[0], str) else "line " if len(present) == 1 else "lines "
+    more = f" and {len(present) - MAX_PLACES} more" if len(present) > MAX_PLACES else ""
+    return f" ({word}{', '.join(str(place) for place in present[:MAX_PLACES])}{more})"
 
 
 def recording(name: str, points: Iterable[Point], options: Options, report: Report) -> Recording | None:
     """Make one drive of these points; None where none of them can be used."""
-    given = list(points)
-    untimed = bool(given) and all(_is_absent(point.time) for point in given)
+    all_points = list(points)
+    untimed = bool(all_points) and all(_is_absent(point.time) for point in all_points)
     if untimed and options.assume_speed is None:
-        for point in given:
+        for point in all_points:
             report.skip("point", NO_TIMES, point.place)
         return None
     if untimed:
-        fixes = _with_assumed_times(given, options.assume_speed or 1.0, report)
+        fixes = _with_assumed_times(all_points, options.assume_speed or 1.0, report)
     else:
-        fixes = [fix for point in given if (fix := _fix(point, point.time, report)) is not None]
+        fixes = [fix for point in all_points if (fix := _fix(point, point.time, report)) is not None]
     if not fixes:
         return None
     return Recording(name, by_time(_with_battery_as_fraction(fixes, report)), assumed_times=untimed)
@@ -149,11 +149,11 @@ def _with_assumed_times(points: Sequence[Point], speed: float, report: Report) -
         if fix is None:
             continue
         if fixes:
-            took = timedelta(seconds=distance(fixes[-1].lonlat, fix.lonlat) / speed)
-            if took < STEP:
+            travel_time = timedelta(seconds=distance(fixes[-1].lonlat, fix.lonlat) / speed)
+            if travel_time < MIN_STEP:
                 report.skip("point", "at the place of the one before it", point.place)
                 continue
-            at += took
+            at += travel_time
             fix = msgspec.structs.replace(fix, recorded_at=at)
         fixes.append(fix)
     return fixes

@@ -11,7 +11,7 @@ EPOCH_UNIT_NAMES: Final = {"s": 1.0, "sec": 1.0, "ms": 1e3, "us": 1e6, "µs": 1e
 YEARS: Final = range(1990, 2101)  # no GPS receiver has recorded a track outside them
 
 _COMPACT: Final = re.compile(r"(\d{8})T?(\d{4}(?:\d{2}(?:\.\d+)?)?)Z?$")
-_GERMAN: Final = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})[ T]+(\d.*)$")
+_DOTTED: Final = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})[ T]+(\d.*)$")
 _YEAR_FIRST: Final = re.compile(r"(\d{4})/(\d{1,2})/(\d{1,2})[ T]+(\d.*)$")
 _SLASHES: Final = re.compile(r"\d{1,2}/\d{1,2}/\d{2,4}\b")
 _NUMERIC: Final = re.compile(r"\d+([.,]\d+)?$")
@@ -41,11 +41,11 @@ def _parsed_time(value: object, unit: str | None) -> datetime:
     if unit is None and (compact := _COMPACT.match(text)) and int(text[:4]) in YEARS:
         text = f"{compact[1]}T{compact[2]}"
     elif _NUMERIC.match(text):
-        return _since_1970(float(text.replace(",", ".")), value, unit)
-    return _written_time(text, value)
+        return _epoch_time(float(text.replace(",", ".")), value, unit)
+    return _text_time(text, value)
 
 
-def _since_1970(number: float, value: object, unit: str | None) -> datetime:
+def _epoch_time(number: float, value: object, unit: str | None) -> datetime:
     if unit is not None:
         per_second = EPOCH_UNIT_NAMES[unit]
     else:
@@ -56,11 +56,11 @@ def _since_1970(number: float, value: object, unit: str | None) -> datetime:
         raise ValueError(f"{value!r} is not a time") from None
 
 
-def _written_time(text: str, value: object) -> datetime:
+def _text_time(text: str, value: object) -> datetime:
     if _SLASHES.match(text):
         raise ValueError(f"time {value!r} may be day/month or month/day; write it as ISO 8601")
-    if german := _GERMAN.match(text):
-        text = f"{german[3]}-{german[2]:0>2}-{german[1]:0>2}T{german[4]}"
+    if dotted := _DOTTED.match(text):
+        text = f"{dotted[3]}-{dotted[2]:0>2}-{dotted[1]:0>2}T{dotted[4]}"
     elif year_first := _YEAR_FIRST.match(text):
         text = f"{year_first[1]}-{year_first[2]:0>2}-{year_first[3]:0>2}T{year_first[4]}"
     text = re.sub(r"([T ])(\d):", r"\g<1>0\2:", re.sub(r"\s*(UTC|GMT)$", "Z", text))

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from driver_sim.__main__ import main
 from driver_sim.client.client import DriverClient
-from driver_sim.client.reconnect import Stopped
+from driver_sim.client.reconnect import PermanentDisconnect
 from driver_sim.couriers.events import Event
 from driver_sim.couriers.phone import Tempo
 from driver_sim.couriers.scenario import Scenario, Settings
@@ -127,7 +127,7 @@ async def test_errors_are_told_in_the_words_of_the_service(service: Service) -> 
         with pytest.raises(ApiError) as refused:
             await api.addresses(limit=10, seed=1)
     assert refused.value.status == 401
-    with pytest.raises(Stopped, match=r"401|4001"):
+    with pytest.raises(PermanentDisconnect, match=r"401|4001"):
         await DriverClient(service.url, "not-a-token").run()
 
 

@@ -11,8 +11,8 @@ import pytest
 from websockets.asyncio.server import ServerConnection
 
 from driver_sim.client.client import DriverClient
-from driver_sim.client.pending_reports import ReportRefused
-from driver_sim.client.reconnect import Stopped
+from driver_sim.client.pending_reports import ReportRejected
+from driver_sim.client.reconnect import PermanentDisconnect
 from tests.driver_sim.peer import Peer, peer, until
 from tracker.domain.tracks.track import Fix
 
@@ -48,9 +48,9 @@ async def running(it: Peer, random: Random | None = None) -> AsyncIterator[Drive
         await until(lambda: client.connected or task.done())
         yield client
     finally:
-        await client.close(within=0.1)
+        await client.close(timeout_s=0.1)
         task.cancel()
-        with suppress(asyncio.CancelledError, Stopped):
+        with suppress(asyncio.CancelledError, PermanentDisconnect):
             await task
 
 
@@ -161,7 +161,7 @@ async def test_the_40xx_codes_end_it_with_a_reason(code: int, words: str) -> Non
         await until(lambda: len(it.statuses) == 1)
         assert it.socket is not None
         await it.socket.close(code)
-        with pytest.raises(Stopped, match=words):
+        with pytest.raises(PermanentDisconnect, match=words):
             await task
         assert it.connections == 1
         await waiting
@@ -207,7 +207,7 @@ async def test_a_refused_handshake_ends_it(status: int) -> None:
     """401, 403 and 404 in place of the handshake are final."""
     async with peer() as it:
         it.refuse_with = status
-        with pytest.raises(Stopped, match=str(status)):
+        with pytest.raises(PermanentDisconnect, match=str(status)):
             await DriverClient(it.url, "t", random=Hasty()).run()
 
 
@@ -261,7 +261,7 @@ async def test_a_status_stored_before_the_break_counts_as_done() -> None:
     async with peer() as it, running(it) as client:
         it.answer = once
         await client.report("ord_1", "picked_up")
-        with pytest.raises(ReportRefused, match="forbidden_transition"):
+        with pytest.raises(ReportRejected, match="forbidden_transition"):
             await client.report("ord_1", "picked_up")
 
 

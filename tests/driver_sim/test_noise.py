@@ -8,7 +8,7 @@ from statistics import fmean, median
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from driver_sim.motion.gps_noise import RADIUS_68, Receiver, Wander
+from driver_sim.motion.gps_noise import RADIUS_68, GaussMarkov, Receiver
 from driver_sim.motion.ride import Motion
 from tracker.domain.geo import LonLat, distance
 from tracker.domain.tracks.track import Fix
@@ -26,7 +26,7 @@ def read(receiver: Receiver, motion: Motion, count: int, dt: float = 1.0) -> lis
 @given(st.integers(0, 10_000), st.floats(30, 60), st.sampled_from([0.5, 1.0, 5.0]))
 def test_the_error_wanders_with_its_time_constant(seed: int, tau: float, dt: float) -> None:
     """Variance is 1 and autocorrelation falls as exp(-lag / tau), whatever the interval."""
-    wander = Wander(Random(seed), tau)
+    wander = GaussMarkov(Random(seed), tau)
     values = [wander.advance(dt) for _ in range(60_000)]
     mean = fmean(values)
     variance = fmean((value - mean) ** 2 for value in values)

@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from driver_sim.motion.ride import LATE, Ride
+from driver_sim.motion.ride import HARD_BRAKING, Ride
 from driver_sim.motion.speed_profile import CAPS, TICK, Caps
 from driver_sim.motion.traffic_lights import LONGEST_CYCLE, red_for
 from tracker.domain.geo import LonLat, Plane, distance
@@ -56,7 +56,7 @@ def test_speed_stays_within_the_street_and_the_vehicle(leg: Leg, caps: Caps, see
         assert speed <= ride.profile.limits[ride.profile.segment(along)] + slack
     for (_, before), (_, after) in pairwise(seen):
         assert after - before <= caps.acceleration * TICK + 1e-6
-        assert before - after <= caps.braking * LATE * TICK + 1e-6
+        assert before - after <= caps.braking * HARD_BRAKING * TICK + 1e-6
 
 
 @settings(max_examples=60)

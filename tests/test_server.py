@@ -20,7 +20,7 @@ from tests.echo import echo_server
 from tests.service import Service, hear, running_service, say, token_of
 from tracker import server
 from tracker.api import json_bodies
-from tracker.rate_limits import Allowances
+from tracker.rate_limits import RateLimit
 from tracker.websocket import http11
 
 WATCHERS = 500
@@ -174,16 +174,25 @@ async def test_a_refusal_is_seen_before_the_connection_ends(service: Service) ->
 
 def test_an_allowance_is_given_at_once_and_then_over_time() -> None:
     """A burst costs nothing; what is over it is waited for; rest earns it back."""
-    allowances = Allowances(100, 10)
+    allowances = RateLimit(100, 10)
     assert allowances.take("a", 100, now=0.0) == 0.0
     assert allowances.take("a", 10, now=0.0) == pytest.approx(1.0)
     assert allowances.take("b", 1, now=0.0) == 0.0
     assert allowances.take("a", 50, now=6.0) == 0.0
     assert allowances.take("a", 10, now=1_000.0) == 0.0
-    assert not allowances.take_if_free("a", 91, now=1_000.0)
-    assert allowances.take_if_free("a", 90, now=1_000.0)
-    assert allowances.take_if_free("a", 1, now=1_000.1)
+    assert not allowances.try_take("a", 91, now=1_000.0)
+    assert allowances.try_take("a", 90, now=1_000.0)
+    assert allowances.try_take("a", 1, now=1_000.1)
     assert len(allowances) == 1
+
+
+@pytest.mark.parametrize("now", [0.0, 12_345.678, 987_654.321])
+def test_all_that_is_allowed_at_once_is_allowed_at_any_time(now: float) -> None:
+    """Also after many small amounts, whose sum rounds up; one more is refused and costs nothing."""
+    limit = RateLimit(1_000, 100.0)
+    assert all(limit.try_take("a", 1.0, now) for _ in range(1_000))
+    assert not any(limit.try_take("a", 1.0, now) for _ in range(3))
+    assert limit.try_take("a", 1.0, now + 0.01)
 
 
 async def test_a_flood_is_slowed_down_and_then_ended(service: Service) -> None:

@@ -38,7 +38,7 @@ def masked(opcode: Opcode, data: bytes = b"") -> bytes:
 )
 def test_a_flood_is_taken_a_few_frames_at_a_time(frame: bytes) -> None:
     """However much came with one read: what is over the number stays where it is, and nothing gets lost."""
-    wire = FrameParser(FRAME_BYTES, 0.0)
+    wire = FrameParser(FRAME_BYTES)
     assert wire.feed(frame * 200, 0.0, 3).frames == 3
     taken = 3
     while wire.is_behind:
@@ -49,7 +49,7 @@ def test_a_flood_is_taken_a_few_frames_at_a_time(frame: bytes) -> None:
 
 def test_frames_that_come_byte_by_byte_are_all_taken() -> None:
     """Wherever the reads happened to end."""
-    wire = FrameParser(FRAME_BYTES, 0.0)
+    wire = FrameParser(FRAME_BYTES)
     sent = masked(Opcode.TEXT, b"x" * 300) + masked(Opcode.PING) + masked(Opcode.BINARY, b"yy")
     taken = [wire.feed(sent[at : at + 1], 0.0, 1) for at in range(len(sent))]
     assert [sum(each) for each in zip(*taken, strict=True)] == [3, 1]
@@ -58,14 +58,14 @@ def test_frames_that_come_byte_by_byte_are_all_taken() -> None:
 
 def test_a_long_message_is_taken_whole() -> None:
     """It is one frame, however many bytes: who sends in bulk has no rest."""
-    wire = FrameParser(FRAME_BYTES, 0.0)
+    wire = FrameParser(FRAME_BYTES)
     assert wire.feed(masked(Opcode.BINARY, b"x" * FRAME_BYTES), 0.0, 1) == FrameCount(1, idle=0)
     assert len(wire.inbox.take()) == FRAME_BYTES
 
 
 def test_behind_a_long_message_a_flood_is_still_bounded() -> None:
     """To the frame."""
-    wire = FrameParser(FRAME_BYTES, 0.0)
+    wire = FrameParser(FRAME_BYTES)
     sent = masked(Opcode.BINARY, b"x" * 10_000) + masked(Opcode.PING) * 2_000
     assert wire.feed(sent, 0.0, PORTION) == FrameCount(PORTION, idle=PORTION - 1)
     assert wire.is_behind
@@ -73,7 +73,7 @@ def test_behind_a_long_message_a_flood_is_still_bounded() -> None:
 
 def test_what_was_not_taken_before_the_end_never_is() -> None:
     """A flood that has ended is not worked off."""
-    wire = FrameParser(FRAME_BYTES, 0.0)
+    wire = FrameParser(FRAME_BYTES)
     wire.feed(masked(Opcode.TEXT, b"x") * 100, 0.0, PORTION)
     wire.feed_eof()
     assert not wire.is_open
@@ -144,7 +144,7 @@ async def test_a_flood_hears_4103(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_frames_that_bring_nothing_are_counted_over_all_turns() -> None:
     """Taken in small portions they end with 4103 all the same."""
-    wire, ping = FrameParser(FRAME_BYTES, 0.0), masked(Opcode.PING)
+    wire, ping = FrameParser(FRAME_BYTES), masked(Opcode.PING)
     for _ in range(IDLE_FRAMES_AT_ONCE):
         wire.feed(ping, 0.0, PORTION)
     assert wire.is_open
@@ -193,7 +193,7 @@ async def test_connections_of_one_moment_are_not_asked_at_one_moment() -> None:
 
 def test_what_is_no_text_ends_with_its_own_code_however_many_frames_came_before() -> None:
     """The first reason counts."""
-    wire, ping = FrameParser(FRAME_BYTES, 0.0), masked(Opcode.PING)
+    wire, ping = FrameParser(FRAME_BYTES), masked(Opcode.PING)
     wire.feed(ping * IDLE_FRAMES_AT_ONCE, 0.0, IDLE_FRAMES_AT_ONCE)
     wire.feed(masked(Opcode.TEXT, b"\xff"), 0.0, 1)
     assert wire.goodbye == 1007

@@ -33,7 +33,7 @@ from tracker.orders.changes import OrderChange
 from tracker.orders.lifecycle import OrderLifecycle
 from tracker.orders.sequencer import Sequencer
 from tracker.postgres.server import embedded
-from tracker.rate_limits import Allowances, Buckets
+from tracker.rate_limits import RateLimit
 from tracker.recorder import Recorder
 from tracker.routing import Router
 from tracker.tokens import LinkTokens
@@ -70,14 +70,14 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     fleet: Fleet
     hub: Hub
     link_tokens: LinkTokens
-    note_rates: Buckets
-    note_bodies: Buckets
-    request_rates: Allowances
-    fix_rates: Allowances
-    wrong_guesses: Buckets
+    note_rates: RateLimit
+    note_bodies: RateLimit
+    request_rates: RateLimit
+    fix_rates: RateLimit
+    wrong_guesses: RateLimit
     metrics: Metrics
     now: Callable[[], datetime]
-    sent_away: Allowances
+    sent_away: RateLimit
     crowd: Admission = msgspec.field(default_factory=Admission)
 
 
@@ -142,12 +142,12 @@ async def open_node(
 def _rate_limits() -> dict[str, Any]:
     """Return the limits for each driver, link, API key and address."""
     return {
-        "note_rates": Buckets(NOTES_AT_ONCE, 1.0 / NOTE_INTERVAL_S),
-        "note_bodies": Buckets(NOTE_BODIES_AT_ONCE, NOTE_BODIES_PER_S),
-        "request_rates": Allowances(REQUESTS_AT_ONCE, REQUESTS_PER_S),
-        "fix_rates": Allowances(FIXES_AT_ONCE, FIXES_PER_S),
-        "wrong_guesses": Buckets(GUESSES_AT_ONCE, GUESSES_PER_S),
-        "sent_away": Allowances(VIOLATIONS_AT_ONCE, VIOLATIONS_PER_S),
+        "note_rates": RateLimit(NOTES_AT_ONCE, 1.0 / NOTE_INTERVAL_S),
+        "note_bodies": RateLimit(NOTE_BODIES_AT_ONCE, NOTE_BODIES_PER_S),
+        "request_rates": RateLimit(REQUESTS_AT_ONCE, REQUESTS_PER_S),
+        "fix_rates": RateLimit(FIXES_AT_ONCE, FIXES_PER_S),
+        "wrong_guesses": RateLimit(GUESSES_AT_ONCE, GUESSES_PER_S),
+        "sent_away": RateLimit(VIOLATIONS_AT_ONCE, VIOLATIONS_PER_S),
     }
 
 

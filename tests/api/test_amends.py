@@ -12,7 +12,7 @@ from tests.faults.attackers import connect as bare
 from tests.service import Service, hear, say, token_of
 from tracker.api.client_backoff import MAX_DELAY
 from tracker.node import VIOLATIONS_AT_ONCE, VIOLATIONS_PER_S
-from tracker.rate_limits import Allowances
+from tracker.rate_limits import RateLimit
 
 AT_A_TIME = 10
 COUNTED = 0.2  # seconds after its end until a connection's fault is counted in any case
@@ -48,7 +48,7 @@ async def send_nonsense(service: Service, path: str, token: str = "") -> None:
 
 def test_whoever_took_too_much_waits_until_it_is_earned() -> None:
     """Asking costs nothing, and others are not concerned."""
-    allowances = Allowances(3, 1.0)
+    allowances = RateLimit(3, 1.0)
     assert [allowances.take("a", 1.0, 0.0) for _ in range(5)] == [0.0, 0.0, 0.0, 1.0, 2.0]
     assert [allowances.wait("a", now) for now in (0.0, 0.5, 2.0, 99.0)] == [2.0, 1.5, 0.0, 0.0]
     assert allowances.wait("b", 0.0) == 0.0

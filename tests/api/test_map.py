@@ -17,7 +17,7 @@ from tracker.domain.geo import LonLat, distance
 from tracker.map.addresses import opened_gazetteer
 from tracker.map.extract import MapExtract, find_map
 from tracker.map.preparation import Preparation
-from tracker.rate_limits import Allowances
+from tracker.rate_limits import RateLimit
 from tracker.routing import Router
 
 KEY = "the-admin-key-of-these-tests"
@@ -50,7 +50,7 @@ async def client(map_file: MapExtract) -> AsyncIterator[Client]:
             map_file=map_file,
             router=router,
             addresses=addresses,
-            request_rates=Allowances(1000, 1000.0),
+            request_rates=RateLimit(1000, 1000.0),
         )
         yield app.test_client()
 

@@ -10,15 +10,15 @@ from typing import Final
 from quart import Response, g
 
 from tracker.errors import RateLimited
-from tracker.rate_limits import Allowances
+from tracker.rate_limits import RateLimit
 
 NAME: Final = '"default"'  # of the one policy
 
 
-def take_allowance(rates: Allowances, key: str, why: str, *, amount: float = 1.0) -> None:
+def take_allowance(rates: RateLimit, key: str, why: str, *, amount: float = 1.0) -> None:
     """Take *amount* of what *key* may have. Raises RateLimited, and takes nothing, if it has less."""
     now = monotonic()
-    is_free = rates.take_if_free(key, amount, now)
+    is_free = rates.try_take(key, amount, now)
     g.allowance = rates, key
     if not is_free:
         missing = max(1.0, amount - rates.left(key, now))

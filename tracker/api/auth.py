@@ -78,7 +78,7 @@ def credential_error(here: Node, why: TrackerError) -> TrackerError:
 
     Only what is wrong counts: behind the same address, whoever has a good one is never held up.
     """
-    if here.wrong_guesses.take(client_info().address, asyncio.get_running_loop().time()):
+    if here.wrong_guesses.try_take(client_info().address, 1.0, asyncio.get_running_loop().time()):
         return why
     return RateLimited("Too many unknown keys, tokens or links came from this address.")
 

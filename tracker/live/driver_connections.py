@@ -6,7 +6,7 @@ from typing import Final
 from tracker.errors import RateLimited
 from tracker.live.trip import ConnectedDriver
 from tracker.metrics import Metrics
-from tracker.rate_limits import Buckets
+from tracker.rate_limits import RateLimit
 
 REPLACED_AT_ONCE: Final = 5  # connections of one driver by a newer one
 REPLACED_PER_S: Final = 0.1
@@ -18,7 +18,7 @@ class DriverConnections:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._by_driver: dict[str, ConnectedDriver] = {}
-        self._replacements = Buckets(REPLACED_AT_ONCE, REPLACED_PER_S)
+        self._replacements = RateLimit(REPLACED_AT_ONCE, REPLACED_PER_S)
 
     def __contains__(self, driver_id: str) -> bool:
         return driver_id in self._by_driver
@@ -34,7 +34,7 @@ class DriverConnections:
         """
         older = self._by_driver.get(driver_id)
         now = asyncio.get_running_loop().time()
-        if older is not None and not self._replacements.take(driver_id, now):
+        if older is not None and not self._replacements.try_take(driver_id, 1.0, now):
             raise RateLimited("Another connection of this driver is open; too many came in a short time.")
         self._by_driver[driver_id] = connection
         self._count()

@@ -51,7 +51,7 @@ class Connection(asyncio.BufferedProtocol):
         self._transport, self._on_lost = transport, on_lost
         self._loop = asyncio.get_running_loop()
         self._heard = self._loop.time()
-        self._wire = FrameParser(message_bytes, self._heard)
+        self._wire = FrameParser(message_bytes)
         self._pace = ReadLimiter(self._heard)
         self._early = early
         self._rest: asyncio.TimerHandle | None = None

@@ -12,7 +12,7 @@ from websockets.frames import CTRL_OPCODES, Frame, Opcode
 from websockets.protocol import OPEN, Protocol, Side
 from websockets.streams import StreamReader
 
-from tracker.rate_limits import Bucket
+from tracker.rate_limits import RateLimit
 from tracker.websocket.receive_queue import ReceiveQueue
 
 IDLE_FRAMES_AT_ONCE: Final = 1_000  # that bring no message: pings, and fragments that end none
@@ -62,10 +62,10 @@ class FrameParser:
 
     __slots__ = ("_framing", "_idle_frames", "_is_deaf", "inbox")
 
-    def __init__(self, message_bytes: int, now: float) -> None:
+    def __init__(self, message_bytes: int) -> None:
         self.inbox = ReceiveQueue()
         self._framing = _Framing(message_bytes)
-        self._idle_frames = Bucket(IDLE_FRAMES_AT_ONCE, now)
+        self._idle_frames = RateLimit(IDLE_FRAMES_AT_ONCE, IDLE_FRAMES_PER_S)
         self._is_deaf = False  # goodbye was said: nothing that comes is taken any more
 
     # --- what comes
@@ -98,7 +98,7 @@ class FrameParser:
             assert isinstance(frame, Frame)  # handshakes are none of its business
             if not self._is_deaf and not self._brings_message(frame):
                 idle += 1
-                if not (self._is_deaf or self._idle_frames.take(IDLE_FRAMES_AT_ONCE, IDLE_FRAMES_PER_S, now)):
+                if not (self._is_deaf or self._idle_frames.try_take("", 1.0, now)):
                     self._fail(4103, "rate_limited")
         return FrameCount(len(frames), idle)
 

@@ -62,7 +62,7 @@ async def forward_note(here: Node, driver: Driver, note: DriverNote) -> Ack | Er
     """Words to the customer of one of the driver's orders; what is answered."""
     try:
         order_id = _check_id(note.order_id)
-        if not here.note_rates.take(f"{driver.id} {order_id}", asyncio.get_running_loop().time()):
+        if not here.note_rates.try_take(f"{driver.id} {order_id}", 1.0, asyncio.get_running_loop().time()):
             raise RateLimited("Please wait a little before the next message to this customer.")
         work = here.orders.add_note(order_id, "driver", note.text, by_driver=driver.id)
         await here.fleet.shield(work)

@@ -29,7 +29,7 @@ async def post_note(token: str) -> Response:
     """Send a note of at most 4,096 bytes to the driver; five at once, then one every ten seconds."""
     here = parts()
     opened = await find_link(here, token)
-    if not here.note_bodies.take(opened.link.id, asyncio.get_running_loop().time()):
+    if not here.note_bodies.try_take(opened.link.id, 1.0, asyncio.get_running_loop().time()):
         raise RateLimited("Please wait a little before the next message.")
     note = await body(NoteBody)
     await add_note(here, opened, note.text)
@@ -38,6 +38,6 @@ async def post_note(token: str) -> Response:
 
 async def add_note(here: Node, opened: OpenLink, text: str) -> None:
     """To the driver and into the timeline. Raises RateLimited, Conflict, InvalidFields."""
-    if not here.note_rates.take(opened.link.id, asyncio.get_running_loop().time()):
+    if not here.note_rates.try_take(opened.link.id, 1.0, asyncio.get_running_loop().time()):
         raise RateLimited("Please wait a little before the next message.")
     await here.fleet.shield(here.orders.add_note(opened.order_id, "customer", text))

@@ -27,7 +27,7 @@ from tracker.messages import (
     rfc3339,
 )
 from tracker.node import Node, parts
-from tracker.rate_limits import Bucket
+from tracker.rate_limits import RateLimit
 from tracker.system.tracebacks import let_go
 from tracker.websocket.accept import Disconnected, Socket, accept
 
@@ -77,7 +77,7 @@ class _Connection:
 
     def __init__(self, here: Node, socket: Socket, session: TrackingSession, *, binary: bool) -> None:
         self._here, self._socket, self._session, self._binary = here, socket, session, binary
-        self._message_rate = Bucket(MESSAGES_AT_ONCE, asyncio.get_running_loop().time())
+        self._message_rate = RateLimit(MESSAGES_AT_ONCE, MESSAGES_PER_S)
         self._tasks: asyncio.TaskGroup
 
     async def run(self) -> None:
@@ -114,9 +114,7 @@ class _Connection:
         """Never waits for anything but the customer, so that what they send cannot pile up."""
         while True:
             frame = await self._socket.receive()
-            if not self._message_rate.take(
-                MESSAGES_AT_ONCE, MESSAGES_PER_S, asyncio.get_running_loop().time()
-            ):
+            if not self._message_rate.try_take("", 1.0, asyncio.get_running_loop().time()):
                 raise CloseConnection(4103, "rate_limited")
             match self._decode(frame):
                 case Seen(cursor=cursor):

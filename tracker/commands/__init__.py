@@ -1,1 +1,1 @@
-"""The commands of `tracker`."""
+"""What the commands of `tracker` do. `tracker.__main__` declares their options."""

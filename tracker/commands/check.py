@@ -1,4 +1,4 @@
-"""Check: is everything there that a node needs? Says what is wrong, and how to mend it."""
+"""`tracker check`: verify each part that a node needs, and say how to fix what is wrong."""
 
 import shutil
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -21,46 +21,48 @@ from tracker.node import database_url
 from tracker.routing import Router
 
 Say = Callable[[str], None]
-SCARCE: Final = 100_000_000  # bytes; with less the database cannot work for long
-# What becomes of a part that is wrong: the service starts all the same.
+MIN_FREE_DISK: Final = 100_000_000  # bytes; with less the database cannot work for long
+# The service starts without these parts. What it does then, and the fix.
 _EFFECTS: Final = {
-    "map tiles": "The service starts, and shows a sketch of the way (degraded: basemap). Give another "
-    "extract, or free disk and memory if those are short.",
+    "map tiles": "The service starts, but shows only a sketch of the route (degraded: basemap). Give another "
+    "extract, or free disk space and memory if they are short.",
     "addresses": "The service starts without them (degraded: addresses). Give another extract.",
-    "router": "The service starts, and forecasts by straight lines (degraded: router). Give another extract, "
+    "router": "The service starts, but forecasts by straight lines (degraded: router). Give another extract, "
     "or correct TRACKER_ROUTER.",
 }
-TRIES: Final = 10  # pairs of addresses; in a small extract some have no way between them
+TRIES: Final = 10  # pairs of addresses; in a small extract some have no route between them
 
 
-async def check_all(config: Config, tell: Say, say: Say, *, refresh: bool = False) -> bool:
-    """Whether all is there; `tell` gets a line for each finding, `say` the progress of long steps.
+async def check_all(config: Config, report: Say, say: Say, *, refresh: bool = False) -> bool:
+    """Check every part; return whether all are usable.
 
-    With `refresh` it asks for a newer map. What is made from the map and not there yet is made.
+    *report* gets a line for each finding, *say* the progress of long steps. With *refresh* it downloads a
+    newer map if there is one. It builds what is missing: routing tiles, map tiles and addresses.
     """
     steps = (("data folder", _data(config)), ("database", _database(config)))
-    findings = [await _told(name, step, tell) for name, step in steps]
-    if not await _told("map", _map(config, say, refresh), tell):
+    findings = [await _report(name, step, report) for name, step in steps]
+    if not await _report("map", _map(config, say, refresh), report):
         return False
     map_file = find_map(config)
-    of_the_map = (
+    map_steps = (
         ("map tiles", _basemap(map_file, say)),
         ("addresses", _addresses(map_file, say)),
         ("router", _router(map_file, config.router, say)),
     )
     with in_use(map_file):
-        return all(findings + [await _told(name, step, tell) for name, step in of_the_map])
+        return all(findings + [await _report(name, step, report) for name, step in map_steps])
 
 
-async def _told(name: str, step: AsyncIterator[str], tell: Say) -> bool:
+async def _report(name: str, step: AsyncIterator[str], report: Say) -> bool:
+    """Report the findings of one part; return whether it is usable."""
     try:
         async for line in step:
-            tell(f"ok    {name}: {line}")
+            report(f"ok    {name}: {line}")
     except ConfigError as error:
-        tell(f"wrong {name}: {error}")
+        report(f"wrong {name}: {error}")
         return False
     except (TrackerError, OSError) as error:
-        tell(f"wrong {name}: {str(error).rstrip('.')}. {_EFFECTS.get(name, '')}".rstrip())
+        report(f"wrong {name}: {str(error).rstrip('.')}. {_EFFECTS.get(name, '')}".rstrip())
         return False
     return True
 
@@ -68,22 +70,22 @@ async def _told(name: str, step: AsyncIterator[str], tell: Say) -> bool:
 async def _data(config: Config) -> AsyncIterator[str]:
     config.make_data_dir()
     free = shutil.disk_usage(config.data_dir).free
-    if free < SCARCE:
-        why = f"{config.data_dir} has only {as_size(free)} of disk left; give a folder on a larger disk"
+    if free < MIN_FREE_DISK:
+        why = f"{config.data_dir} has only {as_size(free)} of disk free; give a folder on a larger disk"
         raise ConfigError("TRACKER_DATA_DIR", why)
     yield f"{config.data_dir} can be written, {as_size(free)} of disk are free"
 
 
 async def _database(config: Config) -> AsyncIterator[str]:
     async with database_url(config, _quiet) as url:
-        todo = await pending(url)
-        if todo and config.database_url is not None:
-            raise ConfigError("DATABASE_URL", f"{len(todo)} migrations are missing: run `tracker migrate`")
-        if not todo:
+        missing = await pending(url)
+        if missing and config.database_url is not None:
+            raise ConfigError("DATABASE_URL", f"{len(missing)} migrations are missing: run `tracker migrate`")
+        if not missing:
             async with Database.open(url) as database:
                 yield f"PostgreSQL {await database.fetchval('server_version')} answers and is up to date"
         else:
-            yield "an embedded PostgreSQL starts, and is filled when the service starts"
+            yield "an embedded PostgreSQL starts; the service will create its tables"
 
 
 async def _map(config: Config, say: Say, refresh: bool) -> AsyncIterator[str]:
@@ -95,39 +97,41 @@ async def _basemap(map_file: MapExtract, say: Say) -> AsyncIterator[str]:
     async with open_basemap(map_file, say) as basemap:
         west, south, east, north = (f"{edge:.4f}" for edge in basemap.bounds)
         zooms = f"zoom {basemap.min_zoom} to {basemap.max_zoom}"
-        yield f"there, for {zooms}, from {west},{south} to {east},{north}"
+        yield f"made for {zooms}, from {west},{south} to {east},{north}"
     yield missing_features(map_file) or "no feature of the map was left out"
     if faults := read_survey(map_file.folder).faults:
         yield f"made from a repaired copy of the extract, which has faults: {', '.join(faults)}"
 
 
 async def _addresses(map_file: MapExtract, say: Say) -> AsyncIterator[str]:
-    yield f"{len((await open_gazetteer(map_file, say)).addresses)} are known"
+    yield f"{len((await open_gazetteer(map_file, say)).addresses)} found"
 
 
 async def _router(map_file: MapExtract, engine: str | None, say: Say) -> AsyncIterator[str]:
-    """What it can do is tried with each vehicle; raises ConfigError where a car finds no way at all."""
+    """Try routes with each vehicle. Raises ConfigError if there is no route at all for a car."""
     async with Router.open(map_file, say, engine) as router:
-        yield _where(engine)
-        places = await _some_places(map_file)
+        yield _location(engine)
+        places = await _sample_places(map_file)
         if len(places) < 2:
-            yield "it was not tried: no addresses are known to go between"
+            yield "not tried, because the map has fewer than two addresses to route between"
             return
         for vehicle in TOP_SPEED:
-            found = await _found(router, places, vehicle)
+            found = await _connected_pairs(router, places, vehicle)
             if not found and vehicle == "car":
-                why = f"no way was found between {len(places) // 2} pairs of addresses of {map_file.path}"
-                raise ConfigError("TRACKER_MAP", f"{why}; give an extract with the streets between them")
-            yield f"{vehicle}: a way between {len(found)} of {len(places) // 2} pairs of addresses"
+                why = f"none of {len(places) // 2} pairs of addresses of {map_file.path} has a route"
+                raise ConfigError(
+                    "TRACKER_MAP", f"{why}; give an extract with the streets between its addresses"
+                )
+            yield f"{vehicle}: a route between {len(found)} of {len(places) // 2} pairs of addresses"
         legs = await router.route(found[0], "foot", edges=True) if found else ()
         streets = sum(len(leg.edges) for leg in legs)
-        yield f"streets are told, {streets} on one way; forecasts can learn from each"
+        yield f"routes name their streets ({streets} on one route), so forecasts can learn speeds by street"
         table = await router.matrix(places[:4], "foot")
-        yield f"a table of {len(table)} x {len(table)} times; stops can be put into the best sequence"
+        yield f"a matrix of {len(table)} x {len(table)} travel times: stops can be put into the best sequence"
 
 
-async def _some_places(map_file: MapExtract) -> list[LonLat]:
-    """Of addresses from all over the map; none where they cannot be read."""
+async def _sample_places(map_file: MapExtract) -> list[LonLat]:
+    """Return up to 20 addresses from all over the map; none if they cannot be read."""
     try:
         addresses = (await open_gazetteer(map_file)).addresses
     except MapUnavailable:
@@ -135,14 +139,16 @@ async def _some_places(map_file: MapExtract) -> list[LonLat]:
     return [LonLat(house.lon, house.lat) for house in addresses[: 2 * TRIES]]
 
 
-def _where(engine: str | None) -> str:
+def _location(engine: str | None) -> str:
     if engine is None:
-        return "Valhalla runs in our own threads"
-    return "Valhalla runs as a child" if engine == "child" else f"Valhalla is asked at {engine}"
+        return "Valhalla runs in threads of this process"
+    return "Valhalla runs as a child process" if engine == "child" else f"Valhalla is at {engine}"
 
 
-async def _found(router: Router, places: Sequence[LonLat], vehicle: Vehicle) -> list[tuple[LonLat, LonLat]]:
-    """Pairs of neighbours in the list with a way between them."""
+async def _connected_pairs(
+    router: Router, places: Sequence[LonLat], vehicle: Vehicle
+) -> list[tuple[LonLat, LonLat]]:
+    """Pair the places in their order; return the pairs with a route between them."""
     found = []
     for pair in batched(places, 2):
         try:

@@ -1,4 +1,4 @@
-"""The demo: one node of the service and simulated couriers as our children, and the links to open."""
+"""`tracker demo`: run one node and simulated couriers as child processes, and print the links to open."""
 
 import asyncio
 import errno
@@ -22,14 +22,14 @@ from tracker.system.processes import Child, Program, running
 from tracker.system.progress import Teller
 
 PORTS_TRIED: Final = 50
-POLL: Final = 0.1  # seconds between two looks whether the service is ready
-SEED: Final = 2  # whoever tries the simulator beside the demo gets couriers of their own
-SERVICE_ENDS: Final = 25.0  # seconds it may take to drain; then it is killed
-COURIERS_END: Final = 15.0
+POLL: Final = 0.1  # seconds between two requests for readiness
+SEED: Final = 2  # not the default, so that a simulator run beside the demo has other couriers
+SERVICE_ENDS: Final = 25.0  # seconds the service may take to drain; then it is killed
+COURIERS_END: Final = 15.0  # seconds, likewise
 
 
-class Ordered(msgspec.Struct, frozen=True):
-    """What the couriers' program tells of an order."""
+class OrderEvent(msgspec.Struct, frozen=True):
+    """An event of an order, as the simulator prints it."""
 
     event: str
     order_id: str
@@ -40,7 +40,7 @@ class Ordered(msgspec.Struct, frozen=True):
 
 
 def run(config: Config, drivers: int = 3, port: int | None = None) -> int:
-    """Until Ctrl-C or SIGTERM (0), or until a child dies (1). Prints what to open."""
+    """Run the demo until Ctrl-C or SIGTERM (returns 0), or until a child process dies (returns 1)."""
     console = Console(highlight=False, soft_wrap=True)
     try:
         at = _free_port(config, _wanted_port(config, port), console)
@@ -51,40 +51,42 @@ def run(config: Config, drivers: int = 3, port: int | None = None) -> int:
 
 
 class _Demo:
+    """The child processes of one demo, and what it prints."""
+
     def __init__(self, config: Config, console: Console, port: int) -> None:
         self._config = config
         self._console = console
         self._teller = Teller(console.file, indent="  ")
         host = config.address[0]
         self._bind = f"{host}:{port}"
-        shown = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "::": "[::1]"}.get(host, host)
-        self._url = f"{'http' if config.tls_cert is None else 'https'}://{shown}:{port}"
-        self._key = config.admin_key or _kept_key(config.data_dir / "demo-admin-key")
+        reachable = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "::": "[::1]"}.get(host, host)
+        self._url = f"{'http' if config.tls_cert is None else 'https'}://{reachable}:{port}"
+        self._key = config.admin_key or _stored_key(config.data_dir / "demo-admin-key")
         self._log = config.data_dir / "demo.log"
         self._stop = asyncio.Event()
-        self._listed = False
+        self._has_links = False  # whether the links have been printed
 
     async def run(self, drivers: int) -> int:
-        """Starts the children one after the other; leaving ends them in reverse."""
-        began = monotonic()
+        """Start the child processes in order, and stop them in reverse order at the end."""
+        started = monotonic()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
         async with AsyncExitStack() as children:
             self._say(f"Starting the service on {self._url}; its log is {self._log}.")
             service = await children.enter_async_context(self._service())
-            if not await self._ready(service):
-                return self._verdict(service)
+            if not await self._wait_until_ready(service):
+                return self._exit_status(service)
             self._say(
-                f"The service is ready after {monotonic() - began:.1f} s. Sending {drivers} couriers out."
+                f"The service is ready after {monotonic() - started:.1f} s. Starting {drivers} couriers."
             )
             couriers = await children.enter_async_context(self._couriers(drivers))
-            await self._until_end(service, couriers)
-            return self._verdict(service, couriers)
+            await self._wait_until_end(service, couriers)
+            return self._exit_status(service, couriers)
 
     def _service(self) -> AbstractAsyncContextManager[Child]:
         settings = {"TRACKER_BIND": self._bind, "TRACKER_ADMIN_KEY": self._key}
         program = Program("service", ("-m", "tracker", "serve", "--migrate"), settings, SERVICE_ENDS)
-        return running(program, out=self._logged, err=self._passed_on)
+        return running(program, out=self._append_to_log, err=self._show_progress)
 
     def _couriers(self, drivers: int) -> AbstractAsyncContextManager[Child]:
         settings = {"DRIVER_SIM_URL": self._url, "DRIVER_SIM_API_KEY": self._key}
@@ -93,11 +95,13 @@ class _Demo:
             *("--seed", str(SEED), "--events", "-"),
         )
         return running(
-            Program("couriers", command, settings, COURIERS_END), out=self._ordered, err=self._logged
+            Program("couriers", command, settings, COURIERS_END),
+            out=self._show_order,
+            err=self._append_to_log,
         )
 
-    async def _ready(self, service: Child) -> bool:
-        """Whether the service can be used, with its map; False when it died or we were told to end."""
+    async def _wait_until_ready(self, service: Child) -> bool:
+        """Return True once the service and its map are ready, False if it died or a signal came."""
         async with httpx.AsyncClient(trust_env=False, verify=False) as http:
             while service.process.returncode is None and not self._stop.is_set():
                 try:
@@ -109,8 +113,8 @@ class _Demo:
                 await asyncio.sleep(POLL)
         return False
 
-    async def _until_end(self, *children: Child) -> None:
-        """Returns when we are told to end, or when a child has died."""
+    async def _wait_until_end(self, *children: Child) -> None:
+        """Return when a signal comes or a child process dies."""
         async with asyncio.TaskGroup() as tasks:
             waits: list[asyncio.Task[object]] = [tasks.create_task(self._stop.wait())]
             waits += [tasks.create_task(child.process.wait()) for child in children]
@@ -118,55 +122,55 @@ class _Demo:
             for wait in waits:
                 wait.cancel()
 
-    def _verdict(self, *children: Child) -> int:
-        """The exit code; a death is told with the last words."""
+    def _exit_status(self, *children: Child) -> int:
+        """Return the exit status. Print the last lines of each child process that died."""
         dead = [child for child in children if child.process.returncode is not None]
         if self._stop.is_set() or not dead:
-            self._say("Ending: first the couriers, then the service.")
+            self._say("Stopping the couriers, then the service.")
             return 0
         for child in dead:
-            self._say(f"The {child.name} ended with code {child.process.returncode}. It said:")
-            self._say("\n".join(f"  {line}" for line in child.last_words) or "  (nothing)")
+            self._say(f"The {child.name} ended with code {child.process.returncode}. Its last lines:")
+            self._say("\n".join(f"  {line}" for line in child.last_words) or "  (none)")
         return 1
 
-    # --- what the children say
+    # --- the output of the child processes
 
-    def _passed_on(self, line: str) -> None:
-        """Plain words are for the person who waits; structured lines are for the log."""
-        self._logged(line)
-        if not line.startswith("{") and not self._listed:
+    def _show_progress(self, line: str) -> None:
+        """Log a line of the service. Until the links are printed, also show it unless it is JSON."""
+        self._append_to_log(line)
+        if not line.startswith("{") and not self._has_links:
             self._teller.say(line)
 
-    def _logged(self, line: str) -> None:
+    def _append_to_log(self, line: str) -> None:
         with self._log.open("a", encoding="utf-8") as log:
             log.write(line + "\n")
 
-    def _ordered(self, line: str) -> None:
-        """The first order brings the list of links, each later one a line."""
+    def _show_order(self, line: str) -> None:
+        """Print a line for each new order, and before the first one the links."""
         try:
-            order = msgspec.json.decode(line, type=Ordered)
+            order = msgspec.json.decode(line, type=OrderEvent)
         except msgspec.MsgspecError:
             return
         if order.event not in {"order_created", "order_taken"}:
             return
-        if not self._listed:
-            self._listed = True
+        if not self._has_links:
+            self._has_links = True
             self._list_links(order)
         self._say(f"{order.courier} ({order.vehicle}), {order.text}: {order.tracking_url}")
 
-    def _list_links(self, order: Ordered) -> None:
-        of_order = f"{self._url}/v1/orders/{order.order_id}"
+    def _list_links(self, order: OrderEvent) -> None:
+        order_url = f"{self._url}/v1/orders/{order.order_id}"
         key = "$TRACKER_ADMIN_KEY"
         if self._config.admin_key is None:
             key = f"$(cat {self._config.data_dir / 'demo-admin-key'})"
-        ask = f'curl -H "Authorization: Bearer {key}"'
-        self._say("\nThe demo is running. Open in a browser, or ask from another terminal:\n")
+        curl = f'curl -H "Authorization: Bearer {key}"'
+        self._say("\nThe demo is running. Open these in a browser, or run them in another terminal:\n")
         self._link("The map of a customer", order.tracking_url)
-        self._link("The API, explained", f"{self._url}/docs")
-        self._link("The order's history", f"{ask} {of_order}/history")
-        self._link("Its track", f"{ask} {of_order}/track.geojson")
-        self._link("The same as GPX", f"{ask} {of_order}/track.gpx")
-        self._say("\nCtrl-C ends all of it. Orders renew themselves:\n")
+        self._link("The API reference", f"{self._url}/docs")
+        self._link("The order's history", f"{curl} {order_url}/history")
+        self._link("Its track", f"{curl} {order_url}/track.geojson")
+        self._link("The same as GPX", f"{curl} {order_url}/track.gpx")
+        self._say("\nCtrl-C ends the demo. New orders follow by themselves:\n")
 
     def _link(self, what: str, where: str) -> None:
         self._console.print(f"  {what:<22} [bold]{escape(where)}[/bold]")
@@ -175,28 +179,30 @@ class _Demo:
         self._console.print(what, markup=False)
 
 
-# --- where
+# --- port and key
 
 
 def _wanted_port(config: Config, port: int | None) -> int:
-    """The argument, else PORT, else that of TRACKER_BIND."""
-    given = os.environ.get("PORT")
-    if port is not None or not given:
+    """Return *port*, or else PORT, or else the port of TRACKER_BIND. Raises ConfigError."""
+    text = os.environ.get("PORT")
+    if port is not None or not text:
         return config.address[1] if port is None else port
-    if not given.isdecimal() or not 0 < int(given) < 65536:
-        raise ConfigError("PORT", f"must be a number from 1 to 65535, not {given!r}")
-    return int(given)
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise ConfigError("PORT", f"must be a number from 1 to 65535, not {text!r}")
+    return int(text)
 
 
 def _free_port(config: Config, wanted: int, console: Console) -> int:
-    """The wanted port or the next free one. Raises ConfigError where none can be had."""
+    """Return the wanted port, or the next free one. Raises ConfigError if 50 ports are taken."""
     host = config.address[0]
     for port in range(wanted, min(65536, wanted + PORTS_TRIED)):
         if _can_listen(host, port):
             if port != wanted:
                 console.print(f"Port {wanted} is taken; using {port} instead.")
             return port
-    raise ConfigError("PORT", f"{wanted} and the {PORTS_TRIED} after it are taken")
+    raise ConfigError(
+        "PORT", f"{wanted} and the following ports, {PORTS_TRIED} in all, are taken; give another port"
+    )
 
 
 def _can_listen(host: str, port: int) -> bool:
@@ -213,8 +219,8 @@ def _can_listen(host: str, port: int) -> bool:
     return True
 
 
-def _kept_key(path: Path) -> str:
-    """The demo's own admin key, made once and readable by its owner only."""
+def _stored_key(path: Path) -> str:
+    """Return the demo's admin key. The first run creates its file, which only its owner may read."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

@@ -1,0 +1,48 @@
+"""`tracker keys`: API keys for merchants' programs."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from tracker.config import Config
+from tracker.database import Database
+from tracker.database.api_keys import ApiKey, Scope, insert_api_key, revoke_api_key, select_api_keys
+from tracker.database.migrations import migrate
+from tracker.node import database_url, utc_now
+from tracker.tokens import hash_token, new_api_key, new_id
+
+type Say = Callable[[str], None]
+
+
+async def create_key(config: Config, say: Say, name: str, scope: Scope) -> str:
+    """Store the hash of a new key and return the key."""
+    key = new_api_key()
+    async with _open_database(config, say) as database:
+        await insert_api_key(database, ApiKey(new_id("key"), scope), name, hash_token(key), utc_now())
+    return key
+
+
+async def list_keys(config: Config, say: Say) -> list[str]:
+    """Return one line for each key: id, scope, date of creation, state and name."""
+    async with _open_database(config, say) as database:
+        stored = await select_api_keys(database)
+    states = ["in use" if key.revoked_at is None else f"revoked {key.revoked_at:%Y-%m-%d}" for key in stored]
+    return [
+        f"{key.id}  {key.scope:6}  {key.created_at:%Y-%m-%d}  {state:18}  {key.name}"
+        for key, state in zip(stored, states, strict=True)
+    ]
+
+
+async def revoke_key(config: Config, say: Say, key_id: str) -> bool:
+    """Revoke the key. Returns False if there is no such key."""
+    async with _open_database(config, say) as database:
+        return await revoke_api_key(database, key_id, utc_now())
+
+
+@asynccontextmanager
+async def _open_database(config: Config, say: Say) -> AsyncIterator[Database]:
+    """Open the database. An embedded one is migrated first."""
+    async with database_url(config, say) as url:
+        if config.database_url is None:
+            await migrate(url)
+        async with Database.open(url) as database:
+            yield database

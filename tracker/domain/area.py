@@ -1,4 +1,4 @@
-"""Area: the box that the map covers, and which places cannot be meant on it."""
+"""The area that the map covers, and the check for implausible places."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -8,7 +8,7 @@ import msgspec
 from tracker.domain.geo import LonLat, distance
 from tracker.domain.route import Stop
 
-FAR: Final = 100_000.0  # metres off the map; a stop so far from it is a mistake, or needs no map
+FAR: Final = 100_000.0  # metres off the map; a stop further away is a mistake or needs no map
 
 NULL_ISLAND: Final = "must not be 0, 0, which software sends for an unknown place"
 SWAPPED: Final = "is off the map; lat and lon look swapped"
@@ -17,7 +17,7 @@ WAY_OUT: Final = '; if it is right, set "anywhere": true'
 
 
 class Area(msgspec.Struct, frozen=True):
-    """Degrees. West > east reaches over the antimeridian."""
+    """A bounding box in degrees. It crosses the antimeridian if west > east."""
 
     west: float
     south: float
@@ -25,22 +25,22 @@ class Area(msgspec.Struct, frozen=True):
     north: float
 
     def holds(self, place: LonLat) -> bool:
-        """Whether the place lies in the box, its edges included."""
+        """Return whether the place lies in the box, edges included."""
         return self.south <= place.lat <= self.north and self._beside(place.lon) == 0.0
 
     def distance_m(self, place: LonLat) -> float:
-        """Metres from the box; 0 inside."""
+        """Return the metres from the box; 0 inside."""
         lat = min(max(place.lat, self.south), self.north)
         return distance(place, LonLat(place.lon + self._beside(place.lon), lat))
 
     def is_far(self, place: LonLat) -> bool:
-        """Whether the place is so far off the map that no driver on it goes there."""
+        """Return whether the place is more than FAR metres off the map."""
         return self.distance_m(place) > FAR
 
     def far_last(self, stops: Sequence[Stop]) -> list[Stop]:
-        """The stops in their sequence, but those far off the map last, with what follows of their orders.
+        """Return the stops in sequence, but those far off the map, with their orders' later stops, last.
 
-        Nobody knows how a driver gets there, so nobody else's forecast waits for it.
+        The route there is unknown, so it must not delay the forecasts of other orders.
         """
         near: list[Stop] = []
         last: list[Stop] = []
@@ -50,7 +50,7 @@ class Area(msgspec.Struct, frozen=True):
         return near + last
 
     def _beside(self, lon: float) -> float:
-        """Degrees from there to the box, east positive; 0 between its sides."""
+        """Return the degrees from *lon* to the box, east positive; 0 between its sides."""
         if self.east - self.west >= 360.0:
             return 0.0
         to_west, to_east = (self.west - lon) % 360.0, (lon - self.east) % 360.0
@@ -60,7 +60,7 @@ class Area(msgspec.Struct, frozen=True):
 
 
 def why_not(place: LonLat, area: Area | None) -> str | None:
-    """Why nobody can mean this place for a stop; None if they can. *area*: None while it is not known."""
+    """Return why this place is implausible for a stop; None if it is plausible. *area* None: unknown."""
     if place == (0.0, 0.0):
         return NULL_ISLAND + WAY_OUT
     if area is None or area.holds(place):

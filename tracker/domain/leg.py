@@ -1,4 +1,4 @@
-"""Leg: the way from one stop to the next, and how legs join to the line of a whole route."""
+"""Legs between stops, and their join into the line of a whole route."""
 
 from itertools import accumulate
 from typing import NamedTuple
@@ -14,33 +14,33 @@ class Edge(msgspec.Struct, frozen=True, gc=False):
     begin: int
     end: int
     length_m: float
-    duration_s: float  # the router's
-    road_class: str  # as the engine names it: primary, residential, footway, …
-    signal: bool  # traffic lights at its end
-    key: str = ""  # the same for everybody who passes here, as long as the map is the same; "": not known
+    duration_s: float  # by the router
+    road_class: str  # in the engine's terms: primary, residential, footway, …
+    signal: bool  # whether traffic lights stand at its end
+    key: str = ""  # identifies the street for as long as the map is the same; "": unknown
 
 
 class Leg(msgspec.Struct, frozen=True):
-    """The way from one stop to the next, as the router gave it."""
+    """The path from one stop to the next, as the router returned it."""
 
     line: tuple[LonLat, ...]  # at least two places
     distance_m: float
     duration_s: float
     edges: tuple[Edge, ...] = ()
-    straight: bool = False  # no way leads there: a straight line, that nobody can drive
+    straight: bool = False  # no route exists: a straight line that nobody can drive
 
 
 class Stretch(NamedTuple):
-    """An edge as a part of a whole route, with the router's seconds for it."""
+    """An edge within a whole route, with the router's seconds for it."""
 
     edge: Edge
-    begin_m: float  # from the route's beginning
+    begin_m: float  # from the start of the route
     end_m: float
     seconds: float
 
 
 class Joined:
-    """The legs end to end: equal neighbours are one place, a gap between legs is bridged in no time."""
+    """Legs joined end to end. Equal neighbouring places become one; a gap between legs takes no time."""
 
     def __init__(self, legs: tuple[Leg, ...]) -> None:
         self.line = [legs[0].line[0]]
@@ -80,13 +80,12 @@ class Joined:
 
 
 def _whole(leg: Leg) -> Edge:
-    """A leg whose streets are not known, as one."""
+    """Return one edge for a leg whose streets are unknown."""
     return Edge(0, len(leg.line) - 1, leg.distance_m, leg.duration_s, "", False)
 
 
 def _segment_seconds(leg: Leg, metres: list[float]) -> list[float]:
-    """The router's seconds of each segment, which are so long: by the leg's edges, or evenly where it has
-    none."""
+    """Return the router's seconds of each segment, by the leg's edges; without edges, evenly by length."""
     seconds = [0.0] * len(metres)
     for edge in leg.edges or (_whole(leg),):
         whole = sum(metres[edge.begin : edge.end])

@@ -1,4 +1,4 @@
-"""Link: who has its token may watch one order, until it expires, is revoked, or the order is long over."""
+"""Tracking links, whose tokens give access to the live view of one order."""
 
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -7,19 +7,19 @@ import msgspec
 
 from tracker.domain.order import Order
 
-OUTLIVES_ORDER: Final = timedelta(hours=2)  # the last snapshot can be looked at for so long
+OUTLIVES_ORDER: Final = timedelta(hours=2)  # the last snapshot stays available for so long
 
 
 Transport = Literal["page", "snapshot", "ws", "sse", "poll"]
 
 
 class LinkOpen(msgspec.Struct, frozen=True):
-    """One opening of a link, as much of it as its merchant may know."""
+    """One opening of a link, without anything that its merchant must not know."""
 
     id: str
     at: datetime
     way: Transport
-    network: str | None  # never a whole address
+    network: str | None  # never a full IP address
     agent: str | None  # `Firefox on Android`
 
 
@@ -35,11 +35,11 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     last_opened_at: datetime | None = None
 
     def ends_at(self, order: Order) -> datetime | None:
-        """When it stops opening, as far as is known now; None while the order is open and no end is set."""
+        """Return when the link ends, as known now; None while the order is open and no end is set."""
         ends = [self.revoked_at, self.expires_at, order.closed_at and order.closed_at + OUTLIVES_ORDER]
         return min((end for end in ends if end is not None), default=None)
 
     def is_live(self, order: Order, now: datetime) -> bool:
-        """Whether it opens at `now`."""
+        """Return whether the link is valid at *now*."""
         end = self.ends_at(order)
         return end is None or now < end

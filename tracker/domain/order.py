@@ -1,4 +1,4 @@
-"""Order: what is delivered, its statuses and the transitions between them."""
+"""Orders, their statuses and the transitions between them."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -15,7 +15,7 @@ StopKind = Literal["pickup", "dropoff"]
 
 
 class OrderStatus(StrEnum):
-    """Where an order stands; the words are those of the wire."""
+    """Status of an order; the values are those of the API."""
 
     CREATED = "created"
     ASSIGNED = "assigned"
@@ -39,19 +39,19 @@ ON_THE_ROAD: Final = frozenset({_S.ASSIGNED, _S.PICKED_UP})
 
 
 def check_transition(status: OrderStatus, wanted: OrderStatus) -> None:
-    """Raises ForbiddenTransition with the possible ones where `wanted` cannot follow `status`."""
+    """Check a transition. Raises ForbiddenTransition, with the allowed statuses."""
     if wanted not in TRANSITIONS[status]:
         raise ForbiddenTransition(status, wanted, TRANSITIONS[status])
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where something is fetched or brought."""
+    """The place of a pickup or dropoff."""
 
     lat: float  # degrees
     lon: float  # degrees
     address: str | None = None
-    service_s: float | None = None  # seconds the driver needs there; None: not known
-    ready_at: datetime | None = None  # of a pickup: nothing can be fetched before
+    service_s: float | None = None  # seconds at the stop; None: unknown
+    ready_at: datetime | None = None  # of a pickup: earliest time of collection
 
     @property
     def lonlat(self) -> LonLat:
@@ -59,7 +59,7 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Customer(msgspec.Struct, frozen=True):
-    """Who waits for an order."""
+    """The recipient of an order."""
 
     name: str | None = None
     phone: str | None = None
@@ -67,7 +67,7 @@ class Customer(msgspec.Struct, frozen=True):
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """One order as the database holds it; times are UTC."""
+    """One order as the database stores it; times are in UTC."""
 
     id: str
     reference: str | None = None
@@ -79,28 +79,28 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     customer: Customer | None = None
     window_from: datetime | None = None
     window_to: datetime | None = None
-    visibility: dict[str, object] = {}  # as it was given; read by domain.visibility
+    visibility: dict[str, object] = {}  # as the merchant sent it; parsed into privacy.visibility.Rules
     assigned_at: datetime | None = None  # the latest assignment
     picked_up_at: datetime | None = None
     delivered_at: datetime | None = None
     failed_at: datetime | None = None
     cancelled_at: datetime | None = None
-    closed_at: datetime | None = None  # when the server learned that it is over, whatever time was reported
+    closed_at: datetime | None = None  # when the server received its end, whatever time was reported
     version: int = 1
 
     @property
     def ended_at(self) -> datetime | None:
-        """When the order was over, or None while it is open."""
+        """When the order ended; None while it is open."""
         return self.delivered_at or self.failed_at or self.cancelled_at
 
 
 class Driver(msgspec.Struct, frozen=True, kw_only=True):
-    """Who moves. `number` is the short key of their fixes in the database, never shown."""
+    """A driver. `number` is the short key of their fixes in the database, never exposed."""
 
     id: str
     number: int
     name: str
     vehicle: Vehicle
     reference: str | None = None
-    display_name: str | None = None  # what customers read in place of the first name
+    display_name: str | None = None  # what customers read instead of the first name
     created_at: datetime

@@ -1,4 +1,4 @@
-"""Policy: how often a driver's device should report. Faster while somebody watches or a stop is near."""
+"""How often a driver's device reports: faster while a customer watches or a stop is near."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -6,12 +6,12 @@ from typing import Final
 import msgspec
 
 NEAR: Final = 300.0  # metres to the next stop
-NO_MORE_NEAR: Final = 400.0  # further than NEAR, so that a driver at the border does not switch to and fro
-CALM: Final = timedelta(seconds=30)  # so long a slower policy must have been enough before it is given
+NO_MORE_NEAR: Final = 400.0  # hysteresis: a driver at the border of NEAR does not alternate
+CALM: Final = timedelta(seconds=30)  # a slower policy must have sufficed for so long before it applies
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """A device reports after so many seconds, if it has moved by so many metres."""
+    """The minimum time and movement between two reports of a device."""
 
     interval_s: float = 5
     """Seconds between two fixes."""
@@ -25,22 +25,22 @@ IDLE: Final = Policy(15, 25)
 
 
 class Need(msgspec.Struct, frozen=True):
-    """What the positions are wanted for now."""
+    """The present use of a driver's positions."""
 
-    watched: bool = False  # a customer looks at one of the orders
-    busy: bool = False  # there is something to fetch or to bring
+    watched: bool = False  # a customer watches one of the orders
+    busy: bool = False  # the driver has a stop to serve
     to_stop_m: float | None = None  # metres to the next stop, in a straight line
 
 
 class PolicyState(msgspec.Struct, frozen=True):
-    """The policy that a driver has, and since when a slower one would do."""
+    """A driver's policy, and the time since when a slower one suffices."""
 
     policy: Policy = USUAL
     enough_since: datetime | None = None
 
 
 def next_policy(given: PolicyState, need: Need, now: datetime) -> PolicyState:
-    """A quicker policy is given at once, a slower one only after CALM."""
+    """Return the next policy: a faster one applies at once, a slower one only after CALM."""
     wanted = _wanted(need, was_quick=given.policy == QUICK)
     if wanted.interval_s <= given.policy.interval_s:
         return PolicyState(wanted)

@@ -1,4 +1,4 @@
-"""Route: the planned path through a trip's stops, and where on it the driver is."""
+"""The planned path through a trip's stops, and the driver's progress on it."""
 
 from array import array
 from bisect import bisect_left, bisect_right
@@ -17,25 +17,25 @@ __all__ = ["Edge", "Leg", "Progress", "Route", "Stop"]
 
 
 class Stop(msgspec.Struct, frozen=True):
-    """A place to be served."""
+    """A place to serve."""
 
     order_id: str
     kind: StopKind
     at: LonLat
-    service_s: float | None = None  # seconds the driver needs there; None: not known
-    opens_at: datetime | None = None  # a driver who comes earlier waits
-    closes_at: datetime | None = None  # a driver who comes later is late
+    service_s: float | None = None  # seconds at the stop; None: unknown
+    opens_at: datetime | None = None  # a driver who arrives earlier waits
+    closes_at: datetime | None = None  # a driver who arrives later is late
 
 
 class Progress(msgspec.Struct, frozen=True, gc=False):
-    """Where on a route somebody is."""
+    """A position on a route."""
 
-    along_m: float  # metres from the route's beginning
+    along_m: float  # metres from the start of the route
     offset_m: float  # metres from the line
     lon: float  # degrees, of the nearest place on the line
     lat: float
-    heading: float  # degrees, of the line there
-    along_s: float  # the router's seconds from the route's beginning
+    heading: float  # of the line there, in degrees
+    along_s: float  # the router's seconds from the start of the route
 
     @property
     def at(self) -> LonLat:
@@ -43,26 +43,26 @@ class Progress(msgspec.Struct, frozen=True, gc=False):
         return LonLat(self.lon, self.lat)
 
 
-BEHIND: Final = 50.0  # metres before the last progress that are searched: noise, and turning round
-AHEAD: Final = (400.0, 1_600.0, 6_400.0)  # metres; the next one only where nothing was near in the last
-NEAR: Final = 45.0  # metres; beyond it a fix does not show that the driver is on the line
+BEHIND: Final = 50.0  # metres searched before the last progress, for noise and U-turns
+AHEAD: Final = (400.0, 1_600.0, 6_400.0)  # metres searched ahead, until a place is NEAR
+NEAR: Final = 45.0  # metres; a fix further off does not show the driver on the line
 
-# Where a street is driven out and back, two places of the line are equally near. These say which is meant.
+# Where the route drives a street out and back, two places are equally near. These costs decide.
 AHEAD_COSTS: Final = 0.02  # metres of offset for each metre ahead of the last progress
-BEHIND_COSTS: Final = 0.5  # the same for each metre back: drivers seldom go back
+BEHIND_COSTS: Final = 0.5  # the same for each metre back; drivers seldom turn back
 AGAINST_COSTS: Final = 15.0  # metres of offset where the line runs against the driver's heading
 
 _Sought = tuple[float, float, float, float, float, float]
-"""Longitude and latitude, metres in a degree of longitude there, metres along the route of the last progress,
-and where the driver heads: sine and cosine, or zeros."""
+"""Longitude and latitude, metres per degree of longitude there, route metres of the last progress, and
+sine and cosine of the driver's heading, or zeros."""
 
 _Found = tuple[float, int, float, float, float, float]
-"""What a place of the line costs, its segment, the share of that before it, its metres from what is sought,
-and the metres that the segment leads east and north. The least is the best."""
+"""Cost of a place on the line, its segment, the share (0..1) of that before it, its metres from the fix, and
+the metres that the segment leads east and north. The smallest tuple is the best place."""
 
 
 class Route:
-    """The legs joined to one line, with the metres and the router's seconds from its beginning; immutable.
+    """The legs joined to one line, with the metres and the router's seconds from its start; immutable.
 
     Raises ValueError unless there are as many legs as stops, and at least one.
     """
@@ -91,7 +91,7 @@ class Route:
         joined = Joined(legs)
         self.line: Final = tuple(joined.line)
         self.length_m: Final = joined.metres[-1]
-        # Of each driver, and there are many: an array takes a quarter of a list's memory.
+        # Every driver has a route: an array takes a quarter of a list's memory.
         self._metres: Final = array("d", joined.metres)
         self._seconds: Final = array("d", joined.seconds)
         self._lons: Final = array("d", _unwrapped(self.line))
@@ -101,21 +101,21 @@ class Route:
         self.stretches: Final = tuple(joined.stretches)
 
     def stop_at_m(self, index: int) -> float:
-        """Metres along the route of `stops[index]`."""
+        """Return the route metres of `stops[index]`."""
         return self._stop_m[index]
 
     def is_straight(self, first: int, last: int) -> bool:
-        """Whether a leg that no way leads along is among those to `stops[first]` up to `stops[last]`."""
+        """Return whether a leg to `stops[first]` … `stops[last]` is straight for lack of a route."""
         return self.is_bridged and any(leg.straight for leg in self.legs[max(first, 0) : last + 1])
 
     def locate(
         self, at: LonLat, *, after_m: float = 0.0, until_m: float = inf, heading: float | None = None
     ) -> Progress:
-        """Where on the line `at` is, if the driver was last at `after_m` and can't be beyond `until_m`.
+        """Locate *at* on the line, for a driver last at *after_m* who can't be beyond *until_m*.
 
-        The whole line is never searched. Give the heading (degrees) of a driver who moves: it tells the ways
-        out and back apart. Where nothing is near, the answer is the nearest place close to `after_m`, and its
-        offset says so.
+        It never searches the whole line. Pass the heading (degrees) of a moving driver: it distinguishes the
+        way out from the way back. If nothing is near, it returns the nearest place close to *after_m*; check
+        `offset_m`.
         """
         after_m = min(max(after_m, 0.0), self.length_m)
         most = max(min(self.length_m, until_m) - after_m, 0.0)
@@ -131,13 +131,13 @@ class Route:
         return nearest
 
     def remaining(self, progress: Progress, stop: int) -> tuple[float, float]:
-        """Metres and the router's seconds of driving from there to `stops[stop]`; zeros once it is passed."""
+        """Return metres and the router's seconds from *progress* to `stops[stop]`; zeros once passed."""
         metres = self._stop_m[stop] - progress.along_m
         seconds = self._stop_s[stop] - progress.along_s
         return metres if metres > 0.0 else 0.0, seconds if seconds > 0.0 else 0.0
 
     def between(self, from_m: float, to_m: float) -> tuple[LonLat, ...]:
-        """The piece of the line between two distances along it; empty where it would have no length."""
+        """Return the part of the line between two route distances in metres; empty if it has no length."""
         from_m, to_m = max(from_m, 0.0), min(to_m, self.length_m)
         if not from_m < to_m:
             return ()
@@ -149,16 +149,16 @@ class Route:
         return part_way(self.line[segment], self.line[segment + 1], share)
 
     def _segment_at(self, along_m: float) -> tuple[int, float]:
-        """The segment that holds this distance, and the share of it that lies before."""
+        """Return the segment that holds this distance, and the share (0..1) of it that lies before."""
         segment = min(max(bisect_right(self._metres, along_m) - 1, 0), len(self.line) - 2)
         begin, end = self._metres[segment : segment + 2]
         return segment, min(max((along_m - begin) / (end - begin), 0.0), 1.0) if end > begin else 0.0
 
     def _search(self, at: LonLat, after_m: float, ahead_m: float, heading: float | None) -> Progress:
-        """The place that costs least, from BEHIND `after_m` to `ahead_m` beyond it. Every fix passes here.
+        """Return the cheapest place from BEHIND before *after_m* to *ahead_m* after it. Runs for every fix.
 
-        Drivers are mostly ahead of where they were: behind is searched only as far as a place there may cost
-        less than the best one ahead.
+        Drivers mostly move ahead, so the part behind is searched only as far as a place there may cost less
+        than the best one ahead.
         """
         metres, last = self._metres, len(self._metres) - 1
         here = bisect_left(metres, after_m, 1, last) - 1
@@ -175,10 +175,10 @@ class Route:
         return self._progress(found)
 
     def _cheapest(self, first: int, end: int, sought: _Sought) -> _Found:
-        """What costs least on the segments from `first` to before `end`.
+        """Return the cheapest place on the segments from *first* to before *end*.
 
-        Metres east (x) and north (y) of the place are computed on the way: they are exact to 0.1 % within the
-        few hundred metres that count, however long the route is.
+        Metres east (x) and north (y) of the fix are computed for each vertex. They are exact to 0.1 % within
+        the few hundred metres that matter, however long the route is.
         """
         at_lon, at_lat, per_lon, after_m, east, north = sought
         lons, lats, metres = self._lons, self._lats, self._metres
@@ -188,12 +188,12 @@ class Route:
         for segment in range(first, end):
             x, y, ahead = to_x, to_y, to_ahead
             if ahead * AHEAD_COSTS > least:
-                break  # nothing further on can cost less
+                break  # no later segment can cost less
             to = segment + 1
             to_x, to_y = (lons[to] - at_lon) * per_lon, (lats[to] - at_lat) * METRES_PER_DEGREE
             to_ahead = metres[to] - after_m
             if x > least < to_x or x < -least > to_x or y > least < to_y or y < -least > to_y:
-                continue  # all of it is too far off
+                continue  # the whole segment is too far away
             dx, dy = to_x - x, to_y - y
             towards, squared = -(x * dx + y * dy), dx * dx + dy * dy
             if towards <= 0.0:
@@ -226,7 +226,7 @@ class Route:
 
 
 def _unwrapped(line: tuple[LonLat, ...]) -> list[float]:
-    """The longitudes without the jump at the antimeridian."""
+    """Return the longitudes without the jump at the antimeridian."""
     lons = [lon for lon, _ in line]
     if max(lons) - min(lons) < 180.0:
         return lons

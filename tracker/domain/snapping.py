@@ -1,4 +1,4 @@
-"""Snapping: the driver is shown on the street where that is sure, and as measured where it is not."""
+"""Snapping of the marker to the street, if the driver is certainly on it."""
 
 from typing import Final
 
@@ -7,23 +7,23 @@ import msgspec
 from tracker.domain.route import Progress
 from tracker.domain.tracks.track import Fix
 
-MOVING: Final = 2.0  # m/s; below, a receiver's heading means nothing
-SIDEWAYS: Final = 30.0  # degrees between the driver's heading and the street's
-NEAR: Final = (5.0, 20.0)  # metres off the street: what the accuracy explains, at least and at most
+MOVING: Final = 2.0  # m/s; below this speed a receiver's heading is meaningless
+SIDEWAYS: Final = 30.0  # degrees between the headings of the driver and the street, at most
+NEAR: Final = (5.0, 20.0)  # metres off the street: the accuracy, clamped to these
 
 
 class OnStreet(msgspec.Struct, frozen=True):
-    """Where the driver is shown, and whether that is on the street for sure."""
+    """The position to show, and whether it is certainly on the street."""
 
     fix: Fix
     sure: bool = False
 
 
 def on_street(fix: Fix, progress: Progress | None, before: OnStreet | None) -> OnStreet:
-    """`progress` is where this very fix was found on the route; None: not there.
+    """Snap a fix to the street if that is certain. *progress* locates this fix on the route; None: it is off.
 
-    A driver who moves is on the street if they are near and head along it. One who stands says nothing by
-    their heading: they stay on the street they came along, while they are near.
+    A moving driver is on the street if they are near it and head along it. The heading of a standing driver
+    is meaningless, so they stay on the street on which they arrived for as long as they are near it.
     """
     if progress is None or fix.accuracy is None:
         return OnStreet(fix)

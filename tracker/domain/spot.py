@@ -1,4 +1,4 @@
-"""Spot: consecutive fixes of one driver that lie within their accuracies of each other."""
+"""Spots: consecutive fixes of one driver that lie within their accuracies of each other."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -8,22 +8,22 @@ from typing import Final, NamedTuple
 from tracker.domain.geo import METRES_PER_DEGREE, LonLat
 from tracker.domain.tracks.track import Fix
 
-POINTS: Final = 64  # kept of a spot, each the mean of as many fixes as are needed for that
-PIECES: Final = 4  # of a spot; the means of the first and the last show whether it was crossed
-CROSSED: Final = 0.7  # accuracies between these two, of a spot that was crossed
-SLOWEST: Final = 0.3  # m/s between these two; slower is drift, or a halt
-TURNED: Final = 2.0  # accuracies that the path of a moving driver who turned in the spot has at least
+POINTS: Final = 64  # per spot at most, each the mean of equally many fixes
+PIECES: Final = 4  # of a spot; the means of the first and the last one show whether it is crossed
+CROSSED: Final = 0.7  # accuracies between these two means in a crossed spot, at least
+SLOWEST: Final = 0.3  # m/s between these two means; a slower change is drift or a halt
+TURNED: Final = 2.0  # accuracies; minimum path length of a moving driver who turns in the spot
 # Noise of variance v on each axis lengthens a path with steps of s metres by v / s^2. The median bend is then
 # 2 v, and the mean square of the steps s^2 + 4 v. At this ratio of the two the path is 3 % too long.
 NOISE: Final = 0.054
-MOVING: Final = 0.5  # m/s, by the device
+MOVING: Final = 0.5  # m/s, as sent by the device
 
 _Point = tuple[float, float, int]
-"""Metres east and north of the spot's first fix, and the number of fixes that this is the mean of."""
+"""Metres east and north of the spot's first fix, and the number of fixes in this mean."""
 
 
 class Path(NamedTuple):
-    """The way through one spot."""
+    """The path through one spot."""
 
     begin: LonLat
     end: LonLat
@@ -31,7 +31,7 @@ class Path(NamedTuple):
 
 
 class Spot:
-    """Mean place, the fixes in bounded memory, and what they show of the way through."""
+    """A spot in bounded memory: the mean place, the fixes and the path through it."""
 
     __slots__ = (
         "_count",
@@ -54,22 +54,22 @@ class Spot:
         self._lon, self._lat = fix.lon, fix.lat
         self._per_lon = METRES_PER_DEGREE * cos(radians(fix.lat))
         self._points: list[_Point] = [(0.0, 0.0, 1)]
-        self._each = 1  # fixes in a point
+        self._each = 1  # fixes per point
         self._count, self._east, self._north = 1, 0.0, 0.0  # sums over all fixes
         self.seconds = 0.0  # without gaps
-        self._moving = 0.0  # of these, with a moving speed
-        self._speeds = fix.speed is not None  # whether the device tells speeds
-        self.accuracy = accuracy  # metres, the mean
-        self.is_halt = False  # the driver stood here for long, whatever comes
+        self._moving = 0.0  # of these, in motion by the device's speed
+        self._speeds = fix.speed is not None  # whether the device sends speeds
+        self.accuracy = accuracy  # mean, in metres
+        self.is_halt = False  # the driver stood here for long, whatever fixes follow
         self.last = fix
 
     def distance(self, fix: Fix) -> float:
-        """Metres from the mean place."""
+        """Return the metres from the mean place."""
         east, north = self._metres(fix)
         return hypot(east - self._east / self._count, north - self._north / self._count)
 
     def add(self, fix: Fix, accuracy: float, gap: float) -> None:
-        """Take the next fix; more than *gap* seconds after the last one, the time between is not motion."""
+        """Add the next fix. A time of more than *gap* seconds since the last one does not count."""
         east, north = self._metres(fix)
         self._count += 1
         self._east += east
@@ -85,7 +85,7 @@ class Spot:
         self.last = fix
 
     def _keep(self, east: float, north: float) -> None:
-        """As one more point, or in the last one, so that all points are means of equally many fixes."""
+        """Add a point, or extend the last one, so that all points are means of equally many fixes."""
         points = self._points
         if points[-1][2] < self._each:
             points[-1] = _mean([points[-1], (east, north, 1)])
@@ -97,9 +97,9 @@ class Spot:
 
     @property
     def is_crossed(self) -> bool:
-        """Whether the driver went through, or turned in here while the device said that it moved.
+        """Whether the driver drove through, or turned here while the device reported motion.
 
-        A single fix is crossed.
+        True for a single fix.
         """
         if self._count == 1 or self.is_halt:
             return not self.is_halt
@@ -110,9 +110,9 @@ class Spot:
         return 2.0 * self._moving > self.seconds and _length(self._line()) >= TURNED * self.accuracy
 
     def moving_s(self, leaving: float | None) -> float:
-        """Seconds in motion. *leaving*: m/s at which the driver went on from here; None: they are still here.
+        """Return the seconds in motion. *leaving* is the speed of departure in m/s; None: still here.
 
-        Of a halt these are the way to the place and from it, by the device or at the speed of leaving.
+        In a halt, the driver moves to the place and from it: as the device reports, or at speed *leaving*.
         """
         if self.is_crossed:
             return self._moving if self._speeds else self.seconds
@@ -123,9 +123,9 @@ class Spot:
         return min(metres / leaving, self.seconds) if leaving else 0.0
 
     def path(self, *, first: bool, last: bool) -> Path:
-        """The way through; the mean place, of no length, where the driver stood.
+        """Return the path through the spot; for a halt it is the mean place, without length.
 
-        `first`, `last`: the track begins or ends here, so the path leads from or to the outermost fix.
+        *first*, *last*: the track begins or ends here, so the path begins or ends at the outermost fix.
         """
         if not self.is_crossed or self._count == 1:
             place = self._lonlat(self._east / self._count, self._north / self._count)
@@ -140,7 +140,7 @@ class Spot:
         return Path(self._lonlat(ax, ay), self._lonlat(bx, by), length)
 
     def _line(self) -> list[_Point]:
-        """As fine as the noise allows: a mean of more fixes has less of it."""
+        """Return the points at the finest resolution that the noise allows: means of more fixes have less."""
         line = self._points
         while len(line) > 2:
             bends = sorted(_bends(line))
@@ -163,19 +163,19 @@ def _length(line: list[_Point]) -> float:
 
 
 def _mean_square(line: list[_Point]) -> float:
-    """Square metres of the steps."""
+    """Return the mean square of the steps in square metres."""
     squares = ((bx - ax) ** 2 + (by - ay) ** 2 for (ax, ay, _), (bx, by, _) in pairwise(line))
     return sum(squares) / (len(line) - 1)
 
 
 def _bends(line: list[_Point]) -> Iterator[float]:
-    """Square metres between each place and the middle of its neighbours."""
+    """Yield the square metres between each point and the middle of its neighbours."""
     for (ax, ay, _), (x, y, _), (bx, by, _) in zip(line, line[1:], line[2:], strict=False):
         yield (x - (ax + bx) / 2.0) ** 2 + (y - (ay + by) / 2.0) ** 2
 
 
 def _ahead(inner: _Point, outer: _Point, to: tuple[float, float]) -> float:
-    """Metres that *to* lies beyond *outer* in the direction from *inner*; its noise averages out."""
+    """Return the metres that *to* lies beyond *outer* in the direction from *inner*."""
     dx, dy = outer[0] - inner[0], outer[1] - inner[1]
     length = hypot(dx, dy)
     if length == 0.0:
@@ -184,7 +184,7 @@ def _ahead(inner: _Point, outer: _Point, to: tuple[float, float]) -> float:
 
 
 def _joined(points: list[_Point], count: int) -> list[_Point]:
-    """Each *count* neighbours as their mean."""
+    """Replace each *count* neighbours by their mean."""
     return [_mean(points[n : n + count]) for n in range(0, len(points), count)]
 
 

@@ -1,4 +1,4 @@
-"""Trip: one driver working through one route. Fixes go in; what each customer may see comes out."""
+"""One driver on one route: it takes fixes and returns the view of each customer."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -30,17 +30,17 @@ from tracker.domain.snapping import OnStreet, on_street
 from tracker.domain.tracks.track import Doubt, Fix, JudgedFix, Track
 from tracker.domain.view import CustomerView, Freshness, Trail, freshness_of
 
-OFF_ROUTE_FIXES: Final = 3  # in a row
+OFF_ROUTE_FIXES: Final = 3  # in a row, after which the driver has left the route
 REROUTE_PAUSE: Final = timedelta(seconds=10)
-RENEWED_WITHIN: Final = timedelta(seconds=5)  # after leaving the route; then it is dropped
-RETRY_AFTER: Final = 30.0  # metres from where the router had no route: nearer it has none either
-ELSEWHERE: Final = 1_000.0  # metres from where the router was asked; it is asked again without a pause
-REPORT_EVERY: Final = 5.0  # seconds; what a device is asked for
-CLOCK_TOLERANCE: Final = timedelta(seconds=1)  # by so much a device's clock may be ahead
+RENEWED_WITHIN: Final = timedelta(seconds=5)  # after the driver leaves the route; then it is dropped
+RETRY_AFTER: Final = 30.0  # metres from where the router found no route; nearer it finds none either
+ELSEWHERE: Final = 1_000.0  # metres from the last routing request; further away the next one needs no pause
+REPORT_EVERY: Final = 5.0  # seconds; the requested interval of reports
+CLOCK_TOLERANCE: Final = timedelta(seconds=1)  # a device's clock may be so far ahead
 
 
 class Trip:
-    """One driver's orders, stops, route and track, as they are now. Holds no clock and does no I/O."""
+    """One driver's present orders, stops, route and track. Has no clock and does no I/O."""
 
     def __init__(
         self, driver: Driver, known: Sequence[JudgedFix] = (), learned: Learned | None = None
@@ -52,19 +52,19 @@ class Trip:
         self.course = RouteProgress(driver.vehicle, (learned or Learned()).of(driver.vehicle))
         self.trails: dict[str, Trail] = {}
         self.doors = Doors(None if self.track.newest is None else self.track.newest.lonlat)
-        self._arrived_at: dict[str, datetime] = {}  # at their dropoffs, as positions showed
-        self._stuck_at: dict[str, datetime] = {}  # when they have been open for too long
-        self._lines: dict[str, tuple[LonLat, ...]] = {}  # an order's part of the route, cut once
+        self._arrived_at: dict[str, datetime] = {}  # arrivals at the orders' dropoffs, by positions
+        self._stuck_at: dict[str, datetime] = {}  # when the orders count as stuck
+        self._lines: dict[str, tuple[LonLat, ...]] = {}  # an order's visible part of the route, cached
         self._shown: dict[str, ShownArrival] = {}
-        self._begins: dict[str, float] = {}  # metres of the route that an order's customer must not see
-        self._unseen: set[str] = set()  # orders whose customers did not see the route at the newest fix
+        self._begins: dict[str, float] = {}  # route metres where an order's visible line begins
+        self._unseen: set[str] = set()  # orders whose route was hidden at the newest fix
         self._routed_at: datetime | None = None
-        self._off_since: datetime | None = None  # when the driver was seen to have left the route
-        self._asked_from: LonLat | None = None  # where the driver was when the router was last asked
-        self._unroutable = False  # the router answered then that there is no route
+        self._off_since: datetime | None = None  # when fixes first showed that the driver had left the route
+        self._asked_from: LonLat | None = None  # the driver's place at the last routing request
+        self._unroutable = False  # whether the router found no route then
         self.position = self.track.newest  # the newest believed fix, never from the future
-        self._on_street: OnStreet | None = None  # the same, on the route where that is sure
-        self.report_every = REPORT_EVERY  # seconds; what the device is asked for
+        self._on_street: OnStreet | None = None  # the same, snapped to the route if that is certain
+        self.report_every = REPORT_EVERY  # seconds; the interval requested from the device
 
     @property
     def vehicle(self) -> Vehicle:
@@ -76,27 +76,27 @@ class Trip:
 
     @property
     def ahead(self) -> tuple[Stop, ...]:
-        """The stops that the next route leads through: those not left yet, whatever their orders say."""
+        """The stops of the next route: those not left yet, whatever the status of their orders."""
         return self.course.ahead
 
     @property
     def route(self) -> Route | None:
-        """May lead through fewer stops than there are: its last ones are the last of `stops`."""
+        """The route. It may lack the first stops: its stops are the last ones of `stops`."""
         return self.course.route
 
     @property
     def heading(self) -> float | None:
-        """Where the driver is going, for the router; None of one who stands."""
+        """The driver's heading for the router; None if they stand."""
         return None if self.track.newest is None else heading_of(self.track.newest)
 
     @property
     def manner(self) -> RoutePreference:
-        """How such drivers choose their way, for the router; nobody is told to drive so."""
+        """The route preference of such drivers, for the router only."""
         return self.course.knowledge.manners.usual
 
     @property
     def streets(self) -> ObservedStreets:
-        """Which ones such drivers take, for the router; as with the manner."""
+        """The streets that such drivers take, for the router only."""
         return self.course.knowledge.streets
 
     @property
@@ -104,11 +104,11 @@ class Trip:
         return self.course.progress
 
     def learns_from(self, learned: Learned) -> None:
-        """Forecasts from now on with this knowledge; routes taken before keep the old one's street times."""
+        """Forecast with this model from now on. Earlier routes keep the street times of the old model."""
         self.course.knowledge = learned.of(self.vehicle)
 
     def replan(self, orders: Sequence[Order], stops: Sequence[Stop]) -> None:
-        """Takes over what is to be done now; the route goes when the stops changed."""
+        """Replace the orders and stops; the route is dropped if the stops changed."""
         self.orders = {order.id: order for order in orders}
         self.rules = {order.id: msgspec.convert(order.visibility, Rules) for order in orders}
         self.trails = {order.id: self.trails.get(order.id) or Trail() for order in orders}
@@ -123,24 +123,24 @@ class Trip:
             self._clear_trails(self.trails)
 
     def note_arrivals(self, arrived_at: Mapping[str, datetime]) -> None:
-        """When the driver arrived at the dropoffs of these orders; at the others they have not."""
+        """Set when the driver arrived at the dropoffs of these orders; at the others they have not."""
         self._arrived_at = dict(arrived_at)
         self._stuck_at = {one.id: stuck_at(one, arrived_at.get(one.id)) for one in self.orders.values()}
 
     def release(self, order_id: str) -> None:
-        """No longer this driver's: the order's customer sees nothing more. Its stops go with `replan`."""
+        """Remove an order, so that its customer sees nothing more. `replan` removes its stops."""
         for known in (self.orders, self.rules, self.trails):
             known.pop(order_id, None)
         self.doors.end(order_id)
 
     def receive_fix(self, fix: Fix, now: datetime) -> Doubt | None:
-        """Judge a fix by its own; see `receive`."""
+        """Judge a fix with the device's own time; see `receive`."""
         judged = JudgedFix(fix, fix.recorded_at, now)
         self.receive(judged, now)
         return judged.doubt
 
     def receive(self, judged: JudgedFix, now: datetime) -> None:
-        """Give a fix its verdict; a believed one that is newer than all before moves the driver."""
+        """Judge a fix. If it is believed and newer than all others, it moves the driver."""
         before = self.track.newest
         self.track.judge(judged)
         newest = self.track.newest
@@ -151,17 +151,22 @@ class Trip:
         self._move(newest, None if self.track.reseated else before, now)
 
     def navigates(self, arrives_at: datetime | None, now: datetime) -> None:
-        """When the driver is at the next stop, by the phone's own navigation; None: it guides no longer."""
+        """Set the arrival at the next stop by the phone's own navigation; None: it no longer navigates."""
         self.course.navigator = None if arrives_at is None else DeviceEta(now, arrives_at)
 
     def arrived(self, order_id: str, kind: StopKind, at: datetime) -> ArrivalSample | None:
-        """What reaching this stop at that time teaches; None where it is not a stop. Asked once, before the
-        stop is taken out by `replan`."""
+        """Return the arrival sample of this stop; None if it is not a stop of this trip.
+
+        Call it once, before `replan` removes the stop.
+        """
         index = self.course.stop_at(order_id, kind)
         return None if index is None else self.course.arrived(index, at)
 
     def wants_route(self, now: datetime) -> bool:
-        """Whether the router should be asked: stops but no route, or off the route; not too often."""
+        """Return whether to request a route: there are stops but no route, or the driver is off it.
+
+        Requests are at least REROUTE_PAUSE apart unless the driver has moved far.
+        """
         if not self.ahead or self.track.newest is None:
             return False
         if self.route is not None and not self.has_left_route and not self.course.is_beside_streets:
@@ -175,33 +180,33 @@ class Trip:
 
     @property
     def has_left_route(self) -> bool:
-        """Whether the driver is off the route, by more than one stray fix."""
+        """Whether the driver is off the route by OFF_ROUTE_FIXES fixes in a row."""
         return self.course.off_route >= OFF_ROUTE_FIXES
 
     def routing_begun(self, now: datetime) -> None:
-        """Holds further wishes back until an answer had its time."""
+        """Record a routing request, so that the next one waits for REROUTE_PAUSE."""
         self._routed_at = now
         self._asked_from = None if self.track.newest is None else self.track.newest.lonlat
 
     def take_route(self, route: Route | None) -> None:
-        """Follows this route from now on; None: there is none."""
+        """Follow this route from now on; None: there is none."""
         self.course.take_route(route, self.track.newest)
         self._unroutable = self.course.is_beside_streets
         self._route_changed()
 
     def miss_route(self, *, unroutable: bool) -> None:
-        """Go without a new route: the router gave none. A route that the driver has left is dropped.
+        """Handle a failed routing request. A route that the driver has left is dropped.
 
-        `unroutable`: the router answered, so it is not asked again before the driver has moved.
+        *unroutable*: the router found no route, so it is not asked again before the driver has moved.
         """
         self._unroutable = unroutable
         if self.has_left_route:
             asked_at = self._routed_at
             self._drop_route()
-            self._routed_at = asked_at  # the pause before the next request goes on
+            self._routed_at = asked_at  # keep the pause before the next request
 
     def drop_outdated_route(self, now: datetime) -> bool:
-        """Drop a route that the driver left RENEWED_WITHIN ago and that no other has replaced.
+        """Drop a route that the driver left RENEWED_WITHIN ago and that was not replaced.
 
         Return whether it was dropped.
         """
@@ -216,7 +221,7 @@ class Trip:
 
     def _route_changed(self) -> None:
         self._lines.clear()
-        self._begins = dict.fromkeys(self.orders, self._along)  # the driver moved while it was asked for
+        self._begins = dict.fromkeys(self.orders, self._along)  # the driver moved during the request
         self._off_since = None
         for shown in self._shown.values():
             shown.bypass()
@@ -224,7 +229,7 @@ class Trip:
             self._routed_at = None
 
     def view(self, order_id: str, now: datetime) -> CustomerView:
-        """What this order's customer may see now. KeyError where the driver does not carry it."""
+        """Return what this order's customer may see now. Raises KeyError if the driver does not have it."""
         order = self.orders[order_id]
         index = self._dropoff_index(order_id)
         stops_before = self.course.stops_before(index)
@@ -244,17 +249,17 @@ class Trip:
         )
 
     def eta(self, order_id: str, now: datetime) -> Eta:
-        """The forecast for one order, whoever may see it. KeyError where the driver does not carry it."""
+        """Return the ETA of one order, visible or not. Raises KeyError if the driver does not have it."""
         index = self._dropoff_index(order_id)
         return self._eta(index, self.course.stops_before(index), now)
 
     def freshness(self, position: Fix | None, now: datetime) -> Freshness:
-        """How old a position is, in words: by the time of its fix, so that no age is understated."""
+        """Classify the age of a position, by the time of its fix, so that no age is understated."""
         report_every = max(self.report_every, self.track.median_interval or 0.0)
         return freshness_of(position, now, report_every)
 
     def _reseat(self, fix: Fix) -> None:
-        """The driver has not driven to where the marker goes now: nothing leads there from what was shown."""
+        """Restart the trails and the route after the marker jumped: the driver did not drive there."""
         self._on_street = None
         for trail in self.trails.values():
             trail.restart()
@@ -279,12 +284,12 @@ class Trip:
             self._draw(order_id, trail, now)
 
     def _draw(self, order_id: str, trail: Trail, now: datetime) -> None:
-        """Take the newest fix over into what one customer sees of the way travelled."""
+        """Add the newest fix to one customer's trail."""
         index = self._dropoff_index(order_id)
         stops_before = self.course.stops_before(index)
         eta = self._eta(index, stops_before, now)
         seen = self._visible(self.orders[order_id], stops_before, eta, now)
-        if not seen.route or order_id in self._unseen:  # what was driven out of sight is not shown later
+        if not seen.route or order_id in self._unseen:  # a section driven while hidden is never shown later
             self._begins[order_id] = self._along
             self._lines.pop(order_id, None)
         (self._unseen.discard if seen.route else self._unseen.add)(order_id)
@@ -296,12 +301,12 @@ class Trip:
             trail.restart()
         version = trail.version
         trail.grow(position.lonlat)
-        if trail.version != version:  # thinned: its straight pieces are longer now
+        if trail.version != version:  # thinned: its segments are longer and may pass a door
             self._clear_trails([order_id])
 
     @property
     def _along(self) -> float:
-        """Metres of the route that the driver has behind them."""
+        """Route metres that the driver has covered."""
         return 0.0 if self.progress is None else self.progress.along_m
 
     def _move_on_route(self, fix: Fix, before: Fix | None, now: datetime) -> None:
@@ -317,13 +322,13 @@ class Trip:
             self.drop_outdated_route(now)
 
     def _position(self, order_id: str) -> Fix | None:
-        """On the street where that is sure, but never moved up to another customer's door."""
+        """Return the snapped position, unless snapping moves it near another customer's door."""
         if self._on_street is None or self.doors.hide(order_id, self._on_street.fix.lonlat):
             return self.position
         return self._on_street.fix
 
     def _clear_trails(self, order_ids: Iterable[str]) -> None:
-        """A new stop may lie where the driver was before: no trail leads past another customer's door."""
+        """Cut the trails where they pass another customer's door; a new stop may lie on an old trail."""
         for order_id in order_ids:
             trail = self.trails[order_id]
             clear = clear_tail(tuple(trail.places), self.doors.others(order_id), HIDING_RADIUS)
@@ -358,7 +363,7 @@ class Trip:
         return visible(self.rules[order.id], circumstances)
 
     def _line(self, order_id: str, index: int) -> tuple[LonLat, ...]:
-        """The route to this order's dropoff, from where it has left all other customers' dropoffs behind."""
+        """Return the route to this order's dropoff, after it has left all other customers' dropoffs."""
         on_route = self.course.on_route(index)
         if self.route is None or on_route is None or self.route.is_straight(0, on_route):
             return ()

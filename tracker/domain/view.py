@@ -1,4 +1,4 @@
-"""View: what one order's customer may see of a trip, and the way travelled as they saw it."""
+"""What one order's customer may see of a trip, including the trail."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,23 +14,23 @@ from tracker.domain.tracks.track import Fix
 LIVE_FOR: Final = 15.0  # seconds, at least
 STALE_FOR: Final = 120.0  # seconds
 TRAIL_STEP: Final = 3.0  # metres between two places of a trail
-TRAIL_LENGTH: Final = 1_000  # places; beyond, every other one goes
+TRAIL_LENGTH: Final = 1_000  # places; above this, every other one is removed
 
 Freshness = Literal["live", "stale", "lost", "none"]
 Visibility = Literal["live", "hidden", "ended"]
 
 
 class Trail:
-    """The way travelled as one customer saw it: only places that were visible when the driver was there."""
+    """The driven path as one customer saw it: only places visible when the driver was there."""
 
     __slots__ = ("places", "version")
 
     def __init__(self) -> None:
         self.places: list[LonLat] = []
-        self.version = 0  # changes whenever the trail does other than grow at its end
+        self.version = 0  # changes with every change other than growth at the end
 
     def grow(self, place: LonLat) -> None:
-        """Adds a place, unless it is where the trail ends already."""
+        """Append a place, unless it is within TRAIL_STEP of the last one."""
         if self.places and distance(self.places[-1], place) < TRAIL_STEP:
             return
         self.places.append(place)
@@ -39,14 +39,14 @@ class Trail:
             self.version += 1
 
     def restart(self, places: Sequence[LonLat] = ()) -> None:
-        """Forgets what was, as after a stretch that stays hidden."""
+        """Replace the trail, for instance after a section that stays hidden."""
         if self.places or places:
             self.places = list(places)
             self.version += 1
 
 
 class CustomerView(msgspec.Struct, frozen=True, kw_only=True):
-    """All that one order's customer may see now; None where it is nothing or not for them."""
+    """Everything that one order's customer may see now. None: absent or not visible to them."""
 
     order: Order
     driver: Driver | None = None
@@ -60,12 +60,12 @@ class CustomerView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def view_without_trip(order: Order) -> CustomerView:
-    """What is seen of an order that nobody carries: not yet, or not any more."""
+    """Return the view of an order without a trip: not assigned yet, or over."""
     return CustomerView(order=order, shown="hidden" if order.ended_at is None else "ended")
 
 
 def freshness_of(position: Fix | None, now: datetime, report_every: float) -> Freshness:
-    """How old a position is, in words; `report_every` seconds the device is expected to tell another."""
+    """Classify the age of a position; *report_every* is the expected interval of reports in seconds."""
     if position is None:
         return "none"
     age = (now - position.recorded_at).total_seconds()

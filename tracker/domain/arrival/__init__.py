@@ -1,1 +1,1 @@
-"""What positions show of an order: arrivals and departures."""
+"""Detection of arrivals and departures from positions, and of the places where drivers stop."""

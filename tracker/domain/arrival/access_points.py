@@ -1,6 +1,6 @@
-"""Pins: where drivers really stop for an address, and how long, learned from where they stood.
+"""Access points: where drivers stop for an address and for how long, learned from completed stops.
 
-A pin knows a place and how many stood there; nobody's name, order or time.
+An access point holds a place, counts and durations. It holds no names, orders or times.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,34 +15,34 @@ from tracker.domain.geo import LonLat, distance, part_way
 from tracker.domain.order import Place
 from tracker.domain.tracks.track import Fix
 
-AGREE: Final = 40.0  # metres between those who stopped at one place
-ENOUGH: Final = 3  # who agree
-REACH: Final = 150.0  # metres from the given coordinate; further off somebody else was served
-PINS_KEPT: Final = 5  # of one address
-ACCURACY: Final = 30.0  # metres; a fix that is worse does not say where somebody stood
-LATELY: Final = timedelta(seconds=90)  # between the fix and what the driver said
+AGREE: Final = 40.0  # metres between stops at one place
+ENOUGH: Final = 3  # stops at one place
+REACH: Final = 150.0  # metres from the given coordinate; a stop further away was for somebody else
+PINS_KEPT: Final = 5  # per address
+ACCURACY: Final = 30.0  # metres; a worse fix does not show where the driver stood
+LATELY: Final = timedelta(seconds=90)  # between the fix and the status that the driver reported
 SPEED_OF_STANDING: Final = 1.5  # m/s
 SLACK: Final = 10.0  # metres
 
 
 class AccessPoint(msgspec.Struct, frozen=True):
-    """A place where drivers stop: the mean of `n` of them, and how long some of them stayed."""
+    """A place where drivers stop: the mean of `n` stops, with the durations of some of them."""
 
     at: LonLat
     n: int
     dwells: int = 0
-    dwell_s: float = 0.0  # all together
+    dwell_s: float = 0.0  # sum over `dwells` stops
 
 
 def place_key(place: Place) -> str:
-    """The same for the same address or coordinate (to about 10 m), and not to be read as an address."""
+    """Return a key of the coordinate (to about 10 m) and the address, which it does not disclose."""
     key = f"{place.lat:.4f},{place.lon:.4f}"
     words = " ".join((place.address or "").casefold().split())
     return f"{key}:{blake2b(words.encode(), digest_size=8).hexdigest()}" if words else key
 
 
 def stood_at(fixes: Sequence[Fix], given: LonLat, served_at: datetime) -> LonLat | None:
-    """Where the driver stood who served `given` at that time, by their last fixes; None where unsure."""
+    """Return where the driver stood who served *given* at that time, by their last fixes; None if unsure."""
     if len(fixes) < 2:
         return None
     before, last = fixes[-2:]
@@ -59,9 +59,9 @@ def stood_at(fixes: Sequence[Fix], given: LonLat, served_at: datetime) -> LonLat
 
 
 def learned(pins: Sequence[AccessPoint], at: LonLat, dwell_s: float | None) -> list[AccessPoint]:
-    """The pins of an address after one more stop: the nearest one that agrees moves, or a new one comes.
+    """Return the access points of an address after one more stop.
 
-    The best known are kept.
+    The nearest one within AGREE moves to the new mean; else a new one is added. Those with most stops stay.
     """
     dwells, dwelt = (0, 0.0) if dwell_s is None else (1, dwell_s)
     agreeing = [pin for pin in pins if distance(pin.at, at) <= AGREE]
@@ -76,7 +76,7 @@ def learned(pins: Sequence[AccessPoint], at: LonLat, dwell_s: float | None) -> l
 
 
 def usual_dwell(pins: Iterable[AccessPoint]) -> Ratio:
-    """How long drivers stayed at this address, wherever they stood: seconds of all of them, and how many."""
+    """Return the ratio of seconds to stops over all access points of an address."""
     usual = Ratio()
     for pin in pins:
         usual.add(pin.dwell_s, pin.dwells)
@@ -84,6 +84,6 @@ def usual_dwell(pins: Iterable[AccessPoint]) -> Ratio:
 
 
 def target(pins: Iterable[AccessPoint], given: LonLat) -> LonLat:
-    """Where to route for `given`: where enough drivers agree to stop, or the place itself."""
+    """Return the place to route to for *given*: an access point with ENOUGH stops, or the place itself."""
     good = [pin for pin in pins if pin.n >= ENOUGH and distance(pin.at, given) <= REACH]
     return max(good, key=lambda pin: pin.n).at if good else given

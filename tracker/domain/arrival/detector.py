@@ -1,4 +1,4 @@
-"""Milestones: a driver's believed fixes held against the stops of their orders, fix by fix."""
+"""Detection of the milestones of all orders of one trip, fix by fix."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -24,29 +24,29 @@ from tracker.domain.order import ON_THE_ROAD, Order, OrderStatus, StopKind
 from tracker.domain.tracks.track import Fix
 from tracker.domain.trip import Trip
 
-LOOK_EVERY: Final = 4.0  # seconds between two looks at how far the dropoff is
-FAR: Final = 1_000.0  # metres; beyond, a stop is only a place
-GATE: Final = 150.0  # metres; a route that ends further from its stop does not say where to stand for it
+LOOK_EVERY: Final = 4.0  # seconds between two computations of the distance to the dropoff
+FAR: Final = 1_000.0  # metres; further away, the route to a stop does not matter
+GATE: Final = 150.0  # metres; a route that ends further from its stop does not show where drivers stop for it
 
 
 class MilestoneDetector:
-    """What was seen of each order of a trip. Begins with what the timeline holds, so nothing comes twice."""
+    """The milestones of each order of a trip. Those in the timeline are loaded, so that none is repeated."""
 
     def __init__(self) -> None:
         self._watches: dict[str, Watch] = {}
-        self.fixes: tuple[Fix, ...] = ()  # the newest four that can confirm, the oldest first
+        self.fixes: tuple[Fix, ...] = ()  # the newest four that can confirm, oldest first
 
     def knows(self, order_id: str) -> bool:
         return order_id in self._watches
 
     def begin(self, told: Mapping[str, Mapping[Milestone, datetime]], orders: Collection[str]) -> None:
-        """Watches these orders from now on, no others; `told` is the timeline's, of those not known yet."""
+        """Watch exactly these orders; *told* holds the recorded milestones of those not watched yet."""
         self._watches = {
             order_id: self._watches.get(order_id) or restored(told.get(order_id, {})) for order_id in orders
         }
 
     def observe(self, trip: Trip, fix: Fix, now: datetime) -> list[MilestoneReached]:
-        """What this fix, which `trip` has received, shows for the first time. A late one shows nothing."""
+        """Return the new milestones after a fix that *trip* has received; none for a late fix."""
         if not confirms(fix) or (self.fixes and fix.recorded_at <= self.fixes[-1].recorded_at):
             return []
         self.fixes = (*self.fixes[-3:], fix)
@@ -58,13 +58,13 @@ class MilestoneDetector:
         return events
 
     def reseat(self) -> None:
-        """The driver has not driven to where they are now: earlier fixes confirm nothing there."""
+        """Forget earlier fixes after the marker jumped: they confirm nothing at the new position."""
         self.fixes = ()
         for order_id, watch in self._watches.items():
             self._watches[order_id] = msgspec.structs.replace(watch, stands=None, beyond=None, soon=None)
 
     def delivered(self, order: Order, at: datetime) -> tuple[MilestoneReached, ...]:
-        """What is sure now that the driver says so; the order is watched until the next `begin`."""
+        """Return the milestones that a reported delivery confirms. The order stays until the next `begin`."""
         watch = self._watches.get(order.id)
         if watch is None or not self.fixes:
             return ()
@@ -72,7 +72,7 @@ class MilestoneDetector:
         return seen
 
     def arrived_at(self, order_id: str, kind: StopKind) -> datetime | None:
-        """When the driver arrived at this stop of the order, as long as they are there."""
+        """Return when the driver arrived at this stop of the order; None once they have left."""
         watch = self._watches.get(order_id, Watch())
         if kind == "pickup":
             return watch.last_at if watch.told == {"arrived_at_pickup"} else None
@@ -100,7 +100,7 @@ def _sight(trip: Trip, order_id: str, watch: Watch, fixes: tuple[Fix, ...], now:
 def _left(
     trip: Trip, order: Order, watch: Watch, fixes: tuple[Fix, ...]
 ) -> tuple[float | None, float | None]:
-    """Metres and seconds to the dropoff; not asked for where nothing depends on them, or too often."""
+    """Return metres and seconds to the dropoff; None if nothing depends on them or it is too soon."""
     fetched = order.status is OrderStatus.PICKED_UP or "departed_pickup" in watch.told
     if "approaching" in watch.told or not fetched:
         return None, None
@@ -115,7 +115,7 @@ def _left(
 
 
 def _same_slot(before: Fix, fix: Fix) -> bool:
-    """Both in the same few seconds, of which one look is enough."""
+    """Return whether both fixes lie in the same slot of LOOK_EVERY seconds."""
     return before.recorded_at.timestamp() // LOOK_EVERY == fix.recorded_at.timestamp() // LOOK_EVERY
 
 
@@ -136,7 +136,7 @@ def _spot(trip: Trip, order: Order, kind: StopKind, fix: Fix) -> Spot:
 
 
 def _route_m(trip: Trip, leg: int, fix: Fix) -> float | None:
-    """Metres of the route that are left to the end of `leg`; None for a driver who is not on it now."""
+    """Return the route metres left to the end of *leg*; None if the driver is not on the route."""
     if trip.route is None or trip.progress is None or distance(trip.progress.at, fix.lonlat) > OFF_ROUTE:
         return None
     return trip.route.remaining(trip.progress, leg)[0]

@@ -1,4 +1,4 @@
-"""Presence: whether a driver's fixes show them at a place, and since when. No single fix does."""
+"""Detection of a driver's arrival at a place. A single fix is never enough."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -11,42 +11,38 @@ from tracker.domain.geo import LonLat, Plane, distance, part_way
 from tracker.domain.order import Vehicle
 from tracker.domain.tracks.track import Fix
 
-ENTER: Final = 60.0  # metres from a stop: who stands within has arrived
-CLOSE: Final = 30.0  # metres; further out it takes longer to be sure, as it may be a red light
-LEAVE: Final = 100.0  # metres: who is beyond has left
-BY_ROUTE: Final = 150.0  # metres still to drive; who has more is on another street, however near
-# m/s; who seems slower stands. On foot nobody passes so slowly either
+ENTER: Final = 60.0  # metres from a stop; a driver who stands within has arrived
+CLOSE: Final = 30.0  # metres; further out, confirmation takes longer, as it may be a red light
+LEAVE: Final = 100.0  # metres; a driver further away has left
+BY_ROUTE: Final = 150.0  # metres still to drive; with more, the driver is on another street, however near
+# m/s; a slower driver stands. Nobody walks past so slowly either
 SPEED_OF_STANDING: Final[Mapping[Vehicle, float]] = {"car": 2.0, "scooter": 2.0, "bicycle": 2.0, "foot": 0.6}
-SLACK: Final = (10.0, 25.0)  # metres by which a fix of one place is off: twice its accuracy, within these
-SETTLED: Final[Mapping[Vehicle, float]] = {
-    "car": 4.0,
-    "scooter": 4.0,
-    "bicycle": 4.0,
-    "foot": 20.0,
-}  # seconds
+SLACK: Final = (10.0, 25.0)  # metres; the error of a fix is twice its accuracy, clamped to these
+# Seconds.
+SETTLED: Final[Mapping[Vehicle, float]] = {"car": 4.0, "scooter": 4.0, "bicycle": 4.0, "foot": 20.0}
 SETTLED_FAR: Final = 15.0  # seconds, beyond CLOSE
-PARKED: Final = 90.0  # seconds after which nobody is only waiting, whatever the route says
-CONFIRMS: Final = 75.0  # metres of accuracy; a fix that is worse says nothing about a stop
-ACCURACY: Final = 10.0  # metres, where the device does not tell
-SPARSE: Final = 15.0  # seconds between two fixes in which a stop may go unseen
+PARKED: Final = 90.0  # seconds after which it is no red light, whatever the route says
+CONFIRMS: Final = 75.0  # metres of accuracy; a worse fix neither confirms nor denies a stop
+ACCURACY: Final = 10.0  # metres, where the device sends none
+SPARSE: Final = 15.0  # seconds between two fixes; in so long a gap a stop may go undetected
 BRIEF_STOP: Final = 10.0  # seconds
 BRISK: Final[Mapping[Vehicle, float]] = {"car": 12.0, "scooter": 10.0, "bicycle": 7.0, "foot": 2.0}  # m/s
 
 
 class Spot(msgspec.Struct, frozen=True):
-    """A stop as the driver comes to it."""
+    """A stop as the driver approaches it."""
 
-    places: tuple[LonLat, ...]  # the stop, and where the route ends for it
-    route_m: float | None = None  # metres still to drive to it; None: not known
-    is_next: bool = True  # no stop of another order is to be served before
+    places: tuple[LonLat, ...]  # the stop, and the end of the route to it
+    route_m: float | None = None  # metres still to drive to it; None: unknown
+    is_next: bool = True  # no stop of another order comes before it
 
     def metres(self, at: LonLat) -> float:
-        """From the nearest of its places, as the crow flies."""
+        """Return the straight-line metres from *at* to the nearest of the places."""
         return min(distance(place, at) for place in self.places)
 
 
 class Stand(msgspec.Struct, frozen=True):
-    """Fixes in a row that may be one place: their mean, and since when."""
+    """Consecutive fixes that may be at one place: their mean, and the time of the first."""
 
     at: LonLat
     since: datetime
@@ -54,17 +50,17 @@ class Stand(msgspec.Struct, frozen=True):
 
 
 class Sight(msgspec.Struct, frozen=True, kw_only=True):
-    """One fix, and all that decides what it shows of an order."""
+    """One fix, with everything on which the milestones of one order depend."""
 
     order_id: str
     vehicle: Vehicle
-    fixes: tuple[Fix, ...]  # that can confirm, the oldest first, at most four; the last is the one
+    fixes: tuple[Fix, ...]  # fixes that can confirm, oldest first, at most four; the last one is the newest
     pickup: Spot
     dropoff: Spot
     others: tuple[LonLat, ...] = ()  # open stops of other orders
     assigned_at: datetime | None = None
     picked_up_at: datetime | None = None
-    left_m: float | None = None  # to the dropoff, through all stops before; None: not looked at
+    left_m: float | None = None  # metres to the dropoff, through all stops before it; None: not computed
     left_s: float | None = None
     now: datetime
 
@@ -74,12 +70,12 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def confirms(fix: Fix) -> bool:
-    """Whether the fix is good enough to be held against a stop."""
+    """Return whether the fix is accurate enough to confirm a stop."""
     return fix.accuracy is None or fix.accuracy <= CONFIRMS
 
 
 def arrival(stands: Stand | None, spot: Spot, sight: Sight) -> tuple[Stand | None, datetime | None]:
-    """Where the driver may be standing at the spot, and when they arrived, once that is sure."""
+    """Return the updated stand at the spot, and the time of arrival once it is confirmed."""
     fix, metres = sight.fix, spot.metres(sight.fix.lonlat)
     if metres > LEAVE:
         return None, passing(spot, sight)
@@ -93,25 +89,25 @@ def arrival(stands: Stand | None, spot: Spot, sight: Sight) -> tuple[Stand | Non
 
 
 def slack(fix: Fix) -> float:
-    """How far off a fix may be of where the driver is, metres."""
+    """Return the largest expected error of a fix in metres."""
     return min(max(2.0 * (ACCURACY if fix.accuracy is None else fix.accuracy), SLACK[0]), SLACK[1])
 
 
 def _is_there(stands: Stand, fix: Fix) -> bool:
-    """Whether the fix may be of the same place. The mean of n errs too, by a fix's error over root n."""
+    """Return whether the fix may be at the same place. The mean of n fixes has an error of slack/√n."""
     return distance(stands.at, fix.lonlat) <= slack(fix) * sqrt(1.0 + 1.0 / stands.n)
 
 
 def _nearer_to_others(metres: float, sight: Sight) -> bool:
-    """The door of a neighbour is theirs; within a fix's error of each other both are meant."""
+    """Return whether another order's stop is nearer, by more than the error of a fix."""
     return any(distance(place, sight.fix.lonlat) < metres - SLACK[0] for place in sight.others)
 
 
 def _settled(stands: Stand, spot: Spot, sight: Sight) -> bool:
-    """Whether the newest fix shows it too: the driver neither passes nor waits for a light."""
+    """Return whether the newest fix confirms the stop: the driver neither passes nor waits at a light."""
     at, stood = sight.fix.lonlat, (sight.fix.recorded_at - stands.since).total_seconds()
     far = max(spot.metres(stands.at), spot.metres(at)) > CLOSE
-    moved = distance(stands.at, at) * (2.0 if stands.n > 1 else 1.0)  # the mean lies half way back
+    moved = distance(stands.at, at) * (2.0 if stands.n > 1 else 1.0)  # the mean lags by half
     if stood < max(SETTLED[sight.vehicle], SETTLED_FAR if far else 0.0):
         return False
     if moved > SPEED_OF_STANDING[sight.vehicle] * stood:
@@ -124,10 +120,10 @@ def _by_route(spot: Spot) -> bool:
 
 
 def passing(spot: Spot, sight: Sight) -> datetime | None:
-    """When the way led by the spot, between fixes so far apart that a stop there went unseen.
+    """Return when the driver passed the spot between fixes too far apart to show a stop, else None.
 
-    The newest fix confirms the two before. Where the driver was twice on the same side, the fix between was
-    false. And there must have been the time for a short stop, with the rest driven briskly.
+    The newest fix confirms the two before. If the driver was on the same side twice, the fix between is an
+    outlier. The time must suffice for a brief stop when the rest is driven at brisk speed.
     """
     if len(sight.fixes) < 3 or not spot.is_next or not _by_route(spot):
         return None
@@ -148,7 +144,7 @@ def _came_back(before: Fix, after: Fix, spot: Spot) -> bool:
 
 
 def _nearest(spot: Spot, a: Fix, b: Fix) -> tuple[float, datetime]:
-    """Metres from the spot at which the straight way from `a` to `b` leads by, and when."""
+    """Return how many metres from the spot the straight line from *a* to *b* passes, and when."""
     metres, share = min(_off_segment(place, a.lonlat, b.lonlat) for place in spot.places)
     return metres, a.recorded_at + share * (b.recorded_at - a.recorded_at)
 

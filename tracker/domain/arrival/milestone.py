@@ -1,7 +1,7 @@
-"""Arrival: what a driver's fixes show of one order, each milestone once, and none by a single fix.
+"""Milestones of one order, each detected once from the driver's fixes.
 
-A milestone needs two fixes that agree: standing at a place, being beyond it, being close to the end. Where a
-device reports so seldom that a stop falls between two of its fixes, three show that the way led by the place.
+A milestone needs two consistent fixes: at a stop, beyond it, or close to the dropoff. If a device reports so
+seldom that a stop falls between two fixes, three fixes show that the driver passed the place.
 """
 
 from collections.abc import Mapping
@@ -19,16 +19,14 @@ Milestone = Literal["arrived_at_pickup", "departed_pickup", "approaching", "arri
 
 SOON_M: Final = 500.0  # metres to the dropoff
 SOON_S: Final = 300.0  # seconds to the dropoff
-WORD: Final = timedelta(
-    seconds=120
-)  # for so long "picked up" counts as the second witness of having been there
-CLOCKS: Final = timedelta(
-    minutes=10
-)  # a fix from longer before the assignment has nothing to do with the order
+# A status that the driver reports replaces the second fix at the stop if it is so close to the first.
+WORD: Final = timedelta(seconds=120)
+# A fix from longer before the assignment does not belong to the order.
+CLOCKS: Final = timedelta(minutes=10)
 
 
 class MilestoneReached(NamedTuple):
-    """A row of an order's timeline."""
+    """A milestone as an entry of an order's timeline."""
 
     order_id: str
     kind: Milestone
@@ -36,17 +34,17 @@ class MilestoneReached(NamedTuple):
 
 
 class Watch(msgspec.Struct, frozen=True):
-    """What has been told of an order, and what one more fix may confirm; restored by `told` alone."""
+    """The milestones recorded for an order, and those that one more fix may confirm."""
 
     told: frozenset[Milestone] = frozenset()
-    stands: Stand | None = None  # at the stop, perhaps
+    stands: Stand | None = None  # a possible stop at the pickup or dropoff
     beyond: Fix | None = None  # the first fix beyond the pickup
-    soon: Fix | None = None  # the first fix that is soon at the dropoff
-    last_at: datetime | None = None  # of the milestone that was told last
+    soon: Fix | None = None  # the first fix that is close to the dropoff
+    last_at: datetime | None = None  # of the milestone recorded last
 
 
 def observe(watch: Watch, sight: Sight) -> tuple[Watch, tuple[MilestoneReached, ...]]:
-    """What is known after one more fix, and what it shows for the first time, in the sequence it happened."""
+    """Return the watch updated with one more fix, and the new milestones in order of time."""
     if sight.assigned_at is not None and sight.fix.recorded_at < sight.assigned_at - CLOCKS:
         return watch, ()
     events: list[MilestoneReached] = []
@@ -62,14 +60,14 @@ def observe(watch: Watch, sight: Sight) -> tuple[Watch, tuple[MilestoneReached, 
 
 
 def restored(told: Mapping[Milestone, datetime]) -> Watch:
-    """Goes on where the timeline ends."""
+    """Return the watch of an order whose timeline holds these milestones already."""
     return Watch(frozenset(told), last_at=max(told.values(), default=None))
 
 
 def delivered(
     watch: Watch, order: Order, fix: Fix, at: datetime
 ) -> tuple[Watch, tuple[MilestoneReached, ...]]:
-    """What is sure once the driver says so: one fix at the door at about that time is enough."""
+    """Update when the driver reports the delivery: a single fix at the dropoff near that time is enough."""
     seen = Stand(fix.lonlat, fix.recorded_at)
     near = [
         stand.since
@@ -94,7 +92,7 @@ type Seen = tuple[tuple[Milestone, datetime], ...]
 def _tell(
     watch: Watch, order_id: str, kind: Milestone, at: datetime, *, earliest: datetime | None, latest: datetime
 ) -> tuple[Watch, MilestoneReached]:
-    """Never before the assignment or what was told already, and never in the future."""
+    """Record a milestone; its time is clamped to after *earliest* and the last one, and up to *latest*."""
     at = min(at, latest)
     for before in (earliest, watch.last_at):
         at = at if before is None else max(at, before)
@@ -114,7 +112,7 @@ def _at_pickup(watch: Watch, sight: Sight) -> tuple[Watch, Seen]:
 
 
 def _by_word(watch: Watch, sight: Sight, picked_up_at: datetime) -> Seen:
-    """The driver says to have fetched it: one fix near the pickup at about that time is enough."""
+    """Return the arrival if the driver reported the pickup and a fix lies near it at about that time."""
     seen = Stand(sight.fix.lonlat, sight.fix.recorded_at)
     for stand in (watch.stands, seen):
         near = stand is not None and sight.pickup.metres(stand.at) <= ENTER
@@ -155,7 +153,7 @@ def _is_soon(sight: Sight) -> bool:
 
 
 def _at_dropoff(watch: Watch, sight: Sight) -> tuple[Watch, Seen]:
-    """Who has arrived has also come near, and has left where they had arrived before."""
+    """Detect the arrival at the dropoff; it implies the approach and the departure from the pickup."""
     if "arrived_at_dropoff" in watch.told or not _fetched(watch, sight):
         return watch, ()
     stands, at = arrival(watch.stands, sight.dropoff, sight)

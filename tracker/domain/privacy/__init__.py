@@ -1,1 +1,1 @@
-"""What a customer may see of a driver."""
+"""Rules for what a customer may see of a driver."""

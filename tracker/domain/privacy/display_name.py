@@ -1,7 +1,7 @@
-"""ShownName: what a customer reads of a driver's name.
+"""The part of a driver's name that customers read.
 
-The display name if the driver has one, else the first name without titles. It has at most 20 characters as
-people count them, cuts none in half, and is never an e-mail address, a web address or a phone number.
+It is the display name if the driver has one, else the first name without titles. It has at most 20 grapheme
+clusters and is never an e-mail address, a web address or a phone number.
 """
 
 import unicodedata
@@ -22,7 +22,7 @@ from tracker.domain.privacy.titles import (
 )
 
 LONGEST: Final = 20  # grapheme clusters (UAX 29)
-PHONE_DIGITS: Final = 7  # so many digits, and no letter among them, are a phone number
+PHONE_DIGITS: Final = 7  # digits; words without letters that hold so many are a phone number
 
 _GRAPHEME: Final = regex.compile(r"\X")
 _ADDRESS: Final = regex.compile(r"\S[@\uFF20\uFE6B]\S|\S[(\[{]at[)\]}]\S|://|^www\.", regex.IGNORECASE)
@@ -32,24 +32,24 @@ _LEGIBLE: Final = regex.compile(r"[\p{L}\p{N}]")
 _INITIALS: Final = regex.compile(r"(\p{L}\p{M}*\.)+")
 _PIECE: Final = regex.compile(r"[^./]+[./]*|[./]+")  # `Prof.Dr.Anna` -> `Prof.`, `Dr.`, `Anna`
 
-# Letters that show nothing: Hangul fillers, Braille's blank.
+# Invisible letters: the Hangul fillers and the blank of Braille.
 _BLANKS: Final = dict.fromkeys(map(ord, "\u115f\u1160\u3164\uffa0\u2800"), " ")
 _JOINERS: Final = "\u200c\u200d"
 _GRAPHEME_JOINER: Final = "\u034f"
 _BLACK_FLAG: Final = "\U0001f3f4"
-_TAGS: Final = range(0xE0020, 0xE0080)  # behind a black flag they spell a region
+_TAGS: Final = range(0xE0020, 0xE0080)  # after a black flag they spell a region
 
 
 @lru_cache(maxsize=4_096)
 def shown_name(name: str, display_name: str | None = None) -> str:
-    """Return what customers read; empty where nothing of it may be shown, as of an e-mail address."""
+    """Return the name that customers read; empty if none of it may be shown, such as an e-mail address."""
     if display_name is not None and (given := _without_contacts(_words(display_name))):
         return _shortened(" ".join(given))
     return _shortened(_first_name(_without_contacts(_words(name))))
 
 
 def initial(shown: str) -> str:
-    """Return the first character as a person sees it, in upper case where that is one as well."""
+    """Return the first grapheme cluster, in upper case if that is a single one as well."""
     first = _GRAPHEME.match(shown)
     if first is None:
         return ""
@@ -61,11 +61,11 @@ def _shortened(text: str) -> str:
     return "".join(_GRAPHEME.findall(text)[:LONGEST]).rstrip()
 
 
-# --- what is written
+# --- words
 
 
 def _words(text: str) -> list[str]:
-    """Split at white space of any kind, without what cannot be seen; composed (NFC)."""
+    """Split at white space of any kind, and remove invisible characters. The words are in NFC."""
     kept: list[str] = []
     for character in text.translate(_BLANKS):
         if character.isspace() or _is_seen(character, kept[-1] if kept else " "):
@@ -75,30 +75,30 @@ def _words(text: str) -> list[str]:
 
 
 def _is_seen(character: str, before: str) -> bool:
-    """Whether a character shows something there, or joins what does. Controls and directions don't."""
+    """Return whether a character is visible after *before*, or joins visible ones. Controls are not."""
     match unicodedata.category(character):
-        case "Cf" if character in _JOINERS:  # they matter in emoji, and in Arabic and Indic scripts
+        case "Cf" if character in _JOINERS:  # joiners matter in emoji, and in Arabic and Indic scripts
             joined = unicodedata.category(before) in {"Mn", "Mc", "So", "Sk"}
             return joined or unicodedata.bidirectional(before) == "AL"
         case "Cf":
             return ord(character) in _TAGS and (before == _BLACK_FLAG or ord(before) in _TAGS)
         case "Cc" | "Cs" | "Co":
             return False
-        case "Cn":  # a newer emoji, or one of the code points that never are characters
+        case "Cn":  # a newer emoji, or a noncharacter
             return ord(character) & 0xFFFE != 0xFFFE
         case _:
             return character != _GRAPHEME_JOINER
 
 
 def _begun(word: str) -> str:
-    """Without marks at the start: they would sit on what stands before the name."""
+    """Remove combining marks at the start: they would combine with the text before the name."""
     while word and unicodedata.category(word[0]) in {"Mn", "Me"}:
         word = word[1:]
     return word
 
 
 def _without_contacts(words: Sequence[str]) -> list[str]:
-    """Without e-mail addresses, web addresses and phone numbers, also those written with spaces."""
+    """Remove e-mail addresses, web addresses and phone numbers, including those written with spaces."""
     named = [word for word in words if not _ADDRESS.search(word)]
     kept: list[str] = []
     for is_number, run in groupby(named, lambda word: _DIAL.fullmatch(word) is not None):
@@ -118,7 +118,7 @@ def _first_name(words: Sequence[str]) -> str:
 
 
 def _given_names(words: Sequence[str]) -> Sequence[str]:
-    """Return the words from the first name on: of `Schmidt, Dr. Anna` it is `Anna`."""
+    """Return the words from the first name on, such as `Anna` for `Schmidt, Dr. Anna`."""
     parts = [part.split() for part in _COMMA.split(" ".join(words))]
     named = [part for part in parts if part and not all(map(_is_suffix, part))]
     told = [rest for part in named if (rest := _without_titles(part))]
@@ -126,13 +126,13 @@ def _given_names(words: Sequence[str]) -> Sequence[str]:
 
 
 def _is_suffix(word: str) -> bool:
-    """`PhD`, `Jr.`; those that may be somebody's name only in capitals, or with full stops."""
+    """Return whether a word is a suffix such as `PhD`; a possible name only counts in capitals or dotted."""
     key = key_of(word)
     return key in SUFFIXES or (key in UPPER_SUFFIXES and (word.isupper() or "." in word))
 
 
 def _without_titles(words: Sequence[str]) -> list[str]:
-    """Without the titles before a name; empty where there is nothing else."""
+    """Remove the titles before a name; empty if nothing else is left."""
     titled = False
     for index, word in enumerate(words):
         if word.casefold() == "de" and key_of("".join(words[index + 1 : index + 2])) == "heer":
@@ -145,7 +145,7 @@ def _without_titles(words: Sequence[str]) -> list[str]:
 
 
 def _after_titles(word: str, *, titled: bool, names_left: int) -> str:
-    """Return what is left of a word behind the titles in it: nothing of `Dr.med.`, `Anna` of `Dr.Anna`."""
+    """Return the rest of a word after its titles: nothing for `Dr.med.`, `Anna` for `Dr.Anna`."""
     if key_of(word) in TITLES:  # `Ph.D.`
         return ""
     pieces = _PIECE.findall(word)
@@ -164,7 +164,7 @@ def _is_latin_letter(key: str) -> bool:
 
 
 def _unwrapped(word: str) -> str:
-    """Without the brackets, quotes and full stops around it; initials keep theirs."""
+    """Remove the brackets, quotes and full stops around a word; initials keep their full stops."""
     characters = _GRAPHEME.findall(word)
     while characters and _is_wrapping(characters[0]):
         del characters[0]

@@ -1,7 +1,7 @@
-"""Doors: the dropoffs of one trip, and from whose customers each of them hides the driver.
+"""Dropoffs near which other customers must not see the driver.
 
-A door hides the driver while its order is open, and after that until the driver has left. It does not hide
-them from its own customer: the same order, the same phone number or e-mail address, or the same place.
+A door is the dropoff of one order. It hides the driver while its order is open, and then until the driver has
+left. It never hides them from its own customer: the same order, phone number, e-mail address or place.
 """
 
 import re
@@ -19,16 +19,16 @@ from tracker.domain.route import Stop
 from tracker.domain.tracks.track import Fix
 
 HIDING_RADIUS: Final = 100.0  # metres around a door
-SAME_PLACE: Final = 30.0  # metres between two doors; nearer ones do not hide the driver from each other
-KEPT: Final = 100  # ended doors of one trip
-ACCURACY: Final = (10.0, 20.0)  # metres; the least that is believed, and what is assumed of an unknown one
-DRAWN_OFF: Final = 50.0  # metres from a fix to where the marker or the trail's end is drawn, at most
-PHONE_DIGITS: Final = 5  # fewer identify nobody
-COMPARED_DIGITS: Final = 9  # without the country's code or the zero that stands for it
+SAME_PLACE: Final = 30.0  # metres between two doors; for nearer ones, the customers count as one
+KEPT: Final = 100  # ended doors of one trip, at most
+ACCURACY: Final = (10.0, 20.0)  # metres; the minimum, and the value for an unknown accuracy
+DRAWN_OFF: Final = 50.0  # metres between a fix and the displayed marker or end of the trail, at most
+PHONE_DIGITS: Final = 5  # fewer do not identify a customer
+COMPARED_DIGITS: Final = 9  # the last digits, without the country code or the trunk prefix 0
 
 
 class Door(msgspec.Struct, frozen=True):
-    """The dropoff of one order, and what identifies its customer."""
+    """The dropoff of one order, and the contacts of its customer."""
 
     order_id: str
     at: LonLat
@@ -39,7 +39,7 @@ class Door(msgspec.Struct, frozen=True):
         return cls(order.id, order.dropoff.lonlat, contacts(order.customer))
 
     def hides_from(self, other: "Door") -> bool:
-        """Whether the customer of `other` must not see the driver near this door."""
+        """Return whether the customer of *other* must not see the driver near this door."""
         return (
             self.order_id != other.order_id
             and self.contacts.isdisjoint(other.contacts)
@@ -48,14 +48,14 @@ class Door(msgspec.Struct, frozen=True):
 
 
 class EndedDoor(NamedTuple):
-    """A door that the driver no longer serves, and since when."""
+    """A door that the driver no longer serves, and the time when its order ended."""
 
     door: Door
     ended_at: datetime
 
 
 def contacts(customer: Customer | None) -> frozenset[str]:
-    """What two orders of one customer have in common: phone number and e-mail address, in one spelling."""
+    """Return the normalised phone number and e-mail address, by which two orders of one customer match."""
     if customer is None:
         return frozenset()
     given = (_phone(customer.phone or ""), _email(customer.email or ""))
@@ -63,7 +63,7 @@ def contacts(customer: Customer | None) -> frozenset[str]:
 
 
 def _phone(given: str) -> str:
-    """The last nine digits: "+358 40-1234567", "00358401234567" and "040 123 4567" are one number."""
+    """Return the last nine digits: "+358 40-1234567", "00358401234567" and "040 123 4567" are equal."""
     written = unicodedata.normalize("NFKC", given).replace("(0)", "")
     digits = "".join(str(unicodedata.decimal(sign)) for sign in written if sign.isdecimal()).lstrip("0")
     is_number = len(digits) >= PHONE_DIGITS and len(set(digits)) > 1  # "1111111" is a placeholder
@@ -76,21 +76,21 @@ def _email(given: str) -> str:
 
 
 class Doors:
-    """The doors of one trip. Measures each of them once a fix, whoever looks."""
+    """The doors of one trip. Each fix is measured against them once, however many customers watch."""
 
     __slots__ = ("_at", "_ended", "_near", "_open", "_others")
 
     def __init__(self, at: LonLat | None = None) -> None:
-        self._at = at  # the driver's newest place
+        self._at = at  # the driver's newest position
         self._open: dict[str, Door] = {}
-        self._ended: list[Door] = []  # and the driver has not been seen beyond since; the oldest first
-        self._others: dict[str, tuple[LonLat, ...]] = {}  # by order: doors that hide the driver from it
-        self._near: tuple[LonLat, ...] = ()  # the only doors that can matter at the newest fix
+        self._ended: list[Door] = []  # ended, but not left by the driver yet; oldest first
+        self._others: dict[str, tuple[LonLat, ...]] = {}  # by order: doors that hide the driver
+        self._near: tuple[LonLat, ...] = ()  # the doors within reach of the newest fix
 
     def take(self, orders: Sequence[Order], stops: Sequence[Stop]) -> bool:
-        """Replace the open doors; those that go become ended ones. Return whether anything changed."""
+        """Replace the open doors; removed ones become ended ones. Return whether anything changed."""
         taken = {order.id: Door.of(order) for order in orders}
-        for stop in stops:  # a stop whose order was not read yet hides the driver from everybody else
+        for stop in stops:  # the door of an order that is not loaded yet hides the driver from all others
             if stop.kind == "dropoff" and stop.order_id not in taken:
                 taken[stop.order_id] = Door(stop.order_id, stop.at)
         if taken == self._open:
@@ -102,14 +102,14 @@ class Doors:
         return True
 
     def end(self, order_id: str) -> None:
-        """The order is over or another driver's: its door hides the driver until they have left."""
+        """End the door of an order that is over or reassigned: it hides the driver until they have left."""
         door = self._open.pop(order_id, None)
         if door is not None:
             self._end([door])
             self._changed()
 
     def restore(self, ended: Iterable[EndedDoor], newest: Fix | None) -> None:
-        """Add doors that ended before this trip was loaded, but none that *newest* shows to be left."""
+        """Add doors that ended before this trip was loaded, except those that *newest* shows as left."""
         self._end(
             door
             for door, ended_at in ended
@@ -118,9 +118,9 @@ class Doors:
         self._changed()
 
     def move(self, fix: Fix, on_route: LonLat | None) -> bool:
-        """Take in a believed fix, the newest. Return whether the driver has left an ended door with it.
+        """Update with the newest believed fix. Return whether the driver has left an ended door.
 
-        *on_route* is where the fix was found on the route: a route that begins there must lie beyond, too.
+        *on_route* is the place of the fix on the route; a route that begins there must lie outside as well.
         """
         before, self._at = self._at, fix.lonlat
         there = [door for door in self._ended if not _has_left(door, fix, on_route)]
@@ -132,7 +132,7 @@ class Doors:
         return left
 
     def others(self, order_id: str) -> tuple[LonLat, ...]:
-        """The doors that hide the driver from this order's customer."""
+        """Return the doors that hide the driver from this order's customer."""
         found = self._others.get(order_id)
         if found is None:
             own = self._open.get(order_id)
@@ -142,14 +142,14 @@ class Doors:
         return found
 
     def hide(self, order_id: str, at: LonLat | None) -> bool:
-        """Whether this order's customer must not see the driver at this place near the newest fix."""
+        """Return whether a door hides *at*, a place near the newest fix, from this order's customer."""
         if not self._near or at is None:
             return False
         others = self.others(order_id)
         return any(place in others and distance(at, place) <= HIDING_RADIUS for place in self._near)
 
     def hide_between(self, order_id: str, begin: LonLat, end: LonLat) -> bool:
-        """Whether a straight line from the fix before to the newest one leads past a door."""
+        """Return whether the line between the last two fixes passes a door hidden from this customer."""
         if not self._near:
             return False
         others = self.others(order_id)
@@ -164,7 +164,7 @@ class Doors:
 
     def _measure(self, before: LonLat | None) -> None:
         at = self._at
-        if at is None or len(self._open) + len(self._ended) < 2:  # one door alone hides nothing
+        if at is None or len(self._open) + len(self._ended) < 2:  # a single door hides nothing
             self._near = ()
             return
         reach = HIDING_RADIUS + DRAWN_OFF + (0.0 if before is None else distance(before, at))
@@ -173,7 +173,7 @@ class Doors:
 
 
 def _has_left(door: Door, fix: Fix, on_route: LonLat | None) -> bool:
-    """Whether the fix lies outside the radius by more than its own accuracy."""
+    """Return whether the fix lies outside the radius by more than its own accuracy."""
     least, unknown = ACCURACY
     beyond = HIDING_RADIUS + max(unknown if fix.accuracy is None else fix.accuracy, least)
     if distance(fix.lonlat, door.at) <= beyond:

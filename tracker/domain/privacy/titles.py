@@ -1,6 +1,6 @@
-"""Titles: what stands before and behind names and is none, in the languages of the customer page and beyond.
+"""Titles and suffixes of names, in the languages of the customer page and others.
 
-Left out are words that are also first names somewhere: Don, Di, Pan, Major, Sri, Tuan.
+The lists omit words that are also first names somewhere: Don, Di, Pan, Major, Sri, Tuan.
 """
 
 from typing import Final
@@ -11,7 +11,7 @@ _NO_LETTER: Final = regex.compile(r"[^\p{L}\p{M}\p{N}]+")
 
 
 def key_of(word: str) -> str:
-    """Return a word as it is looked up here: letters and digits only, without upper case."""
+    """Return the lookup key of a word: its letters and digits, case-folded."""
     return _NO_LETTER.sub("", word.casefold())
 
 
@@ -40,12 +40,12 @@ TITLES: Final = _keys(
     "shri shree smt श्री श्रीमती डॉ कुमारी encik puan cik bapak ibu pak นาย นาง นางสาว"
 )
 
-# Titles only with a full stop behind them; without one they may be names.
+# Titles only if a full stop follows; without one they may be names.
 DOTTED_TITLES: Final = _keys(
     "fr br pr hon lt col ing eng mag pd univ bc doc dl dna kum sig arch arq abg geom lic m d tri κ د م أ г"
 )
 
-# Only behind a title: `Dr. med. dent. h. c.`
+# Titles only after another title: `Dr. med. dent. h. c.`
 AFTER_A_TITLE: Final = _keys(
     "med medic dent vet phil rer nat jur iur pol oec techn theol hc h c mult habil hab ing ra ssa a in ª º"
 )

@@ -1,4 +1,4 @@
-"""Visibility: what the customer of one order may see now. A pure function of rules and circumstances."""
+"""Rules for what the customer of one order may see now."""
 
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -10,7 +10,7 @@ from tracker.domain.order import ON_THE_ROAD, OPEN, Order, OrderStatus
 
 SHOWN_BEFORE_WINDOW: Final = timedelta(minutes=60)
 STUCK_AFTER_ARRIVAL: Final = timedelta(hours=4)
-STUCK_AFTER: Final = timedelta(hours=24)  # after the window, or without one after the last step
+STUCK_AFTER: Final = timedelta(hours=24)  # after the time window; without one, after the last status change
 MINUTE: Final = timedelta(minutes=1)
 
 
@@ -50,32 +50,32 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Circumstances(msgspec.Struct, frozen=True):
-    """What the rules are held against."""
+    """The state of an order that the rules depend on."""
 
     status: OrderStatus
     stops_before: int = 0
-    eta_s: float | None = None  # seconds to go, by the forecast
-    distance_m: float | None = None  # metres to go
-    near_other_dropoff: bool = False  # another customer's door is near, open or not yet left
-    awaits_window: bool = False  # it is too early for the order's time window
-    is_stuck: bool = False  # open for too long
+    eta_s: float | None = None  # forecast seconds to the dropoff
+    distance_m: float | None = None  # metres to the dropoff
+    near_other_dropoff: bool = False  # the driver is near another customer's dropoff, open or not yet left
+    awaits_window: bool = False  # too early before the order's time window
+    is_stuck: bool = False  # the order is open for too long
 
 
 class Visible(msgspec.Struct, frozen=True):
-    """What may be shown."""
+    """The fields that the customer may see."""
 
     position: bool
     route: bool
     eta: bool
     stops_before: bool
-    exact: bool = True  # False: the ETA must not tell how far the driver is
+    exact: bool = True  # False: the ETA must not disclose how far away the driver is
 
 
 NOTHING: Final = Visible(position=False, route=False, eta=False, stops_before=False, exact=False)
 
 
 def visible(rules: Rules, now: Circumstances) -> Visible:
-    """What of the driver this order's customer may see: nothing before the assignment or after the end."""
+    """Return the fields that this order's customer may see; none before the assignment or after the end."""
     if now.status not in ON_THE_ROAD:
         return NOTHING
     exact = not (now.near_other_dropoff or now.is_stuck)
@@ -90,9 +90,9 @@ def visible(rules: Rules, now: Circumstances) -> Visible:
 
 
 def awaits_window(order: Order, stops_before: int, now: datetime) -> bool:
-    """Whether it is too early to show anything of the driver: more than 60 minutes before the time window.
+    """Return whether it is more than 60 minutes before the time window, too early to show the driver.
 
-    An order that is picked up and comes next is shown all the same.
+    An order that is picked up and is the next stop is exempt.
     """
     if order.window_from is None or now >= order.window_from - SHOWN_BEFORE_WINDOW:
         return False
@@ -100,10 +100,10 @@ def awaits_window(order: Order, stops_before: int, now: datetime) -> bool:
 
 
 def stuck_at(order: Order, arrived_at: datetime | None) -> datetime:
-    """When an order that is still open counts as forgotten.
+    """Return when an order that is still open counts as stuck.
 
-    *arrived_at* is when the driver reached the dropoff; before the latest assignment it was another driver.
-    The statement `flag_stuck_orders` says the same.
+    *arrived_at* is when a driver reached the dropoff; before the latest assignment it was another one.
+    The SQL statement `flag_stuck_orders` holds the same rule.
     """
     if arrived_at is not None and order.assigned_at is not None and arrived_at >= order.assigned_at:
         return arrived_at + STUCK_AFTER_ARRIVAL
@@ -114,14 +114,14 @@ def stuck_at(order: Order, arrived_at: datetime | None) -> datetime:
 
 
 def is_stuck(order: Order, arrived_at: datetime | None, now: datetime) -> bool:
-    """Whether nobody has closed this order for so long that its driver is about something else."""
+    """Return whether the order is open for so long that its driver probably does something else by now."""
     return order.status in OPEN and now >= stuck_at(order, arrived_at)
 
 
 def coarse(eta: Eta) -> Eta:
-    """The forecast without what tells where the driver is: no distance, and times in whole minutes.
+    """Remove what would disclose the driver's position from a forecast: no distance, times in whole minutes.
 
-    The interval only widens.
+    The interval only becomes wider.
     """
     if eta.arrives_at is None or eta.earliest is None or eta.latest is None:
         return msgspec.structs.replace(eta, distance_m=None)

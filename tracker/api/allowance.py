@@ -1,6 +1,6 @@
-"""Allowance: what an API key or a driver's token may still ask, taken before a body is read, told in headers.
+"""Rate limits of API keys and driver tokens, charged before a body is read and reported in headers.
 
-The headers are those of the IETF draft "RateLimit header fields for HTTP", which clients pace themselves by.
+The headers follow the IETF draft "RateLimit header fields for HTTP", so that clients can adjust their rate.
 """
 
 from math import ceil
@@ -12,11 +12,11 @@ from quart import Response, g
 from tracker.errors import RateLimited
 from tracker.rate_limits import RateLimit
 
-NAME: Final = '"default"'  # of the one policy
+NAME: Final = '"default"'  # name of the only policy
 
 
 def take_allowance(rates: RateLimit, key: str, why: str, *, amount: float = 1.0) -> None:
-    """Take *amount* of what *key* may have. Raises RateLimited, and takes nothing, if it has less."""
+    """Take *amount* from the allowance of *key*, or nothing if less is left. Raises RateLimited."""
     now = monotonic()
     is_free = rates.try_take(key, amount, now)
     g.allowance = rates, key
@@ -26,7 +26,7 @@ def take_allowance(rates: RateLimit, key: str, why: str, *, amount: float = 1.0)
 
 
 async def with_allowance(response: Response) -> Response:
-    """Say what is left of it; the answers to keys and tokens are kept by no cache."""
+    """Add the remaining allowance to the response, and keep responses to keys and tokens out of caches."""
     if "allowance" in g:
         rates, key = g.allowance
         left = rates.left(key, monotonic())

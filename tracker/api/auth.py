@@ -1,6 +1,6 @@
-"""Who may: API keys and their scopes. `admin` may all that `orders` may, and `orders` all that `read` may.
+"""Authentication with API keys, and their scopes: `admin` includes `orders`, which includes `read`.
 
-Nothing here goes by cookies, so no other site's page can borrow anybody's rights; see docs/security.md.
+The API uses no cookies, so a page of another site cannot act with a user's rights; see docs/security.md.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from tracker.errors import Forbidden, NotFound, RateLimited, TrackerError, Unaut
 from tracker.node import Node, parts
 from tracker.tokens import hash_token
 
-ADMIN_KEY_ID: Final = "TRACKER_ADMIN_KEY"  # stands for the key of the settings, which has no row
+ADMIN_KEY_ID: Final = "TRACKER_ADMIN_KEY"  # the key from the settings has no row
 
 _RANK: Final[Mapping[Scope, int]] = {"read": 0, "orders": 1, "admin": 2}
 
@@ -26,10 +26,10 @@ type View = Callable[..., Awaitable[Any]]
 
 
 def require_scope(scope: Scope) -> Callable[[View], View]:
-    """Lets a request through whose API key has `scope`; else it fails with Unauthenticated or Forbidden.
+    """Require an API key with *scope*. The view raises Unauthenticated, RateLimited, Forbidden.
 
-    A key is looked up anew each time, so that a revoked one is refused at once. What may write goes on
-    to its end though its client may have left: what follows from a commit must not get lost.
+    Each request looks the key up, so a revoked key stops working at once. A view that may write runs to its
+    end even if the client disconnects, so that no consequence of a commit is lost.
     """
 
     def decorate(view: View) -> View:
@@ -39,13 +39,15 @@ def require_scope(scope: Scope) -> Callable[[View], View]:
             take_allowance(parts().request_rates, g.api_key.id, "More requests than one API key may send.")
             if _RANK[g.api_key.scope] < _RANK[scope]:
                 raise Forbidden(scope)
-            if any("\0" in id_ for id_ in ids.values()):  # no text for PostgreSQL, so no id either
+            if any(
+                "\0" in id_ for id_ in ids.values()
+            ):  # PostgreSQL text cannot hold U+0000, so no id has it
                 raise NotFound("resource")
             if scope == "read":
                 return await view(**ids)
             return await parts().fleet.shield(_awaited(view(**ids)))
 
-        authorized.needed_scope = scope  # type: ignore[attr-defined]  # read by api.openapi
+        authorized.needed_scope = scope  # type: ignore[attr-defined]  # read by api.docs.openapi
         return authorized
 
     return decorate
@@ -56,33 +58,37 @@ async def _awaited(answer: Awaitable[Any]) -> Any:
 
 
 def bearer_token(header: str | None) -> str:
-    """The token of an Authorization header; raises Unauthenticated where it has none."""
+    """Return the token of an Authorization header. Raises Unauthenticated."""
     scheme, _, token = (header or "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
-        raise Unauthenticated("This needs an API key, as Authorization: Bearer.")
+        raise Unauthenticated("An API key is required; send it as Authorization: Bearer.")
     return token.strip()
 
 
 async def find_api_key(here: Node, key: str) -> ApiKey:
-    """What is known of an API key; raises Unauthenticated for an unknown or revoked one."""
+    """Find an API key. Raises Unauthenticated for an unknown or revoked key, RateLimited."""
     if here.config.admin_key is not None and _is_equal(key, here.config.admin_key):
         return ApiKey(ADMIN_KEY_ID, "admin")
     found = await select_api_key(here.database, hash_token(key))
     if found is None:
-        raise credential_error(here, Unauthenticated("This API key is not known (any more)."))
+        raise credential_error(
+            here, Unauthenticated("Unknown or revoked API key; check it, or create a new one.")
+        )
     return found
 
 
 def credential_error(here: Node, why: TrackerError) -> TrackerError:
-    """What to raise for a key, a token or a link that is not known: after many from one address, RateLimited.
+    """Count an unknown key, token or link. Return *why*, or RateLimited after many from one address.
 
-    Only what is wrong counts: behind the same address, whoever has a good one is never held up.
+    Only unknown credentials count, so other clients at the same address are never delayed.
     """
     if here.wrong_guesses.try_take(client_info().address, 1.0, asyncio.get_running_loop().time()):
         return why
-    return RateLimited("Too many unknown keys, tokens or links came from this address.")
+    return RateLimited(
+        "Too many unknown keys, tokens or links from this address; check yours and retry later."
+    )
 
 
 def _is_equal(given: str, expected: str) -> bool:
-    """In a time that tells nothing about where they differ."""
+    """Compare in a time that does not depend on where they differ."""
     return hmac.compare_digest(hash_token(given), hash_token(expected))

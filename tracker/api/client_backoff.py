@@ -1,7 +1,7 @@
-"""Amends: whoever is sent away for what they sent, again and again, waits at the door before they come in.
+"""Client back-off: delay the handshakes of clients that repeatedly violate the protocol.
 
-By what they came in with, a driver's token or a link from one address: behind a carrier's address there are
-many others, and a link is shared. Whoever is still writing a client makes mistakes, and is not kept from it.
+Violations count by driver token, or by tracking link and address: a carrier's address has many clients, and a
+link is shared. The first few cause no delay, so that developers can make mistakes.
 """
 
 import asyncio
@@ -17,26 +17,27 @@ from tracker.websocket.accept import Socket
 
 VIOLATION_CODES: Final = frozenset(
     {1002, 1007, 1009, 4000, 4103}
-)  # close codes: broken frames, nonsense, floods
-MAX_DELAY: Final = 5.0  # seconds, at the most; less than clients wait for an answer
+)  # close codes: broken frames, bad messages, floods
+MAX_DELAY: Final = 5.0  # seconds; less than the handshake timeout of clients
 
 
 async def await_backoff(here: Node, token: str, address: str = "") -> None:
-    """Returns when whoever comes with this has waited long enough.
+    """Wait until this token may connect again.
 
-    Raises RateLimited where that would take too long; not at once, since they would be back at once.
+    If that takes longer than `MAX_DELAY`, wait `MAX_DELAY` and raise RateLimited. An immediate error would
+    make the client retry immediately.
     """
     wait = here.sent_away.wait(_key(token, address), asyncio.get_running_loop().time())
     if wait > 0.0:
         await asyncio.sleep(min(wait, MAX_DELAY))
     if wait > MAX_DELAY:
-        why = "Earlier connections were ended for what they had sent."
+        why = "Earlier connections violated the protocol; fix the client and reconnect later."
         raise RateLimited(why, after_s=wait - MAX_DELAY)
 
 
 @contextmanager
 def record_violations(here: Node, socket: Socket, token: str, address: str = "") -> Iterator[None]:
-    """What the connection is ended for while the block runs is remembered; being replaced is no fault."""
+    """Count a violation if the connection ends with one while the block runs. Replacement is none."""
     code: int | None = None
     try:
         yield

@@ -1,4 +1,4 @@
-"""Visitors: who asks, as far as limits and a merchant's log may know."""
+"""Client information: the address and program of the client, as limits and a merchant's log may use them."""
 
 import re
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -11,13 +11,13 @@ from quart.wrappers.base import BaseRequestWebsocket
 from tracker.config import Networks
 from tracker.node import parts
 
-KEPT_BITS: Final = {4: 24, 6: 48}  # of an address, for the log
-HOME_BITS: Final = 64  # of an IPv6 address: one customer has all that lie below
+KEPT_BITS: Final = {4: 24, 6: 48}  # of an address in the log, by IP version
+HOME_BITS: Final = 64  # of an IPv6 address: one customer owns the whole /64
 HOST: Final = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 PURPOSES: Final = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")  # `prefetch`, `prefetch;prerender`
-AGENT_LENGTH: Final = 200  # letters of a User-Agent that are looked at
+AGENT_LENGTH: Final = 200  # characters of a User-Agent that are examined
 
-# The first that occurs: browsers also name those that they want to be taken for.
+# The first match counts: browsers also name the browsers that they claim compatibility with.
 _BROWSERS: Final = (
     ("Edg", "Edge"), ("OPR/", "Opera"), ("SamsungBrowser", "Samsung Internet"), ("Firefox", "Firefox"),
     ("FxiOS", "Firefox"), ("CriOS", "Chrome"), ("Chrome", "Chrome"), ("Safari", "Safari"),
@@ -30,7 +30,7 @@ _SYSTEMS: Final = (
 )  # fmt: skip
 
 
-# Programs that fetch a link to preview it, including those that run its script. Cubot makes phones.
+# Programs that fetch a link to preview it, including those that run its script. Cubot is a brand of phones.
 _PREVIEW: Final = re.compile(
     r"(?<!cu)bot\b|crawler|spider|preview|facebookexternalhit|^whatsapp/|embedly|vkshare|slack-imgproxy",
     re.IGNORECASE,
@@ -38,21 +38,21 @@ _PREVIEW: Final = re.compile(
 
 
 class ClientInfo(msgspec.Struct, frozen=True):
-    """One customer's program; what only the log wants to know is found out when it asks."""
+    """A customer's program. Properties that only the log needs are computed on access."""
 
     ip: IPv4Address | IPv6Address | None
     user_agent: str | None
-    purpose: str = ""  # why a browser asks, where it says that nobody looks yet
+    purpose: str = ""  # such as `prefetch`, in lower case; empty if the browser sends none
 
     @property
     def is_watching(self) -> bool:
-        """Whether a page runs for somebody: no prefetch, and no program that makes previews of links."""
+        """Whether a person watches the page: not a prefetch, nor a program that makes link previews."""
         agent = (self.user_agent or "")[:AGENT_LENGTH]
         return "prefetch" not in self.purpose and "preview" not in self.purpose and not _PREVIEW.search(agent)
 
     @property
     def address(self) -> str:
-        """What counts as one address for limits; empty where it is not known."""
+        """The address as limits count it; empty if unknown."""
         return limit_key(self.ip)
 
     @property
@@ -65,7 +65,7 @@ class ClientInfo(msgspec.Struct, frozen=True):
 
 
 def client_info() -> ClientInfo:
-    """Whoever sent the present request."""
+    """Return the client of the current request."""
     current = _current_request()
     address = client_address(_peer(current), current.headers.get("X-Forwarded-For"), parts().config.proxies)
     purpose = ",".join(current.headers.get(name, "") for name in PURPOSES).lower()
@@ -73,7 +73,7 @@ def client_info() -> ClientInfo:
 
 
 def request_base_url() -> str:
-    """What the visitor's own address begins with, as `https://track.example/`."""
+    """Return the origin that the client asked, with a slash, such as `https://track.example/`."""
     current = _current_request()
     scheme, host = current.scheme, current.host
     if is_trusted(_parse_address(_peer(current)), parts().config.proxies):
@@ -84,9 +84,9 @@ def request_base_url() -> str:
 
 
 def client_address(peer: str, forwarded: str | None, proxies: Networks) -> IPv4Address | IPv6Address | None:
-    """The peer's; where it is a proxy of ours, what it and those before it added to X-Forwarded-For.
+    """Return the address of the client: the peer's, or the one that trusted proxies forward.
 
-    Read from the end: whatever the first that is no proxy of ours claims about others is not believed.
+    X-Forwarded-For is read from its end. Entries before the first untrusted address are ignored.
     """
     address = _parse_address(peer)
     claims = (forwarded or "").split(",")
@@ -99,7 +99,7 @@ def client_address(peer: str, forwarded: str | None, proxies: Networks) -> IPv4A
 
 
 def is_trusted(address: IPv4Address | IPv6Address | None, proxies: Networks) -> bool:
-    """Whether this is a proxy that was configured."""
+    """Tell whether this is a configured proxy."""
     return address is not None and any(address in each for each in proxies)
 
 
@@ -114,7 +114,7 @@ def _peer(current: BaseRequestWebsocket) -> str:
 
 
 def _nearest_value(header: str) -> str:
-    """What the proxy nearest to us said."""
+    """Return the value that the nearest proxy added."""
     return header.rpartition(",")[2].strip()
 
 
@@ -125,12 +125,12 @@ def limit_key(address: IPv4Address | IPv6Address | None) -> str:
 
 
 def network(address: IPv4Address | IPv6Address | None) -> str | None:
-    """The address with what tells one customer from the neighbours taken away."""
+    """Return the network of an address, which many customers share."""
     return None if address is None else str(ip_network((address, KEPT_BITS[address.version]), strict=False))
 
 
 def agent_family(agent: str | None) -> str | None:
-    """`Firefox on Android`; no version, nothing that tells two customers apart."""
+    """Return such as `Firefox on Android`, without a version, which could identify a customer."""
     if not agent:
         return None
     agent = agent[:AGENT_LENGTH]

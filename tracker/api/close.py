@@ -1,8 +1,8 @@
-"""Closing: how an endpoint ends its socket from wherever it is."""
+"""An exception that closes a WebSocket from any depth of an endpoint."""
 
 
 class CloseConnection(Exception):
-    """The connection ends now, with this close code."""
+    """Close the connection now, with this close code and reason."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(f"{code} {reason}")

@@ -1,4 +1,4 @@
-"""Describe an endpoint: what the OpenAPI document says of a view and its code does not say by itself."""
+"""Endpoint specifications: what the OpenAPI document needs and cannot derive from the code of a view."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -12,24 +12,24 @@ JSON: Final = "application/json"
 
 
 class EndpointSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """What the code of a view does not say by itself."""
+    """What the code of a view does not show."""
 
-    body: Any = None  # the type of its JSON body
-    query: Any = None  # the Struct of its query string
-    answer: Any = None  # the type of its JSON answer, or several in a tuple
+    body: Any = None  # type of its JSON body
+    query: Any = None  # Struct of its query string
+    answer: Any = None  # type of its JSON response, or a tuple of several
     status: int = 200
-    media: tuple[str, ...] = (JSON,)  # of the answer
-    raises: tuple[type[TrackerError], ...] = ()  # beside what scope, body and query make possible
-    others: Mapping[int, Any] = {}  # other statuses, and the types of their JSON answers; None: no content
-    by_driver: bool = False  # the driver's token opens it
-    creates: bool = False  # takes an Idempotency-Key
+    media: tuple[str, ...] = (JSON,)  # media types of the response
+    raises: tuple[type[TrackerError], ...] = ()  # besides the errors that scope, body and query imply
+    others: Mapping[int, Any] = {}  # by further status: type of the JSON response; None: no content
+    by_driver: bool = False  # requires the driver's token
+    creates: bool = False  # accepts an Idempotency-Key
 
 
 NO_SPEC: Final = EndpointSpec()
 
 
 def endpoint(**spec: Any) -> Callable[[View], View]:
-    """Says of a view what `Described` holds."""
+    """Attach an EndpointSpec with these fields to a view."""
     description = EndpointSpec(**spec)
 
     def decorate(view: View) -> View:

@@ -1,7 +1,7 @@
-"""Errors at the edge: the one table from TrackerError to HTTP status and close code, and what is answered.
+"""Errors of the API: the one table from TrackerError to HTTP status and close code, and error responses.
 
-Every answer that is not a success is `application/problem+json` (RFC 9457). `type` is a relative reference,
-`/problems/<code>`, where a person finds what the problem means; programs compare it as text.
+Every error response is `application/problem+json` (RFC 9457). `type` is a relative reference,
+`/problems/<code>`, to a page that explains the problem; programs compare it as text.
 """
 
 from http import HTTPStatus
@@ -17,31 +17,29 @@ from tracker import errors
 from tracker.domain.order import OrderStatus
 
 PROBLEM_JSON: Final = "application/problem+json"
-RETRY_AFTER: Final = "5"  # seconds, with every 503 and 429 that does not know better
+RETRY_AFTER: Final = "5"  # seconds, for every 503 and 429 without a delay of its own
 
 _log = structlog.get_logger("tracker.api")
 blueprint = Blueprint("problems", __name__)
 
 
 class Problem(NamedTuple):
-    """How one kind of error is told: over HTTP, to a socket, and on its page."""
+    """How one kind of error appears: in HTTP, as a close code, and on its page."""
 
     status: int
-    close_code: int  # of the public interface: 40xx do not come back unchanged, 41xx back off
+    close_code: int  # 40xx: do not retry unchanged, 41xx: back off
     code: str
     title: str
     meaning: str
 
 
-OUR_FAULT: Final = Problem(
-    500, 1011, "internal", "Our fault", "Something went wrong here; the request may be sent again later."
-)
+OUR_FAULT: Final = Problem(500, 1011, "internal", "Internal error", "An internal error; retry later.")
 
-# The nearest class of an error counts: `_problem_of` walks up its ancestry.
+# `problem_of` takes the row of the nearest base class.
 TABLE: Final[dict[type[errors.TrackerError], Problem]] = {
     errors.TrackerError: OUR_FAULT,
     errors.BadInput: Problem(
-        400, 4000, "bad-request", "Bad request", "The request cannot be taken as it is."
+        400, 4000, "bad-request", "Bad request", "The request is malformed; `detail` says what to change."
     ),
     errors.Unparsable: Problem(
         400, 4000, "unparsable", "Unreadable body", "The body is not JSON in UTF-8, or is nested too deeply."
@@ -51,16 +49,18 @@ TABLE: Final[dict[type[errors.TrackerError], Problem]] = {
         4000,
         "invalid-fields",
         "Wrong values",
-        "Fields are missing, unknown or wrong: `errors` names each.",
+        "Fields are missing, unknown or wrong; `errors` names each and what is allowed.",
     ),
-    errors.TooLarge: Problem(413, 1009, "too-large", "Too large", "The body is longer than the limit."),
+    errors.TooLarge: Problem(
+        413, 1009, "too-large", "Too large", "The body exceeds the limit; send less at once."
+    ),
     errors.AccessError: Problem(403, 4003, "forbidden", "Forbidden", "The key is good, but not for this."),
     errors.Unauthenticated: Problem(
         401,
         4001,
         "unauthenticated",
         "Unauthenticated",
-        "There is no key or token, or it is not known (any more).",
+        "The key or token is missing, unknown or revoked.",
     ),
     errors.Forbidden: Problem(403, 4003, "forbidden", "Forbidden", "The key is good, but not for this."),
     errors.NotFound: Problem(
@@ -68,52 +68,56 @@ TABLE: Final[dict[type[errors.TrackerError], Problem]] = {
         4003,
         "not-found",
         "Not found",
-        "It does not exist or is not yours; the answer is the same for both.",
+        "It does not exist or is not yours; the response does not tell which.",
     ),
-    errors.Conflict: Problem(409, 4000, "conflict", "Conflict", "This is not possible in the present state."),
+    errors.Conflict: Problem(409, 4000, "conflict", "Conflict", "The current state does not allow this."),
     errors.ForbiddenTransition: Problem(
         409,
         4000,
         "forbidden-transition",
         "Forbidden transition",
-        "`allowed` holds the statuses that may follow.",
+        "The order cannot get this status now; `allowed` lists the statuses that may follow.",
     ),
     errors.NoSequence: Problem(
         409,
         4000,
         "no-sequence",
         "No sequence",
-        "No way on the map leads through all stops of this driver; their sequence stays as it was.",
+        "No route on the map connects all stops of this driver; their sequence is unchanged.",
     ),
     errors.IdempotencyMismatch: Problem(
         409,
         4000,
         "idempotency-mismatch",
         "Key used before",
-        "The Idempotency-Key came earlier with another body.",
+        "The Idempotency-Key was used with another body; use a new key.",
     ),
     errors.Throttled: Problem(
-        429, 4103, "rate-limited", "Too much at once", "The same is welcome again after a while."
+        429, 4103, "rate-limited", "Too many requests", "Retry after the seconds in `Retry-After`."
     ),
     errors.TooManyConnections: Problem(
         429,
         4029,
         "too-many-connections",
         "Too many connections",
-        "One tracking link and one address may have only so many live views at a time.",
+        "The tracking link or the address has too many live views; close some.",
     ),
     errors.StorageUnavailable: Problem(
-        503, 4101, "storage-unavailable", "Storage unavailable", "Nothing was stored; send it again later."
+        503, 4101, "storage-unavailable", "Storage unavailable", "Nothing was stored; retry later."
     ),
     errors.MapUnavailable: Problem(
-        503, 4100, "map-unavailable", "Map unavailable", "The map is being prepared, or could not be."
+        503,
+        4100,
+        "map-unavailable",
+        "Map unavailable",
+        "The map is being prepared, or its preparation failed.",
     ),
-    errors.RoutingError: Problem(503, 4100, "routing", "No route", "The router gave no route."),
-    errors.NoRoute: Problem(
-        404, 4000, "no-route", "No route", "There is no way between these places on the map."
+    errors.RoutingError: Problem(
+        503, 4100, "routing", "No route", "The router returned no route; retry later."
     ),
+    errors.NoRoute: Problem(404, 4000, "no-route", "No route", "No route on the map connects these places."),
     errors.RouterUnavailable: Problem(
-        503, 4100, "router-unavailable", "Router unavailable", "The router is down or took too long."
+        503, 4100, "router-unavailable", "Router unavailable", "The router is down or too slow; retry later."
     ),
 }
 
@@ -122,16 +126,16 @@ UriReference = Annotated[str, msgspec.Meta(extra_json_schema={"format": "uri-ref
 
 
 class WireFieldError(msgspec.Struct, frozen=True):
-    """One wrong value: where it stands, as `pickup.lat` or `stops[0].kind`, and what would be right."""
+    """One wrong value: its path, such as `pickup.lat` or `stops[0].kind`, and what is allowed."""
 
     field: str
-    """Path to the wrong value, as `pickup.lat` or `stops[0].kind`."""
+    """Path to the wrong value, such as `pickup.lat` or `stops[0].kind`."""
     detail: str
     """What is allowed."""
 
 
 class ProblemDetails(msgspec.Struct, frozen=True, omit_defaults=True):
-    """RFC 9457; `errors` comes with wrong values, `allowed` with a forbidden transition."""
+    """A problem (RFC 9457). Wrong values add `errors`, a forbidden transition adds `allowed`."""
 
     type: UriReference
     """Kind of the problem: `/problems/<code>`, a page that explains it."""
@@ -148,12 +152,12 @@ class ProblemDetails(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def problem_of(kind: type[BaseException]) -> Problem:
-    """The row of the nearest class above `kind`; whatever is no TrackerError is our fault."""
+    """Return the row of the nearest base class of *kind*; other exceptions are internal errors."""
     return next((TABLE[cls] for cls in kind.__mro__ if cls in TABLE), OUR_FAULT)
 
 
 def close_code(error: BaseException) -> int:
-    """With what a socket is closed because of `error`."""
+    """Return the WebSocket close code for *error*."""
     return problem_of(type(error)).close_code
 
 
@@ -162,13 +166,11 @@ def problem_type(code: str) -> str:
 
 
 def details(error: errors.TrackerError) -> ProblemDetails:
-    """What may be told of an error of ours: never the cause, and nothing at all where it is our own fault."""
+    """Return the public details of an error: never its cause, and no text of an internal error."""
     problem = problem_of(type(error))
     detail = "" if problem is OUR_FAULT or isinstance(error, errors.InvalidFields) else str(error)
     if isinstance(error, errors.InvalidFields) and error.more:
-        detail = (
-            f"`errors` names the first {len(error.errors)} wrong fields, and there are {error.more} more."
-        )
+        detail = f"`errors` names the first {len(error.errors)} wrong fields; there are {error.more} more."
     return ProblemDetails(
         problem_type(problem.code),
         problem.title,
@@ -189,7 +191,7 @@ def _extensions(error: errors.TrackerError) -> tuple[Any, Any]:
 
 
 def register_errors(app: Quart) -> None:
-    """From here on every failure of `app` is answered with a problem."""
+    """Make *app* respond to every failure with a problem."""
     app.register_blueprint(blueprint)
     app.register_error_handler(errors.TrackerError, cast("Any", _tracker_error_response))
     app.register_error_handler(HTTPException, cast("Any", _http_error_response))
@@ -207,7 +209,7 @@ async def _tracker_error_response(error: errors.TrackerError) -> Response:
 
 
 async def _http_error_response(error: HTTPException) -> Response:
-    """What the framework refuses by itself: unknown paths, methods, hosts."""
+    """Respond to errors of the framework, such as unknown paths, methods and hosts."""
     status = HTTPStatus(error.code or 500)
     code = status.phrase.lower().replace(" ", "-")
     detail = f"{status.description or status.phrase}."
@@ -237,7 +239,7 @@ def _response(problem: ProblemDetails) -> Response:
 @blueprint.get("/problems")
 @blueprint.get("/problems/<code>")
 async def describe_problems(code: str | None = None) -> Response:
-    """What the `type` of each problem means, as plain text; an unknown word shows them all."""
+    """Explain one problem as plain text, or all of them for an unknown code."""
     rows = {problem.code: problem for problem in TABLE.values()}
     selected = [rows[code]] if code in rows else list(rows.values())
     text = "\n\n".join(

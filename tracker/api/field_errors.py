@@ -1,7 +1,7 @@
 """Field errors: every wrong value of a JSON body, by name, in time and memory linear in the body's size.
 
-msgspec stops at the first wrong value. So each field of a refused body is decoded by itself, from its own
-bytes. What no field takes is skipped and never becomes Python objects, which take up to 30 times as much.
+msgspec stops at the first wrong value. So each field of an invalid body is decoded by itself, from its own
+bytes. Unknown fields are skipped and never become Python objects, which take up to 30 times the memory.
 """
 
 import re
@@ -15,10 +15,10 @@ import msgspec
 from tracker.errors import FieldError
 from tracker.messages.allowed_values import OR_NULL, known_fields, path_and_detail
 
-DEPTH: Final = 32  # levels of JSON; none of our bodies needs ten
+DEPTH: Final = 32  # levels of JSON; no valid body has ten
 NUL: Final = "must not contain the character U+0000"
-YEARS: Final = range(2000, 9999)  # a time outside of them is a mistake, and would not fit into UTC
-NAME_LENGTH: Final = 100  # characters of an unknown field's name that are said back
+YEARS: Final = range(2000, 9999)  # other times are mistakes and may overflow in UTC
+NAME_LENGTH: Final = 100  # characters of an unknown field's name in an error
 
 _STRING: Final = re.compile(rb'"[^"]*"')
 _AS_LISTS: Final = bytes.maketrans(b"{}", b"[]")
@@ -26,7 +26,7 @@ _NEITHER_BRACKETS_NOR_QUOTES: Final = bytes(set(range(256)) - set(b'[]{}"'))
 
 
 def is_well_formed(data: bytes) -> bool:
-    """Whether this is JSON of at most `DEPTH` levels; builds no objects."""
+    """Tell whether this is JSON of at most `DEPTH` levels, without building objects."""
     try:
         msgspec.json.decode(data, type=msgspec.Raw)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
@@ -34,13 +34,13 @@ def is_well_formed(data: bytes) -> bool:
     unescaped = data.replace(rb"\\", b"").replace(rb"\"", b"")
     outline = unescaped.translate(_AS_LISTS, _NEITHER_BRACKETS_NOR_QUOTES).replace(b'""', b"")
     brackets = _STRING.sub(b"", outline)
-    for _ in range(DEPTH):  # the innermost level goes with each pass
+    for _ in range(DEPTH):  # each pass removes the innermost level
         brackets = brackets.replace(b"[]", b"")
     return not brackets
 
 
 def json_errors(data: bytes | msgspec.Raw, type_: Any) -> Iterator[FieldError]:
-    """What is wrong in a well-formed body of this type."""
+    """Yield the errors of a well-formed body of this type."""
     struct = _struct_in(type_)
     try:
         if struct is None:
@@ -54,7 +54,7 @@ def json_errors(data: bytes | msgspec.Raw, type_: Any) -> Iterator[FieldError]:
 
 
 def query_errors(values: Mapping[str, str], struct: type[msgspec.Struct]) -> Iterator[FieldError]:
-    """What is wrong in the values of a query string."""
+    """Return the errors of a query string."""
     return _struct_errors(values, struct, _text_errors)
 
 
@@ -84,7 +84,7 @@ def _struct_errors(
 
 
 def unstorable_values(value: Any) -> Iterator[FieldError]:
-    """What a decoded value holds that the database cannot keep: U+0000, and times far off."""
+    """Yield the values that the database cannot store: U+0000, and times outside `YEARS`."""
     match value:
         case str() if "\0" in value:
             yield FieldError("", NUL)
@@ -104,13 +104,13 @@ def unstorable_values(value: Any) -> Iterator[FieldError]:
 
 
 def _with_prefix(name: str, errors: Iterator[FieldError] | tuple[FieldError, ...]) -> Iterator[FieldError]:
-    """Their paths are made only here, for what is wrong."""
+    """Prefix the paths of errors with a field's name or an index."""
     for field, detail in errors:
         yield FieldError(f"{name}.{field}" if field and not field.startswith("[") else name + field, detail)
 
 
 def _struct_in(type_: Any) -> type[msgspec.Struct] | None:
-    """The Struct that *type_* is, or that it is apart from None and UNSET; else None."""
+    """Return the only Struct in *type_*, apart from None and UNSET, or None."""
     if get_origin(type_) is Annotated:
         return _struct_in(get_args(type_)[0])
     choices = get_args(type_) if get_origin(type_) in (Union, UnionType) else (type_,)

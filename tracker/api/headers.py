@@ -1,7 +1,7 @@
-"""Headers of answers: what every one has, what pages add, and which answers other sites may read.
+"""Headers of responses: security headers, further ones for pages, and cross-origin access (CORS).
 
-A tracking link carries its right in itself and nothing here reads a cookie. So scripts of any origin may
-read what a link opens: a shop can show an order on its own page. The API for merchants stays shut.
+A tracking link is its own credential and the service reads no cookie. So scripts of any origin may read what
+a link opens, and a shop can show an order on its own page. The merchants' API allows no other origin.
 """
 
 from typing import Final
@@ -12,7 +12,7 @@ from tracker.api.client_info import request_base_url
 
 ALWAYS: Final = {
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",  # an address may hold a link's token
+    "Referrer-Policy": "no-referrer",  # a URL may hold a link's token
 }
 UNDER_TLS: Final = {"Strict-Transport-Security": "max-age=31536000"}
 POLICY: Final = (
@@ -31,7 +31,7 @@ OPEN: Final = ("/v1/track/", "/embed/", "/static/", "/tiles/", "/map/style.json"
 CROSS_ORIGIN: Final = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": "Retry-After",
-    "Cross-Origin-Resource-Policy": "cross-origin",  # for sites that isolate themselves
+    "Cross-Origin-Resource-Policy": "cross-origin",  # for cross-origin isolated sites
 }
 PREFLIGHT: Final = {
     "Access-Control-Allow-Methods": "GET, POST",
@@ -41,7 +41,7 @@ PREFLIGHT: Final = {
 
 
 async def with_security_headers(response: Response) -> Response:
-    """A page's own headers stand."""
+    """Add the headers of every response; headers that are set already stay."""
     wanted = ALWAYS | UNDER_TLS if request_base_url().startswith("https:") else ALWAYS
     for name, value in wanted.items():
         response.headers.setdefault(name, value)
@@ -49,16 +49,16 @@ async def with_security_headers(response: Response) -> Response:
 
 
 def add_page_headers(response: Response) -> Response:
-    """The headers of every page; a page that needs others may have set them before."""
+    """Add the headers of a page; headers that are set already stay."""
     for name, content in PAGE_HEADERS.items():
         response.headers.setdefault(name, content)
     if request.path.startswith("/embed/"):
-        del response.headers["X-Frame-Options"]  # frame-ancestors says it
+        del response.headers["X-Frame-Options"]  # frame-ancestors replaces it
     return response
 
 
 def add_cors_headers(response: Response) -> Response:
-    """The answer with the Fetch standard's headers where other origins may read it, refusals included."""
+    """Add CORS headers (Fetch standard) where other origins may read the response, errors included."""
     if request.path.startswith(OPEN):
         response.headers.update(CROSS_ORIGIN)
         if request.method == "OPTIONS":

@@ -1,4 +1,4 @@
-"""`/livez`, `/readyz`, `/metrics`: how this node is, for machines that watch it."""
+"""`/livez`, `/readyz`, `/metrics`: the state of this node, for monitoring."""
 
 from contextlib import suppress
 from typing import Any, Final, Literal
@@ -13,13 +13,13 @@ from tracker.errors import StorageUnavailable
 from tracker.map.preparation import Preparation
 from tracker.node import Node, parts
 
-LAG_LIMIT: Final = 2.0  # seconds that fixes may wait for their commit
+LAG_LIMIT: Final = 2.0  # seconds that fixes may wait for their commit in a ready node in a ready node
 
 blueprint = Blueprint("control", __name__)
 
 
 class Liveness(Struct, frozen=True):
-    """The answer of a node that runs."""
+    """A node that runs."""
 
     status: Literal["live"] = "live"
     """Always `live`."""
@@ -72,11 +72,11 @@ async def _wrong(here: Node) -> list[str]:
 
 
 async def _degraded(here: Node) -> list[str]:
-    degraded = [] if here.router.up else ["router"]  # forecasts go by straight lines until it is back
-    degraded += [] if here.basemap.ready else ["basemap"]  # pages show a sketch of the way
-    degraded += [] if here.addresses.failure is None else ["addresses"]  # their list is empty
+    degraded = [] if here.router.up else ["router"]  # forecasts use straight lines
+    degraded += [] if here.basemap.ready else ["basemap"]  # pages show a sketch of the route
+    degraded += [] if here.addresses.failure is None else ["addresses"]  # the list of addresses is empty
     with suppress(StorageUnavailable):
-        if await fixes_in_default(here.database):  # an alarm: fixes of days without a partition
+        if await fixes_in_default(here.database):  # fixes of days without a partition need an operator
             degraded.append("default_partition")
     return degraded
 

@@ -1,8 +1,8 @@
-"""Creating once: an `Idempotency-Key` gives the answer that was given before, or 409 to another body.
+"""Idempotent creation: a repeated `Idempotency-Key` returns the earlier response, or 409 for another body.
 
-The claim of the key, what is created and the answer are one transaction. Who sends the same again meanwhile
-waits for its end; if it fails, nothing was created and the key is free. Answers are deleted after 24 hours:
-one of them may hold a driver's token, which nothing else in the database does.
+The claim of the key, the created rows and the response are one transaction. A concurrent retry waits for it;
+if it fails, nothing was created and the key is free. Responses are deleted after 24 hours, since one may hold
+a driver's token, which the database holds nowhere else.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ KEY_LENGTH = 255  # characters
 
 
 class Creation(NamedTuple):
-    """What a creation answers, and what to do after its commit."""
+    """The response of a creation, and the work to do after its commit."""
 
     answer: Any
     status: int = 201
@@ -31,9 +31,9 @@ class Creation(NamedTuple):
 
 
 async def create_once(create: Callable[[Connection], Awaitable[Creation]]) -> Response:
-    """Runs `create` in a transaction, unless this request's key has an answer already.
+    """Run *create* in a transaction, or return the response that is stored for this request's key.
 
-    Raises IdempotencyMismatch where the key came with another request, InvalidFields for an impossible key.
+    Raises IdempotencyMismatch if the key came with another request, InvalidFields for a malformed key.
     """
     key = _key()
     request_hash = b"" if key is None else await _request_hash()
@@ -57,7 +57,7 @@ def _key() -> str | None:
 
 
 async def _request_hash() -> bytes:
-    """Of method, path and JSON value: spaces and the sequence of the fields do not count."""
+    """Hash method, path and JSON value; white space and the order of fields do not matter."""
     data = await raw_body()  # which the endpoint has validated
     value = msgspec.json.encode(msgspec.json.decode(data), order="sorted") if data else b""
     return hashlib.sha256(f"{request.method} {request.path}\n".encode() + value).digest()

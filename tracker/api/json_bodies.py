@@ -1,4 +1,4 @@
-"""What comes in and goes out: JSON bodies, query strings, answers. Every wrong value is named."""
+"""JSON bodies, query strings and responses. Errors name every wrong value."""
 
 import asyncio
 from contextlib import suppress
@@ -12,27 +12,27 @@ from tracker.api.field_errors import is_well_formed, json_errors, query_errors, 
 from tracker.api.request_body import bound_bodies, incoming_body
 from tracker.errors import FieldError, InvalidFields, TooLarge, Unparsable
 
-BODY_BYTES: Final = 16_384  # of a body whose type does not say otherwise, as `body_bytes`
-BODY_TIMEOUT: Final = 30.0  # seconds for the whole of it
+BODY_BYTES: Final = 16_384  # limit of a body, unless its type has `body_bytes`
+BODY_TIMEOUT: Final = 30.0  # seconds for the whole body
 REQUEST_TIMEOUT: Final = 408
-REMAINDER_TIMEOUT: Final = 5.0  # seconds for what a client still writes when its answer is there
-QUERY_FIELDS: Final = 50  # of one query string
+REMAINDER_TIMEOUT: Final = 5.0  # seconds for the rest of a request whose response is ready
+QUERY_FIELDS: Final = 50  # limit of one query string
 
 
 def register_bodies(app: Quart) -> None:
-    """Bound the bodies of all requests to *app*, and read what is left of them before the answer."""
+    """Bound the bodies of all requests to *app*, and read the rest of each before its response."""
     bound_bodies(app)
     app.after_request(await_request_end)
 
 
 def max_body_bytes(type_: Any) -> int:
-    """How long a JSON body of this type may be."""
+    """Return how many bytes a JSON body of this type may have."""
     limit: int = getattr(type_, "body_bytes", BODY_BYTES)
     return limit
 
 
 async def raw_body(limit: int = BODY_BYTES) -> bytes:
-    """The request's body, read once. Raises TooLarge as soon as it is known to exceed *limit* bytes."""
+    """Return the request's body, read once. Raises TooLarge once it exceeds *limit* bytes, RequestTimeout."""
     if "raw_body" not in g:
         if (request.content_length or 0) > limit:
             raise TooLarge(limit)
@@ -46,8 +46,8 @@ async def raw_body(limit: int = BODY_BYTES) -> bytes:
 
 
 async def await_request_end(response: Response) -> Response:
-    """Holds an answer back until its request is there: else the client may see a reset and no answer."""
-    if response.status_code != REQUEST_TIMEOUT:  # that one has waited
+    """Delay a response until its request is read; else the client may see a reset in place of it."""
+    if response.status_code != REQUEST_TIMEOUT:  # a timeout has waited already
         with suppress(TimeoutError):
             async with asyncio.timeout(REMAINDER_TIMEOUT):
                 await incoming_body().discard()
@@ -55,16 +55,16 @@ async def await_request_end(response: Response) -> Response:
 
 
 async def body[T](type_: type[T], *, optional: bool = False) -> T:
-    """The body as a `type_`; with `optional` an empty one counts as `{}`.
+    """Return the body as a *type_*; if it is *optional*, an empty body counts as `{}`.
 
-    Raises Unparsable where it is not JSON, InvalidFields with every wrong or unknown field, TooLarge.
+    Raises Unparsable, InvalidFields with every wrong or unknown field, TooLarge.
     """
     data = await raw_body(max_body_bytes(type_))
     return parse(b"{}" if optional and not data else data, type_)
 
 
 def parse[T](data: bytes, type_: type[T]) -> T:
-    """JSON as a `type_`, in time and memory linear in its length. Raises Unparsable, InvalidFields."""
+    """Decode JSON as a *type_* in time and memory linear in its length. Raises Unparsable, InvalidFields."""
     try:
         value = msgspec.json.decode(data, type=type_)
     except msgspec.ValidationError:
@@ -87,7 +87,7 @@ def _check_storable[T](value: T) -> T:
 
 
 def query[T: msgspec.Struct](type_: type[T]) -> T:
-    """The query string as a `type_`; raises InvalidFields, also for a name that is unknown or comes twice."""
+    """Return the query string as a *type_*. Raises InvalidFields, also for unknown or duplicate names."""
     if request.query_string.count(b"&") >= QUERY_FIELDS:
         raise InvalidFields([FieldError("", f"a query string may have at most {QUERY_FIELDS} fields")])
     fields = request.args.to_dict(flat=False)
@@ -104,5 +104,5 @@ def query[T: msgspec.Struct](type_: type[T]) -> T:
 
 
 def answer(value: Any, status: int = 200) -> Response:
-    """`value` as JSON."""
+    """Return a response with *value* as JSON."""
     return Response(msgspec.json.encode(value), status=status, content_type="application/json")

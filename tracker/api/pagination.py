@@ -1,4 +1,4 @@
-"""Pages of lists: from the newest to the oldest, each beginning where the one before ended (keyset)."""
+"""Keyset pagination: lists from the newest row to the oldest, with an opaque cursor."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -9,22 +9,22 @@ import msgspec
 from tracker.api.field_errors import YEARS
 from tracker.errors import FieldError, InvalidFields
 
-PAGE: Final = 50  # rows, where `limit` is not given
+PAGE: Final = 50  # rows; the default of `limit`
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=500, description="Rows of a page.")]
 
 
 class PageQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What every list takes."""
+    """Parameters of every list."""
 
     limit: Limit = PAGE
     """Rows of a page."""
     cursor: str | None = None
-    """`next` of the page before."""
+    """`next` of the previous page."""
 
 
 class _Cursor(msgspec.Struct, frozen=True, array_like=True):
-    microseconds: int  # since 1970: exact, unlike the milliseconds of the wire
+    microseconds: int  # since 1970; wire times have milliseconds only
     id: str
 
     @property
@@ -36,12 +36,12 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def encode_cursor(at: datetime, id_: str = "") -> str:
-    """Of the last row of a page: opaque to who gets it, its hexadecimal form in truth."""
+    """Return the cursor of the last row of a page: its key as JSON, in hexadecimal."""
     return msgspec.json.encode(_Cursor((at - _EPOCH) // timedelta(microseconds=1), id_)).hex()
 
 
 def decode_cursor(cursor: str | None) -> tuple[datetime, str] | None:
-    """The key of the row to begin below; raises InvalidFields for what `encode_cursor` did not write."""
+    """Return the key of the row before the page. Raises InvalidFields for a malformed cursor."""
     if cursor is None:
         return None
     try:
@@ -55,12 +55,12 @@ def decode_cursor(cursor: str | None) -> tuple[datetime, str] | None:
 
 def invalid_cursor() -> InvalidFields:
     return InvalidFields(
-        [FieldError("cursor", "is not a cursor of this list; send `next` of the page before")]
+        [FieldError("cursor", "not a cursor of this list; send `next` of the previous page")]
     )
 
 
 class Page(msgspec.Struct, frozen=True):
-    """A list's answer; `next` is None on the last page."""
+    """One page of a list; `next` is None on the last page."""
 
     items: list[Any]
     next: str | None
@@ -69,6 +69,6 @@ class Page(msgspec.Struct, frozen=True):
 def page[T](
     rows: Sequence[T], limit: int, wire: Callable[[T], Any], key: Callable[[T], tuple[datetime, str]]
 ) -> Page:
-    """`rows` are one more than `limit` where there is a next page."""
+    """Return a page of *rows*, which hold one row more than *limit* if there is a next page."""
     more = len(rows) > limit
     return Page([wire(row) for row in rows[:limit]], encode_cursor(*key(rows[limit - 1])) if more else None)

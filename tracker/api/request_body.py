@@ -1,4 +1,4 @@
-"""Request body: what is held of it before its endpoint takes it. Quart alone would hold any amount."""
+"""Bounded request bodies. Quart alone would buffer any amount before the endpoint reads it."""
 
 import asyncio
 from typing import Any, Final, cast
@@ -9,13 +9,13 @@ from werkzeug.exceptions import ClientDisconnected
 
 from tracker.errors import TooLarge
 
-BUFFER_BYTES: Final = 262_144  # of one body; no endpoint takes more
-DISCARDED_BYTES: Final = 33_554_432  # of a body that nobody wants; then it is read slowly
-PAUSE: Final = 0.5  # seconds between two pieces of it
+BUFFER_BYTES: Final = 262_144  # of one body; no endpoint accepts more
+DISCARDED_BYTES: Final = 33_554_432  # of an unused body; beyond that it is read slowly
+PAUSE: Final = 0.5  # seconds between two chunks of such a body
 
 
 class BoundedBody(Body):
-    """One request's body, held up to `HELD_BYTES`; what goes beyond is counted and dropped."""
+    """A request's body, buffered up to `BUFFER_BYTES`; longer bodies are counted and dropped."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -54,7 +54,7 @@ class BoundedBody(Body):
     # --- for endpoints
 
     async def whole(self, limit: int) -> bytes:
-        """Return the body. Raises TooLarge as soon as it exceeds *limit* bytes, ClientDisconnected."""
+        """Return the body. Raises TooLarge once it exceeds *limit* bytes, ClientDisconnected."""
         while self.received <= limit and not self._complete.is_set():
             if self._is_disconnected:
                 raise ClientDisconnected
@@ -65,7 +65,7 @@ class BoundedBody(Body):
         return bytes(self._buffer)
 
     async def discard(self) -> None:
-        """Hold nothing more. Return when the rest has come, or too much of it, or the client has left."""
+        """Drop the rest. Return at its end, after `DISCARDED_BYTES`, or if the client disconnects."""
         self._is_buffering = False
         self._buffer.clear()
         while not (self._complete.is_set() or self._is_disconnected) and self.received <= DISCARDED_BYTES:
@@ -82,9 +82,9 @@ class BoundedRequest(Request):
 def bound_bodies(app: Quart) -> None:
     """Give every request of *app* a bounded body."""
     app.request_class = BoundedRequest
-    app.config["MAX_CONTENT_LENGTH"] = None  # Quart's limit would refuse before the rest is read
+    app.config["MAX_CONTENT_LENGTH"] = None  # Quart's limit would respond before the rest is read
 
 
 def incoming_body() -> BoundedBody:
-    """The present request's."""
+    """Return the body of the current request."""
     return cast("BoundedBody", request.body)

@@ -1,4 +1,4 @@
-"""WebFiles: the browser's files, known by content, compressed once, kept for ever by browsers."""
+"""Static files for browsers, compressed once and cached without expiry."""
 
 import gzip
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ INCOMPRESSIBLE: Final = {".woff2", ".png"}
 
 
 class WebFile(Struct, frozen=True):
-    """One file as it is sent. `gzipped` is None where compressing it gains nothing."""
+    """A file to send. `gzipped` is None if compression gains nothing."""
 
     content_type: str
     etag: str
@@ -36,9 +36,9 @@ class WebFile(Struct, frozen=True):
 
 
 class WebFiles:
-    """All files of `web/` that browsers may see, under one version: modules refer to each other by name.
+    """All public files of `web/` under one version, since modules refer to each other by name.
 
-    The version stands in the address, so what was fetched never has to be asked for again.
+    The URL holds the version, so browsers never need to revalidate a file.
     """
 
     def __init__(self, root: Path) -> None:
@@ -50,17 +50,17 @@ class WebFiles:
         self._load: dict[str, WebFile] = {}
 
     def url(self, name: str) -> str:
-        """`src/track.js` -> `/static/<version>/src/track.js`."""
+        """Return the URL of a file: `src/track.js` -> `/static/<version>/src/track.js`."""
         return f"/static/{self.version}/{name}"
 
     def find(self, name: str) -> WebFile | None:
-        """By its name below `web/`; None where there is no such file. Read at its first use."""
+        """Return the file with this path below `web/`, or None. It is read on first use."""
         if name not in self._load and (path := self._paths.get(name)) is not None:
             self._load[name] = _load(path)
         return self._load.get(name)
 
     def preload(self) -> None:
-        """Reads and compresses what every page needs (some 0.3 s), before the first visitor waits for it."""
+        """Read and compress the files that pages need, some 0.3 s, before the first request."""
         for name in self._paths:
             if not name.startswith("vendor/swagger"):
                 self.find(name)

@@ -1,4 +1,4 @@
-"""What a driver says, apart from fixes: who they are, how far an order is, a few words to its customer."""
+"""Messages of a driver other than fixes: hello, status reports and notes to customers."""
 
 import asyncio
 from typing import Final
@@ -13,12 +13,12 @@ from tracker.node import Node
 from tracker.websocket.accept import Socket
 
 HELLO_TIMEOUT: Final = 5.0  # seconds
-HELLO_LENGTH: Final = 4_096  # bytes or characters; nothing longer is read of a client that may be anybody
+HELLO_LENGTH: Final = 4_096  # bytes or characters of the first message, whose sender is not authenticated
 ID_LENGTH: Final = 100  # characters
 
 
 async def await_hello(socket: Socket, codec: JsonCodec | MsgpackCodec) -> str:
-    """The token of the first message. Raises Closing where it is late or something else."""
+    """Return the token of the first message. Raises CloseConnection if it is late or not a hello."""
     try:
         async with asyncio.timeout(HELLO_TIMEOUT):
             frame = await socket.receive()
@@ -35,14 +35,14 @@ async def await_hello(socket: Socket, codec: JsonCodec | MsgpackCodec) -> str:
 
 
 def decode_frame(codec: JsonCodec | MsgpackCodec, frame: str | bytes) -> FromDriver | RawFixes:
-    """Raises Closing for the wrong kind of frame, Unparsable."""
+    """Decode one frame. Raises CloseConnection for the wrong kind of frame, Unparsable."""
     if not isinstance(frame, codec.frame_type):
         raise CloseConnection(1003, "wrong_kind")
     return codec.decode(frame)
 
 
 async def report_status(here: Node, driver: Driver, report: StatusReport) -> Ack | ErrorReply:
-    """How far one of the driver's orders is; what is answered."""
+    """Set the status of one of the driver's orders and return the reply."""
     try:
         work = here.orders.set_status(
             _check_id(report.order_id),
@@ -59,11 +59,11 @@ async def report_status(here: Node, driver: Driver, report: StatusReport) -> Ack
 
 
 async def forward_note(here: Node, driver: Driver, note: DriverNote) -> Ack | ErrorReply:
-    """Words to the customer of one of the driver's orders; what is answered."""
+    """Send a note to the customer of one of the driver's orders and return the reply."""
     try:
         order_id = _check_id(note.order_id)
         if not here.note_rates.try_take(f"{driver.id} {order_id}", 1.0, asyncio.get_running_loop().time()):
-            raise RateLimited("Please wait a little before the next message to this customer.")
+            raise RateLimited("Too many messages to this customer; send the next one in ten seconds.")
         work = here.orders.add_note(order_id, "driver", note.text, by_driver=driver.id)
         await here.fleet.shield(work)
     except TrackerError as error:
@@ -72,12 +72,12 @@ async def forward_note(here: Node, driver: Driver, note: DriverNote) -> Ack | Er
 
 
 def _check_id(id_: str) -> str:
-    """What may be looked up: PostgreSQL takes no U+0000, and no id is longer. Raises NotFound."""
+    """Return an id that PostgreSQL accepts: no U+0000, at most `ID_LENGTH`. Raises NotFound."""
     if "\0" in id_ or len(id_) > ID_LENGTH:
         raise NotFound("order")
     return id_
 
 
 def _code(error: TrackerError) -> str:
-    """The problem's word as a code: `forbidden_transition`."""
+    """Return the error code of messages, such as `forbidden_transition`."""
     return problem_of(type(error)).code.replace("-", "_")

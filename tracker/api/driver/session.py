@@ -1,4 +1,4 @@
-"""One driver's connection: what is said on it, in which order, and how it ends."""
+"""A driver's session on one WebSocket: its messages, their sequence, and its end."""
 
 import asyncio
 from contextlib import suppress
@@ -39,27 +39,29 @@ from tracker.system.tracebacks import let_go
 from tracker.websocket.accept import Disconnected, Socket
 
 PING_EVERY: Final = 20.0  # seconds
-SILENCE_TIMEOUT: Final = 45.0  # seconds without a word from the driver
+SILENCE_TIMEOUT: Final = 45.0  # seconds without a message from the driver
 STORAGE_RETRY_DELAY: Final = 1.0  # seconds
-MAX_IN_FLIGHT: Final = 32  # messages that may wait for their commit; then we stop reading
+MAX_IN_FLIGHT: Final = 32  # messages that may wait for their commit; then reading stops
 MAX_BAD_MESSAGES: Final = 10
 MAX_THROTTLED: Final = (
-    5_000  # messages in a row that came over the rate: a backlog comes in fewer, larger ones
+    5_000  # messages over the rate in a row; a backlog needs fewer, since its messages are larger
 )
-CALM_AFTER: Final = 1.0  # seconds within the rate after which a driver counts as calm again
-OUTBOX_SIZE: Final = 256  # messages waiting for the socket; a driver that reads none of them is cut
+CALM_AFTER: Final = 1.0  # seconds within the rate that reset the count
+OUTBOX_SIZE: Final = 256  # messages waiting for the socket; then a driver that reads none is disconnected
 DRAIN_TIMEOUT: Final = 10.0  # seconds for the commits in flight
 
 log = structlog.get_logger()
 
 
 def _peer_gone() -> CloseConnection:
-    """Nobody is told: there is nobody. A new one each time: raised again, one keeps every frame it passed."""
+    """Return a new exception. The peer is gone, so send no close frame. One exception raised
+    repeatedly would keep every frame it passed.
+    """
     return CloseConnection(1006, "gone")
 
 
 class DriverSession:
-    """Reads, commits, acknowledges and writes side by side: a slow commit never holds up the next message."""
+    """Reads, stores, acknowledges and writes concurrently, so that a slow commit delays no other message."""
 
     def __init__(self, here: Node, socket: Socket, codec: JsonCodec | MsgpackCodec, driver: Driver) -> None:
         self._here, self._socket, self._codec, self._driver = here, socket, codec, driver
@@ -73,7 +75,7 @@ class DriverSession:
         self._tasks: asyncio.TaskGroup
 
     async def run(self) -> None:
-        """Raises Closing when it is over. Cancelled when the peer goes."""
+        """Serve the connection. Always ends with CloseConnection; cancelled when the peer disconnects."""
         fleet = self._here.fleet
         orders = await fleet.assigned_orders(self._driver.id)
         self.push(
@@ -109,7 +111,7 @@ class DriverSession:
     # --- for the fleet
 
     def push(self, message: ToDriver) -> None:
-        """Sends soon; a driver that does not read is cut."""
+        """Queue a message. If the queue is full, end the session with 4102."""
         try:
             self._outbox.put_nowait(message)
         except asyncio.QueueFull:
@@ -122,23 +124,25 @@ class DriverSession:
         self._end(CloseConnection(4001, "unauthenticated"))
 
     async def drain(self) -> None:
-        """Reads no more, acknowledges what is in flight, and says 1012."""
+        """Stop reading, acknowledge the messages in flight, and close with 1012."""
         self._reading.cancel()
         try:
             async with asyncio.timeout(DRAIN_TIMEOUT):
                 for _ in range(MAX_IN_FLIGHT):
                     await self._in_flight.acquire()
         except TimeoutError:
-            log.warning("drain_unanswered", driver=self._driver.id)
+            log.warning("driver_drain_timed_out", driver=self._driver.id)
         restarting = CloseConnection(1012, "restarting")
         try:
             self._outbox.put_nowait(restarting)
-        except asyncio.QueueFull:  # whoever reads nothing will not hear of it behind all that either
+        except asyncio.QueueFull:  # the driver reads nothing, so a queued close frame would not arrive
             self._end(restarting)
 
     def _end(self, close: CloseConnection) -> None:
         if not self._ended.done():
-            self._ended.set_result((close.code, close.reason))  # and not what it came through
+            self._ended.set_result(
+                (close.code, close.reason)
+            )  # not the exception, whose traceback holds frames
 
     # --- the four tasks
 
@@ -147,8 +151,8 @@ class DriverSession:
             while True:
                 frame = await self._socket.receive()
                 if self._outbox.qsize() > OUTBOX_SIZE // 2:
-                    await asyncio.sleep(0)  # what came at once is not answered at once: let some of it go out
-                self._last_received_at = inf  # nobody is silent whom we do not listen to
+                    await asyncio.sleep(0)  # let replies go out before reading more
+                self._last_received_at = inf  # no silence while this side does not read
                 await self._throttle(1)
                 await self._handle_frame(frame)
                 self._last_received_at = monotonic()
@@ -178,7 +182,7 @@ class DriverSession:
         self._end(CloseConnection(4104, "silent"))
 
     async def _throttle(self, amount: int) -> None:
-        """Reads no further while a driver is over its rate; many small messages in a row are a flood."""
+        """Delay reading while a driver exceeds its rate; too many messages in a row raise CloseConnection."""
         now = monotonic()
         wait = self._here.fix_rates.take(self._driver.id, amount, now)
         if wait == 0.0 and now - self._throttle_time > CALM_AFTER:
@@ -212,7 +216,9 @@ class DriverSession:
             case DriverNote():
                 self.push(await forward_note(self._here, self._driver, message))
             case Navigation():
-                with suppress(NotFound, StorageUnavailable):  # erased, or it will be said again
+                with suppress(
+                    NotFound, StorageUnavailable
+                ):  # the driver is erased, or the device repeats the message
                     await self._here.fleet.navigates(self._driver.id, message.arrives_at)
             case Ping():
                 self.push(Pong(message.n, rfc3339(self._here.now())))
@@ -225,7 +231,7 @@ class DriverSession:
 
     async def _handle_fixes(self, message: Fixes | RawFixes) -> None:
         if len(message.fixes) > FIXES_PER_MESSAGE:
-            detail = f"At most {FIXES_PER_MESSAGE} fixes in one message; nothing of this one was stored."
+            detail = f"A message may hold at most {FIXES_PER_MESSAGE} fixes; none was stored. Split it."
             self.push(ErrorReply(message.id, "too_many_fixes", detail))
             return
         if len(message.fixes) > 1:
@@ -241,9 +247,9 @@ class DriverSession:
             self._in_flight.release()
 
     async def _store(self, message: Fixes | RawFixes) -> Receipt:
-        """Judge the message once and record it until the storage takes it.
+        """Judge the message once and retry recording until it succeeds.
 
-        What came before a `slow` is still answered.
+        Messages before a `slow` are still acknowledged.
         """
         fleet, batch = self._here.fleet, None
         while True:

@@ -1,4 +1,4 @@
-"""`WS /v1/drivers/stream` and `POST /v1/drivers/fixes`: drivers send positions and speak of their orders."""
+"""`WS /v1/drivers/stream` and `POST /v1/drivers/fixes`: drivers send positions and statuses."""
 
 from typing import Final
 
@@ -32,7 +32,7 @@ from tracker.node import Node, parts
 from tracker.tokens import hash_token
 from tracker.websocket.accept import Disconnected, accept
 
-TOO_MANY: Final = "More fixes than a driver may send; none of these was stored."
+TOO_MANY: Final = "The driver sends too many fixes; none of these was stored. Retry later."
 
 blueprint = Blueprint("driver_stream", __name__)
 log = structlog.get_logger()
@@ -44,7 +44,7 @@ async def stream() -> None:
     """Stream a driver's positions and orders over a WebSocket."""
     here = parts()
     if here.fleet.draining:
-        raise StorageUnavailable("This node is about to stop.")
+        raise StorageUnavailable("The server is shutting down; reconnect.")
     token = bearer(websocket.headers.get("Authorization"))
     driver = None if token is None else await _authenticate(here, token)
     subprotocol = _agreed_subprotocol(websocket.requested_subprotocols)
@@ -68,7 +68,7 @@ async def stream() -> None:
 
 
 async def _authenticate(here: Node, token: str) -> Driver:
-    """Who comes with this token. Raises RateLimited while they have to wait, Unauthenticated."""
+    """Wait for the client back-off and return the driver. Raises RateLimited, Unauthenticated."""
     await await_backoff(here, token)
     return await find_driver(here, token)
 
@@ -78,7 +78,7 @@ def _agreed_subprotocol(offered: list[str]) -> str | None:
 
 
 def bearer(header: str | None) -> str | None:
-    """The token of an Authorization header; None without one. Raises Unauthenticated for another scheme."""
+    """Return the token of an Authorization header, or None without one. Raises Unauthenticated."""
     if not header:
         return None
     scheme, _, token = header.partition(" ")
@@ -88,17 +88,19 @@ def bearer(header: str | None) -> str | None:
 
 
 async def find_driver(here: Node, token: str) -> Driver:
-    """Whose token this is. Raises Unauthenticated."""
+    """Find the driver with this token. Raises Unauthenticated, RateLimited."""
     driver = await drivers.select_driver_by_token(here.database, hash_token(token))
     if driver is None:
-        raise credential_error(here, Unauthenticated("This driver's token is not known (any more)."))
+        raise credential_error(
+            here, Unauthenticated("Unknown or replaced driver token; get a new one from the merchant.")
+        )
     return driver
 
 
 @blueprint.post("/v1/drivers/fixes")
 @endpoint(body=Fixes | list[Fix], answer=Ack, by_driver=True)
 async def post_fixes() -> Response:
-    """Store fixes. The answer is the same ack as on the WebSocket, given after the commit."""
+    """Store fixes. The response is the same ack as on the WebSocket, sent after the commit."""
     here = parts()
     token = bearer(request.headers.get("Authorization"))
     if token is None:
@@ -115,13 +117,13 @@ async def post_fixes() -> Response:
 
 
 async def _store(here: Node, driver: Driver, message: Fixes | RawFixes) -> Receipt:
-    """Judge and record. After StorageUnavailable the same fixes, sent again, keep these verdicts."""
+    """Judge and record fixes. After StorageUnavailable, the same fixes keep their verdicts when resent."""
     batch = await here.fleet.receive(driver, readings(message))
     return await here.fleet.record(driver, batch)
 
 
 def _parse_message(body: bytes) -> tuple[int | None, Fixes | RawFixes]:
-    """The id, where there is one, and the fixes. Raises Unparsable, InvalidFields."""
+    """Return the id, or None, and the fixes. Raises Unparsable, InvalidFields."""
     try:
         message = read_fixes(body)
         return message.id, message

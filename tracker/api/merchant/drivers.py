@@ -1,4 +1,4 @@
-"""`/v1/drivers`: who moves, their tokens, their stop sequences, and their erasure."""
+"""`/v1/drivers`: drivers, their tokens, stop sequences and erasure."""
 
 import msgspec
 from quart import Blueprint, Response
@@ -128,11 +128,11 @@ async def erase_driver(driver_id: str) -> Response:
     async with here.database.transaction() as connection:
         erased = await rows.erase_driver(connection, driver_id)
         if erased is None:
-            raise Conflict("The driver was given an order meanwhile; try again.")
+            raise Conflict("The driver got an order in the meantime; retry.")
     await here.fleet.driver_revoked(driver_id)
     for order_id in erased.orders:
         await here.fleet.notes_erased(order_id)
-    await rows.delete_fixes_of_driver(here.database, erased.number)  # those that were on their way
+    await rows.delete_fixes_of_driver(here.database, erased.number)  # fixes that arrived during the erasure
     return Response(status=204)
 
 

@@ -1,4 +1,4 @@
-"""`/v1/orders/…/eta/history` and `/v1/reports/eta`: what was foretold, and how wrong it was."""
+"""`/v1/orders/…/eta/history` and `/v1/reports/eta`: past forecasts and their errors."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -26,8 +26,8 @@ from tracker.messages import AwareTime, Time, rfc3339, rfc3339_or_none
 from tracker.node import parts
 
 LONGEST: Final = timedelta(days=92)
-USUAL: Final = timedelta(days=7)  # where `from` is not given
-DRIVERS: Final = 500  # of a report; those with the most forecasts
+USUAL: Final = timedelta(days=7)  # the default of `from`
+DRIVERS: Final = 500  # limit of a report; those with the most forecasts
 Basis = Literal["route", "straight_line", "none"]
 NO_ERRORS: Final = Errors(0, None, None, None, None, None)
 
@@ -35,10 +35,10 @@ blueprint = Blueprint("forecasts", __name__)
 
 
 class ForecastAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """A forecast as it was shown, with what it knew: the newest fix, and the metres along the route.
+    """A forecast as customers saw it, with its inputs: the newest fix, and the metres along the route.
 
-    `error_s` is what was foretold minus what came true, above zero where the order came earlier; `held` is
-    whether the interval held the arrival. Both are null until it has arrived.
+    `error_s` is the forecast minus the real arrival, above zero if the order came earlier. `held`
+    tells whether the interval holds the arrival. Both are null until the order has arrived.
     """
 
     computed_at: Time
@@ -69,7 +69,7 @@ class ForecastAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ForecastsAnswer(msgspec.Struct, frozen=True):
-    """A page of an order's forecasts; `arrived_at` is what they are held against."""
+    """A page of an order's forecasts, and the arrival that they are compared with."""
 
     items: list[ForecastAnswer]
     """Forecasts of this page, oldest first."""
@@ -80,7 +80,7 @@ class ForecastsAnswer(msgspec.Struct, frozen=True):
 
 
 class ErrorRow(msgspec.Struct, frozen=True, kw_only=True):
-    """Errors of forecasts with at least 30 s to go. `mape`, `coverage`: fractions; null: no forecasts."""
+    """Errors of forecasts made at least 30 s before arrival. `mape` and `coverage` are fractions."""
 
     forecasts: int
     """Number of forecasts."""
@@ -97,21 +97,21 @@ class ErrorRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HourRow(ErrorRow, frozen=True, kw_only=True):
-    """Of the forecasts made in this hour of the day, UTC."""
+    """Errors of the forecasts made in this hour of the day, UTC."""
 
     hour: int
     """Hour of the day in UTC, 0 to 23."""
 
 
 class DriverRow(ErrorRow, frozen=True, kw_only=True):
-    """Of this driver's orders; null: of drivers who were erased."""
+    """Errors for this driver's orders."""
 
     driver_id: str | None
     """Id of the driver. Null for drivers who were erased."""
 
 
 class EtaReport(msgspec.Struct, frozen=True, kw_only=True):
-    """About the orders that arrived in the window; `buckets` are by true minutes to go."""
+    """Forecast errors for the orders that arrived in the window."""
 
     from_: Time = msgspec.field(name="from")
     """Start of the window."""
@@ -130,7 +130,7 @@ class EtaReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReportQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """When the orders arrived, `from` inclusive: at most 92 days; the last seven where nothing is given."""
+    """Time of arrival: at most 92 days, by default the last seven."""
 
     from_: AwareTime | None = msgspec.field(name="from", default=None)
     """Orders that arrived from this time on. Default: seven days before `to`."""
@@ -138,7 +138,7 @@ class ReportQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Orders that arrived before this time. Default: now."""
 
     def window(self, now: datetime) -> tuple[datetime, datetime]:
-        """Raises InvalidFields for one that is empty or too long."""
+        """Return begin and end. Raises InvalidFields if the window is empty or too long."""
         ends = self.to or (now if self.from_ is None else max(now, self.from_ + timedelta(seconds=1)))
         begins = self.from_ or ends - USUAL
         if begins >= ends:
@@ -220,7 +220,7 @@ def _overall(groups: Sequence[ErrorsOf]) -> Errors:
 
 
 def _labels() -> dict[int, str]:
-    """`0-2` … `20+`, by where the bucket begins."""
+    """Return the labels `0-2` … `20+` by the first minute of each bucket."""
     ends = (*BUCKETS[1:], None)
     return {
         begin: f"{begin}+" if end is None else f"{begin}-{end}"

@@ -1,4 +1,4 @@
-"""`/v1/orders/…/history` and `…/track`: all that happened to an order, and the way it took."""
+"""`/v1/orders/…/history` and `…/track`: the timeline of an order and its track."""
 
 import asyncio
 import hashlib
@@ -45,11 +45,11 @@ from tracker.errors import NotFound
 from tracker.messages import Position, Time, Uri, rfc3339
 from tracker.node import Node, parts
 
-MAX_COUNTED: Final = 100_000  # fixes; the count takes some 20 ms there, and longer tracks go without an ETag
-FORMAT_VERSION: Final = 2  # the version of what the forms hold: part of each ETag
-FIXES_PER_CHUNK: Final = 500  # fixes; written in some 7 ms, in which nobody else is served
+MAX_COUNTED: Final = 100_000  # fixes; counting them takes some 20 ms. Longer tracks have no ETag
+FORMAT_VERSION: Final = 2  # version of the formats, part of each ETag; increment it when one changes
+FIXES_PER_CHUNK: Final = 500  # encoding them blocks the event loop for some 7 ms
 DIGITS: Final = 19  # of a bigint
-MAX_AHEAD: Final = timedelta(seconds=60)  # how far a question may lie in the future
+MAX_AHEAD: Final = timedelta(seconds=60)  # how far `at` may lie in the future
 BY_ACCEPT: Final = {
     "application/geo+json": "geojson",
     "application/gpx+xml": "gpx",
@@ -68,7 +68,7 @@ Sender = Literal["driver", "customer"]
 
 
 class TimelineRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One thing that happened to an order."""
+    """One event in the timeline of an order."""
 
     at: Time
     """When it happened."""
@@ -87,9 +87,9 @@ class TimelineRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class HistoryAnswer(msgspec.Struct, frozen=True):
-    """Each entry of `timeline` has `at`, `kind` and what belongs to it; `links` are the track's forms.
+    """An order, its timeline, and its track in numbers.
 
-    The timeline comes in pages, the oldest entry first; `next` is null on the last page.
+    The timeline comes in pages, oldest entry first.
     """
 
     order: OrderAnswer
@@ -106,7 +106,7 @@ class HistoryAnswer(msgspec.Struct, frozen=True):
 
 class WhereAnswer(msgspec.Struct, frozen=True):
     at: Time
-    """The time that was asked for."""
+    """The requested time."""
     status: OrderStatus
     """Status of the order at that time."""
     position: Position
@@ -147,7 +147,7 @@ async def get_track(order_id: str, extension: str | None = None) -> Response:
     """
     form = extension or _accepted_format()
     if form not in BY_ACCEPT.values():
-        raise NotFound("form of a track")
+        raise NotFound("track format")
     here, wanted = parts(), query(TrackQuery)
     order = await here.orders.get(order_id)
     if wanted.at is not None:
@@ -166,7 +166,7 @@ async def get_track(order_id: str, extension: str | None = None) -> Response:
 
 
 async def _position_at(here: Node, order: Order, at: datetime) -> WhereAnswer:
-    """Where the order was then; raises NotFound where nothing is known."""
+    """Return the position of the order at a time. Raises NotFound if none is known."""
     timeline = await select_timeline(here.database, order.id)
     windows = await rows.track_windows(here.database, order.id)
     stored = await rows.last_fix_at_or_before(here.database, windows, at)
@@ -204,7 +204,7 @@ async def _track(here: Node, order: Order, windows: Sequence[Window], form: str)
     if wanted.simplify:
         chunks = simplify_chunks(chunks, wanted.simplify)
     nothing: list[StoredFix] = []
-    first = await anext(chunks, nothing)  # what fails, fails before the answer has begun
+    first = await anext(chunks, nothing)  # raise errors before the response begins
     format_ = FORMATS[form]
     encoded = _encode(format_.writer(order, rejected), first, chunks, here.database, windows)
     response = Response(_gzipped(encoded) if _wants_gzip() else encoded, content_type=format_.media_type)
@@ -245,7 +245,7 @@ async def _encode(
     windows: Sequence[Window],
 ) -> AsyncIterator[bytes]:
     yield writer.begin()
-    if isinstance(writer, GeoJsonWriter):  # the answer has begun: this reads the whole track
+    if isinstance(writer, GeoJsonWriter):  # after the first bytes, since this reads the whole track
         yield writer.begin_lines(broken=await rows.is_track_broken(queries, windows, GAP))
     yield writer.write(first)
     async for chunk in chunks:
@@ -256,7 +256,7 @@ async def _encode(
 
 
 async def _gzipped(encoded: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Each piece is flushed, so that the answer begins when its first piece does."""
+    """Compress a stream and flush each chunk, so that the response begins with the first one."""
     packer = zlib.compressobj(level=5, wbits=31)
     async for piece in encoded:
         yield packer.compress(piece) + packer.flush(zlib.Z_SYNC_FLUSH)
@@ -273,7 +273,7 @@ def _accepted_format() -> str:
 
 
 async def _etag(here: Node, order: Order, windows: Sequence[Window], form: str) -> str | None:
-    """Changes with the order, its track, however late a fix, and verdicts; None for enormous tracks."""
+    """Return an ETag of the order, its fixes and their verdicts, or None from `MAX_COUNTED` fixes on."""
     count, rejudgements = await count_track_fixes(here.database, windows, MAX_COUNTED)
     if count >= MAX_COUNTED:
         return None
@@ -286,11 +286,11 @@ def _is_unchanged(etag: str | None) -> bool:
     return etag is not None and request.if_none_match.contains_weak(etag)
 
 
-# --- the history's pieces
+# --- the timeline
 
 
 def _timeline_key(cursor: str | None) -> tuple[datetime, int] | None:
-    """Raises InvalidFields."""
+    """Return the time and number in a cursor. Raises InvalidFields."""
     if (key := decode_cursor(cursor)) is None:
         return None
     at, number = key

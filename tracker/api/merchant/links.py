@@ -1,4 +1,4 @@
-"""`/v1/orders/…/links`: the tracking links of an order, made, shown again and revoked."""
+"""`/v1/orders/…/links`: create, list and revoke the tracking links of an order."""
 
 from quart import Blueprint, Response
 

@@ -1,4 +1,4 @@
-"""What the map holds, for programs that place orders or couriers on it: bounds, addresses, routes."""
+"""`/v1/map` and `/v1/routes`: bounds, addresses and routes, for programs that place orders on the map."""
 
 from random import Random
 from typing import Annotated, Final
@@ -21,13 +21,13 @@ from tracker.node import parts
 
 ATTRIBUTION: Final = "© OpenStreetMap contributors"
 
-ANSWER_WITHIN: Final = 10.0  # seconds that a request waits for addresses that are being read
+ANSWER_WITHIN: Final = 10.0  # seconds that a request waits while the addresses are read
 
 blueprint = Blueprint("map", __name__)
 
 
 class Area(Struct, frozen=True):
-    """The extract; degrees."""
+    """The area of the map extract, in degrees."""
 
     name: str
     """File name of the extract."""
@@ -66,7 +66,7 @@ class RouteRequest(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class WireEdge(Struct, frozen=True):
-    """A piece of street, from `begin` to `end` of the geometry's coordinates."""
+    """A section of street, from `begin` to `end` of the leg's coordinates."""
 
     begin: int
     """Index of its first point in the leg's coordinates."""
@@ -124,14 +124,14 @@ async def describe_map() -> Response:
 
 
 async def _bounds() -> tuple[float, float, float, float]:
-    """As the extract's reader found them, else those of the map tiles. Raises MapUnavailable."""
+    """Return the bounds of the extract, or else of the map tiles. Raises MapUnavailable."""
     here = parts()
     await settled([here.addresses], ANSWER_WITHIN)
     if here.addresses.value is not None:
         return here.addresses.value.bbox
     if here.basemap.value is not None:
         return here.basemap.value.bounds
-    raise MapUnavailable(f"The bounds of the map are not known. {here.addresses.why}")
+    raise MapUnavailable(f"The bounds of the map are unknown. {here.addresses.why}")
 
 
 @blueprint.get("/v1/map/addresses")
@@ -144,7 +144,7 @@ async def sample_addresses() -> Response:
     """
     wanted, addresses = query(AddressQuery), parts().addresses
     if not await settled([addresses], ANSWER_WITHIN):
-        raise MapUnavailable("The addresses of the map are being read; ask again later.")
+        raise MapUnavailable("The addresses of the map are being read; retry later.")
     known = addresses.value.addresses if addresses.value is not None else ()
     return answer(Addresses(Random(wanted.seed).sample(known, min(wanted.limit, len(known)))))
 

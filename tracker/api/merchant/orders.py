@@ -1,4 +1,4 @@
-"""`/v1/orders`: what is delivered, by whom, and how far it has come."""
+"""`/v1/orders`: create, list, change and assign orders, and set their status."""
 
 from collections.abc import Sequence
 
@@ -163,7 +163,7 @@ async def _answer(order: Order) -> Response:
 
 
 async def show_order(here: Node, order: Order) -> OrderAnswer:
-    """The order as merchants see it, with its ETA and tracking link."""
+    """Return the order as merchants see it, with its ETA and tracking link."""
     return (await _order_answers(here, [order], here.database))[order.id]
 
 

@@ -1,4 +1,4 @@
-"""What merchants send: bodies and query strings of drivers and orders, each with its limits."""
+"""Request bodies and query strings of merchants, with their limits."""
 
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Final, Literal
@@ -39,14 +39,14 @@ Anywhere = Annotated[
     ),
 ]
 
-ORDER_BYTES: Final = 65_536  # of a body with one order: two addresses, words and metadata in any script
+ORDER_BYTES: Final = 65_536  # of a body with one order: two addresses and texts in any script
 STOPS_BYTES: Final = 131_072  # of a body with 1,000 stops
 RULES: Final = 10  # for one field of a customer's view
 BBOX: Final = "must be west,south,east,north in degrees with south <= north, such as 24.9,60.1,25.0,60.2"
 
 
 class RequestBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A body of ours: fields that we don't know are refused."""
+    """A request body without unknown fields."""
 
 
 DriverName = Annotated[
@@ -84,7 +84,7 @@ class NewDriver(RequestBody, frozen=True, kw_only=True):
 
 
 class DriverChangeBody(RequestBody, frozen=True, kw_only=True):
-    """What is given is changed, as in RFC 7396; null takes a display name or a reference away."""
+    """Changes to a driver (RFC 7396); null removes the display name or the reference."""
 
     name: DriverName | UnsetType = UNSET
     """The driver's name."""
@@ -101,7 +101,7 @@ class DriverChangeBody(RequestBody, frozen=True, kw_only=True):
 
 
 class DriverQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which drivers."""
+    """Filter of a list of drivers."""
 
     reference: DriverReference | None = None
     """Drivers with this number of the merchant's."""
@@ -158,7 +158,7 @@ VisibilityRule = Annotated[
 
 
 class NewRules(RequestBody, frozen=True, kw_only=True):
-    """A rule for each field of the customer's view, or several of which one suffices."""
+    """Rules for each field of the customer's view. If there are several, one suffices."""
 
     position: VisibilityRule = msgspec.field(default_factory=lambda: list(DEFAULT_LIVE))
     """When the customer sees the position."""
@@ -193,7 +193,7 @@ class NewOrderBody(RequestBody, frozen=True, kw_only=True):
     anywhere: Anywhere = False
 
     def order(self) -> NewOrder:
-        """Raises InvalidFields for a window that ends before it begins."""
+        """Return the order to create. Raises InvalidFields if the window ends before it begins."""
         window_from, window_to = window_of(self.window)
         return NewOrder(
             pickup=self.pickup.place(),
@@ -208,7 +208,7 @@ class NewOrderBody(RequestBody, frozen=True, kw_only=True):
 
 
 class PlaceChange(RequestBody, frozen=True, kw_only=True):
-    """What is given is changed; null takes an address or a service time away."""
+    """Changes to a stop (RFC 7396); null removes the address or the service time."""
 
     lat: Latitude | UnsetType = UNSET
     lon: Longitude | UnsetType = UNSET
@@ -231,7 +231,7 @@ class CustomerChange(RequestBody, frozen=True, kw_only=True):
 
 
 class OrderChangeBody(RequestBody, frozen=True, kw_only=True):
-    """What is given is changed, as in RFC 7396; null takes a customer, a window or a reference away."""
+    """Changes to an order (RFC 7396); null removes the customer, the window or the reference."""
 
     body_bytes: ClassVar[int] = ORDER_BYTES
 
@@ -251,7 +251,7 @@ class OrderChangeBody(RequestBody, frozen=True, kw_only=True):
     """Accept a place that looks like a mistake."""
 
     def edit(self, order: Order) -> Order:
-        """The order with these changes; raises InvalidFields for a window that ends before it begins."""
+        """Return the order with these changes. Raises InvalidFields if the window ends before it begins."""
         changes: dict[str, Any] = {
             "pickup": _apply(order.pickup, self.pickup),
             "dropoff": _apply(order.dropoff, self.dropoff),
@@ -302,7 +302,7 @@ class NewLinkBody(RequestBody, frozen=True, kw_only=True):
 
 
 class OrderQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which orders: `status` may name several with commas, `bbox` is west,south,east,north of the dropoff."""
+    """Filter of a list of orders."""
 
     status: str | None = None
     """Orders with this status; several with commas."""
@@ -318,7 +318,7 @@ class OrderQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Orders whose dropoff lies in west,south,east,north, in degrees."""
 
     def filter(self) -> OrderFilter:
-        """Raises InvalidFields for a status or a box that cannot be."""
+        """Return the filter. Raises InvalidFields for an unknown status or a malformed box."""
         return OrderFilter(
             status=None if self.status is None else _statuses(self.status),
             driver_id=self.driver_id,
@@ -330,7 +330,7 @@ class OrderQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class TrackQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which piece of a track, and how fine; `limit` and `cursor` only where it comes in pages (.json)."""
+    """Part and accuracy of a track. `limit` and `cursor` count for `.json` only, which comes in pages."""
 
     from_: AwareTime | None = msgspec.field(name="from", default=None)
     """Fixes recorded at or after this time."""
@@ -358,7 +358,7 @@ def stored_rules(given: NewRules) -> dict[str, object]:
 
 
 def parse_bbox(text: str) -> tuple[float, float, float, float]:
-    """`west,south,east,north` in degrees; west > east reaches over the antimeridian."""
+    """Parse `west,south,east,north`; west > east crosses the antimeridian. Raises InvalidFields."""
     try:
         west, south, east, north = map(float, text.split(","))
     except ValueError:
@@ -374,7 +374,7 @@ def _statuses(text: str) -> list[OrderStatus]:
     except ValueError:
         possible = ", ".join(OrderStatus)
         raise InvalidFields(
-            [FieldError("status", f"must be one of {possible}, or several of these with commas between them")]
+            [FieldError("status", f"must be one or more of {possible}, separated by commas")]
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""What merchants get: drivers, orders and links as the public interface shows them."""
+"""Responses to merchants: drivers, orders and links in the public interface."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -21,7 +21,7 @@ from tracker.phone_apps.setup import Setup
 
 
 def base_url(here: Node) -> str:
-    """What our own addresses begin with; without a slash at the end."""
+    """Return the base of this service's URLs, without a trailing slash."""
     return (here.config.public_url or request_base_url()).rstrip("/")
 
 
@@ -40,7 +40,7 @@ class CustomerAnswer(Struct, frozen=True):
 
 
 class OrderAnswer(Struct, frozen=True, kw_only=True):
-    """`Order` of the public interface; `tracking_url` is null once the link opens nothing any more."""
+    """An order."""
 
     id: str
     """Id of the order."""
@@ -98,7 +98,7 @@ def order_answer(
 
 
 class FixAnswer(Struct, frozen=True):
-    """A fix as it was recorded, and when it came."""
+    """A fix as the device recorded it, and when the service received it."""
 
     recorded_at: Time
     """When the device measured it."""
@@ -135,12 +135,12 @@ class FixAnswer(Struct, frozen=True):
 
 
 def rounded(reading: float | None) -> float | None:
-    """Readings are stored with seven digits; more would be noise of their binary form."""
+    """Round a reading to three decimals. The database stores seven digits; more are binary noise."""
     return None if reading is None else round(reading, 3)
 
 
 class DriverAnswer(Struct, frozen=True):
-    """A driver; `orders` are ids, in the sequence of the stops."""
+    """A driver."""
 
     id: str
     """Id of the driver."""
@@ -178,7 +178,7 @@ def driver_answer(driver: Driver, activity: Activity, *, online: bool) -> Driver
 
 
 class NewDriverAnswer(Struct, frozen=True, kw_only=True):
-    """`token` is shown this once; `setup` holds what each phone app needs."""
+    """A driver with the token, which no later response shows, and the settings of each phone app."""
 
     id: str
     """Id of the driver."""
@@ -246,9 +246,9 @@ def link_answer(link: Link, url: str) -> LinkAnswer:
 
 
 class OpenAnswer(Struct, frozen=True):
-    """One opening of a tracking link; `address` is the network it came from.
+    """One opening of a tracking link.
 
-    The ways `page` and `snapshot` are of earlier versions, which counted these, too.
+    Only earlier versions recorded `page` and `snapshot` as `way`.
     """
 
     at: Time
@@ -266,7 +266,7 @@ def open_answer(opening: LinkOpen) -> OpenAnswer:
 
 
 class Page[T](Struct, frozen=True):
-    """A page of a list; `next` is the cursor of the next one, or null."""
+    """A page of a list."""
 
     items: list[T]
     """Rows of this page."""
@@ -275,12 +275,12 @@ class Page[T](Struct, frozen=True):
 
 
 def link_url(here: Node, link_id: str) -> str:
-    """The address that a customer opens."""
+    """Return the URL that the customer opens."""
     return f"{base_url(here)}/t/{here.link_tokens.token(link_id)}"
 
 
 def tracking_urls(here: Node, orders: dict[str, Order], links: list[Link]) -> dict[str, Any]:
-    """By order: the address of its first link that still opens."""
+    """Return by order id the URL of its first valid link."""
     urls: dict[str, Any] = {}
     for link in links:
         if link.order_id not in urls and link.is_live(orders[link.order_id], here.now()):

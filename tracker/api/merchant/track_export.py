@@ -1,4 +1,4 @@
-"""A track as GeoJSON, GPX, CSV or lines of JSON, written piece by piece while it is read."""
+"""Export of tracks as GeoJSON, GPX, CSV or NDJSON, encoded chunk by chunk while the track is read."""
 
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,23 +20,23 @@ from tracker.domain.tracks.segments import SegmentCounter
 from tracker.domain.tracks.simplify import kept_places
 from tracker.messages import rfc3339
 
-COLUMNS: Final = FixAnswer.__struct_fields__  # of the CSV: recorded_at, lat, lon, …, received_at
+COLUMNS: Final = FixAnswer.__struct_fields__  # columns of the CSV: recorded_at, lat, lon, …, received_at
 PLACES: Final = 7  # decimals of a degree: 1 cm
-EASTERNMOST: Final = 180.0 - 10.0**-PLACES  # the schema of GPX has no longitude of 180
+EASTERNMOST: Final = 180.0 - 10.0**-PLACES  # the GPX schema excludes a longitude of 180
 FIXES_PER_READ: Final = 5_000  # for one simplified page
 
 _json = msgspec.json.Encoder()
 
 
 class TrackFix(FixAnswer, frozen=True, omit_defaults=True):
-    """A fix of a track; with `include=rejected` it says why it is doubted, or null."""
+    """A fix of a track."""
 
     reason: Doubt | UnsetType | None = UNSET
     """Why the fix stays out of the track; null for a believed one. Given with `include=rejected`."""
 
 
 class Writer(Protocol):
-    """Writes one track: `begin`, any number of `write`, `end`; joined they are the document."""
+    """Writes one track. The document is `begin`, any number of `write`, and `end`, concatenated."""
 
     def begin(self) -> bytes: ...
     def write(self, fixes: Sequence[StoredFix]) -> bytes: ...
@@ -44,7 +44,7 @@ class Writer(Protocol):
 
 
 class Format(Struct, frozen=True):
-    """A way to write tracks; `rejected` says whether doubted fixes are asked for."""
+    """A format of tracks; *writer* takes the order, and whether to include doubted fixes."""
 
     media_type: str
     writer: Callable[[Order, bool], Writer]
@@ -56,7 +56,7 @@ def track_fix(stored: StoredFix, *, rejected: bool) -> TrackFix:
 
 
 class NdjsonWriter:
-    """One fix a line."""
+    """Writes one fix per line."""
 
     def __init__(self, _order: Order, rejected: bool) -> None:
         self._rejected = rejected
@@ -72,7 +72,7 @@ class NdjsonWriter:
 
 
 class CsvWriter:
-    """One fix a row; unknown readings are empty. Numbers, times and plain words need no quotes."""
+    """Writes one fix per row; unknown readings are empty. No value needs quotes."""
 
     def __init__(self, _order: Order, rejected: bool) -> None:
         self._rejected = rejected
@@ -93,10 +93,10 @@ class CsvWriter:
 
 
 class GeoJsonWriter:
-    """One feature (RFC 7946); doubted fixes stand beside the line, in `properties.rejected`.
+    """Writes one feature (RFC 7946), with doubted fixes in `properties.rejected`.
 
-    A track in one piece is a LineString, another one a MultiLineString with nested `coordTimes`. A line has
-    two places or none: a single fix is written twice.
+    An unbroken track is a LineString, a broken one a MultiLineString with nested `coordTimes`. A line needs
+    two points, so a single fix is written twice.
     """
 
     def __init__(self, order: Order, rejected: bool) -> None:
@@ -111,7 +111,7 @@ class GeoJsonWriter:
         return b'{"type":"Feature","geometry":{"type":'
 
     def begin_lines(self, *, broken: bool) -> bytes:
-        """To be called after `begin`, with whether the track is in several pieces."""
+        """Begin the coordinates, after `begin`; *broken* tells whether the track has several lines."""
         self._broken = broken
         return b'"MultiLineString","coordinates":[' if broken else b'"LineString","coordinates":['
 
@@ -139,7 +139,7 @@ class GeoJsonWriter:
         return last + b']},"properties":' + _json.encode(self._properties) + b"}"
 
     def _piece(self, points: list[LinePoint]) -> bytes:
-        """Points of one line, which goes on or begins with them."""
+        """Encode points that begin or continue one line."""
         if points[0].begins and (self._broken or not self._times):
             bracket = b"[" if self._broken else b""
             joint = self._completed() + b"]," + bracket if self._times else bracket
@@ -151,7 +151,7 @@ class GeoJsonWriter:
         return joint + _json.encode([_rounded(point) for point in points])[1:-1]
 
     def _completed(self) -> bytes:
-        """What the present line lacks: a second place where it has one."""
+        """Repeat the only point of the current line, if it has one point."""
         if self._last is None or len(self._times[-1]) != 1:
             return b""
         self._times[-1] *= 2
@@ -159,7 +159,7 @@ class GeoJsonWriter:
 
 
 class GpxWriter:
-    """GPX 1.1; doubted fixes are a track of their own, with the reason as each one's comment."""
+    """Writes GPX 1.1, with doubted fixes in a second track whose comments give the reasons."""
 
     def __init__(self, order: Order, rejected: bool) -> None:
         self._name = _xml_text(order.reference or order.id)
@@ -198,7 +198,7 @@ def _rounded(point: LinePoint) -> tuple[float, float]:
 
 
 def _trkpt(point: LinePoint) -> str:
-    """The children in the sequence of the schema: ele, time, cmt."""
+    """Encode one point. The schema fixes the sequence of its children: ele, time, cmt."""
     stored = point.stored
     altitude = None if stored is None else stored.fix.altitude
     reason = None if stored is None else stored.reason
@@ -210,7 +210,7 @@ def _trkpt(point: LinePoint) -> str:
 
 
 def _xml_text(text: str) -> str:
-    """Without the characters that XML 1.0 has no place for."""
+    """Escape text and drop the characters that XML 1.0 excludes."""
     return escape(re.sub(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "", text))
 
 
@@ -226,7 +226,7 @@ FORMATS: Final[Mapping[str, Format]] = {  # by extension
 
 
 async def number_segments(chunks: AsyncIterator[list[StoredFix]]) -> AsyncIterator[list[StoredFix]]:
-    """Each chunk with the segment of each fix: found before anything is left out of the track."""
+    """Number the segment of each fix. Do it before simplification, which removes fixes."""
     counter = SegmentCounter()
     async for chunk in chunks:
         yield list(_number(chunk, counter))
@@ -235,9 +235,9 @@ async def number_segments(chunks: AsyncIterator[list[StoredFix]]) -> AsyncIterat
 async def simplify_chunks(
     chunks: AsyncIterator[list[StoredFix]], metres: float
 ) -> AsyncIterator[list[StoredFix]]:
-    """Each chunk without the fixes that a line within `metres` can do without, segment by segment.
+    """Simplify each segment to a line within *metres* of the track.
 
-    Doubted fixes all stay. Expects the chunks of `segmented`.
+    All doubted fixes stay. *chunks* come from `segmented`.
     """
     anchor: StoredFix | None = None
     async for chunk in chunks:
@@ -255,9 +255,9 @@ async def read_track_page(
     rejected: bool,
     metres: float,
 ) -> tuple[list[StoredFix], bool]:
-    """At most `limit` fixes later than `after`, and whether more follow.
+    """Return at most *limit* fixes later than *after*, and whether more follow.
 
-    Simplified where `metres` is above 0, each page by itself: the first and last fix of a page always stay.
+    If *metres* is above 0, each page is simplified by itself and keeps its first and last fix.
     """
     raw = limit + 1 if metres <= 0 else FIXES_PER_READ
     chunk = await track_page(queries, windows, after=after, limit=raw, include_rejected=rejected)
@@ -266,7 +266,7 @@ async def read_track_page(
 
 
 def _simplify(anchor: StoredFix | None, chunk: Sequence[StoredFix], metres: float) -> list[StoredFix]:
-    """What stays of `chunk`, which goes on from `anchor`; its last believed fix is always among it."""
+    """Simplify a chunk that continues from *anchor*; its last believed fix always stays."""
     line = [stored for stored in (anchor, *chunk) if stored is not None and stored.reason is None]
     kept: set[datetime] = set()
     for _, same in groupby(line, key=lambda stored: stored.segment):

@@ -1,4 +1,4 @@
-"""The lines that a track is drawn with: they break between its segments and at the antimeridian."""
+"""Lines of a track, which break between segments and at the antimeridian."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -10,13 +10,13 @@ from tracker.domain.tracks.segments import crossing
 
 
 class LinePoint(NamedTuple):
-    """A place of a line; degrees."""
+    """A point of a line, in degrees."""
 
-    begins: bool  # a line begins here
+    begins: bool  # first point of a line
     lon: float
     lat: float
     at: datetime
-    stored: StoredFix | None  # None: the line is cut here, at the antimeridian
+    stored: StoredFix | None  # None at a cut at the antimeridian
 
     @classmethod
     def of(cls, stored: StoredFix, *, begins: bool = False) -> "LinePoint":
@@ -25,13 +25,13 @@ class LinePoint(NamedTuple):
 
 
 class TrackLine:
-    """Takes a track's believed fixes in order of time, with their segments."""
+    """Turns believed fixes, in order of time and with their segments, into points of lines."""
 
     def __init__(self) -> None:
         self._before: StoredFix | None = None
 
     def add(self, stored: StoredFix) -> Iterator[LinePoint]:
-        """Yield the point of this fix, and before it those where the way to it is cut."""
+        """Yield the point of this fix, after the points where the line to it is cut."""
         before, self._before = self._before, stored
         if before is None or before.segment != stored.segment:
             yield LinePoint.of(stored, begins=True)

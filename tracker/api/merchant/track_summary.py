@@ -1,4 +1,4 @@
-"""A track in numbers, computed while it is read."""
+"""Summary of a track, computed while the track is read."""
 
 import asyncio
 from collections.abc import Sequence
@@ -13,15 +13,15 @@ from tracker.database.fixes import StoredFix, Window, track_fixes
 from tracker.domain.tracks.odometer import Odometer
 from tracker.messages import Time, rfc3339_or_none
 
-FIXES_PER_CHUNK: Final = 500  # fixes; counted in some 10 ms, in which nobody else is served
+FIXES_PER_CHUNK: Final = 500  # counting them blocks the event loop for some 10 ms
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """The track in numbers; `fixes` are the believed ones.
+    """A track in numbers.
 
-    `distance_m` and `moving_s` leave out what the receiver drifts while the driver stands. A gap of more than
-    120 s counts as a straight line in the distance, and not in the time. The way from one driver to the next
-    does not count.
+    `distance_m` and `moving_s` exclude the drift of the receiver while the driver stands. A gap of more than
+    120 s adds a straight line to the distance and nothing to `moving_s`. The path between two drivers does
+    not count.
     """
 
     distance_m: float
@@ -41,7 +41,7 @@ class Summary(msgspec.Struct, frozen=True):
 
 
 async def summarize(queries: Queries, windows: Sequence[Window]) -> Summary:
-    """Read the track once, in bounded memory, and return it in numbers."""
+    """Read the track once, in bounded memory, and return its summary."""
     totals = _Totals()
     async for chunk in track_fixes(queries, windows, include_rejected=True):
         for batch in batched(chunk, FIXES_PER_CHUNK):
@@ -52,13 +52,15 @@ async def summarize(queries: Queries, windows: Sequence[Window]) -> Summary:
 
 
 class _Totals:
-    """What is known of the fixes read so far."""
+    """Totals of the fixes read so far."""
 
     def __init__(self) -> None:
         self._fixes = self._rejected = 0
         self._first: datetime | None = None
         self._last: datetime | None = None
-        self._odometers: dict[int, Odometer] = {}  # by assignment
+        self._odometers: dict[
+            int, Odometer
+        ] = {}  # by assignment, so that the path between drivers does not count
 
     def add(self, stored: StoredFix) -> None:
         if stored.reason is not None:

@@ -1,7 +1,7 @@
-"""FirstCard: the words of the customer's card as the server writes them, before any script runs.
+"""The text of the customer's card in the page that the server sends, before any script runs.
 
-`web/src/card.js` says the same in the browser; `tests/samples/cards.json` holds both to it. Times are
-those of the destination, in 24 hours, until the browser writes them in the visitor's own format.
+`web/src/card.js` writes the same text in the browser; `tests/samples/cards.json` tests both. Times are local
+to the destination, in 24 hours, until the browser writes them in the customer's own format.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ STEPS: Final = ("Picked up", "On the way", "Nearby", "Delivered")
 VEHICLES: Final = {"car": "Car", "bicycle": "Bicycle", "scooter": "Scooter", "foot": "On foot"}
 NEAR_METRES: Final = 250.0
 NEAR_SECONDS: Final = 60.0
-LONG: Final = 60  # minutes: from there on the time of day says more
+LONG: Final = 60  # minutes; for longer waits the card gives the time of day
 OVER: Final = {
     "failed": ("Not delivered", "Delivery did not succeed"),
     "cancelled": ("Cancelled", "This order was cancelled"),
@@ -26,7 +26,7 @@ OVER: Final = {
 
 
 class Card(Struct, frozen=True):
-    """What is read; `steps` are 0..1 each, `current` is -1 where none is."""
+    """The text of a card. `steps` are 0..1 each; `current` is -1 without a current step."""
 
     phase: str
     eyebrow: str
@@ -39,7 +39,7 @@ class Card(Struct, frozen=True):
 
 
 def describe(snapshot: Snapshot) -> Card:
-    """The card of an order as it was when the snapshot was taken."""
+    """Return the card of an order at the time of the snapshot."""
     status = snapshot.order.status
     if status == "delivered":
         at = snapshot.order.timestamps.get("delivered")
@@ -100,7 +100,7 @@ def _estimate(snapshot: Snapshot) -> str:
 
 
 def _planned(snapshot: Snapshot) -> tuple[str, str] | None:
-    """The window, until it is over."""
+    """Return the delivery window, or None once it is over."""
     window = snapshot.order.window
     if window is None or not window.from_ or not window.to or _seconds(window.to, snapshot.now) > 0:
         return None
@@ -122,11 +122,13 @@ def _is_near(snapshot: Snapshot) -> bool:
         return False
     close = eta.distance_m is not None and eta.distance_m <= NEAR_METRES
     due = _seconds(snapshot.now, eta.arrives_at) <= NEAR_SECONDS
-    return close or (due and snapshot.freshness != "lost")  # of a lost one only the clock goes on
+    return close or (
+        due and snapshot.freshness != "lost"
+    )  # after the position is lost, only the clock advances
 
 
 def _travelled(snapshot: Snapshot) -> float:
-    """How much of the time since the last status is over, 0..1."""
+    """Return the elapsed share of the time from the last status to the forecast arrival, 0..1."""
     since = snapshot.order.timestamps.get(snapshot.order.status)
     until = snapshot.eta.arrives_at if snapshot.eta else None
     if since is None or until is None or _seconds(since, until) <= 0:
@@ -139,7 +141,7 @@ def _seconds(begin: str, end: str) -> float:
 
 
 class _Times:
-    """Writes moments by one clock, as seen from *now*."""
+    """Writes times in one time zone, relative to *now*."""
 
     def __init__(self, zone: ZoneInfo, now: str) -> None:
         self._zone, self._today = zone, self._at(now, zone).date()
@@ -149,22 +151,22 @@ class _Times:
         return cls(clock_of(snapshot.order.dropoff.time_zone), snapshot.now)
 
     def clock(self, at: str) -> str:
-        """`17:55`."""
+        """Return such as `17:55`."""
         return f"{self._at(at, self._zone):%H:%M}"
 
     def moment(self, at: str) -> str:
-        """In a sentence: `17:55`, or `tomorrow, 08:00` if that is not today."""
+        """Return text for a sentence: `17:55`, or `tomorrow, 08:00` if that is not today."""
         return self.range(at, at)
 
     def range(self, begin: str, end: str) -> str:
-        """In a sentence: `17:55 – 18:10`, and the day if that is not today."""
+        """Return text for a sentence: `17:55 – 18:10`, with the day if that is not today."""
         if any(self._at(at, self._zone).date() != self._today for at in (begin, end)):
             return self.span(begin, end).replace("Today", "today").replace("Tomorrow", "tomorrow")
         first, last = self.clock(begin), self.clock(end)
         return first if first == last else f"{first} – {last}"
 
     def span(self, begin: str, end: str) -> str:
-        """`Tomorrow, 14:00 – 16:00`."""
+        """Return such as `Tomorrow, 14:00 – 16:00`."""
         if begin == end:
             return self._whole(begin)
         same_day = self._at(begin, self._zone).date() == self._at(end, self._zone).date()

@@ -1,4 +1,4 @@
-"""`GET /v1/track/<token>/events`: the stream as server-sent events (HTML standard, 9.2)."""
+"""`GET /v1/track/<token>/events`: the live view as server-sent events (HTML standard, 9.2)."""
 
 from collections.abc import AsyncIterator
 from random import random
@@ -14,13 +14,13 @@ from tracker.live.subscription import Outgoing
 from tracker.messages import End
 from tracker.node import Node, parts
 
-RETRY: Final = 2_000  # milliseconds after a break
-SPREAD: Final = 15_000  # milliseconds over which customers come back to a node that stopped
-END_SUFFIX: Final = ".end"  # what an ended stream's last id ends with
+RETRY: Final = 2_000  # milliseconds to wait before a reconnect
+SPREAD: Final = 15_000  # milliseconds over which customers reconnect after a node stops
+END_SUFFIX: Final = ".end"  # of the last id of a stream that ended
 HEADERS: Final = {
     "Content-Type": "text/event-stream; charset=utf-8",
     "Cache-Control": "no-store, no-transform",
-    "X-Accel-Buffering": "no",  # nginx passes on at once
+    "X-Accel-Buffering": "no",  # nginx must not buffer
 }
 
 blueprint = Blueprint("tracking_events", __name__)
@@ -48,7 +48,7 @@ async def events(token: str) -> Response:
 
 
 async def _prepend(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """What was needed to know that there is a stream at all, and the rest."""
+    """Yield the first chunk, awaited early so that errors precede the response, and the rest."""
     yield first
     async for chunk in rest:
         yield chunk
@@ -67,7 +67,7 @@ async def _chunks(here: Node, token: str, cursor: str, visit: str) -> AsyncItera
 
 
 def _event(outgoing: Outgoing, id_: str | None) -> bytes:
-    """JSON has no line breaks, so it is one line of data. Words have no id: the last one still stands."""
+    """Encode one event. JSON has no line breaks, so one `data` line is enough. Notes have no id."""
     kind = outgoing.message.__struct_config__.tag
     id_line = "" if id_ is None else f"id: {id_}\n"
     return f"event: {kind}\n{id_line}data: {outgoing.json()}\n\n".encode()

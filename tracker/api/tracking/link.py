@@ -1,4 +1,4 @@
-"""A tracking link's token: what it opens now, and the log of who opened it."""
+"""Tracking links: look up a token, and record who opened it."""
 
 import re
 from datetime import datetime
@@ -16,28 +16,28 @@ from tracker.messages import Snapshot
 from tracker.node import Node, parts
 from tracker.tokens import derived_id, new_id
 
-OPENS_KEPT: Final = 1_000  # of each link
+OPENS_KEPT: Final = 1_000  # opens of each link
 VISIT: Final = re.compile(r"[A-Za-z0-9_-]{8,64}", re.ASCII)
 
 log = structlog.get_logger()
 
 
 class OpenLink(msgspec.Struct, frozen=True):
-    """A tracking link that is good now."""
+    """A tracking link that is valid now."""
 
     link: Link
     order_id: str
-    ends_at: datetime | None  # None: not while the order is open
-    is_over: bool  # the order; the link shows a last snapshot
+    ends_at: datetime | None  # None while the order is open and the link has no end
+    is_over: bool  # the order has ended; the link shows a last snapshot
 
 
 async def find_link(here: Node, token: str) -> OpenLink:
-    """What a token opens. Raises NotFound for unknown, revoked and expired links alike."""
+    """Find the link of a token. Raises NotFound for unknown, revoked and expired links alike, RateLimited."""
     return await look_up(here, link_id_of(here, token))
 
 
 def link_id_of(here: Node, token: str) -> str:
-    """Raises NotFound for a token that is none of ours."""
+    """Return the id in a token. Raises NotFound for a forged token, RateLimited."""
     link_id = here.link_tokens.link_id(token)
     if link_id is None:
         raise credential_error(here, NotFound("tracking link"))
@@ -45,7 +45,7 @@ def link_id_of(here: Node, token: str) -> str:
 
 
 async def look_up(here: Node, link_id: str) -> OpenLink:
-    """What a link opens. Raises NotFound for unknown, revoked and expired ones alike."""
+    """Find a link by its id. Raises NotFound for unknown, revoked and expired links alike."""
     if (link := await here.fleet.views.link(link_id)) is None:
         raise NotFound("tracking link")
     try:
@@ -58,7 +58,7 @@ async def look_up(here: Node, link_id: str) -> OpenLink:
 
 
 async def snapshot_of(token: str) -> Snapshot:
-    """Return what a link shows now, without counting an opening. Raises NotFound."""
+    """Return what a link shows now, without counting an opening. Raises NotFound, RateLimited."""
     here = parts()
     opened = await find_link(here, token)
     return await here.fleet.views.snapshot(opened.order_id)
@@ -67,10 +67,10 @@ async def snapshot_of(token: str) -> Snapshot:
 async def record_opening(
     here: Node, opened: OpenLink, transport: Transport, client: ClientInfo, visit: str
 ) -> None:
-    """Count an opening for the merchant; a failure to store it keeps no customer out.
+    """Record an opening for the merchant. If that fails, log it and let the customer in.
 
-    Only a running page counts: not a prefetch, nor a program that makes link previews. *visit* is the page's
-    name for one load of it; its connections count once, by whichever way it tries to connect.
+    Only a running page counts: not a prefetch, nor a program that makes link previews. *visit* names one load
+    of a page; its connections count once, whichever transports it tries.
     """
     if not client.is_watching:
         return
@@ -79,10 +79,10 @@ async def record_opening(
     try:
         await here.fleet.shield(_insert_opening(here, opened.link.id, opening))
     except StorageUnavailable as error:
-        log.warning("opening_not_noted", link=opened.link.id, why=str(error))
+        log.warning("link_open_failed", link=opened.link.id, reason=str(error))
 
 
 async def _insert_opening(here: Node, link_id: str, opening: LinkOpen) -> None:
-    """A few at a time: when a crowd comes, nobody's reads wait behind everybody's commits."""
+    """Insert a few at a time, so that in a rush no read waits behind all these commits."""
     async with here.crowd.noting:
         await insert_link_open(here.database, link_id, opening, OPENS_KEPT)

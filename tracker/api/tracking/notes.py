@@ -1,4 +1,4 @@
-"""`POST /v1/track/<token>/messages`: a customer's words to the driver."""
+"""`POST /v1/track/<token>/messages`: a customer's note to the driver."""
 
 import asyncio
 from typing import Annotated
@@ -17,7 +17,7 @@ blueprint = Blueprint("tracking_notes", __name__)
 
 
 class NoteBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a customer wants to tell the driver."""
+    """A customer's note to the driver."""
 
     text: Annotated[str, msgspec.Meta(max_length=NOTE_BYTES)]
     """Note to the driver, at most 4,096 bytes of UTF-8."""
@@ -30,14 +30,14 @@ async def post_note(token: str) -> Response:
     here = parts()
     opened = await find_link(here, token)
     if not here.note_bodies.try_take(opened.link.id, 1.0, asyncio.get_running_loop().time()):
-        raise RateLimited("Please wait a little before the next message.")
+        raise RateLimited("Too many messages; please wait a few seconds before the next one.")
     note = await body(NoteBody)
     await add_note(here, opened, note.text)
     return Response(status=204)
 
 
 async def add_note(here: Node, opened: OpenLink, text: str) -> None:
-    """To the driver and into the timeline. Raises RateLimited, Conflict, InvalidFields."""
+    """Send a note to the driver and add it to the timeline. Raises RateLimited, Conflict, InvalidFields."""
     if not here.note_rates.try_take(opened.link.id, 1.0, asyncio.get_running_loop().time()):
-        raise RateLimited("Please wait a little before the next message.")
+        raise RateLimited("Too many messages; please wait a few seconds before the next one.")
     await here.fleet.shield(here.orders.add_note(opened.order_id, "customer", text))

@@ -1,4 +1,4 @@
-"""Pages: what browsers get. The customer's page, the files it needs, the map's tiles and style."""
+"""The customer's page, its static files, and the tiles and style of the map."""
 
 from typing import Final
 from urllib.parse import quote, urlsplit
@@ -24,17 +24,17 @@ from tracker.system.package_files import folder
 from tracker.tokens import token_before_more
 
 PREFERS_DARK: Final = "(prefers-color-scheme: dark)"
-DARK_MEDIA: Final = {"light": "not all", "dark": "all"}  # the media of the dark colours, by `?theme=`
+DARK_MEDIA: Final = {"light": "not all", "dark": "all"}  # media query of the dark colours, by `?theme=`
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
 REVALIDATE: Final = "public, no-cache"
 ONE_DAY: Final = "public, max-age=86400"
-NO_STORE: Final = "no-store"  # what a tracking link shows belongs to nobody's cache
+NO_STORE: Final = "no-store"  # what a tracking link shows must not be cached
 
 blueprint = Blueprint("pages", __name__, template_folder=str(folder("web") / "templates"))
 
 
 class _AnyPathConverter(PathConverter):
-    """The rest of a path, whatever it holds: line breaks too, which Werkzeug's own refuses."""
+    """The rest of a path, line breaks included, which Werkzeug's converter does not match."""
 
     regex = r"[^/][\s\S]*?"
 
@@ -67,16 +67,16 @@ async def start() -> Response:
     return await _message(
         200,
         "Order tracking",
-        ["This service shows customers where their order is. Open the tracking link that came with yours."],
+        ["To see where your order is, open the tracking link that the shop sent you."],
         [("API documentation", "/docs")],
     )
 
 
 @blueprint.get("/t/<anything:token>")
 async def track(token: str) -> Response:
-    """The order's page; unknown, revoked and expired links look the same.
+    """Show the page of an order; unknown, revoked and expired links look the same.
 
-    A token with something behind it that is no part of a token is redirected to the link, if that opens.
+    If further characters follow the token of a valid link, redirect to the link.
     """
     link = token_before_more(token)
     try:
@@ -91,7 +91,7 @@ async def track(token: str) -> Response:
 
 @blueprint.get("/embed/<anything:token>")
 async def embedded(token: str) -> Response:
-    """The same for other sites: in a frame, or read by `<order-tracker>`; who frames it has the link."""
+    """Show the page for other sites, in a frame or in `<order-tracker>`."""
     response = await track(token)
     response.headers["Content-Security-Policy"] = f"{POLICY}frame-ancestors *"
     return response
@@ -107,9 +107,9 @@ def _redirect(token: str) -> Response:
 
 
 def location_of(page: str, token: str, raw_path: bytes, query: bytes, *, is_below: bool) -> str:
-    """Return where the page of a token is, on the host that was asked, with the query string as it came.
+    """Return the location of a token's page on the requested host, with the same query string.
 
-    Below a path prefix it is relative to *raw_path*, since a proxy may have taken the prefix off.
+    Below a path prefix it is relative to *raw_path*, since a proxy may have removed the prefix.
     """
     up = "../" * (raw_path.count(b"/") - 1) if is_below else "/"
     kept = quote(query, safe="%=&+,;:@/?!*'()$-._~")
@@ -135,7 +135,7 @@ def _template_context(snapshot: Snapshot) -> dict[str, object]:
 
 
 def _data_block(snapshot: Snapshot) -> Markup:
-    """JSON that cannot end the element it stands in."""
+    """Return JSON that cannot close the element around it."""
     text = msgspec.json.encode(snapshot).decode()
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 
@@ -145,9 +145,9 @@ async def _no_such_link() -> Response:
         404,
         "This tracking link does not work",
         [
-            "It may have ended: links stop working some time after an order is over, or when the sender "
-            "takes them back.",
-            "Please check that the address is complete, or ask the shop for a new link.",
+            "The link may have expired: links stop working some time after the delivery, or when the shop "
+            "revokes them.",
+            "Check that the address is complete, or ask the shop for a new link.",
         ],
         [],
     )
@@ -170,7 +170,7 @@ def _html(status: int, page: str) -> Response:
 
 @blueprint.get("/static/<path:name>")
 async def static_file(name: str) -> Response:
-    """With the version in the address it is kept for ever; without, the browser asks whether it changed."""
+    """Send a file. With the current version in its URL it is immutable, otherwise revalidated."""
     files = web_files()
     version, _, rest = name.partition("/")
     is_current = version == files.version
@@ -195,7 +195,7 @@ def _file(file: WebFile, caching: str) -> Response:
 
 
 def _basemap() -> Basemap:
-    """Raises MapUnavailable: pages show the sketch then."""
+    """Return the map tiles. Raises MapUnavailable; pages then show a sketch."""
     if (basemap := parts().basemap).value is None:
         raise MapUnavailable(f"There are no map tiles. {basemap.why}")
     return basemap.value
@@ -214,7 +214,7 @@ async def map_style() -> Response:
 
 @blueprint.get("/tiles/<int:z>/<int:x>/<int:y>.mvt")
 async def tile(z: int, x: int, y: int) -> Response:
-    """A vector tile, gzipped as it lies in the file; 204 where there is nothing to draw."""
+    """Send a vector tile, gzipped as in the file, or 204 if it is empty."""
     content = _basemap().tile(z, x, y)
     headers = {"Cache-Control": ONE_DAY}
     if content is None:

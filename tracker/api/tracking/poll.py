@@ -1,4 +1,4 @@
-"""`GET /v1/track/<token>` and `…/poll`: the state once, and the stream as long polling."""
+"""`GET /v1/track/<token>` and `…/poll`: one snapshot, and the live view as long polling."""
 
 import asyncio
 from random import randint
@@ -18,7 +18,7 @@ from tracker.messages import End, Heartbeat, NoteToCustomer, Snapshot, Update
 from tracker.node import parts
 
 LONGEST_WAIT: Final = 60  # seconds
-SPREAD: Final = 15  # seconds over which customers come back to a node that stopped
+SPREAD: Final = 15  # seconds over which customers reconnect after a node stops
 NO_STORE: Final = "no-store"
 
 blueprint = Blueprint("tracking_poll", __name__)
@@ -35,10 +35,10 @@ Visit = Annotated[
 
 
 class PollQuery(msgspec.Struct, frozen=True):
-    """Where a poll goes on, and how long it may take."""
+    """Where a poll continues, and how long it may wait."""
 
     cursor: str = ""
-    """Cursor of the last answer. Without one the answer begins with a snapshot."""
+    """Cursor of the last response. Without one the response begins with a snapshot."""
     wait_s: WaitSeconds = 25.0
     """Seconds to wait for news."""
     visit: Visit = ""
@@ -46,10 +46,10 @@ class PollQuery(msgspec.Struct, frozen=True):
 
 
 class PollAnswer(msgspec.Struct, frozen=True):
-    """What is new; `cursor` is for the next poll."""
+    """The new messages, and the cursor for the next poll."""
 
     messages: list[Snapshot | Update | NoteToCustomer | Heartbeat | End]
-    """What is new, in sequence."""
+    """New messages, in sequence."""
     cursor: str
     """Send it with the next poll."""
 
@@ -79,7 +79,7 @@ async def poll(token: str) -> Response:
 
 
 async def _collect(session: TrackingSession, wait_s: float) -> list[Outgoing]:
-    """All there is to tell, once there is something; not more than twice a second, as on the other ways."""
+    """Wait for messages and return them, at most twice a second, as on the other transports."""
     clock = asyncio.get_running_loop().time
     begun = clock()
     await session.wait(wait_s)
@@ -89,8 +89,8 @@ async def _collect(session: TrackingSession, wait_s: float) -> list[Outgoing]:
 
 
 def _restarting_response() -> Response:
-    """This node stops: in a while, and not all at once."""
-    error = StorageUnavailable("This node is about to stop.")
+    """Return 503 with a random delay, so that not all customers reconnect at once."""
+    error = StorageUnavailable("The server is shutting down; reconnect.")
     headers = {"Retry-After": str(randint(1, SPREAD)), "Cache-Control": NO_STORE}
     return Response(msgspec.json.encode(details(error)), 503, headers, content_type=PROBLEM_JSON)
 

@@ -1,4 +1,4 @@
-"""Reader: one customer's live view, whatever carries it: WebSocket, server-sent events, or polls."""
+"""A customer's session: one live view over WebSocket, server-sent events or polling."""
 
 import asyncio
 from collections import deque
@@ -16,12 +16,12 @@ from tracker.messages import End, Snapshot, Update, rfc3339
 from tracker.node import Node
 from tracker.rate_limits import spread
 
-HEARTBEAT_EVERY: Final = 15.0  # seconds; the interface promises 20
-UPDATE_GAP: Final = 0.51  # seconds; at most two updates a second go to one customer, on their clock too
+HEARTBEAT_EVERY: Final = 15.0  # seconds; the public interface promises 20
+UPDATE_GAP: Final = 0.51  # seconds; a customer gets at most two updates a second, also by their clock
 
 
 class TrackingSession:
-    """First a snapshot or what was missed, then what changes, paced, with heartbeats, and an end."""
+    """Delivers a snapshot or the missed changes, then rate-limited updates, heartbeats, and an end."""
 
     def __init__(
         self, here: Node, opened: OpenLink, subscription: Subscription, first: list[Outgoing]
@@ -32,17 +32,17 @@ class TrackingSession:
 
     @property
     def cursor(self) -> str:
-        """Up to here the customer knows everything."""
+        """The cursor up to which the customer has everything."""
         heartbeat = self._heartbeat()
         return heartbeat.cursor or ""
 
     def begin(self) -> None:
-        """Where nothing was missed something is said at once: the other side knows that it is heard."""
+        """Queue a heartbeat if there is nothing to send, so that the client sees an immediate response."""
         if not self._first:
             self._first.append(self._heartbeat())
 
     async def next(self) -> Outgoing | None:
-        """The next message, a heartbeat whenever nothing came for a while; None: this node stops."""
+        """Return the next message or, when idle, a heartbeat. None: this node stops."""
         if self._first:
             return self._on_delivery(self._first.popleft())
         remaining, quiet = self._remaining(), spread(HEARTBEAT_EVERY)
@@ -56,7 +56,7 @@ class TrackingSession:
         return outgoing if outgoing is None else self._on_delivery(outgoing)
 
     async def wait(self, seconds: float) -> None:
-        """Until there is something to tell, but not longer."""
+        """Wait until there is a message, at most *seconds*."""
         if self._first:
             return
         remaining = self._remaining()
@@ -68,7 +68,7 @@ class TrackingSession:
                 self.subscription.finish(End("expired"))
 
     def take_all(self) -> list[Outgoing]:
-        """All that can be told now, updates in one."""
+        """Return all waiting messages, with consecutive updates conflated."""
         messages: list[Outgoing] = []
         while (outgoing := self._first.popleft() if self._first else self.subscription.take()) is not None:
             one = None if not messages else conflate(messages[-1], outgoing)
@@ -103,12 +103,12 @@ class TrackingSession:
 async def open_session(
     here: Node, token: str, transport: Transport, cursor: str, visit: str = ""
 ) -> AsyncIterator[TrackingSession]:
-    """Open a live view while the block runs, and count it as an opening unless it has a cursor of ours.
+    """Open a live view while the block runs; without a valid *cursor*, record an opening of the link.
 
-    Raises NotFound, TooManyConnections, StorageUnavailable.
+    Raises NotFound, RateLimited, TooManyConnections, StorageUnavailable.
     """
     if here.fleet.draining:
-        raise StorageUnavailable("This node is about to stop.")
+        raise StorageUnavailable("The server is shutting down; reconnect.")
     client = client_info()
     link_id = link_id_of(here, token)
     async with here.crowd.arriving:
@@ -117,7 +117,7 @@ async def open_session(
             opened.order_id, opened.link.id, cursor=cursor, address=client.address
         )
     try:
-        opened = await look_up(here, link_id)  # nobody would have told us of a revocation in between
+        opened = await look_up(here, link_id)  # it may have been revoked before the subscription
         if not here.hub.issued(opened.order_id, cursor):
             await record_opening(here, opened, transport, client, visit)
         yield TrackingSession(here, opened, subscription, first)

@@ -1,4 +1,4 @@
-"""`WS /v1/track/<token>/stream`: what the holder of a tracking link may see, as it changes."""
+"""`WS /v1/track/<token>/stream`: the live view of a tracking link over a WebSocket."""
 
 import asyncio
 from typing import Final
@@ -31,7 +31,7 @@ from tracker.rate_limits import RateLimit
 from tracker.system.tracebacks import let_go
 from tracker.websocket.accept import Disconnected, Socket, accept
 
-MESSAGES_AT_ONCE: Final = 60  # of one connection; `seen` comes twice a second
+MESSAGES_AT_ONCE: Final = 60  # of one connection; pages send `seen` twice a second
 MESSAGES_PER_S: Final = 10.0
 MSGPACK: Final = "tracker.v1.msgpack"
 SUBPROTOCOLS: Final = ("tracker.v1", MSGPACK)
@@ -65,7 +65,7 @@ async def stream(token: str) -> None:
 
 
 async def _reject(error: TrackerError) -> None:
-    """A program sees the refusal's HTTP status; a browser's script can only see a close code."""
+    """Reject with an HTTP status; accept and close for browsers, whose scripts see close codes only."""
     if "Origin" not in websocket.headers:
         raise error
     socket = await accept(websocket, None, NOTE_BYTES)
@@ -73,7 +73,7 @@ async def _reject(error: TrackerError) -> None:
 
 
 class _Connection:
-    """One customer's socket."""
+    """One customer's WebSocket."""
 
     def __init__(self, here: Node, socket: Socket, session: TrackingSession, *, binary: bool) -> None:
         self._here, self._socket, self._session, self._binary = here, socket, session, binary
@@ -81,7 +81,7 @@ class _Connection:
         self._tasks: asyncio.TaskGroup
 
     async def run(self) -> None:
-        """Until the order or the link ends, this node stops, the peer goes, or sends what it must not."""
+        """Serve until the order or link ends, the node stops, or the peer leaves or violates the protocol."""
         self._session.begin()
         try:
             async with asyncio.TaskGroup() as self._tasks:
@@ -111,7 +111,7 @@ class _Connection:
             await self._socket.close(1000, "over")
 
     async def _receive(self) -> None:
-        """Never waits for anything but the customer, so that what they send cannot pile up."""
+        """Receive messages and wait for nothing else, so that they cannot accumulate."""
         while True:
             frame = await self._socket.receive()
             if not self._message_rate.try_take("", 1.0, asyncio.get_running_loop().time()):
@@ -126,7 +126,7 @@ class _Connection:
                     self._tasks.create_task(self._forward_note(text))
 
     def _decode(self, frame: str | bytes) -> FromCustomer | None:
-        """None where it cannot be read: a customer's page may be newer than this service."""
+        """Decode a frame, or return None: the page may be newer than this service. Raises CloseConnection."""
         if isinstance(frame, bytes) is not self._binary:
             raise CloseConnection(1003, "wrong_kind")
         if (len(frame) if isinstance(frame, bytes) else len(frame.encode())) > NOTE_BYTES:

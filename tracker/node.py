@@ -59,7 +59,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
 
     config: Config
     database: Database
-    account: ForecastLog
+    forecast_log: ForecastLog
     recorder: Recorder
     router: Router
     map_file: MapExtract
@@ -77,11 +77,11 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     wrong_guesses: RateLimit
     metrics: Metrics
     now: Callable[[], datetime]
-    sent_away: RateLimit
-    crowd: Admission = msgspec.field(default_factory=Admission)
+    violations: RateLimit
+    admission: Admission = msgspec.field(default_factory=Admission)
 
 
-def parts() -> Node:
+def current_node() -> Node:
     """Return the node of the app that serves the current request."""
     return cast("Node", current_app.extensions["tracker"])
 
@@ -125,7 +125,7 @@ async def open_node(
             yield Node(
                 config=config,
                 database=database,
-                account=feedback.account,
+                forecast_log=feedback.account,
                 recorder=recorder,
                 router=router,
                 orders=orders,
@@ -147,7 +147,7 @@ def _rate_limits() -> dict[str, Any]:
         "request_rates": RateLimit(REQUESTS_AT_ONCE, REQUESTS_PER_S),
         "fix_rates": RateLimit(FIXES_AT_ONCE, FIXES_PER_S),
         "wrong_guesses": RateLimit(GUESSES_AT_ONCE, GUESSES_PER_S),
-        "sent_away": RateLimit(VIOLATIONS_AT_ONCE, VIOLATIONS_PER_S),
+        "violations": RateLimit(VIOLATIONS_AT_ONCE, VIOLATIONS_PER_S),
     }
 
 

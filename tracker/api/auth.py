@@ -15,7 +15,7 @@ from tracker.api.allowance import take_allowance
 from tracker.api.client_info import client_info
 from tracker.database.api_keys import ApiKey, Scope, select_api_key
 from tracker.errors import Forbidden, NotFound, RateLimited, TrackerError, Unauthenticated
-from tracker.node import Node, parts
+from tracker.node import Node, current_node
 from tracker.tokens import hash_token
 
 ADMIN_KEY_ID: Final = "TRACKER_ADMIN_KEY"  # the key from the settings has no row
@@ -35,8 +35,10 @@ def require_scope(scope: Scope) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
         async def authorized(**ids: str) -> Any:
-            g.api_key = await find_api_key(parts(), bearer_token(request.headers.get("Authorization")))
-            take_allowance(parts().request_rates, g.api_key.id, "More requests than one API key may send.")
+            g.api_key = await find_api_key(current_node(), bearer_token(request.headers.get("Authorization")))
+            take_allowance(
+                current_node().request_rates, g.api_key.id, "More requests than one API key may send."
+            )
             if _RANK[g.api_key.scope] < _RANK[scope]:
                 raise Forbidden(scope)
             if any(
@@ -45,7 +47,7 @@ def require_scope(scope: Scope) -> Callable[[View], View]:
                 raise NotFound("resource")
             if scope == "read":
                 return await view(**ids)
-            return await parts().fleet.shield(_awaited(view(**ids)))
+            return await current_node().fleet.shield(_awaited(view(**ids)))
 
         authorized.needed_scope = scope  # type: ignore[attr-defined]  # read by api.docs.openapi
         return authorized
@@ -65,24 +67,24 @@ def bearer_token(header: str | None) -> str:
     return token.strip()
 
 
-async def find_api_key(here: Node, key: str) -> ApiKey:
+async def find_api_key(node: Node, key: str) -> ApiKey:
     """Find an API key. Raises Unauthenticated for an unknown or revoked key, RateLimited."""
-    if here.config.admin_key is not None and _is_equal(key, here.config.admin_key):
+    if node.config.admin_key is not None and _is_equal(key, node.config.admin_key):
         return ApiKey(ADMIN_KEY_ID, "admin")
-    found = await select_api_key(here.database, hash_token(key))
+    found = await select_api_key(node.database, hash_token(key))
     if found is None:
         raise credential_error(
-            here, Unauthenticated("Unknown or revoked API key; check it, or create a new one.")
+            node, Unauthenticated("Unknown or revoked API key; check it, or create a new one.")
         )
     return found
 
 
-def credential_error(here: Node, why: TrackerError) -> TrackerError:
+def credential_error(node: Node, why: TrackerError) -> TrackerError:
     """Count an unknown key, token or link. Return *why*, or RateLimited after many from one address.
 
     Only unknown credentials count, so other clients at the same address are never delayed.
     """
-    if here.wrong_guesses.try_take(client_info().address, 1.0, asyncio.get_running_loop().time()):
+    if node.wrong_guesses.try_take(client_info().address, 1.0, asyncio.get_running_loop().time()):
         return why
     return RateLimited(
         "Too many unknown keys, tokens or links from this address; check yours and retry later."

@@ -21,13 +21,13 @@ VIOLATION_CODES: Final = frozenset(
 MAX_DELAY: Final = 5.0  # seconds; less than the handshake timeout of clients
 
 
-async def await_backoff(here: Node, token: str, address: str = "") -> None:
+async def await_backoff(node: Node, token: str, address: str = "") -> None:
     """Wait until this token may connect again.
 
     If that takes longer than `MAX_DELAY`, wait `MAX_DELAY` and raise RateLimited. An immediate error would
     make the client retry immediately.
     """
-    wait = here.sent_away.wait(_key(token, address), asyncio.get_running_loop().time())
+    wait = node.violations.wait(_key(token, address), asyncio.get_running_loop().time())
     if wait > 0.0:
         await asyncio.sleep(min(wait, MAX_DELAY))
     if wait > MAX_DELAY:
@@ -36,7 +36,7 @@ async def await_backoff(here: Node, token: str, address: str = "") -> None:
 
 
 @contextmanager
-def record_violations(here: Node, socket: Socket, token: str, address: str = "") -> Iterator[None]:
+def record_violations(node: Node, socket: Socket, token: str, address: str = "") -> Iterator[None]:
     """Count a violation if the connection ends with one while the block runs. Replacement is none."""
     code: int | None = None
     try:
@@ -46,7 +46,7 @@ def record_violations(here: Node, socket: Socket, token: str, address: str = "")
         raise
     finally:
         if code in VIOLATION_CODES or socket.goodbye in VIOLATION_CODES:
-            here.sent_away.take(_key(token, address), 1.0, asyncio.get_running_loop().time())
+            node.violations.take(_key(token, address), 1.0, asyncio.get_running_loop().time())
 
 
 def _key(token: str, address: str) -> str:

@@ -9,7 +9,7 @@ from quart import has_websocket_context, request, websocket
 from quart.wrappers.base import BaseRequestWebsocket
 
 from tracker.config import Networks
-from tracker.node import parts
+from tracker.node import current_node
 
 KEPT_BITS: Final = {4: 24, 6: 48}  # of an address in the log, by IP version
 HOME_BITS: Final = 64  # of an IPv6 address: one customer owns the whole /64
@@ -67,7 +67,8 @@ class ClientInfo(msgspec.Struct, frozen=True):
 def client_info() -> ClientInfo:
     """Return the client of the current request."""
     current = _current_request()
-    address = client_address(_peer(current), current.headers.get("X-Forwarded-For"), parts().config.proxies)
+    proxies = current_node().config.proxies
+    address = client_address(_peer(current), current.headers.get("X-Forwarded-For"), proxies)
     purpose = ",".join(current.headers.get(name, "") for name in PURPOSES).lower()
     return ClientInfo(address, current.headers.get("User-Agent"), purpose)
 
@@ -76,7 +77,7 @@ def request_base_url() -> str:
     """Return the origin that the client asked, with a slash, such as `https://track.example/`."""
     current = _current_request()
     scheme, host = current.scheme, current.host
-    if is_trusted(_parse_address(_peer(current)), parts().config.proxies):
+    if is_trusted(_parse_address(_peer(current)), current_node().config.proxies):
         scheme = _nearest_value(current.headers.get("X-Forwarded-Proto", "")).lower() or scheme
         host = _nearest_value(current.headers.get("X-Forwarded-Host", "")) or host
     secure = scheme in {"https", "wss"}

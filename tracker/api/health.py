@@ -11,7 +11,7 @@ from tracker.api.json_bodies import answer
 from tracker.database.partitions import fixes_in_default
 from tracker.errors import StorageUnavailable
 from tracker.map.preparation import Preparation
-from tracker.node import Node, parts
+from tracker.node import Node, current_node
 
 LAG_LIMIT: Final = 2.0  # seconds that fixes may wait for their commit in a ready node in a ready node
 
@@ -52,41 +52,41 @@ async def readyz() -> Response:
 
     `degraded` is what is missing and does not stop anything; `preparing` is what is still being made.
     """
-    wrong = await _wrong(parts())
+    wrong = await _wrong(current_node())
     if wrong:
         return answer(Readiness(status="not ready", wrong=wrong), 503)
-    here = parts()
-    degraded, preparing = await _degraded(here), [part.name for part in _of_the_map(here) if part.pending]
+    node = current_node()
+    degraded, preparing = await _degraded(node), [part.name for part in _of_the_map(node) if part.pending]
     return answer(Readiness(status="ready", degraded=degraded, preparing=preparing))
 
 
-async def _wrong(here: Node) -> list[str]:
-    wrong = ["draining"] if here.fleet.draining else []
+async def _wrong(node: Node) -> list[str]:
+    wrong = ["draining"] if node.fleet.draining else []
     try:
-        await here.database.fetchval("ping")
+        await node.database.fetchval("ping")
     except StorageUnavailable:
         wrong.append("database")
-    if here.recorder.lag > LAG_LIMIT:
+    if node.recorder.lag > LAG_LIMIT:
         wrong.append("lag")
     return wrong
 
 
-async def _degraded(here: Node) -> list[str]:
-    degraded = [] if here.router.up else ["router"]  # forecasts use straight lines
-    degraded += [] if here.basemap.ready else ["basemap"]  # pages show a sketch of the route
-    degraded += [] if here.addresses.failure is None else ["addresses"]  # the list of addresses is empty
+async def _degraded(node: Node) -> list[str]:
+    degraded = [] if node.router.up else ["router"]  # forecasts use straight lines
+    degraded += [] if node.basemap.ready else ["basemap"]  # pages show a sketch of the route
+    degraded += [] if node.addresses.failure is None else ["addresses"]  # the list of addresses is empty
     with suppress(StorageUnavailable):
-        if await fixes_in_default(here.database):  # fixes of days without a partition need an operator
+        if await fixes_in_default(node.database):  # fixes of days without a partition need an operator
             degraded.append("default_partition")
     return degraded
 
 
-def _of_the_map(here: Node) -> list[Preparation[Any]]:
-    return [part for part in (here.router.preparation, here.basemap, here.addresses) if part is not None]
+def _of_the_map(node: Node) -> list[Preparation[Any]]:
+    return [part for part in (node.router.preparation, node.basemap, node.addresses) if part is not None]
 
 
 @blueprint.get("/metrics")
 @endpoint(media=("text/plain",))
 async def metrics() -> Response:
     """Give metrics in the text format of Prometheus."""
-    return Response(parts().metrics.text(), content_type="text/plain; version=0.0.4; charset=utf-8")
+    return Response(current_node().metrics.text(), content_type="text/plain; version=0.0.4; charset=utf-8")

@@ -16,7 +16,7 @@ from tracker.api.json_bodies import raw_body
 from tracker.database import Connection
 from tracker.database.api_keys import KeptAnswer, claim_idempotency_key, keep_answer
 from tracker.errors import FieldError, IdempotencyMismatch, InvalidFields
-from tracker.node import parts
+from tracker.node import current_node
 
 HEADER = "Idempotency-Key"
 KEY_LENGTH = 255  # characters
@@ -37,7 +37,7 @@ async def create_once(create: Callable[[Connection], Awaitable[Creation]]) -> Re
     """
     key = _key()
     request_hash = b"" if key is None else await _request_hash()
-    async with parts().database.transaction() as connection:
+    async with current_node().database.transaction() as connection:
         if key is not None and (stored := await _claim(connection, key, request_hash)) is not None:
             return _response(stored.body, stored.status)
         creation = await create(connection)
@@ -64,7 +64,7 @@ async def _request_hash() -> bytes:
 
 
 async def _claim(connection: Connection, key: str, request_hash: bytes) -> KeptAnswer | None:
-    stored = await claim_idempotency_key(connection, g.api_key.id, key, request_hash, parts().now())
+    stored = await claim_idempotency_key(connection, g.api_key.id, key, request_hash, current_node().now())
     if stored is not None and stored.request != request_hash:
         raise IdempotencyMismatch
     return stored

@@ -17,5 +17,5 @@ class Admission:
     """The two doors of one node."""
 
     def __init__(self) -> None:
-        self.arriving = asyncio.Semaphore(READS_AT_ONCE)
-        self.noting = asyncio.Semaphore(WRITES_AT_ONCE)
+        self.reads = asyncio.Semaphore(READS_AT_ONCE)
+        self.writes = asyncio.Semaphore(WRITES_AT_ONCE)

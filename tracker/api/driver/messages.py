@@ -41,31 +41,31 @@ def decode_frame(codec: JsonCodec | MsgpackCodec, frame: str | bytes) -> FromDri
     return codec.decode(frame)
 
 
-async def report_status(here: Node, driver: Driver, report: StatusReport) -> Ack | ErrorReply:
+async def report_status(node: Node, driver: Driver, report: StatusReport) -> Ack | ErrorReply:
     """Set the status of one of the driver's orders and return the reply."""
     try:
-        work = here.orders.set_status(
+        work = node.orders.set_status(
             _check_id(report.order_id),
             OrderStatus(report.status),
             reason=report.reason,
             at=report.at,
             by_driver=driver.id,
-            clock_ahead=here.fleet.clock_ahead(driver.id),
+            clock_ahead=node.fleet.clock_ahead(driver.id),
         )
-        await here.fleet.shield(work)
+        await node.fleet.shield(work)
     except TrackerError as error:
         return ErrorReply(report.id, _code(error), str(error))
     return Ack(report.id)
 
 
-async def forward_note(here: Node, driver: Driver, note: DriverNote) -> Ack | ErrorReply:
+async def forward_note(node: Node, driver: Driver, note: DriverNote) -> Ack | ErrorReply:
     """Send a note to the customer of one of the driver's orders and return the reply."""
     try:
         order_id = _check_id(note.order_id)
-        if not here.note_rates.try_take(f"{driver.id} {order_id}", 1.0, asyncio.get_running_loop().time()):
+        if not node.note_rates.try_take(f"{driver.id} {order_id}", 1.0, asyncio.get_running_loop().time()):
             raise RateLimited("Too many messages to this customer; send the next one in ten seconds.")
-        work = here.orders.add_note(order_id, "driver", note.text, by_driver=driver.id)
-        await here.fleet.shield(work)
+        work = node.orders.add_note(order_id, "driver", note.text, by_driver=driver.id)
+        await node.fleet.shield(work)
     except TrackerError as error:
         return ErrorReply(note.id, _code(error), str(error))
     return Ack(note.id)

@@ -63,8 +63,8 @@ def _peer_gone() -> CloseConnection:
 class DriverSession:
     """Reads, stores, acknowledges and writes concurrently, so that a slow commit delays no other message."""
 
-    def __init__(self, here: Node, socket: Socket, codec: JsonCodec | MsgpackCodec, driver: Driver) -> None:
-        self._here, self._socket, self._codec, self._driver = here, socket, codec, driver
+    def __init__(self, node: Node, socket: Socket, codec: JsonCodec | MsgpackCodec, driver: Driver) -> None:
+        self._node, self._socket, self._codec, self._driver = node, socket, codec, driver
         self._outbox: asyncio.Queue[ToDriver | CloseConnection] = asyncio.Queue(OUTBOX_SIZE)
         self._ended: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
         self._in_flight = asyncio.Semaphore(MAX_IN_FLIGHT)
@@ -76,13 +76,13 @@ class DriverSession:
 
     async def run(self) -> None:
         """Serve the connection. Always ends with CloseConnection; cancelled when the peer disconnects."""
-        fleet = self._here.fleet
+        fleet = self._node.fleet
         orders = await fleet.assigned_orders(self._driver.id)
         self.push(
             Welcome(
                 wire_driver(self._driver),
                 [assigned_order(order) for order in orders],
-                rfc3339(self._here.now()),
+                rfc3339(self._node.now()),
                 fleet.policy(self._driver.id),
             )
         )
@@ -184,7 +184,7 @@ class DriverSession:
     async def _throttle(self, amount: int) -> None:
         """Delay reading while a driver exceeds its rate; too many messages in a row raise CloseConnection."""
         now = monotonic()
-        wait = self._here.fix_rates.take(self._driver.id, amount, now)
+        wait = self._node.fix_rates.take(self._driver.id, amount, now)
         if wait == 0.0 and now - self._throttle_time > CALM_AFTER:
             self._throttle_count = 0
             return
@@ -212,16 +212,16 @@ class DriverSession:
             case Fixes() | RawFixes():
                 await self._handle_fixes(message)
             case StatusReport():
-                self.push(await report_status(self._here, self._driver, message))
+                self.push(await report_status(self._node, self._driver, message))
             case DriverNote():
-                self.push(await forward_note(self._here, self._driver, message))
+                self.push(await forward_note(self._node, self._driver, message))
             case Navigation():
                 with suppress(
                     NotFound, StorageUnavailable
                 ):  # the driver is erased, or the device repeats the message
-                    await self._here.fleet.navigates(self._driver.id, message.arrives_at)
+                    await self._node.fleet.navigates(self._driver.id, message.arrives_at)
             case Ping():
-                self.push(Pong(message.n, rfc3339(self._here.now())))
+                self.push(Pong(message.n, rfc3339(self._node.now())))
             case Pong() | Hello():
                 pass
             case _:
@@ -251,7 +251,7 @@ class DriverSession:
 
         Messages before a `slow` are still acknowledged.
         """
-        fleet, batch = self._here.fleet, None
+        fleet, batch = self._node.fleet, None
         while True:
             try:
                 batch = batch or await fleet.receive(self._driver, readings(message))

@@ -28,7 +28,7 @@ from tracker.errors import (
 from tracker.live.trip import Receipt
 from tracker.messages import FIXES_PER_MESSAGE, FRAME_BYTES, Ack, Fixes, RawFixes
 from tracker.messages.codecs import CODECS, read_fixes, read_json, readings
-from tracker.node import Node, parts
+from tracker.node import Node, current_node
 from tracker.tokens import hash_token
 from tracker.websocket.accept import Disconnected, accept
 
@@ -42,20 +42,20 @@ log = structlog.get_logger()
 @endpoint(by_driver=True)
 async def stream() -> None:
     """Stream a driver's positions and orders over a WebSocket."""
-    here = parts()
-    if here.fleet.draining:
+    node = current_node()
+    if node.fleet.draining:
         raise StorageUnavailable("The server is shutting down; reconnect.")
     token = bearer(websocket.headers.get("Authorization"))
-    driver = None if token is None else await _authenticate(here, token)
+    driver = None if token is None else await _authenticate(node, token)
     subprotocol = _agreed_subprotocol(websocket.requested_subprotocols)
     socket = await accept(websocket, subprotocol, FRAME_BYTES)
     codec = CODECS[subprotocol or "tracker.v1"]()
     try:
         if token is None or driver is None:
             token = await await_hello(socket, codec)
-            driver = await _authenticate(here, token)
-        with record_violations(here, socket, token):
-            await DriverSession(here, socket, codec, driver).run()
+            driver = await _authenticate(node, token)
+        with record_violations(node, socket, token):
+            await DriverSession(node, socket, codec, driver).run()
     except Disconnected:
         pass
     except CloseConnection as closing:
@@ -67,10 +67,10 @@ async def stream() -> None:
         await socket.close(1011, "our_fault")
 
 
-async def _authenticate(here: Node, token: str) -> Driver:
+async def _authenticate(node: Node, token: str) -> Driver:
     """Wait for the client back-off and return the driver. Raises RateLimited, Unauthenticated."""
-    await await_backoff(here, token)
-    return await find_driver(here, token)
+    await await_backoff(node, token)
+    return await find_driver(node, token)
 
 
 def _agreed_subprotocol(offered: list[str]) -> str | None:
@@ -87,12 +87,12 @@ def bearer(header: str | None) -> str | None:
     return token.strip()
 
 
-async def find_driver(here: Node, token: str) -> Driver:
+async def find_driver(node: Node, token: str) -> Driver:
     """Find the driver with this token. Raises Unauthenticated, RateLimited."""
-    driver = await drivers.select_driver_by_token(here.database, hash_token(token))
+    driver = await drivers.select_driver_by_token(node.database, hash_token(token))
     if driver is None:
         raise credential_error(
-            here, Unauthenticated("Unknown or replaced driver token; get a new one from the merchant.")
+            node, Unauthenticated("Unknown or replaced driver token; get a new one from the merchant.")
         )
     return driver
 
@@ -101,25 +101,25 @@ async def find_driver(here: Node, token: str) -> Driver:
 @endpoint(body=Fixes | list[Fix], answer=Ack, by_driver=True)
 async def post_fixes() -> Response:
     """Store fixes. The response is the same ack as on the WebSocket, sent after the commit."""
-    here = parts()
+    node = current_node()
     token = bearer(request.headers.get("Authorization"))
     if token is None:
         raise Unauthenticated("Send the driver's token as Authorization: Bearer.")
-    driver = await find_driver(here, token)
-    take_allowance(here.fix_rates, driver.id, TOO_MANY)
+    driver = await find_driver(node, token)
+    take_allowance(node.fix_rates, driver.id, TOO_MANY)
     number, message = _parse_message(await raw_body(FRAME_BYTES))
     if len(message.fixes) > FIXES_PER_MESSAGE:
         raise InvalidFields([FieldError("fixes", f"must be a list of at most {FIXES_PER_MESSAGE} fixes")])
-    take_allowance(here.fix_rates, driver.id, TOO_MANY, amount=max(0, len(message.fixes) - 1))
-    receipt = await here.fleet.shield(_store(here, driver, message))
+    take_allowance(node.fix_rates, driver.id, TOO_MANY, amount=max(0, len(message.fixes) - 1))
+    receipt = await node.fleet.shield(_store(node, driver, message))
     ack = Ack(number, receipt.stored, receipt.duplicates, receipt.rejected)
     return answer(ack)
 
 
-async def _store(here: Node, driver: Driver, message: Fixes | RawFixes) -> Receipt:
+async def _store(node: Node, driver: Driver, message: Fixes | RawFixes) -> Receipt:
     """Judge and record fixes. After StorageUnavailable, the same fixes keep their verdicts when resent."""
-    batch = await here.fleet.receive(driver, readings(message))
-    return await here.fleet.record(driver, batch)
+    batch = await node.fleet.receive(driver, readings(message))
+    return await node.fleet.record(driver, batch)
 
 
 def _parse_message(body: bytes) -> tuple[int | None, Fixes | RawFixes]:

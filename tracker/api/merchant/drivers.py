@@ -25,7 +25,7 @@ from tracker.domain.order import Driver
 from tracker.domain.route import Stop
 from tracker.errors import Conflict, NoSequence, NotFound, RouterUnavailable
 from tracker.messages import rfc3339
-from tracker.node import Node, parts
+from tracker.node import Node, current_node
 from tracker.phone_apps.setup import setup_for
 from tracker.tokens import hash_token, new_driver_token, new_id
 
@@ -38,12 +38,12 @@ blueprint = Blueprint("drivers", __name__)
 async def create_driver() -> Response:
     """Create a driver. The answer shows the token, this once, and the settings of each phone app."""
     wanted = await body(NewDriver)
-    here, token = parts(), new_driver_token()
+    node, token = current_node(), new_driver_token()
 
     async def create(connection: Connection) -> Creation:
-        driver = Driver(id=new_id("drv"), number=0, created_at=here.now(), **msgspec.structs.asdict(wanted))
+        driver = Driver(id=new_id("drv"), number=0, created_at=node.now(), **msgspec.structs.asdict(wanted))
         driver = await rows.insert_driver(connection, driver, hash_token(token))
-        return Creation(_new_driver_answer(here, driver, token))
+        return Creation(_new_driver_answer(node, driver, token))
 
     return await create_once(create)
 
@@ -53,11 +53,11 @@ async def create_driver() -> Response:
 @endpoint(query=DriverQuery, answer=Page[DriverAnswer])
 async def list_drivers() -> Response:
     """List drivers, newest first; all of them, or those with a reference."""
-    here, wanted = parts(), query(DriverQuery)
+    node, wanted = current_node(), query(DriverQuery)
     found = await rows.select_drivers(
-        here.database, wanted.limit + 1, decode_cursor(wanted.cursor), reference=wanted.reference
+        node.database, wanted.limit + 1, decode_cursor(wanted.cursor), reference=wanted.reference
     )
-    answers = await _driver_answers(here, found)
+    answers = await _driver_answers(node, found)
     return answer(
         page(
             found,
@@ -73,8 +73,8 @@ async def list_drivers() -> Response:
 @endpoint(answer=DriverAnswer)
 async def get_driver(driver_id: str) -> Response:
     """Get a driver: whether they are online, their newest fix, and their orders in stop sequence."""
-    driver = _require_driver(await rows.select_driver(parts().database, driver_id))
-    return answer((await _driver_answers(parts(), [driver]))[driver_id])
+    driver = _require_driver(await rows.select_driver(current_node().database, driver_id))
+    return answer((await _driver_answers(current_node(), [driver]))[driver_id])
 
 
 @blueprint.patch("/v1/drivers/<driver_id>")
@@ -86,14 +86,14 @@ async def change_driver(driver_id: str) -> Response:
     Customers who watch see the new name or vehicle at once. For another vehicle, routes and arrival times are
     computed again.
     """
-    here, change = parts(), await body(DriverChangeBody)
-    async with here.database.transaction() as connection:
+    node, change = current_node(), await body(DriverChangeBody)
+    async with node.database.transaction() as connection:
         before = _require_driver((await rows.lock_drivers(connection, [driver_id])).get(driver_id))
         driver = change.edit(before)
         await rows.update_driver(connection, driver)
     if driver != before:
-        await here.fleet.driver_changed(driver_id)
-    return answer((await _driver_answers(here, [driver]))[driver_id])
+        await node.fleet.driver_changed(driver_id)
+    return answer((await _driver_answers(node, [driver]))[driver_id])
 
 
 @blueprint.post("/v1/drivers/<driver_id>/token")
@@ -101,14 +101,14 @@ async def change_driver(driver_id: str) -> Response:
 @endpoint(answer=NewDriverAnswer, creates=True)
 async def renew_token(driver_id: str) -> Response:
     """Replace the driver's token; the old one is refused at once."""
-    here, token = parts(), new_driver_token()
+    node, token = current_node(), new_driver_token()
 
     async def renew(connection: Connection) -> Creation:
         driver = _require_driver(await rows.update_driver_token(connection, driver_id, hash_token(token)))
         return Creation(
-            _new_driver_answer(here, driver, token),
+            _new_driver_answer(node, driver, token),
             status=200,
-            after=lambda: here.fleet.driver_revoked(driver_id),
+            after=lambda: node.fleet.driver_revoked(driver_id),
         )
 
     return await create_once(renew)
@@ -122,17 +122,17 @@ async def erase_driver(driver_id: str) -> Response:
 
     Assigned orders become unassigned; orders that the driver had picked up fail.
     """
-    here = parts()
-    _require_driver(await rows.select_driver(here.database, driver_id))
-    await here.orders.release_driver(driver_id)
-    async with here.database.transaction() as connection:
+    node = current_node()
+    _require_driver(await rows.select_driver(node.database, driver_id))
+    await node.orders.release_driver(driver_id)
+    async with node.database.transaction() as connection:
         erased = await rows.erase_driver(connection, driver_id)
         if erased is None:
             raise Conflict("The driver got an order in the meantime; retry.")
-    await here.fleet.driver_revoked(driver_id)
+    await node.fleet.driver_revoked(driver_id)
     for order_id in erased.orders:
-        await here.fleet.notes_erased(order_id)
-    await rows.delete_fixes_of_driver(here.database, erased.number)  # fixes that arrived during the erasure
+        await node.fleet.notes_erased(order_id)
+    await rows.delete_fixes_of_driver(node.database, erased.number)  # fixes that arrived during the erasure
     return Response(status=204)
 
 
@@ -141,7 +141,7 @@ async def erase_driver(driver_id: str) -> Response:
 @endpoint(answer=StopsAnswer)
 async def get_stops(driver_id: str) -> Response:
     """List the driver's remaining stops, in the sequence of serving."""
-    _require_driver(await rows.select_driver(parts().database, driver_id))
+    _require_driver(await rows.select_driver(current_node().database, driver_id))
     return await _stops(driver_id)
 
 
@@ -151,7 +151,7 @@ async def get_stops(driver_id: str) -> Response:
 async def put_stops(driver_id: str) -> Response:
     """Set the driver's stop sequence: every remaining stop once, each pickup before its dropoff."""
     wanted = await body(StopsBody)
-    await parts().orders.set_stops(driver_id, [(stop.order_id, stop.kind) for stop in wanted.stops])
+    await current_node().orders.set_stops(driver_id, [(stop.order_id, stop.kind) for stop in wanted.stops])
     return await _stops(driver_id)
 
 
@@ -164,12 +164,12 @@ async def optimize_stops(driver_id: str) -> Response:
     Where stops have times, it waits for windows and `ready_at` and is seldom late. A pickup stays before its
     dropoff. Up to 12 stops the sequence is the best one, beyond a good one.
     """
-    await parts().orders.optimize_stops(driver_id)
+    await current_node().orders.optimize_stops(driver_id)
     return await _stops(driver_id)
 
 
 async def _stops(driver_id: str) -> Response:
-    stops = await select_stops(parts().database, driver_id)
+    stops = await select_stops(current_node().database, driver_id)
     return answer(StopsAnswer([_stop_answer(stop) for stop in stops]))
 
 
@@ -183,18 +183,18 @@ def _require_driver(driver: Driver | None) -> Driver:
     return driver
 
 
-async def _driver_answers(here: Node, drivers: list[Driver]) -> dict[str, DriverAnswer]:
-    activity = await rows.select_driver_activity(here.database, [driver.id for driver in drivers])
+async def _driver_answers(node: Node, drivers: list[Driver]) -> dict[str, DriverAnswer]:
+    activity = await rows.select_driver_activity(node.database, [driver.id for driver in drivers])
     nothing = rows.Activity()
     return {
         driver.id: driver_answer(
-            driver, activity.get(driver.id, nothing), online=here.fleet.online(driver.id)
+            driver, activity.get(driver.id, nothing), online=node.fleet.online(driver.id)
         )
         for driver in drivers
     }
 
 
-def _new_driver_answer(here: Node, driver: Driver, token: str) -> NewDriverAnswer:
+def _new_driver_answer(node: Node, driver: Driver, token: str) -> NewDriverAnswer:
     return NewDriverAnswer(
         id=driver.id,
         name=driver.name,
@@ -203,5 +203,5 @@ def _new_driver_answer(here: Node, driver: Driver, token: str) -> NewDriverAnswe
         reference=driver.reference,
         created_at=rfc3339(driver.created_at),
         token=token,
-        setup=setup_for(driver, token, base=base_url(here), mqtt_url=here.config.mqtt_url),
+        setup=setup_for(driver, token, base=base_url(node), mqtt_url=node.config.mqtt_url),
     )

@@ -23,7 +23,7 @@ from tracker.database.forecasts import (
 from tracker.domain.eta.forecast_error import BUCKETS, ForecastRecord
 from tracker.errors import FieldError, InvalidFields
 from tracker.messages import AwareTime, Time, rfc3339, rfc3339_or_none
-from tracker.node import parts
+from tracker.node import current_node
 
 LONGEST: Final = timedelta(days=92)
 USUAL: Final = timedelta(days=7)  # the default of `from`
@@ -156,12 +156,12 @@ async def get_eta_history(order_id: str) -> Response:
 
     While an order is watched, one forecast is kept every 15 s, and each that differs from the last one.
     """
-    here, wanted = parts(), query(PageQuery)
-    await here.orders.get(order_id)
+    node, wanted = current_node(), query(PageQuery)
+    await node.orders.get(order_id)
     key = decode_cursor(wanted.cursor)
-    await here.account.written()
-    arrived_at = await select_arrival(here.database, order_id)
-    found = await select_forecasts(here.database, order_id, wanted.limit + 1, key and key[0])
+    await node.forecast_log.written()
+    arrived_at = await select_arrival(node.database, order_id)
+    found = await select_forecasts(node.database, order_id, wanted.limit + 1, key and key[0])
     shown = found[: wanted.limit]
     following = encode_cursor(shown[-1].made_at) if len(found) > len(shown) else None
     items = [_forecast(kept, arrived_at) for kept in shown]
@@ -177,16 +177,16 @@ async def get_eta_report() -> Response:
     By true time to go, hour of the day, and driver. Counts the forecasts that were shown for orders that
     arrived in the window. The arrival is what positions showed, or else the delivery.
     """
-    here = parts()
-    begins, ends = query(ReportQuery).window(here.now())
-    await here.account.written()
-    found = await select_errors(here.database, begins, ends)
+    node = current_node()
+    begins, ends = query(ReportQuery).window(node.now())
+    await node.forecast_log.written()
+    found = await select_errors(node.database, begins, ends)
     by_bucket = {group.key: group.errors for group in found["bucket"]}
     drivers = sorted(found["driver"], key=lambda group: -group.errors.forecasts)[:DRIVERS]
     report = EtaReport(
         from_=rfc3339(begins),
         to=rfc3339(ends),
-        orders=await count_judged_orders(here.database, begins, ends),
+        orders=await count_judged_orders(node.database, begins, ends),
         overall=ErrorRow(**_row(_overall(found["overall"]))),
         buckets={
             label: ErrorRow(**_row(by_bucket.get(bucket, NO_ERRORS))) for bucket, label in _labels().items()

@@ -43,7 +43,7 @@ from tracker.domain.order import Order, OrderStatus
 from tracker.domain.tracks.segments import GAP
 from tracker.errors import NotFound
 from tracker.messages import Position, Time, Uri, rfc3339
-from tracker.node import Node, parts
+from tracker.node import Node, current_node
 
 MAX_COUNTED: Final = 100_000  # fixes; counting them takes some 20 ms. Longer tracks have no ETag
 FORMAT_VERSION: Final = 2  # version of the formats, part of each ETag; increment it when one changes
@@ -118,17 +118,17 @@ class WhereAnswer(msgspec.Struct, frozen=True):
 @endpoint(query=PageQuery, answer=HistoryAnswer)
 async def get_history(order_id: str) -> Response:
     """Get the timeline of an order, in pages, and its track in numbers."""
-    here, wanted = parts(), query(PageQuery)
-    order = await here.orders.get(order_id)
+    node, wanted = current_node(), query(PageQuery)
+    order = await node.orders.get(order_id)
     found = await select_timeline_page(
-        here.database, order_id, _timeline_key(wanted.cursor), wanted.limit + 1
+        node.database, order_id, _timeline_key(wanted.cursor), wanted.limit + 1
     )
     timeline = page(found, wanted.limit, _entry, lambda entry: (entry.at, str(entry.number)))
-    windows = await rows.track_windows(here.database, order_id)
-    summary = await summarize(here.database, windows)
-    base = f"{base_url(here)}/v1/orders/{order_id}/track"
+    windows = await rows.track_windows(node.database, order_id)
+    summary = await summarize(node.database, windows)
+    base = f"{base_url(node)}/v1/orders/{order_id}/track"
     links = {f"track.{extension}": f"{base}.{extension}" for extension in (*FORMATS, "json")}
-    shown = await show_order(here, order)
+    shown = await show_order(node, order)
     return answer(HistoryAnswer(shown, timeline.items, timeline.next, summary, links))
 
 
@@ -148,13 +148,13 @@ async def get_track(order_id: str, extension: str | None = None) -> Response:
     form = extension or _accepted_format()
     if form not in BY_ACCEPT.values():
         raise NotFound("track format")
-    here, wanted = parts(), query(TrackQuery)
-    order = await here.orders.get(order_id)
+    node, wanted = current_node(), query(TrackQuery)
+    order = await node.orders.get(order_id)
     if wanted.at is not None:
-        return answer(await _position_at(here, order, wanted.at))
-    windows = await rows.track_windows(here.database, order_id, wanted.from_, wanted.to)
-    etag = await _etag(here, order, windows, form)
-    response = Response(status=304) if _is_unchanged(etag) else await _track(here, order, windows, form)
+        return answer(await _position_at(node, order, wanted.at))
+    windows = await rows.track_windows(node.database, order_id, wanted.from_, wanted.to)
+    etag = await _etag(node, order, windows, form)
+    response = Response(status=304) if _is_unchanged(etag) else await _track(node, order, windows, form)
     response.headers["Vary"] = "Accept, Accept-Encoding"
     response.headers["Cache-Control"] = "private, no-cache"
     if etag is not None:
@@ -165,12 +165,12 @@ async def get_track(order_id: str, extension: str | None = None) -> Response:
 # --- one position
 
 
-async def _position_at(here: Node, order: Order, at: datetime) -> WhereAnswer:
+async def _position_at(node: Node, order: Order, at: datetime) -> WhereAnswer:
     """Return the position of the order at a time. Raises NotFound if none is known."""
-    timeline = await select_timeline(here.database, order.id)
-    windows = await rows.track_windows(here.database, order.id)
-    stored = await rows.last_fix_at_or_before(here.database, windows, at)
-    if stored is None or at > here.now() + MAX_AHEAD:
+    timeline = await select_timeline(node.database, order.id)
+    windows = await rows.track_windows(node.database, order.id)
+    stored = await rows.last_fix_at_or_before(node.database, windows, at)
+    if stored is None or at > node.now() + MAX_AHEAD:
         raise NotFound("position of this order")
     fix = stored.fix
     position = Position(
@@ -195,29 +195,29 @@ def _status_at(timeline: Sequence[TimelineEntry], at: datetime) -> OrderStatus:
 # --- the whole track
 
 
-async def _track(here: Node, order: Order, windows: Sequence[Window], form: str) -> Response:
+async def _track(node: Node, order: Order, windows: Sequence[Window], form: str) -> Response:
     wanted = query(TrackQuery)
     rejected = wanted.include == "rejected"
     if form == "json":
-        return _page_response(await _page(here, windows, wanted))
-    chunks = number_segments(rows.track_fixes(here.database, windows, include_rejected=rejected))
+        return _page_response(await _page(node, windows, wanted))
+    chunks = number_segments(rows.track_fixes(node.database, windows, include_rejected=rejected))
     if wanted.simplify:
         chunks = simplify_chunks(chunks, wanted.simplify)
     nothing: list[StoredFix] = []
     first = await anext(chunks, nothing)  # raise errors before the response begins
     format_ = FORMATS[form]
-    encoded = _encode(format_.writer(order, rejected), first, chunks, here.database, windows)
+    encoded = _encode(format_.writer(order, rejected), first, chunks, node.database, windows)
     response = Response(_gzipped(encoded) if _wants_gzip() else encoded, content_type=format_.media_type)
     if _wants_gzip():
         response.headers["Content-Encoding"] = "gzip"
     return response
 
 
-async def _page(here: Node, windows: Sequence[Window], wanted: TrackQuery) -> Page[TrackFix]:
+async def _page(node: Node, windows: Sequence[Window], wanted: TrackQuery) -> Page[TrackFix]:
     rejected = wanted.include == "rejected"
     key = decode_cursor(wanted.cursor)
     found, more = await read_track_page(
-        here.database,
+        node.database,
         windows,
         after=key and key[0],
         limit=wanted.limit,
@@ -272,9 +272,9 @@ def _accepted_format() -> str:
     return BY_ACCEPT[best]
 
 
-async def _etag(here: Node, order: Order, windows: Sequence[Window], form: str) -> str | None:
+async def _etag(node: Node, order: Order, windows: Sequence[Window], form: str) -> str | None:
     """Return an ETag of the order, its fixes and their verdicts, or None from `MAX_COUNTED` fixes on."""
-    count, rejudgements = await count_track_fixes(here.database, windows, MAX_COUNTED)
+    count, rejudgements = await count_track_fixes(node.database, windows, MAX_COUNTED)
     if count >= MAX_COUNTED:
         return None
     asked = (form, request.query_string.hex(), _wants_gzip())

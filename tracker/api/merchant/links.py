@@ -12,7 +12,7 @@ from tracker.api.pagination import PageQuery, decode_cursor, page
 from tracker.database import Connection
 from tracker.database.links import select_link, select_link_opens, select_links
 from tracker.errors import NotFound
-from tracker.node import parts
+from tracker.node import current_node
 
 blueprint = Blueprint("links", __name__)
 
@@ -23,11 +23,11 @@ blueprint = Blueprint("links", __name__)
 async def create_link(order_id: str) -> Response:
     """Create a tracking link; it ends at expires_at, at the latest two hours after the order."""
     given = await body(NewLinkBody, optional=True)
-    here = parts()
+    node = current_node()
 
     async def create(connection: Connection) -> Creation:
-        _, link = await here.orders.add_link(connection, order_id, given.expires_at)
-        return Creation(link_answer(link, link_url(here, link.id)))
+        _, link = await node.orders.add_link(connection, order_id, given.expires_at)
+        return Creation(link_answer(link, link_url(node, link.id)))
 
     return await create_once(create)
 
@@ -37,10 +37,10 @@ async def create_link(order_id: str) -> Response:
 @endpoint(answer=Page[LinkAnswer])
 async def list_links(order_id: str) -> Response:
     """List the tracking links of an order, oldest first, with how often each was opened."""
-    here = parts()
-    await here.orders.get(order_id)
-    links = await select_links(here.database, order_id)
-    return answer(Page([link_answer(link, link_url(here, link.id)) for link in links], None))
+    node = current_node()
+    await node.orders.get(order_id)
+    links = await select_links(node.database, order_id)
+    return answer(Page([link_answer(link, link_url(node, link.id)) for link in links], None))
 
 
 @blueprint.get("/v1/orders/<order_id>/links/<link_id>/opens")
@@ -48,12 +48,12 @@ async def list_links(order_id: str) -> Response:
 @endpoint(query=PageQuery, answer=Page[OpenAnswer])
 async def list_opens(order_id: str, link_id: str) -> Response:
     """List the last 1,000 openings of a link, newest first, without personal data."""
-    here, asked = parts(), query(PageQuery)
+    node, asked = current_node(), query(PageQuery)
     below = decode_cursor(asked.cursor)
-    link = await select_link(here.database, link_id)
+    link = await select_link(node.database, link_id)
     if link is None or link.order_id != order_id:
         raise NotFound("tracking link")
-    rows = await select_link_opens(here.database, link_id, below, asked.limit + 1)
+    rows = await select_link_opens(node.database, link_id, below, asked.limit + 1)
     return answer(page(rows, asked.limit, open_answer, lambda row: (row.at, row.id)))
 
 
@@ -62,7 +62,7 @@ async def list_opens(order_id: str, link_id: str) -> Response:
 @endpoint(status=204)
 async def revoke_link(order_id: str, link_id: str) -> Response:
     """Revoke a tracking link. Pages that it opened end at once. Idempotent."""
-    here = parts()
-    if await here.orders.revoke_link(order_id, link_id):
-        here.fleet.views.link_revoked(link_id)
+    node = current_node()
+    if await node.orders.revoke_link(order_id, link_id):
+        node.fleet.views.link_revoked(link_id)
     return Response(status=204)

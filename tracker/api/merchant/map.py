@@ -17,7 +17,7 @@ from tracker.map.addresses import Address
 from tracker.map.extent import middle
 from tracker.map.preparation import settled
 from tracker.messages import LineString
-from tracker.node import parts
+from tracker.node import current_node
 
 ATTRIBUTION: Final = "© OpenStreetMap contributors"
 
@@ -120,18 +120,18 @@ async def describe_map() -> Response:
     """Get the area of the map."""
     west, south, east, north = await _bounds()
     center = round(middle(west, east), 6), round((south + north) / 2, 6)
-    return answer(Area(parts().map_file.name, (west, south, east, north), center))
+    return answer(Area(current_node().map_file.name, (west, south, east, north), center))
 
 
 async def _bounds() -> tuple[float, float, float, float]:
     """Return the bounds of the extract, or else of the map tiles. Raises MapUnavailable."""
-    here = parts()
-    await settled([here.addresses], ANSWER_WITHIN)
-    if here.addresses.value is not None:
-        return here.addresses.value.bbox
-    if here.basemap.value is not None:
-        return here.basemap.value.bounds
-    raise MapUnavailable(f"The bounds of the map are unknown. {here.addresses.why}")
+    node = current_node()
+    await settled([node.addresses], ANSWER_WITHIN)
+    if node.addresses.value is not None:
+        return node.addresses.value.bbox
+    if node.basemap.value is not None:
+        return node.basemap.value.bounds
+    raise MapUnavailable(f"The bounds of the map are unknown. {node.addresses.why}")
 
 
 @blueprint.get("/v1/map/addresses")
@@ -142,7 +142,7 @@ async def sample_addresses() -> Response:
 
     The list is empty if the map has no addresses, or if they could not be read.
     """
-    wanted, addresses = query(AddressQuery), parts().addresses
+    wanted, addresses = query(AddressQuery), current_node().addresses
     if not await settled([addresses], ANSWER_WITHIN):
         raise MapUnavailable("The addresses of the map are being read; retry later.")
     known = addresses.value.addresses if addresses.value is not None else ()
@@ -156,5 +156,5 @@ async def find_route() -> Response:
     """Find the route from place to place, street by street; 404 if there is none."""
     wanted = await body(RouteRequest)
     places = [LonLat(place.lon, place.lat) for place in wanted.places]
-    legs = await parts().router.route(places, wanted.vehicle, edges=True)
+    legs = await current_node().router.route(places, wanted.vehicle, edges=True)
     return answer(RouteAnswer([WireLeg.of(leg) for leg in legs]))

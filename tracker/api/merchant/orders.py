@@ -20,7 +20,7 @@ from tracker.domain.order import Order
 from tracker.domain.order_rules import check_places
 from tracker.errors import Conflict, ForbiddenTransition
 from tracker.messages import WireEta
-from tracker.node import Node, parts
+from tracker.node import Node, current_node
 
 blueprint = Blueprint("orders", __name__)
 
@@ -35,17 +35,17 @@ async def create_order() -> Response:
     the map are refused, unless `anywhere` is true. Any other stop off the map is accepted: its forecasts are
     straight lines.
     """
-    wanted, here = await body(NewOrderBody), parts()
+    wanted, node = await body(NewOrderBody), current_node()
     new = wanted.order()
     if not wanted.anywhere:
-        check_places({"pickup": new.pickup, "dropoff": new.dropoff}, here.area())
+        check_places({"pickup": new.pickup, "dropoff": new.dropoff}, node.area())
 
     async def create(connection: Connection) -> Creation:
-        order, change = await here.orders.insert(connection, new)
+        order, change = await node.orders.insert(connection, new)
         [link] = await select_links(connection, order.id)
         return Creation(
-            order_answer(order, eta=None, tracking_url=link_url(here, link.id)),
-            after=lambda: here.orders.notify(change),
+            order_answer(order, eta=None, tracking_url=link_url(node, link.id)),
+            after=lambda: node.orders.notify(change),
         )
 
     return await create_once(create)
@@ -56,11 +56,11 @@ async def create_order() -> Response:
 @endpoint(query=OrderQuery, answer=Page[OrderAnswer])
 async def list_orders() -> Response:
     """List orders, newest first; from (inclusive) and to limit the time of creation."""
-    here, wanted = parts(), query(OrderQuery)
+    node, wanted = current_node(), query(OrderQuery)
     found = await select_orders(
-        here.database, wanted.filter(), wanted.limit + 1, decode_cursor(wanted.cursor)
+        node.database, wanted.filter(), wanted.limit + 1, decode_cursor(wanted.cursor)
     )
-    answers = await _order_answers(here, found, here.database)
+    answers = await _order_answers(node, found, node.database)
     return answer(
         page(found, wanted.limit, lambda order: answers[order.id], lambda order: (order.created_at, order.id))
     )
@@ -71,7 +71,7 @@ async def list_orders() -> Response:
 @endpoint(answer=OrderAnswer)
 async def get_order(order_id: str) -> Response:
     """Get an order."""
-    return await _answer(await parts().orders.get(order_id))
+    return await _answer(await current_node().orders.get(order_id))
 
 
 @blueprint.patch("/v1/orders/<order_id>")
@@ -82,7 +82,7 @@ async def patch_order(order_id: str) -> Response:
 
     A stop that is moved must pass the same checks as a new one; `anywhere` counts for this change only.
     """
-    change, here = await body(OrderChangeBody), parts()
+    change, node = await body(OrderChangeBody), current_node()
 
     def edit(order: Order) -> Order:
         changed = change.edit(order)
@@ -92,10 +92,10 @@ async def patch_order(order_id: str) -> Response:
         if changed.dropoff.lonlat == order.dropoff.lonlat:
             del moved["dropoff"]
         if not change.anywhere:
-            check_places(moved, here.area())
+            check_places(moved, node.area())
         return changed
 
-    return await _answer(await here.orders.patch(order_id, edit))
+    return await _answer(await node.orders.patch(order_id, edit))
 
 
 @blueprint.post("/v1/orders/<order_id>/assign")
@@ -107,7 +107,7 @@ async def assign_order(order_id: str) -> Response:
     A former driver loses sight of the order at once; the tracking link stays.
     """
     wanted = await body(AssignBody)
-    return await _answer(await parts().orders.assign(order_id, wanted.driver_id))
+    return await _answer(await current_node().orders.assign(order_id, wanted.driver_id))
 
 
 @blueprint.post("/v1/orders/<order_id>/status")
@@ -115,8 +115,8 @@ async def assign_order(order_id: str) -> Response:
 @endpoint(body=StatusBody, answer=OrderAnswer, raises=(ForbiddenTransition, Conflict))
 async def set_order_status(order_id: str) -> Response:
     """Set the status of an order; created unassigns it. 409 with the allowed ones if it cannot follow."""
-    wanted = await body(StatusBody)
-    order = await parts().orders.set_status(order_id, wanted.status, reason=wanted.reason, at=wanted.at)
+    wanted, orders = await body(StatusBody), current_node().orders
+    order = await orders.set_status(order_id, wanted.status, reason=wanted.reason, at=wanted.at)
     return await _answer(order)
 
 
@@ -130,9 +130,9 @@ async def erase_customer(order_id: str) -> Response:
     Coordinates, times and statuses stay. Idempotent. The service does the same
     TRACKER_CUSTOMER_RETENTION_DAYS after the end of each order.
     """
-    here = parts()
-    await here.orders.erase_customer(order_id)
-    await here.fleet.notes_erased(order_id)
+    node = current_node()
+    await node.orders.erase_customer(order_id)
+    await node.fleet.notes_erased(order_id)
     return Response(status=204)
 
 
@@ -141,41 +141,41 @@ async def erase_customer(order_id: str) -> Response:
 @endpoint(answer=WireEta)
 async def get_eta(order_id: str) -> Response:
     """Get the forecast arrival of an order; its basis is none if nothing is known."""
-    here = parts()
-    await here.orders.get(order_id)
-    return answer(WireEta.of(here.fleet.eta(order_id) or _no_eta(here)))
+    node = current_node()
+    await node.orders.get(order_id)
+    return answer(WireEta.of(node.fleet.eta(order_id) or _no_eta(node)))
 
 
-def _no_eta(here: Node) -> Eta:
+def _no_eta(node: Node) -> Eta:
     return Eta(
         arrives_at=None,
         earliest=None,
         latest=None,
         distance_m=None,
         stops_before=0,
-        computed_at=here.now(),
+        computed_at=node.now(),
         basis="none",
     )
 
 
 async def _answer(order: Order) -> Response:
-    return answer(await show_order(parts(), order))
+    return answer(await show_order(current_node(), order))
 
 
-async def show_order(here: Node, order: Order) -> OrderAnswer:
+async def show_order(node: Node, order: Order) -> OrderAnswer:
     """Return the order as merchants see it, with its ETA and tracking link."""
-    return (await _order_answers(here, [order], here.database))[order.id]
+    return (await _order_answers(node, [order], node.database))[order.id]
 
 
-async def _order_answers(here: Node, orders: Sequence[Order], queries: Queries) -> dict[str, OrderAnswer]:
+async def _order_answers(node: Node, orders: Sequence[Order], queries: Queries) -> dict[str, OrderAnswer]:
     by_id = {order.id: order for order in orders}
-    urls = tracking_urls(here, by_id, await select_links_of_orders(queries, list(by_id)))
+    urls = tracking_urls(node, by_id, await select_links_of_orders(queries, list(by_id)))
     due = {id_ for id_, order in by_id.items() if order.window_to is not None}
     milestones = await select_milestones(queries, due) if due else {}
     return {
         id_: order_answer(
             order,
-            eta=here.fleet.eta(id_),
+            eta=node.fleet.eta(id_),
             tracking_url=urls.get(id_),
             arrived_at=milestones.get(id_, {}).get("arrived_at_dropoff"),
         )

@@ -20,9 +20,9 @@ from tracker.node import Node
 from tracker.phone_apps.setup import Setup
 
 
-def base_url(here: Node) -> str:
+def base_url(node: Node) -> str:
     """Return the base of this service's URLs, without a trailing slash."""
-    return (here.config.public_url or request_base_url()).rstrip("/")
+    return (node.config.public_url or request_base_url()).rstrip("/")
 
 
 LateSeconds = Annotated[
@@ -274,15 +274,15 @@ class Page[T](Struct, frozen=True):
     """Cursor of the next page. Null on the last one."""
 
 
-def link_url(here: Node, link_id: str) -> str:
+def link_url(node: Node, link_id: str) -> str:
     """Return the URL that the customer opens."""
-    return f"{base_url(here)}/t/{here.link_tokens.token(link_id)}"
+    return f"{base_url(node)}/t/{node.link_tokens.token(link_id)}"
 
 
-def tracking_urls(here: Node, orders: dict[str, Order], links: list[Link]) -> dict[str, Any]:
+def tracking_urls(node: Node, orders: dict[str, Order], links: list[Link]) -> dict[str, Any]:
     """Return by order id the URL of its first valid link."""
     urls: dict[str, Any] = {}
     for link in links:
-        if link.order_id not in urls and link.is_live(orders[link.order_id], here.now()):
-            urls[link.order_id] = link_url(here, link.id)
+        if link.order_id not in urls and link.is_live(orders[link.order_id], node.now()):
+            urls[link.order_id] = link_url(node, link.id)
     return urls

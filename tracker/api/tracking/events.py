@@ -12,7 +12,7 @@ from tracker.api.tracking.session import open_session
 from tracker.errors import TooManyConnections
 from tracker.live.subscription import Outgoing
 from tracker.messages import End
-from tracker.node import Node, parts
+from tracker.node import Node, current_node
 
 RETRY: Final = 2_000  # milliseconds to wait before a reconnect
 SPREAD: Final = 15_000  # milliseconds over which customers reconnect after a node stops
@@ -35,13 +35,13 @@ async def events(token: str) -> Response:
     Without it, the connection counts as an opening of the link, once for each `?visit=`. After the end of the
     order the answer is 204, which ends an EventSource.
     """
-    here, cursor = parts(), request.headers.get("Last-Event-ID") or request.args.get("cursor", "")
-    opened = await find_link(here, token)
-    if opened.is_over and cursor.endswith(END_SUFFIX) and here.hub.issued(opened.order_id, cursor):
+    node, cursor = current_node(), request.headers.get("Last-Event-ID") or request.args.get("cursor", "")
+    opened = await find_link(node, token)
+    if opened.is_over and cursor.endswith(END_SUFFIX) and node.hub.issued(opened.order_id, cursor):
         return Response(status=204)
     if request.method == "HEAD":
         return Response(status=200, headers=HEADERS)
-    chunks = _chunks(here, token, cursor, request.args.get("visit", ""))
+    chunks = _chunks(node, token, cursor, request.args.get("visit", ""))
     response = Response(_prepend(await anext(chunks), chunks), headers=HEADERS)
     response.timeout = None
     return response
@@ -54,8 +54,8 @@ async def _prepend(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[by
         yield chunk
 
 
-async def _chunks(here: Node, token: str, cursor: str, visit: str) -> AsyncIterator[bytes]:
-    async with open_session(here, token, "sse", cursor, visit) as session:
+async def _chunks(node: Node, token: str, cursor: str, visit: str) -> AsyncIterator[bytes]:
+    async with open_session(node, token, "sse", cursor, visit) as session:
         session.begin()
         yield b"retry: %d\n\n" % RETRY
         while (outgoing := await session.next()) is not None:

@@ -13,7 +13,7 @@ from tracker.database.links import insert_link_open
 from tracker.domain.link import Link, LinkOpen, Transport
 from tracker.errors import NotFound, StorageUnavailable
 from tracker.messages import Snapshot
-from tracker.node import Node, parts
+from tracker.node import Node, current_node
 from tracker.tokens import derived_id, new_id
 
 OPENS_KEPT: Final = 1_000  # opens of each link
@@ -31,41 +31,41 @@ class OpenLink(msgspec.Struct, frozen=True):
     is_over: bool  # the order has ended; the link shows a last snapshot
 
 
-async def find_link(here: Node, token: str) -> OpenLink:
+async def find_link(node: Node, token: str) -> OpenLink:
     """Find the link of a token. Raises NotFound for unknown, revoked and expired links alike, RateLimited."""
-    return await look_up(here, link_id_of(here, token))
+    return await look_up(node, link_id_of(node, token))
 
 
-def link_id_of(here: Node, token: str) -> str:
+def link_id_of(node: Node, token: str) -> str:
     """Return the id in a token. Raises NotFound for a forged token, RateLimited."""
-    link_id = here.link_tokens.link_id(token)
+    link_id = node.link_tokens.link_id(token)
     if link_id is None:
-        raise credential_error(here, NotFound("tracking link"))
+        raise credential_error(node, NotFound("tracking link"))
     return link_id
 
 
-async def look_up(here: Node, link_id: str) -> OpenLink:
+async def look_up(node: Node, link_id: str) -> OpenLink:
     """Find a link by its id. Raises NotFound for unknown, revoked and expired links alike."""
-    if (link := await here.fleet.views.link(link_id)) is None:
+    if (link := await node.fleet.views.link(link_id)) is None:
         raise NotFound("tracking link")
     try:
-        order = await here.fleet.views.order(link.order_id)
+        order = await node.fleet.views.order(link.order_id)
     except NotFound:
         raise NotFound("tracking link") from None
-    if not link.is_live(order, here.now()):
+    if not link.is_live(order, node.now()):
         raise NotFound("tracking link")
     return OpenLink(link, order.id, link.ends_at(order), order.ended_at is not None)
 
 
 async def snapshot_of(token: str) -> Snapshot:
     """Return what a link shows now, without counting an opening. Raises NotFound, RateLimited."""
-    here = parts()
-    opened = await find_link(here, token)
-    return await here.fleet.views.snapshot(opened.order_id)
+    node = current_node()
+    opened = await find_link(node, token)
+    return await node.fleet.views.snapshot(opened.order_id)
 
 
 async def record_opening(
-    here: Node, opened: OpenLink, transport: Transport, client: ClientInfo, visit: str
+    node: Node, opened: OpenLink, transport: Transport, client: ClientInfo, visit: str
 ) -> None:
     """Record an opening for the merchant. If that fails, log it and let the customer in.
 
@@ -75,14 +75,14 @@ async def record_opening(
     if not client.is_watching:
         return
     id_ = derived_id("opn", f"{opened.link.id} {visit}") if VISIT.fullmatch(visit) else new_id("opn")
-    opening = LinkOpen(id_, here.now(), transport, client.network, client.agent)
+    opening = LinkOpen(id_, node.now(), transport, client.network, client.agent)
     try:
-        await here.fleet.shield(_insert_opening(here, opened.link.id, opening))
+        await node.fleet.shield(_insert_opening(node, opened.link.id, opening))
     except StorageUnavailable as error:
         log.warning("link_open_failed", link=opened.link.id, reason=str(error))
 
 
-async def _insert_opening(here: Node, link_id: str, opening: LinkOpen) -> None:
+async def _insert_opening(node: Node, link_id: str, opening: LinkOpen) -> None:
     """Insert a few at a time, so that in a rush no read waits behind all these commits."""
-    async with here.crowd.noting:
-        await insert_link_open(here.database, link_id, opening, OPENS_KEPT)
+    async with node.admission.writes:
+        await insert_link_open(node.database, link_id, opening, OPENS_KEPT)

@@ -11,7 +11,7 @@ from tracker.api.json_bodies import body
 from tracker.api.tracking.link import OpenLink, find_link
 from tracker.errors import Conflict, RateLimited
 from tracker.messages import NOTE_BYTES
-from tracker.node import Node, parts
+from tracker.node import Node, current_node
 
 blueprint = Blueprint("tracking_notes", __name__)
 
@@ -27,17 +27,17 @@ class NoteBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 @endpoint(body=NoteBody, status=204, raises=(Conflict,))
 async def post_note(token: str) -> Response:
     """Send a note of at most 4,096 bytes to the driver; five at once, then one every ten seconds."""
-    here = parts()
-    opened = await find_link(here, token)
-    if not here.note_bodies.try_take(opened.link.id, 1.0, asyncio.get_running_loop().time()):
+    node = current_node()
+    opened = await find_link(node, token)
+    if not node.note_bodies.try_take(opened.link.id, 1.0, asyncio.get_running_loop().time()):
         raise RateLimited("Too many messages; please wait a few seconds before the next one.")
     note = await body(NoteBody)
-    await add_note(here, opened, note.text)
+    await add_note(node, opened, note.text)
     return Response(status=204)
 
 
-async def add_note(here: Node, opened: OpenLink, text: str) -> None:
+async def add_note(node: Node, opened: OpenLink, text: str) -> None:
     """Send a note to the driver and add it to the timeline. Raises RateLimited, Conflict, InvalidFields."""
-    if not here.note_rates.try_take(opened.link.id, 1.0, asyncio.get_running_loop().time()):
+    if not node.note_rates.try_take(opened.link.id, 1.0, asyncio.get_running_loop().time()):
         raise RateLimited("Too many messages; please wait a few seconds before the next one.")
-    await here.fleet.shield(here.orders.add_note(opened.order_id, "customer", text))
+    await node.fleet.shield(node.orders.add_note(opened.order_id, "customer", text))

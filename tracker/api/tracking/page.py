@@ -19,7 +19,7 @@ from tracker.map.basemap import Basemap
 from tracker.map.basemap.palette import Theme
 from tracker.map.basemap.style import style
 from tracker.messages import Snapshot
-from tracker.node import parts
+from tracker.node import current_node
 from tracker.system.package_files import folder
 from tracker.tokens import token_before_more
 
@@ -81,7 +81,7 @@ async def track(token: str) -> Response:
     link = token_before_more(token)
     try:
         if link is not None:
-            await find_link(parts(), link)
+            await find_link(current_node(), link)
             return _redirect(link)
         snapshot = await snapshot_of(token)
     except NotFound:
@@ -99,7 +99,7 @@ async def embedded(token: str) -> Response:
 
 def _redirect(token: str) -> Response:
     page = "embed" if request.path.startswith("/embed/") else "t"
-    prefix = urlsplit(parts().config.public_url or "").path.strip("/")
+    prefix = urlsplit(current_node().config.public_url or "").path.strip("/")
     location = location_of(
         page, token, request.scope["raw_path"], request.query_string, is_below=bool(prefix)
     )
@@ -130,7 +130,7 @@ def _template_context(snapshot: Snapshot) -> dict[str, object]:
         "snapshot": _data_block(snapshot),
         "static": web_files().url,
         "dark": DARK_MEDIA.get(request.args.get("theme", ""), PREFERS_DARK),
-        "map": "off" if "no-map" in request.args else "wait" if parts().basemap.ready else "sketch",
+        "map": "off" if "no-map" in request.args else "wait" if current_node().basemap.ready else "sketch",
     }
 
 
@@ -196,7 +196,7 @@ def _file(file: WebFile, caching: str) -> Response:
 
 def _basemap() -> Basemap:
     """Return the map tiles. Raises MapUnavailable; pages then show a sketch."""
-    if (basemap := parts().basemap).value is None:
+    if (basemap := current_node().basemap).value is None:
         raise MapUnavailable(f"There are no map tiles. {basemap.why}")
     return basemap.value
 

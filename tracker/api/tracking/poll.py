@@ -15,7 +15,7 @@ from tracker.api.tracking.session import UPDATE_GAP, TrackingSession, open_sessi
 from tracker.errors import StorageUnavailable, TooManyConnections
 from tracker.live.subscription import Outgoing
 from tracker.messages import End, Heartbeat, NoteToCustomer, Snapshot, Update
-from tracker.node import parts
+from tracker.node import current_node
 
 LONGEST_WAIT: Final = 60  # seconds
 SPREAD: Final = 15  # seconds over which customers reconnect after a node stops
@@ -67,9 +67,9 @@ async def poll(token: str) -> Response:
     """Get a snapshot, or what changed since the cursor; wait for news, and answer 204 after wait_s."""
     wanted = query(PollQuery)
     if request.method == "HEAD":
-        await find_link(parts(), token)
+        await find_link(current_node(), token)
         return _no_store(Response(status=204))
-    async with open_session(parts(), token, "poll", wanted.cursor, wanted.visit) as session:
+    async with open_session(current_node(), token, "poll", wanted.cursor, wanted.visit) as session:
         news = await _collect(session, wanted.wait_s)
         if news:
             messages = b",".join(outgoing.json().encode() for outgoing in news)

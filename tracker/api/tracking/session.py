@@ -24,9 +24,9 @@ class TrackingSession:
     """Delivers a snapshot or the missed changes, then rate-limited updates, heartbeats, and an end."""
 
     def __init__(
-        self, here: Node, opened: OpenLink, subscription: Subscription, first: list[Outgoing]
+        self, node: Node, opened: OpenLink, subscription: Subscription, first: list[Outgoing]
     ) -> None:
-        self.here, self.opened, self.subscription = here, opened, subscription
+        self.node, self.opened, self.subscription = node, opened, subscription
         self._first = deque(first)
         self.has_snapshot = any(isinstance(one.message, Snapshot) for one in first)
 
@@ -85,41 +85,41 @@ class TrackingSession:
             case Snapshot(visibility="ended", order=order):
                 self._first.append(Outgoing(End(order.status)))  # type: ignore[arg-type]  # an ended one
             case Update():
-                self.here.metrics.fix_to_send.observe(perf_counter() - outgoing.since)
+                self.node.metrics.fix_to_send.observe(perf_counter() - outgoing.since)
         return outgoing
 
     def _remaining(self) -> float:
         """Seconds until the link expires."""
         if self.opened.ends_at is None:
             return float("inf")
-        return max(0.0, (self.opened.ends_at - self.here.now()).total_seconds())
+        return max(0.0, (self.opened.ends_at - self.node.now()).total_seconds())
 
     def _heartbeat(self) -> Outgoing:
-        now = rfc3339(self.here.now())
-        return self.here.hub.heartbeat(self.opened.order_id, self.subscription, now)
+        now = rfc3339(self.node.now())
+        return self.node.hub.heartbeat(self.opened.order_id, self.subscription, now)
 
 
 @asynccontextmanager
 async def open_session(
-    here: Node, token: str, transport: Transport, cursor: str, visit: str = ""
+    node: Node, token: str, transport: Transport, cursor: str, visit: str = ""
 ) -> AsyncIterator[TrackingSession]:
     """Open a live view while the block runs; without a valid *cursor*, record an opening of the link.
 
     Raises NotFound, RateLimited, TooManyConnections, StorageUnavailable.
     """
-    if here.fleet.draining:
+    if node.fleet.draining:
         raise StorageUnavailable("The server is shutting down; reconnect.")
     client = client_info()
-    link_id = link_id_of(here, token)
-    async with here.crowd.arriving:
-        opened = await look_up(here, link_id)
-        subscription, first = await here.fleet.views.subscribe(
+    link_id = link_id_of(node, token)
+    async with node.admission.reads:
+        opened = await look_up(node, link_id)
+        subscription, first = await node.fleet.views.subscribe(
             opened.order_id, opened.link.id, cursor=cursor, address=client.address
         )
     try:
-        opened = await look_up(here, link_id)  # it may have been revoked before the subscription
-        if not here.hub.issued(opened.order_id, cursor):
-            await record_opening(here, opened, transport, client, visit)
-        yield TrackingSession(here, opened, subscription, first)
+        opened = await look_up(node, link_id)  # it may have been revoked before the subscription
+        if not node.hub.issued(opened.order_id, cursor):
+            await record_opening(node, opened, transport, client, visit)
+        yield TrackingSession(node, opened, subscription, first)
     finally:
-        here.fleet.views.unsubscribe(opened.order_id, subscription)
+        node.fleet.views.unsubscribe(opened.order_id, subscription)

@@ -26,7 +26,7 @@ from tracker.messages import (
     Seen,
     rfc3339,
 )
-from tracker.node import Node, parts
+from tracker.node import Node, current_node
 from tracker.rate_limits import RateLimit
 from tracker.system.tracebacks import let_go
 from tracker.websocket.accept import Disconnected, Socket, accept
@@ -49,17 +49,17 @@ async def stream(token: str) -> None:
     It ends with the order or the link. `?cursor=` continues an earlier stream. With the subprotocol
     `tracker.v1.msgpack` the same messages come as MessagePack.
     """
-    here, address = parts(), client_info().address
+    node, address = current_node(), client_info().address
     try:
-        await await_backoff(here, token, address)
+        await await_backoff(node, token, address)
         cursor, visit = websocket.args.get("cursor", ""), websocket.args.get("visit", "")
-        async with open_session(here, token, "ws", cursor, visit) as session:
+        async with open_session(node, token, "ws", cursor, visit) as session:
             subprotocol = next(
                 (name for name in websocket.requested_subprotocols if name in SUBPROTOCOLS), None
             )
             socket = await accept(websocket, subprotocol, NOTE_BYTES)
-            with record_violations(here, socket, token, address):
-                await _Connection(here, socket, session, binary=subprotocol == MSGPACK).run()
+            with record_violations(node, socket, token, address):
+                await _Connection(node, socket, session, binary=subprotocol == MSGPACK).run()
     except TrackerError as error:
         await _reject(error)
 
@@ -75,8 +75,8 @@ async def _reject(error: TrackerError) -> None:
 class _Connection:
     """One customer's WebSocket."""
 
-    def __init__(self, here: Node, socket: Socket, session: TrackingSession, *, binary: bool) -> None:
-        self._here, self._socket, self._session, self._binary = here, socket, session, binary
+    def __init__(self, node: Node, socket: Socket, session: TrackingSession, *, binary: bool) -> None:
+        self._node, self._socket, self._session, self._binary = node, socket, session, binary
         self._message_rate = RateLimit(MESSAGES_AT_ONCE, MESSAGES_PER_S)
         self._tasks: asyncio.TaskGroup
 
@@ -120,7 +120,7 @@ class _Connection:
                 case Seen(cursor=cursor):
                     self._session.subscription.confirm(cursor)
                 case Ping(n=n):
-                    pong = Pong(n, rfc3339(self._here.now()))
+                    pong = Pong(n, rfc3339(self._node.now()))
                     self._session.subscription.reply(Outgoing(pong))
                 case CustomerNote(text=text):
                     self._tasks.create_task(self._forward_note(text))
@@ -141,7 +141,7 @@ class _Connection:
 
     async def _forward_note(self, text: str) -> None:
         try:
-            await add_note(self._here, self._session.opened, text)
+            await add_note(self._node, self._session.opened, text)
         except TrackerError as error:
             code = problem_of(type(error)).code.replace("-", "_")
             self._session.subscription.reply(Outgoing(ErrorReply(None, code, str(error))))

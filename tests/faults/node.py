@@ -20,8 +20,13 @@ ENDS_WITHIN: Final = 20.0  # seconds after SIGTERM, as the contract says
 FORESEEN: Final = frozenset(  # what the faults make it say: the database is away, a partition is missing
     {
         *("maintenance_failed", "driver_drain_timed_out", "notification_failed", "link_open_failed"),
-        *("forecasts_wait", "learning_waits", "request_failed", "fixes_without_partition"),
-        *("milestone_write_failed", "paces_wait", "stuck_orders_wait", "customer_erasure_failed"),
+        *("forecasts_delayed", "training_delayed", "request_failed", "fixes_without_partition"),
+        *(
+            "milestone_write_failed",
+            "speed_factors_delayed",
+            "stuck_order_report_failed",
+            "customer_erasure_failed",
+        ),
     }
 )
 

@@ -1,1 +1,1 @@
-"""Arrival times in the service: what was forecast, and what arrivals teach."""
+"""Arrival times in the service: the forecast log, training, and driver speeds."""

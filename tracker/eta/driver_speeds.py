@@ -1,9 +1,8 @@
-"""Paces: how fast each driver has been lately, kept so that a node that starts anew goes on with it.
+"""Driver speeds: each driver's recent speed factor, stored so that it survives a restart of the node.
 
-Kept and not reckoned again from the last half hour's fixes: that would need the routes which were followed
-then, and a matching of every driver's track at the moment when all of them come back at once. Two numbers a
-driver, written every half minute, cost one statement; a node that is killed loses half a minute of an average
-over fifteen.
+Recomputing it from the fixes of the last half hour would need the routes of that time, and would match every
+driver's track just when all of them reconnect. Storing two numbers per driver every 30 s costs one statement.
+A node that is killed loses 30 s of a 15-minute average.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,23 +17,26 @@ from tracker.database.eta_model import select_pace, upsert_paces
 from tracker.domain.eta.speed_factor import SpeedFactor
 
 KEPT_EVERY: Final = 30.0  # seconds
-VALID_FOR: Final = timedelta(minutes=30)  # an older one tells nothing of the traffic now
-ROWS: Final = 2_000  # of one statement
+VALID_FOR: Final = timedelta(minutes=30)  # an older one says nothing about the current traffic
+ROWS: Final = 2_000  # per statement
 
 
 class DriverSpeeds:
-    """Remembers what it has written, so that who stands still costs nothing."""
+    """Stores speed factors. Skips unchanged ones, so that parked drivers cost nothing."""
 
     def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
         self._database, self._now = database, now
         self._written: dict[int, SpeedFactor] = {}
 
     async def of(self, driver: int) -> SpeedFactor:
-        """The driver's pace of the last half hour, or that of somebody unknown. Raises StorageUnavailable."""
+        """Return the driver's stored speed factor, or a new one if it is older than VALID_FOR.
+
+        Raises StorageUnavailable.
+        """
         return await select_pace(self._database, driver, self._now() - VALID_FOR) or SpeedFactor()
 
     async def keep(self, paces: Mapping[int, SpeedFactor]) -> None:
-        """Writes those that have changed, by drivers.number. Raises StorageUnavailable."""
+        """Store the changed speed factors, keyed by drivers.number. Raises StorageUnavailable."""
         now = self._now()
         changed = [(driver, pace) for driver, pace in paces.items() if self._written.get(driver) != pace]
         for batch in batched(changed, ROWS):

@@ -1,4 +1,4 @@
-"""Hindsight: what the fleet hands on so that forecasts can be judged, and the next ones are better."""
+"""ETA feedback: pass the fleet's forecasts and arrivals to the forecast log and the model trainer."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
@@ -24,14 +24,14 @@ from tracker.metrics import Metrics
 from tracker.routing import Router
 from tracker.routing.drive_analysis import judged
 
-# A status that was set while the driver was further off than that tells no arrival; metres.
+# Metres. A status set while the driver is further from the stop teaches nothing about the arrival.
 THERE: Final = 200.0
 
 log = structlog.get_logger()
 
 
 class EtaFeedback:
-    """The account of what was shown, what arrivals teach, and each driver's pace, for one fleet."""
+    """The forecast log, the model trainer and the driver speeds of one fleet."""
 
     def __init__(
         self, database: Database, account: ForecastLog, learner: ModelTrainer, paces: DriverSpeeds
@@ -44,7 +44,7 @@ class EtaFeedback:
     async def open(
         cls, database: Database, router: Router, metrics: Metrics, now: Callable[[], datetime]
     ) -> AsyncIterator["EtaFeedback"]:
-        """Goes on with what was learned before. Raises StorageUnavailable."""
+        """Load the stored model and run the log's and the trainer's tasks. Raises StorageUnavailable."""
         async with (
             ForecastLog(database, metrics) as account,
             ModelTrainer(database, metrics, now, lambda lesson: judged(lesson, router)) as learner,
@@ -52,17 +52,20 @@ class EtaFeedback:
             yield cls(database, account, learner, DriverSpeeds(database, now))
 
     async def new_trip(self, driver: Driver, known: Sequence[JudgedFix]) -> Trip:
-        """A trip that begins with its newest fixes, what was learned, and how fast the driver was lately."""
+        """Return a trip with the newest fixes, the learned models and the driver's speed factor.
+
+        Raises StorageUnavailable.
+        """
         trip = Trip(driver, known, self._learner.learned)
         trip.course.pace = await self._paces.of(driver.number)
         return trip
 
     def shown(self, trip: Trip, order_id: str, eta: Eta) -> None:
-        """Somebody sees this forecast."""
+        """Record a forecast that a customer sees."""
         self.account.show(order_id, trip.driver.number, eta, lambda: _knew(trip))
 
     async def order_changed(self, order: Order, trips: Iterable[Trip]) -> None:
-        """The stops that the order has just reached teach something, before they leave these trips."""
+        """Train on the stops that the order has just reached. Call it before they leave the trips."""
         for trip in trips:
             for kind, at in _reached(order, trip):
                 lesson = trip.arrived(order.id, kind, await self._seen_at(order.id, kind) or at)
@@ -72,7 +75,7 @@ class EtaFeedback:
             self.account.arrived(order.id)
 
     async def keep(self, trips: Callable[[], Iterable[Trip]]) -> None:
-        """Hands new knowledge to the trips, and writes their drivers' paces now and then, until cancelled."""
+        """Pass new models to the trips, and store speed factors every 30 s. Runs until cancelled."""
 
         def hand_over(learned: Learned) -> None:
             for trip in trips():
@@ -91,10 +94,10 @@ class EtaFeedback:
         try:
             await self._paces.keep({trip.driver.number: trip.course.pace for trip in trips})
         except StorageUnavailable as error:
-            log.warning("paces_wait", why=str(error))
+            log.warning("speed_factors_delayed", why=str(error))
 
     async def _seen_at(self, order_id: str, kind: StopKind) -> datetime | None:
-        """When the positions showed the driver there, which is earlier than somebody says so."""
+        """Return when the fixes showed the driver at the stop, which precedes the reported status."""
         with suppress(StorageUnavailable):
             return await select_milestone(self._database, order_id, kind)
         return None
@@ -109,7 +112,7 @@ def _knew(trip: Trip) -> Knew:
 
 
 def _reached(order: Order, trip: Trip) -> Iterator[tuple[StopKind, datetime]]:
-    """The stops of the order that the trip still has though they are served, and when that was said."""
+    """Yield the served stops of the order that the trip still has, with the reported times."""
     newest = trip.track.newest
     said: tuple[tuple[StopKind, datetime | None, datetime | None], ...] = (
         ("pickup", order.picked_up_at, order.assigned_at),
@@ -123,7 +126,7 @@ def _reached(order: Order, trip: Trip) -> Iterator[tuple[StopKind, datetime]]:
             and distance(newest.lonlat, stop.at) <= THERE
             for stop in trip.stops
         )
-        if at is not None and there and at != previous:  # equal: a wrong time, clamped, which teaches nothing
+        if at is not None and there and at != previous:  # equal times: a clamped wrong time
             yield kind, at
 
 

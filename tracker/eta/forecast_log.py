@@ -1,7 +1,7 @@
-"""Account: every forecast that was shown goes into the database, and is held against the arrival.
+"""Forecast log: store every displayed forecast, and compare it with the arrival.
 
-Off the hot path: `show` compares and remembers, one task writes. With the database away the oldest are
-dropped and counted: a forecast is no promise, and nothing that is one may wait for it.
+Off the hot path: `show` compares and queues, and one task writes. While the database is down, the oldest
+forecasts are dropped and counted. Forecasts carry no durability guarantee, and must not delay what does.
 """
 
 import asyncio
@@ -24,24 +24,24 @@ from tracker.metrics import Metrics
 WAITING: Final = 20_000  # forecasts, about 10 MB
 ROWS_PER_COMMIT: Final = 2_000
 WRITE_EVERY: Final = 1.0  # seconds
-SWEEP_EVERY: Final = 30.0  # seconds between two looks for ended orders whose node has died before the account
-ORDERS_AT_ONCE: Final = 200  # that are settled in one transaction
-REMEMBERED: Final = 50_000  # orders; beyond, the ones that were shown first are forgotten
-WAIT: Final = 1.0  # seconds that a reader waits for what was shown a moment ago
-END_WITHIN: Final = 2.0  # seconds
+SWEEP_EVERY: Final = 30.0  # seconds between two sweeps for ended orders that no node has settled
+ORDERS_AT_ONCE: Final = 200  # orders settled in one transaction
+REMEMBERED: Final = 50_000  # orders; beyond it, the least recently inserted are dropped
+WAIT: Final = 1.0  # seconds that a reader waits for queued forecasts
+END_WITHIN: Final = 2.0  # seconds for the last write at exit
 
 log = structlog.get_logger()
 
-# The newest fix that a forecast for this order knew, and the metres along the route; None where not known.
+# The time of the newest fix that a forecast used, and the metres along the route; None if unknown.
 type Knew = tuple[datetime | None, float | None]
 
 
 class ForecastLog:
-    """Owns the task that writes; `show` and `arrived` never wait."""
+    """Owns the writing task. `show` and `arrived` never block."""
 
     def __init__(self, database: Database, metrics: Metrics) -> None:
         self._database, self._metrics = database, metrics
-        self._last: dict[str, ForecastRecord] = {}  # by order: the last one kept
+        self._last: dict[str, ForecastRecord] = {}  # by order: its last record
         self._waiting: deque[ForecastRecord] = deque()
         self._ended: set[str] = set()  # orders to settle
         self._swept = monotonic() - SWEEP_EVERY
@@ -55,7 +55,7 @@ class ForecastLog:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Writes what is waiting, unless the database is away."""
+        """Stop the task and write the queue, unless the database is down."""
         if self._writer is not None:
             self._writer.cancel()
             await asyncio.gather(self._writer, return_exceptions=True)
@@ -64,7 +64,10 @@ class ForecastLog:
                 await self._write()
 
     def show(self, order_id: str, driver: int, eta: Eta, knew: Callable[[], Knew]) -> None:
-        """Somebody sees this forecast; `knew` is asked only where it is kept."""
+        """Queue a forecast that a customer sees, if it differs enough from the last record.
+
+        *knew* returns its basis; it is called only for a forecast that is kept.
+        """
         before = self._last.get(order_id)
         if before is not None and not says_more(before, eta):
             return
@@ -75,13 +78,13 @@ class ForecastLog:
             self._drop_surplus()
 
     def arrived(self, order_id: str) -> None:
-        """The order is over: its forecasts can be judged."""
+        """Queue an ended order, so that its forecasts are compared with the arrival."""
         self._last.pop(order_id, None)
         self._ended.add(order_id)
         self._work.set()
 
     async def written(self) -> None:
-        """Returns when all that was shown so far is in the database, or after a second."""
+        """Wait until every queued forecast is stored, at most 1 s."""
         with suppress(TimeoutError):
             async with asyncio.timeout(WAIT):
                 while self._waiting or self._ended or self._writing:
@@ -110,7 +113,7 @@ class ForecastLog:
             try:
                 await self._write()
             except StorageUnavailable:
-                log.warning("forecasts_wait", waiting=len(self._waiting))
+                log.warning("forecasts_delayed", waiting=len(self._waiting))
                 await asyncio.sleep(WRITE_EVERY)
             self._round_over.set()
             self._round_over.clear()
@@ -133,14 +136,14 @@ class ForecastLog:
             self._waiting.extendleft(reversed(batch))
             self._drop_surplus()
             raise
-        except Exception as error:  # the database refuses something in it: the others shall not wait for that
-            log.error("forecasts_refused", exc_info=error)
+        except Exception as error:  # a row that the database rejects must not block the next batches
+            log.error("forecasts_rejected", exc_info=error)
             self._metrics.forecasts.labels("dropped").inc(len(batch))
         else:
             self._metrics.forecasts.labels("stored").inc(len(batch))
 
     async def _settle(self) -> None:
-        """The orders that ended here at once; now and then all that anybody has left."""
+        """Settle the orders that ended on this node; at each sweep, those of all nodes."""
         sweep = monotonic() - self._swept >= SWEEP_EVERY
         if not sweep and not self._ended:
             return

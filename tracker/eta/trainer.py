@@ -1,9 +1,9 @@
-"""Learner: what reaching stops taught becomes knowledge that all nodes share, off the hot path.
+"""Model trainer: train the ETA models that all nodes share with arrival samples, off the hot path.
 
-A lesson goes into the database first. Whichever node comes next takes the lessons that wait there, learns
-from them beside the knowledge in use, and stores the outcome in the same commit: each lesson is learned once,
-however many nodes there are and whenever one dies. The others read what is newer than theirs. In use is
-always one whole value, which is replaced and never changed.
+A sample is stored first. One node at a time takes the stored samples, trains copies of the stored models, and
+stores the models in the same commit. So each sample trains the models exactly once, whatever the number of
+nodes and whenever one crashes. The other nodes load models newer than theirs. The models in use are immutable
+and replaced as a whole.
 """
 
 import asyncio
@@ -29,20 +29,19 @@ from tracker.domain.order import Vehicle
 from tracker.errors import StorageUnavailable
 from tracker.metrics import Metrics
 
-WAITING: Final = 2_000  # lessons not in the database yet, some 20 MB
-AT_ONCE: Final = 100  # lessons of one commit: less than a tenth of a second of learning
-LEARN_EVERY: Final = 5.0  # seconds; also how old the knowledge of a node may be that did not learn itself
-END_WITHIN: Final = 2.0  # seconds
+WAITING: Final = 2_000  # samples not stored yet, about 20 MB
+AT_ONCE: Final = 100  # samples per commit: less than 0.1 s of training
+LEARN_EVERY: Final = 5.0  # seconds; also the greatest lag of a node that did not train itself
+END_WITHIN: Final = 2.0  # seconds for the last write at exit
 
-_read_knowledge: Final = msgspec.json.Decoder(
-    EtaModel
-).decode  # made before there are threads: see routing.engine
+# Created before threads exist: see routing.engine.
+_read_knowledge: Final = msgspec.json.Decoder(EtaModel).decode
 
 log = structlog.get_logger()
 
 
 class ModelTrainer:
-    """Owns the task that learns. `learned` is to be read and never changed."""
+    """Owns the training task. `learned` is read-only for callers."""
 
     def __init__(
         self,
@@ -52,20 +51,20 @@ class ModelTrainer:
         judged: Callable[[ArrivalSample], Awaitable[ArrivalSample]] | None = None,
     ) -> None:
         self.learned = Learned()
-        self.on_change: Callable[[Learned], None] = _nobody
+        self.on_change: Callable[[Learned], None] = lambda _: None
         self._database, self._metrics, self._now, self._judged = database, metrics, now, judged
         self._stored: dict[Vehicle, StoredKnowledge] = {}
         self._waiting: deque[ArrivalSample] = deque(maxlen=WAITING)
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        """Goes on with what was learned before. Raises StorageUnavailable."""
+        """Load the stored models and start the task. Raises StorageUnavailable."""
         await self.catch_up()
         self._task = asyncio.create_task(self._learn_forever())
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Leaves the last lessons to whoever learns next."""
+        """Stop the task and store the last samples, which the next trainer learns from."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -74,13 +73,13 @@ class ModelTrainer:
                 await self._hand_in()
 
     def teach(self, lesson: ArrivalSample) -> None:
-        """Never waits. With the database away the oldest lessons are forgotten."""
+        """Queue a sample without blocking. While the database is down, the oldest samples are dropped."""
         if len(self._waiting) == WAITING:
             self._metrics.lessons.labels("dropped").inc()
         self._waiting.append(lesson)
 
     async def learn(self) -> bool:
-        """Learns what waits, from any node; whether there may be more. Raises StorageUnavailable."""
+        """Train on stored samples of all nodes; return whether more may wait. Raises StorageUnavailable."""
         await self._hand_in()
         async with self._database.transaction() as connection:
             lessons = await take_lessons(connection, AT_ONCE)
@@ -96,7 +95,7 @@ class ModelTrainer:
         return len(lessons) == AT_ONCE
 
     async def catch_up(self) -> None:
-        """Takes over what another node has learned meanwhile. Raises StorageUnavailable."""
+        """Load the models that another node has stored since. Raises StorageUnavailable."""
         newer = await select_knowledge(self._database, self._versions)
         if newer:
             self._stored |= _by_vehicle(newer)
@@ -135,13 +134,9 @@ class ModelTrainer:
                     pass
                 await self.catch_up()
             except StorageUnavailable:
-                log.warning("learning_waits", lessons=len(self._waiting))
-            except Exception as error:  # what was learned so far stays in use
-                log.error("learning_failed", exc_info=error)
-
-
-def _nobody(_: Learned) -> None:
-    """Nobody wants to know."""
+                log.warning("training_delayed", lessons=len(self._waiting))
+            except Exception as error:  # the models in use stay
+                log.error("training_failed", exc_info=error)
 
 
 def _by_vehicle(stored: Iterable[StoredKnowledge]) -> dict[Vehicle, StoredKnowledge]:
@@ -151,9 +146,9 @@ def _by_vehicle(stored: Iterable[StoredKnowledge]) -> dict[Vehicle, StoredKnowle
 def _learned(
     before: dict[Vehicle, StoredKnowledge], lessons: Sequence[ArrivalSample]
 ) -> tuple[dict[Vehicle, EtaModel], dict[Vehicle, StoredKnowledge]]:
-    """What is known with these lessons, and its form for the database, of the vehicles that they are about.
+    """Return the trained models of the samples' vehicles, and their stored form.
 
-    In a thread: it works on values of its own.
+    Runs in a thread, on copies of the models.
     """
     vehicles: list[Vehicle] = list(dict.fromkeys(lesson.vehicle for lesson in lessons))
     known = {vehicle: _knowledge(before.get(vehicle)) for vehicle in vehicles}
@@ -170,19 +165,19 @@ def _learned(
 
 
 def _learn_one(knowledge: EtaModel, lesson: ArrivalSample) -> None:
-    """One that cannot be learned from costs only itself."""
+    """Train with one sample; skip it if its values are invalid."""
     try:
         knowledge.learn(lesson)
     except (ArithmeticError, LookupError, ValueError) as error:
-        log.warning("lesson_not_learned", why=type(error).__name__)
+        log.warning("arrival_sample_skipped", why=type(error).__name__)
 
 
 def _knowledge(stored: StoredKnowledge | None) -> EtaModel:
-    """A value of its own. What another version wrote and this one cannot read is begun anew."""
+    """Decode a new model. Start a fresh one if another version stored it unreadably."""
     if stored is None:
         return EtaModel()
     try:
         return _read_knowledge(stored.state)
     except msgspec.DecodeError as error:
-        log.warning("knowledge_begun_anew", vehicle=stored.vehicle, why=type(error).__name__)
+        log.warning("eta_model_reset", vehicle=stored.vehicle, why=type(error).__name__)
         return EtaModel()

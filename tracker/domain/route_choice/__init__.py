@@ -1,1 +1,1 @@
-"""Which of several ways drivers take."""
+"""Route choice: the routes that drivers prefer, learned from the paths they drive."""

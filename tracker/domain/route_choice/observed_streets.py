@@ -1,7 +1,7 @@
-"""Streets: which ones drivers take, and from which they go on into which, learned from the ways they drove.
+"""Observed streets: the streets and turns that drivers take, learned from driven paths.
 
-No map knows every gate, bus lane, ban and barred turn as the drivers do. What is kept is the map's own lines
-and the last day on which somebody drove there: nobody's name, order or time.
+Drivers know gates, bus lanes and turn restrictions that the map lacks. For privacy, only the map's own lines
+and the last day of a passage are kept: no driver, order or time of day.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,59 +15,61 @@ import msgspec
 
 from tracker.domain.geo import METRES_PER_DEGREE, LonLat, Plane, part_way, steps
 
-KEPT: Final = 5_000  # streets between two crossings, some 8 km² of an inner city; the others are forgotten
-FORGOTTEN_AFTER: Final = 60  # days on which nobody went that way
-SIDE: Final = 1.0, 8.0  # metres beside the middle of the last street at which a stop is on one of its sides
-SURE: Final = 20.0  # arrivals before drivers are believed to stop on one side
-OFTENER: Final = 2.0  # times than on the other one
-CELLS: Final = 2_000.0, 1_000.0  # of the index in a degree: north (56 m), and east
-ROUND: Final = 360_000  # cells, round the earth
+KEPT: Final = 5_000  # streets between crossings, about 8 km² of an inner city; the others are dropped
+FORGOTTEN_AFTER: Final = 60  # days without a passage
+SIDE: Final = 1.0, 8.0  # metres from the last street's centre line within which a stop is on one side
+SURE: Final = 20.0  # arrivals before a preferred side is believed
+OFTENER: Final = 2.0  # times as many arrivals as on the other side
+CELLS: Final = 2_000.0, 1_000.0  # index cells per degree of latitude (56 m each) and of longitude
+ROUND: Final = 360_000  # cells around the earth
 
 type Cell = tuple[int, int]
 
 
 class StreetPassage(msgspec.Struct, frozen=True, gc=False):
-    """A street of a way that was driven, as the engine found it on its map."""
+    """A street of a driven path, as the routing engine matched it."""
 
     key: str  # Edge.key
-    line: tuple[LonLat, ...]  # of a whole one; a part would show where somebody was
+    line: tuple[LonLat, ...]  # of the whole street; a part would reveal where a driver was
     seconds: float  # the engine's
-    whole: bool  # not only a part of it
-    joined: bool  # the way led here from the one before
+    whole: bool  # whether the whole street was driven
+    joined: bool  # whether the path led here from the previous street
 
 
 class Street(msgspec.Struct):
-    """In one direction, between two crossings."""
+    """A street in one direction, between two crossings."""
 
     line: tuple[LonLat, ...]
     length_m: float
-    seconds: float  # the engine's, the mean of what it said
+    seconds: float  # mean of the engine's
     passed: int
-    day: int  # when somebody last passed, as date.toordinal
-    onward: dict[str, int] = {}  # into which drivers went on from here, and on which day last
+    day: int  # of the last passage, as date.toordinal
+    onward: dict[str, int] = {}  # the next streets, and the day of the last turn into each
 
 
 class Beside(NamedTuple):
-    """A place as it lies beside a street."""
+    """A place relative to a street."""
 
     key: str
     offset_m: float
-    along_m: float  # from the street's beginning
+    along_m: float  # from the street's start
     heading: float  # degrees, of the street there
-    left_m: float  # of its middle; below zero to the right
+    left_m: float  # left of the centre line; negative to the right
 
 
 class ObservedStreets(msgspec.Struct, dict=True):
-    """Changed only by `learn`."""
+    """The streets of driven paths. Only `learn` changes them."""
 
     known: dict[str, Street] = {}
     right: float = 0.0  # arrivals at stops on the right side of the last street
     left: float = 0.0
-    day: int = 0  # when those were last forgotten that nobody takes any more
+    day: int = 0  # of the last removal of unused streets
 
     def learn(self, walked: Sequence[StreetPassage], stop: LonLat, day: date) -> None:
-        """One way to a stop. Gaps in it join nothing; a street of which only a part was driven is not known
-        by that, but where drivers go on from it, or into it."""
+        """Add one path to a stop. Gaps join nothing.
+
+        A partly driven street does not become known, but the turns from it or into it do.
+        """
         today = day.toordinal()
         for each in walked:
             if each.whole:
@@ -82,7 +84,7 @@ class ObservedStreets(msgspec.Struct, dict=True):
             self._forget(today)
 
     def around(self, place: LonLat, within_m: float) -> Iterator[Beside]:
-        """The known streets that are so near."""
+        """Yield the known streets within *within_m* metres of the place."""
         near = {key for cell in _cells_around(place, within_m) for key in self._cells.get(cell, ())}
         for key in near:
             found = beside(key, self.known[key].line, place)
@@ -90,7 +92,7 @@ class ObservedStreets(msgspec.Struct, dict=True):
                 yield found
 
     def wrong_side(self, stop: Beside) -> bool:
-        """Whether drivers who come along this street would have the stop on the side that they avoid."""
+        """Return whether the stop is on the side of this street that drivers avoid."""
         if abs(stop.left_m) < SIDE[0] or self.left + self.right < SURE:
             return False
         seldom, often = (self.left, self.right) if stop.left_m > 0.0 else (self.right, self.left)
@@ -98,7 +100,7 @@ class ObservedStreets(msgspec.Struct, dict=True):
 
     @cached_property
     def _cells(self) -> dict[Cell, set[str]]:
-        """Which streets touch each cell; made when first asked for, and kept up from then on."""
+        """The streets that touch each cell; built on first use, then updated."""
         cells: dict[Cell, set[str]] = {}
         for key, street in self.known.items():
             _enter(cells, key, street.line)
@@ -124,7 +126,7 @@ class ObservedStreets(msgspec.Struct, dict=True):
                 self.right += 1.0
 
     def _forget(self, today: int) -> None:
-        """What nobody has driven for long, and then what was not driven for longest."""
+        """Drop expired streets, then the least recently driven ones."""
         newest = sorted(self.known.items(), key=lambda each: each[1].day)[-KEPT:]
         oldest = today - FORGOTTEN_AFTER
         self.known = {key: street for key, street in newest if street.day >= oldest}
@@ -133,11 +135,11 @@ class ObservedStreets(msgspec.Struct, dict=True):
         self.__dict__.pop("_cells", None)
 
 
-NONE: Final = ObservedStreets()  # nobody has driven anywhere yet
+NONE: Final = ObservedStreets()  # without any driven path
 
 
 def beside(key: str, line: Sequence[LonLat], place: LonLat) -> Beside:
-    """Where the place lies beside the line, which has at least two places."""
+    """Return the place relative to the line, which has at least two places."""
     to_metres = Plane(place).to_metres
     nearest, best, along = inf, (0.0, 0.0, 0.0, 0.0), 0.0
     ax, ay = to_metres(line[0])
@@ -150,7 +152,7 @@ def beside(key: str, line: Sequence[LonLat], place: LonLat) -> Beside:
             share = 0.0 if share < 0.0 else min(share, 1.0)
             offset = hypot(ax + share * dx, ay + share * dy)
             if offset < nearest:
-                left = (ax * dy - ay * dx) / length  # of the line itself, also beyond its end
+                left = (ax * dy - ay * dx) / length  # of the line, extended beyond its end
                 nearest, best = offset, (along + share * length, dx, dy, left)
             along += length
         ax, ay = bx, by
@@ -159,7 +161,7 @@ def beside(key: str, line: Sequence[LonLat], place: LonLat) -> Beside:
 
 
 def piece_of(line: tuple[LonLat, ...], begin_m: float, end_m: float) -> Sequence[LonLat]:
-    """The line between so many metres from its beginning; nothing where that is empty."""
+    """Return the part of the line between two distances from its start; empty if there is none."""
     if begin_m <= 0.0 and end_m == inf:
         return line
     piece: list[LonLat] = []
@@ -178,8 +180,8 @@ def _cell(place: LonLat) -> Cell:
 
 
 def _cells_around(place: LonLat, within_m: float) -> Iterator[Cell]:
-    """Those that a box around the place touches."""
-    lat = within_m / METRES_PER_DEGREE * 1.001  # a little more, for the rounding
+    """Yield the cells that a box around the place touches."""
+    lat = within_m / METRES_PER_DEGREE * 1.001  # slightly more, for rounding errors
     lon = lat / max(cos(radians(place.lat)), 0.001)
     north = range(floor((place.lat - lat) * CELLS[0]), floor((place.lat + lat) * CELLS[0]) + 1)
     east = range(floor((place.lon - lon) * CELLS[1]), floor((place.lon + lon) * CELLS[1]) + 1)
@@ -187,7 +189,10 @@ def _cells_around(place: LonLat, within_m: float) -> Iterator[Cell]:
 
 
 def _enter(cells: dict[Cell, set[str]], key: str, line: Sequence[LonLat]) -> None:
-    """Into every cell that the box of a segment touches, or of its pieces where it is longer than a cell."""
+    """Add the line to every cell that the bounding boxes of its segments touch.
+
+    Segments longer than a cell are divided.
+    """
     before, there = line[0], _cell(line[0])
     for place in line[1:]:
         cell = _cell(place)

@@ -1,4 +1,4 @@
-"""Manners: how drivers choose their way, learned from the ways they took. Only forecasts follow it."""
+"""Route preferences: how drivers choose routes, learned from driven paths. Only forecasts use them."""
 
 from math import log, sqrt
 from typing import Final, Literal
@@ -10,37 +10,35 @@ from tracker.domain.geo import LonLat
 RoutePreference = Literal[
     "lawful", "unrestricted", "near_side", "far_side", "short", "short_near_side", "short_far_side"
 ]
-LAWFUL: Final[RoutePreference] = (
-    "lawful"  # the fastest way that the law allows, and what everybody begins with
-)
+LAWFUL: Final[RoutePreference] = "lawful"  # the fastest legal route, and the default
 OTHERS: Final[tuple[RoutePreference, ...]] = (
-    "unrestricted",  # turns where no turn is allowed
-    "near_side",  # arrives with the stop on the side of the street that people drive on
+    "unrestricted",  # ignores turn restrictions
+    "near_side",  # arrives with the stop on the driving side of the street
     "far_side",  # arrives with the stop across the street
-    "short",  # the shortest way instead of the fastest
+    "short",  # the shortest route instead of the fastest
     "short_near_side",
     "short_far_side",
 )
-WAYS: Final = 20  # finished ways before anybody is believed to drive otherwise
-FORGETS: Final = 0.997  # of what was seen stays with each way
-BLUR: Final = 50.0  # metres by which the length of a way is uncertain
-ANOTHER: Final = 0.25  # off by so much, a way is another one altogether: further off is no worse
-CLEAR: Final = 1.0  # standard errors that a manner has to be better by
-DOUBT: Final = 0.1  # the standard deviation of one way's evidence that is taken for granted
-DOUBTS: Final = 10.0  # ways that it counts as
+WAYS: Final = 20  # driven legs before another preference is believed
+FORGETS: Final = 0.997  # decay factor of the sums per leg
+BLUR: Final = 50.0  # metres of uncertainty in a path's length
+ANOTHER: Final = 0.25  # the largest length error: from here on the route is a different one
+CLEAR: Final = 1.0  # standard errors by which a preference must be better
+DOUBT: Final = 0.1  # prior standard deviation of one leg's evidence
+DOUBTS: Final = 10.0  # legs; weight of the prior
 
 
 class DrivenPath(msgspec.Struct, frozen=True):
-    """A way as it was driven to a stop."""
+    """The path that a driver took to a stop."""
 
     begin: LonLat
-    heading: float | None  # degrees, at its beginning
+    heading: float | None  # degrees, at the start
     metres: float
-    places: tuple[LonLat, ...] = ()  # one after the other, until its streets are known
+    places: tuple[LonLat, ...] = ()  # in order, until its streets are matched
 
 
 class Evidence(msgspec.Struct):
-    """How much better than the lawful way a manner foretold ways: sums, over `ways`."""
+    """How much better than `lawful` a preference predicted path lengths: sums over `ways` legs."""
 
     ways: float = 0.0
     better: float = 0.0
@@ -53,7 +51,7 @@ class Evidence(msgspec.Struct):
 
     @property
     def surely(self) -> float:
-        """By so much it is better at least; below zero until there is clear evidence."""
+        """A lower bound of the improvement; negative until there is clear evidence."""
         if self.ways < WAYS * FORGETS**WAYS:
             return -1.0
         worth = self.ways + DOUBTS
@@ -62,18 +60,18 @@ class Evidence(msgspec.Struct):
 
 
 class RoutePreferences(msgspec.Struct):
-    """What is known of how the drivers of one kind of vehicle choose their way."""
+    """The evidence on how drivers of one kind of vehicle choose routes."""
 
     evidence: dict[RoutePreference, Evidence] = {}
 
     @property
     def usual(self) -> RoutePreference:
-        """The one that foretells ways best; the lawful one unless another is clearly better."""
+        """The preference that predicts paths best; `lawful` unless another is clearly better."""
         best = max(self.evidence, key=lambda each: self.evidence[each].surely, default=LAWFUL)
         return best if best in self.evidence and self.evidence[best].surely > 0.0 else LAWFUL
 
     def learn(self, off: dict[RoutePreference, float]) -> None:
-        """How far off each manner was for one way, see `off_by`."""
+        """Add the length error of each preference for one leg, see `off_by`."""
         if LAWFUL in off:
             for manner in OTHERS:
                 if manner in off:
@@ -81,7 +79,7 @@ class RoutePreferences(msgspec.Struct):
 
 
 def off_by(foretold_m: float | None, way: DrivenPath) -> float:
-    """How far off a foretold way is from the one that was driven, 0 to ANOTHER; None: there was none."""
+    """Return the length error of a predicted route, 0 to ANOTHER. Without a route (None) it is ANOTHER."""
     if foretold_m is None:
         return ANOTHER
     return min(abs(log((foretold_m + BLUR) / (way.metres + BLUR))), ANOTHER)

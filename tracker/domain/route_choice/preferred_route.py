@@ -1,4 +1,4 @@
-"""Usual way: the one that drivers who know the streets would take, beside the one that the map knows."""
+"""Preferred route: the route that local drivers would take, where it differs from the map's."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from heapq import heapify, heappop, heappush
@@ -9,22 +9,22 @@ from tracker.domain.geo import LonLat, Plane, distance
 from tracker.domain.leg import Leg
 from tracker.domain.route_choice.observed_streets import Beside, ObservedStreets, Street, beside, piece_of
 
-NEAR: Final = 25.0  # metres from a street where a way may begin or end
-AHEAD: Final = 60.0  # degrees between a driver's heading and the street that they are on
-ALIKE: Final = 12.0  # metres by which the street that a driver is on may be further than the nearest
-DOUBT: Final = 2.0  # metres of way for each of these
-OTHER_SIDE: Final = 60.0  # metres further off a stop counts as that is on the side that drivers avoid
-LIKELY: Final = 2.0  # metres by which the street of a stop may be further than the nearest
-UNLIKELY: Final = 20.0  # metres of way for each of these
-OPPOSITE: Final = 150.0  # degrees between the two directions of one street
-TOGETHER: Final = 0.6  # metres; two directions of one street are as far from a place
-UNSEEN: Final = 1.25  # a street of the map's way counts longer where nobody was seen to go
-FIRST: Final = 30.0  # metres, and a turn that nobody was seen to take
-BACK: Final = 3.0  # metres by which a receiver may see somebody past a place
-LONGER: Final = 1.5  # times the map's way; what was learned may still lack the street that everybody takes
-SLACK: Final = 30.0  # metres
-FASTEST: Final = 0.4  # of the usual time for as many metres, on the fastest streets
-APART: Final = 1.0  # metres at the most from the end of a street to the beginning of the one that follows it
+NEAR: Final = 25.0  # metres from a street within which a route may start or end
+AHEAD: Final = 60.0  # largest degrees between a driver's heading and their street
+ALIKE: Final = 12.0  # metres by which the driver's street may be further away than the nearest
+DOUBT: Final = 2.0  # cost in metres for each of these
+OTHER_SIDE: Final = 60.0  # metres added to a stop on the side that drivers avoid
+LIKELY: Final = 2.0  # metres by which the stop's street may be further away than the nearest
+UNLIKELY: Final = 20.0  # cost in metres for each of these
+OPPOSITE: Final = 150.0  # least degrees between the two directions of one street
+TOGETHER: Final = 0.6  # metres; the two directions of one street differ less in distance
+UNSEEN: Final = 1.25  # cost factor of a street on the map's route without observed passages
+FIRST: Final = 30.0  # cost in metres of a turn without observed passages
+BACK: Final = 3.0  # metres by which a receiver may place a driver beyond their position
+LONGER: Final = 1.5  # times the map's route at most: the usual street may not be known yet
+SLACK: Final = 30.0  # metres, added to that limit
+FASTEST: Final = 0.4  # lower bound of the time per metre, relative to the leg's mean
+APART: Final = 1.0  # largest metres between the end of a street and the start of the next
 
 
 class Spot(NamedTuple):
@@ -40,14 +40,14 @@ class PreferredRoute(NamedTuple):
 
 
 class _End(NamedTuple):
-    """Where on a street the stop is, and metres of way that this counts as, because it may be another."""
+    """The stop's place on a street, and the cost in metres because the street may be the wrong one."""
 
     along_m: float
     unlikely: float
 
 
-# To the end of a street, or to the stop on it: estimate of the whole way, cost, key, the one before ("" where
-# there is none), and whether it is the stop. Costs are metres, and more where it is less likely.
+# A step to the end of a street, or to the stop on it: estimated total cost, cost, key, previous key (""
+# if there is none), and whether it reaches the stop. Costs are metres, more if it is less likely.
 type _Step = tuple[float, float, str, str, bool]
 
 
@@ -58,10 +58,10 @@ class _Found(NamedTuple):
 
 
 class Search:
-    """The streets that drivers take, and those of one leg as the map knows it. Made for one leg."""
+    """A search over the observed streets and the streets of one leg of the map's route."""
 
     def __init__(self, streets: ObservedStreets, leg: Leg, *, by_time: bool) -> None:
-        """Chosen for length or `by_time`, each as such drivers do."""
+        """Minimise length, or time if *by_time*."""
         self._streets = streets
         self._speed = leg.distance_m / leg.duration_s if by_time and leg.duration_s > 0.0 else None
         self._at_most = LONGER * leg.distance_m + SLACK
@@ -71,15 +71,16 @@ class Search:
     def way(
         self, begin: LonLat, end: LonLat, *, heading: float | None = None, entering: str = ""
     ) -> PreferredRoute | None:
-        """From one place to the other, from the street `entering` on which the leg before ended. None where
-        no way is known.
+        """Return the route between two places, or None if none is known.
+
+        *entering* is the street on which the previous leg ended.
         """
         starts = self._entered(begin, entering) or self._starts(begin, heading)
         found = self._shortest(starts, self._ends(end), end)
         return None if found is None else self._told(found)
 
     def _entered(self, place: LonLat, key: str) -> dict[Spot, float]:
-        """Where on this street the place is; the leg before may have known another part of it."""
+        """Locate the place on this street, of which the previous leg may have known another part."""
         street = self._street(key)
         on = None if street is None else beside(key, street.line, place)
         return {Spot(key, on.along_m): 0.0} if on is not None and on.offset_m <= NEAR else {}
@@ -89,7 +90,7 @@ class Search:
         return [*self._streets.around(place, NEAR), *(one for one in local if one.offset_m <= NEAR)]
 
     def _starts(self, place: LonLat, heading: float | None) -> dict[Spot, float]:
-        """Where on which streets the driver may be, and how much each counts as further."""
+        """Return the driver's possible places on streets, with the cost of each in metres."""
         found = [
             one for one in self._around(place) if heading is None or _between(heading, one.heading) < AHEAD
         ]
@@ -101,7 +102,7 @@ class Search:
         }
 
     def _ends(self, place: LonLat) -> dict[str, _End]:
-        """By street; those which are hardly further from the stop than the likeliest one."""
+        """Return the stop's place by street, for streets about as near as the likeliest one."""
         found = self._around(place)
         off = {one.key: self._off(one, found) for one in found}
         nearest = min(off.values(), default=0.0)
@@ -112,7 +113,7 @@ class Search:
         }
 
     def _off(self, stop: Beside, others: Iterable[Beside]) -> float:
-        """Metres from the stop; a street whose other direction has it on the right side counts as far."""
+        """Return metres from the stop, plus a surcharge if the street's other direction is preferred."""
         if not self._streets.wrong_side(stop):
             return stop.offset_m
         both = any(
@@ -134,7 +135,7 @@ class Search:
     def _shortest(
         self, starts: Mapping[Spot, float], ends: Mapping[str, _End], place: LonLat
     ) -> _Found | None:
-        """By A*: what is still to go is at the least a straight line to the stop's street."""
+        """Find the cheapest path by A*. The lower bound is a straight line to the stop's street."""
         if not ends:
             return None
         to_metres, to_go = Plane(place).to_metres, 1.0 if self._speed is None else FASTEST
@@ -176,8 +177,10 @@ class Search:
             yield cost + at_least(street), cost, key, "", False
 
     def _next(self, key: str, cost: float) -> list[tuple[str, Street, float]]:
-        """The streets to go on into, and what it costs to their beginning. Of the leg's first and last one
-        only a part may be known, which does not begin, or end, at the crossing."""
+        """Return the next streets and the cost to their start.
+
+        Of the leg's first and last street only a part may be known, which does not reach the crossing.
+        """
         known, here = self._streets.known.get(key), self._street(key)
         assert here is not None
         seen = known.onward if known is not None else {}
@@ -206,7 +209,7 @@ class Search:
 
 
 def _of_leg(leg: Leg) -> tuple[dict[str, Street], dict[str, str]]:
-    """The leg's own streets, as far as it follows them, the longest time each; and the turns between them."""
+    """Return the leg's streets, the longest part of each, and the turns between them."""
     streets: dict[str, Street] = {}
     onward: dict[str, str] = {}
     before = ""
@@ -241,5 +244,5 @@ def _found(starts: Iterable[Spot], ends: Mapping[str, _End], path: tuple[str, ..
 
 
 def _between(a: float, b: float) -> float:
-    """Degrees between two headings."""
+    """Return the degrees between two headings."""
     return abs((a - b + 180.0) % 360.0 - 180.0)

@@ -1,4 +1,4 @@
-"""How good the arrival times are: recorded trips go through the service's own code on a virtual clock."""
+"""Evaluate ETA accuracy: replay recorded trips through the service's own code on a virtual clock."""
 
 from tracker.eta.evaluation.recorded_trips import RecordedTrip, read_trips
 from tracker.eta.evaluation.run import evaluate

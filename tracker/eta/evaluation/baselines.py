@@ -1,4 +1,4 @@
-"""Peers: what else one could say, from the same knowledge, to hold the forecast against."""
+"""Baselines: simple forecasts from the same inputs, to compare ours with."""
 
 from bisect import bisect
 from collections.abc import Sequence
@@ -10,22 +10,22 @@ from tracker.domain.order import Vehicle
 
 
 class Plain(NamedTuple):
-    """What every peer is given of one moment."""
+    """The inputs of every baseline at one time."""
 
-    router_s: float | None  # the router's remaining seconds of driving; None where it has no way
-    straight_m: float  # from stop to stop as the crow flies
-    service_s: float  # that had been told for the stops before, and is not over yet
+    router_s: float | None  # the router's remaining seconds of driving; None without a route
+    straight_m: float  # in straight lines from stop to stop
+    service_s: float  # announced for earlier stops, less the time spent
 
 
 class Baselines:
-    """The single constants: fitted to the trips learned from, so that they are the best possible ones."""
+    """One constant per baseline, fitted to the training trips, so that each is the best possible one."""
 
     def __init__(self) -> None:
         self.constant = ROUTER_RATIO
-        self._straight_s = 1.0  # for one second at the cold speed
+        self._straight_s = 1.0  # per second at the prior speed
 
     def said(self, vehicle: Vehicle, plain: Plain) -> dict[str, float]:
-        """Seconds to go, by each of them."""
+        """Return the seconds to go by baseline name."""
         straight = self._straight_s * plain.straight_m / STRAIGHT_SPEED[vehicle]
         router = straight / self.constant if plain.router_s is None else plain.router_s
         return {
@@ -35,13 +35,16 @@ class Baselines:
         }
 
     def fit(self, router: Sequence[tuple[float, float]], straight: Sequence[tuple[float, float]]) -> None:
-        """Takes the constants with the least mean absolute error, from pairs of seconds said and real."""
+        """Fit the constants with the least mean absolute error to pairs of forecast and actual seconds."""
         self.constant = best_constant(router) or self.constant
         self._straight_s *= best_constant(straight) or 1.0
 
 
 def best_constant(pairs: Sequence[tuple[float, float]]) -> float | None:
-    """The c with the least mean |c said - real|: the median of the ratios, weighted by what was said."""
+    """Return the c that minimises the mean of |c forecast - actual|, None without positive forecasts.
+
+    It is the median of the ratios, weighted by the forecasts.
+    """
     ordered = sorted((real / said, said) for said, real in pairs if said > 0.0)
     if not ordered:
         return None

@@ -1,4 +1,4 @@
-"""Recorded trips, as they are given to be judged: one JSON object a line, gzipped or not."""
+"""Recorded trips: read the evaluation's input, one JSON object per line, optionally gzipped."""
 
 import gzip
 import zlib
@@ -33,7 +33,7 @@ class RecordedFix(Fix, frozen=True):
 
 
 class RecordedTrip(msgspec.Struct, frozen=True):
-    """What was driven, and when each stop was reached: the truth to measure against."""
+    """The fixes of one trip, and the actual arrivals to measure forecasts against."""
 
     trip_id: str
     stops: Annotated[tuple[RecordedStop, ...], Meta(min_length=1)]
@@ -46,7 +46,7 @@ class RecordedTrip(msgspec.Struct, frozen=True):
         return max(*self.arrived_at, self.fixes[-1].recorded_at)
 
     def as_stops(self) -> tuple[Stop, ...]:
-        """Each is a delivery of its own: who ordered does not change a time."""
+        """Return one dropoff per stop, each of its own order, because orders do not affect times."""
         return tuple(
             Stop(f"{index}", "dropoff", LonLat(stop.lon, stop.lat), stop.service_s)
             for index, stop in enumerate(self.stops)
@@ -54,11 +54,11 @@ class RecordedTrip(msgspec.Struct, frozen=True):
 
 
 class BadTrips(BadInput):
-    """A file of recorded trips that cannot be used; names file and line."""
+    """An invalid file of recorded trips; the text names file and line."""
 
 
 def read_trips(path: Path) -> list[RecordedTrip]:
-    """Every trip of the file. Raises BadTrips."""
+    """Return all trips of the file. Raises BadTrips."""
     try:
         content = path.read_bytes()
         if content[:2] == b"\x1f\x8b":
@@ -68,7 +68,7 @@ def read_trips(path: Path) -> list[RecordedTrip]:
     lines = enumerate(content.split(b"\n"), 1)
     trips = [_trip(path, number, line) for number, line in lines if line.strip()]
     if not trips:
-        raise BadTrips(f"{path}: there is no trip in it")
+        raise BadTrips(f"{path}: the file has no trips; write one JSON object per line")
     return trips
 
 
@@ -78,9 +78,10 @@ def _trip(path: Path, number: int, line: bytes) -> RecordedTrip:
     except msgspec.DecodeError as error:
         raise BadTrips(f"{path}:{number}: {error}") from error
     if len(trip.arrived_at) != len(trip.stops):
-        raise BadTrips(f"{path}:{number}: {len(trip.stops)} stops, but {len(trip.arrived_at)} arrived_at")
+        counts = f"{len(trip.stops)} stops but {len(trip.arrived_at)} times in arrived_at"
+        raise BadTrips(f"{path}:{number}: {counts}; give one per stop")
     if list(trip.arrived_at) != sorted(trip.arrived_at):
-        raise BadTrips(f"{path}:{number}: arrived_at is not in the order of the stops")
+        raise BadTrips(f"{path}:{number}: the times in arrived_at decrease; list stops in the order served")
     return msgspec.structs.replace(
         trip,
         fixes=tuple(sorted(map(_clean, trip.fixes), key=lambda fix: fix.recorded_at)),

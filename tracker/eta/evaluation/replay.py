@@ -1,4 +1,4 @@
-"""Replay: recorded trips through the service's own trips, on a virtual clock, all of them side by side."""
+"""Replay: run recorded trips concurrently through the service's own trips on a virtual clock."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -18,14 +18,14 @@ from tracker.eta.evaluation.baselines import Baselines, Plain
 from tracker.eta.evaluation.recorded_trips import RecordedTrip
 from tracker.routing.drive_analysis import Routes, judged
 
-LEAST: Final = 30.0  # seconds to go; nearer ones are not counted
+LEAST: Final = 30.0  # seconds to go; nearer forecasts are not counted
 METHODS: Final = ("tracker", "router", "router_scaled", "straight_line")
 RETENTION: Final = timedelta(days=30)
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class MethodForecast(NamedTuple):
-    """What one method said at one moment: seconds to go, and the interval where it has one."""
+    """One method's forecast: seconds to go, and the interval if the method has one."""
 
     seconds: float
     low: float | None = None
@@ -33,9 +33,9 @@ class MethodForecast(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """One forecast for one stop: what every method said, and what came true."""
+    """Every method's forecast for one stop at one time, and the actual seconds."""
 
-    trip: int  # which of the trips
+    trip: int  # index of the trip
     stop: int
     at: datetime
     real: float  # seconds
@@ -43,7 +43,7 @@ class Moment(NamedTuple):
 
 
 class _Live(NamedTuple):
-    """One trip as the service has it, and beside it as the peers do: by the router's own ways."""
+    """One trip as the service drives it, and its copy on the router's own routes for the baselines."""
 
     trip: Trip
     lawful: Trip
@@ -52,12 +52,12 @@ class _Live(NamedTuple):
 class _Event(NamedTuple):
     at: datetime
     trip: int
-    what: int  # _FIX, or the stop that was reached
+    what: int  # the index of the stop reached; -1 for a fix
     fix: Fix | None
 
 
 class Replay:
-    """One run. What has been learned is carried on from run to run by whoever holds `learned` and `peers`."""
+    """One run. The caller holds the learned models and the baselines, and passes them from run to run."""
 
     def __init__(self, router: Routes, learned: Learned, peers: Baselines) -> None:
         self._router, self._learned, self._peers = router, learned, peers
@@ -67,7 +67,7 @@ class Replay:
     async def run(
         self, trips: Sequence[RecordedTrip], on_progress: Callable[[int], None] = lambda _: None
     ) -> list[Moment]:
-        """Every forecast with at least 30 s to go. A trip is learned from when it is over, not before."""
+        """Return every forecast with at least 30 s to go. Train on each trip only after its end."""
         moments: list[Moment] = []
         done = 0
         for event in _events(trips):
@@ -84,7 +84,7 @@ class Replay:
         live = self._live.get(number)
         if live is None:
             if number in self._arrivals:
-                return []  # it is over
+                return []  # the trip has ended
             live = _Live(_begun(recorded, self._learned), _begun(recorded, Learned()))
             self._live[number] = live
             self._arrivals[number] = []
@@ -133,7 +133,7 @@ class Replay:
         }
 
     async def _reached(self, number: int, stop: int, at: datetime, *, last: int) -> bool:
-        """Whether the trip is over."""
+        """Process an arrival; return whether the trip has ended."""
         live = self._live.get(number)
         if live is not None and (arrival := live.trip.arrived(f"{stop}", "dropoff", at)) is not None:
             self._arrivals[number].append(await judged(arrival, self._router))
@@ -147,7 +147,7 @@ class Replay:
 
 
 def _events(trips: Sequence[RecordedTrip]) -> Iterator[_Event]:
-    """In the order of time; a fix of the very moment of an arrival comes after it."""
+    """Yield the events in order of time. An arrival precedes a fix of the same time."""
     events = [
         _Event(at, number, stop, None)
         for number, trip in enumerate(trips)

@@ -1,4 +1,4 @@
-"""Run: first the trips that were seen before, then those to judge; each learns from what was over by then."""
+"""Run an evaluation: replay the training trips, then the trips to evaluate."""
 
 from collections.abc import Callable, Sequence
 
@@ -16,9 +16,10 @@ TOLD_EVERY = 20  # trips
 async def evaluate(
     trips: Sequence[RecordedTrip], earlier: Sequence[RecordedTrip], router: Routes, say: Say
 ) -> Report:
-    """The forecast learns while it runs from the trips that are over, as the service does.
+    """Replay *earlier*, then *trips*, and return the report on *trips*.
 
-    Without earlier trips it begins as a fresh installation does, and the peers' constants are the cold ones.
+    The forecasts learn from each trip after its end, as in the service. Without earlier trips, the run starts
+    like a fresh installation, and the baselines have their prior constants.
     """
     learned, peers = Learned(), Baselines()
     if earlier:

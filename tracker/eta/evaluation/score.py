@@ -1,4 +1,4 @@
-"""Score: how far the methods were off, overall and by true time to go."""
+"""Score: the errors of each method, overall and by actual time to go."""
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby, pairwise
@@ -13,21 +13,21 @@ BUCKETS: Final = (("0-2", 120.0), ("2-5", 300.0), ("5-10", 600.0), ("10-20", 120
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One method's errors; None where there was nothing to measure, or no interval."""
+    """One method's errors; None without forecasts or without an interval."""
 
     forecasts: int
     mae_s: float | None
-    mape: float | None  # a fraction, as is the coverage
-    bias_s: float | None  # above zero: said too late
+    mape: float | None  # a fraction, like the coverage
+    bias_s: float | None  # positive: forecast too late
     coverage: float | None
     width_s: float | None
-    shown_changes_per_trip: float  # of the arrival's minute, as somebody would be shown it
+    shown_changes_per_trip: float  # changes of the displayed minute
     shown_later_per_trip: float
 
 
 class Method(msgspec.Struct, frozen=True):
     overall: Row
-    buckets: dict[str, Row]  # by true time to go, minutes
+    buckets: dict[str, Row]  # by actual minutes to go
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -36,7 +36,7 @@ class Report(msgspec.Struct, frozen=True):
 
 
 def report_on(moments: Sequence[Moment], trips: int) -> Report:
-    """What section 9 of the interface promises."""
+    """Return the report that `tracker eta evaluate` prints."""
     return Report(trips, {name: _method(moments, name, trips) for name in METHODS})
 
 
@@ -51,7 +51,7 @@ def _method(moments: Sequence[Moment], name: str, trips: int) -> Method:
 
 
 def _row(moments: Sequence[Moment], name: str, trips: int, changes: Sequence[bool]) -> Row:
-    """`changes` holds one for each change of the shown minute: whether it moved later."""
+    """Return one row. *changes* has an item per change of the displayed minute: whether it moved later."""
     said = [(each.said[name], each.real) for each in moments]
     ranges = [(one.low, one.high, real) for one, real in said if one.low is not None and one.high is not None]
     return Row(
@@ -72,7 +72,7 @@ def _mean(values: Iterable[float]) -> float | None:
 
 
 def _changes(moments: Sequence[Moment], name: str) -> Iterable[tuple[float, bool]]:
-    """For each time that the shown minute changed: the true seconds to go, and whether it moved later."""
+    """Yield the actual seconds to go at each change of the displayed minute, and whether it moved later."""
     by_stop = sorted(moments, key=lambda each: (each.trip, each.stop, each.at))
     for _, forecasts in groupby(by_stop, key=lambda each: (each.trip, each.stop)):
         shown = [(_minute(each, name), each.real) for each in forecasts]
@@ -82,5 +82,5 @@ def _changes(moments: Sequence[Moment], name: str) -> Iterable[tuple[float, bool
 
 
 def _minute(moment: Moment, name: str) -> int:
-    """The arrival as a clock shows it, to the nearest minute."""
+    """Return the arrival as minutes since the epoch, rounded."""
     return int((moment.at.timestamp() + moment.said[name].seconds + 30.0) // 60)

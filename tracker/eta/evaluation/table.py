@@ -1,4 +1,4 @@
-"""Table: a report for people."""
+"""Table: print a report as text."""
 
 from rich.console import Console
 from rich.table import Table
@@ -20,7 +20,7 @@ HEADINGS = (
 
 
 def print_table(report: Report) -> None:
-    """On standard output; the changes are those of the shown minute, a trip."""
+    """Print the report to standard output. Changes are those of the displayed minute, per trip."""
     table = Table(
         box=None, pad_edge=False, header_style="bold", title=f"{report.trips} trips", title_justify="left"
     )

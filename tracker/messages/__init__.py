@@ -1,6 +1,6 @@
-"""The wire: what drivers and customers say to us and we to them, as tagged unions on `type`.
+"""Wire messages of drivers and customers, as unions tagged by `type`.
 
-Times going out are strings made by `rfc3339` (UTC, milliseconds); times coming in may carry any offset.
+Outgoing times are strings from `rfc3339` (UTC, milliseconds); incoming times may have any offset.
 """
 
 from tracker.messages.customers import (

@@ -14,9 +14,9 @@ from msgspec import inspect
 
 TIME: Final = "a time in RFC 3339 with an offset, such as 2026-11-22T16:43:00Z"
 OR_NULL: Final = ", or null"
-INT64: Final = 2**63 - 1  # bounds of the format, not of what it means
+INT64: Final = 2**63 - 1  # a bound of the format, not of the meaning
 WORDS: Final = (
-    "words"  # key of `Meta(extra=…)`: the whole phrase after "must be", where a pattern says too little
+    "words"  # key of `Meta(extra=…)`: the phrase after "must be", for types that need one of their own
 )
 
 _STEP: Final = re.compile(r"\.([^.\[]+)|\[[^\]]*\]")
@@ -24,7 +24,7 @@ _FIELD: Final = re.compile(r"field `(.*)`", re.DOTALL)
 
 
 def path_and_detail(error: msgspec.ValidationError, type_: Any) -> tuple[str, str]:
-    """Return where a value of *type_* is wrong, as `stops[0].kind`, and what would be right there."""
+    """Return the path of a wrong value in a *type_*, such as `stops[0].kind`, and what is allowed there."""
     message, _, where = str(error).rpartition(" - at `")
     path = where.rstrip("`").removeprefix("$") if message else ""
     message = message or str(error)
@@ -34,7 +34,7 @@ def path_and_detail(error: msgspec.ValidationError, type_: Any) -> tuple[str, st
 
 
 def _type_info(type_: Any) -> inspect.Type:
-    """Return msgspec's description of a type, made once: it takes a millisecond, and anybody can be wrong."""
+    """Return msgspec's description of a type, cached: it takes 1 ms, which invalid requests could exploit."""
     try:
         return _cached_type_info(type_)
     except TypeError:  # some annotations have no hash
@@ -47,7 +47,7 @@ def _cached_type_info(type_: Any) -> inspect.Type:
 
 
 def known_fields(names: Sequence[str]) -> str:
-    """Return what is wrong with a field that is none of *names*."""
+    """Return the error of a field that is none of *names*."""
     return f"unknown field; known are {', '.join(names)}"
 
 
@@ -69,7 +69,7 @@ def _missing_or_unknown(message: str, found: list[inspect.Type]) -> str | None:
 
 
 def _types_at(path: str, type_: inspect.Type) -> list[inspect.Type]:
-    """Return the types that are possible there; the last one that is known where the path leads further."""
+    """Return the types that are possible at a path, or at the longest known part of it."""
     found = list(_choices(type_))
     for step in _STEP.finditer(path):
         below = [
@@ -92,7 +92,7 @@ def _choices(type_: inspect.Type) -> Iterator[inspect.Type]:
 
 
 def _unwrapped(type_: inspect.Type) -> Iterator[inspect.Type]:
-    """Return the choices of a type that has words of its own; any other type as it is."""
+    """Return the choices of a type, also of one with a phrase of its own."""
     return _choices(type_.type if isinstance(type_, inspect.Metadata) else type_)
 
 
@@ -115,7 +115,7 @@ def _inner_types(type_: inspect.Type, name: str | None) -> Iterator[inspect.Type
 
 
 def _either(types: list[inspect.Type]) -> str:
-    """Join the phrases; the words of several enumerations become one list."""
+    """Join the phrases of types; the values of several enumerations become one list."""
     literals = [value for type_ in types if isinstance(type_, inspect.LiteralType) for value in type_.values]
     tags = [type_.tag for type_ in types if isinstance(type_, inspect.StructType) and type_.tag is not None]
     if len(tags) > 1:
@@ -134,7 +134,7 @@ def _one_of(values: Sequence[Any]) -> str:
 
 _DECLARED_ORDER: Final[
     dict[frozenset[Any], tuple[Any, ...]]
-] = {}  # of literals as declared: `inspect` sorts them
+] = {}  # literals in the sequence of their declaration, since `inspect` sorts them
 
 
 def _remember_order(type_: Any) -> None:

@@ -1,4 +1,4 @@
-"""Codecs: the two encodings of a driver's messages, JSON in text frames and MessagePack in binary ones."""
+"""Codecs of drivers' messages: JSON in text frames and MessagePack in binary frames."""
 
 import json
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from tracker.messages.allowed_values import path_and_detail
 
 
 class Codec(Protocol):
-    """One subprotocol of the drivers' stream."""
+    """A subprotocol of the drivers' stream."""
 
     def encode(self, message: object) -> str | bytes: ...
     def decode(self, frame: str | bytes) -> FromDriver | RawFixes: ...
@@ -29,7 +29,7 @@ class JsonCodec:
         return msgspec.json.encode(message).decode()
 
     def decode(self, frame: str | bytes) -> FromDriver | RawFixes:
-        """Raises Unparsable. Wrong fixes come back raw, for judging one by one."""
+        """Decode a frame. Wrong fixes are returned raw, to be judged one by one. Raises Unparsable."""
         return _decode(_decode_json, _decode_raw_json, frame, "JSON")
 
 
@@ -42,7 +42,7 @@ class MsgpackCodec:
         return msgspec.msgpack.encode(message)
 
     def decode(self, frame: str | bytes) -> FromDriver | RawFixes:
-        """Raises Unparsable. Wrong fixes come back raw, for judging one by one."""
+        """Decode a frame. Wrong fixes are returned raw, to be judged one by one. Raises Unparsable."""
         if isinstance(frame, str):
             raise Unparsable("Send binary frames; the subprotocol tracker.v1.msgpack has no text frames.")
         return _decode(_msgpack_strict.decode, _decode_raw_msgpack, frame, "MessagePack")
@@ -53,8 +53,8 @@ CODECS: Final[dict[str, type[JsonCodec] | type[MsgpackCodec]]] = {
     "tracker.v1.msgpack": MsgpackCodec,
 }
 
-MAX_VALUES: Final = 16_384  # of one message that is read a second time: 500 fixes of 32 fields
-SMALL_FRAME_BYTES: Final = 16_384  # bytes; whatever numbers such a message holds, they are read within 16 ms
+MAX_VALUES: Final = 16_384  # in a message that is decoded a second time: 500 fixes of 32 fields
+SMALL_FRAME_BYTES: Final = 16_384  # a message of this size decodes within 16 ms, whatever numbers it holds
 MAX_EXPONENTS: Final = 1_000
 
 type _Scalar = float | int | str | bool | None
@@ -72,13 +72,11 @@ def _decode[Frame: (str | bytes, bytes)](
     frame: Frame,
     format_: str,
 ) -> FromDriver | RawFixes:
-    """Only a message of fixes gets a second reading: a wrong one must not spoil its neighbours."""
+    """Decode a message; if a fix is wrong, decode the fixes one by one. Raises Unparsable."""
     try:
         return decode_strict(frame)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        detail = _error_text(
-            error, format_
-        )  # the error's traceback holds this frame, and with it the message
+        detail = _error_text(error, format_)  # keep no error: its traceback holds the message
     try:
         return decode_raw(frame)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
@@ -86,7 +84,7 @@ def _decode[Frame: (str | bytes, bytes)](
 
 
 def _error_text(error: Exception, format_: str) -> str:
-    """What is wrong with a message: the field and its allowed values, or that it cannot be read at all."""
+    """Return the error of a message: the field and its allowed values, or the wrong encoding."""
     if not isinstance(error, msgspec.ValidationError):
         return f"The message is not {format_}."
     path, detail = path_and_detail(error, FromDriver)
@@ -97,7 +95,7 @@ def _error_text(error: Exception, format_: str) -> str:
 
 
 def read_fixes(body: str | bytes) -> Fixes:
-    """A message of right fixes in JSON. Raises msgspec.DecodeError, UnicodeError, RecursionError."""
+    """Decode valid fixes in JSON. Raises msgspec.DecodeError, UnicodeError, RecursionError."""
     _check_exponents(body)
     return _json_fixes.decode(body)
 
@@ -109,9 +107,9 @@ def _decode_json(frame: str | bytes) -> FromDriver:
 
 
 def _check_exponents(frame: str | bytes) -> None:
-    """msgspec takes 20 us for a number such as 8.5e-320, and a frame has room for 29,000 of them.
+    """Reject frames with many exponents, for `read_json` to decode. Raises msgspec.DecodeError.
 
-    `read_json` takes 1 us, so a frame with many is left to it.
+    msgspec takes 20 us for a number such as 8.5e-320, `read_json` 1 us; a frame has room for 29,000.
     """
     if len(frame) > SMALL_FRAME_BYTES:
         outline = (frame.encode() if isinstance(frame, str) else frame).translate(_EXPONENT_AS_E0)
@@ -125,25 +123,25 @@ def _decode_raw_json(frame: str | bytes) -> RawFixes:
 
 
 def read_json(frame: str | bytes) -> object:
-    """JSON with the numbers that Python's own writer lets slip: NaN and Infinity. Raises Unparsable.
+    """Decode JSON, NaN and Infinity included, which Python's encoder writes. Raises Unparsable.
 
-    They cost one fix by name and not its neighbours.
+    So such a number rejects one fix, with a reason, and not the whole message.
     """
     if len(frame) > MAX_VALUES and _count(frame, ",[{") > MAX_VALUES:
-        raise Unparsable(f"One message may hold {MAX_VALUES} values; send fewer fixes, or fewer fields.")
+        raise Unparsable(f"A message may hold at most {MAX_VALUES} values; send fewer fixes or fields.")
     try:
         return json.loads(frame)
     except json.JSONDecodeError as error:
-        raise Unparsable(f"This is not JSON: line {error.lineno}, column {error.colno}.") from error
+        raise Unparsable(f"Not JSON: error at line {error.lineno}, column {error.colno}.") from error
     except (ValueError, RecursionError) as error:
-        raise Unparsable("This is not JSON in UTF-8, or it is nested too deeply.") from error
+        raise Unparsable("Not JSON in UTF-8, or nested too deeply.") from error
 
 
 def _count(frame: str | bytes, characters: str) -> int:
     return sum(map(frame.count, characters if isinstance(frame, str) else map(str.encode, characters)))  # type: ignore[arg-type]
 
 
-# --- MessagePack: an empty list takes one byte, and eighty in memory, so nothing unknown is built
+# --- MessagePack: an empty list takes 1 byte, but 80 in memory, so unknown values are not built
 
 
 class _PackedFixes(msgspec.Struct, tag="fixes", tag_field="type"):
@@ -152,7 +150,7 @@ class _PackedFixes(msgspec.Struct, tag="fixes", tag_field="type"):
 
 
 class _PackedFix(msgspec.Struct):
-    """Scalars only; what is not given is null, and what is neither is malformed."""
+    """A fix of scalars; absent fields are null, and any other value makes the fix malformed."""
 
     recorded_at: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     lat: _Scalar = None
@@ -168,13 +166,13 @@ def _decode_raw_msgpack(frame: bytes) -> RawFixes:
     message = msgspec.msgpack.decode(frame, type=_PackedFixes)
     count = _array_length(bytes(message.fixes))
     if count > FIXES_PER_MESSAGE:
-        return RawFixes(message.id, [None] * count)  # nobody looks into them
+        return RawFixes(message.id, [None] * count)  # too many: the session rejects them unread
     each = msgspec.msgpack.decode(message.fixes, type=list[msgspec.Raw])
     return RawFixes(message.id, [_unpack_fix(fix) for fix in each])
 
 
 def _array_length(packed: bytes) -> int:
-    """Of a well-formed value, whose length is therefore true; 0 where it is no array."""
+    """Return the length of a well-formed array; 0 for another value."""
     match packed[0]:
         case 0xDC:
             return int.from_bytes(packed[1:3])
@@ -194,14 +192,14 @@ def _unpack_fix(packed: msgspec.Raw) -> object:
 
 
 def readings(message: Fixes | RawFixes) -> list[Fix | Rejection]:
-    """The message's fixes, each as a fix or as the name of what is wrong with it."""
+    """Return each fix of a message, or the rejection of a wrong one."""
     if isinstance(message, Fixes):
         return list(message.fixes)
     return [parse_fix(raw, read_time) for raw in message.fixes]
 
 
 def read_time(value: Any) -> datetime:
-    """RFC 3339 with an offset. Raises ValueError."""
+    """Parse RFC 3339 with an offset. Raises ValueError."""
     try:
         return msgspec.convert(value, AwareTime)
     except msgspec.ValidationError as error:

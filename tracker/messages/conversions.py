@@ -1,4 +1,4 @@
-"""What is shown: the core's orders and views in the words of the wire, for customers and for drivers."""
+"""Conversions of orders, views and drivers of the domain to wire structs."""
 
 from datetime import datetime
 
@@ -27,7 +27,7 @@ from tracker.time_zones import time_zone_at
 
 
 def state_of(view: CustomerView, *, route: LineString | None, trail: LineString | None) -> CustomerState:
-    """Every field of a snapshot; the lines as they were made before, since they seldom change."""
+    """Return every field of a snapshot. The caller caches the lines, since they seldom change."""
     return {
         "order": tracked_order(view.order),
         "driver": _driver(view),
@@ -46,7 +46,7 @@ def position(fix: Fix) -> Position:
 
 
 def line(places: tuple[LonLat, ...] | list[LonLat]) -> LineString | None:
-    """None where there is no line: RFC 7946 wants two places at least."""
+    """Return the line, or None for fewer than two places (RFC 7946)."""
     return LineString.of(places) if len(places) > 1 else None
 
 
@@ -63,7 +63,7 @@ def tracked_order(order: Order) -> TrackedOrder:
 
 
 def timestamps(order: Order) -> dict[str, str]:
-    """When the order came to each status it has been in."""
+    """Return the time of each status that the order has had."""
     times: dict[str, datetime | None] = {
         "created": order.created_at,
         "assigned": order.assigned_at,
@@ -92,7 +92,7 @@ def window(order: Order) -> WireWindow | None:
 
 
 def assigned_order(order: Order) -> AssignedOrder:
-    """An order as its driver sees it: whom to call, but not the customer's e-mail address."""
+    """Return the order as its driver sees it, without the customer's e-mail address."""
     customer = order.customer
     return AssignedOrder(
         order.id,

@@ -1,4 +1,4 @@
-"""Customers: what they say to us and we to them."""
+"""Messages from and to customers."""
 
 from collections.abc import Mapping
 from typing import Any, Final, Literal
@@ -19,7 +19,7 @@ from tracker.messages.fields import (
     WireWindow,
 )
 
-NOTE_BYTES: Final = 4_096  # of a customer's message
+NOTE_BYTES: Final = 4_096  # of a customer's note
 
 CustomerState = Mapping[str, Any]
 """The fields of a snapshot, by name, as they are on the wire."""
@@ -70,7 +70,7 @@ Freshness = Literal["live", "stale", "lost", "none"]
 
 
 class Snapshot(Struct, tag="snapshot", tag_field="type"):
-    """All that is needed to start."""
+    """The whole state of the live view."""
 
     cursor: str
     """Send it as `cursor` to continue from here."""
@@ -87,7 +87,7 @@ class Snapshot(Struct, tag="snapshot", tag_field="type"):
     stops_before: int | None
     """Stops of other orders before this dropoff. Null while hidden."""
     route: LineString | None
-    """The way ahead. Null while hidden or unknown."""
+    """The route ahead. Null while hidden or unknown."""
     trail: LineString | None
     """The part of the track that this customer may see. Null while hidden."""
     visibility: Visibility
@@ -97,7 +97,7 @@ class Snapshot(Struct, tag="snapshot", tag_field="type"):
 
 
 class Update(Struct, tag="update", tag_field="type", omit_defaults=True):
-    """The fields that changed, each whole."""
+    """The changed fields, each with its whole value."""
 
     cursor: str
     """Send it as `cursor` to continue from here."""
@@ -114,7 +114,7 @@ class Update(Struct, tag="update", tag_field="type", omit_defaults=True):
     stops_before: int | None | UnsetType = UNSET
     """Stops of other orders before this dropoff. Null while hidden."""
     route: LineString | None | UnsetType = UNSET
-    """The way ahead. Null while hidden or unknown."""
+    """The route ahead. Null while hidden or unknown."""
     trail: LineString | None | UnsetType = UNSET
     """The part of the track that this customer may see. Null while hidden."""
     visibility: Visibility | UnsetType = UNSET

@@ -1,4 +1,4 @@
-"""Drivers: what they say to us and we to them."""
+"""Messages from and to drivers."""
 
 from typing import Any, Final, Literal
 
@@ -36,7 +36,7 @@ class Limits(Struct, frozen=True):
 
 
 class WireCustomer(Struct, frozen=True):
-    """What the driver may know of who waits."""
+    """The customer of an order, as the driver sees them."""
 
     name: str | None = None
     """Name of the customer. Null if not given."""
@@ -83,7 +83,7 @@ class Hello(Struct, tag="hello", tag_field="type"):
 
 
 class Fixes(Struct, tag="fixes", tag_field="type"):
-    """1..500 fixes. Decoded strictly first; `RawFixes` takes over where one of them is wrong."""
+    """1 to 500 fixes. `RawFixes` replaces it if one of them is wrong."""
 
     id: Id
     """A number that the client chooses; the ack repeats it."""
@@ -92,7 +92,7 @@ class Fixes(Struct, tag="fixes", tag_field="type"):
 
 
 class RawFixes(Struct, tag="fixes", tag_field="type"):
-    """The same, with the fixes as they came: for naming the wrong ones without losing their neighbours."""
+    """Undecoded fixes, to reject the wrong ones with a reason and store the others."""
 
     id: Id
     """A number that the client chooses; the ack repeats it."""
@@ -123,9 +123,9 @@ class DriverNote(Struct, tag="message", tag_field="type"):
 
 
 class Navigation(Struct, tag="navigation", tag_field="type"):
-    """When the driver is at the next stop, by the device's own navigation; null: it guides no longer.
+    """Arrival at the next stop by the device's own navigation.
 
-    It counts for a minute and is not acknowledged: it is no fact, and history does not keep it.
+    It is valid for a minute, is not acknowledged and does not enter the history.
     """
 
     arrives_at: AwareTime | None
@@ -146,7 +146,7 @@ class RejectedFix(Struct, frozen=True):
 
 
 class Ack(Struct, tag="ack", tag_field="type", omit_defaults=True):
-    """Durably stored. For fixes all three counts are given."""
+    """A message is durably stored. For fixes it has all three counts."""
 
     id: int | None
     """Id of the message that is stored. Null if it had none."""

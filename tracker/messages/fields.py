@@ -1,4 +1,4 @@
-"""Pieces: times, places and answers that messages of drivers and of customers share."""
+"""Fields and messages that drivers and customers share: times, places, ETAs, errors."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -13,11 +13,11 @@ from tracker.domain.geo import LonLat
 Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]  # made by `rfc3339`
 Uri = Annotated[str, Meta(extra_json_schema={"format": "uri"})]
 AwareTime = Annotated[datetime, Meta(tz=True)]
-Id = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]  # chosen by the client, said back by us
+Id = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]  # chosen by the client; replies repeat it
 
 
 def rfc3339(at: datetime) -> str:
-    """`2026-11-22T16:43:00.250Z`: UTC with milliseconds."""
+    """Format a time in UTC with milliseconds: `2026-11-22T16:43:00.250Z`."""
     return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
@@ -26,10 +26,10 @@ def rfc3339_or_none(at: datetime | None) -> str | None:
 
 
 class WireEta(Struct, frozen=True):
-    """`Eta` of the public interface: UTC times, metres.
+    """A forecast arrival.
 
-    Customers get `distance_m` null and whole minutes while the driver is near another customer's door, and
-    where the order was open for too long. `basis` is "none" where nothing is known, with all of these null.
+    While the driver is near another customer's door, or if the order has been open for too long, customers
+    get whole minutes and a null `distance_m`. If nothing is known, `basis` is "none" and the times are null.
     """
 
     arrives_at: Time | None
@@ -81,7 +81,7 @@ class Position(Struct, frozen=True):
 
 
 class LineString(Struct, frozen=True):
-    """RFC 7946; `[lon, lat]`, six decimals are 0.1 m."""
+    """A GeoJSON line (RFC 7946). Coordinates have six decimals, 0.1 m."""
 
     coordinates: list[tuple[float, float]]
     """Pairs of [lon, lat] in degrees, in the direction of travel."""
@@ -94,7 +94,7 @@ class LineString(Struct, frozen=True):
 
 
 class WirePlace(Struct, frozen=True):
-    """A stop of an order; `time_zone` is the IANA name of the clock that holds there."""
+    """A stop of an order."""
 
     lat: float
     """Degrees north, WGS 84."""
@@ -109,7 +109,7 @@ class WirePlace(Struct, frozen=True):
 
 
 class WirePickup(WirePlace, frozen=True):
-    """Where an order is picked up; not before `ready_at`."""
+    """The pickup of an order."""
 
     ready_at: Time | None = None
     """The order cannot be picked up before this time. Null if not given."""
@@ -135,7 +135,7 @@ class Pong(Struct, tag="pong", tag_field="type"):
 
 
 class ErrorReply(Struct, tag="error", tag_field="type"):
-    """To drivers and customers."""
+    """An error, to drivers and customers."""
 
     id: int | None
     """Id of the refused message. Null if it could not be read."""

@@ -1,1 +1,1 @@
-"""What phone apps send and how they are set up."""
+"""Setup of phone apps."""

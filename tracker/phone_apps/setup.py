@@ -1,4 +1,4 @@
-"""Setup: what a driver's phone app has to be told so that its positions arrive here as this driver's."""
+"""Settings of phone apps, so that the service receives their positions as one driver's."""
 
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -22,10 +22,10 @@ class OwnTracks(Struct, frozen=True):
 
 
 class UrlTemplate(Struct, frozen=True):
-    """An address with the app's own placeholders for what it measures."""
+    """A URL with the app's own placeholders for measured values."""
 
     url: str
-    """Address with the app's own placeholders."""
+    """URL with the app's own placeholders."""
 
 
 class TraccarClient(Struct, frozen=True):
@@ -39,7 +39,7 @@ class GpsLogger(Struct, frozen=True):
     """GPSLogger's custom URL."""
 
     url: str
-    """Address with the app's own placeholders."""
+    """URL with the app's own placeholders."""
     method: str
     """HTTP method."""
     headers: str
@@ -47,7 +47,7 @@ class GpsLogger(Struct, frozen=True):
 
 
 class Overland(Struct, frozen=True):
-    """`setup_url` opens the app with everything filled in."""
+    """Settings of Overland."""
 
     url: Uri
     """Where the app sends."""
@@ -56,11 +56,11 @@ class Overland(Struct, frozen=True):
     device_id: str
     """Id of the driver."""
     setup_url: Uri
-    """Opens the app with everything filled in."""
+    """Opens the app with all settings filled in."""
 
 
 class Mqtt(Struct, frozen=True):
-    """OwnTracks in its MQTT mode, through the operator's broker, who gives out its accounts."""
+    """OwnTracks in its MQTT mode, with an account from the operator of the broker."""
 
     host: str
     """Host name of the broker."""
@@ -73,7 +73,7 @@ class Mqtt(Struct, frozen=True):
 
 
 class Setup(Struct, frozen=True, kw_only=True):
-    """One entry for each app; `mqtt` is null where no broker is configured."""
+    """Settings of each phone app."""
 
     owntracks: OwnTracks
     """OwnTracks."""
@@ -92,7 +92,7 @@ class Setup(Struct, frozen=True, kw_only=True):
 
 
 def setup_for(driver: Driver, token: str, *, base: str, mqtt_url: str | None) -> Setup:
-    """`base`: what the service's addresses begin with, without a slash at the end."""
+    """Return the settings for a driver. *base*: the service's URL without a trailing slash."""
     overland = f"{base}/ingest/overland"
     opening = urlencode({"url": overland, "token": token, "device_id": driver.id}, quote_via=quote)
     return Setup(
@@ -102,12 +102,12 @@ def setup_for(driver: Driver, token: str, *, base: str, mqtt_url: str | None) ->
         gpslogger=GpsLogger(_gpslogger(base), "GET", f"Authorization: Bearer {token}"),
         overland=Overland(overland, token, driver.id, f"overland://setup?{opening}"),
         mqtt=None if mqtt_url is None else _mqtt(driver, mqtt_url),
-        driver_page=f"{base}/drive#token={token}",  # a fragment stays in the browser, out of every log
+        driver_page=f"{base}/drive#token={token}",  # browsers do not send the fragment, so no log has it
     )
 
 
 def _osmand(base: str, token: str) -> str:
-    """OsmAnd counts its placeholders: latitude, longitude, milliseconds, metres, metres, m/s, degrees."""
+    """Return OsmAnd's URL. Placeholders: latitude, longitude, milliseconds, metres, metres, m/s, degrees."""
     return (
         f"{base}/ingest/osmand/{token}?lat={{0}}&lon={{1}}&timestamp={{2}}&accuracy={{3}}"
         "&altitude={4}&speed={5}&speed_unit=mps&bearing={6}"

@@ -1,1 +1,1 @@
-"""The description of the interface."""
+"""Descriptions of the API for programs and people."""

@@ -1,4 +1,4 @@
-"""`/asyncapi.json`: what is said on the WebSockets, described by the types that read and write it."""
+"""`/asyncapi.json`: the messages of the WebSockets, described by the types that encode and decode them."""
 
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -13,19 +13,19 @@ from tracker.api.docs.schemas import schemas_of
 from tracker.api.json_bodies import answer
 from tracker.messages import FromCustomer, FromDriver, ToCustomer, ToDriver
 
-DESCRIPTION: Final = """What drivers and customers say and hear on their WebSockets, one JSON text a message.
+DESCRIPTION: Final = """Messages of drivers and customers on WebSockets, one JSON text frame each.
 
-The subprotocol `tracker.v1.msgpack` says the same in binary frames. Unknown fields are ignored. The hundred
-of a close code says what to do: after 1000 it is over; after 1001 and 1012 come back after a random time of
-up to 15 s; after 40xx do not come back unchanged; after 41xx back off with full jitter."""
+With the subprotocol `tracker.v1.msgpack` binary frames hold the same as MessagePack. Unknown fields are
+ignored. Close codes tell the client what to do: 1000: done; 1001 and 1012: reconnect after a random time of
+up to 15 s; 40xx: do not reconnect unchanged; 41xx: back off with full jitter, then reconnect."""
 
 
 class Channel(msgspec.Struct, frozen=True):
-    """One WebSocket endpoint, and the messages of both sides."""
+    """A WebSocket endpoint and the messages in both directions."""
 
     address: str
     description: str
-    received: Any  # by us
+    received: Any  # by the server
     sent: Any
     parameters: Mapping[str, str] = {}
 
@@ -33,18 +33,18 @@ class Channel(msgspec.Struct, frozen=True):
 CHANNELS: Final[Mapping[str, Channel]] = {
     "driver": Channel(
         "/v1/drivers/stream",
-        "Drivers stream positions. Their token: `Authorization: Bearer`, or the first message, `hello`.",
+        "Drivers stream positions. Send the token as `Authorization: Bearer` or in a first message `hello`.",
         FromDriver,
         ToDriver,
     ),
     "customer": Channel(
         "/v1/track/{token}/stream",
-        "Customers watch one order. `?cursor=` goes on where another connection ended. Without one, the "
+        "Customers watch one order. `?cursor=` continues an earlier connection. Without one, the "
         "connection counts as an opening of the link; those with the same random `?visit=` (8 to 64 letters, "
         "digits, - and _) count once.",
         FromCustomer,
         ToCustomer,
-        {"token": "Of the tracking link; no other credential."},
+        {"token": "Token of the tracking link; no other credential."},
     ),
 }
 
@@ -59,7 +59,7 @@ async def asyncapi_json() -> Response:
 
 
 def describe() -> dict[str, Any]:
-    """The AsyncAPI 3.0 document."""
+    """Return the AsyncAPI 3.0 document."""
     types = [type_ for channel in CHANNELS.values() for type_ in _types(channel)]
     unique = list(dict.fromkeys(types))
     found, schemas = schemas_of(unique)
@@ -100,7 +100,7 @@ def _channel(channel: Channel) -> dict[str, Any]:
 
 
 def _operations(name: str, channel: Channel) -> list[tuple[str, dict[str, Any]]]:
-    """`receive` and `send` are ours, as AsyncAPI has it."""
+    """Return the operations of a channel. `receive` and `send` are the server's, as in AsyncAPI."""
     sides = (("says", "receive", channel.received), ("hears", "send", channel.sent))
     return [
         (

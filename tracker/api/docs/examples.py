@@ -1,4 +1,4 @@
-"""Examples of the OpenAPI document: one order, carried through central Helsinki by one driver."""
+"""Examples of the OpenAPI document: one order that one driver delivers in central Helsinki."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -310,7 +310,7 @@ QUERY_EXAMPLES: Final[Mapping[str, Any]] = {
 
 
 def problem_example(problem: Problem) -> Any:
-    """Return the answer of a problem as JSON values."""
+    """Return the response of a problem as JSON values."""
     named: dict[str, Any] = {}
     if problem.code == "invalid-fields":
         named["errors"] = [{"field": "vehicle", "detail": "must be one of car, bicycle, scooter, foot"}]

@@ -1,7 +1,7 @@
-"""`/openapi.json`: the HTTP API described by the code that serves it.
+"""`/openapi.json`: the HTTP API, described by the code that serves it.
 
-Paths, methods, scopes and words come from the routes, `needs` and docstrings; schemas from the very types
-that bodies and query strings are checked against. `described` adds what a view does not say by itself.
+Paths, methods, scopes and summaries come from the routes, `require_scope` and docstrings; schemas come from
+the types that validate bodies and query strings. `endpoint` adds what the code of a view does not show.
 """
 
 import inspect
@@ -44,16 +44,16 @@ DESCRIPTION: Final = """Real-time delivery tracking: drivers stream positions, c
 
 Times are RFC 3339 in UTC, distances metres, speeds metres per second, angles degrees clockwise from north.
 Errors are `application/problem+json` (RFC 9457). Lists come in pages: send `next` back as `cursor`.
-A write that creates something takes an `Idempotency-Key`; its answer is kept for 24 hours."""
+A write that creates something takes an `Idempotency-Key`; its response is kept for 24 hours."""
 
 PUBLISHED: Final = ("/v1/", "/livez", "/readyz", "/metrics", "/openapi.json", "/asyncapi.json")
-TAGS: Final[Mapping[str, str]] = {  # in the sequence in which a reader wants them
+TAGS: Final[Mapping[str, str]] = {  # in the sequence of the document
     "Orders": "Create and assign orders and set their status; their tracking links, history and forecasts.",
     "Drivers": "Create and change drivers and set their stops; receive positions from their devices.",
     "Tracking": "Customers watch one order with the token of its link and nothing else.",
     "Map": "Addresses and routes on the map, for programs that place orders or couriers on it.",
-    "Reports": "How good the forecasts were.",
-    "Operations": "State of this node, and descriptions of its interface.",
+    "Reports": "Accuracy of the forecasts.",
+    "Operations": "State of this node, and descriptions of the API.",
 }
 TAG_OF_PATH: Final = {
     "/v1/orders": "Orders",
@@ -72,20 +72,20 @@ SECURITY: Final = {
     "driver_token": {
         "type": "http",
         "scheme": "bearer",
-        "description": "The token of one driver, as `POST /v1/drivers` gives it.",
+        "description": "The token of one driver, from `POST /v1/drivers`.",
     },
 }
 IDEMPOTENCY_KEY: Final = {
     "name": "Idempotency-Key",
     "in": "header",
-    "description": "The same key with the same body gives the same answer, with another body 409.",
+    "description": "A repeated key with the same body returns the same response, with another body 409.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
     "example": "5b1f0c6e-order-1042",
 }
 
 SUBPROTOCOL: Final = {
     "Sec-WebSocket-Protocol": {
-        "description": "The subprotocol that was agreed, if one was offered.",
+        "description": "The selected subprotocol, if the client offered one.",
         "schema": {"type": "string", "enum": ["tracker.v1", "tracker.v1.msgpack"]},
         "example": "tracker.v1",
     }
@@ -115,7 +115,7 @@ async def openapi_json() -> Response:
 
 
 def describe(app: Quart) -> dict[str, Any]:
-    """The OpenAPI 3.1 document of an app."""
+    """Return the OpenAPI 3.1 document of an app."""
     routes = list(_routes(app))
     schemas, components = _schemas([spec_of(view) for _, view in routes])
     paths: dict[str, dict[str, Any]] = {}
@@ -124,7 +124,7 @@ def describe(app: Quart) -> dict[str, Any]:
         operations = paths.setdefault(re.sub(r"<(?:[\w()]+:)?(\w+)>", r"{\1}", rule.rule), {})
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"} or {"GET"}):
             operation = operations[method.lower()] = _operation(rule, view, schemas)
-            if operation["operationId"] in names:  # a view with two addresses
+            if operation["operationId"] in names:  # a view with two paths
                 operation["operationId"] += "_by_" + "_and_".join(sorted(rule.arguments))
             names.add(operation["operationId"])
     return {
@@ -137,14 +137,14 @@ def describe(app: Quart) -> dict[str, Any]:
 
 
 def _routes(app: Quart) -> Iterator[tuple[Rule, View]]:
-    """What is for programs, by path."""
+    """Yield the published routes, sorted by path."""
     for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
         if rule.rule.startswith(PUBLISHED):
             yield rule, cast("View", app.view_functions[rule.endpoint])
 
 
 def _schemas(spec: list[EndpointSpec]) -> tuple[Schemas, dict[str, Any]]:
-    """The schema of each type that is taken or given, and the named ones that these refer to."""
+    """Return the schema of each request and response type, and the components that these refer to."""
     types = [
         type_
         for one in spec
@@ -186,7 +186,11 @@ def _credential_note(spec: EndpointSpec, scope: str | None) -> str:
 
 
 def _websocket_note(rule: Rule) -> str:
-    return "A WebSocket: ask for the upgrade; then messages go both ways." if rule.websocket else ""
+    return (
+        "A WebSocket: request the upgrade, then exchange messages in both directions."
+        if rule.websocket
+        else ""
+    )
 
 
 def _path_parameters(rule: Rule) -> Iterator[dict[str, Any]]:
@@ -222,7 +226,7 @@ def _responses(
 
 
 def _problem_response(problems: list[Problem], schemas: Schemas) -> dict[str, Any]:
-    """The answer of one status: the problems that have it, and an example of each."""
+    """Return the response of one status: its problems, and an example of each."""
     examples = {problem.code: {"value": problem_example(problem)} for problem in problems}
     response = {
         "description": "\n\n".join(f"`{problem.code}`: {problem.meaning}" for problem in problems),
@@ -259,13 +263,13 @@ def _each(type_: Any) -> tuple[Any, ...]:
 
 
 def _possible_errors(rule: Rule, spec: EndpointSpec, scope: str | None) -> Iterator[type[TrackerError]]:
-    """What can go wrong, by what the view asks for."""
+    """Yield the errors that the specification of a view implies."""
     yield from spec.raises
     if scope is not None:
         yield from (Unauthenticated, Forbidden, RateLimited, StorageUnavailable)
     if spec.by_driver:
         yield from (Unauthenticated, RateLimited, StorageUnavailable)
-    if "token" in rule.arguments:  # of a tracking link: wrong guesses are bounded
+    if "token" in rule.arguments:  # of a tracking link: unknown tokens are limited
         yield from (RateLimited, StorageUnavailable)
     if rule.arguments:
         yield NotFound

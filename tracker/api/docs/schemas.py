@@ -1,4 +1,4 @@
-"""Schemas of the types of the interface, with a description for every property, under plain names.
+"""Schemas of the API's types under public names, with a description for every property.
 
 A field's description is its `Meta(description=…)` or the string that follows it in its class.
 """
@@ -18,7 +18,7 @@ REFERENCE: Final = "#/components/schemas/{name}"
 TAG: Final = "Kind of the message."
 NAMES: Final[
     Mapping[str, str]
-] = {  # of classes whose name here would tell programs nothing, or twice the same
+] = {  # public name of each class whose name in the code is unclear or ambiguous
     "AssignBody": "Assignment",
     "CustomerAnswer": "Customer",
     "DriverAnswer": "Driver",
@@ -75,7 +75,7 @@ type Schema = dict[str, Any]
 
 
 def schemas_of(types: Iterable[Any]) -> tuple[dict[Any, Schema], dict[str, Schema]]:
-    """Return the schema of each type, and by their plain names those that these refer to."""
+    """Return the schema of each type, and the components that these refer to by public name."""
     unique = list(dict.fromkeys(types))
     found, components = msgspec.json.schema_components(unique, ref_template=REFERENCE)
     for struct in _structs_in(unique):
@@ -88,7 +88,7 @@ def schemas_of(types: Iterable[Any]) -> tuple[dict[Any, Schema], dict[str, Schem
 
 
 def properties_of(struct: type[msgspec.Struct]) -> Schema:
-    """Return the schema of a Struct itself, not a reference to it; for parameters."""
+    """Return the schema of a Struct itself, not a reference to it, for parameters."""
     _, components = msgspec.json.schema_components([struct], ref_template=REFERENCE)
     schema = _describe(components[struct.__name__], struct)
     schema["properties"] = {
@@ -98,7 +98,7 @@ def properties_of(struct: type[msgspec.Struct]) -> Schema:
 
 
 def _without_null(property_: Schema) -> Schema:
-    """Return the schema of a parameter: None stands for one that is not given, never for a value."""
+    """Return the schema of a parameter without null, since None stands for an absent parameter."""
     kept = {
         name: value
         for name, value in property_.items()
@@ -120,7 +120,7 @@ def _describe(schema: Schema, struct: type[msgspec.Struct]) -> Schema:
 
 
 def _text_within(property_: Schema) -> str | None:
-    """Return the description of the one choice that has any: of `Annotated[int, …] | None`."""
+    """Return the description within a union, such as `Annotated[int, …] | None`."""
     return next(
         (choice["description"] for choice in property_.get("anyOf", ()) if "description" in choice), None
     )
@@ -128,7 +128,7 @@ def _text_within(property_: Schema) -> str | None:
 
 @cache
 def field_docs(struct: type[msgspec.Struct]) -> Mapping[str, str]:
-    """Return by wire name the string that follows each field in its class or in one above it."""
+    """Return by wire name the string that follows each field in its class or a base class."""
     wire = dict(zip(struct.__struct_fields__, struct.__struct_encode_fields__, strict=True))
     docs: dict[str, str] = {}
     for cls in reversed(struct.__mro__):
@@ -151,7 +151,7 @@ def _body(cls: type) -> list[ast.stmt]:
 
 
 def _structs_in(types: Iterable[Any]) -> list[Any]:
-    """Return each Struct that these types hold, at any depth; a generic one with its arguments."""
+    """Return each Struct in these types, at any depth; a generic one with its arguments."""
     found: dict[Any, None] = {}
     for type_ in msgspec.inspect.multi_type_info(types):
         _collect(type_, found)
@@ -174,21 +174,21 @@ def _collect(value: object, found: dict[Any, None]) -> None:
 
 
 def _name(struct: Any) -> str:
-    """As msgspec titles it: `Page[OrderAnswer]`."""
+    """Return the title that msgspec gives a Struct, such as `Page[OrderAnswer]`."""
     if hasattr(struct, "__origin__"):
         return f"{struct.__origin__.__name__}[{', '.join(each.__name__ for each in struct.__args__)}]"
     return str(struct.__name__)
 
 
 def _key(name: str) -> str:
-    """As msgspec names a component."""
+    """Return the key that msgspec gives a component."""
     return re.sub(r"[^a-zA-Z0-9.\-_]", "_", name)
 
 
 def _renamed(value: Any, plain: Mapping[str, str]) -> Any:
-    """Return the same with every reference to the plain name, also in a discriminator's mapping.
+    """Return a schema with public names in every reference, also in discriminators' mappings.
 
-    A tuple of equal items becomes a list of fixed length: generators of clients know no `items: false`.
+    A tuple of equal items becomes a list of fixed length: client generators do not know `items: false`.
     """
     match value:
         case {"prefixItems": [first, *_], "items": False, **rest}:

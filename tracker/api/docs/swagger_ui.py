@@ -1,4 +1,4 @@
-"""`/docs`: the description of the API for people, with Swagger UI from our own server."""
+"""`/docs`: the description of the API in a self-hosted Swagger UI."""
 
 from quart import Blueprint, Response, render_template
 
@@ -10,7 +10,7 @@ blueprint = Blueprint("docs", __name__)
 
 @blueprint.get("/docs")
 async def docs() -> Response:
-    """The page; its template lies with the others."""
+    """Show the description of the API."""
     page = await render_template("docs.html", static=web_files().url)
     headers = {"Cache-Control": "no-cache"}
     return add_page_headers(Response(page, 200, headers, content_type="text/html; charset=utf-8"))

@@ -22,14 +22,14 @@ from tracker.domain.order import Vehicle
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 def main() -> None:
-    """Drivers for trying out the tracking service: simulated couriers, and recorded tracks.
+    """Try out the tracking service with simulated couriers or recorded tracks.
 
-    Knows nothing but the service's public interface: an address and an API key are all it needs.
+    Uses only the service's public interface. It needs the service's address and a key or token.
     """
 
 
 def _columns(_context: click.Context, _option: click.Parameter, text: str | None) -> dict[str, str]:
-    """`field=column,…`: which column of a CSV file holds which field of a fix."""
+    """Parse `field=column,…`: the CSV column of each field of a fix. Raises BadParameter."""
     columns: dict[str, str] = {}
     for pair in text.split(",") if text else ():
         field, _, column = (part.strip() for part in pair.partition("="))
@@ -44,28 +44,42 @@ url_option = click.option(
     envvar="DRIVER_SIM_URL",
     default="http://127.0.0.1:8080",
     show_envvar=True,
-    help="The service's address.",
+    help="Address of the service.",
 )
 
 
 @main.command()
 @url_option
-@click.option("--api-key", envvar="DRIVER_SIM_API_KEY", show_envvar=True, required=True, help="Scope orders.")
-@click.option("--drivers", type=click.IntRange(1, 10_000), default=3, help="Couriers.")
-@click.option("--seed", default=1, help="The same seed gives the same couriers and errands.")
+@click.option(
+    "--api-key",
+    envvar="DRIVER_SIM_API_KEY",
+    show_envvar=True,
+    required=True,
+    help="API key with the scope `orders`.",
+)
+@click.option("--drivers", type=click.IntRange(1, 10_000), default=3, help="Number of couriers.")
+@click.option("--seed", default=1, help="Random seed; the same seed gives the same couriers and orders.")
 @click.option("--interval", type=click.FloatRange(0.1, 3600), default=1.0, help="Seconds between fixes.")
 @click.option(
     "--speed-up",
     type=click.FloatRange(0.1, 100),
     default=1.0,
-    help="Vehicles so many times faster than real; times stay real.",
+    help="Factor for the vehicles' speed; timestamps stay real.",
 )
-@click.option("--duration", type=click.FloatRange(0.1), help="End after so many seconds.")
-@click.option("--orders", type=click.IntRange(0), help="Make so many orders in all, deliver them and end.")
-@click.option("--wait", type=click.FloatRange(0), default=30.0, help="Seconds for the service to answer.")
-@click.option("--links", is_flag=True, help="Print each new order's tracking link.")
-@click.option("--json", "as_json", is_flag=True, help="JSON lines: events, totals, summary.")
-@click.option("--events", type=click.File("w", lazy=False), help="Order events as JSON lines; - for stdout.")
+@click.option("--duration", type=click.FloatRange(0.1), help="Stop after this many seconds.")
+@click.option(
+    "--orders", type=click.IntRange(0), help="Create this many orders in total, deliver them and stop."
+)
+@click.option(
+    "--wait", type=click.FloatRange(0), default=30.0, help="Seconds to wait for the service to become ready."
+)
+@click.option("--links", is_flag=True, help="Print the tracking link of each new order.")
+@click.option("--json", "as_json", is_flag=True, help="Print events, totals and the summary as JSON lines.")
+@click.option(
+    "--events",
+    type=click.File("w", lazy=False),
+    help="Write order events to this file as JSON lines; - for stdout.",
+)
 def run(
     *,
     url: str,
@@ -81,11 +95,13 @@ def run(
     as_json: bool,
     events: IO[str] | None,
 ) -> None:
-    """Simulated couriers on real streets.
+    """Simulate couriers on real streets.
 
-    They stream noisy positions, fetch and bring orders between real addresses of the service's map, and
-    report what they do. Orders renew themselves until you press Ctrl-C. Couriers of an earlier run with the
-    same seed are taken again, so that running it often does not pile up drivers.
+    Couriers send positions with GPS errors, carry orders between real addresses of the service's map, and
+    report each pickup and delivery. They create new orders until you press Ctrl-C, or until
+    --orders or --duration ends the run. A run reuses the drivers of earlier runs with the same seed.
+
+    The exit status is 1 if the service disconnects every courier for good.
     """
     settings = Settings(
         url=url,
@@ -109,24 +125,43 @@ def run(
     "files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False)
 )
 @url_option
-@click.option("--token", envvar="DRIVER_SIM_TOKEN", show_envvar=True, help="Drive as this driver.")
-@click.option("--api-key", envvar="DRIVER_SIM_API_KEY", show_envvar=True, help="Make drivers (and orders).")
-@click.option("--speed", type=click.FloatRange(0.01, 1000), default=1.0, help="Times real time.")
-@click.option("--as-fast-as-possible", is_flag=True, help="Send everything at once, as history up to now.")
-@click.option("--original-times", is_flag=True, help="Keep the recorded times; else shifted to now.")
-@click.option("--trip", help="Only this trip of recorded trips.")
-@click.option("--vehicle", type=click.Choice(["car", "bicycle", "scooter", "foot"]), default="car")
+@click.option(
+    "--token", envvar="DRIVER_SIM_TOKEN", show_envvar=True, help="Drive as the driver of this token."
+)
+@click.option(
+    "--api-key",
+    envvar="DRIVER_SIM_API_KEY",
+    show_envvar=True,
+    help="Create a driver for each track, and orders for recorded trips.",
+)
+@click.option(
+    "--speed",
+    type=click.FloatRange(0.01, 1000),
+    default=1.0,
+    help="Replay speed; 2 is twice as fast as recorded.",
+)
+@click.option("--as-fast-as-possible", is_flag=True, help="Send all fixes at once, as history that ends now.")
+@click.option(
+    "--original-times", is_flag=True, help="Keep the recorded times instead of shifting them to now."
+)
+@click.option("--trip", help="Replay only the trip with this name.")
+@click.option(
+    "--vehicle",
+    type=click.Choice(["car", "bicycle", "scooter", "foot"]),
+    default="car",
+    help="Vehicle of tracks that name none.",
+)
 @click.option(
     "--assume-speed",
     type=click.FloatRange(0, 350, min_open=True),
     metavar="M_S",
-    help="Drive tracks without times at this speed, in m/s.",
+    help="Speed in m/s for tracks without times.",
 )
 @click.option(
     "--columns",
     callback=_columns,
     metavar="FIELD=COLUMN,…",
-    help="What CSV columns hold, such as recorded_at=t,lat=Y,lon=X; by number (from 1) without a header.",
+    help="CSV columns, such as recorded_at=t,lat=Y,lon=X. Without a header: column numbers, from 1.",
 )
 def replay(
     *,
@@ -142,24 +177,27 @@ def replay(
     assume_speed: float | None,
     columns: Mapping[str, str],
 ) -> None:
-    """Drive recorded tracks again.
+    """Replay recorded tracks.
 
-    FILES: GPX, GeoJSON (lines with coordTimes, or points with a time), CSV (recorded_at, time or timestamp;
-    lat; lon; …) and recorded trips (.jsonl), each also as .gz. With --token one driver drives them one after
-    the other; with --api-key each track gets a driver of its own, all at once, and the stops of recorded
-    trips become orders (not with --original-times or --as-fast-as-possible, where they would be over before
-    they began).
+    FILES are GPX, GeoJSON (lines with coordTimes, or points with a time), CSV (recorded_at, time or
+    timestamp; lat; lon; …) or recorded trips (.jsonl). Each may be compressed as .gz.
 
-    Points, values and features that cannot be used are skipped, and what was skipped is printed with its
-    line. The exit status is 1 if nothing of a file can be replayed, if the service rejects every fix of a
-    track, or if fixes remain unacknowledged.
+    With --token, one driver replays the tracks one after another. With --api-key, each track gets its own
+    driver, and all tracks run at once. The stops of recorded trips then become orders, except with
+    --original-times or --as-fast-as-possible, where the orders would end before they begin.
+
+    The command skips points, values and features that it cannot use, and prints them with their lines. The
+    exit status is 1 if nothing in a file can be replayed, if the service rejects every fix of a track, or if
+    fixes remain unacknowledged.
     """
     if token is None and api_key is None:
-        raise click.UsageError("Give --token to drive as a driver, or --api-key to make drivers.")
+        raise click.UsageError(
+            "Set --token to drive as one driver, or --api-key to create a driver for each track."
+        )
     timing = Timing(None if as_fast_as_possible else speed, original_times)
     recordings, readable = _recordings(files, trip, Options(assume_speed, columns))
     if original_times and any(one.assumed_times for one in recordings):
-        raise click.UsageError("--original-times needs tracks with times; leave out --assume-speed.")
+        raise click.UsageError("--original-times needs tracks with times; omit --assume-speed.")
     settings = Replay(
         url=url, recordings=recordings, timing=timing, token=token, api_key=api_key, vehicle=vehicle
     )
@@ -171,14 +209,17 @@ def replay(
 
 
 async def _replay(settings: Replay) -> bool:
-    """Whether all was acknowledged, or ended by Ctrl-C with nothing left over."""
+    """Replay until the end or Ctrl-C. Return whether the service acknowledged every fix that was sent."""
     shutdown = asyncio.Event()
     end_on_signals(shutdown.set)
     return await replay_all(settings, shutdown, click.echo)
 
 
 def _recordings(files: Iterable[Path], trip: str | None, options: Options) -> tuple[list[Recording], bool]:
-    """What the files hold, and whether each of them holds something; the rest is said on standard error."""
+    """Read the files. Return their recordings, and whether every file has one.
+
+    Prints skipped points and unreadable files on standard error. Raises ClickException if nothing is left.
+    """
     recordings: list[Recording] = []
     unreadable: list[str] = []
     for file in files:
@@ -197,7 +238,7 @@ def _recordings(files: Iterable[Path], trip: str | None, options: Options) -> tu
     matches = [one for one in recordings if trip is None or one.name == trip]
     if not matches:
         names = ", ".join(one.name for one in recordings[:10])
-        raise click.ClickException(f"There is no trip {trip!r}; there are {names}")
+        raise click.ClickException(f"No trip is named {trip!r}; the files hold {names}")
     return matches, not unreadable
 
 

@@ -1,8 +1,8 @@
-"""What several tasks raised at once, reduced to what a person should read."""
+"""Exception groups."""
 
 
 def first_error(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first error of a group, however deep: the others are its consequences, or the same again."""
+    """Return the first error of a group, at any depth. The others are its consequences or duplicates."""
     error: BaseException = errors
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]

@@ -1,4 +1,4 @@
-"""The merchant's side of the public interface, as far as simulated couriers need it."""
+"""MerchantApi: the endpoints for merchants that the simulator uses."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from types import TracebackType
@@ -14,12 +14,12 @@ from tracker.domain.order import Place, Vehicle
 from tracker.domain.route import Edge, Leg
 from tracker.messages import LineString
 
-TIMEOUT: Final = 20.0  # seconds; a first route may have to wait for the router
+TIMEOUT: Final = 20.0  # seconds; the first route may have to wait for the router to start
 PAGE_SIZE: Final = 500
 
 
 class ApiError(Exception):
-    """The service said no; the text is its title and detail, `status` the HTTP status (0: not reached)."""
+    """A failed request. `status` is the HTTP status, or 0 without a response."""
 
     def __init__(self, status: int, title: str, detail: str = "") -> None:
         super().__init__(f"{title}: {detail}" if detail else title)
@@ -27,14 +27,14 @@ class ApiError(Exception):
 
 
 class NewDriver(msgspec.Struct, frozen=True):
-    """A driver, with the token that is shown once."""
+    """A new driver with its token."""
 
     id: str
     token: str
 
 
 class ExistingDriver(msgspec.Struct, frozen=True):
-    """A driver of an earlier run."""
+    """A driver that the service already has."""
 
     id: str
     name: str
@@ -44,7 +44,7 @@ class ExistingDriver(msgspec.Struct, frozen=True):
 
 
 class NewOrder(msgspec.Struct, frozen=True):
-    """What we need of an order that was just made."""
+    """The fields of an order that the simulator needs."""
 
     id: str
     tracking_url: str
@@ -52,7 +52,7 @@ class NewOrder(msgspec.Struct, frozen=True):
 
 
 class MapArea(msgspec.Struct, frozen=True):
-    """The map of the service: `bbox` is west, south, east, north in degrees."""
+    """The service's map. `bbox` is west, south, east, north in degrees."""
 
     name: str
     bbox: tuple[float, float, float, float]
@@ -86,7 +86,7 @@ class _Problem(msgspec.Struct, frozen=True):
 
 
 class MerchantApi:
-    """A small client; every method raises ApiError."""
+    """An HTTP client with an API key. Every method raises ApiError."""
 
     def __init__(self, url: str, api_key: str) -> None:
         self.url = url.rstrip("/")
@@ -111,12 +111,12 @@ class MerchantApi:
         return msgspec.json.decode(await self._call("GET", "/v1/map"), type=MapArea)
 
     async def addresses(self, *, limit: int, seed: int) -> list[Place]:
-        """Real addresses of the map; the same ones for the same seed."""
+        """Return up to *limit* addresses of the map. The same seed gives the same addresses."""
         body = await self._call("GET", f"/v1/map/addresses?limit={limit}&seed={seed}")
         return msgspec.json.decode(body, type=_Addresses).items
 
     async def route(self, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[Leg, ...]:
-        """One leg between each two places; ApiError with status 404 where there is no way."""
+        """Return the legs between consecutive places. Raises ApiError (404 without a route)."""
         payload = {"places": [{"lat": at.lat, "lon": at.lon} for at in places], "vehicle": vehicle}
         body = await self._call("POST", "/v1/routes", payload)
         return tuple(_leg(leg) for leg in msgspec.json.decode(body, type=_Routes).legs)
@@ -124,7 +124,7 @@ class MerchantApi:
     # --- drivers
 
     async def drivers(self) -> AsyncIterator[ExistingDriver]:
-        """All drivers, page by page."""
+        """Yield all drivers."""
         cursor: str | None = None
         while True:
             page_query = f"&cursor={cursor}" if cursor else ""
@@ -142,12 +142,12 @@ class MerchantApi:
         return msgspec.json.decode(await self._call("POST", "/v1/drivers", body), type=NewDriver)
 
     async def new_token(self, driver_id: str) -> str:
-        """A new token; whoever uses the old one is refused from now on."""
+        """Create a new token for a driver. The old token becomes invalid."""
         response = msgspec.json.decode(await self._call("POST", f"/v1/drivers/{driver_id}/token"))
         return str(response["token"])
 
     async def set_stops(self, driver_id: str, stops: Sequence[tuple[str, str]]) -> None:
-        """The driver's stop sequence: pairs of order id and `pickup` or `dropoff`."""
+        """Set the driver's stop sequence: pairs of order id and `pickup` or `dropoff`."""
         payload = {"stops": [{"order_id": order_id, "kind": kind} for order_id, kind in stops]}
         await self._call("PUT", f"/v1/drivers/{driver_id}/stops", payload)
 
@@ -156,7 +156,7 @@ class MerchantApi:
     async def create_order(
         self, pickup: Place, dropoff: Place, *, driver_id: str, reference: str, customer: str | None = None
     ) -> NewOrder:
-        """A new order, at once assigned to the driver. The same reference twice is one order."""
+        """Create an order assigned to the driver. Idempotent by *reference*."""
         body = {
             "reference": reference,
             "pickup": _without_nulls(pickup),
@@ -177,7 +177,7 @@ class MerchantApi:
     async def _call(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, *, key: str | None = None
     ) -> bytes:
-        """The answer's body. Writes with the same `key` are one write."""
+        """Send a request and return the response body. Writes with the same *key* are idempotent."""
         headers = {} if method == "GET" else {"Idempotency-Key": key or uuid4().hex}
         content = None if body is None else msgspec.json.encode(body)
         if content is not None:
@@ -185,18 +185,18 @@ class MerchantApi:
         try:
             response = await self._http.request(method, path, content=content, headers=headers)
         except httpx.HTTPError as error:
-            raise ApiError(0, f"{self.url} does not answer", str(error) or type(error).__name__) from error
+            raise ApiError(0, f"No response from {self.url}", str(error) or type(error).__name__) from error
         if response.is_success:
             return response.content
         raise _problem(response)
 
 
 def _problem(response: httpx.Response) -> ApiError:
-    """The problem+json of an answer as one line, with the fields that were wrong."""
+    """Convert a problem+json response to an error of one line, with the invalid fields."""
     try:
         problem = msgspec.json.decode(response.content, type=_Problem)
     except msgspec.MsgspecError:
-        return ApiError(response.status_code, f"HTTP {response.status_code} without an explanation")
+        return ApiError(response.status_code, f"HTTP {response.status_code} without problem details")
     fields = "; ".join(f"{one.get('field')}: {one.get('detail')}" for one in problem.errors)
     return ApiError(response.status_code, problem.title, " ".join(filter(None, (problem.detail, fields))))
 

@@ -1,16 +1,16 @@
-"""Addresses of the service."""
+"""URLs of the service."""
 
 from urllib.parse import urlsplit, urlunsplit
 
 
 def stream_uri(url: str) -> str:
-    """`https://host/base` -> `wss://host/base/v1/drivers/stream`."""
+    """Return the driver stream's URL: `https://host/base` -> `wss://host/base/v1/drivers/stream`."""
     parts = urlsplit(url)
     scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
     return urlunsplit((scheme, parts.netloc, parts.path.rstrip("/") + "/v1/drivers/stream", "", ""))
 
 
 def is_local(url: str) -> bool:
-    """Whether an address is this machine's own: a proxy for the outside must not be asked for it."""
+    """Whether the URL is a loopback address, which must bypass a configured proxy."""
     host = urlsplit(url).hostname or ""
     return host in {"localhost", "::1"} or host.startswith("127.")

@@ -1,11 +1,11 @@
-"""DriverClient: one driver's connection to the service. Loses nothing that was added, doubles nothing.
+"""DriverClient: a driver's connection to the service. Delivers every fix, and stores none twice.
 
 client = DriverClient("https://tracker.example", token)
 async with asyncio.TaskGroup() as tasks:
     tasks.create_task(client.run())
-    client.add(fix)                      # never blocks; kept until the service has stored it
+    client.add(fix)                      # never blocks; the client keeps it until its ack
     await client.report(order_id, "picked_up")
-    await client.close()                 # after a last flush
+    await client.close()                 # flushes first
 """
 
 import asyncio
@@ -48,22 +48,22 @@ from tracker.messages import (
 )
 
 SUBPROTOCOL: Final = Subprotocol("tracker.v1")
-STABLE_AFTER: Final = 20.0  # seconds after which a connection was of use, even if nothing was acknowledged
-FLUSH_TIMEOUT: Final = 10.0  # seconds for what is unacknowledged when we leave
+STABLE_AFTER: Final = 20.0  # seconds; a longer connection resets the back-off, even without an ack
+FLUSH_TIMEOUT: Final = 10.0  # seconds to wait for outstanding acks before closing
 
 
 class DriverClient:
-    """Keeps what is unacknowledged, connects again as the close codes ask, and counts."""
+    """Buffers fixes and reports until their acks, and reconnects as the close codes require."""
 
     def __init__(self, url: str, token: str, *, random: Random | None = None) -> None:
-        """`url`: the service's address, http(s)://…; nothing happens before `run`."""
+        """Create a client of the service at *url* (http or https). `run` connects it."""
         self.outbox = Outbox()
-        self.orders: tuple[AssignedOrder, ...] = ()  # as the service last told, in stop sequence
+        self.orders: tuple[AssignedOrder, ...] = ()  # the latest from the service, in stop sequence
         self.policy = Policy()
         self.connections = 0
         self.connected = False
         self.last_error = ""
-        self.latencies: deque[float] = deque(maxlen=1_000)  # seconds from sending to ack
+        self.latencies: deque[float] = deque(maxlen=1_000)  # seconds from sending to ack; the last thousand
         self.on_note: Callable[[NoteToDriver], None] = lambda note: None
         self._uri = stream_uri(url)
         self._token = token
@@ -82,7 +82,7 @@ class DriverClient:
         return max(0, self.connections - 1)
 
     def add(self, fix: Fix) -> None:
-        """Sends when possible; kept until acknowledged."""
+        """Queue a fix, and keep it until its ack."""
         self.outbox.add(fix)
         self._wake()
 
@@ -94,15 +94,21 @@ class DriverClient:
         reason: str | None = None,
         at: datetime | None = None,
     ) -> None:
-        """Returns when the service has it. Raises ReportRefused, or Stopped where the connection is over."""
+        """Report a status, and return when the service has stored it.
+
+        Raises ReportRejected, PermanentDisconnect.
+        """
         await self._send_report(StatusReport(self.outbox.next_id(), order_id, status, reason, at))
 
     async def send_note(self, order_id: str, text: str) -> None:
-        """A message to the customer; returns and raises as `report`."""
+        """Send a note to the customer, and return when the service has stored it.
+
+        Raises ReportRejected, PermanentDisconnect.
+        """
         await self._send_report(DriverNote(self.outbox.next_id(), order_id, text))
 
     async def wait_for_change(self, timeout_s: float) -> bool:
-        """Whether orders, acks or the connection changed within so many seconds."""
+        """Wait for new orders, acks or a change of the connection. Return False on timeout."""
         self._changed.clear()
         try:
             await asyncio.wait_for(self._changed.wait(), timeout_s)
@@ -111,7 +117,7 @@ class DriverClient:
         return True
 
     async def flush(self, timeout_s: float = FLUSH_TIMEOUT) -> bool:
-        """Whether everything was acknowledged within so many seconds."""
+        """Wait until the service has acknowledged everything. Return False on timeout."""
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 while not self.outbox.empty and self._disconnect is None:
@@ -119,7 +125,7 @@ class DriverClient:
         return self.outbox.empty
 
     async def close(self, timeout_s: float = FLUSH_TIMEOUT) -> bool:
-        """Flushes, then ends the connection with 1000 and `run` with it; whether all was acknowledged."""
+        """Flush, close the connection with 1000 and end `run`. Return whether everything was acknowledged."""
         flushed = await self.flush(timeout_s)
         self._closing = True
         self._closing_event.set()
@@ -128,14 +134,14 @@ class DriverClient:
         return flushed
 
     def latency(self, quantile: float) -> float | None:
-        """Seconds to the ack that `share` of the last thousand did not exceed; None before the first."""
+        """Return this quantile of the last thousand ack latencies, in seconds. None before the first ack."""
         ordered = sorted(self.latencies)
         return ordered[min(len(ordered) - 1, int(quantile * len(ordered)))] if ordered else None
 
     # --- the connection
 
     async def run(self) -> None:
-        """Connected until `close`. Raises Stopped where the service does not want us back."""
+        """Stay connected until `close`. Raises PermanentDisconnect if the service forbids reconnecting."""
         attempt = 0
         try:
             while not self._closing:
@@ -152,12 +158,12 @@ class DriverClient:
             self._changed.set()
 
     async def _pause(self, seconds: float) -> None:
-        """A pause that `close` ends."""
+        """Sleep. `close` ends the sleep early."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._closing_event.wait(), seconds)
 
     async def _connect_once(self) -> tuple[CloseAction, bool]:
-        """One connection from beginning to end: what to do next, and whether it was of use."""
+        """Run one connection. Return what to do next, and whether the connection resets the back-off."""
         clock = asyncio.get_running_loop().time
         started, acked = clock(), self.outbox.counts["acked"]
         try:
@@ -180,7 +186,7 @@ class DriverClient:
         return action
 
     async def _run_connection(self) -> tuple[int, str]:
-        """Connects and talks until the connection ends; how it was closed (1006: without a word)."""
+        """Run one connection. Return its close code (1006 without a close frame) and reason."""
         async with self._connect() as websocket:
             self._connection = Connection(websocket, self.outbox, self._handle)
             try:
@@ -198,12 +204,12 @@ class DriverClient:
             subprotocols=[SUBPROTOCOL],
             additional_headers={"Authorization": f"Bearer {self._token}"},
             compression=None,
-            ping_interval=None,  # the protocol has its own
+            ping_interval=None,  # the protocol has its own pings
             proxy=None if is_local(self._uri) else True,
             close_timeout=3,
         )
 
-    # --- what the service says
+    # --- messages from the service
 
     def _handle(self, message: ToDriver) -> None:
         match message:

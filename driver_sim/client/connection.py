@@ -1,4 +1,4 @@
-"""Conversation: one connection of a driver, from the handshake to its end."""
+"""Connection: one WebSocket of a driver, from the handshake to the close."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,15 +13,15 @@ from driver_sim.client.outbox import Outbox, Report
 from driver_sim.client.send_rate import SendRate
 from tracker.messages import Ping, Pong, Slow, ToDriver, Welcome
 
-PING_AFTER: Final = 20.0  # seconds without a word before we ask
-ABORT_AFTER: Final = 45.0  # seconds without a word after which the connection is given up
+PING_AFTER: Final = 20.0  # seconds without a message; then the client pings
+ABORT_AFTER: Final = 45.0  # seconds without a message; then the client aborts the connection
 
 _decoder = msgspec.json.Decoder(ToDriver)
 _encoder = msgspec.json.Encoder()
 
 
 class Connection:
-    """Sends what the outbox holds as fast as the service allows, and passes on what it says."""
+    """Sends from the outbox at the permitted rate, and passes the service's messages to `on_message`."""
 
     def __init__(
         self, websocket: ClientConnection, outbox: Outbox, on_message: Callable[[ToDriver], None]
@@ -29,26 +29,26 @@ class Connection:
         self._websocket = websocket
         self._outbox = outbox
         self._on_message = on_message
-        self._send_rate: SendRate | None = None  # until we are welcomed nothing is sent
+        self._send_rate: SendRate | None = None  # None until `welcome`: nothing may be sent before
         self._to_send = asyncio.Event()
         self._clock = asyncio.get_running_loop().time
         self._received_at = self._clock()
         self._pings = 0
 
     def wake(self) -> None:
-        """There may be something to send."""
+        """Check the outbox for messages to send."""
         self._to_send.set()
 
     async def run(self) -> None:
-        """Returns when the connection is closed, by whomever."""
-        async with asyncio.TaskGroup() as tasks_group:
-            tasks = [tasks_group.create_task(job) for job in (self._send_loop(), self._watch_liveness())]
+        """Send and receive until either side closes the connection."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(work) for work in (self._send_loop(), self._watch_liveness())]
             await self._receive()
             for task in tasks:
                 task.cancel()
 
     async def end(self) -> None:
-        """Says that we leave."""
+        """Close the connection with 1000."""
         await self._websocket.close(1000)
 
     # --- sending
@@ -73,7 +73,7 @@ class Connection:
         await self._websocket.send(_encoder.encode(message).decode())
 
     async def _watch_liveness(self) -> None:
-        """Asks after silence, and gives up a connection that stays silent: the next one sends all again."""
+        """Ping after silence, and abort a dead connection. The next one resends what is unacknowledged."""
         with suppress(ConnectionClosed):
             while self._clock() - self._received_at < ABORT_AFTER and not self._outbox.is_overdue(
                 self._clock()
@@ -90,7 +90,7 @@ class Connection:
         with suppress(ConnectionClosed):
             async for raw in self._websocket:
                 self._received_at = self._clock()
-                with suppress(msgspec.MsgspecError):  # a message of a later version
+                with suppress(msgspec.MsgspecError):  # a message type of a later version
                     await self._handle(_decoder.decode(raw))
 
     async def _handle(self, message: ToDriver) -> None:
@@ -105,19 +105,19 @@ class Connection:
         self.wake()
 
     def _start_sending(self, welcome: Welcome) -> None:
-        """Only now may we send: what is unacknowledged, in the order that a break asks for."""
+        """Requeue what is unacknowledged and start sending at the service's rate."""
         self._outbox.batch_size = min(self._outbox.batch_size, welcome.limits.fixes_per_message)
         self._outbox.requeue()
         self._send_rate = SendRate(welcome.limits.fixes_per_s)
 
     def _pause_sending(self, retry_s: float) -> None:
-        """Keeps buffering for so long; what is on its way is still answered."""
+        """Stop sending for *retry_s* seconds. The service still answers what is in flight."""
         if self._send_rate is not None:
             self._send_rate.slow_down(self._clock(), retry_s)
             asyncio.get_running_loop().call_later(retry_s + 0.001, self._resume)
 
     def _resume(self) -> None:
-        """Unless another `slow` has come since."""
+        """Continue to send, unless another `slow` has arrived."""
         if self._send_rate is not None and not self._send_rate.is_slow(self._clock()):
             self._outbox.resume()
             self.wake()

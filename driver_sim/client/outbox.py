@@ -1,8 +1,8 @@
-"""Outbox: everything a driver's device has not yet seen acknowledged, and what of it to send next. Pure.
+"""Outbox: a driver's unacknowledged fixes and reports, and which to send next. Pure.
 
-Nothing is dropped before its `ack`. There is no bound but memory: a fix is about 300 bytes, so a day without
-the network at one fix a second is 26 MB. After a break the newest fix goes first, so that the live view is
-right after one message; then the reports; then what is new since; then the backlog, oldest first.
+Nothing is dropped before its `ack`. Only memory bounds the outbox: a fix takes about 300 bytes, so a day
+offline at one fix a second takes 26 MB. After a disconnect the newest fix goes first, so that one message
+corrects the live view. The reports follow, then newer fixes, then the backlog, oldest first.
 """
 
 from collections import Counter, deque
@@ -14,27 +14,27 @@ import msgspec
 from tracker.domain.tracks.track import Fix
 from tracker.messages import FIXES_PER_MESSAGE, Ack, DriverNote, Fixes, StatusReport
 
-MAX_IN_FLIGHT: Final = 8  # messages of fixes sent and not yet answered
-ACK_TIMEOUT: Final = 45.0  # seconds; then it is sent again
+MAX_IN_FLIGHT: Final = 8  # unanswered messages of fixes
+ACK_TIMEOUT: Final = 45.0  # seconds; an older message counts as lost
 
 Report = StatusReport | DriverNote
-Outcome = Literal["acknowledged", "again", "refused"]
+Outcome = Literal["acknowledged", "retry", "rejected"]
 
 
 class SentFixes(msgspec.Struct, frozen=True):
-    """A message on its way: what it carried and when it left, on a monotonic clock."""
+    """A message in flight: its fixes, and when it was sent, on a monotonic clock in seconds."""
 
     fixes: tuple[Fix, ...]
     at: float
 
 
 class Outbox:
-    """One driver's unacknowledged fixes and reports."""
+    """The unacknowledged fixes and reports of one driver."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self.batch_size = FIXES_PER_MESSAGE
-        self.rejections: Counter[str] = Counter()  # by the service's reason
+        self.rejections: Counter[str] = Counter()  # count by reason
         self._backlog: deque[Fix] = deque()
         self._new: deque[Fix] = deque()
         self._in_flight: dict[int, SentFixes] = {}
@@ -43,13 +43,13 @@ class Outbox:
         self._report_resent = False
         self._last_id = 0
 
-    # --- what comes in
+    # --- input
 
     def add(self, fix: Fix) -> None:
         self._new.append(fix)
 
     def report(self, report: Report) -> None:
-        """Kept in order, one on the way at a time: `delivered` never overtakes `picked_up`."""
+        """Queue a report. One is in flight at a time, so that `delivered` never overtakes `picked_up`."""
         self._reports.append(report)
 
     def next_id(self) -> int:
@@ -58,7 +58,7 @@ class Outbox:
 
     @property
     def unacked(self) -> int:
-        """Fixes of which we don't know that they are stored."""
+        """The number of fixes without an ack."""
         return len(self._new) + len(self._backlog) + sum(len(sent.fixes) for sent in self._in_flight.values())
 
     @property
@@ -69,10 +69,10 @@ class Outbox:
     def reports_waiting(self) -> int:
         return len(self._reports)
 
-    # --- what goes out
+    # --- output
 
     def next_message(self, now: float) -> Fixes | Report | None:
-        """The next message to send, or None while there is nothing or too much is unanswered."""
+        """Take the next message to send. None if the outbox is empty or too much is in flight."""
         if self._reports and self._report_sent_at is None and not self._new:
             self._report_sent_at = now
             return self._reports[0]
@@ -88,10 +88,10 @@ class Outbox:
         self.counts["sent"] += len(fixes)
         return message
 
-    # --- what happened to it
+    # --- answers
 
     def acknowledge(self, ack: Ack, now: float) -> float | None:
-        """Drops what is stored; the seconds it took, or None where the ack answers nothing we wait for."""
+        """Drop what the ack covers. Return the seconds since sending, or None for reports and unknown ids."""
         if ack.id is None:
             return None
         if self._is_report(ack.id):
@@ -108,26 +108,28 @@ class Outbox:
         return now - sent.at
 
     def reject(self, message_id: int | None, code: str) -> Outcome:
-        """An `error` came instead of an ack. Too many at once are sent again in halves; what else is refused
-        would be refused again and is dropped, counted under its code."""
+        """Handle an `error` in place of an ack.
+
+        Retry `too_many_fixes` in halves. Other errors would recur, so drop the message and count it by code.
+        """
         if self._is_report(message_id):
             resent = self._report_resent
             self._drop_report()
-            # it was stored before the break whose ack we missed: the order is already where we say it is
-            return "acknowledged" if resent and code in {"forbidden_transition", "conflict"} else "refused"
+            # the service stored the report before the disconnect, and only its ack was lost
+            return "acknowledged" if resent and code in {"forbidden_transition", "conflict"} else "rejected"
         sent = self._in_flight.pop(message_id, None) if message_id is not None else None
         if sent is None:
-            return "refused"
+            return "rejected"
         if code == "too_many_fixes" and len(sent.fixes) > 1:
             self.batch_size = max(1, len(sent.fixes) // 2)
             self._requeue([sent])
-            return "again"
+            return "retry"
         self.counts["rejected"] += len(sent.fixes)
         self.rejections[code] += len(sent.fixes)
-        return "refused"
+        return "rejected"
 
     def requeue(self) -> None:
-        """After a break or a pause: what is unanswered waits again, and the newest fix goes first."""
+        """After a disconnect, requeue what is in flight and put the newest fix first."""
         self._requeue(self._in_flight.values())
         self._in_flight.clear()
         self._backlog.extend(self._new)
@@ -137,14 +139,14 @@ class Outbox:
         self._requeue_report()
 
     def resume(self) -> None:
-        """After a `slow`: what is on its way will still be answered; of the rest the newest goes first."""
+        """After a `slow`, put the newest fix first. The service still answers what is in flight."""
         self._backlog.extend(self._new)
         self._new.clear()
         if self._backlog:
             self._new.append(self._backlog.pop())
 
     def is_overdue(self, now: float) -> bool:
-        """Whether something has been unanswered for so long that it has to be sent again."""
+        """Whether a message has waited longer than ACK_TIMEOUT for its answer."""
         oldest = min((sent.at for sent in self._in_flight.values()), default=now)
         report = now if self._report_sent_at is None else self._report_sent_at
         return now - min(oldest, report) > ACK_TIMEOUT

@@ -1,10 +1,10 @@
-"""Answers: who waits for the answer to which report."""
+"""PendingReports: the reports that await their answers."""
 
 import asyncio
 
 
 class ReportRejected(Exception):
-    """The service did not take a status or a message; `code` is its word for why."""
+    """The service rejected a status or a note; `code` is its error code."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(f"{code}: {detail}")
@@ -12,13 +12,13 @@ class ReportRejected(Exception):
 
 
 class PendingReports:
-    """Futures by message id. An answer that nobody waits for is ignored."""
+    """Futures by message id. Answers to unknown ids are ignored."""
 
     def __init__(self) -> None:
         self._futures: dict[int, asyncio.Future[None]] = {}
 
     def expect(self, message_id: int) -> asyncio.Future[None]:
-        """Done when `message_id` is acknowledged; raises what `fail` or `fail_all` were given."""
+        """Return a future that `succeed` completes and `fail` or `fail_all` fails."""
         self._futures[message_id] = asyncio.get_running_loop().create_future()
         return self._futures[message_id]
 

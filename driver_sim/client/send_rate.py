@@ -1,12 +1,12 @@
-"""Pace: how fast a client may send: the service's rate, and its `slow`. Pure; times on a monotonic clock."""
+"""SendRate: the rate at which a client may send fixes. Pure; times are seconds on a monotonic clock."""
 
 from typing import Final
 
-BURST: Final = 1.0  # seconds' worth of fixes that may go at once
+BURST: Final = 1.0  # seconds of the rate that may be sent at once
 
 
 class SendRate:
-    """Asked before each message."""
+    """The service's limit of fixes per second, and its `slow` requests."""
 
     def __init__(self, fixes_per_s: float) -> None:
         self._fixes_per_s = max(1.0, fixes_per_s)
@@ -14,13 +14,13 @@ class SendRate:
         self._slow_until = 0.0
 
     def slow_down(self, now: float, retry_s: float) -> None:
-        """Nothing more is sent for so long."""
+        """Permit no fixes for *retry_s* seconds."""
         self._slow_until = now + retry_s
 
     def is_slow(self, now: float) -> bool:
         return now < self._slow_until
 
     def wait(self, now: float, fixes: int) -> float:
-        """Seconds to wait before so many fixes more may go; they count as sent then."""
+        """Count these fixes as sent, and return the seconds to wait before sending them."""
         self._free_at = max(self._free_at, now - BURST) + fixes / self._fixes_per_s
         return max(0.0, self._free_at - now)

@@ -1,4 +1,4 @@
-"""What couriers are, and which errands suit them. Pure and seeded."""
+"""Assignments: couriers' identities, suitable orders, and the sequence of stops. Pure and seeded."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -31,16 +31,16 @@ NAMES: Final = (
 )
 INITIALS: Final = "KLMNPRSTVHJA"
 VEHICLES: Final[tuple[Vehicle, ...]] = ("bicycle", "car", "scooter", "foot")
-OPEN_STATUSES: Final = frozenset({"assigned", "picked_up"})  # statuses of an order that is on the road
+OPEN_STATUSES: Final = frozenset({"assigned", "picked_up"})  # of orders that still have stops to serve
 
-DELIVERY_TIME: Final = 240.0  # seconds from pickup to dropoff that are worth watching
+DELIVERY_TIME: Final = 240.0  # seconds from pickup to dropoff: long enough to watch
 AIR_SPEED: Final[dict[Vehicle, float]] = {
     "car": 4.5,
     "scooter": 4.2,
     "bicycle": 3.3,
     "foot": 1.0,
-}  # m/s, straight
-SERVICE_TIME: Final = (20.0, 50.0)  # seconds at a door
+}  # m/s, in a straight line
+SERVICE_TIME: Final = (20.0, 50.0)  # seconds, shortest and longest
 TWO_ORDERS_SHARE: Final = 0.3  # share of trips with two orders
 
 Activity = Literal[
@@ -49,7 +49,7 @@ Activity = Literal[
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """Who courier number `n` of a seed is; the same in every run."""
+    """A courier's reference, name and vehicle."""
 
     reference: str
     name: str
@@ -57,13 +57,14 @@ class Identity(msgspec.Struct, frozen=True):
 
 
 class Assignment(msgspec.Struct, frozen=True):
-    """An order before it is made."""
+    """The places of an order to create."""
 
     pickup: Place
     dropoff: Place
 
 
 def make_identity(seed: int, n: int) -> Identity:
+    """Return the identity of courier number *n* of a seed. It is the same in every run."""
     name = f"{NAMES[n % len(NAMES)]} {INITIALS[(n + n // len(NAMES)) % len(INITIALS)]}."
     return Identity(f"sim-{seed}-{n}", name, VEHICLES[n % len(VEHICLES)])
 
@@ -71,9 +72,9 @@ def make_identity(seed: int, n: int) -> Identity:
 def choose_assignment(
     addresses: Sequence[Place], here: LonLat, vehicle: Vehicle, random: Random, *, near: bool = False
 ) -> Assignment:
-    """A pickup near by and a dropoff some minutes from it, as far as the map reaches.
+    """Choose a pickup near *here* and a dropoff about DELIVERY_TIME from it, within the map.
 
-    `next_door`: hardly any way to the pickup, so that there is soon something to watch.
+    With *near*, the pickup is among the closest addresses, so that the live view has something to show soon.
     """
     by_distance = sorted(addresses, key=lambda place: distance(here, place.lonlat))
     first, last = (1, len(by_distance) // 25) if near else (len(by_distance) // 20, len(by_distance) // 5)
@@ -92,7 +93,7 @@ def _with_service_time(place: Place, random: Random) -> Place:
 
 
 def plan(orders: Sequence[AssignedOrder]) -> tuple[Stop, ...]:
-    """The stops of one trip: all that is still to be fetched, then all that is to be brought."""
+    """Return the stops of one trip: the remaining pickups, then the dropoffs."""
     pickups = [_stop(one, "pickup", one.pickup) for one in orders if one.status == "assigned"]
     dropoffs = [_stop(one, "dropoff", one.dropoff) for one in orders]
     return (*pickups, *dropoffs)
@@ -104,7 +105,7 @@ def _stop(order: AssignedOrder, kind: StopKind, place: WirePlace) -> Stop:
 
 
 def opens_at(order: AssignedOrder, kind: StopKind) -> datetime | None:
-    """Before that nobody is served there: the order is not ready, or its window has not begun."""
+    """Return when the order is ready (pickup) or its window begins (dropoff), if it says so."""
     window = order.window
     at = order.pickup.ready_at if kind == "pickup" else None if window is None else window.from_
     return None if at is None else datetime.fromisoformat(at)

@@ -1,7 +1,6 @@
-"""Courier: one simulated driver at work: drives to stops, serves them, reports, and asks for the next order.
+"""Courier: a simulated driver that drives to stops, serves them, reports, and creates the next order.
 
-What a courier drives is what the service says it has: orders of an earlier run and those a dispatcher assigns
-are served like its own.
+A courier serves every order that the service assigns to it, also those of earlier runs and of dispatchers.
 """
 
 import asyncio
@@ -33,12 +32,12 @@ from tracker.domain.geo import LonLat
 from tracker.domain.route import Leg, Stop
 from tracker.messages import AssignedOrder, NoteToDriver
 
-ASSIGNMENT_TIMEOUT: Final = 10.0  # seconds in which a new order must reach its driver
+ASSIGNMENT_TIMEOUT: Final = 10.0  # seconds to wait for a new order to arrive over the driver's stream
 MAX_NOTES: Final = 100
 
 
 class Courier:
-    """One driver; `run` is its whole day."""
+    """One simulated driver."""
 
     def __init__(
         self,
@@ -52,7 +51,7 @@ class Courier:
         tempo: Tempo,
         emit: EventSink,
     ) -> None:
-        """`driver_id` is who the client's token stands for; `start` is where the courier stands first."""
+        """Create a courier at *start*. *driver_id* is the driver of the client's token."""
         self.identity = identity
         self.driver_id = driver_id
         self.client = client
@@ -67,13 +66,16 @@ class Courier:
         self._tempo = tempo
         self._emit_event = emit
         self._random = Random(f"courier {identity.reference}")
-        self._finished: set[str] = set()  # orders we have reported as ended, or could not serve
-        self._reported_orders: set[str] = set()  # orders of which the run has told
+        self._finished: set[str] = set()  # orders reported as ended, or that could not be served
+        self._reported_orders: set[str] = set()  # orders with an event in the run's output
         self._notes: asyncio.Queue[NoteToDriver] = asyncio.Queue(MAX_NOTES)
         self._trips = 0
 
     async def run(self, shutdown: asyncio.Event) -> None:
-        """Works until `over` or until there are no more orders to make; leaves nothing unacknowledged."""
+        """Work until *shutdown* or the end of the order budget, then flush.
+
+        A PermanentDisconnect ends the work of this courier only.
+        """
         self.client.on_note = self._queue_note
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -105,13 +107,13 @@ class Courier:
                 return
 
     def _orders(self) -> list[AssignedOrder]:
-        """What the service has given us and we have not finished."""
+        """Return the assigned orders that are not finished."""
         return [
             one for one in self.client.orders if one.status in OPEN_STATUSES and one.id not in self._finished
         ]
 
     def _is_assigned(self, stop: Stop) -> bool:
-        """Whether a stop is still ours: orders are cancelled and reassigned on the way."""
+        """Whether the stop's order is still assigned here: merchants cancel and reassign orders."""
         return any(order.id == stop.order_id for order in self._orders())
 
     async def _trip(self, orders: Sequence[AssignedOrder]) -> None:
@@ -127,7 +129,7 @@ class Courier:
         self.stop, self.activity = None, "waiting"
 
     async def _report_taken(self, order: AssignedOrder) -> None:
-        """Tells of an order that we did not make: left over from an earlier run, or given by a dispatcher."""
+        """Emit an event for an order of an earlier run or of a dispatcher."""
         self._reported_orders.add(order.id)
         try:
             stored = await self._api.order(order.id)
@@ -139,7 +141,7 @@ class Courier:
         self._emit("order_taken", order.id, where, tracking_url=link, reference=reference)
 
     async def _send_stop_sequence(self, stops: Sequence[Stop]) -> None:
-        """Tells the service in which order we drive; a service that cannot know it does without."""
+        """Send the stop sequence. The service can do without it, so only report an error."""
         try:
             await self._api.set_stops(self.driver_id, [(stop.order_id, stop.kind) for stop in stops])
         except ApiError as error:
@@ -150,7 +152,7 @@ class Courier:
         self.activity = "to pickup" if stop.kind == "pickup" else "to dropoff"
         leg = await self._leg_to(stop)
         if leg is None:
-            await self._report(stop, failed="no way to the address")
+            await self._report(stop, failed="no route to the address")
         elif await self._drive(leg, stop):
             self.activity = "at pickup" if stop.kind == "pickup" else "at dropoff"
             await self._wait_until_open(stop)
@@ -161,17 +163,17 @@ class Courier:
                 await self._report(stop)
 
     async def _wait_until_open(self, stop: Stop) -> None:
-        """Until the order is ready or its window begins, by the real clock, or the order is taken away."""
+        """Wait until the order is ready and its window begins, or it is taken away. Not sped up."""
         while (left := self._seconds_until_open(stop)) > 0.0:
             await self.client.wait_for_change(left)
 
     def _seconds_until_open(self, stop: Stop) -> float:
-        """Seconds, as the order is now: its window may be changed while somebody waits for it."""
+        """Return the seconds until the earliest service. Merchants may change the window."""
         [at] = [opens_at(one, stop.kind) for one in self._orders() if one.id == stop.order_id] or [None]
         return 0.0 if at is None else (at - now()).total_seconds()
 
     async def _leg_to(self, stop: Stop) -> Leg | None:
-        """The way from here, or None where there is none. Waits out a service in trouble."""
+        """Return the leg from here, or None without a route. Retries while the service is unavailable."""
         places = (self.phone.motion.at, stop.at)
         try:
             legs = await retry_while_unavailable(
@@ -184,7 +186,7 @@ class Courier:
         return legs[0]
 
     async def _drive(self, leg: Leg, stop: Stop) -> bool:
-        """Whether the stop was reached: an order taken away on the way ends the drive where it is."""
+        """Drive to the stop. Return False if the order is taken away before the arrival."""
         seed = f"{self.identity.reference} {stop.order_id} {stop.kind}"
         caps = CAPS[self.identity.vehicle]
         return await self.phone.drive(leg, caps, seed=seed, keep_going=lambda: self._is_assigned(stop))
@@ -205,7 +207,7 @@ class Courier:
             self._emit(status, order_id=stop.order_id, text=failed or "")
 
     async def _place_orders(self) -> bool:
-        """New orders for this courier; False where no more are wanted."""
+        """Create orders for this courier. Return False at the end of the order budget."""
         self.activity = "waiting"
         count = 2 if self._trips and self._random.random() < TWO_ORDERS_SHARE else 1
         self._trips += 1
@@ -220,7 +222,7 @@ class Courier:
         return bool(placed)
 
     async def _wait_until_assigned(self, order_ids: set[str]) -> None:
-        """Waits until the service has told us of our new orders, or has given them to somebody else."""
+        """Wait until the stream lists the new orders. Stop at a timeout, since they may be reassigned."""
         with suppress(TimeoutError):
             async with asyncio.timeout(ASSIGNMENT_TIMEOUT):
                 while not order_ids <= {order.id for order in self.client.orders}:
@@ -233,7 +235,7 @@ class Courier:
             self._notes.put_nowait(note)
 
     async def _answer_notes(self) -> None:
-        """Customers who write get a word back."""
+        """Reply to each note of a customer."""
         while True:
             note = await self._notes.get()
             self._emit("message", order_id=note.order_id, text=note.text)
@@ -243,7 +245,7 @@ class Courier:
                 self.report_error(rejected)
 
     def report_error(self, error: Exception) -> None:
-        """Something did not work, and the day goes on."""
+        """Emit an event for an error that does not stop the courier."""
         self._emit("trouble", text=str(error))
 
     def _emit(

@@ -1,4 +1,4 @@
-"""Customers: where new orders come from; between real addresses, and only where there is a way."""
+"""OrderSource: creates a courier's orders, between real addresses with a route between them."""
 
 import asyncio
 import time
@@ -13,21 +13,21 @@ from driver_sim.merchant_api import ApiError, MerchantApi, NewOrder
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Place, Vehicle
 
-MAX_ATTEMPTS: Final = 20  # pairs of addresses, before we say that the map has no routes
-FIRST_ORDER_CHOICES: Final = 5  # reachable pairs from which a courier's first order is chosen
-RETRY: Final = 3.0  # seconds after the service failed us
+MAX_ATTEMPTS: Final = 20  # pairs of addresses to try before failing
+FIRST_ORDER_CHOICES: Final = 5  # reachable pairs to choose a courier's first order from
+RETRY: Final = 3.0  # seconds between attempts
 
 OnError = Callable[[Exception], None]
 
 
 class Budget:
-    """How many orders may still be made; None is no limit."""
+    """The number of orders that a run may still create; None for no limit."""
 
     def __init__(self, limit: int | None) -> None:
         self._left = limit
 
     def grant(self, count: int) -> int:
-        """Up to `wanted`; 0 at the end of the run."""
+        """Take up to *count* orders from the budget. Return the number taken."""
         if self._left is None:
             return count
         granted = min(count, self._left)
@@ -36,7 +36,7 @@ class Budget:
 
 
 class PlacedOrder(msgspec.Struct, frozen=True):
-    """An order that was just made, and between which addresses."""
+    """A new order and its assignment."""
 
     order: NewOrder
     assignment: Assignment
@@ -47,7 +47,7 @@ class PlacedOrder(msgspec.Struct, frozen=True):
 
 
 class OrderSource:
-    """Order from one courier."""
+    """The orders of one courier."""
 
     def __init__(self, api: MerchantApi, addresses: Sequence[Place], budget: Budget, seed: str) -> None:
         self._api = api
@@ -55,11 +55,11 @@ class OrderSource:
         self._budget = budget
         self._seed = seed
         self._random = Random(f"customers {seed}")
-        self.on_error: OnError = lambda error: None  # hears of every failure that is waited out
+        self.on_error: OnError = lambda error: None  # called for each error before a retry
         self._placed = 0
 
     async def order(self, count: int, driver_id: str, vehicle: Vehicle, here: LonLat) -> list[PlacedOrder]:
-        """Up to `wanted` orders, assigned to the driver; none at the end of the run. Raises ApiError."""
+        """Create up to *count* orders for the driver, none at the end of the budget. Raises ApiError."""
         granted = self._budget.grant(count)
         return [await self._place_order(driver_id, vehicle, here) for _ in range(granted)]
 
@@ -76,9 +76,9 @@ class OrderSource:
         return PlacedOrder(order, assignment)
 
     async def _choose_reachable(self, vehicle: Vehicle, here: LonLat) -> Assignment:
-        """An errand with a way to it; the first of a courier is the one that is soonest fetched.
+        """Choose an assignment with a route. A courier's first order has the nearest of several pickups.
 
-        Raises ApiError where none of many has a way.
+        Raises ApiError if MAX_ATTEMPTS assignments have no route.
         """
         count = 1 if self._placed else FIRST_ORDER_CHOICES
         found: list[tuple[float, Assignment]] = []
@@ -92,11 +92,11 @@ class OrderSource:
             if len(found) == count:
                 break
         if not found:
-            raise ApiError(404, f"None of {MAX_ATTEMPTS} pairs of addresses has a route for {vehicle}")
+            raise ApiError(404, f"No route for {vehicle} between any of {MAX_ATTEMPTS} pairs of addresses")
         return min(found, key=lambda one: one[0])[1]
 
     async def _seconds_to(self, assignment: Assignment, vehicle: Vehicle, here: LonLat) -> float | None:
-        """To the pickup; None where there is no way to it, or none from it to the dropoff."""
+        """Return the seconds to the pickup, or None if the pickup or the dropoff is unreachable."""
         places = (here, assignment.pickup.lonlat, assignment.dropoff.lonlat)
         try:
             legs = await retry_while_unavailable(lambda: self._api.route(places, vehicle), self.on_error)
@@ -108,7 +108,7 @@ class OrderSource:
 
 
 async def retry_while_unavailable[T](request: Callable[[], Awaitable[T]], on_error: OnError) -> T:
-    """Asks again while the service is away or overloaded. Raises the ApiError that waiting does not mend."""
+    """Repeat a request while the service is unreachable or overloaded. Raises ApiError otherwise."""
     while True:
         try:
             return await request()

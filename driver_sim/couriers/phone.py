@@ -1,4 +1,4 @@
-"""Phone: what travels with a courier; tells where it is, driving or standing."""
+"""Phone: a courier's device. Moves with the courier and sends its fixes."""
 
 import asyncio
 import time
@@ -16,14 +16,14 @@ from tracker.domain.route import Leg
 
 
 class Tempo(msgspec.Struct, frozen=True):
-    """How a run goes: seconds between fixes, and how much faster than real the vehicles are."""
+    """The seconds between fixes, and the factor for the vehicles' speed."""
 
     interval: float = 1.0
     speed_up: float = 1.0
 
 
 class Phone:
-    """`carry` it all day; `drive` to get from place to place."""
+    """The position of a courier, and its rides. `run` must be running while `drive` is called."""
 
     def __init__(self, client: DriverClient, receiver: Receiver, tempo: Tempo, start: LonLat) -> None:
         self.motion = Motion(start, 0.0, 0.0, 0.0)
@@ -35,11 +35,11 @@ class Phone:
 
     @property
     def to_go_m(self) -> float | None:
-        """Metres to the end of the present drive; None while standing."""
+        """Metres to the end of the current ride; None between rides."""
         return None if self._ride is None else self._ride.to_go_m
 
     async def run(self) -> None:
-        """A fix every interval."""
+        """Move, and send a fix every interval, until cancelled."""
         clock = asyncio.get_running_loop().time
         due = before = clock()
         while True:
@@ -51,7 +51,7 @@ class Phone:
             await asyncio.sleep(due - clock())
 
     async def drive(self, leg: Leg, caps: Caps, *, seed: str, keep_going: Callable[[], bool]) -> bool:
-        """Whether the leg's end was reached; ends where it is as soon as it is not `wanted` any more."""
+        """Drive the leg. Stop at once and return False when *keep_going* returns False."""
         self._ride = Ride(leg, caps, seed=seed, started_at=time.time())
         try:
             while not self._ride.arrived and keep_going():
@@ -62,7 +62,7 @@ class Phone:
             self._ride = None
 
     def _move(self, dt: float) -> None:
-        """Speeds grow with the tempo, so that they fit the distances."""
+        """Move by *dt* seconds. Reported speeds include the speed-up, so that they match the distances."""
         speed_up = self._tempo.speed_up
         moved = self.motion if self._ride is None else self._ride.advance(dt * speed_up)
         speed = 0.0 if self._ride is None else moved.speed * speed_up
@@ -70,6 +70,6 @@ class Phone:
 
 
 def now() -> datetime:
-    """To the millisecond, as the wire has it: a fix is known by its time."""
+    """Return the time in whole milliseconds, as in messages: the time identifies a fix."""
     at = datetime.now(UTC)
     return at.replace(microsecond=at.microsecond // 1000 * 1000)

@@ -1,4 +1,4 @@
-"""A run: couriers are hired (or met again), given orders that renew themselves, and sent home at the end."""
+"""Scenario: the couriers of one run, from their creation to an orderly end."""
 
 import asyncio
 import signal
@@ -20,11 +20,11 @@ from tracker.domain.geo import LonLat
 from tracker.domain.order import Place
 
 ADDRESSES: Final = 300
-RETRY: Final = 1.0  # seconds between knocks at a service that is still starting
+RETRY: Final = 1.0  # seconds between attempts while the service starts
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What `driver-sim run` was asked for."""
+    """The options of `driver-sim run`."""
 
     url: str
     api_key: str
@@ -32,12 +32,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 1
     tempo: Tempo = Tempo()
     duration: float | None = None  # seconds
-    orders: int | None = None  # that are made in all
-    wait: float = 30.0  # seconds for the service to answer
+    orders: int | None = None  # to create in total
+    wait: float = 30.0  # seconds for the service to become ready
 
 
 class Scenario:
-    """All couriers of one run."""
+    """The couriers of one run."""
 
     def __init__(self, settings: Settings, emit: EventSink) -> None:
         self.couriers: list[Courier] = []
@@ -47,11 +47,11 @@ class Scenario:
         self._budget = Budget(settings.orders)
 
     async def run(self) -> None:
-        """Returns when `over` is set, the time is up or the orders are delivered. Raises ApiError."""
+        """Run until `shutdown` is set, the duration is over or all orders are delivered. Raises ApiError."""
         async with MerchantApi(self._settings.url, self._settings.api_key) as api:
             addresses = await self._wait_for_addresses(api)
             if len(addresses) < 2:
-                raise ApiError(404, "The map of the service has no addresses", "orders need at least two")
+                raise ApiError(404, "The service's map has no addresses", "Orders need at least two")
             existing = await _existing_drivers(api)
             timer = asyncio.get_running_loop().call_later(self._settings.duration or 1e9, self.shutdown.set)
             try:
@@ -64,7 +64,7 @@ class Scenario:
     async def _work(
         self, api: MerchantApi, addresses: list[Place], existing: dict[str, ExistingDriver]
     ) -> None:
-        """Couriers start one after the other: the first moves while the last is being hired."""
+        """Start the couriers one by one, so that the first moves while others are created."""
         async with asyncio.TaskGroup() as tasks:
             for n in range(self._settings.drivers):
                 if self.shutdown.is_set():
@@ -76,7 +76,7 @@ class Scenario:
                 tasks.create_task(courier.run(self.shutdown))
 
     async def _wait_for_addresses(self, api: MerchantApi) -> list[Place]:
-        """The map's addresses, as soon as the service is up."""
+        """Return addresses of the map. Retries while the service starts."""
         tries = int(self._settings.wait / RETRY)
         while True:
             try:
@@ -94,7 +94,7 @@ class Scenario:
         addresses: list[Place],
         existing: dict[str, ExistingDriver],
     ) -> Courier:
-        """A courier of an earlier run is taken again, where it stood; its old token ends."""
+        """Create a courier. Reuse the driver of an earlier run, at its last position and with a new token."""
         random = Random(f"start {identity.reference}")
         start = random.choice(addresses).lonlat
         driver_found = existing.get(identity.reference)
@@ -114,7 +114,7 @@ class Scenario:
 
 
 def _position_on_map(driver: ExistingDriver, addresses: list[Place]) -> LonLat | None:
-    """Where a driver was last seen, if that is on this map."""
+    """Return a driver's last position if the map covers it."""
     if driver.last_fix is None:
         return None
     lons, lats = [place.lon for place in addresses], [place.lat for place in addresses]
@@ -124,7 +124,7 @@ def _position_on_map(driver: ExistingDriver, addresses: list[Place]) -> LonLat |
 
 
 async def _existing_drivers(api: MerchantApi) -> dict[str, ExistingDriver]:
-    """The simulated drivers that the service has from earlier runs, by reference."""
+    """Return the simulated drivers of earlier runs by reference."""
     return {
         driver.reference: driver
         async for driver in api.drivers()
@@ -133,6 +133,6 @@ async def _existing_drivers(api: MerchantApi) -> dict[str, ExistingDriver]:
 
 
 def end_on_signals(stop: Callable[[], None]) -> None:
-    """Ctrl-C and SIGTERM end a run in order."""
+    """Call *stop* on SIGINT and SIGTERM."""
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop)

@@ -1,1 +1,1 @@
-"""How simulated vehicles move."""
+"""The motion of simulated vehicles."""

@@ -1,7 +1,7 @@
-"""Receiver: what a phone's GPS makes of the truth. Pure and seeded.
+"""Receiver: a phone's GPS with its errors. Pure and seeded.
 
-The error is a first-order Gauss-Markov process: it wanders with a time constant instead of jumping from fix
-to fix, which is what real receivers do and a filter must be tried against. White noise would average out.
+The position error is a first-order Gauss-Markov process. It drifts with a time constant, as in real
+receivers, so that filters meet realistic errors. White noise would average out.
 """
 
 from datetime import datetime
@@ -14,17 +14,17 @@ from tracker.domain.geo import Plane
 from tracker.domain.tracks.track import Fix
 
 STANDING: Final = 0.3  # metres per second, below which a receiver has no heading
-RADIUS_68: Final = sqrt(-2.0 * log(1.0 - 0.68))  # of a round 2-D Gauss error, in sigmas: 1.51
-PATCH_INTERVAL: Final = 240.0  # seconds between worse patches (yards, tunnels, narrow streets)
+RADIUS_68: Final = sqrt(-2.0 * log(1.0 - 0.68))  # of a circular 2-D Gaussian, in sigmas: 1.51
+PATCH_INTERVAL: Final = 240.0  # seconds between patches of poor reception (yards, tunnels, narrow streets)
 PATCH_DURATION: Final = 25.0
 PATCH_SCALE: Final = 3.0
-SCALE_TAU: Final = 8.0  # seconds in which the error grows into a patch
+SCALE_TAU: Final = 8.0  # seconds; time constant of the error's scale
 BATTERY_PER_HOUR: Final = 0.09  # screen on, GPS on
 MIN_BATTERY: Final = 0.04
 
 
 class GaussMarkov:
-    """A Gauss-Markov process of variance 1: correlated with exp(-dt / tau)."""
+    """A Gauss-Markov process of variance 1 and autocorrelation exp(-dt / tau)."""
 
     def __init__(self, random: Random, tau: float) -> None:
         self._random = random
@@ -40,10 +40,10 @@ class GaussMarkov:
 
 
 class Receiver:
-    """One phone: its position error, its idea of its accuracy, and its battery."""
+    """The receiver of one phone: position error, reported accuracy, battery."""
 
     def __init__(self, seed: int | str, *, sigma: float | None = None, tau: float | None = None) -> None:
-        """`sigma`: metres east and north in the open (4..6); `tau`: seconds the error lasts (30..60)."""
+        """*sigma*: metres on each axis with open sky (default 4..6). *tau*: seconds (default 30..60)."""
         self._random = Random(f"receiver {seed}")
         self.sigma = self._random.uniform(4.0, 6.0) if sigma is None else sigma
         self.tau = self._random.uniform(30.0, 60.0) if tau is None else tau
@@ -54,7 +54,7 @@ class Receiver:
         self._battery = self._random.uniform(0.55, 1.0)
 
     def read(self, motion: Motion, recorded_at: datetime, dt: float) -> Fix:
-        """The fix of this moment; `dt` seconds after the one before."""
+        """Return the fix of this moment, *dt* seconds after the previous one."""
         self._update_patch(dt)
         sigma = self.sigma * self._scale
         east, north = sigma * self._east.advance(dt), sigma * self._north.advance(dt)
@@ -78,17 +78,17 @@ class Receiver:
         self._scale += (target - self._scale) * (1.0 - exp(-dt / SCALE_TAU))
 
     def _accuracy(self, sigma: float) -> float:
-        """The 68 % radius as the phone believes it: about right, never exactly."""
+        """Return the reported 68 % radius: roughly right, with a floor of 3 m."""
         return round(max(3.0, RADIUS_68 * sigma * self._random.lognormvariate(0.0, 0.15)), 1)
 
     def _speed(self, motion: Motion) -> float:
-        """Doppler speed: far better than the position. Standing receivers say 0."""
+        """Return the Doppler speed, far more precise than the position. 0 when standing."""
         if motion.speed < STANDING:
             return 0.0
         return round(max(0.0, motion.speed + self._random.gauss(0.0, 0.15)), 2)
 
     def _heading(self, motion: Motion) -> float | None:
-        """None when standing; the slower, the wilder."""
+        """Return the heading, noisier at low speed. None when standing."""
         if motion.speed < STANDING:
             return None
         heading = motion.heading + self._random.gauss(0.0, min(40.0, 2.0 + 12.0 / motion.speed))

@@ -1,6 +1,6 @@
-"""Ride: one vehicle driving along one leg, at real speeds, with corners, red lights and short stops.
+"""Ride: a vehicle on one leg, at real speeds, with corners, red lights and short stops.
 
-Pure and seeded: the same leg, seed and beginning give the same ride, however the time is cut into steps.
+Pure and seeded. The same leg, seed and start time give the same ride for any step size.
 """
 
 from math import inf
@@ -14,15 +14,15 @@ from driver_sim.motion.traffic_lights import red_for
 from tracker.domain.geo import LonLat
 from tracker.domain.route import Leg
 
-ARRIVED: Final = 0.5  # metres before the end that count as there
-CREEP: Final = 0.4  # metres per second, so that braking never stops short for good
-HARD_BRAKING: Final = 1.6  # times the usual braking: harder than this nobody brakes for a light
-STOPS_PER_KM: Final = 0.5  # pedestrians, double-parked vans, a look at the phone
+ARRIVED: Final = 0.5  # metres before the end that count as arrived
+CREEP: Final = 0.4  # metres per second; keeps a braking vehicle from stopping before its target
+HARD_BRAKING: Final = 1.6  # factor of the usual braking; no vehicle brakes harder for a light
+STOPS_PER_KM: Final = 0.5  # for pedestrians, double-parked vans and the phone
 STOP_SECONDS: Final = (3.0, 14.0)
 
 
 class Motion(msgspec.Struct, frozen=True):
-    """The truth at one moment, before any receiver has seen it."""
+    """The true position and speed at one moment, without GPS errors."""
 
     at: LonLat
     speed: float  # metres per second
@@ -31,18 +31,18 @@ class Motion(msgspec.Struct, frozen=True):
 
 
 class Halt(msgspec.Struct, frozen=True):
-    """A place on the leg where the vehicle may have to stand."""
+    """A place on the leg where the vehicle may have to stop."""
 
     along_m: float
-    light: LonLat | None  # None: a short stop
+    light: LonLat | None  # None for a short stop
     wait_s: float = 0.0
 
 
 class Ride:
-    """A vehicle on its way along one leg. `advance` it until `arrived`."""
+    """The ride of one vehicle along one leg. Call `advance` until `arrived`."""
 
     def __init__(self, leg: Leg, caps: Caps, *, seed: int | str, started_at: float) -> None:
-        """`started_at`: seconds since 1970, for the lights."""
+        """Start a ride at the leg's begin. *started_at* is seconds since 1970, for the lights."""
         random = Random(f"ride {seed}")
         self._profile = SpeedProfile(leg, caps, eagerness=random.uniform(0.95, 1.15))
         self._halts = _halts(self._profile, random)
@@ -66,7 +66,7 @@ class Ride:
 
     @property
     def profile(self) -> SpeedProfile:
-        """What bounds this ride's speed."""
+        """The speed limits along the leg."""
         return self._profile
 
     def motion(self) -> Motion:
@@ -74,7 +74,7 @@ class Ride:
         return Motion(at, self._speed, heading, self._along)
 
     def advance(self, dt: float) -> Motion:
-        """Drives for `dt` seconds more; what is shorter than a tick is kept for the next call."""
+        """Drive for *dt* seconds in whole ticks. The remainder counts in the next call."""
         self._pending += dt
         while self._pending >= TICK - 1e-9:
             self._pending -= TICK
@@ -97,7 +97,7 @@ class Ride:
         return min(allowed, self._speed_before_halt(self._halts[0])) if self._halts else allowed
 
     def _speed_before_halt(self, halt: Halt) -> float:
-        """What still stops at the next halt; no bound where its light is green, or turned red too late."""
+        """Return the speed that can stop at the halt. No limit if its light is green or too close."""
         ahead = halt.along_m - self._along
         if halt.light is not None:
             braking_distance = self._speed**2 / (2 * self._profile.caps.braking * HARD_BRAKING)
@@ -106,7 +106,7 @@ class Ride:
         return 0.0 if ahead <= ARRIVED else max(CREEP, self._profile.speed_to_brake_to(0.0, ahead))
 
     def _pass_halts(self) -> None:
-        """A green light is driven past; a short stop is stood through once."""
+        """Drop the halts that are reached: pass green lights, and begin short stops."""
         while self._halts and self._halts[0].along_m - self._along <= ARRIVED:
             halt = self._halts[0]
             passed = halt.along_m <= self._along
@@ -118,7 +118,7 @@ class Ride:
 
 
 def _halts(profile: SpeedProfile, random: Random) -> list[Halt]:
-    """Lights and short stops of a leg, in the order they come."""
+    """Return the lights and short stops of a leg, ordered by distance."""
     halts = [Halt(profile.along[vertex], profile.place(vertex)) for vertex in profile.signals]
     along = random.expovariate(STOPS_PER_KM / 1000.0)
     while along < profile.length_m - 20.0:

@@ -1,4 +1,4 @@
-"""SpeedProfile: how fast a vehicle may be where on a leg, so that it can always brake in time."""
+"""SpeedProfile: the safe speed at each place of a leg, so that a vehicle can always brake in time."""
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
@@ -12,14 +12,16 @@ from tracker.domain.geo import LonLat, bearing, distance
 from tracker.domain.order import Vehicle
 from tracker.domain.route import Leg
 
-TICK: Final = 0.1  # seconds of one step of the motion
-CORNER: Final = 10.0  # metres before and after a corner that the turn may use
+TICK: Final = 0.1  # seconds of one simulation step
+CORNER: Final = 10.0  # metres before and after a corner within which the vehicle turns
 SLOWEST_TURN: Final = 1.2  # metres per second
-SLOWEST_EDGE: Final = 1.0  # metres per second; tiny edges carry turn costs and would be slower than walking
+SLOWEST_EDGE: Final = (
+    1.0  # metres per second; the turn costs on tiny edges would make them slower than walking
+)
 
 
 class Caps(msgspec.Struct, frozen=True):
-    """What a vehicle can do: metres per second, and per second squared."""
+    """The limits of a vehicle, in m/s and m/s²."""
 
     top_speed: float
     acceleration: float
@@ -36,10 +38,10 @@ CAPS: Final[Mapping[Vehicle, Caps]] = {
 
 
 class SpeedProfile:
-    """The speeds of one leg; all distances are metres along its line."""
+    """The speeds on one leg. Distances are metres along its line."""
 
     def __init__(self, leg: Leg, caps: Caps, *, eagerness: float = 1.0) -> None:
-        """`eagerness` scales the router's speeds: 0.9 is a careful driver."""
+        """*eagerness* scales the router's speeds; 0.9 is a careful driver."""
         self.caps = caps
         self._line = leg.line
         steps = [distance(a, b) for a, b in pairwise(leg.line)]
@@ -50,22 +52,22 @@ class SpeedProfile:
         self.corners = _with_braking(_corners(leg.line, steps, caps), self.limits, steps, caps)
 
     def segment(self, along_m: float) -> int:
-        """Index of the piece of line that begins at or before `along_m`."""
+        """Return the index of the segment that contains *along_m*."""
         return max(0, min(bisect_right(self.along, along_m), len(self._line) - 1) - 1)
 
     def safe_speed(self, along_m: float) -> float:
-        """Metres per second that are safe here: the street's, and what still brakes to every corner ahead."""
+        """Return the speed in m/s that obeys the street and can brake for every corner ahead."""
         index = self.segment(along_m)
         ahead = self.along[index + 1] - along_m
         return min(self.limits[index], self.speed_to_brake_to(self.corners[index + 1], ahead))
 
     def speed_to_brake_to(self, speed: float, ahead_m: float) -> float:
-        """The speed from which, after one tick more of it, there is still room to brake to `speed`."""
+        """Return the highest speed that can brake to *speed* within *ahead_m*, starting one tick later."""
         step = self.caps.braking * TICK
         return sqrt(step * step + speed * speed + 2 * self.caps.braking * max(0.0, ahead_m)) - step
 
     def at(self, along_m: float) -> tuple[LonLat, float]:
-        """The place on the line and the line's heading there."""
+        """Return the place on the line, and the heading there in degrees."""
         index = self.segment(along_m)
         a, b = self._line[index], self._line[index + 1]
         length = self.along[index + 1] - self.along[index]
@@ -77,7 +79,7 @@ class SpeedProfile:
 
 
 def _limits(leg: Leg, caps: Caps, eagerness: float) -> list[float]:
-    """One speed for each piece of line: the router's where it names the edge, else the leg's mean."""
+    """Return a speed for each segment: the router's speed of its edge, or the leg's mean without an edge."""
     mean = leg.distance_m / leg.duration_s if leg.duration_s > 0 else caps.top_speed
     limits = [_within(mean * eagerness, caps)] * (len(leg.line) - 1)
     for edge in leg.edges:
@@ -92,7 +94,7 @@ def _within(speed: float, caps: Caps) -> float:
 
 
 def _corners(line: Sequence[LonLat], steps: Sequence[float], caps: Caps) -> list[float]:
-    """Speed at each vertex: free at the beginning, standing at the end, between them what the turn allows."""
+    """Return the speed at each vertex: unlimited at the begin, 0 at the end, the turn's limit between."""
     corners = [inf]
     for index in range(1, len(line) - 1):
         a, b, c = line[index - 1 : index + 2]
@@ -102,7 +104,7 @@ def _corners(line: Sequence[LonLat], steps: Sequence[float], caps: Caps) -> list
 
 
 def _turning(angle: float, shorter: float, caps: Caps) -> float:
-    """Metres per second through a turn of `angle` degrees: the arc touching both pieces, and v^2 = a r."""
+    """Return the speed in m/s through a turn of *angle* degrees: v² = a r on the arc in the corner."""
     if angle < 5.0 or shorter <= 0.0:
         return inf
     radius = min(CORNER, shorter / 2) / tan(radians(min(angle, 175.0)) / 2)
@@ -112,7 +114,7 @@ def _turning(angle: float, shorter: float, caps: Caps) -> float:
 def _with_braking(
     corners: list[float], limits: Sequence[float], steps: Sequence[float], caps: Caps
 ) -> tuple[float, ...]:
-    """Backwards over the line: no vertex faster than the street behind it, and what brakes to the next."""
+    """Reduce speeds from the end backwards: obey the street, and be able to brake to the next vertex."""
     for index in range(len(steps) - 1, -1, -1):
         reachable = sqrt(corners[index + 1] ** 2 + 2 * caps.braking * steps[index])
         corners[index] = min(corners[index], limits[index], reachable)

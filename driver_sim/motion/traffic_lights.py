@@ -1,4 +1,4 @@
-"""Traffic lights: each has a cycle that follows from where it stands, the same for everybody."""
+"""Traffic lights. The cycle of each light follows from its position, so all vehicles see the same signal."""
 
 from hashlib import blake2b
 from typing import Final
@@ -12,14 +12,14 @@ MOST_GREEN: Final = 0.7
 
 
 def red_for(place: LonLat, at: float) -> float:
-    """Seconds that the light at `place` stays red from `at` (seconds since 1970); 0 while it is green."""
+    """Return the seconds that a light stays red from *at* (seconds since 1970). 0 while it is green."""
     cycle, green, offset = _cycle(place)
     phase = (at + offset) % cycle
     return 0.0 if phase < green else cycle - phase
 
 
 def _cycle(place: LonLat) -> tuple[float, float, float]:
-    """Cycle, green time and offset in seconds; the lights of one crossing (some 50 m) turn together."""
+    """Return cycle, green time and offset in seconds. All lights of a crossing (about 50 m) share them."""
     crossing = f"{round(place.lon * 1000)} {round(place.lat * 2000)}"
     digest = blake2b(crossing.encode(), digest_size=6).digest()
     a, b, c = (int.from_bytes(digest[i : i + 2]) / 65536 for i in (0, 2, 4))

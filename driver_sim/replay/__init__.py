@@ -1,1 +1,1 @@
-"""Recorded tracks, driven again."""
+"""The replay of recorded tracks."""

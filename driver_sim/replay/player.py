@@ -1,4 +1,4 @@
-"""Replay: drives recorded tracks again, each by a driver of its own, in real or faster time."""
+"""Player: replays recorded tracks, in real time or faster."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -25,14 +25,14 @@ from driver_sim.replay.schedule import (
 from driver_sim.tracks import Recording
 from tracker.domain.order import Vehicle
 
-PROGRESS_INTERVAL: Final = 15.0  # seconds between two lines about a replay
-ACK_TIMEOUT: Final = 60.0  # seconds without an ack before the end is given up
+PROGRESS_INTERVAL: Final = 15.0  # seconds between two lines of progress
+ACK_TIMEOUT: Final = 60.0  # seconds without an ack before the replay ends
 
 Echo = Callable[[str], None]
 
 
 class Player:
-    """Plays one recording over one driver's connection."""
+    """The replay of one recording over one driver's connection."""
 
     def __init__(self, recording: Recording, client: DriverClient, timing: Timing, echo: Echo) -> None:
         self._recording = recording
@@ -42,9 +42,10 @@ class Player:
         self._played = 0
 
     async def play(self, order_ids: Sequence[str], shutdown: asyncio.Event) -> bool:
-        """Whether all that was sent until the end, or until `over`, is answered and not all rejected.
+        """Play until the end or *shutdown*, then flush.
 
-        Raises Stopped.
+        Return False if fixes remain unacknowledged or the service rejects all of them.
+        Raises PermanentDisconnect.
         """
         complete = False
         try:
@@ -62,12 +63,12 @@ class Player:
         self._echo(f"{self._recording.name}: {self._state()}")
         counts = self._client.outbox.counts
         if counts["rejected"] and not counts["acked"]:
-            self._echo(f"{self._recording.name}: the service stored nothing, because it rejected every fix")
+            self._echo(f"{self._recording.name}: the service rejected every fix and stored none")
             return False
         return complete
 
     async def _drive(self, order_ids: Sequence[str]) -> None:
-        """Fixes and status changes at their times; a refused status does not stop the drive."""
+        """Send fixes and status changes at their times. A rejected status does not end the replay."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._send_fixes())
             for wait, change in status_changes(self._recording, self._timing) if order_ids else ():
@@ -93,7 +94,7 @@ class Player:
             self._echo(f"{order_id} {change.status}")
 
     async def _flush(self) -> bool:
-        """Waits for the acks as long as some come."""
+        """Wait for acks while they arrive. Return whether everything was acknowledged."""
         unacked = -1
         while self._client.outbox.unacked != unacked:
             unacked = self._client.outbox.unacked
@@ -111,13 +112,13 @@ class Player:
         rejected = ", ".join(f"{count} {reason}" for reason, count in outbox.rejections.items())
         return (
             f"{self._played} of {len(self._recording.fixes)} fixes played, {counts['acked']} acknowledged"
-            f" ({counts['duplicates']} known before), {outbox.unacked} waiting"
+            f" ({counts['duplicates']} duplicates), {outbox.unacked} waiting"
             + (f", rejected: {rejected}" if rejected else "")
         )
 
 
 class Replay(msgspec.Struct, frozen=True, kw_only=True):
-    """What `driver-sim replay` was asked for: a driver's token, or an API key to make drivers with."""
+    """The options of `driver-sim replay`. Needs a driver's token, or an API key that may create drivers."""
 
     url: str
     recordings: Sequence[Recording]
@@ -128,7 +129,7 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def replay(settings: Replay, shutdown: asyncio.Event, echo: Echo) -> bool:
-    """Whether everything was acknowledged. Raises ApiError and Stopped."""
+    """Replay all recordings. Return whether each succeeded. Raises ApiError, PermanentDisconnect."""
     if settings.token is not None:
         return await _replay_in_turn(settings, settings.token, shutdown, echo)
     async with MerchantApi(settings.url, settings.api_key or "") as api:
@@ -144,7 +145,7 @@ async def replay(settings: Replay, shutdown: asyncio.Event, echo: Echo) -> bool:
 
 
 async def _replay_in_turn(settings: Replay, token: str, shutdown: asyncio.Event, echo: Echo) -> bool:
-    """One driver cannot be at two places at once."""
+    """Replay one recording after another with the same driver, which can only be in one place."""
     complete = True
     for recording in settings.recordings:
         if not shutdown.is_set():
@@ -157,7 +158,7 @@ async def _replay_in_turn(settings: Replay, token: str, shutdown: asyncio.Event,
 async def _replay_with_new_driver(
     settings: Replay, recording: Recording, api: MerchantApi, shutdown: asyncio.Event, echo: Echo
 ) -> bool:
-    """A driver for this recording (the same one again in a later run), with its orders in real time."""
+    """Replay a recording with its own driver, reused in later runs. Create its orders in real time."""
     vehicle = recording.vehicle or settings.vehicle
     driver_id, token = await _driver(api, f"replay-{Path(recording.name).name}"[:100], vehicle)
     minutes = recording.duration / 60
@@ -177,7 +178,7 @@ async def _driver(api: MerchantApi, reference: str, vehicle: Vehicle) -> tuple[s
 
 
 async def _orders(api: MerchantApi, recording: Recording, driver_id: str, echo: Echo) -> list[str]:
-    """An order for each errand of the trip, in the sequence it was driven."""
+    """Create the recorded orders, and set their stops in the recorded sequence. Return the order ids."""
     order_ids: list[str] = []
     for index, recorded_order in enumerate(recorded_orders(recording), 1):
         pickup, dropoff = places(recording, recorded_order)

@@ -1,4 +1,4 @@
-"""Timetable: when a recording's fixes are sent and under which times, and when its orders change. Pure."""
+"""Schedule: when to send a recording's fixes, with which times, and when its orders change status. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -13,31 +13,32 @@ from tracker.domain.tracks.track import Fix
 
 
 class Timing(msgspec.Struct, frozen=True):
-    """How a recording is played."""
+    """The timing of a replay."""
 
-    speed: float | None = 1.0  # times real time; None: as fast as possible
+    speed: float | None = 1.0  # factor of real time; None for as fast as possible
     original_times: bool = False
 
 
 class StatusChange(msgspec.Struct, frozen=True):
-    """A recorded order reaches its pickup or dropoff."""
+    """A status change of a recorded order."""
 
-    order: int  # index into `errands`
+    order: int  # index into `recorded_orders`
     status: Literal["picked_up", "delivered"]
 
 
 class RecordedOrder(msgspec.Struct, frozen=True):
-    """An order of a recorded trip: indexes of its stops; without a pickup it was aboard from the start."""
+    """The stop indexes of an order of a recorded trip. Without a pickup it is aboard from the start."""
 
     dropoff: int
     pickup: int | None = None
 
 
 def scheduled_fixes(recording: Recording, timing: Timing, now: datetime) -> Iterator[tuple[float, Fix]]:
-    """Each fix with the seconds after `now` at which it is sent, under the time that it will claim.
+    """Yield each fix with its new time, and the seconds after *now* at which to send it.
 
-    Shifted to now, unless the original times are kept: in faster time the recording is squeezed, and speeds
-    grow. As fast as possible nothing is squeezed and the recording ends now: nothing may lie in the future.
+    Times are shifted to now unless the original times are kept. A faster replay compresses the times and
+    raises the speeds. As fast as possible, the times keep their distances and end now, because the service
+    rejects fixes from the future.
     """
     start = recording.fixes[0].recorded_at
     for fix in recording.fixes:
@@ -61,7 +62,7 @@ def _at(fix: Fix, at: datetime, speed_up: float) -> Fix:
 
 
 def recorded_orders(recording: Recording) -> tuple[RecordedOrder, ...]:
-    """The orders of a trip: two stops of one `order` are its pickup and dropoff, others are dropoffs."""
+    """Return the orders of a trip. Two stops of one `order` are pickup and dropoff, others dropoffs."""
     by_order: defaultdict[str, list[int]] = defaultdict(list)
     for index, stop in enumerate(recording.stops):
         by_order[stop.order if stop.order is not None else f"stop {index}"].append(index)
@@ -71,7 +72,7 @@ def recorded_orders(recording: Recording) -> tuple[RecordedOrder, ...]:
 
 
 def status_changes(recording: Recording, timing: Timing) -> Iterator[tuple[float, StatusChange]]:
-    """Status changes with the seconds after the start at which they are due; at a stop after its service."""
+    """Yield the seconds after the start at which each status change is due, after its service."""
     for index, order in enumerate(recorded_orders(recording)):
         if order.pickup is None:
             yield 0.0, StatusChange(index, "picked_up")
@@ -81,7 +82,7 @@ def status_changes(recording: Recording, timing: Timing) -> Iterator[tuple[float
 
 
 def _seconds_until_served(recording: Recording, stop: int, timing: Timing) -> float:
-    """Seconds after the start; no later than the arrival at the next stop, or the recording's end."""
+    """Return the seconds after the start, at most to the next arrival or the recording's end."""
     start = recording.fixes[0].recorded_at
     arrived = (recording.arrived_at[stop] - start).total_seconds()
     following = [(at - start).total_seconds() for at in recording.arrived_at[stop + 1 : stop + 2]]
@@ -91,7 +92,7 @@ def _seconds_until_served(recording: Recording, stop: int, timing: Timing) -> fl
 
 
 def stop_sequence(recording: Recording) -> Iterator[tuple[int, StopKind]]:
-    """The stops as driven: index of the errand, and which end of it."""
+    """Yield the stops in the recorded sequence: index of the order, and the kind of stop."""
     ends: dict[int, tuple[int, StopKind]] = {}
     for index, order in enumerate(recorded_orders(recording)):
         ends[order.dropoff] = (index, "dropoff")
@@ -101,7 +102,7 @@ def stop_sequence(recording: Recording) -> Iterator[tuple[int, StopKind]]:
 
 
 def places(recording: Recording, order: RecordedOrder) -> tuple[Place, Place]:
-    """Pickup and dropoff; what was aboard from the start was picked up where the track begins."""
+    """Return pickup and dropoff. The pickup of an order without one is the begin of the track."""
     first = recording.fixes[0]
     pickup = Place(first.lat, first.lon) if order.pickup is None else _place(recording.stops[order.pickup])
     return pickup, _place(recording.stops[order.dropoff])

@@ -1,4 +1,4 @@
-"""A run as a person or a program sees it: a live table, plain lines or JSON lines, and a summary."""
+"""Console: prints a run as a live table, plain lines or JSON lines, with a summary."""
 
 import asyncio
 import sys
@@ -14,12 +14,12 @@ from driver_sim.couriers.events import Event, EventSink
 from driver_sim.couriers.scenario import Scenario, Settings, end_on_signals
 from driver_sim.report.totals import Totals, json_lines, plain_lines, table, totals, write_json
 
-REFRESH_INTERVAL: Final = 0.5  # seconds between two looks at the table
-PRINT_INTERVAL: Final = 15.0  # seconds between two lines of totals where nothing can be redrawn
+REFRESH_INTERVAL: Final = 0.5  # seconds between two updates of the table
+PRINT_INTERVAL: Final = 15.0  # seconds between two lines of totals without a terminal
 
 
 class Output(msgspec.Struct, frozen=True):
-    """What is to be seen of a run."""
+    """The output options of a run."""
 
     links: bool = False
     as_json: bool = False
@@ -27,14 +27,14 @@ class Output(msgspec.Struct, frozen=True):
 
 
 class _Summary(msgspec.Struct, frozen=True):
-    """The last JSON line."""
+    """A JSON line of totals; the last one is the summary."""
 
     totals: Totals
     event: str = "summary"
 
 
 async def run_and_show(settings: Settings, output: Output) -> bool:
-    """Whether any courier could work to the end. Raises ApiError where the service says no."""
+    """Run a scenario and print it. Return False if every courier was disconnected. Raises ApiError."""
     console = Console(stderr=output.events is sys.stdout, highlight=False)
     scenario = Scenario(settings, _event_sink(console, output))
     end_on_signals(scenario.shutdown.set)
@@ -45,7 +45,7 @@ async def run_and_show(settings: Settings, output: Output) -> bool:
 
 
 def _event_sink(console: Console, output: Output) -> EventSink:
-    """Where events go."""
+    """Return a sink for all outputs that the options select."""
     sinks: list[EventSink] = []
     if output.events is not None:
         sinks.append(json_lines(output.events, only_orders=True))
@@ -65,7 +65,7 @@ def _event_sink(console: Console, output: Output) -> EventSink:
 
 @asynccontextmanager
 async def _display(scenario: Scenario, console: Console, output: Output) -> AsyncIterator[None]:
-    """Shows the run while it lasts."""
+    """Print the run in a background task."""
     render = _redraw if console.is_terminal and not output.as_json else _print_totals
     display = asyncio.create_task(render(scenario, console, output))
     try:

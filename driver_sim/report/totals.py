@@ -1,4 +1,4 @@
-"""What a run tells while it goes: events, a live table, plain lines, JSON lines, and a summary."""
+"""Totals: the figures of a run, its live table, and its event lines."""
 
 from collections.abc import Iterable, Sequence
 from statistics import median
@@ -14,7 +14,7 @@ from driver_sim.couriers.events import Event, EventSink
 
 
 class Totals(msgspec.Struct, frozen=True):
-    """All couriers together; seconds."""
+    """The sums of all couriers. Latencies are in seconds."""
 
     couriers: int
     connected: int
@@ -59,7 +59,7 @@ def totals(couriers: Sequence[Courier]) -> Totals:
 
 
 def plain_lines(console: Console, *, links: bool, only: Iterable[str] | None = None) -> EventSink:
-    """One readable line an event; `links` adds the tracking link of each new order."""
+    """Return a sink that prints one line for each event. *links* adds the tracking links."""
 
     def emit(event: Event) -> None:
         if only is not None and event.event not in only:
@@ -73,7 +73,7 @@ def plain_lines(console: Console, *, links: bool, only: Iterable[str] | None = N
 
 
 def json_lines(stream: IO[str], *, only_orders: bool) -> EventSink:
-    """One JSON object an event, written at once."""
+    """Return a sink that writes and flushes one JSON object for each event."""
 
     def emit(event: Event) -> None:
         if event.order_id is not None or not only_orders:
@@ -88,7 +88,7 @@ def write_json(stream: IO[str], what: Any) -> None:
 
 
 def table(couriers: Sequence[Courier]) -> Group:
-    """The live view: one row a courier, totals below."""
+    """Return the live table: one row for each courier, and the totals below."""
     grid = Table(box=None, pad_edge=False)
     for name in ("courier", "vehicle", "order", "status"):
         grid.add_column(name, no_wrap=True)

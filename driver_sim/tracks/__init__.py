@@ -1,6 +1,6 @@
-"""Recorded tracks, read from files: GPX, GeoJSON, CSV and recorded trips. Pure but for reading the file.
+"""Readers of recorded tracks: GPX, GeoJSON, CSV and recorded trips. Pure except for reading the file.
 
-What can be used is used; what cannot is reported with its place. Times without an offset are UTC.
+The readers use what they can, and report the rest with its place. Times without an offset are UTC.
 """
 
 import zlib
@@ -29,20 +29,20 @@ READERS: Final[Mapping[str, Callable[[str, bytes, Options, Report], list[Recordi
     ".jsonl": read_trips,
     ".ndjson": read_trips,
 }
-PACKED: Final = 31  # zlib's wbits for gzip
+PACKED: Final = 31  # value of zlib's wbits for gzip
 
 
 class Tracks(msgspec.Struct, frozen=True):
-    """What a file holds, and a sentence for each kind of thing that was skipped or read differently."""
+    """The recordings of a file, and one line for each kind of problem in it."""
 
     recordings: list[Recording]
     report: list[str]
 
 
 def read_tracks(path: Path, options: Options | None = None) -> Tracks:
-    """Read everything that a file holds, by its extension; `.gz` is unpacked. At least one recording.
+    """Read a file by its extension, also compressed as `.gz`. Return at least one recording.
 
-    Raises BadTrack where nothing can be replayed; it says what was skipped.
+    Raises BadTrack if nothing can be replayed; its text lists the problems.
     """
     name = str(path)
     suffixes = [suffix.lower() for suffix in path.suffixes]
@@ -51,7 +51,7 @@ def read_tracks(path: Path, options: Options | None = None) -> Tracks:
     reader = READERS.get(suffix[0])
     if reader is None:
         raise BadTrack(
-            name, None, f"not a known kind of track; there are {', '.join(READERS)} and each with .gz"
+            name, None, f"unknown file type; supported are {', '.join(READERS)}, each also with .gz"
         )
     report = Report(name)
     content = _bytes(path, report, packed=packed)
@@ -62,7 +62,7 @@ def read_tracks(path: Path, options: Options | None = None) -> Tracks:
 
 
 def _bytes(path: Path, report: Report, *, packed: bool) -> bytes:
-    """A packed file that was cut off gives what it has."""
+    """Read and decompress a file. A truncated file gives what it holds. Raises BadTrack."""
     try:
         content = path.read_bytes()
         if not packed:
@@ -74,7 +74,7 @@ def _bytes(path: Path, report: Report, *, packed: bool) -> bytes:
             if unpacker.eof and content:
                 unpacker = zlib.decompressobj(PACKED)
         if not unpacker.eof:
-            report.drop("the rest, because the packed file is cut off")
+            report.drop("the rest, because the compressed file is truncated")
         return unpacked
     except (OSError, zlib.error) as error:
         raise BadTrack(str(path), None, getattr(error, "strerror", None) or str(error)) from error

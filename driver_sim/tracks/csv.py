@@ -1,4 +1,4 @@
-"""CSV with a header: a time, `lat`, `lon` and whatever else a fix has, in the units that the header names."""
+"""CSV reader: a time, `lat`, `lon` and the optional fields of a fix, in the units of the header."""
 
 import csv
 import re
@@ -11,7 +11,7 @@ from driver_sim.tracks.reading import Options, Point, Report, recording
 from driver_sim.tracks.recording import BadTrack, Recording
 from driver_sim.tracks.values import UNITS, parse_number, parse_time
 
-# field of Fix -> what a column may be called, best first
+# field of Fix -> column names, in order of preference
 NAMES: Final[Mapping[str, Sequence[str]]] = {
     "recorded_at": (
         "recorded_at",
@@ -32,13 +32,13 @@ NAMES: Final[Mapping[str, Sequence[str]]] = {
     "battery": ("battery", "battery_level", "batt"),
 }
 DELIMITERS: Final = ",;\t| "
-HEADER_WITHIN: Final = 20  # lines; some programs put a title above
-ROW_WITHIN: Final = 20  # lines that one row with line breaks in quotes may have
+HEADER_WITHIN: Final = 20  # lines; some programs write a title above the header
+ROW_WITHIN: Final = 20  # lines of one row with line breaks in quotes
 _UNIT: Final = re.compile(r"(.*?)\s*[(\[]\s*([^)\]]*?)\s*[)\]]$")
 
 
 class _Column(msgspec.Struct, frozen=True):
-    """Where a field stands, and its unit as the header gives it."""
+    """The column of a field, and its unit in the header."""
 
     index: int
     title: str
@@ -46,17 +46,17 @@ class _Column(msgspec.Struct, frozen=True):
 
 
 class _Table(msgspec.Struct, frozen=True):
-    """How the rows are read: `first` is the index of the first line with data."""
+    """The layout of the rows. `first` is the index of the first line with data."""
 
     delimiter: str
     columns: Mapping[str, _Column]
     first: int
     titles: Sequence[str] = ()
-    date: int | None = None  # of a column with the day, where `recorded_at` has the time of day alone
+    date: int | None = None  # index of a column with the day, if `recorded_at` holds only the time of day
 
 
 def read_csv(file: str, content: bytes, options: Options, report: Report) -> list[Recording]:
-    """Raises BadTrack where no column for the coordinates can be found."""
+    """Read a CSV file as one recording. Raises BadTrack if a required column is missing."""
     lines = re.split(r"\r\n|\n|\r", _decode(content, report))
     table = _table(file, lines, options)
     table = _drop_unknown_units(table, report)
@@ -81,7 +81,7 @@ def _decode(content: bytes, report: Report) -> str:
 
 
 def _table(file: str, lines: Sequence[str], options: Options) -> _Table:
-    """The first line that names the columns, with the delimiter by which it does."""
+    """Find the header: the first line, with a delimiter, that names all required columns. Raises BadTrack."""
     for first, line in enumerate(lines[:HEADER_WITHIN]):
         for delimiter in DELIMITERS:
             table = _table_under(_split(line, delimiter), delimiter, first + 1, options)
@@ -90,7 +90,7 @@ def _table(file: str, lines: Sequence[str], options: Options) -> _Table:
     top = next((line for line in lines if line.strip()), "")
     titles = ", ".join(_split(top, max(DELIMITERS, key=top.count)))
     needs = "lat and lon" if options.assume_speed else "a time, lat and lon"
-    required = f"; --columns asks for {', '.join(options.columns.values())}" if options.columns else ""
+    required = f"; --columns requires {', '.join(options.columns.values())}" if options.columns else ""
     raise BadTrack(
         file,
         1,
@@ -108,7 +108,7 @@ def _split(line: str, delimiter: str) -> list[str]:
 
 
 def _table_under(titles: Sequence[str], delimiter: str, first: int, options: Options) -> _Table | None:
-    """The table under this header, where it has all that is needed."""
+    """Return the layout for this header, or None if a required column is missing."""
     if (by_number := _by_number(titles, options)) is not None:
         return _Table(delimiter, by_number, first - 1)
     keys = [_title_key(title) for title in titles]
@@ -125,7 +125,7 @@ def _table_under(titles: Sequence[str], delimiter: str, first: int, options: Opt
 
 
 def _by_number(titles: Sequence[str], options: Options) -> dict[str, _Column] | None:
-    """Columns given by their numbers, from 1, for files without a header."""
+    """Return the columns by number, from 1, for files without a header. None if the options name titles."""
     numbers = options.columns
     if not numbers or any(not name.isdecimal() or name in titles for name in numbers.values()):
         return None
@@ -135,13 +135,13 @@ def _by_number(titles: Sequence[str], options: Options) -> dict[str, _Column] | 
         for field, name in numbers.items():
             value = titles[int(name) - 1]
             parse_time(value) if field == "recorded_at" else parse_number(field, value)
-    except ValueError:  # a title, or another delimiter
+    except ValueError:  # a header, or another delimiter
         return None
     return {field: _Column(int(name) - 1, f"column {name}") for field, name in numbers.items()}
 
 
 def _title_key(title: str) -> str:
-    """`Speed (km/h)` -> `speed`, `GPS Time` -> `gps_time`."""
+    """Normalise a title: `Speed (km/h)` -> `speed`, `GPS Time` -> `gps_time`."""
     name = found[1] if (found := _UNIT.match(title)) else title
     return re.sub(r"[\s-]+", "_", name.strip().lower())
 
@@ -168,11 +168,11 @@ def _unit(title: str) -> str | None:
 
 
 def _drop_unknown_units(table: _Table, report: Report) -> _Table:
-    """Without the columns whose unit is not known; what is not used is said."""
+    """Drop the columns with an unknown unit, and report all unused columns."""
     used = {column.index for column in table.columns.values()} | {table.date}
     rest = [title for index, title in enumerate(table.titles) if index not in used and title]
     if rest:
-        report.drop(f"columns that no fix has: {', '.join(rest)}")
+        report.drop(f"columns that are not fields of a fix: {', '.join(rest)}")
     columns = {}
     for field, column in table.columns.items():
         if column.unit is None or column.unit in UNITS[field]:
@@ -181,7 +181,7 @@ def _drop_unknown_units(table: _Table, report: Report) -> _Table:
             columns[field] = msgspec.structs.replace(column, unit=None)
         else:
             units = ", ".join(UNITS[field])
-            report.drop(f"column {column.title!r}, because its unit is unknown; known: {units}")
+            report.drop(f"column {column.title!r}, because its unit is unknown; known units: {units}")
     return msgspec.structs.replace(table, columns=columns)
 
 
@@ -189,7 +189,7 @@ def _drop_unknown_units(table: _Table, report: Report) -> _Table:
 
 
 def _rows(lines: Sequence[str], table: _Table, report: Report) -> Iterator[tuple[int, list[str]]]:
-    """Each row with its line number. A quote that is never closed costs its own line only."""
+    """Yield each row with its line number. Skip only the line of a quote that is never closed."""
     index = table.first
     while index < len(lines):
         number, row, index = index + 1, *_row(lines, index, table.delimiter)
@@ -200,7 +200,7 @@ def _rows(lines: Sequence[str], table: _Table, report: Report) -> Iterator[tuple
 
 
 def _row(lines: Sequence[str], index: int, delimiter: str) -> tuple[list[str] | None, int]:
-    """The row that begins here and the index of the line behind it."""
+    """Return the row that begins at *index* and the index of the next line."""
     for length in range(1, ROW_WITHIN + 1):
         block = [f"{line}\n" for line in lines[index : index + length]]
         rows = csv.reader(block, delimiter=delimiter, strict=True, skipinitialspace=delimiter == " ")
@@ -226,7 +226,7 @@ def _at(row: Sequence[str], index: int) -> str:
 
 
 def _day(text: str) -> str:
-    """`20261120` -> `2026-11-20`, as ISO 8601 wants it before a time of day with colons."""
+    """Convert `20261120` to `2026-11-20`, as ISO 8601 requires before a time of day with colons."""
     return f"{text[:4]}-{text[4:6]}-{text[6:]}" if len(text) == 8 and text.isdecimal() else text
 
 

@@ -1,8 +1,8 @@
-"""GeoJSON: lines with `properties.coordTimes`, or points with a time of their own.
+"""GeoJSON reader: lines with `properties.coordTimes`, or points with a time.
 
-A line is a recording; all points of a file together are one. Times of a line may also stand in
-`properties.coordinateProperties.times`, where newer converters put them, or as the fourth number of each
-place. Plain JSON with a list of fixes, as the service's `track.json` has it, is read too.
+Each line is a recording, and all points of a file form one. A line's times may also be in
+`properties.coordinateProperties.times`, as newer converters write them, or the fourth number of each
+position. The reader also accepts JSON with a list of fixes, such as the service's `track.json`.
 """
 
 import json
@@ -19,7 +19,7 @@ GEOMETRIES: Final = {"Point", "MultiPoint", "LineString", "MultiLineString", "Po
 
 
 def read_geojson(file: str, content: bytes, options: Options, report: Report) -> list[Recording]:
-    """Raises BadTrack where the file is not JSON, or not GeoJSON."""
+    """Read the recordings of a file. Raises BadTrack if it is not GeoJSON."""
     try:
         root = json.loads(content)
     except json.JSONDecodeError as error:
@@ -44,7 +44,7 @@ def _fixes(items: list[Any], report: Report) -> Iterator[Point]:
 
 
 def _drives(file: str, features: list[Any], report: Report) -> dict[str, list[Point]]:
-    """Each line's points, and those that stand alone."""
+    """Return the points of each line, and the single points, by name of the recording."""
     drives: dict[str, list[Point]] = {}
     single_points: list[Point] = []
     for number, feature in enumerate(features, 1):
@@ -54,8 +54,12 @@ def _drives(file: str, features: list[Any], report: Report) -> dict[str, list[Po
         elif kind in {*LINES, "MultiLineString"}:
             drives[f"{file}#{number}"] = list(_line(where, kind, feature, report))
         else:
-            report.skip("feature", f"{kind or 'no geometry'} cannot be driven; lines and points can", where)
-    if drives:  # beside a line, a point without a time is a mark and no part of a drive
+            report.skip(
+                "feature",
+                f"{kind or 'a feature without geometry'} cannot be replayed; use lines or points",
+                where,
+            )
+    if drives:  # beside lines, a point without a time is a marker
         for point in single_points:
             if point.time is None:
                 report.skip("point", NO_TIME, point.place)
@@ -71,7 +75,9 @@ def _features(file: str, root: Any) -> list[Any]:
         return [{"type": "Feature", "geometry": root}]
     features = root.get("features") if kind == "FeatureCollection" else None
     if not isinstance(features, list):
-        raise BadTrack(file, None, "not a GeoJSON Feature or FeatureCollection (times stand in properties)")
+        raise BadTrack(
+            file, None, "not a GeoJSON Feature or FeatureCollection (times belong in the properties)"
+        )
     return features
 
 
@@ -96,12 +102,14 @@ def _point(where: str, feature: dict[str, Any]) -> Point:
 def _line(where: str, kind: str, feature: dict[str, Any], report: Report) -> Iterator[Point]:
     coordinates, times = feature["geometry"].get("coordinates"), _times(feature)
     if not isinstance(coordinates, list):
-        report.skip("feature", "its coordinates are not a list", where)
+        report.skip("feature", "the coordinates are not a list", where)
         return
     lines = [(coordinates, times)]
     if kind == "MultiLineString":
         if times is not None and (not isinstance(times, list) or len(times) != len(coordinates)):
-            report.skip("feature", f"{len(coordinates)} lines, but not as many lists of times", where)
+            report.skip(
+                "feature", f"{len(coordinates)} lines, but a different number of lists of times", where
+            )
             return
         lines = list(zip(coordinates, times or [None] * len(coordinates), strict=True))
     for number, (places, moments) in enumerate(lines, 1):
@@ -119,7 +127,7 @@ def _times(feature: dict[str, Any]) -> Any:
 
 def _places(where: str, places: Any, times: Any, report: Report) -> Iterator[Point]:
     if not isinstance(places, list) or not isinstance(times, list | None):
-        report.skip("line", "coordinates and times are lists", where)
+        report.skip("line", "coordinates and times must be lists", where)
         return
     if times is None:  # Kepler.gl writes [lon, lat, altitude, time]
         with_time = bool(places) and all(isinstance(place, list) and len(place) >= 4 for place in places)

@@ -1,9 +1,9 @@
-"""GPX 1.0 and 1.1: each `trk` or `rte` is a recording, its segments joined.
+"""GPX reader, for GPX 1.0 and 1.1: each `trk` or `rte` is a recording, with its segments joined.
 
-Read with expat, which knows the line of each element and gives what stands before a fault; namespaces are
-not checked, because programs use prefixes that they do not declare. gpxpy names no lines and loses the whole
-file to one bad value. A document type declaration is refused: GPX has none, and entities are how XML is made
-to explode.
+The parser is expat: it knows the line of each element, and returns the elements before an error. gpxpy gives
+no line numbers and loses the whole file to one bad value. Namespaces are not checked, because programs use
+prefixes that they do not declare. A document type declaration is rejected: GPX has none, and entity expansion
+can exhaust the memory.
 """
 
 import re
@@ -29,13 +29,13 @@ _NOT_IN_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U
 
 
 def read_gpx(file: str, content: bytes, options: Options, report: Report) -> list[Recording]:
-    """Raises BadTrack where not one point can be found."""
+    """Read the recordings of a file. Raises BadTrack if it is not XML and no point can be read."""
     parsed = _read(file, content)
     if parsed.fault is not None:
         repaired = _read(file, _repair(content))
         if repaired.count > parsed.count:
             line, why = parsed.fault
-            report.adapt(f"read with characters replaced that XML does not allow: {why}", line)
+            report.adapt(f"replaced characters that XML does not allow: {why}", line)
             parsed = repaired
     if parsed.fault is not None:
         line, why = parsed.fault
@@ -43,13 +43,13 @@ def read_gpx(file: str, content: bytes, options: Options, report: Report) -> lis
             raise BadTrack(file, line, f"not XML: {why}")
         report.drop(f"the rest, because it is not XML: {why}", line)
     for line in parsed.waypoints:
-        report.skip("waypoint", "not a point of a track", line)
+        report.skip("waypoint", "not part of a track", line)
     drives = ((f"{file}#{number}", points) for number, points in enumerate(parsed.drives, 1))
     return [one for name, points in drives if (one := recording(name, points, options, report)) is not None]
 
 
 def _repair(content: bytes) -> bytes:
-    """The same in UTF-8, without the characters that expat stumbles over."""
+    """Re-encode as UTF-8, and replace the characters that expat rejects."""
     text = content.decode("utf-8", "replace")
     return _STRAY_AMPERSAND.sub("&amp;", _NOT_IN_XML.sub(" ", text)).encode()
 
@@ -60,13 +60,13 @@ def _read(file: str, content: bytes) -> "_Parser":
         parsed.parser.Parse(content, True)
     except expat.ExpatError as error:
         parsed.fault = (error.lineno, expat.ErrorString(error.code))
-    except (LookupError, ValueError) as error:  # an encoding that Python does not know
+    except (LookupError, ValueError) as error:  # an encoding unknown to Python
         parsed.fault = (1, str(error))
     return parsed
 
 
 class _Parser:
-    """What expat tells, turned into points as it goes."""
+    """The handlers of expat, and the points that they collect."""
 
     def __init__(self, file: str) -> None:
         self.drives: list[list[Point]] = []
@@ -85,7 +85,7 @@ class _Parser:
 
     @property
     def count(self) -> int:
-        """Points read so far."""
+        """The number of points read."""
         return sum(map(len, self.drives))
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
@@ -119,7 +119,9 @@ class _Parser:
         )
 
     def _reject_doctype(self, *_: object) -> None:
-        raise BadTrack(self._file, self.parser.CurrentLineNumber, "a document type declaration is not GPX")
+        raise BadTrack(
+            self._file, self.parser.CurrentLineNumber, "a document type declaration is not allowed in GPX"
+        )
 
 
 def _local(name: str) -> str:

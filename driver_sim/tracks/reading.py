@@ -1,6 +1,6 @@
-"""Reading: from the points of a file to recordings, with a report of what could not be used, and why.
+"""Conversion of a file's points to recordings, with a report of the problems.
 
-One bad point, value or feature costs itself and nothing else.
+A bad point, value or feature is skipped without affecting others.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,15 +16,15 @@ from tracker.domain.tracks.track import Fix
 
 OPTIONAL: Final = ("accuracy", "speed", "heading", "altitude", "battery")
 NO_TIME: Final = "no time"
-NO_TIMES: Final = "no times (--assume-speed M_S drives it at that speed)"
-MAX_PLACES: Final = 5  # places that a line of the report names
-MIN_STEP: Final = timedelta(milliseconds=1)  # times are sent to the millisecond
+NO_TIMES: Final = "no times (set --assume-speed M_S to replay at that speed)"
+MAX_PLACES: Final = 5  # places in one line of the report
+MIN_STEP: Final = timedelta(milliseconds=1)  # the resolution of times in messages
 
 Place = int | str  # a line of the file, or a place such as "feature 2, point 3"
 
 
 class Point(msgspec.Struct, frozen=True):
-    """One point as the file has it, not yet checked; `optional` by the names of a Fix."""
+    """One point of a file, unchecked. `optional` has the field names of Fix."""
 
     place: Place
     time: object
@@ -35,36 +35,36 @@ class Point(msgspec.Struct, frozen=True):
 
 
 class Options(msgspec.Struct, frozen=True):
-    """How to read what a file does not say itself."""
+    """Information that the file lacks."""
 
     assume_speed: float | None = None  # m/s, for tracks without times
     columns: Mapping[str, str] = {}  # field of a Fix -> column of a CSV file
 
 
 class Report:
-    """What was skipped or read in another way than it stands in the file."""
+    """The problems in a file: what was skipped, left out or interpreted."""
 
     def __init__(self, file: str) -> None:
         self.file = file
         self._entries: dict[tuple[str, str], list[Place | None]] = {}  # what and why -> where
 
     def skip(self, what: str, why: str, place: Place | None = None) -> None:
-        """Note that a *what* (a point, a feature) is not replayed."""
+        """Record that a *what* (a point, a feature) is skipped."""
         self._entries.setdefault((what, why), []).append(place)
 
     def drop(self, why: str, place: Place | None = None) -> None:
-        """Note that a value is left out of a point that is replayed, or a column out of all."""
+        """Record that a value or a column is left out."""
         self._entries.setdefault(("", f"left out {why}"), []).append(place)
 
     def adapt(self, how: str, place: Place | None = None) -> None:
-        """Note that something is read in another way than it stands."""
+        """Record that something is interpreted."""
         places = self._entries.setdefault(("", how), [])
         if place not in places[-1:]:
             places.append(place)
 
     @property
     def lines(self) -> list[str]:
-        """One sentence each: `ride.gpx: skipped 3 points: no time (lines 7, 9, 12)`."""
+        """One line for each problem: `ride.gpx: skipped 3 points: no time (lines 7, 9, 12)`."""
         return [
             f"{self.file}: {_counted(what, len(places))}{why}{_format_places(places)}"
             for (what, why), places in self._entries.items()
@@ -85,7 +85,7 @@ def _format_places(places: Sequence[Place | None]) -> str:
 
 
 def recording(name: str, points: Iterable[Point], options: Options, report: Report) -> Recording | None:
-    """Make one drive of these points; None where none of them can be used."""
+    """Convert points to a recording, or None if no point is usable."""
     all_points = list(points)
     untimed = bool(all_points) and all(_is_absent(point.time) for point in all_points)
     if untimed and options.assume_speed is None:
@@ -124,7 +124,7 @@ def _degrees(name: Literal["lat", "lon"], point: Point, report: Report) -> float
         raise ValueError(f"no {name}")
     degrees = parse_degrees(name, value, 90.0 if name == "lat" else 180.0)
     if isinstance(value, str) and "," in value:
-        report.adapt("read a decimal comma as a point", point.place)
+        report.adapt("read a decimal comma as a decimal point", point.place)
     return degrees
 
 
@@ -141,7 +141,7 @@ def _optional(point: Point, report: Report) -> dict[str, float]:
 
 
 def _with_assumed_times(points: Sequence[Point], speed: float, report: Report) -> list[Fix]:
-    """Times as at a constant *speed* in m/s; a point at the place of the one before it adds nothing."""
+    """Give the points times at a constant *speed* in m/s. Skip repeated places."""
     fixes: list[Fix] = []
     at = datetime.now(UTC).replace(microsecond=0)
     for point in points:
@@ -151,7 +151,7 @@ def _with_assumed_times(points: Sequence[Point], speed: float, report: Report) -
         if fixes:
             travel_time = timedelta(seconds=distance(fixes[-1].lonlat, fix.lonlat) / speed)
             if travel_time < MIN_STEP:
-                report.skip("point", "at the place of the one before it", point.place)
+                report.skip("point", "at the place of the previous point", point.place)
                 continue
             at += travel_time
             fix = msgspec.structs.replace(fix, recorded_at=at)
@@ -160,7 +160,7 @@ def _with_assumed_times(points: Sequence[Point], speed: float, report: Report) -
 
 
 def _with_battery_as_fraction(fixes: list[Fix], report: Report) -> list[Fix]:
-    """A battery above 1 means that the file counts in percent."""
+    """Convert percent to a fraction if any battery level exceeds 1."""
     levels = [fix.battery for fix in fixes if fix.battery is not None]
     if max(levels, default=0.0) <= 1.0:
         return fixes

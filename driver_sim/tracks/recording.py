@@ -1,4 +1,4 @@
-"""Recording: the fixes of one drive, as a file holds them."""
+"""Recording: the recorded fixes of one drive."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -10,7 +10,7 @@ from tracker.domain.tracks.track import Fix
 
 
 class BadTrack(Exception):
-    """A file of which nothing can be replayed: which, where in it, and why."""
+    """A file without anything to replay. The text has the file, the place in it and the reason."""
 
     def __init__(self, file: str, line: int | str | None, why: str) -> None:
         super().__init__(": ".join(str(part) for part in (_place(file, line), why)))
@@ -23,7 +23,7 @@ def _place(file: str, line: int | str | None) -> str:
 
 
 class RecordedStop(msgspec.Struct, frozen=True):
-    """A stop of a recorded trip; the same `order` twice is its pickup and its dropoff."""
+    """A stop of a recorded trip. Two stops with the same `order` are its pickup and dropoff."""
 
     lat: float
     lon: float
@@ -32,9 +32,9 @@ class RecordedStop(msgspec.Struct, frozen=True):
 
 
 class Recording(msgspec.Struct, frozen=True):
-    """One drive; fixes by time. `arrived_at` has one time for each stop.
+    """One drive, with fixes in order of time. `arrived_at` has one time for each stop.
 
-    `assumed_times`: the file has none; they follow from an assumed speed.
+    `assumed_times`: the times follow from an assumed speed, because the file has none.
     """
 
     name: str

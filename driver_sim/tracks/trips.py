@@ -1,6 +1,6 @@
-"""Recorded trips: one JSON object a line, with the stops that were served and when they were reached.
+"""Reader of recorded trips: one JSON object a line, with the stops and their arrival times.
 
-Lines that are single fixes, as the service's `track.ndjson` has them, are one recording together.
+Lines with single fixes, as in the service's `track.ndjson`, form one recording.
 """
 
 from typing import Annotated
@@ -38,7 +38,7 @@ class _Trip(msgspec.Struct, frozen=True):
 
 
 def read_trips(file: str, content: bytes, options: Options, report: Report) -> list[Recording]:
-    """A line that cannot be read costs itself, a fix of a trip too."""
+    """Read the recordings of a file. Skip invalid lines, and invalid fixes of a trip."""
     trips: list[Recording] = []
     single: list[Point] = []
     for number, line in enumerate(content.split(b"\n"), 1):
@@ -56,7 +56,7 @@ def read_trips(file: str, content: bytes, options: Options, report: Report) -> l
 
 
 def _single_fix(number: int, line: bytes) -> Point | None:
-    """The fix that a line of `track.ndjson` is."""
+    """Parse a line of `track.ndjson`. Return None for a line with a trip."""
     fields = msgspec.json.decode(line)
     if not isinstance(fields, dict) or "recorded_at" not in fields:
         return None

@@ -1,14 +1,14 @@
-"""Values: times, numbers and units as other programs write them. What is ambiguous is refused."""
+"""Times, numbers and units in the formats of other programs. Ambiguous values are errors."""
 
 import re
 from datetime import UTC, datetime
 from math import isfinite
 from typing import Final
 
-# Numbers since 1970 by their size: seconds until the year 5138, then milli-, micro- and nanoseconds.
+# Limit and units per second of a time since 1970: seconds until 5138, then milli-, micro-, nanoseconds.
 EPOCH_UNITS: Final = ((1e11, 1.0), (1e14, 1e3), (1e17, 1e6), (1e20, 1e9))
 EPOCH_UNIT_NAMES: Final = {"s": 1.0, "sec": 1.0, "ms": 1e3, "us": 1e6, "µs": 1e6, "ns": 1e9}
-YEARS: Final = range(1990, 2101)  # no GPS receiver has recorded a track outside them
+YEARS: Final = range(1990, 2101)  # no GPS track is from another year
 
 _COMPACT: Final = re.compile(r"(\d{8})T?(\d{4}(?:\d{2}(?:\.\d+)?)?)Z?$")
 _DOTTED: Final = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})[ T]+(\d.*)$")
@@ -24,11 +24,11 @@ _HEMISPHERES: Final = {"lat": {"N": 1.0, "S": -1.0}, "lon": {"E": 1.0, "O": 1.0,
 def parse_time(value: object, *, unit: str | None = None) -> datetime:
     """Read ISO 8601, `YYYYMMDDhhmmss`, or a number since 1970 in s, ms, µs or ns. UTC without an offset.
 
-    *unit* says what numbers are; without it their size does. Raises ValueError that quotes the value.
+    *unit* is the unit of numbers; by default it follows from their size. Raises ValueError.
     """
     at = _parsed_time(value, unit)
     if at.year not in YEARS:
-        raise ValueError(f"time {value!r} lies in the year {at.year}")
+        raise ValueError(f"time {value!r} is in the year {at.year}; allowed are {YEARS[0]} to {YEARS[-1]}")
     return at
 
 
@@ -100,15 +100,15 @@ def parse_degrees(name: str, value: object, limit: float) -> float:
         sign = known[letters[0]] if letters else 1.0
         number = parse_number(name, found[2])
         if sign < 0 and number < 0:
-            raise ValueError(f"{name} {value!r} has a sign and a hemisphere")
+            raise ValueError(f"{name} {value!r} has both a sign and a hemisphere")
     else:
         number = parse_number(name, value)
     if abs(number) > limit:
-        raise ValueError(f"{name} {number:g} is not between -{limit:g} and {limit:g}")
+        raise ValueError(f"{name} {number:g} is out of range; allowed are -{limit:g} to {limit:g}")
     return sign * number
 
 
-# What a value in this unit has to be multiplied with, by field: metres, m/s, degrees, fraction.
+# Factors that convert a unit to that of the field: metres, m/s, degrees, fraction.
 _METRES: Final = {"m": 1.0, "meter": 1.0, "metre": 1.0, "meters": 1.0, "metres": 1.0, "ft": 0.3048,
                   "feet": 0.3048, "km": 1000.0}  # fmt: skip
 _SPEEDS: Final = {

@@ -93,8 +93,8 @@ async def test_a_recorded_track_is_stored_as_it_was(service: Service, tmp_path: 
     said: list[str] = []
     assert await replay(wanted, asyncio.Event(), said.append)
     assert await replay(wanted, asyncio.Event(), said.append)
-    assert "700 acknowledged (0 known before)" in said[0]
-    assert "700 acknowledged (700 known before)" in said[1]
+    assert "700 acknowledged (0 duplicates)" in said[0]
+    assert "700 acknowledged (700 duplicates)" in said[1]
     last = asked(service, f"/v1/drivers/{driver.id}").json()["last_fix"]
     assert last["lat"] == pytest.approx(60.17 + 699e-5)
 

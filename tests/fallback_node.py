@@ -5,12 +5,12 @@ from quart import Quart
 from tracker import __main__ as command
 from tracker.app import create_app
 from tracker.node import Node
-from tracker.websocket.takeover import TakenConnection
+from tracker.websocket.takeover import TakeoverConnection
 
 
 def create_fallback(node: Node, *, taking_over: bool = False) -> Quart:
     app = create_app(node, taking_over=taking_over)
-    assert not issubclass(app.asgi_websocket_class, TakenConnection)
+    assert not issubclass(app.asgi_websocket_class, TakeoverConnection)
     return app
 
 

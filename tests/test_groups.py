@@ -6,7 +6,7 @@ import weakref
 
 import pytest
 
-from tracker.system.tracebacks import let_go
+from tracker.system.tracebacks import clear_traceback
 
 
 class Held:
@@ -24,7 +24,7 @@ async def in_a_group() -> weakref.ref[Held]:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(fails(held))
     except* KeyError as group:
-        let_go(group)
+        clear_traceback(group)
     return seen
 
 
@@ -43,5 +43,5 @@ async def test_what_a_failed_task_held_is_freed_at_once() -> None:
 @pytest.mark.parametrize("error", [KeyError("a"), ExceptionGroup("of", [KeyError("b")])])
 def test_an_error_without_frames_is_left_as_it_is(error: Exception) -> None:
     """One that was never raised."""
-    let_go(error)
+    clear_traceback(error)
     assert error.__traceback__ is None

@@ -33,16 +33,16 @@ def test_while_memory_is_short_nobody_more_than_were_there_comes(monkeypatch: py
     left = {"bytes": UNLIMITED}
     monkeypatch.setattr(memory, "remaining", lambda: left["bytes"])
     room, now = MemoryLimit(), 1.0
-    assert room.is_there(500, now)
+    assert room.admits(500, now)
     left["bytes"], now = RESERVE - 1, now + LOOK_EVERY
-    assert not room.is_there(500, now)
-    assert not room.is_there(500, now + LOOK_EVERY)
-    assert room.is_there(499, now + LOOK_EVERY)
+    assert not room.admits(500, now)
+    assert not room.admits(500, now + LOOK_EVERY)
+    assert room.admits(499, now + LOOK_EVERY)
     left["bytes"], now = RESERVE, now + 1.0
-    assert room.is_there(10_000, now)
+    assert room.admits(10_000, now)
     left["bytes"], now = RESERVE - 1, now + 1.0
-    assert room.is_there(499, now), "so many had room, and nothing was given back"
+    assert room.admits(499, now), "so many had room, and nothing was given back"
     left["bytes"], now = UNLIMITED, now + 1.0
-    assert room.is_there(10_000, now)
+    assert room.admits(10_000, now)
     left["bytes"], now = RESERVE - 1, now + 1.0
-    assert not room.is_there(400, now)
+    assert not room.admits(400, now)

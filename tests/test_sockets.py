@@ -342,7 +342,7 @@ async def test_what_ended_waits_for_no_pass_of_the_collector(echo: EchoServer) -
 
     The newest one may be held yet, until another comes.
     """
-    kinds = {"Connection", "Client", "WSStream", "FrameProtocol", "TakenConnection", "Websocket"}
+    kinds = {"Connection", "Client", "WSStream", "FrameProtocol", "TakeoverConnection", "Websocket"}
 
     def there() -> Counter[str]:
         return Counter(name for one in gc.get_objects() if (name := type(one).__name__) in kinds)

@@ -41,7 +41,7 @@ def test_a_flood_is_taken_a_few_frames_at_a_time(frame: bytes) -> None:
     wire = FrameParser(FRAME_BYTES)
     assert wire.feed(frame * 200, 0.0, 3).frames == 3
     taken = 3
-    while wire.is_behind:
+    while wire.has_unparsed:
         taken += wire.feed(b"", 0.0, 3).frames
     assert taken == 200
     assert wire.is_open
@@ -53,14 +53,14 @@ def test_frames_that_come_byte_by_byte_are_all_taken() -> None:
     sent = masked(Opcode.TEXT, b"x" * 300) + masked(Opcode.PING) + masked(Opcode.BINARY, b"yy")
     taken = [wire.feed(sent[at : at + 1], 0.0, 1) for at in range(len(sent))]
     assert [sum(each) for each in zip(*taken, strict=True)] == [3, 1]
-    assert [wire.inbox.take() for _ in range(2)] == ["x" * 300, b"yy"]
+    assert [wire.messages.take() for _ in range(2)] == ["x" * 300, b"yy"]
 
 
 def test_a_long_message_is_taken_whole() -> None:
     """It is one frame, however many bytes: who sends in bulk has no rest."""
     wire = FrameParser(FRAME_BYTES)
     assert wire.feed(masked(Opcode.BINARY, b"x" * FRAME_BYTES), 0.0, 1) == FrameCount(1, idle=0)
-    assert len(wire.inbox.take()) == FRAME_BYTES
+    assert len(wire.messages.take()) == FRAME_BYTES
 
 
 def test_behind_a_long_message_a_flood_is_still_bounded() -> None:
@@ -68,7 +68,7 @@ def test_behind_a_long_message_a_flood_is_still_bounded() -> None:
     wire = FrameParser(FRAME_BYTES)
     sent = masked(Opcode.BINARY, b"x" * 10_000) + masked(Opcode.PING) * 2_000
     assert wire.feed(sent, 0.0, PORTION) == FrameCount(PORTION, idle=PORTION - 1)
-    assert wire.is_behind
+    assert wire.has_unparsed
 
 
 def test_what_was_not_taken_before_the_end_never_is() -> None:
@@ -77,19 +77,19 @@ def test_what_was_not_taken_before_the_end_never_is() -> None:
     wire.feed(masked(Opcode.TEXT, b"x") * 100, 0.0, PORTION)
     wire.feed_eof()
     assert not wire.is_open
-    assert len([wire.inbox.take() for _ in range(PORTION)]) == PORTION
-    assert not wire.inbox
+    assert len([wire.messages.take() for _ in range(PORTION)]) == PORTION
+    assert not wire.messages
 
 
 def take_all(pace_: ReadLimiter, now: float, seconds: float) -> tuple[int, float]:
     """Frames that a peer who always has more gets taken in this time, and when it is over."""
     frames, until = 0, now + seconds
     while now < until and not pace_.is_flood:
-        portion = pace_.portion(now)
-        pace_.took(portion)
+        portion = pace_.frames_allowed(now)
+        pace_.count(portion)
         frames += portion
         now += pace_.rest
-        pace_.rested(now)
+        pace_.begin_portion(now)
     return frames, now
 
 
@@ -108,9 +108,9 @@ def test_whoever_sends_much_that_brings_nothing_is_taken_slowly_sooner() -> None
     """Nobody has many pings to send."""
     flooded = ReadLimiter(0.0)
     frames = 0
-    while flooded.portion(0.0) == PORTION:
-        flooded.took(1, idle=1)
-        flooded.rested(0.0)
+    while flooded.frames_allowed(0.0) == PORTION:
+        flooded.count(1, idle=1)
+        flooded.begin_portion(0.0)
         frames += 1
     assert frames == AT_ONCE / IDLE_COUNTS
 
@@ -127,7 +127,7 @@ def test_a_flood_that_never_rests_is_ended() -> None:
         _, now = take_all(rests, now, FLOOD * SLOW_REST / 2)
         now += AT_ONCE / FORGIVEN_PER_S
     assert not rests.is_flood
-    assert rests.portion(now) == PORTION
+    assert rests.frames_allowed(now) == PORTION
 
 
 async def test_a_flood_hears_4103(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +149,7 @@ def test_frames_that_bring_nothing_are_counted_over_all_turns() -> None:
         wire.feed(ping, 0.0, PORTION)
     assert wire.is_open
     wire.feed(ping, 0.0, PORTION)
-    assert wire.goodbye == 4103
+    assert wire.close_code == 4103
 
 
 async def test_between_two_portions_the_others_have_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,7 +186,7 @@ async def test_connections_of_one_moment_are_not_asked_at_one_moment() -> None:
         for _ in range(20):
             await stack.enter_async_context(connect(echo.url, compression=None))
         ours = [one for one in echo.sockets if isinstance(one, Connection)]
-        pulses = [one._pulse.when() for one in ours if one._pulse is not None]
+        pulses = [one._ping_timer.when() for one in ours if one._ping_timer is not None]
         assert len(pulses) == 20
         assert max(pulses) - min(pulses) > 1.0
 
@@ -196,4 +196,4 @@ def test_what_is_no_text_ends_with_its_own_code_however_many_frames_came_before(
     wire, ping = FrameParser(FRAME_BYTES), masked(Opcode.PING)
     wire.feed(ping * IDLE_FRAMES_AT_ONCE, 0.0, IDLE_FRAMES_AT_ONCE)
     wire.feed(masked(Opcode.TEXT, b"\xff"), 0.0, 1)
-    assert wire.goodbye == 1007
+    assert wire.close_code == 1007

@@ -1,4 +1,4 @@
-"""Server: Hypercorn's connections on a tuned socket, bounded, drained on SIGTERM."""
+"""Server: listening socket, bounded connections on Hypercorn, drain on SIGTERM."""
 
 import asyncio
 import os
@@ -24,16 +24,16 @@ from tracker.system.memory import MemoryLimit
 from tracker.websocket.accept import Connection
 from tracker.websocket.http11 import ALPN, Client
 
-SEND_BUFFER: Final = 65_536  # bytes in the kernel for one client: more would hide a backlog from us
+SEND_BUFFER: Final = 65_536  # bytes in the kernel for one client; a larger buffer would hide a backlog
 DEAD_PEER: Final = 30_000  # milliseconds until unacknowledged bytes end a connection
 BACKLOG: Final = 2_048
-HEADERS_WITHIN: Final = 25.0  # seconds from a connection's or a later request's first byte
+HEADERS_WITHIN: Final = 25.0  # seconds from the first byte of a connection or of a later request
 MOST_DESCRIPTORS: Final = 100_000
-RESERVED: Final = 48  # file descriptors for ourselves: database, map, engine
+RESERVED: Final = 48  # file descriptors for the service itself: database, map, engine
 REFUSED_WITHIN: Final = 1.0  # seconds
-GRACE: Final = 3.0  # seconds for requests that are being answered
-DRAINED_WITHIN: Final = 12.0  # seconds for what is in flight
-ENDED_WITHIN: Final = 18.0  # seconds after SIGTERM; then the process goes, whoever still holds on
+GRACE: Final = 3.0  # seconds for requests in progress
+DRAINED_WITHIN: Final = 12.0  # seconds for fixes and updates in flight
+ENDED_WITHIN: Final = 18.0  # seconds from SIGTERM to a forced exit
 _PROBLEM: Final = b'{"type":"/problems/overloaded","title":"Too many clients","status":503}\n'
 FULL: Final = (
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n"
@@ -44,7 +44,7 @@ log = structlog.get_logger()
 
 
 def listen(config: Config) -> socket.socket:
-    """The listening socket. Raises ConfigError where the address cannot be had."""
+    """Open the listening socket. Raises ConfigError if the address is not available."""
     host, port = config.address
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
@@ -69,7 +69,7 @@ async def serve(
     drain: Callable[[], Awaitable[None]],
     stop: asyncio.Event | None = None,
 ) -> None:
-    """Serves until `stop`, else SIGTERM or SIGINT, then drains: returns when nothing is in flight."""
+    """Serve until *stop* is set, or until SIGTERM or SIGINT without *stop*; drain, then return."""
     clients = Clients(app, _hypercorn_config(config))
     await app.startup()
     try:
@@ -78,8 +78,8 @@ async def serve(
                 await stop.wait()
             else:
                 await _stop_signal().wait()
-                _leave_in_any_case()
-            log.info("draining")
+                _start_watchdog()
+            log.info("drain_started")
             await _drained(drain)
         await clients.end()
     finally:
@@ -96,7 +96,7 @@ async def _accepting(clients: "Clients", config: Config, listening: socket.socke
     try:
         yield
     finally:
-        server.close()  # and no waiting for it: it would wait for every client
+        server.close()  # without wait_closed, which would wait for every client
 
 
 async def _drained(drain: Callable[[], Awaitable[None]]) -> None:
@@ -104,11 +104,11 @@ async def _drained(drain: Callable[[], Awaitable[None]]) -> None:
         async with asyncio.timeout(DRAINED_WITHIN):
             await drain()
     except TimeoutError:
-        log.warning("drained_not", after_s=DRAINED_WITHIN)
+        log.warning("drain_timed_out", after_s=DRAINED_WITHIN)
 
 
 class Clients:
-    """The connections of one server: as many as there are file descriptors and memory for, less a reserve."""
+    """The connections of one server, bounded by file descriptors and memory, less a reserve."""
 
     def __init__(self, app: Quart, hypercorn: HypercornConfig) -> None:
         self.hypercorn = hypercorn
@@ -116,10 +116,10 @@ class Clients:
         self._context = WorkerContext(None)
         _raise_limit()
         self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
-        self._headroom = MemoryLimit()
+        self._memory = MemoryLimit()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection to its end."""
+        """Serve one connection until it ends."""
         task = asyncio.current_task()
         assert task is not None
         self._open[task] = writer
@@ -127,7 +127,7 @@ class Clients:
             over = writer.get_extra_info("socket").fileno() - _most_descriptors()
             if over >= RESERVED // 2:
                 writer.transport.abort()
-            elif over >= 0 or not self._has_memory():  # the kernel gives the lowest number that is free
+            elif over >= 0 or not self._has_memory():  # the kernel assigns the lowest free number
                 await _refuse(reader, writer)
             else:
                 loop = asyncio.get_running_loop()
@@ -136,14 +136,14 @@ class Clients:
             del self._open[task]
 
     def _has_memory(self) -> bool:
-        return self._headroom.is_there(len(self._open) - 1, asyncio.get_running_loop().time())
+        return self._memory.admits(len(self._open) - 1, asyncio.get_running_loop().time())
 
     async def end(self) -> None:
-        """Sockets are told 1012, requests that are being answered have a little time; then all is cut."""
+        """Close WebSockets with 1012, give requests in progress GRACE, then abort all connections."""
         await self._context.terminated.set()
         for writer in self._open.values():
-            if isinstance(taken := writer.transport.get_protocol(), Connection):
-                taken.end(1012, "restarting")
+            if isinstance(connection := writer.transport.get_protocol(), Connection):
+                connection.end(1012, "restarting")
         if self._open:
             await asyncio.wait(self._open, timeout=GRACE)
         for writer in self._open.values():
@@ -153,7 +153,7 @@ class Clients:
 
 
 def _raise_limit() -> None:
-    """As many as we may have; the usual soft limit of 1024 is for programs that use select()."""
+    """Raise the limit of file descriptors; the usual soft limit of 1024 is for programs that use select()."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
     if soft < wanted:
@@ -161,12 +161,12 @@ def _raise_limit() -> None:
 
 
 def _most_descriptors() -> int:
-    """For clients."""
+    """Return how many file descriptors clients may use."""
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0] - RESERVED
 
 
 async def _refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Reads what was asked, since closing on unread bytes would reset the connection before the answer."""
+    """Answer 503. Read the request first: a close with unread bytes would reset the connection."""
     with suppress(TimeoutError, OSError):
         async with asyncio.timeout(REFUSED_WITHIN):
             await reader.readuntil(b"\r\n\r\n")
@@ -199,13 +199,13 @@ def _stop_signal() -> asyncio.Event:
     return stop
 
 
-def _leave_in_any_case() -> None:
-    """A client that holds its connection open must not hold the process."""
+def _start_watchdog() -> None:
+    """Exit by force after ENDED_WITHIN, so that no client holds the process."""
 
-    def leave() -> None:
-        log.warning("left_by_force", after_s=ENDED_WITHIN)
+    def force_exit() -> None:
+        log.warning("exit_forced", after_s=ENDED_WITHIN)
         os._exit(0)
 
-    watchdog = threading.Timer(ENDED_WITHIN, leave)
+    watchdog = threading.Timer(ENDED_WITHIN, force_exit)
     watchdog.daemon = True
     watchdog.start()

@@ -45,7 +45,7 @@ def record_violations(node: Node, socket: Socket, token: str, address: str = "")
         code = closing.code
         raise
     finally:
-        if code in VIOLATION_CODES or socket.goodbye in VIOLATION_CODES:
+        if code in VIOLATION_CODES or socket.close_code in VIOLATION_CODES:
             node.violations.take(_key(token, address), 1.0, asyncio.get_running_loop().time())
 
 

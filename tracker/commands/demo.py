@@ -130,7 +130,7 @@ class _Demo:
             return 0
         for child in dead:
             self._say(f"The {child.name} ended with code {child.process.returncode}. Its last lines:")
-            self._say("\n".join(f"  {line}" for line in child.last_words) or "  (none)")
+            self._say("\n".join(f"  {line}" for line in child.last_lines) or "  (none)")
         return 1
 
     # --- the output of the child processes

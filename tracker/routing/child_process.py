@@ -79,7 +79,7 @@ async def _keep_running(program: Program, first: asyncio.Future[Child]) -> None:
             if not first.done():
                 first.set_result(child)
             await child.process.wait()
-        log.warning("router_died", code=child.process.returncode, last_words=list(child.last_words)[-3:])
+        log.warning("router_died", code=child.process.returncode, last_words=list(child.last_lines)[-3:])
         await asyncio.sleep(AGAIN_AFTER)
 
 
@@ -97,7 +97,7 @@ async def _answers(child: Child, port: int) -> None:
                     return
     except TimeoutError:
         pass
-    raise RouterUnavailable(f"The router's program does not come up: {' '.join(child.last_words)}")
+    raise RouterUnavailable(f"The router's program does not come up: {' '.join(child.last_lines)}")
 
 
 def _unheard(_: str) -> None:

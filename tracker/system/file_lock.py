@@ -1,4 +1,4 @@
-"""Locks between processes, held on a file and gone with whoever holds them."""
+"""Locks between processes, on a file. The kernel releases them when the process dies."""
 
 import asyncio
 import fcntl
@@ -12,17 +12,20 @@ PAUSE: Final = 0.2  # seconds
 
 @asynccontextmanager
 async def locked(path: Path, on_wait: Callable[[], None]) -> AsyncIterator[None]:
-    """Held until the block ends or the process dies; `on_wait` is told once where somebody else holds it."""
+    """Hold the lock until the block ends or the process dies.
+
+    Calls *on_wait* once if another process holds it.
+    """
     with path.open("w") as file:
         if not try_lock(file):
             on_wait()
-            while not try_lock(file):  # noqa: ASYNC110 - another process's lock raises no event of ours
+            while not try_lock(file):  # noqa: ASYNC110 - another process's lock sets no asyncio event
                 await asyncio.sleep(PAUSE)
         yield
 
 
 def try_lock(file: IO[str], kind: int = fcntl.LOCK_EX) -> bool:
-    """Whether it is ours now, until the file is closed."""
+    """Try to lock *file* until it is closed; return whether that succeeded."""
     try:
         fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:

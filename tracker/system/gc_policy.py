@@ -1,9 +1,9 @@
-"""Garbage: how Python's collector of cycles treats a process that holds thousands of connections for long.
+"""GC policy: the cycle collector in a process that holds thousands of long-lived connections.
 
-A pass over all that is alive stops everybody: a quarter of a second with 400 connections, seconds with
-10,000. So it looks only at what is new, and what has outlived one look is out of its sight. Little is missed
-by that: what ends here lets go of its parts, and is freed without the collector. The rest is found by a pass
-over everything, when memory is short, or when there is more than connections explain.
+A full pass stops the process: a quarter of a second with 400 connections, seconds with 10,000. So a pass
+covers only new objects, and objects that survive one pass are frozen. This misses little: the code breaks its
+reference cycles, so that objects are freed without the collector. A full pass finds the rest if memory is
+scarce, or if there are more objects than connections explain.
 """
 
 import asyncio
@@ -14,35 +14,35 @@ from typing import Final, Literal
 
 from tracker.system.memory import is_scarce
 
-# Objects made and not freed, until the newest are looked through. That takes 10 to 20 ms, as among the newest
-# are all those with which 400 connections wait at that moment, another 10,000: with a tenth of this number
-# there are ten times as many passes, and each is hardly shorter.
+# New objects that trigger a pass. A pass takes 10 to 20 ms, since it also covers the objects with which 400
+# connections wait at that moment, another 10,000. A tenth of this number would give ten times as many
+# passes, each hardly shorter.
 YOUNG: Final = 10_000
-NEVER: Final = 1_000_000  # passes, until those that outlived one are looked through: none are in sight
-COUNT_EVERY: Final = 60.0  # seconds; no more is counted than may have come since
-MANY: Final = 5_000_000  # objects more than after the last pass over everything: those of 10,000 connections
-FEW: Final = 100_000  # the same where memory is short
+NEVER: Final = 1_000_000  # passes until the older generations are collected; they are frozen and empty
+COUNT_EVERY: Final = 60.0  # seconds
+MANY: Final = 5_000_000  # objects added since the last full pass: those of 10,000 connections
+FEW: Final = 100_000  # the same limit while memory is scarce
 
 
 class Collector:
-    """The collector's manners, from now on and to the end."""
+    """Applies the policy to this process's collector until `end`."""
 
     def __init__(self) -> None:
         gc.set_threshold(YOUNG, NEVER, NEVER)
         gc.callbacks.append(self._settle)
-        self.settled = 0  # objects that outlived the last pass over everything
-        self._passes = 0  # over the newest, since
+        self.settled = 0  # objects that survived the last full pass
+        self._passes = 0  # over new objects, since the last full pass
         self._settle_all()
 
     def end(self) -> None:
-        """What is out of sight stays so."""
+        """Stop freezing. Frozen objects stay frozen."""
         gc.callbacks.remove(self._settle)
 
     def look_again(self) -> None:
-        """Passes over everything where so much has come that much of it may be garbage."""
+        """Run a full pass if so many objects were added that many may be garbage."""
         most = FEW if is_scarce() else MANY
         if self._passes * YOUNG < most:
-            return  # counting takes its time, too
+            return  # counting frozen objects is slow, too
         self._passes = 0
         if gc.get_freeze_count() > self.settled + most:
             self._settle_all()
@@ -60,7 +60,7 @@ class Collector:
 
 @asynccontextmanager
 async def short_passes() -> AsyncIterator[None]:
-    """All that is there, and what comes and stays while the block runs, is passed by."""
+    """Exempt existing objects, and those that survive a pass, from collection while the block runs."""
     collector = Collector()
 
     async def look_again() -> None:

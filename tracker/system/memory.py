@@ -1,8 +1,8 @@
-"""Headroom: how much memory this process may still take, where somebody has set it a limit.
+"""MemoryLimit: admit clients only while the process is below its memory limit.
 
-Whoever asks for more than the limit is killed by the kernel, or finds an allocation failed anywhere: so new
-clients are refused before. What clients have left is used again but rarely given back to the system: so the
-number of those who were there when it became short counts, and not the memory alone.
+At the limit the kernel kills the process, or an allocation fails anywhere, so new clients are refused before.
+CPython reuses freed memory but rarely returns it to the system. So the limiter also remembers how many
+clients there were when memory became short: as many can be served again.
 """
 
 import resource
@@ -10,23 +10,24 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-RESERVE: Final = 24_000_000  # bytes for those who are here already
-EASE: Final = 2.0  # times as much: then what clients have left was given back
+RESERVE: Final = 24_000_000  # bytes for the clients that are connected
+EASE: Final = 2.0  # times RESERVE; with more left, memory was returned to the system
 LOOK_EVERY: Final = 0.1  # seconds
-UNLIMITED: Final = 1 << 60  # bytes; the kernel's own "no limit" is somewhat more
+UNLIMITED: Final = 1 << 60  # bytes; the kernel's own value for "no limit" is larger
 
 _groups: Final = Path("/sys/fs/cgroup")
 
 
 class MemoryLimit:
-    """Whether one more client may come."""
+    """Decides whether one more client is admitted."""
 
     def __init__(self) -> None:
         self._looked_at = 0.0
         self._is_short = False
-        self._fitted = 0  # clients who were there when memory was short, until much of it is there again
+        self._fitted = 0  # clients connected when memory was short; 0 once much is free again
 
-    def is_there(self, clients: int, now: float) -> bool:
+    def admits(self, clients: int, now: float) -> bool:
+        """Return whether a client may join *clients* others. Memory is read at most every LOOK_EVERY."""
         if now - self._looked_at >= LOOK_EVERY:
             self._looked_at = now
             left = remaining()
@@ -39,12 +40,12 @@ class MemoryLimit:
 
 
 def is_scarce() -> bool:
-    """Whether it will be short soon, or was and is not much better."""
+    """Return whether less than EASE times the reserve is left."""
     return remaining() < EASE * RESERVE
 
 
 def remaining() -> int:
-    """Bytes until the nearest limit: of this process's data, or of its control group."""
+    """Return the bytes left until the nearest limit: RLIMIT_DATA or the control group's."""
     return min(_of_process(), _of_group(), UNLIMITED)
 
 
@@ -58,7 +59,7 @@ def _of_process() -> int:
 
 
 def _of_group() -> int:
-    """Of version 2, else 1; what the kernel could take back (files in its cache) is not counted."""
+    """Read cgroup v2, else v1. Reclaimable memory (the page cache) does not count as used."""
     for folder, limit, used in (
         (_groups, "memory.max", "anon "),
         (_groups / "memory", "memory.limit_in_bytes", "total_rss "),
@@ -70,7 +71,7 @@ def _of_group() -> int:
 
 
 def _own_groups(folder: Path) -> list[Path]:
-    """As this process sees it: in a container its own group is the root."""
+    """Return the folders of this process's group; in a container the group is the root."""
     with suppress(OSError):
         lines = [line.split(":") for line in Path("/proc/self/cgroup").read_text().splitlines()]
         return [folder / path.lstrip("/") for _, names, path in lines if names in {"", "memory"}] + [folder]
@@ -78,7 +79,7 @@ def _own_groups(folder: Path) -> list[Path]:
 
 
 def _number(name: str, file: str) -> int:
-    """Of the line that begins with this name; 0 where there is none."""
+    """Return the number in the line of *file* that begins with *name*; 0 if there is none."""
     with suppress(OSError):
         for line in Path(file).read_text().splitlines():
             if line.startswith(name):

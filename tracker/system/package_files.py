@@ -1,4 +1,4 @@
-"""Where the files that are not Python live: `web/` and `sql/` of the checkout, or their copies in a wheel."""
+"""Data files of the package: `web/` and `sql/` of the checkout, or their copies in a wheel."""
 
 from pathlib import Path
 from typing import Literal
@@ -7,7 +7,7 @@ _PACKAGE = Path(__file__).parents[1]
 
 
 def folder(name: Literal["web", "sql"]) -> Path:
-    """The folder of that name; raises FileNotFoundError where the installation is not whole."""
+    """Return the folder of that name. Raises FileNotFoundError if the installation is incomplete."""
     for candidate in (_PACKAGE / f"_{name}", _PACKAGE.parent / name):
         if candidate.is_dir():
             return candidate
@@ -15,6 +15,6 @@ def folder(name: Literal["web", "sql"]) -> Path:
 
 
 def remove_all(folder: Path, pattern: str) -> None:
-    """Remove the files in *folder* whose names match *pattern*, which a builder that was broken off left."""
+    """Remove the files in *folder* whose names match *pattern*, such as those of an interrupted build."""
     for path in folder.glob(pattern):
         path.unlink(missing_ok=True)

@@ -1,6 +1,6 @@
-"""Children: programs that a parent starts, listens to and ends in order.
+"""Child processes: start a program, read its output, and end it in order.
 
-They get sessions of their own: Ctrl-C reaches only the parent, which decides who ends first.
+A child gets its own session, so that Ctrl-C reaches only the parent, which decides the order of ending.
 """
 
 import asyncio
@@ -15,47 +15,49 @@ from typing import Final
 
 import msgspec
 
-REMEMBERED: Final = 30  # lines of a child, told if it dies
-
+LINES_KEPT: Final = 30  # last lines of a child's output, for the error if it dies
 LONGEST_LINE: Final = 1 << 20  # bytes
 
-Said = Callable[[str], None]
+OnLine = Callable[[str], None]
 
 
 class Program(msgspec.Struct, frozen=True):
-    """What to start: its arguments, and settings on top of our environment."""
+    """A program to start: its arguments, and the settings added to this process's environment."""
 
     name: str
     arguments: tuple[str, ...]
     settings: Mapping[str, str]
-    ends_within: float  # seconds after SIGTERM; then it is killed
+    ends_within: float  # seconds from SIGTERM to SIGKILL
     executable: str = sys.executable
 
 
 class Child(msgspec.Struct, frozen=True):
-    """A program that runs, and the last that it said."""
+    """A running program and its last lines of output."""
 
     name: str
     process: asyncio.subprocess.Process
-    last_words: deque[str]
+    last_lines: deque[str]
 
     @property
     def last_line(self) -> str:
-        """The last line with something in it."""
-        said = (line.strip() for line in reversed(self.last_words))
-        return next(filter(None, said), f"no word, but the exit status {self.process.returncode}")
+        """The last line that is not blank."""
+        lines = (line.strip() for line in reversed(self.last_lines))
+        return next(filter(None, lines), f"no output; exit status {self.process.returncode}")
 
 
-async def completed(program: Program, *, out: Said) -> Child:
+async def completed(program: Program, *, out: OnLine) -> Child:
     """Run *program* to its end; *out* gets the lines of its standard output. Cancelling ends it."""
-    async with running(program, out=out, err=_kept) as child:
+    async with running(program, out=out, err=lambda _: None) as child:
         await child.process.wait()
     return child
 
 
 @asynccontextmanager
-async def running(program: Program, *, out: Said, err: Said) -> AsyncIterator[Child]:
-    """Leaving asks it to end, and kills it where it does not in time. `out` and `err` get its lines."""
+async def running(program: Program, *, out: OnLine, err: OnLine) -> AsyncIterator[Child]:
+    """Run *program* while the block runs; then send SIGTERM, and SIGKILL after `ends_within` seconds.
+
+    *out* and *err* get the lines of its standard output and standard error.
+    """
     process = await asyncio.create_subprocess_exec(
         program.executable,
         *program.arguments,
@@ -64,10 +66,10 @@ async def running(program: Program, *, out: Said, err: Said) -> AsyncIterator[Ch
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         limit=LONGEST_LINE,
-        start_new_session=True,  # uvloop knows no process_group
+        start_new_session=True,  # uvloop does not support process_group
         preexec_fn=_dying_with(os.getpid()) if _libc is not None else None,
     )
-    child = Child(program.name, process, deque(maxlen=REMEMBERED))
+    child = Child(program.name, process, deque(maxlen=LINES_KEPT))
     assert process.stdout is not None and process.stderr is not None
     async with asyncio.TaskGroup() as listening:
         listening.create_task(_listen(process.stdout, child, out))
@@ -78,15 +80,11 @@ async def running(program: Program, *, out: Said, err: Said) -> AsyncIterator[Ch
             await _end(process, program.ends_within)
 
 
-def _kept(_: str) -> None:
-    """A child's last lines are remembered anyway."""
-
-
-async def _listen(stream: asyncio.StreamReader, child: Child, say: Said) -> None:
+async def _listen(stream: asyncio.StreamReader, child: Child, on_line: OnLine) -> None:
     async for raw in stream:
         line = raw.decode(errors="replace").rstrip()
-        child.last_words.append(line)
-        say(line)
+        child.last_lines.append(line)
+        on_line(line)
 
 
 async def _end(process: asyncio.subprocess.Process, within: float) -> None:
@@ -104,12 +102,12 @@ _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 def _dying_with(parent: int) -> Callable[[], None]:
-    """In the child, before its program: SIGTERM when a killed parent cannot ask any more (prctl 1)."""
+    """Return a function that makes the kernel send SIGTERM when the parent dies (PR_SET_PDEATHSIG)."""
 
     def arm() -> None:
         assert _libc is not None
         _libc.prctl(1, signal.SIGTERM)
-        if os.getppid() != parent:  # it was killed before we were armed
+        if os.getppid() != parent:  # the parent died before prctl
             os._exit(1)
 
     return arm

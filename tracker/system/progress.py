@@ -1,4 +1,4 @@
-"""Progress: how far a long job is, as lines that people and parent processes can read."""
+"""Progress of long jobs, as lines for people and parent processes."""
 
 import re
 from collections.abc import Callable
@@ -6,15 +6,15 @@ from time import monotonic
 from typing import IO, Final
 
 EVERY: Final = 1.0  # seconds between two lines
-STEP: Final = 10  # per cent between two lines of a job where they are kept
+STEP: Final = 10  # per cent between two lines of a job, if the output is not a terminal
 _PERCENT: Final = re.compile(r"(?P<job>.+): (?P<percent>\d{1,3}) %")
 
 
 class Percent:
-    """Say how far one job is, in lines that end with `NN %`, such as `Map tiles: 37 %`.
+    """Reports the progress of one job in lines that end with `NN %`, such as `Map tiles: 37 %`.
 
-    At most one line a second, and never a smaller number than before. The last line says 100 %. A job that
-    ends within the first `quiet_for` seconds says nothing.
+    Reports at most one line a second, with rising numbers. The last line says 100 %. A job that ends within
+    the first *quiet_for* seconds reports nothing.
     """
 
     def __init__(
@@ -44,21 +44,21 @@ class Percent:
 
 
 class Teller:
-    """Show the progress of long steps: on a terminal in a line that is written over, else in few lines.
+    """Shows the progress of long jobs: on a terminal in one line that is overwritten, else in few lines.
 
-    A line is progress if it says `JOB: NN %`, whatever follows. Where nobody watches, each job says its
-    first percentage, the last one, and one in STEP between.
+    A line that begins with `JOB: NN %` is progress. Without a terminal, each job shows its first percentage,
+    its last, and one for each STEP between.
     """
 
     def __init__(self, stream: IO[str], *, indent: str = "") -> None:
         self._stream = stream
         self._indent = indent
         self._rewrites = stream.isatty()
-        self._told: dict[str, int] = {}
-        self._is_open = False  # whether a line stands there that the next one writes over
+        self._shown: dict[str, int] = {}  # per cent, by job
+        self._is_open = False  # whether the next line overwrites the last one
 
     def say(self, text: str) -> None:
-        """Show a line, if it is not one of too many."""
+        """Show a line, unless it is progress that need not be shown."""
         found = _PERCENT.match(text)
         if found is None:
             self._write(text, ends=True)
@@ -67,11 +67,11 @@ class Teller:
         if self._rewrites:
             self._write(text, ends=percent >= 100)
         elif self._is_due(job, percent):
-            self._told[job] = percent
+            self._shown[job] = percent
             self._write(text, ends=True)
 
     def _is_due(self, job: str, percent: int) -> bool:
-        last = self._told.get(job)
+        last = self._shown.get(job)
         return last is None or percent < last or percent >= last + STEP or (percent >= 100 > last)
 
     def _write(self, text: str, *, ends: bool) -> None:

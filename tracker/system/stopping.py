@@ -1,7 +1,7 @@
-"""Stopping: SIGTERM and SIGINT end a program in order, whichever phase it is in.
+"""Stopping: SIGTERM and SIGINT end a program in order, both while it starts and while it serves.
 
-While a service starts, a signal cancels the start: each resource closes as its context manager says. Once the
-service serves, the same signal only sets `Stop.asked`, and the server drains.
+While a service starts, a signal cancels the start, and each context manager closes its resource. Once the
+service serves, the signal only sets `Stop.asked`, and the server drains.
 """
 
 import asyncio
@@ -15,46 +15,46 @@ from typing import Final
 import structlog
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
-ENDED_WITHIN: Final = 18.0  # seconds after the signal; then the process exits, whatever still holds it
+ENDED_WITHIN: Final = 18.0  # seconds from the signal to a forced exit
 
 log = structlog.get_logger()
 
 
 class Stop:
-    """The wish to end, as one program sees it. Belongs to one event loop."""
+    """The request to stop one program. Belongs to one event loop."""
 
     def __init__(self, status: int = 0) -> None:
         self.asked: Final = asyncio.Event()
-        self.serving = False  # set it once a signal shall drain, and no longer cancel
+        self.serving = False  # set it when a signal has to drain instead of cancelling the start
         self._task = asyncio.current_task()
         self._status = status
 
     def ask(self) -> None:
-        """End: cancel the start, or let the server drain. Further signals change nothing."""
+        """Stop: cancel the start, or let the server drain. Idempotent."""
         if self.asked.is_set():
             return
         self.asked.set()
-        self._exit_in_any_case()
+        self._start_watchdog()
         if not self.serving and self._task is not None:
             self._task.cancel()
 
-    def _exit_in_any_case(self) -> None:
-        """A client or a child that does not let go must not hold the process."""
+    def _start_watchdog(self) -> None:
+        """Exit by force after ENDED_WITHIN, so that no client or child process holds this process."""
 
-        def leave() -> None:
-            log.warning("left_by_force", after_s=ENDED_WITHIN)
+        def force_exit() -> None:
+            log.warning("exit_forced", after_s=ENDED_WITHIN)
             os._exit(self._status)
 
-        watchdog = threading.Timer(ENDED_WITHIN, leave)
+        watchdog = threading.Timer(ENDED_WITHIN, force_exit)
         watchdog.daemon = True
         watchdog.start()
 
 
 @asynccontextmanager
 async def stoppable(status: int = 0) -> AsyncIterator[Stop]:
-    """Take SIGTERM and SIGINT over for the current task; the block ends without an error after a signal.
+    """Handle SIGTERM and SIGINT for the current task; after a signal the block ends without an error.
 
-    *status*: of the process where it has to be ended by force.
+    *status* is the exit status of a forced exit.
     """
     stop, loop = Stop(status), asyncio.get_running_loop()
     for number in SIGNALS:
@@ -64,7 +64,7 @@ async def stoppable(status: int = 0) -> AsyncIterator[Stop]:
     except asyncio.CancelledError:
         if not stop.asked.is_set():
             raise
-    except Exception as error:  # what a cancelled start can turn into
+    except Exception as error:  # a cancelled start may raise another error
         if stop.serving or not stop.asked.is_set():
             raise
         log.warning("start_interrupted", exc_info=error)

@@ -1,11 +1,11 @@
-"""Groups of exceptions: what a task group raised, and what it came through."""
+"""Tracebacks: reference cycles between an exception and its frames."""
 
 from traceback import clear_frames
 
 
-def let_go(error: BaseException) -> None:
-    """Its frames forget what they held, themselves and the error among it: all of that can be freed at once.
+def clear_traceback(error: BaseException) -> None:
+    """Clear the traceback's frames to break the exception–frame cycle.
 
-    Else everything that a connection had stays until the collector comes by, and makes its pass the longer.
+    Otherwise all objects of a connection wait for the garbage collector, and lengthen its pass.
     """
     clear_frames(error.__traceback__)

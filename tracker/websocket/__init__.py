@@ -1,1 +1,1 @@
-"""WebSocket connections that are ours: framing, limits and buffers, on the transport behind Hypercorn's."""
+"""RFC 6455 on the transport behind Hypercorn: framing, limits and flow control."""

@@ -1,4 +1,4 @@
-"""Socket: what an endpoint needs of a WebSocket, and the two that give it: one of ours, and Quart's own."""
+"""Socket: the WebSocket interface of the endpoints, and its implementation on Quart's own WebSocket."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -10,14 +10,14 @@ from quart import Quart, Response, Websocket
 from werkzeug.local import LocalProxy
 
 from tracker.websocket import write_flow
-from tracker.websocket.connection import CUT_AFTER, GONE, Connection, Disconnected
+from tracker.websocket.connection import CLOSE_TIMEOUT, GONE, Connection, Disconnected
 from tracker.websocket.frames import Frame
-from tracker.websocket.quart_socket import room_of
-from tracker.websocket.takeover import LeftConnection, TakenConnection, fits, line_of
+from tracker.websocket.quart_socket import window_of
+from tracker.websocket.takeover import TakeoverConnection, UncompressedConnection, handle_of, is_supported
 
 __all__ = ["Connection", "Disconnected", "Frame", "QuartSocket", "Socket", "accept", "register_sockets"]
 
-# Quart 0.23 raises this when the peer has gone; 0.22 cancels the task instead and does not have it.
+# Quart 0.23 raises this error when the peer disconnects. Quart 0.22 lacks it and cancels the task instead.
 _Gone: type[Exception] = getattr(quart.wrappers.base, "ClientDisconnectedError", ConnectionError)
 
 
@@ -25,93 +25,95 @@ class Socket(Protocol):
     """One accepted connection. Text frames are `str`, binary frames `bytes`."""
 
     async def receive(self) -> str | bytes:
-        """The next message. Raises Disconnected when the peer has gone, or the task is cancelled."""
+        """Wait for the next message. Raises Disconnected, or the task is cancelled."""
 
     async def send(self, message: str | bytes | Frame) -> None:
-        """Returns when the transport took it; raises Disconnected."""
+        """Send one message; return when the transport has accepted it. Raises Disconnected."""
 
     async def close(self, code: int, reason: str = "") -> None:
-        """Says goodbye; nothing can be sent afterwards. Again: no effect."""
+        """Send a close frame. Nothing can be sent afterwards. Idempotent."""
 
     @property
-    def goodbye(self) -> int | None:
-        """The close code with which this side has ended it; None where the peer did, or nobody yet."""
+    def close_code(self) -> int | None:
+        """The code with which this side closed; None if the peer closed first or the connection is open."""
 
 
 def register_sockets(app: Quart, *, taking_over: bool = True) -> None:
-    """From now on `accept` gives connections of ours, where the server is the one whose inside is known."""
-    app.register_error_handler(Disconnected, _nobody_there)
-    app.asgi_websocket_class = TakenConnection if taking_over and fits() else LeftConnection
+    """Prepare the app for `accept`, which takes connections over if the Hypercorn version is supported."""
+    app.register_error_handler(Disconnected, _answer_lost_handshake)
+    app.asgi_websocket_class = (
+        TakeoverConnection if taking_over and is_supported() else UncompressedConnection
+    )
 
 
 async def accept(websocket: Websocket, subprotocol: str | None, message_bytes: int) -> Socket:
-    """Completes the handshake. Messages longer than `message_bytes` end a connection of ours with 1009."""
-    line = line_of(cast("Mapping[str, Any]", websocket.scope))
-    if line is None:
+    """Complete the handshake. A message over *message_bytes* closes a taken-over connection with 1009."""
+    handle = handle_of(cast("Mapping[str, Any]", websocket.scope))
+    if handle is None:
         await websocket.accept(subprotocol=subprotocol)
-        return QuartSocket(_itself(websocket))
-    line.hold()
+        return QuartSocket(_concrete(websocket))
+    handle.hold()
     await websocket.accept(subprotocol=subprotocol)
-    return line.take(message_bytes)
+    return handle.take(message_bytes)
 
 
-async def _nobody_there(_: Exception) -> Response:
-    """The peer has left, or was refused, before there was a socket."""
+async def _answer_lost_handshake(_: Exception) -> Response:
+    """Answer a handshake whose peer left or was refused before the socket existed."""
     return Response(status=400)
 
 
-def _itself(websocket: Any) -> Websocket:
-    """Not Quart's name for "the present one": in another's task that would be another's."""
-    itself: Websocket = websocket._get_current_object() if isinstance(websocket, LocalProxy) else websocket
-    return itself
+def _concrete(websocket: Any) -> Websocket:
+    """Return the object behind Quart's context-local proxy, which means another WebSocket in another task."""
+    concrete: Websocket = websocket._get_current_object() if isinstance(websocket, LocalProxy) else websocket
+    return concrete
 
 
 class QuartSocket:
-    """The Socket that every ASGI server can give: Quart's own."""
+    """A Socket on Quart's own WebSocket, which works with every ASGI server."""
 
     def __init__(self, websocket: Websocket) -> None:
         self._websocket = websocket
-        self._room = room_of(cast("Mapping[str, Any]", websocket.scope))
+        self._window = window_of(cast("Mapping[str, Any]", websocket.scope))
         self._closed = False
-        self.goodbye: int | None = None
+        self.close_code: int | None = None
 
     async def receive(self) -> str | bytes:
         if self._closed:
             raise Disconnected
-        with self._disconnecting():
+        with self._disconnects_translated():
             message: Any = await self._websocket.receive()
-        taken: str | bytes = b"" if message is None else message  # an empty binary frame arrives as None
-        self._room.free(taken)
-        return taken
+        received: str | bytes = b"" if message is None else message  # an empty binary frame arrives as None
+        self._window.remove(received)
+        return received
 
     async def send(self, message: str | bytes | Frame) -> None:
         if not self._closed:
-            with self._disconnecting():
-                async with self._taken_within(write_flow.STALLED_AFTER):
+            with self._disconnects_translated():
+                async with self._sent_within(write_flow.STALLED_AFTER):
                     await self._websocket.send(message.message if isinstance(message, Frame) else message)
 
     async def close(self, code: int, reason: str = "") -> None:
         if not self._closed:
             self._closed = True
-            self.goodbye = code
+            self.close_code = code
             if code != GONE:
                 with suppress(_Gone, Disconnected):
-                    async with self._taken_within(CUT_AFTER):
+                    async with self._sent_within(CLOSE_TIMEOUT):
                         await self._websocket.close(code, reason)
 
     @asynccontextmanager
-    async def _taken_within(self, seconds: float) -> AsyncIterator[None]:
-        """Whoever has not taken a message by then is cut: nobody tells how much of it was taken."""
+    async def _sent_within(self, seconds: float) -> AsyncIterator[None]:
+        """Abort the connection if the block takes longer: a message may have been sent in part."""
         try:
             async with asyncio.timeout(seconds):
                 yield
         except TimeoutError as error:
             self._closed = True
-            self._room.cut()
+            self._window.reset()
             raise Disconnected from error
 
     @contextmanager
-    def _disconnecting(self) -> Iterator[None]:
+    def _disconnects_translated(self) -> Iterator[None]:
         try:
             yield
         except _Gone as error:

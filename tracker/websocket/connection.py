@@ -1,8 +1,8 @@
-"""Connection: one WebSocket on a transport that is ours alone.
+"""Connection: one WebSocket that owns its transport.
 
-Reading stops while the inbox is full, so that a flood stays in the peer's own buffers, and rests a moment
-after every few frames (see `Pace`), so that a flood never has the loop for long. Whoever takes nothing of
-what was written, or is silent, is cut. Compression is never agreed on: a compressed frame is an error.
+Reading pauses while the receive queue is full, so that a flood stays in the peer's buffers. It also pauses
+after every few frames (see `ReadLimiter`), so that a flood does not hold the event loop. A peer that reads
+nothing, or sends nothing, is disconnected. Compression is never negotiated: a compressed frame is an error.
 """
 
 import asyncio
@@ -10,33 +10,34 @@ from collections.abc import Callable
 from typing import Final
 
 from tracker.rate_limits import spread
-from tracker.websocket.frames import KEPT_OPEN, Frame, encode
+from tracker.websocket.frames import PING, Frame, encode
 from tracker.websocket.protocol import FrameParser
 from tracker.websocket.read_limiter import ReadLimiter
-from tracker.websocket.write_flow import NOBODYS, WriteFlow
+from tracker.websocket.write_flow import NO_CONTEXT, WriteFlow
 
-PING_EVERY: Final = 20.0  # seconds in which nothing came
+PING_EVERY: Final = 20.0  # seconds without data from the peer
 SILENT_AFTER: Final = 45.0  # seconds
-CUT_AFTER: Final = 1.0  # seconds from our close to the end of the connection, whatever the peer does
-LAST_WORDS: Final = 5.0  # seconds for taking what came before the peer left
-READ_BYTES: Final = 16_384  # at a time
-UNHEARD: Final = 0.025  # seconds between two reads of what nobody takes any more
-LAST_FRAMES: Final = 8  # taken of what came before the peer left
-GONE: Final = 1006  # said to nobody: there is nobody
+CLOSE_TIMEOUT: Final = 1.0  # seconds from our close frame to the end of the connection
+DRAIN_TIMEOUT: Final = 5.0  # seconds for receiving the messages that came before the peer disconnected
+READ_BYTES: Final = 16_384  # for one read
+CLOSING_REST: Final = 0.025  # seconds between two reads while closing, when all data is discarded
+LAST_FRAMES: Final = 8  # parsed of the data that came before the peer disconnected
+GONE: Final = 1006  # the peer is gone, so no close frame is sent
 
-_read_into: Final = memoryview(bytearray(READ_BYTES))  # one for all: filled and emptied within one call
+_read_buffer: Final = memoryview(bytearray(READ_BYTES))  # shared: each read is parsed before the next
 
 
 class Disconnected(Exception):
-    """The peer has gone."""
+    """The peer is gone."""
 
 
 class Connection(asyncio.BufferedProtocol):
-    """A Socket whose frames, limits and buffers are ours."""
+    """A Socket that parses frames, limits rates and controls flow itself."""
 
     __slots__ = (
-        *("_arrival", "_cut", "_early", "_gone", "_heard", "_is_held", "_loop", "_on_lost"),
-        *("_outflow", "_pace", "_pulse", "_rest", "_transport", "_wire"),
+        *("_close_timer", "_early_data", "_is_queue_full", "_last_read", "_limiter", "_loop", "_lost"),
+        *("_message_waiter", "_on_lost", "_parser", "_ping_timer", "_rest_timer", "_transport"),
+        "_write_flow",
     )
 
     def __init__(
@@ -45,202 +46,207 @@ class Connection(asyncio.BufferedProtocol):
         on_lost: Callable[[Exception | None], None],
         *,
         message_bytes: int,
-        early: bytes = b"",
+        early_data: bytes = b"",
     ) -> None:
-        """Takes the transport over, which must not be reading; `early` came before."""
+        """Take over a transport that is not reading. *early_data* holds the bytes that it has already read.
+
+        *on_lost* is called once, when the transport is lost and the last message is received.
+        """
         self._transport, self._on_lost = transport, on_lost
         self._loop = asyncio.get_running_loop()
-        self._heard = self._loop.time()
-        self._wire = FrameParser(message_bytes)
-        self._pace = ReadLimiter(self._heard)
-        self._early = early
-        self._rest: asyncio.TimerHandle | None = None
-        self._is_held = False  # nothing is read while what came waits to be taken
-        self._arrival: asyncio.Future[None] | None = None
-        self._gone: asyncio.Future[None] = self._loop.create_future()
-        self._cut: asyncio.TimerHandle | None = None
-        self._pulse: asyncio.TimerHandle | None = self._later(spread(PING_EVERY), self._beat)
-        self._outflow = WriteFlow(transport, self._give_up)
+        self._last_read = self._loop.time()
+        self._parser = FrameParser(message_bytes)
+        self._limiter = ReadLimiter(self._last_read)
+        self._early_data = early_data
+        self._rest_timer: asyncio.TimerHandle | None = None
+        self._is_queue_full = False  # reading waits until the queue has room again
+        self._message_waiter: asyncio.Future[None] | None = None
+        self._lost: asyncio.Future[None] = self._loop.create_future()
+        self._close_timer: asyncio.TimerHandle | None = None
+        self._ping_timer: asyncio.TimerHandle | None = self._call_later(spread(PING_EVERY), self._check_peer)
+        self._write_flow = WriteFlow(transport, self._reset)
         transport.set_protocol(self)
-        self._read_on()
+        self._resume_reading()
 
-    # --- for whoever speaks
+    # --- for the endpoint
 
     async def receive(self) -> str | bytes:
-        """The next message; what came before the peer left is still given. Raises Disconnected."""
-        while not self._wire.inbox:
-            if not self._wire.is_open:
-                self._let_go()
+        """Wait for the next message. Messages sent before the peer left come first. Raises Disconnected."""
+        while not self._parser.messages:
+            if not self._parser.is_open:
+                self._report_loss()
                 raise Disconnected
-            self._arrival = self._loop.create_future()
-            await self._arrival
-        message = self._wire.inbox.take()
-        if self._is_held and self._wire.inbox.has_room:
-            self._heard = self._loop.time()  # while we did not listen, nobody was silent
-            self._release()
+            self._message_waiter = self._loop.create_future()
+            await self._message_waiter
+        message = self._parser.messages.take()
+        if self._is_queue_full and self._parser.messages.has_room:
+            self._last_read = self._loop.time()  # time without reading is not silence of the peer
+            self._resume_after_queue()
         return message
 
     async def send(self, message: str | bytes | Frame) -> None:
-        """Returns when the kernel has taken it. Raises Disconnected."""
-        await self._outflow.drained()
-        if not self._wire.is_open:
+        """Send one message; return when the kernel has accepted it. Raises Disconnected."""
+        await self._write_flow.drained()
+        if not self._parser.is_open:
             raise Disconnected
         self._transport.write(message.encoded() if isinstance(message, Frame) else encode(message))
-        await self._outflow.drained()
+        await self._write_flow.drained()
 
     async def close(self, code: int, reason: str = "") -> None:
-        """Says goodbye; returns when the connection has ended, a second later at most."""
+        """Send a close frame and wait for the end of the connection, at most CLOSE_TIMEOUT."""
         self.end(code, reason)
-        await asyncio.shield(self._gone)
+        await asyncio.shield(self._lost)
 
     def end(self, code: int, reason: str = "") -> None:
-        """Says goodbye and waits for nothing; what came and was not taken is not wanted any more."""
+        """Send a close frame without waiting, and discard the messages that were not received."""
         if code == GONE:
-            self._wire.inbox.clear()
-            if self._cut is None:  # else a goodbye is on its way, which a reset would overtake
+            self._parser.messages.clear()
+            if self._close_timer is None:  # else a close frame is in flight, which a reset would overtake
                 self._transport.abort()
         else:
-            was_open = self._wire.is_open
-            self._wire.say_goodbye(code, reason)
+            was_open = self._parser.is_open
+            self._parser.send_close(code, reason)
             if was_open:
                 self._write()
-                self._finish()
+                self._await_close()
 
     @property
     def has_ended(self) -> bool:
-        return self._gone.done()
+        return self._lost.done()
 
     @property
-    def goodbye(self) -> int | None:
-        """The close code with which we have ended it; None where the peer did, or nobody yet."""
-        return self._wire.goodbye
+    def close_code(self) -> int | None:
+        """The code with which this side closed; None if the peer closed first or the connection is open."""
+        return self._parser.close_code
 
     # --- for the event loop
 
     def get_buffer(self, _sizehint: int) -> memoryview:
-        return _read_into
+        return _read_buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        self._heard = self._loop.time()
-        self._feed(_read_into[:nbytes])
+        self._last_read = self._loop.time()
+        self._parse(_read_buffer[:nbytes])
 
     def eof_received(self) -> bool:
-        self._wire.feed_eof()
+        self._parser.feed_eof()
         self._write()
-        self._finish()
+        self._await_close()
         return False
 
     def connection_lost(self, error: Exception | None) -> None:
-        for timer in (self._pulse, self._cut, self._rest):
+        for timer in (self._ping_timer, self._close_timer, self._rest_timer):
             if timer is not None:
                 timer.cancel()
-        self._pulse = self._cut = self._rest = None  # each holds all that was there when it was set
-        if self._wire.is_open:
-            self._wire.feed(self._early, self._heard, LAST_FRAMES)
-        self._wire.feed_eof()
-        self._gone.set_result(None)
-        self._outflow.end()
-        _wake(self._arrival)
-        if self._wire.inbox:  # whoever speaks is told, by cancellation, when it has taken these
-            self._later(LAST_WORDS, self._let_go)
+        # A cancelled timer keeps its arguments alive.
+        self._ping_timer = self._close_timer = self._rest_timer = None
+        if self._parser.is_open:
+            self._parser.feed(self._early_data, self._last_read, LAST_FRAMES)
+        self._parser.feed_eof()
+        self._lost.set_result(None)
+        self._write_flow.end()
+        _wake(self._message_waiter)
+        if self._parser.messages:  # `on_lost` cancels the endpoint, which receives these first
+            self._call_later(DRAIN_TIMEOUT, self._report_loss)
         else:
-            self._let_go()
+            self._report_loss()
 
     def pause_writing(self) -> None:
-        self._outflow.pause()
+        self._write_flow.pause()
 
     def resume_writing(self) -> None:
-        self._outflow.resume()
+        self._write_flow.resume()
 
     # --- reading
 
-    def _feed(self, data: bytes | memoryview) -> None:
+    def _parse(self, data: bytes | memoryview) -> None:
         now = self._loop.time()
-        self._pace.took(*self._wire.feed(data, now, self._pace.portion(now)))
-        if self._wire.inbox:
-            _wake(self._arrival)
-        if self._pace.is_flood:
-            self._wire.say_goodbye(4103, "rate_limited")
+        self._limiter.count(*self._parser.feed(data, now, self._limiter.frames_allowed(now)))
+        if self._parser.messages:
+            _wake(self._message_waiter)
+        if self._limiter.is_flood:
+            self._parser.send_close(4103, "rate_limited")
         self._write()
-        if not self._wire.is_open:
-            self._finish()
-        self._hold_back()
+        if not self._parser.is_open:
+            self._await_close()
+        self._pause_reading()
 
-    def _hold_back(self) -> None:
-        """Stops reading where it has to wait; what comes after our goodbye is not worth any haste."""
-        rest = self._pace.rest if self._cut is None else UNHEARD
-        if self._rest is None and rest > 0.0:
-            self._rest = self._later(rest, self._rested)
-        if self._wire.is_open and self._wire.inbox.is_full:
-            self._is_held = True
-        if (self._rest is not None or self._is_held) and not self._transport.is_closing():
+    def _pause_reading(self) -> None:
+        """Pause reading if a rest is due or the receive queue is full. While closing, read slowly."""
+        rest = self._limiter.rest if self._close_timer is None else CLOSING_REST
+        if self._rest_timer is None and rest > 0.0:
+            self._rest_timer = self._call_later(rest, self._end_rest)
+        if self._parser.is_open and self._parser.messages.is_full:
+            self._is_queue_full = True
+        if (self._rest_timer is not None or self._is_queue_full) and not self._transport.is_closing():
             self._transport.pause_reading()
 
-    def _later(self, seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
-        return self._loop.call_later(seconds, call, context=NOBODYS)
+    def _call_later(self, seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
+        return self._loop.call_later(seconds, call, context=NO_CONTEXT)
 
-    def _rested(self) -> None:
-        self._rest = None
-        self._pace.rested(self._loop.time())
-        self._read_on()
+    def _end_rest(self) -> None:
+        self._rest_timer = None
+        self._limiter.begin_portion(self._loop.time())
+        self._resume_reading()
 
-    def _release(self) -> None:
-        self._is_held = False
-        self._read_on()
+    def _resume_after_queue(self) -> None:
+        self._is_queue_full = False
+        self._resume_reading()
 
-    def _read_on(self) -> None:
-        """First what has come already; then more, where nothing speaks against it."""
-        if (self._early or self._wire.is_behind) and self._rest is None and not self._is_held:
-            early, self._early = self._early, b""
-            self._feed(early)
-        if self._rest is None and not self._is_held and not self._transport.is_closing():
+    def _resume_reading(self) -> None:
+        """Parse the data that is buffered, then resume reading unless it is paused."""
+        has_data = self._early_data or self._parser.has_unparsed
+        if has_data and self._rest_timer is None and not self._is_queue_full:
+            early, self._early_data = self._early_data, b""
+            self._parse(early)
+        if self._rest_timer is None and not self._is_queue_full and not self._transport.is_closing():
             self._transport.resume_reading()
 
     # --- writing
 
     def _write(self) -> None:
-        data, is_last = self._wire.to_send()
+        data, is_last = self._parser.to_send()
         if data:
             self._transport.write(data)
         if is_last and self._transport.can_write_eof():
             self._transport.write_eof()
 
-    def _beat(self) -> None:
-        """Asks the peer whether it is there, where nothing came for a while."""
-        silent = 0.0 if self._is_held else self._loop.time() - self._heard
+    def _check_peer(self) -> None:
+        """Ping a quiet peer; close with 4104 if it stays silent."""
+        silent = 0.0 if self._is_queue_full else self._loop.time() - self._last_read
         if silent >= SILENT_AFTER:
             self.end(4104, "silent")
             return
-        if silent >= PING_EVERY / 2 and not self._outflow.is_waiting and self._wire.is_open:
-            self._transport.write(KEPT_OPEN)
-        self._pulse = self._later(min(PING_EVERY, SILENT_AFTER - silent), self._beat)
+        if silent >= PING_EVERY / 2 and not self._write_flow.is_waiting and self._parser.is_open:
+            self._transport.write(PING)
+        self._ping_timer = self._call_later(min(PING_EVERY, SILENT_AFTER - silent), self._check_peer)
 
-    def _give_up(self) -> None:
-        """Whoever takes nothing could not hear a goodbye."""
+    def _reset(self) -> None:
+        """Reset the connection: a peer that reads nothing would not read a close frame."""
         self._transport.abort()
 
     # --- the end
 
-    def _finish(self) -> None:
-        """The goodbye is under way: the transport closes when the peer's is there, or soon in any case."""
-        if self._wire.is_answered:
+    def _await_close(self) -> None:
+        """Close the transport once the peer's close frame is there, or after CLOSE_TIMEOUT."""
+        if self._parser.is_peer_closed:
             self._transport.close()
-        if self._cut is None:
-            self._cut = self._later(CUT_AFTER, self._cut_off)
-            _wake(self._arrival)
-            if self._is_held:
-                self._release()  # else the peer's goodbye would never be seen
+        if self._close_timer is None:
+            self._close_timer = self._call_later(CLOSE_TIMEOUT, self._close_transport)
+            _wake(self._message_waiter)
+            if self._is_queue_full:
+                self._resume_after_queue()  # else the peer's close frame would not be read
 
-    def _cut_off(self) -> None:
-        """What the kernel has still gets to a peer that is only slow; what it has not never will."""
+    def _close_transport(self) -> None:
+        """Close if the kernel holds all data, so that a slow peer still gets it; else reset."""
         if self._transport.get_write_buffer_size() == 0:
             self._transport.close()
         else:
             self._transport.abort()
 
-    def _let_go(self) -> None:
-        on_lost, self._on_lost = self._on_lost, _nobody
-        if self._gone.done():
+    def _report_loss(self) -> None:
+        on_lost, self._on_lost = self._on_lost, _ignore
+        if self._lost.done():
             on_lost(None)
         else:
             self._on_lost = on_lost
@@ -251,5 +257,5 @@ def _wake(future: asyncio.Future[None] | None) -> None:
         future.set_result(None)
 
 
-def _nobody(_: Exception | None) -> None:
-    """Has been told."""
+def _ignore(_: Exception | None) -> None:
+    """Replace `on_lost` after its only call."""

@@ -1,15 +1,15 @@
-"""Frame: one message, encoded once for everybody it goes to."""
+"""Frame: one message, encoded once for all its receivers."""
 
 from typing import Final
 
 from websockets.frames import Frame as _Framing
 from websockets.frames import Opcode
 
-KEPT_OPEN: Final = _Framing(Opcode.PING, b"").serialize(mask=False)
+PING: Final = _Framing(Opcode.PING, b"").serialize(mask=False)
 
 
 class Frame:
-    """A message to many: `str` in a text frame, `bytes` in a binary one. A server's frames are not masked."""
+    """A message to many clients: `str` in a text frame, `bytes` in a binary one. Not masked."""
 
     __slots__ = ("_encoded", "message")
 
@@ -18,14 +18,14 @@ class Frame:
         self._encoded: bytes | None = None
 
     def encoded(self) -> bytes:
-        """As it goes onto the wire."""
+        """Return the bytes of the frame, encoded at the first call."""
         if self._encoded is None:
             self._encoded = encode(self.message)
         return self._encoded
 
 
 def encode(message: str | bytes) -> bytes:
-    """One unfragmented frame."""
+    """Return the message as one unfragmented frame."""
     if isinstance(message, str):
         return _Framing(Opcode.TEXT, message.encode()).serialize(mask=False)
     return _Framing(Opcode.BINARY, message).serialize(mask=False)

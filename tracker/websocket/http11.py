@@ -1,7 +1,7 @@
 """HTTP/1.1: one client's connection on Hypercorn's protocol, and no other version of HTTP.
 
-Hypercorn switches to HTTP/2 on a preface, on `Upgrade: h2c` and by ALPN, and none of our limits hold there.
-Here a preface gets 505, `Upgrade: h2c` is ignored, and ALPN offers `http/1.1` only (see `server`).
+Hypercorn switches to HTTP/2 on a preface, on `Upgrade: h2c` and by ALPN. Our limits do not hold there, so a
+preface gets 505, `Upgrade: h2c` is ignored, and ALPN offers only `http/1.1` (see `server`).
 """
 
 import asyncio
@@ -21,26 +21,26 @@ from hypercorn.utils import parse_socket_addr
 
 ALPN: Final = ["http/1.1"]
 VERSIONS: Final = frozenset({b"1.0", b"1.1"})
-HEAD_BYTES: Final = 16_384  # of a request: its first line and its headers
-HEAD_LINES: Final = 100  # 64 kB hold 16,000 headers, which stop the event loop for 150 ms
-BETWEEN_CHUNKS_BYTES: Final = 4_096  # of a chunked body: a chunk's head, or what follows the last chunk
+HEAD_BYTES: Final = 16_384  # request line and headers
+HEAD_LINES: Final = 100  # 64 kB hold 16,000 headers, which block the event loop for 150 ms
+BETWEEN_CHUNKS_BYTES: Final = 4_096  # a chunk's header, or the trailers of a chunked body
 SMALL_CHUNK: Final = 64  # bytes
-SMALL_CHUNKS: Final = 2_000  # of one body; each costs as much as a large one, some 20 us
-READ_BYTES: Final = 8_192  # at a time, so that one client's bytes never hold the event loop for long
-KEEP_ALIVE: Final = 75.0  # seconds that a connection may wait for its next request to begin
-LINGER: Final = 2.0  # seconds for what a client still sends when it has its last answer
-LINGER_BYTES: Final = 4_194_304  # of it
+SMALL_CHUNKS: Final = 2_000  # in one body; each costs as much as a large one, about 20 us
+READ_BYTES: Final = 8_192  # for one read, so that one client does not hold the event loop for long
+KEEP_ALIVE: Final = 75.0  # seconds that a connection may wait for its next request
+LINGER: Final = 2.0  # seconds of reading and discarding after the last response
+LINGER_BYTES: Final = 4_194_304  # discarded at most after the last response
 
 
 class _Parser(h11.Connection):
-    """h11 checks the size of a head only while it is incomplete, and does not count its lines."""
+    """h11's parser with stricter limits: h11 checks a head's size only while it is incomplete."""
 
     def __init__(self) -> None:
         super().__init__(h11.SERVER, max_incomplete_event_size=HEAD_BYTES)
         self._small_chunks = 0
 
     def next_event(self) -> Any:
-        """Raises RemoteProtocolError also for what is over the limits, and for any HTTP but 1.0 and 1.1."""
+        """Return the next event. Raises RemoteProtocolError, also over a limit or for HTTP/2."""
         if self.their_state is h11.IDLE:
             self._max_incomplete_event_size, self._small_chunks = HEAD_BYTES, 0
             if not _fits(self.trailing_data[0]):
@@ -49,9 +49,9 @@ class _Parser(h11.Connection):
         if isinstance(event, h11.Request):
             self._max_incomplete_event_size = BETWEEN_CHUNKS_BYTES
             if event.http_version not in VERSIONS:
-                raise self._refusal("only HTTP/1.1 is spoken here", 505)
+                raise self._refusal("HTTP version not supported; use HTTP/1.1", 505)
             if not _is_plain(event):
-                raise self._refusal("a header that must be ASCII is not", 400)
+                raise self._refusal("Connection and Sec-WebSocket-* headers must be ASCII", 400)
         elif isinstance(event, h11.Data) and _is_small_chunk(event):
             self._small_chunks += 1
             if self._small_chunks > SMALL_CHUNKS:
@@ -64,7 +64,7 @@ class _Parser(h11.Connection):
 
 
 def _fits(received: bytes) -> bool:
-    """Whether the head that these bytes begin with is within the limits so far."""
+    """Return whether the head at the start of *received* is within the limits so far."""
     lines = received[: HEAD_BYTES + 1].split(b"\n", HEAD_LINES + 2)
     size = 0
     for number, line in enumerate(lines):
@@ -77,12 +77,12 @@ def _fits(received: bytes) -> bool:
 
 
 def _is_small_chunk(data: h11.Data) -> bool:
-    """Whole; a part of a large one may be as small."""
+    """Return whether this is a whole small chunk, not a small part of a large one."""
     return data.chunk_start and data.chunk_end and len(data.data) < SMALL_CHUNK
 
 
 def _is_plain(request: h11.Request) -> bool:
-    """Hypercorn decodes the headers of handshakes as ASCII, and would fail."""
+    """Return whether the handshake headers are ASCII; Hypercorn decodes them as such and would crash."""
     return all(
         value.isascii()
         for name, value in request.headers
@@ -91,14 +91,17 @@ def _is_plain(request: h11.Request) -> bool:
 
 
 class Http11(H11Protocol):
-    """Requests and answers of one connection, up to the handshake of a WebSocket."""
+    """Requests and responses of one connection, up to a WebSocket handshake."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.connection = _Parser()
 
     async def handle(self, event: Event) -> None:
-        """Hypercorn forgets a handshake that it refuses: app and connection would wait for ever."""
+        """Handle one event, and end a handshake that Hypercorn refused.
+
+        Hypercorn drops such a handshake, and both the app and the connection would wait for ever.
+        """
         await super().handle(event)
         stream = self.stream
         if isinstance(stream, WSStream) and stream.closed and not stream.handshake.accepted:
@@ -108,25 +111,23 @@ class Http11(H11Protocol):
             await self.send(Closed())
 
     async def _check_protocol(self, event: h11.Request) -> None:
-        """Switch to nothing. Hypercorn would answer `Upgrade: h2c` with 101 and speak HTTP/2."""
+        """Ignore `Upgrade: h2c`. Hypercorn would answer with 101 and switch to HTTP/2."""
 
 
 class Client(TCPServer):
-    """One connection, read a little at a time, closed so that its last answer arrives."""
+    """One connection, read in small pieces and closed so that its last response arrives."""
 
     _is_idle = False  # between two requests
-    _linger: asyncio.TimerHandle | None = None  # set when the last answer is written
+    _linger: asyncio.TimerHandle | None = None  # set when the last response is written
 
     async def run(self) -> None:
-        """Serve until either side ends the connection. A peer that fails is no error of ours."""
+        """Serve until either side ends the connection. Network errors are not raised."""
         try:
             await self._serve()
         except* OSError:
             pass  # reset, timed out, or broken TLS
         finally:
-            self.__dict__.pop(
-                "protocol", None
-            )  # its parts hold each other: freed without a pass of the collector
+            self.__dict__.pop("protocol", None)  # breaks a reference cycle, so that no GC pass is needed
 
     async def _serve(self) -> None:
         try:
@@ -153,7 +154,10 @@ class Client(TCPServer):
         )
 
     async def _read_data(self) -> None:
-        """What comes after the last answer is dropped: closing on unread bytes would reset the connection."""
+        """Read until the end; discard what follows the last response.
+
+        A close with unread bytes would reset the connection before the client has read the response.
+        """
         dropped = 0
         with suppress(OSError):
             while dropped <= LINGER_BYTES and (data := await self.reader.read(READ_BYTES)):
@@ -166,7 +170,7 @@ class Client(TCPServer):
         await self.idle_task.stop()  # else it would hold the file descriptor until it timed out
 
     async def _await_head(self) -> None:
-        """A request that has begun has to be complete as soon as the first one."""
+        """Start the head timeout when a later request begins; Hypercorn does so only for the first."""
         if self._is_idle:
             self._is_idle = False
             await self.idle_task.restart(self._task_group, self._idle_timeout)
@@ -178,7 +182,7 @@ class Client(TCPServer):
         await asyncio.shield(self._initiate_server_close())
 
     async def protocol_send(self, event: Event) -> None:
-        """Like Hypercorn's, but a connection that is over waits for the peer to leave, `LINGER` at most."""
+        """Send as Hypercorn does, but wait up to LINGER for the peer to close a finished connection."""
         if isinstance(event, Closed) and self._linger is None and self.writer.can_write_eof():
             self._linger = self.loop.call_later(LINGER, self.writer.close, context=Context())
             with suppress(OSError, RuntimeError):
@@ -192,11 +196,11 @@ class Client(TCPServer):
         else:
             try:
                 await super().protocol_send(event)
-            except OSError:  # such as ETIMEDOUT, where the peer took nothing for too long
+            except OSError:  # such as ETIMEDOUT, after TCP_USER_TIMEOUT without an acknowledgement
                 await self.protocol.handle(Closed())
 
     async def _close(self) -> None:
         if self._linger is not None:
             self._linger.cancel()
-        with suppress(OSError):  # whoever left without taking all has lost it
+        with suppress(OSError):  # the peer left before it had read everything
             await super()._close()

@@ -1,7 +1,7 @@
-"""Wire: what a peer's bytes mean, after RFC 6455: messages for the inbox, or a reason to say goodbye.
+"""FrameParser: RFC 6455 frames from bytes, as messages in the receive queue or a reason to close.
 
-Of what has come only so many frames are parsed at a time, so that whoever sends a flood of tiny ones decides
-nothing about how long the others wait: the bytes of the others lie here until it is their turn.
+Each call parses a bounded number of frames, so that a flood of tiny ones does not delay other connections.
+The remaining bytes stay in the parser's buffer.
 """
 
 import logging
@@ -15,21 +15,21 @@ from websockets.streams import StreamReader
 from tracker.rate_limits import RateLimit
 from tracker.websocket.receive_queue import ReceiveQueue
 
-IDLE_FRAMES_AT_ONCE: Final = 1_000  # that bring no message: pings, and fragments that end none
+IDLE_FRAMES_AT_ONCE: Final = 1_000  # frames that complete no message: control frames, and fragments
 IDLE_FRAMES_PER_S: Final = 100.0
 
 _quiet: Final = logging.Logger("websocket", logging.ERROR)
 
 
 class FrameCount(NamedTuple):
-    """How many frames, and how many of them brought no message."""
+    """How many frames were parsed, and how many of them completed no message."""
 
     frames: int
     idle: int = 0
 
 
-class _Portions(StreamReader):
-    """What has come; the parser asks here before each frame, and waits where no more may come for now."""
+class _LimitedReader(StreamReader):
+    """Received bytes. The parser calls `at_eof` before each frame and pauses if none is allowed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,107 +42,107 @@ class _Portions(StreamReader):
 
 
 class _Framing(Protocol):
-    """A server's side of RFC 6455."""
+    """The server side of RFC 6455."""
 
     def __init__(self, message_bytes: int) -> None:
         super().__init__(Side.SERVER, max_size=message_bytes, logger=_quiet)
-        self.reader: _Portions = _Portions()
-        self.parser = self.parse()  # the one that was there reads from another reader
+        self.reader: _LimitedReader = _LimitedReader()
+        self.parser = self.parse()  # replaces a parser that reads from another reader
         next(self.parser)
 
     def recv_frame(self, frame: Frame) -> None:
         self.reader.allowed -= 1
         if frame.opcode is Opcode.CLOSE:
-            self.current_size = None  # who leaves in the middle of a message leaves all the same
+            self.current_size = None  # a close frame is valid between two fragments
         super().recv_frame(frame)
 
 
 class FrameParser:
-    """One peer's frames; no socket and no clock."""
+    """Frames of one peer, without socket or clock."""
 
-    __slots__ = ("_framing", "_idle_frames", "_is_deaf", "inbox")
+    __slots__ = ("_framing", "_idle_frames", "_is_closing", "messages")
 
     def __init__(self, message_bytes: int) -> None:
-        self.inbox = ReceiveQueue()
+        self.messages = ReceiveQueue()
         self._framing = _Framing(message_bytes)
         self._idle_frames = RateLimit(IDLE_FRAMES_AT_ONCE, IDLE_FRAMES_PER_S)
-        self._is_deaf = False  # goodbye was said: nothing that comes is taken any more
+        self._is_closing = False  # a close frame was sent: data is discarded
 
-    # --- what comes
+    # --- input
 
-    def feed(self, data: bytes | memoryview, now: float, most: int) -> FrameCount:
-        """Takes bytes in, and of all that have come `most` frames at the most."""
-        self._framing.reader.allowed = most
+    def feed(self, data: bytes | memoryview, now: float, max_frames: int) -> FrameCount:
+        """Add *data* to the buffer and parse at most *max_frames* frames. Errors close the connection."""
+        self._framing.reader.allowed = max_frames
         self._framing.receive_data(data)  # type: ignore[arg-type]  # only copied
-        return self._hear(now)
+        return self._handle_frames(now)
 
     @property
-    def is_behind(self) -> bool:
-        """Frames may be there that have not been taken yet."""
+    def has_unparsed(self) -> bool:
+        """Whether the buffer may hold frames that were not parsed."""
         reader = self._framing.reader
         return reader.allowed <= 0 and bool(reader.buffer)
 
     def feed_eof(self) -> None:
-        """What has not been taken by now never is."""
+        """Mark the end of the input and discard the frames that were not parsed."""
         reader = self._framing.reader
         if not reader.eof:
-            if self.is_behind:
+            if self.has_unparsed:
                 reader.discard()
             reader.allowed = 1
             self._framing.receive_eof()
 
-    def _hear(self, now: float) -> FrameCount:
+    def _handle_frames(self, now: float) -> FrameCount:
         frames = self._framing.events_received()
         idle = 0
         for frame in frames:
-            assert isinstance(frame, Frame)  # handshakes are none of its business
-            if not self._is_deaf and not self._brings_message(frame):
+            assert isinstance(frame, Frame)  # the handshake is over
+            if not self._is_closing and not self._completes_message(frame):
                 idle += 1
-                if not (self._is_deaf or self._idle_frames.try_take("", 1.0, now)):
+                if not (self._is_closing or self._idle_frames.try_take("", 1.0, now)):
                     self._fail(4103, "rate_limited")
         return FrameCount(len(frames), idle)
 
-    def _brings_message(self, frame: Frame) -> bool:
-        """Alone, or as the last of its fragments."""
+    def _completes_message(self, frame: Frame) -> bool:
+        """Queue the frame; return whether it completes a message."""
         try:
-            return frame.opcode not in CTRL_OPCODES and self.inbox.add(frame)
+            return frame.opcode not in CTRL_OPCODES and self.messages.add(frame)
         except UnicodeDecodeError:
             self._fail(1007, "not UTF-8")
             return False
 
-    # --- how it ends
+    # --- close
 
     def _fail(self, code: int, reason: str) -> None:
-        self._is_deaf = True
-        self.inbox.clear()
+        self._is_closing = True
+        self.messages.clear()
         self._framing.fail(code, reason)
 
-    def say_goodbye(self, code: int, reason: str) -> None:
-        """What came and was not taken is not wanted any more."""
-        self._is_deaf = True
-        self.inbox.clear()
+    def send_close(self, code: int, reason: str) -> None:
+        """Queue a close frame and discard the messages that were not received. Idempotent."""
+        self._is_closing = True
+        self.messages.clear()
         if self.is_open:
             self._framing.send_close(code, reason)
 
     @property
     def is_open(self) -> bool:
-        """Neither side has said goodbye."""
+        """Whether neither side has sent a close frame."""
         return self._framing.state is OPEN
 
     @property
-    def is_answered(self) -> bool:
-        """The peer has said goodbye, or has gone."""
+    def is_peer_closed(self) -> bool:
+        """Whether the peer has sent a close frame or is gone."""
         return self._framing.close_rcvd is not None or self._framing.reader.eof
 
     @property
-    def goodbye(self) -> int | None:
-        """The close code with which this side has ended it; None where the peer did."""
-        said = self._framing.close_sent
-        return None if said is None or self._framing.close_rcvd_then_sent else said.code
+    def close_code(self) -> int | None:
+        """The code with which this side closed; None if the peer closed first or the connection is open."""
+        sent = self._framing.close_sent
+        return None if sent is None or self._framing.close_rcvd_then_sent else sent.code
 
-    # --- what goes
+    # --- output
 
     def to_send(self) -> tuple[bytes, bool]:
-        """What the protocol itself has to answer, and whether that is the last of all."""
-        pieces = self._framing.data_to_send()
-        return b"".join(pieces), bool(pieces) and not pieces[-1]
+        """Return the protocol's own frames (pongs, close), and whether nothing follows them."""
+        chunks = self._framing.data_to_send()
+        return b"".join(chunks), bool(chunks) and not chunks[-1]

@@ -1,4 +1,4 @@
-"""PlainConnection: Quart's own side of a WebSocket, read no faster than its endpoint reads."""
+"""PlainConnection: Quart's own WebSocket connection, read no faster than its endpoint receives."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -11,96 +11,96 @@ from quart.asgi import ASGIWebsocketConnection
 
 from tracker.websocket.receive_queue import BYTES, MESSAGES
 
-ROOM: Final = "tracker.room"  # in the scope's extensions
-LOOK_EVERY: Final = 0.5  # seconds; whether a peer that we do not listen to is still there
+WINDOW: Final = "tracker.receive_window"  # in the scope's extensions
+CHECK_EVERY: Final = 0.5  # seconds between checks whether the peer is connected while reading is paused
 
 
 class ReceiveWindow:
-    """For messages that have come and were not taken yet; Quart would keep any number."""
+    """A bound on the messages that wait for the endpoint; Quart itself queues any number."""
 
-    def __init__(self, has_left: Callable[[], bool], cut: Callable[[], None]) -> None:
-        """`cut` ends the connection without a word."""
-        self._has_left, self.cut = has_left, cut
+    def __init__(self, has_left: Callable[[], bool], reset: Callable[[], None]) -> None:
+        """*has_left* says whether the peer is gone; *reset* resets the connection."""
+        self._has_left, self.reset = has_left, reset
         self._messages = self._size = 0
         self._is_open = False
         self._changed = asyncio.Event()
 
     async def wait(self) -> None:
-        """Until another message may wait; a peer that has left is let go: its endpoint may wait for that."""
+        """Wait until the window has room or the peer disconnects, which the endpoint has to learn."""
         while not self._is_open and self._is_full and not self._has_left():
             self._changed.clear()
             with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_EVERY):
+                async with asyncio.timeout(CHECK_EVERY):
                     await self._changed.wait()
 
     @property
     def _is_full(self) -> bool:
         return self._messages >= MESSAGES or self._size >= BYTES
 
-    def fill(self, message: str | bytes) -> None:
+    def add(self, message: str | bytes) -> None:
         self._messages += 1
         self._size += len(message)
 
-    def free(self, message: str | bytes) -> None:
-        """It was taken."""
+    def remove(self, message: str | bytes) -> None:
+        """Remove a message that the endpoint has received."""
         self._messages -= 1
         self._size -= len(message)
         self._changed.set()
 
     def open(self) -> None:
-        """Nobody takes anything any more: what still comes must not hold up the goodbye behind it."""
+        """Lift the bound once the endpoint has ended, so that a close frame behind messages is read."""
         self._is_open = True
         self._changed.set()
 
 
-def room_of(scope: Mapping[str, Any]) -> ReceiveWindow:
-    """That of the connection with this scope."""
-    room: ReceiveWindow = scope["extensions"][ROOM]
-    return room
+def window_of(scope: Mapping[str, Any]) -> ReceiveWindow:
+    """Return the window of the connection with this scope."""
+    window: ReceiveWindow = scope["extensions"][WINDOW]
+    return window
 
 
 class PlainConnection(ASGIWebsocketConnection):
-    """Quart's side of a WebSocket that stays with the server."""
+    """Quart's side of a WebSocket that Hypercorn keeps."""
 
     async def __call__(self, receive: Callable[..., Any], send: Callable[..., Any]) -> None:
-        room = ReceiveWindow(partial(_has_left, send), partial(_cut, send))
-        extensions: dict[str, Any] = {**(self.scope.get("extensions") or {}), ROOM: room}
+        window = ReceiveWindow(partial(_has_left, send), partial(_reset, send))
+        extensions: dict[str, Any] = {**(self.scope.get("extensions") or {}), WINDOW: window}
         self.scope["extensions"] = extensions
 
-        async def receive_in_step() -> Any:
-            await room.wait()
+        async def receive_within_window() -> Any:
+            await window.wait()
             event = await receive()
             if event["type"] == "websocket.receive":
-                room.fill(event.get("bytes") or event.get("text") or b"")
+                window.add(event.get("bytes") or event.get("text") or b"")
             return event
 
         try:
-            await super().__call__(receive_in_step, send)
+            await super().__call__(receive_within_window, send)
         finally:
-            del extensions[ROOM]
+            del extensions[WINDOW]
 
     async def handle_websocket(self, websocket: Websocket, send: Callable[..., Any]) -> None:
         try:
             await super().handle_websocket(websocket, send)
         finally:
-            room_of(self.scope).open()
+            window_of(self.scope).open()
 
 
 def _has_left(send: Callable[..., Any]) -> bool:
-    """As far as Hypercorn's stream behind this `send` knows; other servers never wait for their app."""
+    """Return whether Hypercorn's stream behind *send* is closed; False with other servers."""
     transport = _transport(send)
     is_closed: bool = getattr(getattr(send, "__self__", None), "closed", False)
     return is_closed or (transport is not None and transport.is_closing())
 
 
-def _cut(send: Callable[..., Any]) -> None:
-    """With another server nothing happens: it must end those who take nothing by itself."""
+def _reset(send: Callable[..., Any]) -> None:
+    """Reset the connection. No effect with other servers, which must end stalled clients themselves."""
     if (transport := _transport(send)) is not None:
         transport.abort()
 
 
 def _transport(send: Callable[..., Any]) -> asyncio.Transport | None:
-    """What Hypercorn's stream behind this `send` writes to."""
+    """Return the transport of Hypercorn's stream behind *send*; None with other servers."""
     stream = getattr(send, "__self__", None)
     protocol = getattr(getattr(stream, "send", None), "__self__", None)
     writer = getattr(getattr(getattr(protocol, "send", None), "__self__", None), "writer", None)

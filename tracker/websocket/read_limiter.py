@@ -1,63 +1,63 @@
-"""Pace: how many frames are taken from one peer, and how soon the next ones.
+"""ReadLimiter: how many frames of one peer are parsed at a time, and how long reading then rests.
 
-A few at a time, so that between them the others have their turn. Whoever goes on and on is taken one by one,
-and so slowly that others hardly notice: a flood costs less while it waits than when it is sent away and comes
-back.
+Process at most 8 frames, then rest for 3 ms, so that no client monopolises the event loop. A peer that keeps
+sending is read one frame at a time, so slowly that others hardly notice. Slowing a flood costs less than
+disconnecting its sender, who would reconnect.
 """
 
 from typing import Final
 
 PORTION: Final = 8  # frames
 REST: Final = 0.003  # seconds until the next portion
-AT_ONCE: Final = 400  # frames in such portions: a backlog comes in fewer, each with hundreds of fixes
-IDLE_COUNTS: Final = 8  # frames: one that brings no message, as nobody has many of them to send
-FORGIVEN_PER_S: Final = 100.0  # of them
-SLOW_REST: Final = 0.005  # seconds after each frame of whoever sent more, until half of it is forgiven
-FLOOD: Final = 5_000  # frames in a row of whoever sent more; then it is over
+AT_ONCE: Final = 400  # frames at full speed; a backlog needs fewer, as each holds hundreds of fixes
+IDLE_COUNTS: Final = 8  # weight of a frame that completes no message, which no client sends often
+FORGIVEN_PER_S: Final = 100.0  # counted frames
+SLOW_REST: Final = 0.005  # seconds after each frame of a peer over AT_ONCE, until half is forgiven
+FLOOD: Final = 5_000  # frames in succession while slowed; more disconnect the peer
 
 
 class ReadLimiter:
-    """Of one peer; no clock of its own."""
+    """The limiter of one peer, without a clock."""
 
-    __slots__ = ("_is_slow", "_over", "_since", "_spent", "_taken")
+    __slots__ = ("_counted", "_in_portion", "_is_slow", "_since", "_while_slow")
 
     def __init__(self, now: float) -> None:
         self._since = now
-        self._taken = 0  # frames of the portion that began at `since`
-        self._spent = 0.0  # frames that count yet
+        self._in_portion = 0  # frames of the portion that began at `since`
+        self._counted = 0.0  # counted frames that are not forgiven
         self._is_slow = False
-        self._over = 0  # frames while it was slow
+        self._while_slow = 0  # frames since it was slowed
 
-    def portion(self, now: float) -> int:
-        """How many frames may be taken now."""
+    def frames_allowed(self, now: float) -> int:
+        """Return how many frames may be parsed now."""
         if now - self._since >= REST:
-            self.rested(now)
-        return (1 if self._is_slow else PORTION) - self._taken
+            self.begin_portion(now)
+        return (1 if self._is_slow else PORTION) - self._in_portion
 
-    def rested(self, now: float) -> None:
-        """The rest is over: a new portion begins."""
-        self._spent = max(0.0, self._spent - (now - self._since) * FORGIVEN_PER_S)
-        self._since, self._taken = now, 0
-        if self._spent <= AT_ONCE / 2:
-            self._is_slow, self._over = False, 0
+    def begin_portion(self, now: float) -> None:
+        """Begin a new portion after a rest."""
+        self._counted = max(0.0, self._counted - (now - self._since) * FORGIVEN_PER_S)
+        self._since, self._in_portion = now, 0
+        if self._counted <= AT_ONCE / 2:
+            self._is_slow, self._while_slow = False, 0
 
-    def took(self, frames: int, idle: int = 0) -> None:
-        """So many have been taken, and so many of them brought no message: pings, and fragments."""
-        self._taken += frames
-        self._spent = min(AT_ONCE, self._spent + frames + idle * (IDLE_COUNTS - 1))
-        if self._spent >= AT_ONCE:
+    def count(self, frames: int, idle: int = 0) -> None:
+        """Count parsed frames, of which *idle* completed no message (control frames, fragments)."""
+        self._in_portion += frames
+        self._counted = min(AT_ONCE, self._counted + frames + idle * (IDLE_COUNTS - 1))
+        if self._counted >= AT_ONCE:
             self._is_slow = True
         if self._is_slow:
-            self._over += frames
+            self._while_slow += frames
 
     @property
     def rest(self) -> float:
-        """Seconds until the next frames may be taken; 0 where some may now."""
+        """Seconds until more frames may be parsed; 0 if some may be parsed now."""
         if self._is_slow:
-            return SLOW_REST if self._taken else 0.0
-        return REST if self._taken >= PORTION else 0.0
+            return SLOW_REST if self._in_portion else 0.0
+        return REST if self._in_portion >= PORTION else 0.0
 
     @property
     def is_flood(self) -> bool:
-        """It has gone on for so long that it has to end."""
-        return self._over > FLOOD
+        """Whether the peer has sent more than FLOOD frames while slowed."""
+        return self._while_slow > FLOOD

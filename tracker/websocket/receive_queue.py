@@ -1,4 +1,4 @@
-"""Inbox: whole messages out of frames, as many as may wait."""
+"""ReceiveQueue: a bounded queue of messages, assembled from frames."""
 
 import codecs
 from collections import deque
@@ -6,12 +6,12 @@ from typing import Final
 
 from websockets.frames import Frame, Opcode
 
-MESSAGES: Final = 32  # that wait to be taken; then the peer has to wait
-BYTES: Final = 524_288  # of them; one message of full length always fits
+MESSAGES: Final = 32  # queued at most; then reading pauses
+BYTES: Final = 524_288  # queued at most; a message of full length always fits
 
 
 class ReceiveQueue:
-    """Messages that have come and were not taken yet; the one that is coming in fragments, too."""
+    """Messages that the endpoint has not received, and the fragments of an incomplete one."""
 
     __slots__ = ("_decoder", "_fragments", "_messages", "_size")
 
@@ -30,7 +30,7 @@ class ReceiveQueue:
 
     @property
     def has_room(self) -> bool:
-        """Enough of it that reading on is worth the calls."""
+        """Whether half is free, so that resuming the transport is worth its calls."""
         return len(self._messages) <= MESSAGES // 2 and self._size <= BYTES // 2
 
     def take(self) -> str | bytes:
@@ -44,7 +44,7 @@ class ReceiveQueue:
         self._size = 0
 
     def add(self, frame: Frame) -> bool:
-        """Takes a data frame; whether it made a message whole. Raises UnicodeDecodeError."""
+        """Add a data frame; return whether it completed a message. Raises UnicodeDecodeError."""
         if frame.opcode is not Opcode.CONT and frame.fin:
             self._put(str(frame.data, "utf-8") if frame.opcode is Opcode.TEXT else bytes(frame.data))
             return True
@@ -55,7 +55,7 @@ class ReceiveQueue:
         return self._add_fragment(frame)
 
     def _add_fragment(self, frame: Frame) -> bool:
-        """What is not UTF-8 is known as soon as it is there, and not only at the message's end."""
+        """Add a fragment. Invalid UTF-8 is detected at once, not only at the end of the message."""
         self._fragments += frame.data
         if self._decoder is not None:
             self._decoder.decode(frame.data, final=frame.fin)

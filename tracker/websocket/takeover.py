@@ -1,8 +1,8 @@
-"""Takeover: from Quart's handshake to the transport behind it.
+"""Takeover: use the transport behind a WebSocket directly, once Quart has accepted the handshake.
 
-Quart routes, authenticates and accepts; from there the connection is ours. This reaches into Hypercorn 0.18,
-where the `send` that an app is given is a method of the stream, which knows the HTTP/1.1 protocol, which
-knows the TCP connection. What has another shape (another server) stays as it is.
+Quart routes, authenticates and accepts; then our Connection takes the transport over. This uses internals of
+Hypercorn 0.18: an app's `send` is a method of the stream, which holds the HTTP/1.1 protocol, which holds the
+TCP connection. With any other server, Quart's connection stays in use.
 """
 
 import asyncio
@@ -18,27 +18,28 @@ from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
 from tracker.websocket.connection import Connection, Disconnected
 from tracker.websocket.quart_socket import PlainConnection
 
-KNOWN: Final = "0.18.0"  # the Hypercorn whose inside this is
-LINE: Final = "tracker.line"  # in the scope's extensions
+SUPPORTED_HYPERCORN: Final = "0.18.0"  # the version whose internals are used
+HANDLE: Final = "tracker.transport_handle"  # in the scope's extensions
 
 log = structlog.get_logger()
 
 
 class TransportHandle:
-    """What is behind one handshake."""
+    """The stream and the TCP connection behind one handshake."""
 
     def __init__(self, stream: WSStream, server: TCPServer) -> None:
         self._stream, self._server = stream, server
         self.connection: Connection | None = None
 
     def hold(self) -> None:
-        """Nothing is read between the acceptance and the takeover."""
+        """Pause reading, so that no data is read between the acceptance and the takeover."""
         _transport(self._server).pause_reading()
 
     def take(self, message_bytes: int) -> Connection:
-        """From now on nobody else reads or writes. The server is told when the connection has ended.
+        """Take the transport over; the Connection then reads and writes alone.
 
-        Raises Disconnected where Hypercorn has refused the handshake, as when data came with it.
+        The Connection reports its end to the server. Raises Disconnected if Hypercorn has refused the
+        handshake, for example because data followed it.
         """
         if not self._stream.handshake.accepted:
             raise Disconnected
@@ -46,65 +47,65 @@ class TransportHandle:
         former: Any = transport.get_protocol()
         early = bytes(reader._buffer)  # type: ignore[attr-defined]
         reader._buffer.clear()  # type: ignore[attr-defined]
-        self._stream.state = ASGIWebsocketState.CLOSED  # it would add a goodbye of its own
-        del self._stream.connection._proto._parse_more  # a parser that holds itself
+        self._stream.state = ASGIWebsocketState.CLOSED  # else it would send a close frame, too
+        del self._stream.connection._proto._parse_more  # breaks a reference cycle
         self.connection = Connection(
-            transport, former.connection_lost, message_bytes=message_bytes, early=early
+            transport, former.connection_lost, message_bytes=message_bytes, early_data=early
         )
         return self.connection
 
 
-class LeftConnection(PlainConnection):
-    """Quart's side of a WebSocket that stays as it is, but is never compressed."""
+class UncompressedConnection(PlainConnection):
+    """Quart's side of a WebSocket that is not taken over. Compression is declined."""
 
     async def __call__(self, receive: Callable[..., Any], send: Callable[..., Any]) -> None:
-        find_line(send)
+        find_handle(send)
         await super().__call__(receive, send)
 
 
-class TakenConnection(PlainConnection):
-    """Quart's side of a WebSocket that may be taken over; never compressed in either case."""
+class TakeoverConnection(PlainConnection):
+    """Quart's side of a WebSocket that `accept` takes over if it can. Compression is declined."""
 
     async def __call__(self, receive: Callable[..., Any], send: Callable[..., Any]) -> None:
-        line = find_line(send)
-        if line is None:
+        handle = find_handle(send)
+        if handle is None:
             await super().__call__(receive, send)
             return
-        self.scope["extensions"][LINE] = line  # type: ignore[assignment]  # others than ASGI's, too
+        self.scope["extensions"][HANDLE] = handle  # type: ignore[assignment]  # ASGI types only its own
 
-        async def send_unless_taken(message: Any) -> None:
-            if line.connection is None:
+        async def send_unless_taken_over(message: Any) -> None:
+            if handle.connection is None:
                 await send(message)
-            elif message["type"] == "websocket.close":  # the endpoint has returned, or failed
-                line.connection.end(1011, "our_fault")  # no effect where it said goodbye itself
+            elif message["type"] == "websocket.close":  # the endpoint returned or raised
+                handle.connection.end(1011, "our_fault")  # no effect if the endpoint has closed
 
         try:
-            await super().__call__(receive, send_unless_taken)
+            await super().__call__(receive, send_unless_taken_over)
         finally:
-            if line.connection is not None:
-                line.connection.end(1011, "our_fault")
-            del self.scope["extensions"][LINE]
+            if handle.connection is not None:
+                handle.connection.end(1011, "our_fault")
+            del self.scope["extensions"][HANDLE]
 
 
-def fits() -> bool:
-    """Whether Hypercorn is the one whose inside is known; told once where it is not."""
-    if (found := version("hypercorn")) != KNOWN:
-        log.warning("sockets_not_taken_over", hypercorn=found, known=KNOWN)
+def is_supported() -> bool:
+    """Return whether the installed Hypercorn is supported; log a warning if it is not."""
+    if (installed := version("hypercorn")) != SUPPORTED_HYPERCORN:
+        log.warning("socket_takeover_disabled", hypercorn=installed, supported=SUPPORTED_HYPERCORN)
         return False
     return True
 
 
-def line_of(scope: Mapping[str, Any]) -> TransportHandle | None:
-    """What `TakenConnection` found behind this handshake."""
-    return (scope.get("extensions") or {}).get(LINE)
+def handle_of(scope: Mapping[str, Any]) -> TransportHandle | None:
+    """Return the handle that `TakeoverConnection` installed; None if there is none."""
+    return (scope.get("extensions") or {}).get(HANDLE)
 
 
-def find_line(send: Callable[..., Any]) -> TransportHandle | None:
-    """None where something else is behind this `send`; then compression is declined all the same."""
+def find_handle(send: Callable[..., Any]) -> TransportHandle | None:
+    """Return the handle behind *send* and decline compression; None if the server has another structure."""
     stream = getattr(send, "__self__", None)
     if not isinstance(stream, WSStream):
         return None
-    stream.handshake.extensions = None  # whatever was offered
+    stream.handshake.extensions = None  # declines every extension
     protocol = getattr(stream.send, "__self__", None)
     server = getattr(getattr(protocol, "send", None), "__self__", None)
     if not (isinstance(protocol, H11Protocol) and isinstance(server, TCPServer)):
@@ -113,4 +114,4 @@ def find_line(send: Callable[..., Any]) -> TransportHandle | None:
 
 
 def _transport(server: TCPServer) -> asyncio.Transport:
-    return cast("asyncio.Transport", server.writer.transport)  # uvloop's own looks the same
+    return cast("asyncio.Transport", server.writer.transport)  # uvloop's transport has the same methods

@@ -1,17 +1,17 @@
-"""Outflow: what is written to one peer, no faster than it takes it."""
+"""WriteFlow: write to one peer no faster than it reads."""
 
 import asyncio
 from collections.abc import Callable
 from contextvars import Context
 from typing import Final
 
-STALLED_AFTER: Final = 30.0  # seconds in which the peer took nothing of what was written
-# A timer keeps the context that it was set in, and with it a request, for its time: cancelled or not.
-NOBODYS: Final = Context()
+STALLED_AFTER: Final = 30.0  # seconds in which the peer read nothing of the written data
+# A timer keeps its context, and with it a request, until its time is over, even if it is cancelled.
+NO_CONTEXT: Final = Context()
 
 
 class WriteFlow:
-    """Waits for a peer that is slow, and tells of one that takes nothing at all."""
+    """Waits for a slow peer, and calls *on_stalled* for one that reads nothing."""
 
     __slots__ = ("_drained", "_loop", "_on_stalled", "_transport", "_unread", "_watch")
 
@@ -20,25 +20,25 @@ class WriteFlow:
         self._loop = asyncio.get_running_loop()
         self._drained: asyncio.Future[None] | None = None
         self._watch: asyncio.TimerHandle | None = None
-        self._unread = 0  # bytes that waited for the peer when it was last looked at
-        # What waits for a slow reader must be the newest. Not 0: TLS counts from `high` on, others beyond it.
+        self._unread = 0  # bytes that waited for the peer at the last check
+        # A small buffer keeps data for a slow reader fresh. Not 0: TLS pauses at `high`, others above it.
         transport.set_write_buffer_limits(high=1, low=0)
 
     @property
     def is_waiting(self) -> bool:
-        """For the peer to take something."""
+        """Whether data waits for the peer to read."""
         return self._drained is not None
 
     async def drained(self) -> None:
-        """Until the kernel has taken all that was written, or the connection has ended."""
+        """Wait until the kernel has accepted all written data or the connection has ended."""
         if self._drained is not None:
             await asyncio.shield(self._drained)
 
     def pause(self) -> None:
-        """The kernel takes no more."""
+        """Note that the kernel's buffer is full, and watch whether the peer reads."""
         self._drained = self._loop.create_future()
         self._unread = self._transport.get_write_buffer_size()
-        self._watch = self._loop.call_later(STALLED_AFTER, self._look, context=NOBODYS)
+        self._watch = self._loop.call_later(STALLED_AFTER, self._check_progress, context=NO_CONTEXT)
 
     def resume(self) -> None:
         if self._drained is not None and not self._drained.done():
@@ -49,19 +49,19 @@ class WriteFlow:
             self._watch = None
 
     def end(self) -> None:
-        """The connection has ended."""
+        """Release waiting writers after the end of the connection."""
         self.resume()
-        self._on_stalled = _nobody
+        self._on_stalled = _ignore
 
-    def _look(self) -> None:
-        """A peer that takes little is slow; one that takes nothing has stalled."""
+    def _check_progress(self) -> None:
+        """Report a peer that has read nothing since the last check. One that reads a little is only slow."""
         waiting = self._transport.get_write_buffer_size()
         if waiting >= self._unread:
             self._on_stalled()
         else:
             self._unread = waiting
-            self._watch = self._loop.call_later(STALLED_AFTER, self._look, context=NOBODYS)
+            self._watch = self._loop.call_later(STALLED_AFTER, self._check_progress, context=NO_CONTEXT)
 
 
-def _nobody() -> None:
-    """Needs to be told."""
+def _ignore() -> None:
+    """Replace `on_stalled` after the end of the connection."""

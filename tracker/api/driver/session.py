@@ -35,7 +35,7 @@ from tracker.messages.codecs import JsonCodec, MsgpackCodec, readings
 from tracker.messages.conversions import assigned_order, wire_driver
 from tracker.node import Node
 from tracker.rate_limits import spread
-from tracker.system.tracebacks import let_go
+from tracker.system.tracebacks import clear_traceback
 from tracker.websocket.accept import Disconnected, Socket
 
 PING_EVERY: Final = 20.0  # seconds
@@ -102,7 +102,7 @@ class DriverSession:
         except* CloseConnection as group:
             close = next(error for error in _leaves(group) if isinstance(error, CloseConnection))
             code, reason = close.code, close.reason
-            let_go(group)
+            clear_traceback(group)
         raise CloseConnection(code, reason)
 
     async def _await_end(self) -> None:

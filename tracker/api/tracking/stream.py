@@ -28,7 +28,7 @@ from tracker.messages import (
 )
 from tracker.node import Node, current_node
 from tracker.rate_limits import RateLimit
-from tracker.system.tracebacks import let_go
+from tracker.system.tracebacks import clear_traceback
 from tracker.websocket.accept import Disconnected, Socket, accept
 
 MESSAGES_AT_ONCE: Final = 60  # of one connection; pages send `seen` twice a second
@@ -89,11 +89,11 @@ class _Connection:
                 await self._send()
                 listener.cancel()
         except* Disconnected as group:
-            let_go(group)
+            clear_traceback(group)
         except* CloseConnection as group:
             closing = group.exceptions[0]
             assert isinstance(closing, CloseConnection)
-            let_go(group)
+            clear_traceback(group)
             await self._socket.close(closing.code, closing.reason)
 
     async def _send(self) -> None:

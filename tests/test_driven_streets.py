@@ -14,7 +14,7 @@ from valhalla import Actor
 from tracker.config import Config
 from tracker.database import Database
 from tracker.domain.eta.model import ArrivalSample, Learned, Passage
-from tracker.domain.geo import LonLat, Plane, bearing, distance, part_way
+from tracker.domain.geo import LonLat, Plane, bearing, distance, interpolate
 from tracker.domain.route_choice.observed_streets import NONE, ObservedStreets, StreetPassage
 from tracker.domain.route_choice.preference import LAWFUL, OTHERS, DrivenPath
 from tracker.eta.evaluation.baselines import Baselines
@@ -64,7 +64,7 @@ def every(line: Sequence[LonLat], metres: float) -> list[LonLat]:
         length, done = distance(a, b), 0.0
         while length - done >= rest:
             done += rest
-            places.append(part_way(a, b, done / length))
+            places.append(interpolate(a, b, done / length))
             rest = metres
         rest -= length - done
     return [*places, line[-1]]

@@ -12,7 +12,7 @@ import msgspec
 
 from tests.api.merchant import backdate, rfc3339, send_fixes
 from tests.service import Service, running_service, token_of
-from tracker.domain.geo import LonLat, distance, part_way
+from tracker.domain.geo import LonLat, distance, interpolate
 from tracker.routing.circuit_breaker import FAILURES
 
 SPEED = 8.0  # m/s
@@ -48,7 +48,7 @@ def along(line: list[LonLat]) -> list[LonLat]:
         length, done = distance(a, b), 0.0
         while length - done >= rest:
             done += rest
-            places.append(part_way(a, b, done / length))
+            places.append(interpolate(a, b, done / length))
             rest = SPEED * EVERY
         rest -= length - done
     return [*places, line[-1]]

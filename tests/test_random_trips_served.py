@@ -13,7 +13,7 @@ from tests.privacy.recording import JUDGE, verdict
 from tests.service import Service, hear, say, token_of
 from tests.test_end_to_end import fix
 from tests.watchers import WAYS, Watcher
-from tracker.domain.geo import LonLat, distance, part_way
+from tracker.domain.geo import LonLat, distance, interpolate
 
 WEST, EAST, SOUTH, NORTH = 24.9370, 24.9500, 60.1640, 60.1720  # streets of the demo map
 STEP: Final = 35.0  # metres, and no more: at such a pace a longer way is doubted
@@ -105,7 +105,7 @@ class Trip:
 
     async def move(self, courier: Any, target: LonLat) -> None:
         metres = distance(self.at, target)
-        self.at = target if metres <= STEP else part_way(self.at, target, STEP / metres)
+        self.at = target if metres <= STEP else interpolate(self.at, target, STEP / metres)
         await say(courier, type="fixes", id=1, fixes=[fix(0.0, self.at.lat, self.at.lon, accuracy=ACCURACY)])
         await hear(courier, "ack")
         await asyncio.sleep(self.pause)

@@ -11,7 +11,7 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection
 
 from tests.service import Service, hear, running_service, say, token_of
-from tracker.domain.geo import LonLat, distance, part_way
+from tracker.domain.geo import LonLat, distance, interpolate
 
 MILESTONES = ["arrived_at_pickup", "departed_pickup", "approaching", "arrived_at_dropoff"]
 START, PICKUP, DROPOFF = (60.1713, 24.9440), (60.1695, 24.9385), (60.1640, 24.9480)
@@ -54,7 +54,7 @@ def along(line: Sequence[LonLat], metres: float = 36.0) -> Iterator[tuple[float,
     for a, b in pairwise(line):
         whole = distance(a, b)
         while left < whole:
-            lon, lat = part_way(a, b, left / whole)
+            lon, lat = interpolate(a, b, left / whole)
             yield lat, lon
             left += metres
         left -= whole

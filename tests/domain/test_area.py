@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.domain.area import FAR, FAR_OFF, NULL_ISLAND, SWAPPED, Area, why_not
+from tracker.domain.area import FAR, FAR_OFF, NULL_ISLAND, SWAPPED, Area, place_error
 from tracker.domain.geo import LonLat
 
 HELSINKI = Area(24.92, 60.16, 24.97, 60.18)
@@ -30,16 +30,16 @@ WORLD = Area(-180.0, -90.0, 180.0, 90.0)
 )
 def test_a_place_that_nobody_can_mean_is_named(place: tuple[float, float], why: str | None) -> None:
     """Off the map alone is no mistake."""
-    found = why_not(LonLat(*place), HELSINKI)
+    found = place_error(LonLat(*place), HELSINKI)
     assert (found or "").startswith(why or "")
     assert (found is None) == (why is None)
 
 
 def test_without_a_map_only_null_island_is_refused() -> None:
     """Where nothing is known of the area yet."""
-    assert why_not(LonLat(60.17, 24.94), None) is None
-    assert why_not(LonLat(0.0, 0.0), None) is not None
-    assert why_not(LonLat(0.0, 0.0), WORLD) is not None
+    assert place_error(LonLat(60.17, 24.94), None) is None
+    assert place_error(LonLat(0.0, 0.0), None) is not None
+    assert place_error(LonLat(0.0, 0.0), WORLD) is not None
 
 
 @pytest.mark.parametrize(
@@ -67,5 +67,5 @@ def test_a_place_in_the_box_is_never_refused(lon: float, lat: float) -> None:
     place = LonLat(lon, lat)
     for area in (HELSINKI, FIJI, WORLD):
         if area.holds(place) and place != (0.0, 0.0):
-            assert why_not(place, area) is None
+            assert place_error(place, area) is None
         assert area.is_far(place) == (area.distance_m(place) > FAR)

@@ -72,7 +72,7 @@ def test_on_the_way_to_it_the_straight_line_is_from_where_the_driver_is() -> Non
 def test_the_router_is_asked_again_once_the_driver_has_moved() -> None:
     """Until then it has no other answer."""
     trip = on_the_road(40.0)
-    trip.routing_begun(NOW)
+    trip.note_route_request(NOW)
     routed(trip, 0)
     later = NOW + REROUTE_PAUSE
     assert not trip.wants_route(later)

@@ -46,7 +46,7 @@ def everything(view: CustomerView) -> list[LonLat]:
 
 
 def is_hidden(view: CustomerView) -> bool:
-    return (view.shown, view.position, view.route, view.trail) == ("hidden", None, (), None)
+    return (view.visibility, view.position, view.route, view.trail) == ("hidden", None, (), None)
 
 
 def test_a_door_hides_the_driver_until_they_have_left_it() -> None:
@@ -56,8 +56,8 @@ def test_a_door_hides_the_driver_until_they_have_left_it() -> None:
     finish(trip, "ord_a")
     assert is_hidden(trip.view("ord_b", NOW + timedelta(seconds=61)))
     assert is_hidden(drive(trip, A + 1.0, 70.0))
-    assert drive(trip, A + 2.5, 80.0).shown == "live"
-    assert drive(trip, A + 1.0, 90.0).shown == "live"  # a closed door that was left may be driven past
+    assert drive(trip, A + 2.5, 80.0).visibility == "live"
+    assert drive(trip, A + 1.0, 90.0).visibility == "live"  # a closed door that was left may be driven past
 
 
 def test_a_new_order_does_not_show_the_former_door() -> None:
@@ -104,7 +104,7 @@ def test_an_order_taken_away_far_off_hides_nothing_after_the_next_fix() -> None:
     drive(trip, 5.0, 30.0)
     finish(trip, "ord_a")
     drive(trip, 6.0, 35.0)
-    assert drive(trip, A, 120.0).shown == "live"
+    assert drive(trip, A, 120.0).visibility == "live"
 
 
 def test_a_door_that_moves_stays_hidden_until_it_is_left() -> None:
@@ -135,11 +135,11 @@ def test_one_customer_sees_the_driver_at_both_of_their_doors(first: Customer, se
     trip.receive_fix(fix(0.0, 0.0), NOW)
     routed(trip)
     view = drive(trip, A, 60.0)
-    assert view.shown == "live"
+    assert view.visibility == "live"
     assert view.route and view.trail is not None and len(view.trail.places) == 2
     assert view.eta is not None and view.eta.distance_m is not None
     finish(trip, "ord_a")
-    assert trip.view("ord_b", NOW + timedelta(seconds=61)).shown == "live"
+    assert trip.view("ord_b", NOW + timedelta(seconds=61)).visibility == "live"
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_doors_of_one_house_do_not_hide_the_driver_from_each_other(metres: float
     near = A + metres / 55.33
     trip = trip_with(order("ord_a", A, **SHOWN), order("ord_b", near, **SHOWN))
     trip.receive_fix(fix(0.0, 0.0), NOW)
-    assert drive(trip, A, 60.0).shown == shown
+    assert drive(trip, A, 60.0).visibility == shown
 
 
 def test_a_changed_phone_number_counts_at_once() -> None:
@@ -179,7 +179,7 @@ def test_a_changed_phone_number_counts_at_once() -> None:
     drive(trip, A, 60.0)
     same = order("ord_a", A, customer=Customer(phone="+358401234567"), **SHOWN)
     trip.replan([same, trip.orders["ord_b"]], trip.stops)
-    assert trip.view("ord_b", NOW + timedelta(seconds=61)).shown == "live"
+    assert trip.view("ord_b", NOW + timedelta(seconds=61)).visibility == "live"
     trip.replan([order("ord_a", A, **SHOWN), trip.orders["ord_b"]], trip.stops)
     assert is_hidden(trip.view("ord_b", NOW + timedelta(seconds=62)))
 
@@ -232,7 +232,7 @@ def test_after_a_restart_the_newest_fix_says_whether_a_door_was_left(
     assert trip.doors.hide("ord_b", at(A)) is (hidden and driver_at == A)
     assert (at(A) in trip.doors.others("ord_b")) is hidden
     drive(trip, A + 12.0, 200.0)
-    assert drive(trip, A, 400.0).shown == "live"
+    assert drive(trip, A, 400.0).visibility == "live"
 
 
 def test_a_stop_whose_order_is_not_known_yet_hides_the_driver() -> None:
@@ -265,10 +265,10 @@ def test_before_its_window_an_order_shows_nothing_of_the_driver() -> None:
     opens = NOW + timedelta(hours=2)
     assert is_hidden(trip.view("ord_b", opens - timedelta(seconds=1)))
     view = trip.view("ord_b", opens)
-    assert view.shown == "live" and view.eta is not None
+    assert view.visibility == "live" and view.eta is not None
     assert view.route[0] == pytest.approx(at(2.0), abs=1e-6) or view.route[0].lon > at(A).lon
     finish(trip, "ord_a")
-    assert drive(trip, 3.0, 30.0).shown == "live"
+    assert drive(trip, 3.0, 30.0).visibility == "live"
     trip.replan([waiting(status=OrderStatus.ASSIGNED)], trip.stops)
     assert is_hidden(drive(trip, 4.0, 40.0))
 
@@ -277,10 +277,10 @@ def test_an_order_that_nobody_closes_is_hidden_in_time() -> None:
     """Four hours after the arrival, or a day after the last thing that happened."""
     trip = two_orders(assigned_at=NOW)
     day = timedelta(hours=24)
-    assert trip.view("ord_b", NOW + day - timedelta(seconds=1)).shown == "live"
+    assert trip.view("ord_b", NOW + day - timedelta(seconds=1)).visibility == "live"
     view = trip.view("ord_b", NOW + day)
     assert is_hidden(view) and view.eta is not None and view.eta.distance_m is None
     trip.note_arrivals({"ord_b": NOW + timedelta(hours=1)})
     hours = timedelta(hours=5)
-    assert trip.view("ord_b", NOW + hours - timedelta(seconds=1)).shown == "live"
+    assert trip.view("ord_b", NOW + hours - timedelta(seconds=1)).visibility == "live"
     assert is_hidden(trip.view("ord_b", NOW + hours))

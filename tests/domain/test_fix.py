@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.domain.tracks.fix import Fix, parse_fix, refusal, without_impossible_values
+from tracker.domain.tracks.fix import Fix, parse_fix, rejection_reason, without_impossible_values
 from tracker.messages.codecs import read_time
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -33,7 +33,7 @@ def fix(seconds: float = 0.0, lat: float = 60.17, lon: float = 24.94, **more: fl
 )
 def test_places_that_cannot_be_are_refused_by_name(lat: float, lon: float, why: str | None) -> None:
     """Each wrong coordinate has its own reason, and the edges of the earth are on it."""
-    assert refusal(fix(lat=lat, lon=lon), now=NOW, retention=MONTH) == why
+    assert rejection_reason(fix(lat=lat, lon=lon), now=NOW, retention=MONTH) == why
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_places_that_cannot_be_are_refused_by_name(lat: float, lon: float, why: 
 )
 def test_times_out_of_reach_are_refused_by_name(seconds: float, why: str | None) -> None:
     """A minute ahead is too far, and what would be dropped at once is not stored."""
-    assert refusal(fix(seconds), now=NOW, retention=MONTH) == why
+    assert rejection_reason(fix(seconds), now=NOW, retention=MONTH) == why
 
 
 def test_impossible_optional_values_never_cost_the_fix() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tracker.domain.geo import LonLat, Plane, bearing, clear_tail, distance, part_way, steps
+from tracker.domain.geo import LonLat, Plane, bearing, distance, interpolate, steps, tail_outside
 
 HELSINKI = LonLat(24.9450, 60.1700)
 PLANE = Plane(HELSINKI)
@@ -73,20 +73,20 @@ def test_ways_across_the_antimeridian_are_short() -> None:
     """From 179.9 east to 179.9 west it is 0.2 degrees, not 359.8."""
     a, b = LonLat(179.9, 0.0), LonLat(-179.9, 0.0)
     assert Plane(a).distance(a, b) == pytest.approx(distance(a, b), rel=1e-3)
-    assert abs(part_way(a, b, 0.5).lon) == pytest.approx(180.0)
-    assert part_way(a, b, 0.75).lon == pytest.approx(-179.95)
+    assert abs(interpolate(a, b, 0.5).lon) == pytest.approx(180.0)
+    assert interpolate(a, b, 0.75).lon == pytest.approx(-179.95)
 
 
 @given(near, near, st.floats(0, 1))
 def test_a_place_part_way_divides_the_way(a: LonLat, b: LonLat, share: float) -> None:
     """`share` is the part of the way that lies before the place."""
-    assert distance(a, part_way(a, b, share)) == pytest.approx(share * distance(a, b), rel=0.01, abs=0.01)
+    assert distance(a, interpolate(a, b, share)) == pytest.approx(share * distance(a, b), rel=0.01, abs=0.01)
 
 
 def test_a_line_is_cut_where_it_leaves_the_circle() -> None:
     """The cut lies on the segment, just outside the radius."""
     line = (east(-300), east(500), east(600))
-    cut, *rest = clear_tail(line, [HELSINKI], 100)
+    cut, *rest = tail_outside(line, [HELSINKI], 100)
     assert rest == [east(500), east(600)]
     assert distance(cut, HELSINKI) == pytest.approx(101.1, abs=0.2)
     assert cut.lat == pytest.approx(HELSINKI.lat)
@@ -95,7 +95,7 @@ def test_a_line_is_cut_where_it_leaves_the_circle() -> None:
 def test_the_last_of_several_visits_counts() -> None:
     """A line that comes by twice keeps nothing of what lies between the visits."""
     line = (east(-300), east(300), east(300, 400), east(-300, 400), east(-300, 50), east(300, 50), east(900))
-    cut, *rest = clear_tail(line, [HELSINKI], 100)
+    cut, *rest = tail_outside(line, [HELSINKI], 100)
     assert rest == [east(300, 50), east(900)]
     assert east(0).lon < cut.lon < east(300).lon
 
@@ -104,22 +104,22 @@ def test_the_last_of_several_places_counts() -> None:
     """Every place is left behind, in whatever order they are given."""
     places = [east(0), east(500)]
     line = (east(-300), east(1_000))
-    assert clear_tail(line, places, 100) == clear_tail(line, places[::-1], 100)
-    assert clear_tail(line, places, 100)[0].lon > east(600).lon
+    assert tail_outside(line, places, 100) == tail_outside(line, places[::-1], 100)
+    assert tail_outside(line, places, 100)[0].lon > east(600).lon
 
 
 def test_nothing_remains_of_a_line_that_ends_within() -> None:
     """Whoever is inside now shows no line at all."""
-    assert clear_tail((east(-300), east(50)), [HELSINKI], 100) == ()
-    assert clear_tail((east(50),), [HELSINKI], 100) == ()
-    assert clear_tail((), [HELSINKI], 100) == ()
+    assert tail_outside((east(-300), east(50)), [HELSINKI], 100) == ()
+    assert tail_outside((east(50),), [HELSINKI], 100) == ()
+    assert tail_outside((), [HELSINKI], 100) == ()
 
 
 def test_a_line_that_stays_away_is_whole() -> None:
     """Without places, or far from all of them, nothing is cut."""
     line = (east(200), east(300))
-    assert clear_tail(line, [], 100) == line
-    assert clear_tail(line, [HELSINKI], 100) == line
+    assert tail_outside(line, [], 100) == line
+    assert tail_outside(line, [HELSINKI], 100) == line
 
 
 @given(lines, st.lists(near, max_size=4), st.floats(20, 500))
@@ -127,10 +127,10 @@ def test_no_part_of_what_remains_is_within_the_radius(
     line: tuple[LonLat, ...], places: list[LonLat], radius: float
 ) -> None:
     """Sampled every few metres and rounded to six decimals, the rest keeps clear of every place."""
-    rest = clear_tail(line, places, radius)
+    rest = tail_outside(line, places, radius)
     for a, b in pairwise(rest):
         for step in range(51):
-            lon, lat = part_way(a, b, step / 50)
+            lon, lat = interpolate(a, b, step / 50)
             shown = LonLat(round(lon, 6), round(lat, 6))
             assert all(distance(shown, place) >= radius for place in places)
 
@@ -138,6 +138,6 @@ def test_no_part_of_what_remains_is_within_the_radius(
 @given(lines, near, st.floats(20, 500))
 def test_what_remains_is_the_end_of_the_line(line: tuple[LonLat, ...], place: LonLat, radius: float) -> None:
     """All but the cut itself are the line's own last places."""
-    rest = clear_tail(line, [place], radius)
+    rest = tail_outside(line, [place], radius)
     assume(rest)
     assert rest == line or rest[1:] == line[len(line) - len(rest) + 1 :]

@@ -34,8 +34,8 @@ def test_a_route_that_cannot_be_renewed_is_dropped_in_that_moment(unroutable: bo
     trip = on_the_road()
     drive(trip, 1.0, OFF_ROUTE_FIXES, lat=BESIDE)
     assert basis(trip, 4.0) == "route"
-    trip.routing_begun(NOW + timedelta(seconds=3))
-    trip.miss_route(unroutable=unroutable)
+    trip.note_route_request(NOW + timedelta(seconds=3))
+    trip.handle_no_route(unroutable=unroutable)
     eta = trip.eta("ord_1", NOW + timedelta(seconds=4))
     assert (eta.basis, trip.route) == ("straight_line", None)
     newest = trip.track.newest
@@ -47,11 +47,11 @@ def test_a_driver_who_is_on_the_route_keeps_it_though_the_router_fails() -> None
     """Noise, a parallel street for two fixes, or a return before the answer: the route still leads there."""
     trip = on_the_road()
     drive(trip, 1.0, OFF_ROUTE_FIXES - 1, lat=BESIDE)
-    trip.miss_route(unroutable=True)
+    trip.handle_no_route(unroutable=True)
     assert basis(trip, 3.0) == "route"
     drive(trip, 3.0, OFF_ROUTE_FIXES, lat=BESIDE)
     drive(trip, 6.0, 1, lat=STREET)
-    trip.miss_route(unroutable=False)
+    trip.handle_no_route(unroutable=False)
     assert basis(trip, 7.0) == "route"
 
 
@@ -90,8 +90,8 @@ def test_the_route_returns_when_the_router_has_one() -> None:
     for unroutable in (True, False):
         trip = on_the_road()
         drive(trip, 1.0, OFF_ROUTE_FIXES, lat=BESIDE)
-        trip.routing_begun(NOW + timedelta(seconds=4))
-        trip.miss_route(unroutable=unroutable)
+        trip.note_route_request(NOW + timedelta(seconds=4))
+        trip.handle_no_route(unroutable=unroutable)
         assert not trip.wants_route(NOW + timedelta(seconds=13))
         assert trip.wants_route(NOW + timedelta(seconds=14)) is not unroutable
         drive(trip, 15.0, 1, lat=BESIDE)

@@ -105,11 +105,11 @@ def test_all_stops_are_as_much_later_as_the_next_one() -> None:
     """Forecasts move with what the phone says of the next stop, and back when it guides no longer."""
     trip = trip_to(("a", 0.02), ("b", 0.03))
     first, second = to_go(trip, "a"), to_go(trip, "b")
-    trip.navigates(NOW + timedelta(seconds=1.5 * first), NOW)
+    trip.set_device_arrival(NOW + timedelta(seconds=1.5 * first), NOW)
     later = to_go(trip, "a") - first
     assert 0.0 < later < 0.5 * first
     assert to_go(trip, "b") - second == pytest.approx(later, abs=0.01)
-    trip.navigates(None, NOW)
+    trip.set_device_arrival(None, NOW)
     assert to_go(trip, "a") == first
 
 
@@ -117,7 +117,7 @@ def test_what_was_said_of_a_stop_goes_with_it() -> None:
     """Another next stop: nothing was said of that one."""
     trip = trip_to(("a", 0.02), ("b", 0.03))
     second = trip.stops[1:]
-    trip.navigates(NOW + timedelta(seconds=300), NOW)
+    trip.set_device_arrival(NOW + timedelta(seconds=300), NOW)
     trip.replan([trip.orders["b"]], second)
     assert trip.course.navigator is None
 

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from tracker.domain.arrival.access_points import (
     AGREE,
     ENOUGH,
-    PINS_KEPT,
+    KEPT_PER_ADDRESS,
     REACH,
     AccessPoint,
     learned,
     place_key,
-    stood_at,
+    stopping_place,
     target,
     usual_dwell,
 )
@@ -84,7 +84,7 @@ def test_how_long_they_stay_is_of_the_address_whichever_door() -> None:
 def test_an_address_costs_a_few_rows(east: list[float]) -> None:
     """However many deliver there; and the target lies within reach, or is the place itself."""
     pins = after(*east)
-    assert len(pins) <= PINS_KEPT
+    assert len(pins) <= KEPT_PER_ADDRESS
     assert all(pin.n >= 1 and pin.dwells == pin.n for pin in pins)
     found = target(pins, GIVEN)
     assert distance(found, GIVEN) <= REACH
@@ -101,7 +101,7 @@ def test_a_pin_is_where_its_stops_are(east: list[float]) -> None:
 
 def test_the_driver_stood_where_two_fixes_agree() -> None:
     """The middle of both, shortly before the delivery was told."""
-    here = stood_at([fix(0, 50), fix(5, 54)], GIVEN, NOW + timedelta(seconds=20))
+    here = stopping_place([fix(0, 50), fix(5, 54)], GIVEN, NOW + timedelta(seconds=20))
     assert here is not None
     assert distance(here, PLANE.to_lonlat(52.0, 0.0)) < 0.1
 
@@ -121,7 +121,7 @@ def test_the_driver_stood_where_two_fixes_agree() -> None:
 )
 def test_a_doubtful_stand_is_none(fixes: list[Fix], told_s: float) -> None:
     """What isn't sure teaches nothing: a delivery told from the office has no place."""
-    assert stood_at(fixes, GIVEN, NOW + timedelta(seconds=told_s)) is None
+    assert stopping_place(fixes, GIVEN, NOW + timedelta(seconds=told_s)) is None
 
 
 def test_the_key_is_the_address_without_telling_it() -> None:

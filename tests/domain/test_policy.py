@@ -11,7 +11,7 @@ from tracker.domain.reporting_policy import (
     CALM,
     IDLE,
     NEAR,
-    NO_MORE_NEAR,
+    NO_LONGER_NEAR,
     QUICK,
     USUAL,
     Need,
@@ -54,7 +54,7 @@ def test_quicker_comes_at_once_and_slower_only_after_a_while() -> None:
 
 def test_a_driver_at_the_border_does_not_switch() -> None:
     """Near begins at 300 m and ends at 400 m."""
-    between = Need(busy=True, to_stop_m=(NEAR + NO_MORE_NEAR) / 2)
+    between = Need(busy=True, to_stop_m=(NEAR + NO_LONGER_NEAR) / 2)
     assert next_policy(PolicyState(USUAL), between, NOW).policy == USUAL
     assert next_policy(PolicyState(QUICK), between, NOW) == PolicyState(QUICK)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tracker.domain.geo import LonLat, Plane, bearing, distance, part_way
+from tracker.domain.geo import LonLat, Plane, bearing, distance, interpolate
 from tracker.domain.route import (
     AGAINST_COSTS,
     AHEAD,
@@ -167,7 +167,7 @@ def nearest_places(driven: Route, at: LonLat, after_m: float) -> Iterator[Progre
         if after_m - BEHIND + 0.01 < begin_m + length_m and begin_m < after_m + AHEAD[0] - 0.01:
             (x, y), (dx, dy) = Plane(begin).to_metres(at), Plane(begin).to_metres(end)
             share = min(max((x * dx + y * dy) / (dx * dx + dy * dy), 0.0), 1.0)
-            foot = part_way(begin, end, share)
+            foot = interpolate(begin, end, share)
             offset_m = distance(foot, at)
             yield Progress(begin_m + share * length_m, offset_m, *foot, bearing(begin, end), 0.0)
         begin_m += length_m

@@ -7,7 +7,7 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.domain.privacy.display_name import LONGEST, initial, shown_name
+from tracker.domain.privacy.display_name import MAX_LENGTH, initial, name_for_customers
 
 FAMILY = "👨‍👩‍👧‍👦"
 ENGLAND = "🏴󠁧󠁢󠁥󠁮󠁧󠁿"
@@ -128,7 +128,7 @@ NAMES = {
 
 @pytest.mark.parametrize(("name", "shown"), NAMES.items(), ids=map(ascii, NAMES))
 def test_the_first_name_is_shown(name: str, shown: str) -> None:
-    assert shown_name(name) == unicodedata.normalize("NFC", shown)
+    assert name_for_customers(name) == unicodedata.normalize("NFC", shown)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_the_first_name_is_shown(name: str, shown: str) -> None:
 )
 def test_a_display_name_is_shown_as_it_is(display: str | None, shown: str) -> None:
     """Up to 20 characters; one that shows nothing, or is an address, counts as none."""
-    assert shown_name("Aino Korhonen", display) == shown
+    assert name_for_customers("Aino Korhonen", display) == shown
 
 
 @pytest.mark.parametrize(
@@ -172,8 +172,8 @@ def test_an_initial_is_one_character(shown: str, first: str) -> None:
 @given(st.text(max_size=200), st.none() | st.text(max_size=60))
 def test_any_text_is_safe_to_show(name: str, display: str | None) -> None:
     """At most 20 graphemes, no white space around, nothing invisible alone, and as it is when shown again."""
-    shown = shown_name(name, display)
-    assert len(regex.findall(r"\X", shown)) <= LONGEST
+    shown = name_for_customers(name, display)
+    assert len(regex.findall(r"\X", shown)) <= MAX_LENGTH
     assert shown == shown.strip()
     assert not {unicodedata.category(letter) for letter in shown} & {"Cc", "Cs", "Co", "Zl", "Zp"}
     assert not set("\u200b\u200e\u200f\u202a\u202e\u2066\ufeff\u00ad") & set(shown)
@@ -183,5 +183,5 @@ def test_any_text_is_safe_to_show(name: str, display: str | None) -> None:
 @given(st.emails())
 def test_an_address_is_never_shown(address: str) -> None:
     """Whatever stands beside it; nor a part of it."""
-    assert shown_name(address) == ""
-    assert shown_name(f"{address} Aino Korhonen", address) == "Aino"
+    assert name_for_customers(address) == ""
+    assert name_for_customers(f"{address} Aino Korhonen", address) == "Aino"

@@ -25,7 +25,7 @@ def heard(ahead: timedelta, count: int, *, late: tuple[float, ...] = (0.1, 0.7, 
     """After `count` messages, one a second, each so many seconds on its way."""
     clock = DeviceClock()
     for n in range(count):
-        clock.hear(NOW + second(n) + ahead, NOW + second(n + late[n % len(late)]))
+        clock.add_message(NOW + second(n) + ahead, NOW + second(n + late[n % len(late)]))
     return clock
 
 
@@ -66,9 +66,9 @@ def test_a_clock_further_off_than_two_days_is_not_corrected() -> None:
 def test_a_backlog_behind_a_live_fix_is_no_slow_clock() -> None:
     """Not even where it comes at the pace at which it was driven."""
     clock = DeviceClock()
-    clock.hear(NOW, NOW)
+    clock.add_message(NOW, NOW)
     for n in range(50):
-        clock.hear(NOW - 2 * HOURS + second(n), NOW + second(n))
+        clock.add_message(NOW - 2 * HOURS + second(n), NOW + second(n))
     assert clock.ahead == NONE
 
 
@@ -76,7 +76,7 @@ def test_a_backlog_that_comes_in_a_hurry_is_no_slow_clock() -> None:
     """Its times do not keep pace with ours."""
     clock = DeviceClock()
     for n in range(50):
-        clock.hear(NOW - 20 * HOURS + second(500 * n), NOW + second(n))
+        clock.add_message(NOW - 20 * HOURS + second(500 * n), NOW + second(n))
     assert clock.ahead == NONE
 
 
@@ -84,7 +84,7 @@ def test_a_clock_that_is_set_right_is_believed_again() -> None:
     """Three messages on time are enough."""
     clock = heard(3 * HOURS, 10)
     for n in range(3):
-        clock.hear(NOW + second(20 + n), NOW + second(20.2 + n))
+        clock.add_message(NOW + second(20 + n), NOW + second(20.2 + n))
     assert clock.ahead == NONE
 
 
@@ -95,7 +95,7 @@ def test_nothing_is_ever_shown_as_of_the_future(said: list[tuple[float, float]])
     for ahead, pause in said:
         now += second(pause)
         newest = now + second(ahead)
-        clock.hear(newest, now)
+        clock.add_message(newest, now)
         assert newest - clock.correction(newest, now) <= now
 
 
@@ -104,7 +104,7 @@ def test_delays_never_make_a_steady_clock_unsteady(delays: list[float], ahead: t
     """Messages that are up to two seconds on their way leave the correction where it is, and close."""
     clock, settled = DeviceClock(), []
     for n, delay in enumerate(delays):
-        clock.hear(NOW + second(3 * n) + ahead, NOW + second(3 * n + delay))
+        clock.add_message(NOW + second(3 * n) + ahead, NOW + second(3 * n + delay))
         settled.append(clock.ahead)
     assert all(abs(each - ahead) <= STEADY_WITHIN for each in settled[8:])
 

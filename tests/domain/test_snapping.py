@@ -7,7 +7,7 @@ import pytest
 
 from tracker.domain.geo import LonLat
 from tracker.domain.route import Progress
-from tracker.domain.snapping import OnStreet, on_street
+from tracker.domain.snapping import SnappedFix, snap_to_street
 from tracker.domain.tracks.track import Fix
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -18,7 +18,7 @@ PROGRESS = Progress(120.0, 5.6, *ON_THE_LINE, 90.0, 12.0)
 
 def test_a_sure_match_is_shown_on_the_street() -> None:
     """Near for its accuracy and heading along it: the place and the heading are the street's."""
-    found = on_street(FIX, PROGRESS, None)
+    found = snap_to_street(FIX, PROGRESS, None)
     assert found.sure
     assert (found.fix.lonlat, found.fix.heading) == (ON_THE_LINE, 90.0)
     assert (found.fix.recorded_at, found.fix.accuracy, found.fix.speed) == (NOW, 8.0, 7.0)
@@ -39,21 +39,21 @@ def test_a_sure_match_is_shown_on_the_street() -> None:
 )
 def test_an_unsure_match_is_shown_as_measured(fix: Fix, progress: Progress | None) -> None:
     """Exactly the fix, whatever was shown before."""
-    assert on_street(fix, progress, None) == OnStreet(fix)
-    assert on_street(fix, progress, OnStreet(FIX, sure=True)) == OnStreet(fix)
+    assert snap_to_street(fix, progress, None) == SnappedFix(fix)
+    assert snap_to_street(fix, progress, SnappedFix(FIX, sure=True)) == SnappedFix(fix)
 
 
 def test_who_stands_stays_on_the_street_they_came_along() -> None:
     """At a light the heading means nothing; who was not on the street is not put on it."""
     standing = msgspec.structs.replace(FIX, speed=0.1, heading=301.0, recorded_at=NOW + timedelta(seconds=5))
-    assert on_street(standing, PROGRESS, OnStreet(FIX, sure=True)).fix.lonlat == ON_THE_LINE
-    assert on_street(standing, PROGRESS, OnStreet(FIX)) == OnStreet(standing)
-    assert on_street(standing, PROGRESS, None) == OnStreet(standing)
+    assert snap_to_street(standing, PROGRESS, SnappedFix(FIX, sure=True)).fix.lonlat == ON_THE_LINE
+    assert snap_to_street(standing, PROGRESS, SnappedFix(FIX)) == SnappedFix(standing)
+    assert snap_to_street(standing, PROGRESS, None) == SnappedFix(standing)
     beside = msgspec.structs.replace(PROGRESS, offset_m=15.0)
-    assert on_street(standing, beside, OnStreet(FIX, sure=True)) == OnStreet(standing)
+    assert snap_to_street(standing, beside, SnappedFix(FIX, sure=True)) == SnappedFix(standing)
 
 
 def test_headings_agree_across_north() -> None:
     """359 and 1 degrees are two apart."""
     north = msgspec.structs.replace(PROGRESS, heading=359.0)
-    assert on_street(msgspec.structs.replace(FIX, heading=1.0), north, None).sure
+    assert snap_to_street(msgspec.structs.replace(FIX, heading=1.0), north, None).sure

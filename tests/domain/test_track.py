@@ -32,9 +32,9 @@ def elsewhere(seconds: Iterable[float], **more: float) -> list[Fix]:
     return [fix(each, lat=60.17 + FAR + each * 1e-6, **more) for each in seconds]
 
 
-def knows(track: Track, seconds: float) -> bool:
+def covers(track: Track, seconds: float) -> bool:
     one = fix(seconds)
-    return track.knows(JudgedFix(one, one.recorded_at, NOW))
+    return track.covers(JudgedFix(one, one.recorded_at, NOW))
 
 
 class Ride:
@@ -148,14 +148,14 @@ def test_what_is_older_than_the_memory_is_judged_by_what_is_recalled() -> None:
     """The caller is told when it has to look neighbours up, and only once for a backlog."""
     ride = Ride(*drive(range(1_000, 1_000 + 2 * WINDOW)))
     late = drive(range(505, 590, 5))
-    assert knows(ride.track, 1_100)
-    assert not knows(ride.track, 505)
+    assert covers(ride.track, 1_100)
+    assert not covers(ride.track, 505)
     known = [JudgedFix(each, each.recorded_at, NOW, judged=True) for each in (*drive([500, 600]),)]
     ride.track.recall(known, NOW, NOW + timedelta(seconds=610))
     false = elsewhere([551])[0]
     assert ride.add(*late[:10], false, *late[10:]) == [None] * 10 + ["teleport"] + [None] * 7
     ride.track.trim_past(late[-1].recorded_at)
-    assert knows(ride.track, 595)
+    assert covers(ride.track, 595)
     assert ride.add(elsewhere([595])[0]) == ["teleport"]
 
 

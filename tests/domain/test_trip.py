@@ -79,14 +79,14 @@ def test_three_fixes_off_the_route_ask_for_a_new_one() -> None:
     trip = trip_with(order("ord_1", 40.0))
     trip.receive_fix(fix(0.0, 0.0), NOW)
     assert trip.wants_route(NOW)
-    trip.routing_begun(NOW)
+    trip.note_route_request(NOW)
     routed(trip)
     for n in range(1, OFF_ROUTE_FIXES + 1):
         moment = NOW + timedelta(seconds=20 + n)
         assert not trip.wants_route(moment)
         trip.receive_fix(fix(float(n), 20.0 + n, lat=STREET + 0.0006), moment)
     assert trip.wants_route(NOW + timedelta(seconds=30))
-    trip.routing_begun(NOW + timedelta(seconds=30))
+    trip.note_route_request(NOW + timedelta(seconds=30))
     assert not trip.wants_route(NOW + timedelta(seconds=31))
 
 
@@ -124,7 +124,7 @@ def test_near_another_customers_door_nothing_is_shown_then_or_later() -> None:
         trip.receive_fix(fix(float(n), 5.0 * n), moment)
         view = trip.view("ord_2", moment)
         near = distance(at(float(n)), at(20.0)) <= HIDING_RADIUS
-        assert (view.position is None, view.shown) == ((True, "hidden") if near else (False, "live"))
+        assert (view.position is None, view.visibility) == ((True, "hidden") if near else (False, "live"))
         if near:
             assert (view.route, view.trail, view.freshness) == ((), None, "none")
     assert all(distance(place, at(20.0)) > HIDING_RADIUS for place in trip.trails["ord_2"].places)
@@ -152,9 +152,9 @@ def test_a_driver_who_reports_seldom_stays_live_longer() -> None:
 
 def test_an_order_that_nobody_carries_shows_nobody() -> None:
     """Hidden before, ended afterwards."""
-    assert view_without_trip(order("ord_1", 1.0, status=OrderStatus.CREATED)).shown == "hidden"
+    assert view_without_trip(order("ord_1", 1.0, status=OrderStatus.CREATED)).visibility == "hidden"
     over = order("ord_1", 1.0, status=OrderStatus.DELIVERED, delivered_at=NOW)
-    assert view_without_trip(over).shown == "ended"
+    assert view_without_trip(over).visibility == "ended"
     assert view_without_trip(over).driver is None
 
 
@@ -245,7 +245,7 @@ def test_one_fix_has_one_forecast_until_something_else_is_known() -> None:
     trip.receive_fix(first, NOW)
     seen = trip.course.foresee(0, first)
     assert trip.course.foresee(0, first) is seen
-    trip.learns_from(Learned())
+    trip.set_model(Learned())
     again = trip.course.foresee(0, first)
     assert again is not seen and again == seen
     trip.course.pace = SpeedFactor(900.0, 450.0)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tracker.domain.geo import LonLat, Plane, distance, part_way, steps
+from tracker.domain.geo import LonLat, Plane, distance, interpolate, steps
 from tracker.domain.leg import Edge, Leg
 from tracker.domain.route_choice.observed_streets import NONE, Beside, ObservedStreets, StreetPassage, beside
 from tracker.domain.route_choice.preferred_route import (
@@ -75,7 +75,7 @@ def leg(nodes: str, begin: float = 0.0, end: float = 1.0, speed: float = 10.0) -
     """Over these crossings, from `begin` (0..1) on its first street to `end` on its last one."""
     pieces = [list(line_of(key)) for key in keys(nodes)]
     first, last = pieces[0], pieces[-1]
-    cut = part_way(first[0], first[1], begin), part_way(last[0], last[1], end)
+    cut = interpolate(first[0], first[1], begin), interpolate(last[0], last[1], end)
     pieces[0][0], pieces[-1][1] = cut
     line = (pieces[0][0], *(piece[1] for piece in pieces))
     lengths = steps(line)
@@ -344,9 +344,9 @@ def towns(draw: st.DrawFn) -> tuple[ObservedStreets, Leg, LonLat, LonLat]:
     assume(len(route) > 1 or begin < end)
     first, last = town.line(route[0]), town.line(route[-1])
     line = (
-        part_way(first[0], first[1], begin),
+        interpolate(first[0], first[1], begin),
         *(town.at[street[1]] for street in route[:-1]),
-        part_way(last[0], last[1], end),
+        interpolate(last[0], last[1], end),
     )
     lengths = steps(line)
     edges = tuple(

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from tracker.domain.order import OrderStatus
-from tracker.domain.privacy.visibility import NOTHING, Circumstances, Limit, Rules, visible
+from tracker.domain.privacy.visibility import NOTHING, Circumstances, Limit, Rules, visible_fields
 
 ON_THE_WAY = Circumstances(status=OrderStatus.PICKED_UP, eta_s=600.0, distance_m=2_000.0)
 
@@ -17,7 +17,7 @@ def rules(given: object) -> Rules:
 def test_nothing_before_the_assignment_or_after_the_end(status: str) -> None:
     """Not even where every rule says always."""
     everything = rules({"position": "always", "route": "always"})
-    assert visible(everything, Circumstances(status=OrderStatus(status))) == NOTHING
+    assert visible_fields(everything, Circumstances(status=OrderStatus(status))) == NOTHING
 
 
 @pytest.mark.parametrize(
@@ -48,21 +48,21 @@ def test_each_rule_by_itself(
         status=OrderStatus.ASSIGNED, stops_before=stops_before, eta_s=eta_s, distance_m=distance_m
     )
     for field in ("position", "route", "eta", "stops_before"):
-        assert getattr(visible(rules({field: rule}), now), field) is seen
+        assert getattr(visible_fields(rules({field: rule}), now), field) is seen
 
 
 def test_the_defaults_hide_the_whereabouts_while_others_come_first() -> None:
     """Position and route from one stop before or 20 minutes to go; the ETA always."""
     far = msgspec.structs.replace(ON_THE_WAY, stops_before=2, eta_s=1_201.0)
-    seen = visible(Rules(), far)
+    seen = visible_fields(Rules(), far)
     assert (seen.position, seen.route, seen.eta, seen.stops_before) == (False, False, True, True)
-    assert visible(Rules(), msgspec.structs.replace(far, eta_s=1_200.0)).position
-    assert visible(Rules(), msgspec.structs.replace(far, stops_before=1)).route
+    assert visible_fields(Rules(), msgspec.structs.replace(far, eta_s=1_200.0)).position
+    assert visible_fields(Rules(), msgspec.structs.replace(far, stops_before=1)).route
 
 
 def test_near_another_customers_dropoff_nothing_of_the_whereabouts_is_seen() -> None:
     """Whatever the rules say."""
-    seen = visible(
+    seen = visible_fields(
         rules({"position": "always", "route": "always"}),
         msgspec.structs.replace(ON_THE_WAY, near_other_dropoff=True),
     )

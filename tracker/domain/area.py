@@ -59,7 +59,7 @@ class Area(msgspec.Struct, frozen=True):
         return to_west if to_west <= to_east else -to_east
 
 
-def why_not(place: LonLat, area: Area | None) -> str | None:
+def place_error(place: LonLat, area: Area | None) -> str | None:
     """Return why this place is implausible for a stop; None if it is plausible. *area* None: unknown."""
     if place == (0.0, 0.0):
         return NULL_ISLAND + WAY_OUT

@@ -86,7 +86,7 @@ class Plane:
         return hypot(bx - ax, by - ay)
 
 
-def part_way(a: LonLat, b: LonLat, share: float) -> LonLat:
+def interpolate(a: LonLat, b: LonLat, share: float) -> LonLat:
     """Return the place after *share* (0..1) of the straight line from *a* to *b*.
 
     The line crosses the antimeridian if that is shorter.
@@ -96,7 +96,7 @@ def part_way(a: LonLat, b: LonLat, share: float) -> LonLat:
     return LonLat(lon, a.lat + share * (b.lat - a.lat))
 
 
-def clear_tail(line: tuple[LonLat, ...], places: Iterable[LonLat], radius_m: float) -> tuple[LonLat, ...]:
+def tail_outside(line: tuple[LonLat, ...], places: Iterable[LonLat], radius_m: float) -> tuple[LonLat, ...]:
     """Return the part of the line after it last leaves the circles of *radius_m* around the places.
 
     Empty if the line ends within a circle. The cut lies on the segment, 1 % and 0.1 m outside the circle, so
@@ -109,7 +109,7 @@ def clear_tail(line: tuple[LonLat, ...], places: Iterable[LonLat], radius_m: flo
     segment = int(cut)
     if segment == len(line) - 1:
         return ()
-    return (part_way(line[segment], line[segment + 1], cut - segment), *line[segment + 1 :])
+    return (interpolate(line[segment], line[segment + 1], cut - segment), *line[segment + 1 :])
 
 
 def _last_within(line: tuple[LonLat, ...], place: LonLat, radius: float) -> float:

@@ -39,7 +39,7 @@ class Stretch(NamedTuple):
     seconds: float
 
 
-class Joined:
+class JoinedLegs:
     """Legs joined end to end. Equal neighbouring places become one; a gap between legs takes no time."""
 
     def __init__(self, legs: tuple[Leg, ...]) -> None:
@@ -67,7 +67,7 @@ class Joined:
                 self.seconds.append(passed)
             else:
                 self.seconds[-1] = passed
-        for edge in leg.edges or (_whole(leg),):
+        for edge in leg.edges or (_whole_leg(leg),):
             begin, end = edge.begin, edge.end
             self.stretches.append(Stretch(edge, metres[begin], metres[end], seconds[end] - seconds[begin]))
         self.stop_m.append(self.metres[-1])
@@ -79,7 +79,7 @@ class Joined:
         self.seconds.append(self.seconds[-1])
 
 
-def _whole(leg: Leg) -> Edge:
+def _whole_leg(leg: Leg) -> Edge:
     """Return one edge for a leg whose streets are unknown."""
     return Edge(0, len(leg.line) - 1, leg.distance_m, leg.duration_s, "", False)
 
@@ -87,7 +87,7 @@ def _whole(leg: Leg) -> Edge:
 def _segment_seconds(leg: Leg, metres: list[float]) -> list[float]:
     """Return the router's seconds of each segment, by the leg's edges; without edges, evenly by length."""
     seconds = [0.0] * len(metres)
-    for edge in leg.edges or (_whole(leg),):
+    for edge in leg.edges or (_whole_leg(leg),):
         whole = sum(metres[edge.begin : edge.end])
         for segment in range(edge.begin, edge.end):
             share = metres[segment] / whole if whole else 1.0 / (edge.end - edge.begin)

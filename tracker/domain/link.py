@@ -7,7 +7,7 @@ import msgspec
 
 from tracker.domain.order import Order
 
-OUTLIVES_ORDER: Final = timedelta(hours=2)  # the last snapshot stays available for so long
+VALID_AFTER_ORDER: Final = timedelta(hours=2)  # the last snapshot stays available for so long
 
 
 Transport = Literal["page", "snapshot", "ws", "sse", "poll"]
@@ -36,7 +36,7 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
 
     def ends_at(self, order: Order) -> datetime | None:
         """Return when the link ends, as known now; None while the order is open and no end is set."""
-        ends = [self.revoked_at, self.expires_at, order.closed_at and order.closed_at + OUTLIVES_ORDER]
+        ends = [self.revoked_at, self.expires_at, order.closed_at and order.closed_at + VALID_AFTER_ORDER]
         return min((end for end in ends if end is not None), default=None)
 
     def is_live(self, order: Order, now: datetime) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from tracker.domain.area import Area, why_not
+from tracker.domain.area import Area, place_error
 from tracker.domain.order import Order, OrderStatus, Place, StopKind, check_transition
 from tracker.errors import Conflict, FieldError, InvalidFields, NotFound
 
@@ -61,7 +61,7 @@ def merchant_status_time(at: datetime | None, *, previous: datetime, now: dateti
     if at - previous <= -MILLISECOND:
         detail = "must not be before the order's previous status; see the order's timestamps"
         raise InvalidFields([FieldError("at", detail)])
-    return _between(at - now, previous, now, previous)
+    return _clamped_time(at - now, previous, now, previous)
 
 
 def driver_status_time(
@@ -81,10 +81,10 @@ def driver_status_time(
     previous, now = whole_ms(previous), max(whole_ms(now), previous)
     if at is None:
         return StatusTime(now, now, now)
-    return _between(at - now - clock_ahead, previous, now, seen_at or previous)
+    return _clamped_time(at - now - clock_ahead, previous, now, seen_at or previous)
 
 
-def _between(since_now: timedelta, previous: datetime, now: datetime, seen_at: datetime) -> StatusTime:
+def _clamped_time(since_now: timedelta, previous: datetime, now: datetime, seen_at: datetime) -> StatusTime:
     """Return *now* plus *since_now*, clamped. It takes a difference, as year 1 minus an offset overflows."""
     if since_now <= previous - now:  # a wrong clock, which does not determine where a track ends
         return StatusTime(min(max(previous, whole_ms(seen_at)), now), now, now)
@@ -106,7 +106,7 @@ def whole_ms(at: datetime) -> datetime:
 
 def check_places(places: Mapping[str, Place], area: Area | None) -> None:
     """Check the *places* of stops, by field. Raises InvalidFields with each implausible one."""
-    wrong = [(field, why_not(place.lonlat, area)) for field, place in places.items()]
+    wrong = [(field, place_error(place.lonlat, area)) for field, place in places.items()]
     if found := [FieldError(field, why) for field, why in wrong if why is not None]:
         raise InvalidFields(found)
 
@@ -132,7 +132,7 @@ def check_sequence(wanted: Sequence[tuple[str, StopKind]], remaining: Sequence[t
     left = set(remaining)
     wrong: list[FieldError] = []
     for index, stop in enumerate(wanted):
-        if why := _misplaced(stop, left, known=stop in remaining):
+        if why := _sequence_error(stop, left, known=stop in remaining):
             wrong.append(FieldError(f"stops[{index}]", why))
         left.discard(stop)
     if left:
@@ -142,7 +142,9 @@ def check_sequence(wanted: Sequence[tuple[str, StopKind]], remaining: Sequence[t
         raise InvalidFields(wrong)
 
 
-def _misplaced(stop: tuple[str, StopKind], left: set[tuple[str, StopKind]], *, known: bool) -> str | None:
+def _sequence_error(
+    stop: tuple[str, StopKind], left: set[tuple[str, StopKind]], *, known: bool
+) -> str | None:
     order_id, kind = stop
     if not known:
         return "is not one of this driver's remaining stops"

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 NEAR: Final = 300.0  # metres to the next stop
-NO_MORE_NEAR: Final = 400.0  # hysteresis: a driver at the border of NEAR does not alternate
+NO_LONGER_NEAR: Final = 400.0  # hysteresis: a driver at the border of NEAR does not alternate
 CALM: Final = timedelta(seconds=30)  # a slower policy must have sufficed for so long before it applies
 
 
@@ -39,17 +39,17 @@ class PolicyState(msgspec.Struct, frozen=True):
     enough_since: datetime | None = None
 
 
-def next_policy(given: PolicyState, need: Need, now: datetime) -> PolicyState:
+def next_policy(state: PolicyState, need: Need, now: datetime) -> PolicyState:
     """Return the next policy: a faster one applies at once, a slower one only after CALM."""
-    wanted = _wanted(need, was_quick=given.policy == QUICK)
-    if wanted.interval_s <= given.policy.interval_s:
-        return PolicyState(wanted)
-    since = given.enough_since or now
-    return PolicyState(wanted) if now - since >= CALM else PolicyState(given.policy, since)
+    target = _target(need, was_quick=state.policy == QUICK)
+    if target.interval_s <= state.policy.interval_s:
+        return PolicyState(target)
+    since = state.enough_since or now
+    return PolicyState(target) if now - since >= CALM else PolicyState(state.policy, since)
 
 
-def _wanted(need: Need, *, was_quick: bool) -> Policy:
-    near = NO_MORE_NEAR if was_quick else NEAR
+def _target(need: Need, *, was_quick: bool) -> Policy:
+    near = NO_LONGER_NEAR if was_quick else NEAR
     if need.watched or (need.to_stop_m is not None and need.to_stop_m <= near):
         return QUICK
     return USUAL if need.busy else IDLE

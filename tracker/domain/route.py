@@ -9,8 +9,8 @@ from typing import Final
 
 import msgspec
 
-from tracker.domain.geo import METRES_PER_DEGREE, LonLat, part_way
-from tracker.domain.leg import Edge, Joined, Leg
+from tracker.domain.geo import METRES_PER_DEGREE, LonLat, interpolate
+from tracker.domain.leg import Edge, JoinedLegs, Leg
 from tracker.domain.order import StopKind
 
 __all__ = ["Edge", "Leg", "Progress", "Route", "Stop"]
@@ -52,11 +52,11 @@ AHEAD_COSTS: Final = 0.02  # metres of offset for each metre ahead of the last p
 BEHIND_COSTS: Final = 0.5  # the same for each metre back; drivers seldom turn back
 AGAINST_COSTS: Final = 15.0  # metres of offset where the line runs against the driver's heading
 
-_Sought = tuple[float, float, float, float, float, float]
+_Query = tuple[float, float, float, float, float, float]
 """Longitude and latitude, metres per degree of longitude there, route metres of the last progress, and
 sine and cosine of the driver's heading, or zeros."""
 
-_Found = tuple[float, int, float, float, float, float]
+_Candidate = tuple[float, int, float, float, float, float]
 """Cost of a place on the line, its segment, the share (0..1) of that before it, its metres from the fix, and
 the metres that the segment leads east and north. The smallest tuple is the best place."""
 
@@ -88,7 +88,7 @@ class Route:
         self.stops: Final = stops
         self.legs: Final = legs
         self.is_bridged: Final = any(leg.straight for leg in legs)
-        joined = Joined(legs)
+        joined = JoinedLegs(legs)
         self.line: Final = tuple(joined.line)
         self.length_m: Final = joined.metres[-1]
         # Every driver has a route: an array takes a quarter of a list's memory.
@@ -146,7 +146,7 @@ class Route:
 
     def _at(self, along_m: float) -> LonLat:
         segment, share = self._segment_at(along_m)
-        return part_way(self.line[segment], self.line[segment + 1], share)
+        return interpolate(self.line[segment], self.line[segment + 1], share)
 
     def _segment_at(self, along_m: float) -> tuple[int, float]:
         """Return the segment that holds this distance, and the share (0..1) of it that lies before."""
@@ -167,20 +167,20 @@ class Route:
         (lon, lat), begin = at, self._lons[first]
         lon = begin + (lon - begin + 180.0) % 360.0 - 180.0
         east, north = (0.0, 0.0) if heading is None else (sin(radians(heading)), cos(radians(heading)))
-        sought = lon, lat, METRES_PER_DEGREE * cos(radians(lat)), after_m, east, north
-        found = self._cheapest(here, end, sought)
+        query = lon, lat, METRES_PER_DEGREE * cos(radians(lat)), after_m, east, north
+        found = self._cheapest(here, end, query)
         if first < here and (after_m - metres[here]) * BEHIND_COSTS <= found[0]:
             first = bisect_right(metres, after_m - found[0] / BEHIND_COSTS, first + 1, here) - 1
-            found = min(found, self._cheapest(first, here, sought))
+            found = min(found, self._cheapest(first, here, query))
         return self._progress(found)
 
-    def _cheapest(self, first: int, end: int, sought: _Sought) -> _Found:
+    def _cheapest(self, first: int, end: int, query: _Query) -> _Candidate:
         """Return the cheapest place on the segments from *first* to before *end*.
 
         Metres east (x) and north (y) of the fix are computed for each vertex. They are exact to 0.1 % within
         the few hundred metres that matter, however long the route is.
         """
-        at_lon, at_lat, per_lon, after_m, east, north = sought
+        at_lon, at_lat, per_lon, after_m, east, north = query
         lons, lats, metres = self._lons, self._lats, self._metres
         to_x, to_y = (lons[first] - at_lon) * per_lon, (lats[first] - at_lat) * METRES_PER_DEGREE
         to_ahead = metres[first] - after_m
@@ -210,7 +210,7 @@ class Route:
                 found, least = (cost, segment, share, offset, dx, dy), cost
         return found
 
-    def _progress(self, found: _Found) -> Progress:
+    def _progress(self, found: _Candidate) -> Progress:
         _, segment, share, offset, dx, dy = found
         to = segment + 1
         lon, lat = self._lons[segment], self._lats[segment]

@@ -35,8 +35,8 @@ class Spot:
 
     __slots__ = (
         "_count",
-        "_each",
         "_east",
+        "_fixes_per_point",
         "_lat",
         "_lon",
         "_moving",
@@ -54,7 +54,7 @@ class Spot:
         self._lon, self._lat = fix.lon, fix.lat
         self._per_lon = METRES_PER_DEGREE * cos(radians(fix.lat))
         self._points: list[_Point] = [(0.0, 0.0, 1)]
-        self._each = 1  # fixes per point
+        self._fixes_per_point = 1  # fixes per point
         self._count, self._east, self._north = 1, 0.0, 0.0  # sums over all fixes
         self.seconds = 0.0  # without gaps
         self._moving = 0.0  # of these, in motion by the device's speed
@@ -81,19 +81,19 @@ class Spot:
             if (fix.speed or 0.0) >= MOVING and (self.last.speed or 0.0) >= MOVING:
                 self._moving += seconds
         self._speeds = self._speeds or fix.speed is not None
-        self._keep(east, north)
+        self._add_point(east, north)
         self.last = fix
 
-    def _keep(self, east: float, north: float) -> None:
+    def _add_point(self, east: float, north: float) -> None:
         """Add a point, or extend the last one, so that all points are means of equally many fixes."""
         points = self._points
-        if points[-1][2] < self._each:
+        if points[-1][2] < self._fixes_per_point:
             points[-1] = _mean([points[-1], (east, north, 1)])
             return
         points.append((east, north, 1))
         if len(points) > POINTS:
-            self._points = _joined(points, 2)
-            self._each *= 2
+            self._points = _merge(points, 2)
+            self._fixes_per_point *= 2
 
     @property
     def is_crossed(self) -> bool:
@@ -146,7 +146,7 @@ class Spot:
             bends = sorted(_bends(line))
             if bends[(len(bends) - 1) // 2] <= NOISE * _mean_square(line):
                 break
-            line = _joined(line, 2)
+            line = _merge(line, 2)
         return line
 
     def _metres(self, fix: Fix) -> tuple[float, float]:
@@ -183,7 +183,7 @@ def _ahead(inner: _Point, outer: _Point, to: tuple[float, float]) -> float:
     return max(((to[0] - outer[0]) * dx + (to[1] - outer[1]) * dy) / length, 0.0)
 
 
-def _joined(points: list[_Point], count: int) -> list[_Point]:
+def _merge(points: list[_Point], count: int) -> list[_Point]:
     """Replace each *count* neighbours by their mean."""
     return [_mean(points[n : n + count]) for n in range(0, len(points), count)]
 

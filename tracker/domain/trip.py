@@ -10,31 +10,31 @@ from tracker.domain.eta.device_eta import DeviceEta
 from tracker.domain.eta.estimate import Eta, nothing_foreseen
 from tracker.domain.eta.model import ArrivalSample, Learned
 from tracker.domain.eta.progress import RouteProgress, heading_of
-from tracker.domain.eta.smoothing import SmoothedEta as ShownArrival
-from tracker.domain.geo import LonLat, clear_tail, distance
+from tracker.domain.eta.smoothing import SmoothedEta
+from tracker.domain.geo import LonLat, distance, tail_outside
 from tracker.domain.order import ON_THE_ROAD, Driver, Order, StopKind, Vehicle
 from tracker.domain.privacy.doors import HIDING_RADIUS, Doors
 from tracker.domain.privacy.visibility import (
     Circumstances,
     Rules,
-    Visible,
+    VisibleFields,
     awaits_window,
     coarse,
     stuck_at,
-    visible,
+    visible_fields,
 )
 from tracker.domain.route import Progress, Route, Stop
 from tracker.domain.route_choice.observed_streets import ObservedStreets
 from tracker.domain.route_choice.preference import RoutePreference
-from tracker.domain.snapping import OnStreet, on_street
+from tracker.domain.snapping import SnappedFix, snap_to_street
 from tracker.domain.tracks.track import Doubt, Fix, JudgedFix, Track
 from tracker.domain.view import CustomerView, Freshness, Trail, freshness_of
 
 OFF_ROUTE_FIXES: Final = 3  # in a row, after which the driver has left the route
 REROUTE_PAUSE: Final = timedelta(seconds=10)
-RENEWED_WITHIN: Final = timedelta(seconds=5)  # after the driver leaves the route; then it is dropped
+DROP_AFTER: Final = timedelta(seconds=5)  # after the driver leaves the route; then it is dropped
 RETRY_AFTER: Final = 30.0  # metres from where the router found no route; nearer it finds none either
-ELSEWHERE: Final = 1_000.0  # metres from the last routing request; further away the next one needs no pause
+MOVED_FAR: Final = 1_000.0  # metres from the last routing request; further away the next one needs no pause
 REPORT_EVERY: Final = 5.0  # seconds; the requested interval of reports
 CLOCK_TOLERANCE: Final = timedelta(seconds=1)  # a device's clock may be so far ahead
 
@@ -43,27 +43,27 @@ class Trip:
     """One driver's present orders, stops, route and track. Has no clock and does no I/O."""
 
     def __init__(
-        self, driver: Driver, known: Sequence[JudgedFix] = (), learned: Learned | None = None
+        self, driver: Driver, judged_before: Sequence[JudgedFix] = (), learned: Learned | None = None
     ) -> None:
         self.driver = driver
         self.orders: dict[str, Order] = {}
         self.rules: dict[str, Rules] = {}
-        self.track = Track(driver.vehicle, known)
+        self.track = Track(driver.vehicle, judged_before)
         self.course = RouteProgress(driver.vehicle, (learned or Learned()).of(driver.vehicle))
         self.trails: dict[str, Trail] = {}
         self.doors = Doors(None if self.track.newest is None else self.track.newest.lonlat)
         self._arrived_at: dict[str, datetime] = {}  # arrivals at the orders' dropoffs, by positions
         self._stuck_at: dict[str, datetime] = {}  # when the orders count as stuck
         self._lines: dict[str, tuple[LonLat, ...]] = {}  # an order's visible part of the route, cached
-        self._shown: dict[str, ShownArrival] = {}
-        self._begins: dict[str, float] = {}  # route metres where an order's visible line begins
-        self._unseen: set[str] = set()  # orders whose route was hidden at the newest fix
-        self._routed_at: datetime | None = None
-        self._off_since: datetime | None = None  # when fixes first showed that the driver had left the route
-        self._asked_from: LonLat | None = None  # the driver's place at the last routing request
+        self._smoothed_etas: dict[str, SmoothedEta] = {}
+        self._line_begins_m: dict[str, float] = {}  # route metres where an order's visible line begins
+        self._hidden_routes: set[str] = set()  # orders whose route was hidden at the newest fix
+        self._requested_at: datetime | None = None
+        self._off_route_since: datetime | None = None  # when fixes first showed it
+        self._requested_from: LonLat | None = None  # the driver's place at the last routing request
         self._unroutable = False  # whether the router found no route then
         self.position = self.track.newest  # the newest believed fix, never from the future
-        self._on_street: OnStreet | None = None  # the same, snapped to the route if that is certain
+        self._snapped: SnappedFix | None = None  # the same, snapped to the route if that is certain
         self.report_every = REPORT_EVERY  # seconds; the interval requested from the device
 
     @property
@@ -103,7 +103,7 @@ class Trip:
     def progress(self) -> Progress | None:
         return self.course.progress
 
-    def learns_from(self, learned: Learned) -> None:
+    def set_model(self, learned: Learned) -> None:
         """Forecast with this model from now on. Earlier routes keep the street times of the old model."""
         self.course.knowledge = learned.of(self.vehicle)
 
@@ -116,7 +116,7 @@ class Trip:
             self.course.take_stops(tuple(stops))
             self._unroutable = False
             self._route_changed()
-        self._unseen &= self.orders.keys()
+        self._hidden_routes &= self.orders.keys()
         self.note_arrivals(self._arrived_at)
         if self.doors.take(orders, stops):
             self._lines.clear()
@@ -129,8 +129,8 @@ class Trip:
 
     def release(self, order_id: str) -> None:
         """Remove an order, so that its customer sees nothing more. `replan` removes its stops."""
-        for known in (self.orders, self.rules, self.trails):
-            known.pop(order_id, None)
+        for mapping in (self.orders, self.rules, self.trails):
+            mapping.pop(order_id, None)
         self.doors.end(order_id)
 
     def receive_fix(self, fix: Fix, now: datetime) -> Doubt | None:
@@ -146,12 +146,12 @@ class Trip:
         newest = self.track.newest
         if newest is None or newest is before:
             return
-        if self.track.reseated:
-            self._reseat(newest)
-        self._move(newest, None if self.track.reseated else before, now)
+        if self.track.marker_jumped:
+            self._restart_after_jump(newest)
+        self._move(newest, None if self.track.marker_jumped else before, now)
 
-    def navigates(self, arrives_at: datetime | None, now: datetime) -> None:
-        """Set the arrival at the next stop by the phone's own navigation; None: it no longer navigates."""
+    def set_device_arrival(self, arrives_at: datetime | None, now: datetime) -> None:
+        """Set the arrival at the next stop by the phone's own navigation; None: it has ended."""
         self.course.navigator = None if arrives_at is None else DeviceEta(now, arrives_at)
 
     def arrived(self, order_id: str, kind: StopKind, at: datetime) -> ArrivalSample | None:
@@ -171,11 +171,11 @@ class Trip:
             return False
         if self.route is not None and not self.has_left_route and not self.course.is_beside_streets:
             return False
-        if self._routed_at is None or self._asked_from is None:
+        if self._requested_at is None or self._requested_from is None:
             return True
-        moved_m = distance(self._asked_from, self.track.newest.lonlat)
-        if now - self._routed_at < REROUTE_PAUSE:
-            return moved_m >= ELSEWHERE
+        moved_m = distance(self._requested_from, self.track.newest.lonlat)
+        if now - self._requested_at < REROUTE_PAUSE:
+            return moved_m >= MOVED_FAR
         return not self._unroutable or moved_m >= RETRY_AFTER
 
     @property
@@ -183,10 +183,10 @@ class Trip:
         """Whether the driver is off the route by OFF_ROUTE_FIXES fixes in a row."""
         return self.course.off_route >= OFF_ROUTE_FIXES
 
-    def routing_begun(self, now: datetime) -> None:
+    def note_route_request(self, now: datetime) -> None:
         """Record a routing request, so that the next one waits for REROUTE_PAUSE."""
-        self._routed_at = now
-        self._asked_from = None if self.track.newest is None else self.track.newest.lonlat
+        self._requested_at = now
+        self._requested_from = None if self.track.newest is None else self.track.newest.lonlat
 
     def take_route(self, route: Route | None) -> None:
         """Follow this route from now on; None: there is none."""
@@ -194,23 +194,23 @@ class Trip:
         self._unroutable = self.course.is_beside_streets
         self._route_changed()
 
-    def miss_route(self, *, unroutable: bool) -> None:
+    def handle_no_route(self, *, unroutable: bool) -> None:
         """Handle a failed routing request. A route that the driver has left is dropped.
 
         *unroutable*: the router found no route, so it is not asked again before the driver has moved.
         """
         self._unroutable = unroutable
         if self.has_left_route:
-            asked_at = self._routed_at
+            requested_at = self._requested_at
             self._drop_route()
-            self._routed_at = asked_at  # keep the pause before the next request
+            self._requested_at = requested_at  # keep the pause before the next request
 
     def drop_outdated_route(self, now: datetime) -> bool:
-        """Drop a route that the driver left RENEWED_WITHIN ago and that was not replaced.
+        """Drop a route that the driver left DROP_AFTER ago and that was not replaced.
 
         Return whether it was dropped.
         """
-        if self._off_since is None or now - self._off_since < RENEWED_WITHIN:
+        if self._off_route_since is None or now - self._off_route_since < DROP_AFTER:
             return False
         self._drop_route()
         return True
@@ -221,12 +221,12 @@ class Trip:
 
     def _route_changed(self) -> None:
         self._lines.clear()
-        self._begins = dict.fromkeys(self.orders, self._along)  # the driver moved during the request
-        self._off_since = None
-        for shown in self._shown.values():
-            shown.bypass()
+        self._line_begins_m = dict.fromkeys(self.orders, self._along_m)  # the driver moved during the request
+        self._off_route_since = None
+        for smoothed in self._smoothed_etas.values():
+            smoothed.bypass()
         if self.route is None:
-            self._routed_at = None
+            self._requested_at = None
 
     def view(self, order_id: str, now: datetime) -> CustomerView:
         """Return what this order's customer may see now. Raises KeyError if the driver does not have it."""
@@ -234,17 +234,17 @@ class Trip:
         index = self._dropoff_index(order_id)
         stops_before = self.course.stops_before(index)
         eta = self._eta(index, stops_before, now)
-        seen = self._visible(order, stops_before, eta, now)
-        position = self._position(order_id) if seen.position else None
+        visible = self._visible(order, stops_before, eta, now)
+        position = self._position(order_id) if visible.position else None
         return CustomerView(
             order=order,
             driver=self.driver if order.status in ON_THE_ROAD else None,
             position=position,
-            eta=(eta if seen.exact else coarse(eta)) if seen.eta else None,
-            stops_before=stops_before if seen.stops_before else None,
-            route=self._line(order_id, index) if seen.route else (),
-            trail=self.trails[order_id] if seen.position else None,
-            shown="live" if seen.position else "hidden",
+            eta=(eta if visible.exact else coarse(eta)) if visible.eta else None,
+            stops_before=stops_before if visible.stops_before else None,
+            route=self._line(order_id, index) if visible.route else (),
+            trail=self.trails[order_id] if visible.position else None,
+            visibility="live" if visible.position else "hidden",
             freshness=self.freshness(position, now),
         )
 
@@ -258,9 +258,9 @@ class Trip:
         report_every = max(self.report_every, self.track.median_interval or 0.0)
         return freshness_of(position, now, report_every)
 
-    def _reseat(self, fix: Fix) -> None:
+    def _restart_after_jump(self, fix: Fix) -> None:
         """Restart the trails and the route after the marker jumped: the driver did not drive there."""
-        self._on_street = None
+        self._snapped = None
         for trail in self.trails.values():
             trail.restart()
         if self.course.reseat(fix):
@@ -274,11 +274,12 @@ class Trip:
         self._move_on_route(fix, before, now)
         self.course.note_forecasts(fix)
         found = None if self.course.off_route else self.progress
-        self._on_street = on_street(self.position, found, self._on_street)
+        self._snapped = snap_to_street(self.position, found, self._snapped)
         if self.doors.move(fix, None if self.progress is None else self.progress.at):
             self._lines.clear()
-            self._begins = {
-                order_id: max(self._begins.get(order_id, 0.0), self._along) for order_id in self.orders
+            self._line_begins_m = {
+                order_id: max(self._line_begins_m.get(order_id, 0.0), self._along_m)
+                for order_id in self.orders
             }
         for order_id, trail in self.trails.items():
             self._draw(order_id, trail, now)
@@ -288,12 +289,13 @@ class Trip:
         index = self._dropoff_index(order_id)
         stops_before = self.course.stops_before(index)
         eta = self._eta(index, stops_before, now)
-        seen = self._visible(self.orders[order_id], stops_before, eta, now)
-        if not seen.route or order_id in self._unseen:  # a section driven while hidden is never shown later
-            self._begins[order_id] = self._along
+        visible = self._visible(self.orders[order_id], stops_before, eta, now)
+        # A section driven while hidden is never shown later.
+        if not visible.route or order_id in self._hidden_routes:
+            self._line_begins_m[order_id] = self._along_m
             self._lines.pop(order_id, None)
-        (self._unseen.discard if seen.route else self._unseen.add)(order_id)
-        position = self._position(order_id) if seen.position else None
+        (self._hidden_routes.discard if visible.route else self._hidden_routes.add)(order_id)
+        position = self._position(order_id) if visible.position else None
         if position is None:
             trail.restart()
             return
@@ -305,7 +307,7 @@ class Trip:
             self._clear_trails([order_id])
 
     @property
-    def _along(self) -> float:
+    def _along_m(self) -> float:
         """Route metres that the driver has covered."""
         return 0.0 if self.progress is None else self.progress.along_m
 
@@ -315,23 +317,23 @@ class Trip:
         if self.route is not route:
             self._route_changed()
         if not self.has_left_route:
-            self._off_since = None
-        elif self._off_since is None:
-            self._off_since = now
+            self._off_route_since = None
+        elif self._off_route_since is None:
+            self._off_route_since = now
         else:
             self.drop_outdated_route(now)
 
     def _position(self, order_id: str) -> Fix | None:
         """Return the snapped position, unless snapping moves it near another customer's door."""
-        if self._on_street is None or self.doors.hide(order_id, self._on_street.fix.lonlat):
+        if self._snapped is None or self.doors.hide(order_id, self._snapped.fix.lonlat):
             return self.position
-        return self._on_street.fix
+        return self._snapped.fix
 
     def _clear_trails(self, order_ids: Iterable[str]) -> None:
         """Cut the trails where they pass another customer's door; a new stop may lie on an old trail."""
         for order_id in order_ids:
             trail = self.trails[order_id]
-            clear = clear_tail(tuple(trail.places), self.doors.others(order_id), HIDING_RADIUS)
+            clear = tail_outside(tuple(trail.places), self.doors.others(order_id), HIDING_RADIUS)
             if clear != tuple(trail.places):
                 trail.restart(clear)
 
@@ -347,20 +349,20 @@ class Trip:
             return nothing_foreseen(now, stops_before)
         foreseen = self.course.foresee(index, fix)
         eta = foreseen.eta(now=now, last_fix_at=min(fix.recorded_at, now), stops_before=stops_before)
-        return self._shown.setdefault(self.stops[index].order_id, ShownArrival()).eta(eta)
+        return self._smoothed_etas.setdefault(self.stops[index].order_id, SmoothedEta()).eta(eta)
 
-    def _visible(self, order: Order, stops_before: int, eta: Eta, now: datetime) -> Visible:
-        shown = self.position
+    def _visible(self, order: Order, stops_before: int, eta: Eta, now: datetime) -> VisibleFields:
+        position = self.position
         circumstances = Circumstances(
             status=order.status,
             stops_before=stops_before,
             eta_s=None if eta.arrives_at is None else (eta.arrives_at - now).total_seconds(),
             distance_m=eta.distance_m,
-            near_other_dropoff=self.doors.hide(order.id, None if shown is None else shown.lonlat),
+            near_other_dropoff=self.doors.hide(order.id, None if position is None else position.lonlat),
             awaits_window=awaits_window(order, stops_before, now),
             is_stuck=now >= self._stuck_at[order.id],
         )
-        return visible(self.rules[order.id], circumstances)
+        return visible_fields(self.rules[order.id], circumstances)
 
     def _line(self, order_id: str, index: int) -> tuple[LonLat, ...]:
         """Return the route to this order's dropoff, after it has left all other customers' dropoffs."""
@@ -368,7 +370,7 @@ class Trip:
         if self.route is None or on_route is None or self.route.is_straight(0, on_route):
             return ()
         if order_id not in self._lines:
-            begin = self._begins.get(order_id, self._along)
+            begin = self._line_begins_m.get(order_id, self._along_m)
             whole = self.route.between(begin, self.route.stop_at_m(on_route))
-            self._lines[order_id] = clear_tail(whole, self.doors.others(order_id), HIDING_RADIUS)
+            self._lines[order_id] = tail_outside(whole, self.doors.others(order_id), HIDING_RADIUS)
         return self._lines[order_id]

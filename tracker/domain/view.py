@@ -55,13 +55,13 @@ class CustomerView(msgspec.Struct, frozen=True, kw_only=True):
     stops_before: int | None = None
     route: tuple[LonLat, ...] = ()
     trail: Trail | None = None
-    shown: Visibility = "hidden"
+    visibility: Visibility = "hidden"
     freshness: Freshness = "none"
 
 
 def view_without_trip(order: Order) -> CustomerView:
     """Return the view of an order without a trip: not assigned yet, or over."""
-    return CustomerView(order=order, shown="hidden" if order.ended_at is None else "ended")
+    return CustomerView(order=order, visibility="hidden" if order.ended_at is None else "ended")
 
 
 def freshness_of(position: Fix | None, now: datetime, report_every: float) -> Freshness:

@@ -79,7 +79,7 @@ class EtaFeedback:
 
         def hand_over(learned: Learned) -> None:
             for trip in trips():
-                trip.learns_from(learned)
+                trip.set_model(learned)
 
         self._learner.on_change = hand_over
         try:

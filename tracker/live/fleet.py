@@ -141,11 +141,13 @@ class Fleet:
         self._trips.consider_route(live)
         self._write_milestones(live.take_milestones())
 
-    async def navigates(self, driver_id: str, arrives_at: datetime | None) -> None:
+    async def set_device_arrival(self, driver_id: str, arrives_at: datetime | None) -> None:
         """When the driver is at the next stop, by the clock of the device and its own navigation."""
         live, now = await self._trips.of(driver_id), self._now()
         to_go = None if arrives_at is None else arrives_at - now - live.clock.ahead
-        live.trip.navigates(now + to_go if to_go is not None and abs(to_go) <= FARTHEST else None, now)
+        live.trip.set_device_arrival(
+            now + to_go if to_go is not None and abs(to_go) <= FARTHEST else None, now
+        )
 
     def clock_ahead(self, driver_id: str) -> timedelta:
         """How far the clock of the driver's device is ahead of ours, as its fixes showed; zero if unknown."""

@@ -19,7 +19,7 @@ from tracker.domain.arrival.access_points import (
     AccessPoint,
     learned,
     place_key,
-    stood_at,
+    stopping_place,
     target,
     usual_dwell,
 )
@@ -91,7 +91,9 @@ class MilestoneWriter:
     async def follow(self, live: LiveTrip, orders: Sequence[Order], stops: Sequence[Stop]) -> None:
         """This is to be done from now on; of orders that are new here, it is read what was seen before."""
         order_ids = [order.id for order in orders]
-        reached = await self._select_milestones({one for one in order_ids if not live.milestones.knows(one)})
+        reached = await self._select_milestones(
+            {one for one in order_ids if not live.milestones.watches(one)}
+        )
         area = self._area()
         live.trip.replan(orders, stops if area is None else area.far_last(stops))
         live.milestones.begin(reached, order_ids)
@@ -104,7 +106,7 @@ class MilestoneWriter:
         """
         for live in lives:
             if (at := order.delivered_at) is not None:
-                self.add(live.milestones.delivered(order, at))
+                self.add(live.milestones.confirm_delivery(order, at))
             self._samples.extend(_samples(order, live))
 
     async def route(self, live: LiveTrip, router: Router) -> None:
@@ -132,7 +134,7 @@ class MilestoneWriter:
         except RoutingError as error:
             log.info("route_failed", driver=trip.driver.id, why=type(error).__name__, stops=len(stops))
             if trip.ahead == stops:
-                trip.miss_route(unroutable=isinstance(error, NoRoute))
+                trip.handle_no_route(unroutable=isinstance(error, NoRoute))
             return
         if trip.ahead == stops:
             trip.course.usual = {stop: usual_dwell(found) for stop, found in pins.items()}
@@ -182,7 +184,7 @@ def _samples(order: Order, live: LiveTrip) -> Iterator[_StopSample]:
         if stop.order_id != order.id or served_at is None:
             continue
         place = _place(order, stop)
-        stood = stood_at(live.milestones.fixes, place.lonlat, served_at)
+        stood = stopping_place(live.milestones.fixes, place.lonlat, served_at)
         if stood is not None:
             arrived = live.milestones.arrived_at(order.id, stop.kind)
             dwell_s = None if arrived is None else _dwell_s(arrived, served_at, stop)

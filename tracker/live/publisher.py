@@ -108,7 +108,11 @@ def _aged(trip: Trip, told: CustomerView, now: datetime) -> bool:
 
 def _noticeable(told: CustomerView, view: CustomerView) -> bool:
     """Whether a person would notice the difference."""
-    if (told.freshness, told.shown, told.stops_before) != (view.freshness, view.shown, view.stops_before):
+    if (told.freshness, told.visibility, told.stops_before) != (
+        view.freshness,
+        view.visibility,
+        view.stops_before,
+    ):
         return True
     if told.order != view.order or told.driver != view.driver or told.position != view.position:
         return True

@@ -12,7 +12,7 @@ from tracker.domain.arrival.milestone import MilestoneReached
 from tracker.domain.geo import distance
 from tracker.domain.reporting_policy import Need, PolicyState, next_policy
 from tracker.domain.tracks.device_clock import NONE, DeviceClock
-from tracker.domain.tracks.track import Fix, JudgedFix, Rejection, sift
+from tracker.domain.tracks.track import Fix, JudgedFix, Rejection, validate_readings
 from tracker.domain.tracks.verdicts import Verdicts
 from tracker.domain.trip import Trip
 from tracker.messages import RejectedFix, ToDriver
@@ -86,14 +86,14 @@ class LiveTrip:
                 newest = one.recorded_at
         is_new = newest is not None and self.verdicts.first(newest) is None
         if newest is not None and is_new:
-            self.clock.hear(newest, now)
-        accepted, refused = sift(readings, now=now, retention=retention, ahead=self.clock.ahead)
+            self.clock.add_message(newest, now)
+        accepted, refused = validate_readings(readings, now=now, retention=retention, ahead=self.clock.ahead)
         fixes = self._first_versions(accepted, now, newest if is_new else None)
         batch = JudgedBatch(fixes, [RejectedFix(index, why) for index, why in refused], [], [])
         for judged in fixes:
             if judged.judged:
                 continue
-            if self.trip.track.knows(judged):
+            if self.trip.track.covers(judged):
                 self._judge(judged, now)
             else:
                 batch.unknown.append(judged)
@@ -147,8 +147,8 @@ class LiveTrip:
         newest = track.newest
         if newest is None or newest is before:
             return
-        if track.reseated:
-            self.milestones.reseat()
+        if track.marker_jumped:
+            self.milestones.forget_fixes()
         seen = self.milestones.observe(self.trip, newest, now)
         if seen:
             self._reached += seen

@@ -7,7 +7,7 @@ from typing import Final
 
 from tracker.database import Database, drivers, fixes, orders
 from tracker.domain.order import Driver, Order
-from tracker.domain.privacy.doors import KEPT
+from tracker.domain.privacy.doors import ENDED_KEPT
 from tracker.domain.route import Stop
 from tracker.domain.tracks.track import WINDOW, JudgedFix
 from tracker.domain.tracks.verdicts import Verdicts
@@ -138,7 +138,7 @@ class LiveTrips:
         """Read the doors that the driver may not have left yet. After the plan, so that none is missed."""
         newest = trip.track.newest
         since = (self._now() if newest is None else newest.recorded_at) - ENDED_LOOKBACK
-        ended = await orders.select_ended_doors(self._database, trip.driver.number, since, KEPT)
+        ended = await orders.select_ended_doors(self._database, trip.driver.number, since, ENDED_KEPT)
         trip.doors.restore(ended, newest)
 
     def _lock(self, driver_id: str) -> asyncio.Lock:
@@ -169,7 +169,7 @@ class LiveTrips:
         now = self._now()
         if not live.routing and live.trip.wants_route(now):
             live.routing = True
-            live.trip.routing_begun(now)
+            live.trip.note_route_request(now)
             self._tasks.create_task(self._route(live))
 
     async def _route(self, live: LiveTrip) -> None:

@@ -79,7 +79,9 @@ class LiveViews:
             self.unsubscribe(order_id, subscription)
             raise
         self._publisher.refresh(view, now)
-        missed = None if view.shown == "ended" else self._hub.updates_since(order_id, cursor, rfc3339(now))
+        missed = (
+            None if view.visibility == "ended" else self._hub.updates_since(order_id, cursor, rfc3339(now))
+        )
         subscription.start(self._hub.cursor(order_id), notes_too=missed is not None)
         if missed is None:
             return subscription, [Outgoing(self._hub.snapshot(order_id, rfc3339(now)))]

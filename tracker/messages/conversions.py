@@ -4,7 +4,7 @@ from datetime import datetime
 
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Driver, Order, Place
-from tracker.domain.privacy.display_name import shown_name
+from tracker.domain.privacy.display_name import name_for_customers
 from tracker.domain.tracks.track import Fix
 from tracker.domain.view import CustomerView
 from tracker.messages import (
@@ -36,7 +36,7 @@ def state_of(view: CustomerView, *, route: LineString | None, trail: LineString 
         "stops_before": view.stops_before,
         "route": route,
         "trail": trail,
-        "visibility": view.shown,
+        "visibility": view.visibility,
         "freshness": view.freshness,
     }
 
@@ -53,7 +53,7 @@ def line(places: tuple[LonLat, ...] | list[LonLat]) -> LineString | None:
 def _driver(view: CustomerView) -> TrackedDriver | None:
     if (driver := view.driver) is None:
         return None
-    return TrackedDriver(shown_name(driver.name, driver.display_name), driver.vehicle)
+    return TrackedDriver(name_for_customers(driver.name, driver.display_name), driver.vehicle)
 
 
 def tracked_order(order: Order) -> TrackedOrder:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from tracker.domain.geo import LonLat, distance, part_way
+from tracker.domain.geo import LonLat, distance, interpolate
 from tracker.domain.leg import Leg
 from tracker.domain.order import ON_THE_ROAD, Customer, Driver, Order, Place, StopKind
 from tracker.domain.tracks.track import Fix, JudgedFix
@@ -128,7 +128,7 @@ def street(begin: LonLat, end: LonLat) -> list[LonLat]:
     for corner in (LonLat(end.lon, begin.lat), end):
         count = max(int(distance(line[-1], corner) / STREET_STEP), 1)
         before = line[-1]
-        line += [part_way(before, corner, (n + 1) / count) for n in range(count)]
+        line += [interpolate(before, corner, (n + 1) / count) for n in range(count)]
     return line
 
 

@@ -216,10 +216,9 @@ class DriverSession:
             case DriverNote():
                 self.push(await forward_note(self._node, self._driver, message))
             case Navigation():
-                with suppress(
-                    NotFound, StorageUnavailable
-                ):  # the driver is erased, or the device repeats the message
-                    await self._node.fleet.navigates(self._driver.id, message.arrives_at)
+                # The driver is erased, or the device repeats the message.
+                with suppress(NotFound, StorageUnavailable):
+                    await self._node.fleet.set_device_arrival(self._driver.id, message.arrives_at)
             case Ping():
                 self.push(Pong(message.n, rfc3339(self._node.now())))
             case Pong() | Hello():

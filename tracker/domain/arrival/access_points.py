@@ -11,14 +11,14 @@ from typing import Final
 import msgspec
 
 from tracker.domain.eta.ratio import Ratio
-from tracker.domain.geo import LonLat, distance, part_way
+from tracker.domain.geo import LonLat, distance, interpolate
 from tracker.domain.order import Place
 from tracker.domain.tracks.track import Fix
 
 AGREE: Final = 40.0  # metres between stops at one place
 ENOUGH: Final = 3  # stops at one place
 REACH: Final = 150.0  # metres from the given coordinate; a stop further away was for somebody else
-PINS_KEPT: Final = 5  # per address
+KEPT_PER_ADDRESS: Final = 5  # per address
 ACCURACY: Final = 30.0  # metres; a worse fix does not show where the driver stood
 LATELY: Final = timedelta(seconds=90)  # between the fix and the status that the driver reported
 SPEED_OF_STANDING: Final = 1.5  # m/s
@@ -41,14 +41,14 @@ def place_key(place: Place) -> str:
     return f"{key}:{blake2b(words.encode(), digest_size=8).hexdigest()}" if words else key
 
 
-def stood_at(fixes: Sequence[Fix], given: LonLat, served_at: datetime) -> LonLat | None:
+def stopping_place(fixes: Sequence[Fix], given: LonLat, served_at: datetime) -> LonLat | None:
     """Return where the driver stood who served *given* at that time, by their last fixes; None if unsure."""
     if len(fixes) < 2:
         return None
     before, last = fixes[-2:]
     elapsed = (last.recorded_at - before.recorded_at).total_seconds()
     moved = distance(before.lonlat, last.lonlat)
-    here = part_way(before.lonlat, last.lonlat, 0.5)
+    here = interpolate(before.lonlat, last.lonlat, 0.5)
     sure = (
         abs(served_at - last.recorded_at) <= LATELY
         and all(fix.accuracy is not None and fix.accuracy <= ACCURACY for fix in (before, last))
@@ -67,10 +67,10 @@ def learned(pins: Sequence[AccessPoint], at: LonLat, dwell_s: float | None) -> l
     agreeing = [pin for pin in pins if distance(pin.at, at) <= AGREE]
     near = min(agreeing, key=lambda pin: distance(pin.at, at), default=None)
     if near is None:
-        kept = sorted(pins, key=lambda pin: -pin.n)[: PINS_KEPT - 1]
+        kept = sorted(pins, key=lambda pin: -pin.n)[: KEPT_PER_ADDRESS - 1]
         return [*kept, AccessPoint(at, 1, dwells, dwelt)]
     moved = AccessPoint(
-        part_way(near.at, at, 1.0 / (near.n + 1)), near.n + 1, near.dwells + dwells, near.dwell_s + dwelt
+        interpolate(near.at, at, 1.0 / (near.n + 1)), near.n + 1, near.dwells + dwells, near.dwell_s + dwelt
     )
     return [moved if pin is near else pin for pin in pins]
 

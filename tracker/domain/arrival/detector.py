@@ -7,16 +7,16 @@ from typing import Final
 
 import msgspec
 
-from tracker.domain.arrival.geofence import BRISK, Sight, Spot, confirms
+from tracker.domain.arrival.geofence import BRISK, Observation, Spot, confirms
 from tracker.domain.arrival.milestone import (
     SOON_M,
     SOON_S,
     Milestone,
     MilestoneReached,
-    Watch,
-    delivered,
+    MilestoneState,
+    confirm_delivery,
     observe,
-    restored,
+    restore_state,
 )
 from tracker.domain.eta.progress import OFF_ROUTE
 from tracker.domain.geo import LonLat, distance
@@ -33,16 +33,17 @@ class MilestoneDetector:
     """The milestones of each order of a trip. Those in the timeline are loaded, so that none is repeated."""
 
     def __init__(self) -> None:
-        self._watches: dict[str, Watch] = {}
+        self._watches: dict[str, MilestoneState] = {}
         self.fixes: tuple[Fix, ...] = ()  # the newest four that can confirm, oldest first
 
-    def knows(self, order_id: str) -> bool:
+    def watches(self, order_id: str) -> bool:
         return order_id in self._watches
 
-    def begin(self, told: Mapping[str, Mapping[Milestone, datetime]], orders: Collection[str]) -> None:
-        """Watch exactly these orders; *told* holds the recorded milestones of those not watched yet."""
+    def begin(self, recorded: Mapping[str, Mapping[Milestone, datetime]], orders: Collection[str]) -> None:
+        """Watch exactly these orders; *recorded* holds the recorded milestones of those not watched yet."""
         self._watches = {
-            order_id: self._watches.get(order_id) or restored(told.get(order_id, {})) for order_id in orders
+            order_id: self._watches.get(order_id) or restore_state(recorded.get(order_id, {}))
+            for order_id in orders
         }
 
     def observe(self, trip: Trip, fix: Fix, now: datetime) -> list[MilestoneReached]:
@@ -53,36 +54,40 @@ class MilestoneDetector:
         events: list[MilestoneReached] = []
         for order_id, watch in self._watches.items():
             if order_id in trip.orders and trip.orders[order_id].status in ON_THE_ROAD:
-                self._watches[order_id], seen = observe(watch, _sight(trip, order_id, watch, self.fixes, now))
-                events += seen
+                self._watches[order_id], reached = observe(
+                    watch, _observation(trip, order_id, watch, self.fixes, now)
+                )
+                events += reached
         return events
 
-    def reseat(self) -> None:
+    def forget_fixes(self) -> None:
         """Forget earlier fixes after the marker jumped: they confirm nothing at the new position."""
         self.fixes = ()
         for order_id, watch in self._watches.items():
             self._watches[order_id] = msgspec.structs.replace(watch, stands=None, beyond=None, soon=None)
 
-    def delivered(self, order: Order, at: datetime) -> tuple[MilestoneReached, ...]:
+    def confirm_delivery(self, order: Order, at: datetime) -> tuple[MilestoneReached, ...]:
         """Return the milestones that a reported delivery confirms. The order stays until the next `begin`."""
         watch = self._watches.get(order.id)
         if watch is None or not self.fixes:
             return ()
-        self._watches[order.id], seen = delivered(watch, order, self.fixes[-1], at)
-        return seen
+        self._watches[order.id], reached = confirm_delivery(watch, order, self.fixes[-1], at)
+        return reached
 
     def arrived_at(self, order_id: str, kind: StopKind) -> datetime | None:
         """Return when the driver arrived at this stop of the order; None once they have left."""
-        watch = self._watches.get(order_id, Watch())
+        watch = self._watches.get(order_id, MilestoneState())
         if kind == "pickup":
-            return watch.last_at if watch.told == {"arrived_at_pickup"} else None
-        return watch.last_at if "arrived_at_dropoff" in watch.told else None
+            return watch.last_at if watch.recorded == {"arrived_at_pickup"} else None
+        return watch.last_at if "arrived_at_dropoff" in watch.recorded else None
 
 
-def _sight(trip: Trip, order_id: str, watch: Watch, fixes: tuple[Fix, ...], now: datetime) -> Sight:
+def _observation(
+    trip: Trip, order_id: str, watch: MilestoneState, fixes: tuple[Fix, ...], now: datetime
+) -> Observation:
     order = trip.orders[order_id]
-    metres, seconds = _left(trip, order, watch, fixes)
-    return Sight(
+    metres, seconds = _remaining(trip, order, watch, fixes)
+    return Observation(
         order_id=order_id,
         vehicle=trip.vehicle,
         fixes=fixes,
@@ -97,12 +102,12 @@ def _sight(trip: Trip, order_id: str, watch: Watch, fixes: tuple[Fix, ...], now:
     )
 
 
-def _left(
-    trip: Trip, order: Order, watch: Watch, fixes: tuple[Fix, ...]
+def _remaining(
+    trip: Trip, order: Order, watch: MilestoneState, fixes: tuple[Fix, ...]
 ) -> tuple[float | None, float | None]:
     """Return metres and seconds to the dropoff; None if nothing depends on them or it is too soon."""
-    fetched = order.status is OrderStatus.PICKED_UP or "departed_pickup" in watch.told
-    if "approaching" in watch.told or not fetched:
+    picked_up = order.status is OrderStatus.PICKED_UP or "departed_pickup" in watch.recorded
+    if "approaching" in watch.recorded or not picked_up:
         return None, None
     index, fix = trip.course.stop_at(order.id, "dropoff"), fixes[-1]
     if index is None or (len(fixes) > 1 and _same_slot(fixes[-2], fix)):

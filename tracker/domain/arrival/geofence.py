@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from tracker.domain.geo import LonLat, Plane, distance, part_way
+from tracker.domain.geo import LonLat, Plane, distance, interpolate
 from tracker.domain.order import Vehicle
 from tracker.domain.tracks.track import Fix
 
@@ -49,7 +49,7 @@ class Stand(msgspec.Struct, frozen=True):
     n: int = 1
 
 
-class Sight(msgspec.Struct, frozen=True, kw_only=True):
+class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """One fix, with everything on which the milestones of one order depend."""
 
     order_id: str
@@ -74,18 +74,20 @@ def confirms(fix: Fix) -> bool:
     return fix.accuracy is None or fix.accuracy <= CONFIRMS
 
 
-def arrival(stands: Stand | None, spot: Spot, sight: Sight) -> tuple[Stand | None, datetime | None]:
+def arrival(
+    stands: Stand | None, spot: Spot, observation: Observation
+) -> tuple[Stand | None, datetime | None]:
     """Return the updated stand at the spot, and the time of arrival once it is confirmed."""
-    fix, metres = sight.fix, spot.metres(sight.fix.lonlat)
+    fix, metres = observation.fix, spot.metres(observation.fix.lonlat)
     if metres > LEAVE:
-        return None, passing(spot, sight)
-    if metres > ENTER or _nearer_to_others(metres, sight):
+        return None, passing(spot, observation)
+    if metres > ENTER or _nearer_to_others(metres, observation):
         return stands, None
     if stands is None or spot.metres(stands.at) > ENTER or not _is_there(stands, fix):
         return Stand(fix.lonlat, fix.recorded_at), None
-    sure = _settled(stands, spot, sight)
+    sure = _settled(stands, spot, observation)
     n = stands.n + 1
-    return Stand(part_way(stands.at, fix.lonlat, 1.0 / n), stands.since, n), stands.since if sure else None
+    return Stand(interpolate(stands.at, fix.lonlat, 1.0 / n), stands.since, n), stands.since if sure else None
 
 
 def slack(fix: Fix) -> float:
@@ -98,19 +100,19 @@ def _is_there(stands: Stand, fix: Fix) -> bool:
     return distance(stands.at, fix.lonlat) <= slack(fix) * sqrt(1.0 + 1.0 / stands.n)
 
 
-def _nearer_to_others(metres: float, sight: Sight) -> bool:
+def _nearer_to_others(metres: float, observation: Observation) -> bool:
     """Return whether another order's stop is nearer, by more than the error of a fix."""
-    return any(distance(place, sight.fix.lonlat) < metres - SLACK[0] for place in sight.others)
+    return any(distance(place, observation.fix.lonlat) < metres - SLACK[0] for place in observation.others)
 
 
-def _settled(stands: Stand, spot: Spot, sight: Sight) -> bool:
+def _settled(stands: Stand, spot: Spot, observation: Observation) -> bool:
     """Return whether the newest fix confirms the stop: the driver neither passes nor waits at a light."""
-    at, stood = sight.fix.lonlat, (sight.fix.recorded_at - stands.since).total_seconds()
+    at, stood = observation.fix.lonlat, (observation.fix.recorded_at - stands.since).total_seconds()
     far = max(spot.metres(stands.at), spot.metres(at)) > CLOSE
     moved = distance(stands.at, at) * (2.0 if stands.n > 1 else 1.0)  # the mean lags by half
-    if stood < max(SETTLED[sight.vehicle], SETTLED_FAR if far else 0.0):
+    if stood < max(SETTLED[observation.vehicle], SETTLED_FAR if far else 0.0):
         return False
-    if moved > SPEED_OF_STANDING[sight.vehicle] * stood:
+    if moved > SPEED_OF_STANDING[observation.vehicle] * stood:
         return False
     return stood >= PARKED or _by_route(spot)
 
@@ -119,21 +121,21 @@ def _by_route(spot: Spot) -> bool:
     return spot.route_m is None or spot.route_m <= BY_ROUTE
 
 
-def passing(spot: Spot, sight: Sight) -> datetime | None:
+def passing(spot: Spot, observation: Observation) -> datetime | None:
     """Return when the driver passed the spot between fixes too far apart to show a stop, else None.
 
     The newest fix confirms the two before. If the driver was on the same side twice, the fix between is an
     outlier. The time must suffice for a brief stop when the rest is driven at brisk speed.
     """
-    if len(sight.fixes) < 3 or not spot.is_next or not _by_route(spot):
+    if len(observation.fixes) < 3 or not spot.is_next or not _by_route(spot):
         return None
-    first, second, last = sight.fixes[-3:]
+    first, second, last = observation.fixes[-3:]
     if _seconds(first, second) < SPARSE or spot.metres(first.lonlat) <= ENTER:
         return None
-    if any(_came_back(a, c, spot) for a, c in zip(sight.fixes, sight.fixes[2:], strict=False)):
+    if any(_came_back(a, c, spot) for a, c in zip(observation.fixes, observation.fixes[2:], strict=False)):
         return None
     driven = distance(first.lonlat, second.lonlat) + distance(second.lonlat, last.lonlat)
-    if driven / BRISK[sight.vehicle] + BRIEF_STOP > _seconds(first, last):
+    if driven / BRISK[observation.vehicle] + BRIEF_STOP > _seconds(first, last):
         return None
     metres, at = _nearest(spot, first, second)
     return at if metres <= ENTER else None

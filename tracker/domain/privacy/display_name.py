@@ -21,7 +21,7 @@ from tracker.domain.privacy.titles import (
     key_of,
 )
 
-LONGEST: Final = 20  # grapheme clusters (UAX 29)
+MAX_LENGTH: Final = 20  # grapheme clusters (UAX 29)
 PHONE_DIGITS: Final = 7  # digits; words without letters that hold so many are a phone number
 
 _GRAPHEME: Final = regex.compile(r"\X")
@@ -41,16 +41,16 @@ _TAGS: Final = range(0xE0020, 0xE0080)  # after a black flag they spell a region
 
 
 @lru_cache(maxsize=4_096)
-def shown_name(name: str, display_name: str | None = None) -> str:
+def name_for_customers(name: str, display_name: str | None = None) -> str:
     """Return the name that customers read; empty if none of it may be shown, such as an e-mail address."""
     if display_name is not None and (given := _without_contacts(_words(display_name))):
         return _shortened(" ".join(given))
     return _shortened(_first_name(_without_contacts(_words(name))))
 
 
-def initial(shown: str) -> str:
+def initial(name: str) -> str:
     """Return the first grapheme cluster, in upper case if that is a single one as well."""
-    first = _GRAPHEME.match(shown)
+    first = _GRAPHEME.match(name)
     if first is None:
         return ""
     upper = first[0].upper()
@@ -58,7 +58,7 @@ def initial(shown: str) -> str:
 
 
 def _shortened(text: str) -> str:
-    return "".join(_GRAPHEME.findall(text)[:LONGEST]).rstrip()
+    return "".join(_GRAPHEME.findall(text)[:MAX_LENGTH]).rstrip()
 
 
 # --- words
@@ -68,13 +68,16 @@ def _words(text: str) -> list[str]:
     """Split at white space of any kind, and remove invisible characters. The words are in NFC."""
     kept: list[str] = []
     for character in text.translate(_BLANKS):
-        if character.isspace() or _is_seen(character, kept[-1] if kept else " "):
+        if character.isspace() or _is_visible(character, kept[-1] if kept else " "):
             kept.append(character)
-    words = [_begun(word.strip(_JOINERS)) for word in unicodedata.normalize("NFC", "".join(kept)).split()]
+    words = [
+        _without_leading_marks(word.strip(_JOINERS))
+        for word in unicodedata.normalize("NFC", "".join(kept)).split()
+    ]
     return [word for word in words if word]
 
 
-def _is_seen(character: str, before: str) -> bool:
+def _is_visible(character: str, before: str) -> bool:
     """Return whether a character is visible after *before*, or joins visible ones. Controls are not."""
     match unicodedata.category(character):
         case "Cf" if character in _JOINERS:  # joiners matter in emoji, and in Arabic and Indic scripts
@@ -90,7 +93,7 @@ def _is_seen(character: str, before: str) -> bool:
             return character != _GRAPHEME_JOINER
 
 
-def _begun(word: str) -> str:
+def _without_leading_marks(word: str) -> str:
     """Remove combining marks at the start: they would combine with the text before the name."""
     while word and unicodedata.category(word[0]) in {"Mn", "Me"}:
         word = word[1:]
@@ -99,9 +102,9 @@ def _begun(word: str) -> str:
 
 def _without_contacts(words: Sequence[str]) -> list[str]:
     """Remove e-mail addresses, web addresses and phone numbers, including those written with spaces."""
-    named = [word for word in words if not _ADDRESS.search(word)]
+    others = [word for word in words if not _ADDRESS.search(word)]
     kept: list[str] = []
-    for is_number, run in groupby(named, lambda word: _DIAL.fullmatch(word) is not None):
+    for is_number, run in groupby(others, lambda word: _DIAL.fullmatch(word) is not None):
         some = list(run)
         if not is_number or sum(letter.isdigit() for word in some for letter in word) < PHONE_DIGITS:
             kept += some
@@ -120,9 +123,9 @@ def _first_name(words: Sequence[str]) -> str:
 def _given_names(words: Sequence[str]) -> Sequence[str]:
     """Return the words from the first name on, such as `Anna` for `Schmidt, Dr. Anna`."""
     parts = [part.split() for part in _COMMA.split(" ".join(words))]
-    named = [part for part in parts if part and not all(map(_is_suffix, part))]
-    told = [rest for part in named if (rest := _without_titles(part))]
-    return told[min(1, len(told) - 1)] if told else []
+    others = [part for part in parts if part and not all(map(_is_suffix, part))]
+    names = [rest for part in others if (rest := _without_titles(part))]
+    return names[min(1, len(names) - 1)] if names else []
 
 
 def _is_suffix(word: str) -> bool:

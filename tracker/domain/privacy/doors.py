@@ -20,9 +20,9 @@ from tracker.domain.tracks.track import Fix
 
 HIDING_RADIUS: Final = 100.0  # metres around a door
 SAME_PLACE: Final = 30.0  # metres between two doors; for nearer ones, the customers count as one
-KEPT: Final = 100  # ended doors of one trip, at most
+ENDED_KEPT: Final = 100  # ended doors of one trip, at most
 ACCURACY: Final = (10.0, 20.0)  # metres; the minimum, and the value for an unknown accuracy
-DRAWN_OFF: Final = 50.0  # metres between a fix and the displayed marker or end of the trail, at most
+MAX_MARKER_OFFSET: Final = 50.0  # metres between a fix and the displayed marker or end of the trail, at most
 PHONE_DIGITS: Final = 5  # fewer do not identify a customer
 COMPARED_DIGITS: Final = 9  # the last digits, without the country code or the trunk prefix 0
 
@@ -58,20 +58,20 @@ def contacts(customer: Customer | None) -> frozenset[str]:
     """Return the normalised phone number and e-mail address, by which two orders of one customer match."""
     if customer is None:
         return frozenset()
-    given = (_phone(customer.phone or ""), _email(customer.email or ""))
-    return frozenset(contact for contact in given if contact)
+    text = (_phone(customer.phone or ""), _email(customer.email or ""))
+    return frozenset(contact for contact in text if contact)
 
 
-def _phone(given: str) -> str:
+def _phone(text: str) -> str:
     """Return the last nine digits: "+358 40-1234567", "00358401234567" and "040 123 4567" are equal."""
-    written = unicodedata.normalize("NFKC", given).replace("(0)", "")
+    written = unicodedata.normalize("NFKC", text).replace("(0)", "")
     digits = "".join(str(unicodedata.decimal(sign)) for sign in written if sign.isdecimal()).lstrip("0")
     is_number = len(digits) >= PHONE_DIGITS and len(set(digits)) > 1  # "1111111" is a placeholder
     return digits[-COMPARED_DIGITS:] if is_number else ""
 
 
-def _email(given: str) -> str:
-    written = re.sub(r"\s", "", unicodedata.normalize("NFKC", given)).casefold()
+def _email(text: str) -> str:
+    written = re.sub(r"\s", "", unicodedata.normalize("NFKC", text)).casefold()
     return written if "@" in written.strip("@") else ""
 
 
@@ -98,7 +98,7 @@ class Doors:
         kept = {(door.order_id, door.at) for door in taken.values()}
         self._end(door for door in self._open.values() if (door.order_id, door.at) not in kept)
         self._open = taken
-        self._changed()
+        self._update()
         return True
 
     def end(self, order_id: str) -> None:
@@ -106,7 +106,7 @@ class Doors:
         door = self._open.pop(order_id, None)
         if door is not None:
             self._end([door])
-            self._changed()
+            self._update()
 
     def restore(self, ended: Iterable[EndedDoor], newest: Fix | None) -> None:
         """Add doors that ended before this trip was loaded, except those that *newest* shows as left."""
@@ -115,7 +115,7 @@ class Doors:
             for door, ended_at in ended
             if newest is None or newest.recorded_at <= ended_at or not _has_left(door, newest, None)
         )
-        self._changed()
+        self._update()
 
     def move(self, fix: Fix, on_route: LonLat | None) -> bool:
         """Update with the newest believed fix. Return whether the driver has left an ended door.
@@ -156,9 +156,9 @@ class Doors:
         return any(place in others and _leads_past(begin, end, place) for place in self._near)
 
     def _end(self, doors: Iterable[Door]) -> None:
-        self._ended = [*self._ended, *doors][-KEPT:]
+        self._ended = [*self._ended, *doors][-ENDED_KEPT:]
 
-    def _changed(self) -> None:
+    def _update(self) -> None:
         self._others.clear()
         self._measure(self._at)
 
@@ -167,7 +167,7 @@ class Doors:
         if at is None or len(self._open) + len(self._ended) < 2:  # a single door hides nothing
             self._near = ()
             return
-        reach = HIDING_RADIUS + DRAWN_OFF + (0.0 if before is None else distance(before, at))
+        reach = HIDING_RADIUS + MAX_MARKER_OFFSET + (0.0 if before is None else distance(before, at))
         places = {door.at: None for door in (*self._open.values(), *self._ended)}
         self._near = tuple(place for place in places if distance(at, place) <= reach)
 

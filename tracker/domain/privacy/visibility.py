@@ -8,14 +8,14 @@ import msgspec
 from tracker.domain.eta.estimate import Eta
 from tracker.domain.order import ON_THE_ROAD, OPEN, Order, OrderStatus
 
-SHOWN_BEFORE_WINDOW: Final = timedelta(minutes=60)
+VISIBLE_BEFORE_WINDOW: Final = timedelta(minutes=60)
 STUCK_AFTER_ARRIVAL: Final = timedelta(hours=4)
 STUCK_AFTER: Final = timedelta(hours=24)  # after the time window; without one, after the last status change
 MINUTE: Final = timedelta(minutes=1)
 
 
 class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Visible from here on; exactly one of the three is given."""
+    """A threshold from which a field is visible; exactly one of the three is set."""
 
     stops: int | None = None
     """At most this number of stops of other orders before this dropoff."""
@@ -61,7 +61,7 @@ class Circumstances(msgspec.Struct, frozen=True):
     is_stuck: bool = False  # the order is open for too long
 
 
-class Visible(msgspec.Struct, frozen=True):
+class VisibleFields(msgspec.Struct, frozen=True):
     """The fields that the customer may see."""
 
     position: bool
@@ -71,16 +71,16 @@ class Visible(msgspec.Struct, frozen=True):
     exact: bool = True  # False: the ETA must not disclose how far away the driver is
 
 
-NOTHING: Final = Visible(position=False, route=False, eta=False, stops_before=False, exact=False)
+NOTHING: Final = VisibleFields(position=False, route=False, eta=False, stops_before=False, exact=False)
 
 
-def visible(rules: Rules, now: Circumstances) -> Visible:
+def visible_fields(rules: Rules, now: Circumstances) -> VisibleFields:
     """Return the fields that this order's customer may see; none before the assignment or after the end."""
     if now.status not in ON_THE_ROAD:
         return NOTHING
     exact = not (now.near_other_dropoff or now.is_stuck)
     whereabouts = exact and not now.awaits_window
-    return Visible(
+    return VisibleFields(
         position=whereabouts and _allowed(rules.position, now),
         route=whereabouts and _allowed(rules.route, now),
         eta=not now.awaits_window and _allowed(rules.eta, now),
@@ -94,7 +94,7 @@ def awaits_window(order: Order, stops_before: int, now: datetime) -> bool:
 
     An order that is picked up and is the next stop is exempt.
     """
-    if order.window_from is None or now >= order.window_from - SHOWN_BEFORE_WINDOW:
+    if order.window_from is None or now >= order.window_from - VISIBLE_BEFORE_WINDOW:
         return False
     return order.status is not OrderStatus.PICKED_UP or stops_before > 0
 

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from tracker.domain.geo import METRES_PER_DEGREE, LonLat, Plane, part_way, steps
+from tracker.domain.geo import METRES_PER_DEGREE, LonLat, Plane, interpolate, steps
 
 KEPT: Final = 5_000  # streets between crossings, about 8 km² of an inner city; the others are dropped
 FORGOTTEN_AFTER: Final = 60  # days without a passage
@@ -169,8 +169,8 @@ def piece_of(line: tuple[LonLat, ...], begin_m: float, end_m: float) -> Sequence
     for (a, b), length in zip(pairwise(line), steps(line), strict=True):
         if length > 0.0 and begin_m <= end_m and passed < end_m and passed + length > begin_m:
             if not piece:
-                piece.append(a if begin_m <= passed else part_way(a, b, (begin_m - passed) / length))
-            piece.append(b if passed + length <= end_m else part_way(a, b, (end_m - passed) / length))
+                piece.append(a if begin_m <= passed else interpolate(a, b, (begin_m - passed) / length))
+            piece.append(b if passed + length <= end_m else interpolate(a, b, (end_m - passed) / length))
         passed += length
     return piece
 
@@ -213,6 +213,6 @@ def _enter(cells: dict[Cell, set[str]], key: str, line: Sequence[LonLat]) -> Non
 def _pieces(a: LonLat, b: LonLat) -> Iterator[Cell]:
     east = (b.lon - a.lon + 180.0) % 360.0 - 180.0
     pieces = int(max(abs(b.lat - a.lat) * CELLS[0], abs(east) * CELLS[1])) + 1
-    corners = [_cell(part_way(a, b, number / pieces)) for number in range(pieces + 1)]
+    corners = [_cell(interpolate(a, b, number / pieces)) for number in range(pieces + 1)]
     for one, other in pairwise(corners):
         yield from product({one[0], other[0]}, {one[1], other[1]})

@@ -12,8 +12,8 @@ import msgspec
 
 LATE: Final = 10.0  # cost of a second of lateness, in seconds of driving
 HURRY: Final = 0.25  # the same for a second of the mean arrival; a stop of tomorrow keeps nobody waiting
-NOWHERE: Final = 1e9  # seconds, where no route exists
-WORTH: Final = 1e-6  # seconds; a smaller gain is a rounding error
+UNREACHABLE_S: Final = 1e9  # seconds, where no route exists
+MIN_GAIN_S: Final = 1e-6  # seconds; a smaller gain is a rounding error
 
 type Matrix = Sequence[Sequence[float]]
 
@@ -41,7 +41,7 @@ def schedule_cost(sequence: Sequence[int], start: Sequence[float], seconds: Matr
     now, cost, row = 0.0, 0.0, start
     for stop in sequence:
         driving = row[stop]
-        driving = min(driving, NOWHERE)
+        driving = min(driving, UNREACHABLE_S)
         now += driving
         now = max(now, opens[stop])
         cost += driving + now * hurry
@@ -95,12 +95,12 @@ class _Search:
             following: _Layer = {}
             for (served, last), labels in layer.items():
                 for label in _undominated(labels):
-                    if self._at_least(served, label) < self._bound:
+                    if self._lower_bound(served, label) < self._bound:
                         self._extend(following, served, label, self._seconds[last])
             layer = following
         ways = [label for labels in layer.values() for label in labels]
         best = min(ways, key=lambda label: label.cost + label.now, default=None)
-        return None if best is None or best.cost + best.now >= self._bound else _way_back(best)
+        return None if best is None or best.cost + best.now >= self._bound else _backtrack(best)
 
     def _extend(self, layer: _Layer, served: int, label: _Label | None, row: Sequence[float]) -> None:
         now, spent = (0.0, 0.0) if label is None else (label.now, label.cost)
@@ -108,21 +108,21 @@ class _Search:
             if served >> stop & 1 or self._needs[stop] & ~served or row[stop] == inf:
                 continue
             begun = max(now + row[stop], self._timing.opens[stop])
-            cost = spent + row[stop] + self._serving(stop, begun)
+            cost = spent + row[stop] + self._service_cost(stop, begun)
             done = begun + self._timing.service[stop]
             layer.setdefault((served | 1 << stop, stop), []).append(_Label(done, cost, stop, label))
 
-    def _at_least(self, served: int, label: _Label) -> float:
+    def _lower_bound(self, served: int, label: _Label) -> float:
         """Return a lower bound of the total cost: each open stop comes next, from its nearest neighbour."""
         end, cost = label.now, label.cost
         for stop in self._stops:
             if not served >> stop & 1:
                 begun = max(label.now + self._nearest[stop], self._timing.opens[stop])
-                cost += self._nearest[stop] + self._serving(stop, begun)
+                cost += self._nearest[stop] + self._service_cost(stop, begun)
                 end += self._nearest[stop] + self._timing.service[stop]
         return cost + end
 
-    def _serving(self, stop: int, begun: float) -> float:
+    def _service_cost(self, stop: int, begun: float) -> float:
         late = begun - self._timing.closes[stop]
         return begun * self._hurry + (late * LATE if late > 0.0 else 0.0)
 
@@ -135,7 +135,7 @@ def _undominated(labels: list[_Label]) -> list[_Label]:
     return kept
 
 
-def _way_back(label: _Label | None) -> list[int]:
+def _backtrack(label: _Label | None) -> list[int]:
     way: list[int] = []
     while label is not None:
         way.append(label.stop)

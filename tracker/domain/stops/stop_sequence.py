@@ -9,10 +9,10 @@ from itertools import pairwise
 from math import inf
 from typing import Final
 
-from tracker.domain.stops.schedule import NOWHERE, WORTH, Matrix, Timing, cheapest, schedule_cost
+from tracker.domain.stops.schedule import MIN_GAIN_S, UNREACHABLE_S, Matrix, Timing, cheapest, schedule_cost
 
 EXACT: Final = 12  # stops; up to this number the sequence is optimal, above it only good
-MOVES: Final = 30_000  # tried at most, for stops with times: six rounds of 40 stops, a second of work
+MAX_MOVES: Final = 30_000  # tried at most, for stops with times: six rounds of 40 stops, a second of work
 
 
 def driving_s(sequence: Sequence[int], start: Sequence[float], seconds: Matrix) -> float:
@@ -36,26 +36,26 @@ def best_sequence(
     None if no route leads through all of them. Optimal for up to EXACT stops, good above that.
     """
     if timing is not None and timing.matters:
-        return _best_in_time(start, seconds, before, timing)
+        return _best_schedule(start, seconds, before, timing)
     if len(start) <= EXACT:
         return _exact(start, seconds, before)
-    found = _inserted_one_by_one(start, seconds, before)
-    found = _improved(found, start, seconds, before)
+    found = _insert_one_by_one(start, seconds, before)
+    found = _improve(found, start, seconds, before)
     return found if driving_s(found, start, seconds) < inf else None
 
 
-def _best_in_time(
+def _best_schedule(
     start: Sequence[float], seconds: Matrix, before: Mapping[int, int], timing: Timing
 ) -> list[int] | None:
-    good = _inserted_one_by_one(start, seconds, before, timing)
-    good = _improved_in_time(good, start, seconds, before, timing)
+    good = _insert_one_by_one(start, seconds, before, timing)
+    good = _improve_schedule(good, start, seconds, before, timing)
     if len(start) <= EXACT:
         bound = schedule_cost(good, start, seconds, timing)
-        good = cheapest(start, seconds, before, timing, bound - WORTH) or good
+        good = cheapest(start, seconds, before, timing, bound - MIN_GAIN_S) or good
     return good if driving_s(good, start, seconds) < inf else None
 
 
-def _inserted_one_by_one(
+def _insert_one_by_one(
     start: Sequence[float], seconds: Matrix, before: Mapping[int, int], timing: Timing | None = None
 ) -> list[int]:
     """Build a sequence by inserting each pickup with its dropoff; orders that close first come first."""
@@ -112,7 +112,7 @@ def _exact(start: Sequence[float], seconds: Matrix, before: Mapping[int, int]) -
     for _ in range(count - 1):
         layer = _next_layer(layer, reached, seconds, needs)
     last = min(layer, key=lambda key: reached[key][0], default=None)
-    return [] if count == 0 else None if last is None else _way_back(last, reached)
+    return [] if count == 0 else None if last is None else _backtrack(last, reached)
 
 
 def _next_layer(
@@ -135,7 +135,7 @@ def _next_layer(
     return list(found)
 
 
-def _way_back(last: tuple[int, int], reached: Mapping[tuple[int, int], tuple[float, int]]) -> list[int]:
+def _backtrack(last: tuple[int, int], reached: Mapping[tuple[int, int], tuple[float, int]]) -> list[int]:
     way = []
     served, stop = last
     while stop >= 0:
@@ -144,26 +144,26 @@ def _way_back(last: tuple[int, int], reached: Mapping[tuple[int, int], tuple[flo
     return way[::-1]
 
 
-def _improved(
+def _improve(
     found: list[int], start: Sequence[float], seconds: Matrix, before: Mapping[int, int]
 ) -> list[int]:
     """Move runs of up to three stops for as long as the sequence becomes quicker (Or-opt)."""
 
     def link(a: int | None, b: int | None) -> float:
-        return 0.0 if b is None else min(start[b] if a is None else seconds[a][b], NOWHERE)
+        return 0.0 if b is None else min(start[b] if a is None else seconds[a][b], UNREACHABLE_S)
 
     way, moved = found, True
     while moved:
         moved = False
         for length in (1, 2, 3):
             for begin in range(len(way) - length + 1):
-                better = _moved(way, begin, length, link)
+                better = _best_move(way, begin, length, link)
                 if better is not None and is_feasible(better, before):
                     way, moved = better, True
     return way
 
 
-def _moved(
+def _best_move(
     way: list[int], begin: int, length: int, link: Callable[[int | None, int | None], float]
 ) -> list[int] | None:
     """Return the sequence with this run where it costs least; None if that is its present place."""
@@ -175,14 +175,14 @@ def _moved(
         return link(a, run[0]) + link(run[-1], b) - link(a, b)
 
     place = min(range(len(rest) + 1), key=cost)
-    return [*rest[:place], *run, *rest[place:]] if cost(place) < cost(begin) - WORTH else None
+    return [*rest[:place], *run, *rest[place:]] if cost(place) < cost(begin) - MIN_GAIN_S else None
 
 
-def _improved_in_time(
+def _improve_schedule(
     found: list[int], start: Sequence[float], seconds: Matrix, before: Mapping[int, int], timing: Timing
 ) -> list[int]:
-    """Improve as `_improved` does, by the cost of the whole schedule: a move delays all later stops."""
-    way, cost, left = found, schedule_cost(found, start, seconds, timing), MOVES
+    """Improve as `_improve` does, by the cost of the whole schedule: a move delays all later stops."""
+    way, cost, left = found, schedule_cost(found, start, seconds, timing), MAX_MOVES
     moved = True
     while moved:
         moved = False
@@ -190,7 +190,7 @@ def _improved_in_time(
             for begin in range(len(way) - length + 1):
                 for other in _moves(way, begin, length):
                     spent, left = schedule_cost(other, start, seconds, timing), left - 1
-                    if spent < cost - WORTH and is_feasible(other, before):
+                    if spent < cost - MIN_GAIN_S and is_feasible(other, before):
                         way, cost, moved = other, spent, True
                 if left <= 0:
                     return way

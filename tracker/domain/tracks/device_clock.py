@@ -11,15 +11,15 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 FUTURE_LIMIT: Final = timedelta(seconds=60)  # after correction; a fix further ahead is rejected
-MOST: Final = timedelta(hours=48)  # a clock with a larger offset is not corrected
+MAX_OFFSET: Final = timedelta(hours=48)  # a clock with a larger offset is not corrected
 STEADY_WITHIN: Final = timedelta(seconds=2)  # samples agree if they differ by at most this
-BEHIND_LEAST: Final = timedelta(seconds=120)  # less comes from a slow network or from batching
+MIN_BEHIND: Final = timedelta(seconds=120)  # less comes from a slow network or from batching
 AHEAD_SAMPLES: Final = 3
 AHEAD_SPAN: Final = timedelta(seconds=0.5)  # between the first and the last of them
 BEHIND_SAMPLES: Final = 6
 BEHIND_SPAN: Final = timedelta(seconds=4)
 APART: Final = timedelta(seconds=0.2)  # messages that arrive closer together give one sample
-KEPT: Final = 32  # samples: more than BEHIND_SPAN needs
+SAMPLES_KEPT: Final = 32  # samples: more than BEHIND_SPAN needs
 ON_TIME_COUNTS: Final = timedelta(seconds=60)  # for so long after a message on time, no slow clock is assumed
 NONE: Final = timedelta(0)
 
@@ -39,24 +39,24 @@ class DeviceClock:
         self._last: tuple[datetime, timedelta] | None = (
             None  # newest fix of the last message, and how far ahead it was
         )
-        self._recent: deque[_Sample] = deque(maxlen=KEPT)
+        self._recent: deque[_Sample] = deque(maxlen=SAMPLES_KEPT)
         self._on_time_at: datetime | None = None
 
-    def hear(self, newest: datetime, now: datetime) -> None:
+    def add_message(self, newest: datetime, now: datetime) -> None:
         """Take a sample from a message received at *now* whose newest fix has the device time *newest*."""
         sample = _Sample(newest - now, now)
-        if abs(sample.ahead) > MOST:
+        if abs(sample.ahead) > MAX_OFFSET:
             return
         if not self._recent or now - self._recent[-1].at >= APART:
             self._recent.append(sample)
         if abs(sample.ahead) <= FUTURE_LIMIT:
             self._on_time_at = now
         settled = self._steady(AHEAD_SAMPLES, AHEAD_SPAN)
-        if settled is not None and settled > -BEHIND_LEAST:
+        if settled is not None and settled > -MIN_BEHIND:
             self._settle(max(settled, NONE))
             return
         settled = self._steady(BEHIND_SAMPLES, BEHIND_SPAN)
-        if settled is not None and settled <= -BEHIND_LEAST and not self._lately_on_time(now):
+        if settled is not None and settled <= -MIN_BEHIND and not self._was_on_time_recently(now):
             self._settle(settled)
 
     def correction(self, newest: datetime, now: datetime) -> timedelta:
@@ -85,5 +85,5 @@ class DeviceClock:
                 return most
         return None
 
-    def _lately_on_time(self, now: datetime) -> bool:
+    def _was_on_time_recently(self, now: datetime) -> bool:
         return self._on_time_at is not None and now - self._on_time_at < ON_TIME_COUNTS

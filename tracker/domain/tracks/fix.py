@@ -79,9 +79,11 @@ class JudgedFix(msgspec.Struct, eq=False, gc=False):
         return self.sent_at - self.fix.recorded_at
 
 
-def refusal(fix: Fix, *, now: datetime, retention: timedelta, ahead: timedelta = NONE) -> Rejection | None:
+def rejection_reason(
+    fix: Fix, *, now: datetime, retention: timedelta, ahead: timedelta = NONE
+) -> Rejection | None:
     """Return why this fix cannot be stored; None if it can. *ahead* is the offset of the device's clock."""
-    place = _place_refusal(fix.lat, fix.lon)
+    place = _place_rejection(fix.lat, fix.lon)
     if place is not None:
         return place
     if fix.recorded_at > now + ahead + FUTURE_LIMIT:
@@ -91,25 +93,25 @@ def refusal(fix: Fix, *, now: datetime, retention: timedelta, ahead: timedelta =
     return None
 
 
-def sift(
+def validate_readings(
     readings: Sequence[Fix | Rejection], *, now: datetime, retention: timedelta, ahead: timedelta = NONE
 ) -> tuple[list[Fix], list[tuple[int, Rejection]]]:
     """Return the fixes to store, cleaned and oldest first, and the rejected ones as (index, reason)."""
     accepted: list[Fix] = []
-    refused: list[tuple[int, Rejection]] = []
+    rejected: list[tuple[int, Rejection]] = []
     for index, reading in enumerate(readings):
         if not isinstance(reading, Fix):
-            refused.append((index, reading))
-        elif (why := refusal(reading, now=now, retention=retention, ahead=ahead)) is not None:
-            refused.append((index, why))
+            rejected.append((index, reading))
+        elif (why := rejection_reason(reading, now=now, retention=retention, ahead=ahead)) is not None:
+            rejected.append((index, why))
         else:
             accepted.append(without_impossible_values(reading))
     if len(accepted) > 1:
         accepted.sort(key=lambda fix: fix.recorded_at)
-    return accepted, refused
+    return accepted, rejected
 
 
-def _place_refusal(lat: float, lon: float) -> Rejection | None:
+def _place_rejection(lat: float, lon: float) -> Rejection | None:
     if not (isfinite(lat) and isfinite(lon)):
         return "not_a_number"
     if not -90.0 <= lat <= 90.0:

@@ -52,7 +52,7 @@ class Odometer:
         spot = self._spot
         if spot is not None:
             path = spot.path(first=self._ends_at is None, last=True)
-            length += path.length_m + _from(self._ends_at, path.begin)
+            length += path.length_m + _distance_from(self._ends_at, path.begin)
             if self._pending is not None and spot.is_crossed:
                 length += distance(path.end, self._pending.lonlat)
         return min(length, self._raw_m)
@@ -65,7 +65,7 @@ class Odometer:
             return 0.0
         seconds = self._moving_s + spot.moving_s(None)
         if self._pending is not None and spot.is_crossed:
-            seconds += _passed(spot.last, self._pending)
+            seconds += _seconds_between(spot.last, self._pending)
         return seconds
 
     def _place(self, fix: Fix) -> None:
@@ -83,15 +83,15 @@ class Odometer:
             self._pending = None
             self._leave(spot, pending)
             self._place(fix)
-        elif off > SURE * radius or _passed(spot.last, fix) == 0.0:
+        elif off > SURE * radius or _seconds_between(spot.last, fix) == 0.0:
             self._leave(spot, fix)
         else:
             self._pending = fix
 
     def _leave(self, spot: Spot, fix: Fix) -> None:
         path = spot.path(first=self._ends_at is None, last=False)
-        self._length_m += path.length_m + _from(self._ends_at, path.begin)
-        passed_s = _passed(spot.last, fix)
+        self._length_m += path.length_m + _distance_from(self._ends_at, path.begin)
+        passed_s = _seconds_between(spot.last, fix)
         leaving = distance(spot.last.lonlat, fix.lonlat) / passed_s if passed_s else 0.0
         self._moving_s += spot.moving_s(leaving) + passed_s
         self._ends_at = path.end
@@ -103,11 +103,11 @@ def _accuracy(fix: Fix) -> float:
     return min(max(fix.accuracy or UNKNOWN_ACCURACY, low), high)
 
 
-def _from(before: LonLat | None, place: LonLat) -> float:
+def _distance_from(before: LonLat | None, place: LonLat) -> float:
     return 0.0 if before is None else distance(before, place)
 
 
-def _passed(before: Fix, fix: Fix) -> float:
+def _seconds_between(before: Fix, fix: Fix) -> float:
     """Return the seconds between two fixes; 0 for a gap."""
     seconds = (fix.recorded_at - before.recorded_at).total_seconds()
     return seconds if seconds <= GAP else 0.0

@@ -16,8 +16,8 @@ from tracker.domain.tracks.fix import (
     JudgedFix,
     Rejection,
     parse_fix,
-    refusal,
-    sift,
+    rejection_reason,
+    validate_readings,
     without_impossible_values,
 )
 from tracker.domain.tracks.window import Conflict, Window, is_teleport
@@ -29,13 +29,13 @@ __all__ = [
     "Rejection",
     "Track",
     "parse_fix",
-    "refusal",
-    "sift",
+    "rejection_reason",
+    "validate_readings",
     "without_impossible_values",
 ]
 
 ACCURACY_LIMIT: Final = 200.0  # metres; a fix of worse accuracy is stored, but doubted
-RESEAT_AFTER: Final = 3  # consistent doubted fixes in a row that move the marker all the same
+JUMP_AFTER: Final = 3  # consistent doubted fixes in a row that move the marker all the same
 FEW: Final = 10  # fixes; a contradicting group below this size is doubted, a larger one is believed as well
 WINDOW: Final = 64  # fixes kept to judge the next ones by; about 20 kB
 AFTER_KEPT: Final = 16  # entries of a past window after the last fix inserted into it
@@ -47,38 +47,39 @@ TOP_SPEED: Final[dict[Vehicle, float]] = {"car": 70.0, "scooter": 40.0, "bicycle
 class Track:
     """The fixes of one driver that judging needs: the newest, and those around the last late one.
 
-    *known* holds the newest fixes judged earlier, oldest first. Older ones are loaded with `recall`.
+    *judged_before* holds the newest fixes judged earlier, oldest first. Older ones are loaded with `recall`.
     """
 
     __slots__ = (
+        "_changed_verdicts",
         "_floor",
         "_intervals",
+        "_jump",
         "_last",
         "_live",
         "_marker",
         "_past",
-        "_rejudged",
-        "_seat",
         "_span",
         "_top_speed",
+        "marker_jumped",
         "newest",
-        "reseated",
     )
 
-    def __init__(self, vehicle: Vehicle, known: Sequence[JudgedFix] = ()) -> None:
+    def __init__(self, vehicle: Vehicle, judged_before: Sequence[JudgedFix] = ()) -> None:
         self._top_speed = TOP_SPEED[vehicle]
-        self._live = Window(self._top_speed, known)
-        self._floor = known[0].at if known else None  # fixes older than this are not in the live window
+        self._live = Window(self._top_speed, judged_before)
+        # Fixes older than this are not in the live window.
+        self._floor = judged_before[0].at if judged_before else None
         self._last = self._marker = self._last_believed()
         # The fix at the marker: the newest one that was believed on arrival. It never goes back in time.
         self.newest: Fix | None = None if self._marker is None else self._marker.fix
         self._past: Window | None = None  # around late fixes that are older than the live window
         self._span: tuple[datetime, datetime] | None = None  # `_past` holds all stored fixes between these
         # The fix to which the marker jumped from a group that is still believed.
-        self._seat: JudgedFix | None = self._live.last_jump()
+        self._jump: JudgedFix | None = self._live.last_jump()
         self._intervals: deque[float] = deque(maxlen=INTERVALS_KEPT)  # seconds between live fixes
-        self._rejudged: list[JudgedFix] = []
-        self.reseated = False  # the last fix moved the marker to a place that the driver cannot have reached
+        self._changed_verdicts: list[JudgedFix] = []
+        self.marker_jumped = False  # the last fix moved it to a place that the driver cannot have reached
 
     @property
     def last_believed(self) -> JudgedFix | None:
@@ -94,7 +95,7 @@ class Track:
     def judge(self, judged: JudgedFix) -> None:
         """Judge a fix. If it is believed and newer than all others, it moves the marker."""
         judged.judged = True
-        self.reseated = False
+        self.marker_jumped = False
         accuracy = judged.fix.accuracy
         if accuracy is not None and accuracy > ACCURACY_LIMIT:
             judged.doubt = "inaccurate"
@@ -113,14 +114,14 @@ class Track:
 
     def take_rejudged(self) -> list[JudgedFix]:
         """Return the earlier fixes whose verdicts have changed since the last call, and clear that list."""
-        if not self._rejudged:
+        if not self._changed_verdicts:
             return []
-        rejudged, self._rejudged = self._rejudged, []
+        rejudged, self._changed_verdicts = self._changed_verdicts, []
         return rejudged
 
     # --- the past
 
-    def knows(self, judged: JudgedFix) -> bool:
+    def covers(self, judged: JudgedFix) -> bool:
         """Return whether the neighbours of a fix are in memory."""
         at = judged.fix.recorded_at
         if self._floor is None or at >= self._floor:
@@ -132,11 +133,11 @@ class Track:
         """All fixes in memory. Pass these very objects to `recall`, not copies of them."""
         return [*self._live.entries, *(() if self._past is None else self._past.entries)]
 
-    def recall(self, known: Iterable[JudgedFix], begins: datetime, ends: datetime) -> None:
+    def recall(self, judged_before: Iterable[JudgedFix], begins: datetime, ends: datetime) -> None:
         """Load all stored fixes between these times, so that late fixes can be judged by them."""
         if self._floor is not None:
             ends = min(ends, self._floor)  # fixes that leave the live window later are not added here
-        self._past = Window(self._top_speed, sorted(known, key=lambda each: each.at))
+        self._past = Window(self._top_speed, sorted(judged_before, key=lambda each: each.at))
         self._span = (begins, ends)
 
     def trim_past(self, at: datetime) -> None:
@@ -162,8 +163,8 @@ class Track:
             self._move_marker(judged)
             if in_doubt:
                 self._reconsider(live, newest)
-            if self._seat is not None:
-                self._weigh_seat()
+            if self._jump is not None:
+                self._reconsider_jump()
             return
         judged.doubt = "teleport"
         if in_doubt:
@@ -213,32 +214,32 @@ class Track:
 
     def _contest_marker(self, conflict: Conflict) -> None:
         """Decide on a group newer than all believed fixes: three fixes are enough to move the marker."""
-        if conflict.size < RESEAT_AFTER:
+        if conflict.size < JUMP_AFTER:
             return
         entries = self._live.entries
         if self._outweighs(conflict, conflict.size):
             self._exchange(self._live, conflict)
         else:
             self._believe_group(self._live, conflict)
-            self._seat = entries[conflict.first]
+            self._jump = entries[conflict.first]
         target = entries[conflict.last]
         if self._marker is None or target.at > self._marker.at:
             self._move_marker(target)
-            self.reseated = True
+            self.marker_jumped = True
 
-    def _weigh_seat(self) -> None:
+    def _reconsider_jump(self) -> None:
         """Decide whether the group that the marker has left is now the smaller one, and doubt it then."""
-        live, seat = self._live, self._seat
-        first = None if seat is None or seat.doubt is not None else live.index_of(seat)
+        live, jump = self._live, self._jump
+        first = None if jump is None or jump.doubt is not None else live.index_of(jump)
         if first is None:
-            self._seat = None
+            self._jump = None
             return
         conflict = live.conflict(first, first)
         size = sum(each.doubt is None for each in live.entries[first:])
         if not conflict.left or (size > FEW and not self._is_excursion(conflict)):
-            self._seat = None
+            self._jump = None
         elif self._outweighs(conflict, size):
-            self._seat = None
+            self._jump = None
             self._exchange(live, conflict)
 
     def _outweighs(self, conflict: Conflict, size: int) -> bool:
@@ -276,7 +277,7 @@ class Track:
 
     def _change(self, judged: JudgedFix, doubt: Doubt | None) -> None:
         judged.doubt, judged.rejudged = doubt, True
-        self._rejudged.append(judged)
+        self._changed_verdicts.append(judged)
 
     # --- the marker
 
@@ -284,7 +285,7 @@ class Track:
         before = self._marker
         if before is not None:
             self._intervals.append((judged.fix.recorded_at - before.fix.recorded_at).total_seconds())
-            self.reseated = before.doubt is not None
+            self.marker_jumped = before.doubt is not None
         self._marker = self._last = judged
         self.newest = judged.fix
 
@@ -306,6 +307,6 @@ def _wins(window: Window, conflict: Conflict) -> bool:
     against = len(conflict.against)
     if against >= FEW:
         return False
-    if conflict.size > against and conflict.size >= RESEAT_AFTER:
+    if conflict.size > against and conflict.size >= JUMP_AFTER:
         return True
     return conflict.size >= against and window.shortens(conflict)

@@ -93,7 +93,7 @@ class Window:
 
     def conflict(self, first: int, last: int) -> Conflict:
         """Return the conflict of the group from *first* to *last* with the believed fixes around it."""
-        return Conflict(first, last, *self._opposed(first, -1), *self._opposed(last, 1))
+        return Conflict(first, last, *self._opponents(first, -1), *self._opponents(last, 1))
 
     def run(self, last: int) -> int:
         """Count the believed fixes up to this one of which each fits the one before."""
@@ -134,7 +134,7 @@ class Window:
                 return other
         return None
 
-    def _opposed(self, edge: int, step: int) -> tuple[list[int], int | None]:
+    def _opponents(self, edge: int, step: int) -> tuple[list[int], int | None]:
         against: list[int] = []
         other = edge
         while (next_one := self._believed(other, step)) is not None and len(against) < REACH:

@@ -11,7 +11,7 @@ from tracker.domain.order import Driver, Order, OrderStatus, Place
 from tracker.domain.route import Route, Stop
 from tracker.domain.route_choice.observed_streets import NONE
 from tracker.domain.route_choice.preference import LAWFUL
-from tracker.domain.tracks.track import Fix, refusal
+from tracker.domain.tracks.track import Fix, rejection_reason
 from tracker.domain.trip import Trip
 from tracker.errors import NoRoute, RoutingError
 from tracker.eta.evaluation.baselines import Baselines, Plain
@@ -88,7 +88,7 @@ class Replay:
             live = _Live(_begun(recorded, self._learned), _begun(recorded, Learned()))
             self._live[number] = live
             self._arrivals[number] = []
-        if refusal(fix, now=now, retention=RETENTION) is not None:
+        if rejection_reason(fix, now=now, retention=RETENTION) is not None:
             return []
         for trip in live:
             trip.receive_fix(fix, now)
@@ -101,7 +101,7 @@ class Replay:
         ]
 
     async def _route(self, trip: Trip, now: datetime, *, lawful: bool) -> None:
-        trip.routing_begun(now)
+        trip.note_route_request(now)
         newest, stops = trip.track.newest, trip.ahead
         assert newest is not None
         places = [newest.lonlat, *(stop.at for stop in stops)]
@@ -115,7 +115,7 @@ class Replay:
                 streets=NONE if lawful else trip.streets,
             )
         except RoutingError as error:
-            trip.miss_route(unroutable=isinstance(error, NoRoute))
+            trip.handle_no_route(unroutable=isinstance(error, NoRoute))
             return
         trip.take_route(Route(stops, legs))
 

@@ -5,11 +5,11 @@ from typing import Final
 from quart import Quart
 
 from tracker.api import health
-from tracker.api.allowance import with_allowance
+from tracker.api.allowance import add_rate_limit_headers
 from tracker.api.docs import asyncapi, openapi, swagger_ui
 from tracker.api.driver import stream as driver_stream
 from tracker.api.errors import register_errors
-from tracker.api.headers import with_security_headers
+from tracker.api.headers import add_security_headers
 from tracker.api.json_bodies import register_bodies
 from tracker.api.merchant import drivers, forecasts, history, links, map, orders
 from tracker.api.tracking import events, notes, page, poll
@@ -47,8 +47,8 @@ def create_app(node: Node, *, taking_over: bool = True) -> Quart:
     app.extensions["tracker"] = node
     register_errors(app)
     register_sockets(app, taking_over=taking_over)
-    app.after_request(with_security_headers)
-    app.after_request(with_allowance)
+    app.after_request(add_security_headers)
+    app.after_request(add_rate_limit_headers)
     register_bodies(app)
     for module in ENDPOINTS:
         app.register_blueprint(module.blueprint)

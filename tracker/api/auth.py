@@ -37,7 +37,9 @@ def require_scope(scope: Scope) -> Callable[[View], View]:
         async def authorized(**ids: str) -> Any:
             g.api_key = await find_api_key(current_node(), bearer_token(request.headers.get("Authorization")))
             take_allowance(
-                current_node().request_rates, g.api_key.id, "More requests than one API key may send."
+                current_node().request_rates,
+                g.api_key.id,
+                "Too many requests with this API key; retry later.",
             )
             if _RANK[g.api_key.scope] < _RANK[scope]:
                 raise Forbidden(scope)
@@ -79,18 +81,18 @@ async def find_api_key(node: Node, key: str) -> ApiKey:
     return found
 
 
-def credential_error(node: Node, why: TrackerError) -> TrackerError:
-    """Count an unknown key, token or link. Return *why*, or RateLimited after many from one address.
+def credential_error(node: Node, error: TrackerError) -> TrackerError:
+    """Count an unknown key, token or link. Return *error*, or RateLimited after many from one address.
 
     Only unknown credentials count, so other clients at the same address are never delayed.
     """
     if node.wrong_guesses.try_take(client_info().address, 1.0, asyncio.get_running_loop().time()):
-        return why
+        return error
     return RateLimited(
         "Too many unknown keys, tokens or links from this address; check yours and retry later."
     )
 
 
-def _is_equal(given: str, expected: str) -> bool:
+def _is_equal(key: str, expected_key: str) -> bool:
     """Compare in a time that does not depend on where they differ."""
-    return hmac.compare_digest(hash_token(given), hash_token(expected))
+    return hmac.compare_digest(hash_token(key), hash_token(expected_key))

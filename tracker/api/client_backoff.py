@@ -31,8 +31,8 @@ async def await_backoff(node: Node, token: str, address: str = "") -> None:
     if wait > 0.0:
         await asyncio.sleep(min(wait, MAX_DELAY))
     if wait > MAX_DELAY:
-        why = "Earlier connections violated the protocol; fix the client and reconnect later."
-        raise RateLimited(why, after_s=wait - MAX_DELAY)
+        detail = "Earlier connections violated the protocol; fix the client and reconnect later."
+        raise RateLimited(detail, after_s=wait - MAX_DELAY)
 
 
 @contextmanager

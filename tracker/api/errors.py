@@ -140,7 +140,7 @@ class ProblemDetails(msgspec.Struct, frozen=True, omit_defaults=True):
     type: UriReference
     """Kind of the problem: `/problems/<code>`, a page that explains it."""
     title: str
-    """The kind in words."""
+    """Short name of the kind."""
     status: int
     """HTTP status."""
     detail: str

@@ -40,7 +40,7 @@ PREFLIGHT: Final = {
 }
 
 
-async def with_security_headers(response: Response) -> Response:
+async def add_security_headers(response: Response) -> Response:
     """Add the headers of every response; headers that are set already stay."""
     wanted = ALWAYS | UNDER_TLS if request_base_url().startswith("https:") else ALWAYS
     for name, value in wanted.items():

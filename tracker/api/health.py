@@ -52,15 +52,18 @@ async def readyz() -> Response:
 
     `degraded` is what is missing and does not stop anything; `preparing` is what is still being made.
     """
-    wrong = await _wrong(current_node())
+    wrong = await _failures(current_node())
     if wrong:
         return answer(Readiness(status="not ready", wrong=wrong), 503)
     node = current_node()
-    degraded, preparing = await _degraded(node), [part.name for part in _of_the_map(node) if part.pending]
+    degraded, preparing = (
+        await _degraded(node),
+        [part.name for part in _map_preparations(node) if part.pending],
+    )
     return answer(Readiness(status="ready", degraded=degraded, preparing=preparing))
 
 
-async def _wrong(node: Node) -> list[str]:
+async def _failures(node: Node) -> list[str]:
     wrong = ["draining"] if node.fleet.draining else []
     try:
         await node.database.fetchval("ping")
@@ -81,7 +84,7 @@ async def _degraded(node: Node) -> list[str]:
     return degraded
 
 
-def _of_the_map(node: Node) -> list[Preparation[Any]]:
+def _map_preparations(node: Node) -> list[Preparation[Any]]:
     return [part for part in (node.router.preparation, node.basemap, node.addresses) if part is not None]
 
 

@@ -152,7 +152,7 @@ class ReportQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 @require_scope("read")
 @endpoint(query=PageQuery, answer=ForecastsAnswer)
 async def get_eta_history(order_id: str) -> Response:
-    """List the forecasts that were shown, oldest first, and their errors once the order has arrived.
+    """List the forecasts of an order, oldest first, with their errors once it has arrived.
 
     While an order is watched, one forecast is kept every 15 s, and each that differs from the last one.
     """

@@ -25,8 +25,8 @@ StatusTime = Annotated[
     datetime,
     Meta(tz=True, description="When it happened, from the order's previous status to now. Default: now."),
 ]
-Line = Annotated[str, Meta(max_length=200)]
-Text = Annotated[str, Meta(max_length=500)]
+ShortText = Annotated[str, Meta(max_length=200)]
+LongText = Annotated[str, Meta(max_length=500)]
 Id = Annotated[str, Meta(max_length=100)]
 
 
@@ -42,7 +42,7 @@ Anywhere = Annotated[
 ORDER_BYTES: Final = 65_536  # of a body with one order: two addresses and texts in any script
 STOPS_BYTES: Final = 131_072  # of a body with 1,000 stops
 RULES: Final = 10  # for one field of a customer's view
-BBOX: Final = "must be west,south,east,north in degrees with south <= north, such as 24.9,60.1,25.0,60.2"
+BBOX_RULE: Final = "must be west,south,east,north in degrees with south <= north, such as 24.9,60.1,25.0,60.2"
 
 
 class RequestBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -110,7 +110,7 @@ class DriverQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class NewPlace(RequestBody, frozen=True, kw_only=True):
     lat: Latitude
     lon: Longitude
-    address: Text | None = None
+    address: LongText | None = None
     """Address in words, for people; at most 500 characters."""
     service_s: ServiceSeconds | None = None
 
@@ -126,7 +126,7 @@ class NewPickup(NewPlace, frozen=True, kw_only=True):
 
 
 class NewCustomer(RequestBody, frozen=True, kw_only=True):
-    name: Line | None = None
+    name: ShortText | None = None
     """Name; at most 200 characters. The driver sees it."""
     phone: Annotated[str, Meta(max_length=50)] | None = None
     """Phone number; at most 50 characters. The driver sees it."""
@@ -180,7 +180,7 @@ class NewOrderBody(RequestBody, frozen=True, kw_only=True):
     """Where to pick the order up."""
     dropoff: NewPlace
     """Where to bring it."""
-    reference: Line | None = None
+    reference: ShortText | None = None
     """The merchant's own number; at most 200 characters."""
     customer: NewCustomer | None = None
     """Who waits for it."""
@@ -212,7 +212,7 @@ class PlaceChange(RequestBody, frozen=True, kw_only=True):
 
     lat: Latitude | UnsetType = UNSET
     lon: Longitude | UnsetType = UNSET
-    address: Text | UnsetType | None = UNSET
+    address: LongText | UnsetType | None = UNSET
     """Address in words, for people; at most 500 characters."""
     service_s: ServiceSeconds | UnsetType | None = UNSET
 
@@ -222,7 +222,7 @@ class PickupChange(PlaceChange, frozen=True, kw_only=True):
 
 
 class CustomerChange(RequestBody, frozen=True, kw_only=True):
-    name: Line | UnsetType | None = UNSET
+    name: ShortText | UnsetType | None = UNSET
     """Name; at most 200 characters. The driver sees it."""
     phone: Annotated[str, Meta(max_length=50)] | UnsetType | None = UNSET
     """Phone number; at most 50 characters. The driver sees it."""
@@ -239,7 +239,7 @@ class OrderChangeBody(RequestBody, frozen=True, kw_only=True):
     """New values of the pickup."""
     dropoff: PlaceChange | UnsetType = UNSET
     """New values of the dropoff."""
-    reference: Line | UnsetType | None = UNSET
+    reference: ShortText | UnsetType | None = UNSET
     """The merchant's own number; null removes it."""
     customer: CustomerChange | UnsetType | None = UNSET
     """New values of the customer; null removes it."""
@@ -275,7 +275,7 @@ class AssignBody(RequestBody, frozen=True, kw_only=True):
 class StatusBody(RequestBody, frozen=True, kw_only=True):
     status: OrderStatus
     """Status that the order gets. `created` unassigns it."""
-    reason: Text | None = None
+    reason: LongText | None = None
     """Why, in words; at most 500 characters."""
     at: StatusTime | None = None
 
@@ -308,7 +308,7 @@ class OrderQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Orders with this status; several with commas."""
     driver_id: Id | None = None
     """Orders of this driver."""
-    reference: Line | None = None
+    reference: ShortText | None = None
     """Orders with this number of the merchant's."""
     from_: AwareTime | None = msgspec.field(name="from", default=None)
     """Orders created at or after this time."""
@@ -352,8 +352,8 @@ def window_of(window: NewWindow | None) -> tuple[datetime | None, datetime | Non
     return window.from_, window.to
 
 
-def stored_rules(given: NewRules) -> dict[str, object]:
-    kept: dict[str, object] = msgspec.to_builtins(given.rules())
+def stored_rules(values: NewRules) -> dict[str, object]:
+    kept: dict[str, object] = msgspec.to_builtins(values.rules())
     return kept
 
 
@@ -362,9 +362,9 @@ def parse_bbox(text: str) -> tuple[float, float, float, float]:
     try:
         west, south, east, north = map(float, text.split(","))
     except ValueError:
-        raise InvalidFields([FieldError("bbox", BBOX)]) from None
+        raise InvalidFields([FieldError("bbox", BBOX_RULE)]) from None
     if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south <= north <= 90):
-        raise InvalidFields([FieldError("bbox", BBOX)])
+        raise InvalidFields([FieldError("bbox", BBOX_RULE)])
     return west, south, east, north
 
 
@@ -381,5 +381,5 @@ def _statuses(text: str) -> list[OrderStatus]:
 def _apply[T: Struct](value: T, change: Struct | UnsetType) -> T:
     if change is UNSET:
         return value
-    given = {name: new for name, new in msgspec.structs.asdict(change).items() if new is not UNSET}
-    return msgspec.structs.replace(value, **given)
+    values = {name: new for name, new in msgspec.structs.asdict(change).items() if new is not UNSET}
+    return msgspec.structs.replace(value, **values)

@@ -220,7 +220,7 @@ class LinkAnswer(Struct, frozen=True):
     id: str
     """Id of the link."""
     url: Uri
-    """Page for the customer. Whoever knows it can watch the order."""
+    """Page for the customer. Anyone who knows the URL can watch the order."""
     created_at: Time
     """When the link was created."""
     expires_at: Time | None

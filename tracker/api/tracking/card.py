@@ -18,8 +18,8 @@ STEPS: Final = ("Picked up", "On the way", "Nearby", "Delivered")
 VEHICLES: Final = {"car": "Car", "bicycle": "Bicycle", "scooter": "Scooter", "foot": "On foot"}
 NEAR_METRES: Final = 250.0
 NEAR_SECONDS: Final = 60.0
-LONG: Final = 60  # minutes; for longer waits the card gives the time of day
-OVER: Final = {
+MAX_COUNTDOWN_MIN: Final = 60  # minutes; for longer waits the card gives the time of day
+ENDED_TEXTS: Final = {
     "failed": ("Not delivered", "Delivery did not succeed"),
     "cancelled": ("Cancelled", "This order was cancelled"),
 }
@@ -45,21 +45,21 @@ def describe(snapshot: Snapshot) -> Card:
         at = snapshot.order.timestamps.get("delivered")
         headline = f"Delivered at {_Times.of(snapshot).clock(at)}" if at else "Delivered"
         return Card("done", "Delivered", headline, "", (1, 1, 1, 1), 3, 1.0, "")
-    if status in OVER:
-        return Card("over", *OVER[status], "", (0, 0, 0, 0), -1, 0.0, "")
+    if status in ENDED_TEXTS:
+        return Card("over", *ENDED_TEXTS[status], "", (0, 0, 0, 0), -1, 0.0, "")
     return _on_the_way(snapshot)
 
 
 def _on_the_way(snapshot: Snapshot) -> Card:
     progress, status = _travelled(snapshot), snapshot.order.status
     current = 0 if status != "picked_up" else 2 if _is_near(snapshot) else 1
-    begun = max(0.08, progress) if snapshot.driver else 0.0
+    started = max(0.08, progress) if snapshot.driver else 0.0
     return Card(
         "moving" if snapshot.driver else "waiting",
         _eyebrow(status, current),
         _headline(snapshot),
         _estimate(snapshot),
-        [1.0 if i < current else begun if i == current else 0.0 for i in range(len(STEPS))],
+        [1.0 if i < current else started if i == current else 0.0 for i in range(len(STEPS))],
         current if snapshot.driver else -1,
         progress,
         _stops(snapshot.stops_before, hidden=snapshot.driver is not None and snapshot.visibility == "hidden"),
@@ -83,7 +83,7 @@ def _headline(snapshot: Snapshot) -> str:
     if eta is None or eta.arrives_at is None:
         return "On the way to you" if status == "picked_up" else "Your order is being prepared"
     minutes = max(0, int(_seconds(snapshot.now, eta.arrives_at) / 60 + 0.5))
-    if eta.stale or snapshot.freshness == "lost" or minutes > LONG:
+    if eta.stale or snapshot.freshness == "lost" or minutes > MAX_COUNTDOWN_MIN:
         return f"Arriving about {times.moment(eta.arrives_at)}"
     return f"Arriving in {minutes} min" if minutes else "Arriving now"
 
@@ -168,11 +168,11 @@ class _Times:
     def span(self, begin: str, end: str) -> str:
         """Return such as `Tomorrow, 14:00 – 16:00`."""
         if begin == end:
-            return self._whole(begin)
+            return self._day_and_time(begin)
         same_day = self._at(begin, self._zone).date() == self._at(end, self._zone).date()
-        return f"{self._whole(begin)} – {self.clock(end) if same_day else self._whole(end)}"
+        return f"{self._day_and_time(begin)} – {self.clock(end) if same_day else self._day_and_time(end)}"
 
-    def _whole(self, at: str) -> str:
+    def _day_and_time(self, at: str) -> str:
         day = self._at(at, self._zone)
         ahead = (day.date() - self._today).days
         name = "Today" if ahead == 0 else "Tomorrow" if ahead == 1 else f"{day:%A} {day.day} {day:%B}"

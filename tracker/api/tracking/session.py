@@ -24,11 +24,11 @@ class TrackingSession:
     """Delivers a snapshot or the missed changes, then rate-limited updates, heartbeats, and an end."""
 
     def __init__(
-        self, node: Node, opened: OpenLink, subscription: Subscription, first: list[Outgoing]
+        self, node: Node, opened: OpenLink, subscription: Subscription, initial: list[Outgoing]
     ) -> None:
         self.node, self.opened, self.subscription = node, opened, subscription
-        self._first = deque(first)
-        self.has_snapshot = any(isinstance(one.message, Snapshot) for one in first)
+        self._initial = deque(initial)
+        self.has_snapshot = any(isinstance(outgoing.message, Snapshot) for outgoing in initial)
 
     @property
     def cursor(self) -> str:
@@ -38,13 +38,13 @@ class TrackingSession:
 
     def begin(self) -> None:
         """Queue a heartbeat if there is nothing to send, so that the client sees an immediate response."""
-        if not self._first:
-            self._first.append(self._heartbeat())
+        if not self._initial:
+            self._initial.append(self._heartbeat())
 
     async def next(self) -> Outgoing | None:
         """Return the next message or, when idle, a heartbeat. None: this node stops."""
-        if self._first:
-            return self._on_delivery(self._first.popleft())
+        if self._initial:
+            return self._on_delivery(self._initial.popleft())
         remaining, quiet = self._remaining(), spread(HEARTBEAT_EVERY)
         try:
             async with asyncio.timeout(min(quiet, remaining)):
@@ -57,7 +57,7 @@ class TrackingSession:
 
     async def wait(self, seconds: float) -> None:
         """Wait until there is a message, at most *seconds*."""
-        if self._first:
+        if self._initial:
             return
         remaining = self._remaining()
         try:
@@ -70,12 +70,14 @@ class TrackingSession:
     def take_all(self) -> list[Outgoing]:
         """Return all waiting messages, with consecutive updates conflated."""
         messages: list[Outgoing] = []
-        while (outgoing := self._first.popleft() if self._first else self.subscription.take()) is not None:
-            one = None if not messages else conflate(messages[-1], outgoing)
-            if one is None:
+        while (
+            outgoing := self._initial.popleft() if self._initial else self.subscription.take()
+        ) is not None:
+            merged = None if not messages else conflate(messages[-1], outgoing)
+            if merged is None:
                 messages.append(self._on_delivery(outgoing))
             else:
-                messages[-1] = one
+                messages[-1] = merged
             if isinstance(outgoing.message, End):
                 break
         return messages
@@ -83,7 +85,7 @@ class TrackingSession:
     def _on_delivery(self, outgoing: Outgoing) -> Outgoing:
         match outgoing.message:
             case Snapshot(visibility="ended", order=order):
-                self._first.append(Outgoing(End(order.status)))  # type: ignore[arg-type]  # an ended one
+                self._initial.append(Outgoing(End(order.status)))  # type: ignore[arg-type]  # an ended one
             case Update():
                 self.node.metrics.fix_to_send.observe(perf_counter() - outgoing.since)
         return outgoing
@@ -113,13 +115,13 @@ async def open_session(
     link_id = link_id_of(node, token)
     async with node.admission.reads:
         opened = await look_up(node, link_id)
-        subscription, first = await node.fleet.views.subscribe(
+        subscription, initial = await node.fleet.views.subscribe(
             opened.order_id, opened.link.id, cursor=cursor, address=client.address
         )
     try:
         opened = await look_up(node, link_id)  # it may have been revoked before the subscription
         if not node.hub.issued(opened.order_id, cursor):
             await record_opening(node, opened, transport, client, visit)
-        yield TrackingSession(node, opened, subscription, first)
+        yield TrackingSession(node, opened, subscription, initial)
     finally:
         node.fleet.views.unsubscribe(opened.order_id, subscription)

@@ -1,4 +1,4 @@
-"""The box of the map, and places that cannot be meant."""
+"""The area of the map, and implausible places."""
 
 import pytest
 from hypothesis import given
@@ -29,14 +29,14 @@ WORLD = Area(-180.0, -90.0, 180.0, 90.0)
     ],
 )
 def test_a_place_that_nobody_can_mean_is_named(place: tuple[float, float], why: str | None) -> None:
-    """Off the map alone is no mistake."""
+    """A place just off the map is accepted."""
     found = place_error(LonLat(*place), HELSINKI)
     assert (found or "").startswith(why or "")
     assert (found is None) == (why is None)
 
 
 def test_without_a_map_only_null_island_is_refused() -> None:
-    """Where nothing is known of the area yet."""
+    """The area is unknown."""
     assert place_error(LonLat(60.17, 24.94), None) is None
     assert place_error(LonLat(0.0, 0.0), None) is not None
     assert place_error(LonLat(0.0, 0.0), WORLD) is not None
@@ -56,14 +56,14 @@ def test_without_a_map_only_null_island_is_refused() -> None:
     ],
 )
 def test_the_way_to_the_box_is_the_short_one(area: Area, place: tuple[float, float], metres: float) -> None:
-    """Also over the antimeridian."""
+    """Also across the antimeridian."""
     assert area.distance_m(LonLat(*place)) == pytest.approx(metres, rel=0.01)
     assert area.holds(LonLat(*place)) == (metres == 0.0)
 
 
 @given(st.floats(-180, 180), st.floats(-90, 90))
 def test_a_place_in_the_box_is_never_refused(lon: float, lat: float) -> None:
-    """And every other one has an answer."""
+    """Every other place gets an answer, too."""
     place = LonLat(lon, lat)
     for area in (HELSINKI, FIJI, WORLD):
         if area.holds(place) and place != (0.0, 0.0):

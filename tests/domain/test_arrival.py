@@ -1,4 +1,4 @@
-"""What a driver's fixes show of an order: each milestone once, in sequence, and none by a single fix."""
+"""Milestones of an order: each once, in sequence, and never from a single fix."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -56,7 +56,7 @@ def stops_of(orders: Iterable[Order]) -> list[Stop]:
 
 
 class Ride:
-    """A trip, what watches it, and what was seen."""
+    """A trip, its milestone detector, and the detected milestones."""
 
     def __init__(self, *orders: Order, vehicle: Vehicle = "car", told: Sequence[Milestone] = ()) -> None:
         self.trip = Trip(Driver(id="drv_1", number=1, name="Aino", vehicle=vehicle, created_at=NOW))
@@ -70,7 +70,7 @@ class Ride:
         self.milestones.begin(self.told, [one.id for one in orders])
 
     def route(self, *detours: LonLat, begin: float = -1_000.0) -> None:
-        """Straight from stop to stop; the first leg by way of the detours."""
+        """Route the trip straight from stop to stop; the first leg passes the detours."""
         places = [place(begin), *(stop.at for stop in self.trip.ahead)]
         legs = []
         for n, (a, b) in enumerate(pairwise(places)):
@@ -80,7 +80,7 @@ class Ride:
         self.trip.take_route(Route(self.trip.ahead, tuple(legs)))
 
     def drive(self, fixes: Iterable[Fix]) -> list[Milestone]:
-        """What these fixes show for the first time."""
+        """Return the new milestones of these fixes."""
         begun = len(self.events)
         for one in fixes:
             before = self.trip.track.newest
@@ -93,7 +93,7 @@ class Ride:
 def stretch(
     begin_s: float, from_m: float, to_m: float, speed: float = 8.0, every: float = 5.0, **more: float
 ) -> list[Fix]:
-    """Fixes of a driver on the street, from one place to the other."""
+    """Return the fixes of a driver on the street between two places."""
     metres = abs(to_m - from_m)
     count = int(metres / speed / every)
     return [
@@ -107,7 +107,7 @@ def standing(begin_s: float, at_m: float, seconds: float, every: float = 5.0, **
 
 
 def delivery(every: float, dwell: float, noise: float = 0.0, seed: int = 0) -> list[Fix]:
-    """The whole way of an order at 8 m/s, with a halt at both ends, reported every so many seconds."""
+    """Return the fixes of a delivery at 8 m/s with a halt at both stops, *every* so many seconds."""
     ends = [
         (0.0, -1_000.0),
         (125.0, 0.0),
@@ -127,7 +127,7 @@ def delivery(every: float, dwell: float, noise: float = 0.0, seed: int = 0) -> l
 @pytest.mark.parametrize("routed", [True, False])
 @pytest.mark.parametrize("every", [1.0, 5.0, 10.0, 20.0, 30.0])
 def test_a_delivery_shows_each_milestone_once_and_in_sequence(every: float, routed: bool) -> None:
-    """However often the device reports, with a route and without."""
+    """At any reporting interval, with and without a route."""
     ride = Ride(order())
     if routed:
         ride.route()
@@ -140,7 +140,7 @@ def test_a_delivery_shows_each_milestone_once_and_in_sequence(every: float, rout
 
 
 def test_the_drivers_word_is_a_second_witness() -> None:
-    """Picked up at once: one fix near the pickup at about that time is enough."""
+    """With a reported pickup, one fix near it at about that time is enough."""
     ride = Ride(order())
     assert ride.drive([*stretch(0, -800, -80), fix(100, 0)]) == []
     ride.plan(fetched(order(), 101))
@@ -149,7 +149,7 @@ def test_the_drivers_word_is_a_second_witness() -> None:
 
 
 def test_a_false_fix_at_the_door_causes_nothing() -> None:
-    """One fix 200 m off that claims 2 m, however often the device reports."""
+    """A fix 200 m off with a claimed accuracy of 2 m, at any reporting interval."""
     for every in (1.0, 5.0, 30.0):
         ride = Ride(fetched(order(), 0), told=["arrived_at_pickup", "departed_pickup", "approaching"])
         ride.route(begin=2_000)
@@ -159,7 +159,7 @@ def test_a_false_fix_at_the_door_causes_nothing() -> None:
 
 
 def test_a_false_fix_at_the_pickup_is_no_departure() -> None:
-    """The driver stands there; one fix far away changes nothing, two in a row do."""
+    """While the driver stands there, one fix far away changes nothing; two in a row do."""
     ride = Ride(order(), told=["arrived_at_pickup"])
     assert ride.drive([*standing(0, 0, 20), fix(25, 200, accuracy=2.0), *standing(30, 0, 20)]) == []
     assert ride.drive([fix(55, 150), fix(60, 190)]) == ["departed_pickup"]
@@ -167,7 +167,7 @@ def test_a_false_fix_at_the_pickup_is_no_departure() -> None:
 
 
 def test_one_fix_that_is_near_the_end_is_no_approach() -> None:
-    """Two in a row are; the first of them says when."""
+    """Two fixes in a row are an approach, at the time of the first."""
     ride = Ride(fetched(order(dropoff=6_000), 0), told=["arrived_at_pickup", "departed_pickup"])
     ride.route(begin=0)
     ride.trip.receive_fix(fix(0, 2_000), NOW)
@@ -177,7 +177,7 @@ def test_one_fix_that_is_near_the_end_is_no_approach() -> None:
 
 
 def test_an_inaccurate_fix_confirms_nothing() -> None:
-    """150 m of accuracy at the door, however often."""
+    """Any number of fixes at the door with an accuracy of 150 m."""
     ride = Ride(order())
     assert ride.drive(standing(0, 0, 120, accuracy=150.0)) == []
     assert ride.drive(standing(130, 0, 10, accuracy=20.0)) == ["arrived_at_pickup"]
@@ -190,13 +190,13 @@ def test_an_inaccurate_fix_confirms_nothing() -> None:
 def test_driving_past_on_a_parallel_street_is_no_arrival(
     vehicle: Vehicle, speed: float, every: float
 ) -> None:
-    """At their speed nobody stands, however near the stop is."""
+    """A driver at this speed does not stand, however near the stop is."""
     ride = Ride(order(), vehicle=vehicle)
     assert ride.drive(stretch(0, -600, 600, speed, every, north=40.0)) == []
 
 
 def test_a_neighbours_door_is_theirs() -> None:
-    """Two open stops 55 m apart: who stands at one has not arrived at the other."""
+    """Two open stops are 55 m apart; a driver who stands at one has not arrived at the other."""
     first = fetched(order("ord_1", dropoff=3_000), 0)
     second = fetched(order("ord_2", dropoff=3_055), 0)
     ride = Ride(first, second, told=["arrived_at_pickup", "departed_pickup"])
@@ -211,7 +211,7 @@ def test_a_neighbours_door_is_theirs() -> None:
 
 
 def test_far_by_route_is_not_there_yet() -> None:
-    """The street on the other side of the block: a minute of red light is no arrival, parking there is."""
+    """In the street behind the block, a minute at a red light is no arrival; parking is."""
     ride = Ride(order())
     ride.route(place(-1_000, 50), place(200, 50), place(200, 0))
     light = [fix(0, -300, 50), fix(10, -200, 50), *[fix(20 + n, 0, 50) for n in range(60)]]
@@ -220,7 +220,7 @@ def test_far_by_route_is_not_there_yet() -> None:
 
 
 def test_a_stop_between_two_fixes_is_seen() -> None:
-    """One report a minute jumps over it: passing by with time for a stop counts, once the way goes on."""
+    """With one report a minute, passing with time for a stop counts after the next fix."""
     ride = Ride(order())
     assert ride.drive([fix(0, -700), fix(60, -250)]) == []
     assert ride.drive([fix(120, 200)]) == []
@@ -230,7 +230,7 @@ def test_a_stop_between_two_fixes_is_seen() -> None:
 
 
 def test_a_stop_passed_without_time_to_stop_is_not() -> None:
-    """The same at motorway speed, and where the driver turned back before it."""
+    """At motorway speed, or if the driver turns back before the stop."""
     fast = Ride(order())
     assert fast.drive([fix(0, -1_600), fix(60, -400), fix(120, 800), fix(180, 1_600)]) == []
     back = Ride(order())
@@ -241,20 +241,20 @@ def test_a_stop_passed_without_time_to_stop_is_not() -> None:
 
 
 def test_passing_the_dropoff_on_the_way_to_the_pickup_is_no_arrival() -> None:
-    """Nothing can be brought before it was fetched."""
+    """A delivery needs a pickup first."""
     ride = Ride(order(pickup=0, dropoff=-500))
     assert ride.drive([*stretch(0, -1_000, -500), *standing(70, -500, 30), *stretch(105, -500, -100)]) == []
 
 
 def test_late_fixes_show_nothing() -> None:
-    """The backlog of a dead zone says where the driver was; that fires nothing any more."""
+    """The backlog of a dead zone reaches no milestone."""
     ride = Ride(order())
     ride.drive([fix(1_000, -800)])
     assert ride.drive(delivery(5.0, 60.0)[:100]) == []
 
 
 def test_what_stands_in_the_timeline_never_comes_again() -> None:
-    """A node that was restarted in the middle goes on with what is left."""
+    """After a restart, only the remaining milestones are detected."""
     way = delivery(5.0, 60.0)
     for cut in range(0, len(way), 7):
         first = Ride(order())
@@ -266,7 +266,7 @@ def test_what_stands_in_the_timeline_never_comes_again() -> None:
 
 
 def test_a_fix_from_long_before_the_assignment_is_not_about_the_order() -> None:
-    """Lunch at the restaurant, told late: the order that came afterwards knows nothing of it."""
+    """A late fix from the driver's lunch at the restaurant does not affect a later order."""
     ride = Ride(order(assigned_at=NOW + timedelta(hours=1)))
     assert ride.drive(standing(0, 0, 60)) == []
     ride = Ride(order(assigned_at=NOW + timedelta(seconds=30)))
@@ -292,14 +292,14 @@ def test_noise_repeats_nothing_and_keeps_the_sequence(
 
 
 def test_a_poor_receiver_hides_few_arrivals() -> None:
-    """8 m of noise in both directions, short halts, four fixes at each: 99 of 100 deliveries show all."""
+    """With 8 m of noise and four fixes per halt, 99 of 100 deliveries reach all milestones."""
     seen = [Ride(order()).drive(delivery(10.0, 45.0, 8.0, seed)) for seed in range(300)]
     assert seen.count(ALL) >= 297
 
 
 @given(st.integers(0, 10_000), st.lists(st.integers(0, 139), unique=True, min_size=1, max_size=8))
 def test_single_false_fixes_add_nothing(seed: int, wrong: list[int]) -> None:
-    """A driver who waits 400 m off shows nothing, though some fixes claim to be at either end."""
+    """A driver who waits 400 m off reaches no milestone, though single fixes lie at the stops."""
     random = Random(seed)
     ride = Ride(order(dropoff=500))
     way = [fix(5.0 * n, 250 + random.gauss(0, 4), 400 + random.gauss(0, 4)) for n in range(140)]
@@ -311,7 +311,7 @@ def test_single_false_fixes_add_nothing(seed: int, wrong: list[int]) -> None:
 
 @given(st.permutations(delivery(10.0, 60.0)))
 def test_in_whatever_sequence_fixes_come_nothing_happens_twice(fixes: list[Fix]) -> None:
-    """Late ones are passed over, so what is shown never runs backwards."""
+    """Late fixes are ignored, so milestones stay in sequence."""
     ride = Ride(order())
     kinds = ride.drive(fixes)
     assert len(kinds) == len(set(kinds))

@@ -1,4 +1,4 @@
-"""Doors: which of them hide a trip's driver, from whom, and until when."""
+"""Which doors hide a trip's driver, from whom, and until when."""
 
 from datetime import timedelta
 
@@ -19,28 +19,28 @@ A, B = 20.0, 60.0  # steps along the street: two doors, 2.2 km apart
 
 
 def two_orders(**more: object) -> Trip:
-    """A driver who brings A first, then B; B's customer may see everything that is not hidden."""
+    """Return a trip that serves A, then B, whose customer may see everything not hidden."""
     trip = trip_with(order("ord_a", A, **SHOWN), order("ord_b", B, **SHOWN, **more))
     trip.receive_fix(fix(0.0, 0.0), NOW)
     return routed(trip)
 
 
 def drive(trip: Trip, steps: float, seconds: float) -> CustomerView:
-    """What B's customer sees once the driver is there."""
+    """Move the driver and return the view of B's customer."""
     now = NOW + timedelta(seconds=seconds)
     trip.receive_fix(fix(steps, seconds), now)
     return trip.view("ord_b", now)
 
 
 def finish(trip: Trip, order_id: str) -> None:
-    """The order leaves the trip, as a status or a reassignment makes it."""
+    """Remove the order from the trip, as a final status or a reassignment does."""
     trip.release(order_id)
     left = [one for one in trip.orders.values() if one.id != order_id]
     trip.replan(left, [stop for stop in trip.stops if stop.order_id != order_id])
 
 
 def everything(view: CustomerView) -> list[LonLat]:
-    """Every place that a customer is told of the driver."""
+    """Return every place of the driver in a customer's view."""
     trail = [] if view.trail is None else view.trail.places
     return [*view.route, *trail, *([] if view.position is None else [view.position.lonlat])]
 
@@ -50,7 +50,7 @@ def is_hidden(view: CustomerView) -> bool:
 
 
 def test_a_door_hides_the_driver_until_they_have_left_it() -> None:
-    """Delivered does not mean gone: the driver who still stands there would show where it is."""
+    """A driver who stands there after the delivery would disclose the door."""
     trip = two_orders()
     assert is_hidden(drive(trip, A, 60.0))
     finish(trip, "ord_a")
@@ -61,7 +61,7 @@ def test_a_door_hides_the_driver_until_they_have_left_it() -> None:
 
 
 def test_a_new_order_does_not_show_the_former_door() -> None:
-    """Neither its position nor its trail and route hold the door that has just been served."""
+    """Position, trail and route stay away from the door just served."""
     trip = two_orders()
     drive(trip, A, 60.0)
     finish(trip, "ord_a")
@@ -77,7 +77,7 @@ def test_a_new_order_does_not_show_the_former_door() -> None:
 
 
 def test_a_route_taken_at_the_former_door_begins_beyond_it() -> None:
-    """It was asked for while the driver stood there, and is followed when they have left."""
+    """The route was requested while the driver stood at the door."""
     trip = two_orders()
     drive(trip, A, 60.0)
     finish(trip, "ord_a")
@@ -89,7 +89,7 @@ def test_a_route_taken_at_the_former_door_begins_beyond_it() -> None:
 
 
 def test_noise_at_the_edge_is_not_leaving() -> None:
-    """A fix that its own accuracy may have put outside does not open the door."""
+    """A fix that may lie outside only by its error does not count as leaving."""
     trip = two_orders()
     drive(trip, A, 60.0)
     finish(trip, "ord_a")
@@ -99,7 +99,7 @@ def test_noise_at_the_edge_is_not_leaving() -> None:
 
 
 def test_an_order_taken_away_far_off_hides_nothing_after_the_next_fix() -> None:
-    """Cancelled or reassigned while the driver is elsewhere: one fix shows that they are not there."""
+    """If the order is cancelled or reassigned, one fix elsewhere ends its door."""
     trip = two_orders()
     drive(trip, 5.0, 30.0)
     finish(trip, "ord_a")
@@ -108,7 +108,7 @@ def test_an_order_taken_away_far_off_hides_nothing_after_the_next_fix() -> None:
 
 
 def test_a_door_that_moves_stays_hidden_until_it_is_left() -> None:
-    """A corrected address does not tell where the wrong one was, while the driver is there."""
+    """After a correction of the address, the old door still hides a driver who is there."""
     trip = two_orders()
     drive(trip, A, 60.0)
     moved = order("ord_a", A + 10.0, **SHOWN)
@@ -158,7 +158,7 @@ def test_one_customer_sees_the_driver_at_both_of_their_doors(first: Customer, se
 def test_what_identifies_nobody_makes_nobody_one_customer(
     first: Customer | None, second: Customer | None
 ) -> None:
-    """Nothing given, a name, or a placeholder."""
+    """No contact, only a name, or a placeholder."""
     assert contacts(first).isdisjoint(contacts(second))
 
 
@@ -174,7 +174,7 @@ def test_doors_of_one_house_do_not_hide_the_driver_from_each_other(metres: float
 
 
 def test_a_changed_phone_number_counts_at_once() -> None:
-    """Both ways: what made two orders one customer's may come and go."""
+    """Two orders become one customer's, and stop being so."""
     trip = two_orders(customer=Customer(phone="+358401234567"))
     drive(trip, A, 60.0)
     same = order("ord_a", A, customer=Customer(phone="+358401234567"), **SHOWN)
@@ -185,7 +185,7 @@ def test_a_changed_phone_number_counts_at_once() -> None:
 
 
 def test_near_a_door_the_forecast_does_not_tell_how_far_the_driver_is() -> None:
-    """No metres, and whole minutes: they would show where the door is."""
+    """No distance, and whole minutes: exact values would disclose the door."""
     trip = two_orders()
     before = drive(trip, A - 3.0, 40.0)
     assert before.eta is not None and before.eta.distance_m is not None
@@ -201,7 +201,7 @@ def test_near_a_door_the_forecast_does_not_tell_how_far_the_driver_is() -> None:
 
 
 def test_no_straight_piece_of_a_trail_leads_past_a_door() -> None:
-    """Two places outside the radius, and the door between them: the trail begins anew at the second."""
+    """With the door between two places outside its radius, the trail restarts at the second."""
     trip = two_orders()
     drive(trip, A - 2.5, 40.0)
     view = drive(trip, A + 2.5, 70.0)
@@ -223,7 +223,7 @@ def ended(steps: float, seconds: float) -> EndedDoor:
 def test_after_a_restart_the_newest_fix_says_whether_a_door_was_left(
     driver_at: float, heard: float, *, hidden: bool
 ) -> None:
-    """What the database holds of the orders that are over is held against it."""
+    """The ended doors come from the database."""
     newest, trip = fix(driver_at, heard), two_orders()
     finish(trip, "ord_a")
     trip = Trip(trip.driver, [JudgedFix(newest, newest.recorded_at, NOW, judged=True)])
@@ -236,7 +236,7 @@ def test_after_a_restart_the_newest_fix_says_whether_a_door_was_left(
 
 
 def test_a_stop_whose_order_is_not_known_yet_hides_the_driver() -> None:
-    """Orders and stops are read one after the other."""
+    """Orders and stops are loaded one after the other."""
     doors = Doors(at(A))
     doors.take([order("ord_b", B)], [Stop("ord_x", "dropoff", at(A)), Stop("ord_b", "dropoff", at(B))])
     assert doors.hide("ord_b", at(A))
@@ -244,7 +244,7 @@ def test_a_stop_whose_order_is_not_known_yet_hides_the_driver() -> None:
 
 
 def test_ended_doors_are_bounded() -> None:
-    """The oldest go first."""
+    """The oldest are evicted first."""
     doors = Doors(at(A))
     doors.restore([EndedDoor(Door(f"ord_{n}", at(n / 10.0)), NOW) for n in range(500)], None)
     assert len(doors.others("ord_b")) == 100
@@ -256,7 +256,7 @@ def waiting(**more: object) -> Order:
 
 
 def test_before_its_window_an_order_shows_nothing_of_the_driver() -> None:
-    """Until an hour before, by time alone; picked up and next it is shown at once."""
+    """Until an hour before, unless the order is picked up and comes next."""
     trip = trip_with(order("ord_a", A, **SHOWN), waiting())
     trip.receive_fix(fix(0.0, 0.0), NOW)
     routed(trip)
@@ -274,7 +274,7 @@ def test_before_its_window_an_order_shows_nothing_of_the_driver() -> None:
 
 
 def test_an_order_that_nobody_closes_is_hidden_in_time() -> None:
-    """Four hours after the arrival, or a day after the last thing that happened."""
+    """Four hours after the arrival, or a day after the last status change."""
     trip = two_orders(assigned_at=NOW)
     day = timedelta(hours=24)
     assert trip.view("ord_b", NOW + day - timedelta(seconds=1)).visibility == "live"

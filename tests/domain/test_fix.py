@@ -41,7 +41,7 @@ def test_places_that_cannot_be_are_refused_by_name(lat: float, lon: float, why: 
     [(59.0, None), (61.0, "in_the_future"), (-29 * 86_400.0, None), (-31 * 86_400.0, "too_old")],
 )
 def test_times_out_of_reach_are_refused_by_name(seconds: float, why: str | None) -> None:
-    """A minute ahead is too far, and what would be dropped at once is not stored."""
+    """A minute ahead is too far, and a fix older than the retention is not stored."""
     assert rejection_reason(fix(seconds), now=NOW, retention=MONTH) == why
 
 
@@ -55,7 +55,7 @@ def test_impossible_optional_values_never_cost_the_fix() -> None:
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), st.lists))
 def test_anything_else_than_an_object_is_malformed(raw: object) -> None:
-    """Whatever stands in the list of fixes, it gets a name and no exception."""
+    """Any JSON value in the list of fixes gets a reason and raises nothing."""
     assert parse_fix(raw, read_time) == "malformed"
 
 
@@ -66,5 +66,5 @@ def test_anything_else_than_an_object_is_malformed(raw: object) -> None:
     )
 )
 def test_wrong_types_are_malformed_and_numbers_are_fixes(raw: dict[str, object]) -> None:
-    """The answer is a fix or a reason, for every object that JSON can hold."""
+    """Every JSON object gives a fix or a reason."""
     assert isinstance(parse_fix(raw, read_time), Fix | str)

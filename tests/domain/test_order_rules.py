@@ -1,4 +1,4 @@
-"""When an order came to a status: what a merchant may say, and what is made of a driver's clock."""
+"""Times of a change of status, as sent by merchants and by drivers' devices."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -27,7 +27,7 @@ def test_no_driver_s_time_leaves_the_order_s_course(at: datetime, ahead: timedel
 
 @given(st.timedeltas(timedelta(seconds=1), timedelta(minutes=39)), SKEWS)
 def test_a_driver_s_true_time_is_kept(ago: timedelta, ahead: timedelta) -> None:
-    """However wrong the clock is, if its skew is known; to the millisecond."""
+    """With a known clock offset, the time is exact to the millisecond."""
     time = driver_status_time(NOW - ago + ahead, clock_ahead=ahead, previous=PREVIOUS, now=NOW)
     assert abs(time.at - (NOW - ago)) < timedelta(milliseconds=1)
     assert time.at == time.track_ends_at
@@ -44,13 +44,13 @@ def test_a_driver_s_true_time_is_kept(ago: timedelta, ahead: timedelta) -> None:
     ],
 )
 def test_an_unknown_clock_is_only_clamped(off: timedelta, at: datetime, track_ends_at: datetime) -> None:
-    """A time that is not after the previous status cannot say where the track ends."""
+    """A time not after the previous status does not determine where the track ends."""
     time = driver_status_time(NOW + off, clock_ahead=NONE, previous=PREVIOUS, now=NOW)
     assert (time.at, time.track_ends_at, time.known_at) == (at, track_ends_at, NOW)
 
 
 def test_a_time_that_cannot_be_comes_after_what_positions_showed() -> None:
-    """Nobody arrives after having delivered; a time that can be is kept whatever positions showed."""
+    """A delivery is not before the arrival; a plausible time is kept regardless of positions."""
     seen = NOW - timedelta(minutes=3)
     for at, shown in ((NOW - 3 * HOURS, seen), (NOW - timedelta(minutes=9), NOW - timedelta(minutes=9))):
         time = driver_status_time(at, clock_ahead=NONE, previous=PREVIOUS, seen_at=seen, now=NOW)
@@ -85,7 +85,7 @@ def test_a_time_that_was_shown_may_be_sent_back() -> None:
 
 
 def test_our_own_clock_may_step_back() -> None:
-    """Without a time, and with one, no status comes before the previous one."""
+    """No status precedes the previous one, with or without a time."""
     later = NOW + timedelta(seconds=30)
     assert merchant_status_time(None, previous=later, now=NOW).at == later
     assert driver_status_time(None, clock_ahead=NONE, previous=later, now=NOW).at == later

@@ -1,4 +1,4 @@
-"""Where drivers really stop for an address."""
+"""Access points: where drivers stop for an address."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -13,10 +13,10 @@ from tracker.domain.arrival.access_points import (
     KEPT_PER_ADDRESS,
     REACH,
     AccessPoint,
-    learned,
+    add_stop,
     place_key,
+    routing_target,
     stopping_place,
-    target,
     usual_dwell,
 )
 from tracker.domain.geo import LonLat, Plane, distance
@@ -36,71 +36,71 @@ def fix(seconds: float, east: float, accuracy: float | None = 8.0) -> Fix:
 def after(*metres_east: float) -> list[AccessPoint]:
     pins: list[AccessPoint] = []
     for east in metres_east:
-        pins = learned(pins, PLANE.to_lonlat(east, 0.0), 60.0)
+        pins = add_stop(pins, PLANE.to_lonlat(east, 0.0), 60.0)
     return pins
 
 
 def test_three_who_agree_move_the_target() -> None:
-    """Two are not enough; three within 40 m are, and the mean of them is taken."""
-    assert target(after(80.0, 90.0), GIVEN) == GIVEN
-    assert distance(target(after(80.0, 90.0, 100.0), GIVEN), PLANE.to_lonlat(90.0, 0.0)) < 1.0
+    """Three stops within 40 m give the mean of them; two are not enough."""
+    assert routing_target(after(80.0, 90.0), GIVEN) == GIVEN
+    assert distance(routing_target(after(80.0, 90.0, 100.0), GIVEN), PLANE.to_lonlat(90.0, 0.0)) < 1.0
 
 
 def test_those_who_disagree_move_nothing() -> None:
-    """Three deliveries at three doors are three pins of one."""
+    """Three deliveries at three doors are three access points of one stop each."""
     pins = after(-60.0, 0.0, 60.0)
     assert [pin.n for pin in pins] == [1, 1, 1]
-    assert target(pins, GIVEN) == GIVEN
+    assert routing_target(pins, GIVEN) == GIVEN
 
 
 def test_what_is_too_far_is_never_the_target() -> None:
-    """Beyond 150 m of the coordinate as it is given now, somebody else was served."""
+    """A stop more than 150 m from the present coordinate was for somebody else."""
     pins = after(140.0, 140.0, 140.0)
-    assert target(pins, GIVEN) != GIVEN
+    assert routing_target(pins, GIVEN) != GIVEN
     elsewhere = PLANE.to_lonlat(-20.0, 0.0)
-    assert target(pins, elsewhere) == elsewhere
+    assert routing_target(pins, elsewhere) == elsewhere
 
 
 def test_the_better_known_pin_wins() -> None:
-    """Where both doors are used, the one that is used more."""
+    """Of two doors, the target is the one with more stops."""
     pins = after(*[60.0] * 3, *[-60.0] * 5)
-    assert distance(target(pins, GIVEN), PLANE.to_lonlat(-60.0, 0.0)) < 1.0
+    assert distance(routing_target(pins, GIVEN), PLANE.to_lonlat(-60.0, 0.0)) < 1.0
 
 
 def test_the_time_at_the_door_is_added_up() -> None:
-    """Deliveries whose arrival is not known count as stops, not as durations."""
-    (pin,) = learned(learned([], GIVEN, 90.0), GIVEN, None)
+    """A delivery without a known arrival counts as a stop, not as a duration."""
+    (pin,) = add_stop(add_stop([], GIVEN, 90.0), GIVEN, None)
     assert (pin.n, pin.dwells, pin.dwell_s) == (2, 1, 90.0)
 
 
 def test_how_long_they_stay_is_of_the_address_whichever_door() -> None:
-    """Two doors of one address: the time spent there, and the number of stops, of both together."""
-    usual = usual_dwell(learned(learned([], GIVEN, 90.0), PLANE.to_lonlat(100.0, 0.0), 30.0))
+    """Durations and stops are summed over both doors of an address."""
+    usual = usual_dwell(add_stop(add_stop([], GIVEN, 90.0), PLANE.to_lonlat(100.0, 0.0), 30.0))
     assert (usual.observed, usual.expected) == (120.0, 2.0)
     assert usual_dwell([]).expected == 0.0
 
 
 @given(st.lists(st.floats(-500, 500), max_size=40))
 def test_an_address_costs_a_few_rows(east: list[float]) -> None:
-    """However many deliver there; and the target lies within reach, or is the place itself."""
+    """The number of access points is bounded, and the target is within reach."""
     pins = after(*east)
     assert len(pins) <= KEPT_PER_ADDRESS
     assert all(pin.n >= 1 and pin.dwells == pin.n for pin in pins)
-    found = target(pins, GIVEN)
+    found = routing_target(pins, GIVEN)
     assert distance(found, GIVEN) <= REACH
     assert found == GIVEN or any(pin.at == found and pin.n >= ENOUGH for pin in pins)
 
 
 @given(st.lists(st.floats(-20, 20), min_size=3, max_size=30))
 def test_a_pin_is_where_its_stops_are(east: list[float]) -> None:
-    """The mean of all that agreed with it, to the metre."""
+    """An access point is the mean of its stops, to the metre."""
     (pin,) = after(*east)
     assert pin.n == len(east)
     assert distance(pin.at, PLANE.to_lonlat(sum(east) / len(east), 0.0)) < 1.0
 
 
 def test_the_driver_stood_where_two_fixes_agree() -> None:
-    """The middle of both, shortly before the delivery was told."""
+    """The place is the middle of both fixes shortly before the reported delivery."""
     here = stopping_place([fix(0, 50), fix(5, 54)], GIVEN, NOW + timedelta(seconds=20))
     assert here is not None
     assert distance(here, PLANE.to_lonlat(52.0, 0.0)) < 0.1
@@ -120,12 +120,12 @@ def test_the_driver_stood_where_two_fixes_agree() -> None:
     ids=["unheard", "heard once", "moving", "inaccurate", "accuracy unknown", "long ago", "elsewhere"],
 )
 def test_a_doubtful_stand_is_none(fixes: list[Fix], told_s: float) -> None:
-    """What isn't sure teaches nothing: a delivery told from the office has no place."""
+    """A delivery reported from the office has no stopping place."""
     assert stopping_place(fixes, GIVEN, NOW + timedelta(seconds=told_s)) is None
 
 
 def test_the_key_is_the_address_without_telling_it() -> None:
-    """The same for other spellings; another for another stairway; no name of a street in it."""
+    """Spellings share a key, stairways do not, and the key holds no street name."""
     place = Place(60.171312, 24.944012, "Kasarmikatu 36  B")
     assert place_key(place) == place_key(msgspec.structs.replace(place, address="kasarmikatu 36 b"))
     assert place_key(place) != place_key(msgspec.structs.replace(place, address="Kasarmikatu 36 A"))

@@ -33,7 +33,7 @@ NOW = datetime(2026, 11, 22, tzinfo=UTC)
     ],
 )
 def test_what_is_given_in_the_end(need: Need, policy: object) -> None:
-    """Quick while somebody watches or a stop is near, seldom with nothing to do."""
+    """The policy is fast while a customer watches or a stop is near, slow without stops."""
     given_now = PolicyState()
     for seconds in (0, 31):
         given_now = next_policy(given_now, need, NOW + timedelta(seconds=seconds))
@@ -41,7 +41,7 @@ def test_what_is_given_in_the_end(need: Need, policy: object) -> None:
 
 
 def test_quicker_comes_at_once_and_slower_only_after_a_while() -> None:
-    """Someone who looks away and back again does not make the device switch."""
+    """A customer who leaves and returns does not change the policy."""
     quick = next_policy(PolicyState(IDLE), Need(watched=True), NOW)
     assert quick.policy == QUICK
     resting = next_policy(quick, Need(busy=True), NOW)
@@ -66,7 +66,7 @@ def test_a_driver_at_the_border_does_not_switch() -> None:
     )
 )
 def test_no_device_is_slowed_twice_within_the_calm(needs: list[tuple[Need, int]]) -> None:
-    """Whatever happens: between two slower policies lie at least 30 s."""
+    """At least 30 s lie between two changes to a slower policy."""
     given_now, now, slowed = PolicyState(), NOW, []
     for need, seconds in needs:
         now += timedelta(seconds=seconds)

@@ -1,4 +1,4 @@
-"""What customers see, and what forecasts go by, once the marker has been where the driver never was."""
+"""Views and forecasts after the marker was at a place where the driver never was."""
 
 from datetime import timedelta
 
@@ -17,7 +17,7 @@ def receive(trip: Trip, *fixes: Fix) -> None:
 
 
 def test_nothing_of_a_false_first_fix_is_shown_any_longer() -> None:
-    """Neither in the trail nor in the route; the next route begins where the driver is, without a pause."""
+    """The trail and the route are dropped, and the next route is requested without a pause."""
     trip = trip_with(order("ord_1", 40.0))
     receive(trip, fix(0.0, 0.0, lat=STREET + FAR))
     routed(trip, start=-300.0)
@@ -30,7 +30,7 @@ def test_nothing_of_a_false_first_fix_is_shown_any_longer() -> None:
 
 
 def test_a_route_that_does_not_pass_where_the_driver_is_goes_at_once() -> None:
-    """It began at the false place; until there is another one, distances are straight."""
+    """The route began at the false place; until the next one, distances are straight lines."""
     trip = trip_with(order("ord_1", 40.0))
     receive(trip, fix(0.0, 0.0))
     routed(trip)
@@ -43,7 +43,7 @@ def test_a_route_that_does_not_pass_where_the_driver_is_goes_at_once() -> None:
 
 
 def test_a_jump_teaches_no_pace_and_no_way() -> None:
-    """A driver is as fast as before a false cluster, and what is driven counts from where it ended."""
+    """The speed factor stays as before the false cluster, and driving counts from its end."""
     trip = _begun()
     before = _slowness(trip)
     receive(trip, *(fix(n, 7.0 * n, lat=STREET + FAR) for n in range(20, 24)))
@@ -69,7 +69,7 @@ def _begun() -> Trip:
 
 
 def test_late_fixes_that_refute_the_newest_leave_the_marker_until_the_next() -> None:
-    """The marker never goes back in time; the next true fix is followed at once."""
+    """The marker never goes back in time; it follows the next true fix at once."""
     trip = trip_with(order("ord_1", 40.0))
     false = fix(10.0, 50.0, lat=STREET + FAR)
     receive(trip, false, *(fix(n, 5.0 * n) for n in range(10)))
@@ -82,7 +82,7 @@ def test_late_fixes_that_refute_the_newest_leave_the_marker_until_the_next() -> 
 
 
 def test_a_trip_goes_on_from_what_is_known() -> None:
-    """After a restart the marker is where it was."""
+    """After a restart the marker is at the same fix."""
     known = [JudgedFix(fix(n, n), fix(n, n).recorded_at, NOW, judged=True) for n in range(3)]
     trip = Trip(_begun().driver, known)
     assert trip.position == trip.track.newest == fix(2, 2)

@@ -1,4 +1,4 @@
-"""How a device's wrong clock is found out and corrected, and what is never taken for one."""
+"""Detection and correction of a device's wrong clock."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -22,7 +22,7 @@ def second(n: float) -> timedelta:
 
 
 def heard(ahead: timedelta, count: int, *, late: tuple[float, ...] = (0.1, 0.7, 0.3)) -> DeviceClock:
-    """After `count` messages, one a second, each so many seconds on its way."""
+    """Return a clock after *count* messages, one a second, with the delays *late* in turn."""
     clock = DeviceClock()
     for n in range(count):
         clock.add_message(NOW + second(n) + ahead, NOW + second(n + late[n % len(late)]))
@@ -41,30 +41,30 @@ def receive(live: LiveTrip, now: datetime, *times: datetime, lat: float = 60.17)
 
 @pytest.mark.parametrize("ahead", [second(30), 3 * HOURS, 26 * HOURS, -24 * HOURS, -3 * HOURS, -second(300)])
 def test_a_steady_clock_is_corrected_to_within_the_network_s_delay(ahead: timedelta) -> None:
-    """Ahead or behind, by minutes or a day: what is left is what the quickest message took."""
+    """The remaining error is the delay of the quickest message."""
     assert abs(heard(ahead, 10).ahead - ahead) <= second(0.2)
 
 
 def test_one_that_is_ahead_is_found_out_with_the_third_message() -> None:
-    """Nothing else can be ahead of us; two messages may be a coincidence."""
+    """Only a fast clock is ahead of the server; two messages may be a coincidence."""
     assert heard(3 * HOURS, 2).ahead == NONE
     assert heard(3 * HOURS, 3).ahead > 2 * HOURS
 
 
 @pytest.mark.parametrize("ahead", [NONE, -second(1), -second(100)])
 def test_a_slow_network_is_no_slow_clock(ahead: timedelta) -> None:
-    """A device that sends what is up to two minutes old is believed: its age is never understated."""
+    """Fixes up to two minutes old keep their time, so that no age is understated."""
     assert heard(ahead, 60).ahead == NONE
 
 
 def test_a_clock_further_off_than_two_days_is_not_corrected() -> None:
-    """Its fixes are refused by name, or are history."""
+    """Its fixes are rejected with a reason, or count as late."""
     assert heard(timedelta(days=365), 20).ahead == NONE
     assert heard(-timedelta(days=5), 20).ahead == NONE
 
 
 def test_a_backlog_behind_a_live_fix_is_no_slow_clock() -> None:
-    """Not even where it comes at the pace at which it was driven."""
+    """Even if it arrives as fast as it was recorded."""
     clock = DeviceClock()
     clock.add_message(NOW, NOW)
     for n in range(50):
@@ -73,7 +73,7 @@ def test_a_backlog_behind_a_live_fix_is_no_slow_clock() -> None:
 
 
 def test_a_backlog_that_comes_in_a_hurry_is_no_slow_clock() -> None:
-    """Its times do not keep pace with ours."""
+    """Its times advance faster than the server's."""
     clock = DeviceClock()
     for n in range(50):
         clock.add_message(NOW - 20 * HOURS + second(500 * n), NOW + second(n))
@@ -81,7 +81,7 @@ def test_a_backlog_that_comes_in_a_hurry_is_no_slow_clock() -> None:
 
 
 def test_a_clock_that_is_set_right_is_believed_again() -> None:
-    """Three messages on time are enough."""
+    """Three messages on time reset the offset."""
     clock = heard(3 * HOURS, 10)
     for n in range(3):
         clock.add_message(NOW + second(20 + n), NOW + second(20.2 + n))
@@ -90,7 +90,7 @@ def test_a_clock_that_is_set_right_is_believed_again() -> None:
 
 @given(st.lists(st.tuples(st.floats(-1e6, 1e6), st.floats(0.0, 100.0)), max_size=60))
 def test_nothing_is_ever_shown_as_of_the_future(said: list[tuple[float, float]]) -> None:
-    """Whatever a device's clock does, a corrected time is not later than ours."""
+    """A corrected time is never later than the server's."""
     clock, now = DeviceClock(), NOW
     for ahead, pause in said:
         now += second(pause)
@@ -101,7 +101,7 @@ def test_nothing_is_ever_shown_as_of_the_future(said: list[tuple[float, float]])
 
 @given(st.lists(st.floats(0.0, 1.9), min_size=20, max_size=60), st.sampled_from([3 * HOURS, -24 * HOURS]))
 def test_delays_never_make_a_steady_clock_unsteady(delays: list[float], ahead: timedelta) -> None:
-    """Messages that are up to two seconds on their way leave the correction where it is, and close."""
+    """Delays of up to two seconds leave the correction steady and close to the offset."""
     clock, settled = DeviceClock(), []
     for n, delay in enumerate(delays):
         clock.add_message(NOW + second(3 * n) + ahead, NOW + second(3 * n + delay))
@@ -110,7 +110,7 @@ def test_delays_never_make_a_steady_clock_unsteady(delays: list[float], ahead: t
 
 
 def test_a_minute_ahead_is_judged_after_the_correction() -> None:
-    """Of a device that is three hours ahead, what is a minute ahead of its own clock is of the future."""
+    """On a device three hours ahead, a fix a minute ahead of its own clock is in the future."""
     live = live_trip()
     for n in range(5):
         judged = receive(live, NOW + second(n), NOW + second(n) + 3 * HOURS)
@@ -120,7 +120,7 @@ def test_a_minute_ahead_is_judged_after_the_correction() -> None:
 
 
 def test_the_key_stays_as_it_was_sent() -> None:
-    """What is stored under is the device's time; what is shown is ours."""
+    """Fixes are stored under the device's time and shown with the server's."""
     live = live_trip()
     for n in range(5):
         judged = receive(live, NOW + second(n), NOW + second(n) - 24 * HOURS)
@@ -134,7 +134,7 @@ def test_the_key_stays_as_it_was_sent() -> None:
 
 
 def test_a_fix_of_the_future_does_not_hold_the_marker() -> None:
-    """One stray fix a minute ahead is shown as of now, and the next true one moves the marker on."""
+    """A stray fix a minute ahead gets the present time, and the next true one moves the marker."""
     live = live_trip()
     receive(live, NOW, NOW + second(59), lat=60.1700)
     receive(live, NOW + second(1), NOW + second(1), lat=60.1701)
@@ -143,7 +143,7 @@ def test_a_fix_of_the_future_does_not_hold_the_marker() -> None:
 
 
 def test_a_fix_of_the_future_sent_again_is_no_newer() -> None:
-    """Repeating it does not keep a driver looking alive."""
+    """A repeated fix does not keep the position live."""
     live = live_trip()
     for n in range(0, 40, 10):
         receive(live, NOW + second(n), NOW + second(59))

@@ -1,4 +1,4 @@
-"""Where the driver is shown: on the street where it is sure, as measured where it is not."""
+"""Snapping of the marker to the street, if the match is certain."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -17,7 +17,7 @@ PROGRESS = Progress(120.0, 5.6, *ON_THE_LINE, 90.0, 12.0)
 
 
 def test_a_sure_match_is_shown_on_the_street() -> None:
-    """Near for its accuracy and heading along it: the place and the heading are the street's."""
+    """A fix near the street that heads along it gets the street's place and heading."""
     found = snap_to_street(FIX, PROGRESS, None)
     assert found.sure
     assert (found.fix.lonlat, found.fix.heading) == (ON_THE_LINE, 90.0)
@@ -38,13 +38,13 @@ def test_a_sure_match_is_shown_on_the_street() -> None:
     ids=["no route", "too far", "far, though inaccurate", "accuracy", "no heading", "back", "turning off"],
 )
 def test_an_unsure_match_is_shown_as_measured(fix: Fix, progress: Progress | None) -> None:
-    """Exactly the fix, whatever was shown before."""
+    """The fix stays unchanged, whatever the previous match was."""
     assert snap_to_street(fix, progress, None) == SnappedFix(fix)
     assert snap_to_street(fix, progress, SnappedFix(FIX, sure=True)) == SnappedFix(fix)
 
 
 def test_who_stands_stays_on_the_street_they_came_along() -> None:
-    """At a light the heading means nothing; who was not on the street is not put on it."""
+    """At a light the heading is meaningless; a driver off the street is not snapped to it."""
     standing = msgspec.structs.replace(FIX, speed=0.1, heading=301.0, recorded_at=NOW + timedelta(seconds=5))
     assert snap_to_street(standing, PROGRESS, SnappedFix(FIX, sure=True)).fix.lonlat == ON_THE_LINE
     assert snap_to_street(standing, PROGRESS, SnappedFix(FIX)) == SnappedFix(standing)
@@ -54,6 +54,6 @@ def test_who_stands_stays_on_the_street_they_came_along() -> None:
 
 
 def test_headings_agree_across_north() -> None:
-    """359 and 1 degrees are two apart."""
+    """359 and 1 degrees differ by two."""
     north = msgspec.structs.replace(PROGRESS, heading=359.0)
     assert snap_to_street(msgspec.structs.replace(FIX, heading=1.0), north, None).sure

@@ -64,7 +64,7 @@ def test_a_fix_moves_the_driver_along_the_route() -> None:
 
 
 def test_without_a_route_the_forecast_says_that_it_is_a_straight_line() -> None:
-    """The basis is told, and no fix is needed for a view."""
+    """The ETA states its basis, and a view needs no fix."""
     trip = trip_with(order("ord_1", 40.0))
     nothing = trip.view("ord_1", NOW)
     assert nothing.eta is not None and (nothing.eta.basis, nothing.eta.arrives_at) == ("none", None)
@@ -75,7 +75,7 @@ def test_without_a_route_the_forecast_says_that_it_is_a_straight_line() -> None:
 
 
 def test_three_fixes_off_the_route_ask_for_a_new_one() -> None:
-    """One stray fix changes nothing, and the router is not asked twice within ten seconds."""
+    """One stray fix changes nothing, and requests are at least ten seconds apart."""
     trip = trip_with(order("ord_1", 40.0))
     trip.receive_fix(fix(0.0, 0.0), NOW)
     assert trip.wants_route(NOW)
@@ -91,7 +91,7 @@ def test_three_fixes_off_the_route_ask_for_a_new_one() -> None:
 
 
 def test_stops_of_others_come_first_and_are_not_shown() -> None:
-    """The second customer sees one stop before, and a route that begins behind the first one's door."""
+    """The second customer sees one stop before, and a route that begins after the first door."""
     trip = trip_with(order("ord_1", 20.0), order("ord_2", 40.0))
     trip.receive_fix(fix(0.0, 0.0), NOW)
     routed(trip)
@@ -106,7 +106,7 @@ def test_stops_of_others_come_first_and_are_not_shown() -> None:
 
 
 def test_only_stops_of_other_orders_are_counted() -> None:
-    """An order's own pickup is no stop before its dropoff."""
+    """An order's own pickup does not count as a stop before its dropoff."""
     orders = order("ord_1", 20.0), order("ord_2", 40.0)
     trip = trip_with(*orders)
     here = at(20.0)
@@ -135,14 +135,14 @@ def test_near_another_customers_door_nothing_is_shown_then_or_later() -> None:
     ("age", "freshness"), [(0.0, "live"), (15.0, "live"), (16.0, "stale"), (120.0, "stale"), (121.0, "lost")]
 )
 def test_freshness_is_told_by_age_alone(age: float, freshness: str) -> None:
-    """Live, stale and lost, though nothing arrives."""
+    """Freshness becomes live, stale and lost without a new fix."""
     trip = trip_with(order("ord_1", 40.0, visibility={"position": "always"}))
     trip.receive_fix(fix(0.0, 0.0), NOW)
     assert trip.view("ord_1", NOW + timedelta(seconds=age)).freshness == freshness
 
 
 def test_a_driver_who_reports_seldom_stays_live_longer() -> None:
-    """Three times the median interval, where that is more than 15 seconds."""
+    """Live lasts three median intervals if that exceeds 15 seconds."""
     trip = trip_with(order("ord_1", 40.0, visibility={"position": "always"}))
     for n in range(5):
         trip.receive_fix(fix(float(n), 20.0 * n), NOW + timedelta(seconds=20 * n))
@@ -151,7 +151,7 @@ def test_a_driver_who_reports_seldom_stays_live_longer() -> None:
 
 
 def test_an_order_that_nobody_carries_shows_nobody() -> None:
-    """Hidden before, ended afterwards."""
+    """The view is hidden before the trip and ended after it."""
     assert view_without_trip(order("ord_1", 1.0, status=OrderStatus.CREATED)).visibility == "hidden"
     over = order("ord_1", 1.0, status=OrderStatus.DELIVERED, delivered_at=NOW)
     assert view_without_trip(over).visibility == "ended"
@@ -159,7 +159,7 @@ def test_an_order_that_nobody_carries_shows_nobody() -> None:
 
 
 def test_new_stops_drop_the_route_and_keep_the_trail() -> None:
-    """A second order makes another route, and does not forget where the first customer saw the driver."""
+    """A second order changes the route, but the first customer's trail stays."""
     trip = trip_with(order("ord_1", 40.0))
     trip.receive_fix(fix(0.0, 0.0), NOW)
     routed(trip)
@@ -175,7 +175,7 @@ def test_new_stops_drop_the_route_and_keep_the_trail() -> None:
 
 
 def test_a_trail_is_bounded_and_says_when_it_was_thinned() -> None:
-    """A day's driving costs no more than a thousand places, and its end is the newest."""
+    """A day's trail holds at most a thousand places and ends at the newest."""
     trail = Trail()
     for n in range(3 * TRAIL_LENGTH):
         trail.grow(at(float(n)))
@@ -186,7 +186,7 @@ def test_a_trail_is_bounded_and_says_when_it_was_thinned() -> None:
 
 @pytest.mark.parametrize("seconds", [-7_200.0, -5.0, 0.0, 86_400.0])
 def test_a_clock_that_steps_makes_no_forecast_negative(seconds: float) -> None:
-    """Whatever our clock does, the arrival is not before it, and the interval holds it."""
+    """The arrival is never before the server's time, and lies within the interval."""
     trip = routed(trip_with(order("ord_1", 40.0)))
     trip.receive_fix(fix(0.0, 0.0), NOW)
     for step in (0.0, seconds):
@@ -197,7 +197,7 @@ def test_a_clock_that_steps_makes_no_forecast_negative(seconds: float) -> None:
 
 
 def test_a_driver_who_goes_home_instead_is_forecast_all_the_same() -> None:
-    """Off the route and away from it: never an exception, never negative, and a new route is asked for."""
+    """Off the route, forecasts are never negative, and a new route is requested."""
     trip = trip_with(order("ord_1", 40.0))
     trip.receive_fix(fix(0.0, 0.0), NOW)
     routed(trip)
@@ -211,7 +211,7 @@ def test_a_driver_who_goes_home_instead_is_forecast_all_the_same() -> None:
 
 
 def test_stops_in_one_place_and_in_the_sea_are_forecast() -> None:
-    """A leg without length, and one that no street leads to."""
+    """A leg without length, and one without a street."""
     trip = trip_with(order("ord_1", 0.0), order("ord_2", 0.0), order("ord_3", 4_000.0))
     trip.receive_fix(fix(0.0, 0.0), NOW)
     assert trip.eta("ord_3", NOW).basis == "straight_line"
@@ -223,7 +223,7 @@ def test_stops_in_one_place_and_in_the_sea_are_forecast() -> None:
 
 
 def test_a_stop_that_was_served_is_not_driven_back_to() -> None:
-    """A driver who stood at the door and drove on has left it, though nobody has marked the order yet."""
+    """A driver who stood at the door and drove on has left it, before any change of status."""
     trip = routed(trip_with(order("ord_1", 10.0), order("ord_2", 40.0)))
     seconds = 0.0
     for steps in (*range(11), *[10] * 8, *range(11, 16)):
@@ -239,7 +239,7 @@ def test_a_stop_that_was_served_is_not_driven_back_to() -> None:
 
 
 def test_one_fix_has_one_forecast_until_something_else_is_known() -> None:
-    """Whoever asks again gets the same; new knowledge, pace, route, fix or stops make a new one."""
+    """A forecast is cached until the model, speed factor, route, fix or stops change."""
     trip = routed(trip_with(order("ord_1", 40.0)))
     first = fix(1.0, 5.0)
     trip.receive_fix(first, NOW)

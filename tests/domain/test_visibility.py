@@ -15,7 +15,7 @@ def rules(given: object) -> Rules:
 
 @pytest.mark.parametrize("status", ["created", "delivered", "failed", "cancelled"])
 def test_nothing_before_the_assignment_or_after_the_end(status: str) -> None:
-    """Not even where every rule says always."""
+    """Even if every rule says always."""
     everything = rules({"position": "always", "route": "always"})
     assert visible_fields(everything, Circumstances(status=OrderStatus(status))) == NOTHING
 
@@ -43,7 +43,7 @@ def test_nothing_before_the_assignment_or_after_the_end(status: str) -> None:
 def test_each_rule_by_itself(
     rule: object, stops_before: int, eta_s: float | None, distance_m: float | None, *, seen: bool
 ) -> None:
-    """Of a list one suffices; what is not known satisfies no limit."""
+    """One rule of a list suffices; an unknown value satisfies no limit."""
     now = Circumstances(
         status=OrderStatus.ASSIGNED, stops_before=stops_before, eta_s=eta_s, distance_m=distance_m
     )
@@ -52,7 +52,7 @@ def test_each_rule_by_itself(
 
 
 def test_the_defaults_hide_the_whereabouts_while_others_come_first() -> None:
-    """Position and route from one stop before or 20 minutes to go; the ETA always."""
+    """Position and route are visible from one stop before or 20 minutes; the ETA always is."""
     far = msgspec.structs.replace(ON_THE_WAY, stops_before=2, eta_s=1_201.0)
     seen = visible_fields(Rules(), far)
     assert (seen.position, seen.route, seen.eta, seen.stops_before) == (False, False, True, True)
@@ -61,7 +61,7 @@ def test_the_defaults_hide_the_whereabouts_while_others_come_first() -> None:
 
 
 def test_near_another_customers_dropoff_nothing_of_the_whereabouts_is_seen() -> None:
-    """Whatever the rules say."""
+    """Regardless of the rules."""
     seen = visible_fields(
         rules({"position": "always", "route": "always"}),
         msgspec.structs.replace(ON_THE_WAY, near_other_dropoff=True),
@@ -73,11 +73,11 @@ def test_near_another_customers_dropoff_nothing_of_the_whereabouts_is_seen() -> 
     "wrong", [{"stops": 1, "eta_s": 2}, {}, {"stops": -1}, {"metres": 4}, "sometimes", 7, {"stops": "1"}]
 )
 def test_a_rule_that_says_nothing_clear_is_refused(wrong: object) -> None:
-    """Exactly one limit, not below zero, or one of the two words."""
+    """A rule is exactly one limit, not below zero, or one of the two words."""
     with pytest.raises(msgspec.ValidationError):
         rules({"position": wrong})
 
 
 def test_a_rule_is_told_as_it_was_given() -> None:
-    """What a merchant reads back is what was sent."""
+    """A merchant reads back the rule as sent."""
     assert msgspec.to_builtins(Limit(stops=1)) == {"stops": 1}

@@ -12,7 +12,7 @@ MERCHANT_AHEAD: Final = timedelta(seconds=1)  # tolerance for a merchant's clock
 MILLISECOND: Final = timedelta(milliseconds=1)  # the resolution of the API
 
 
-def found(order: Order | None, by_driver: str | None = None) -> Order:
+def require_order(order: Order | None, by_driver: str | None = None) -> Order:
     """Return the order. Raises NotFound if there is none or it belongs to another driver than *by_driver*."""
     if order is None or (by_driver is not None and order.driver_id != by_driver):
         raise NotFound("order")
@@ -107,11 +107,11 @@ def whole_ms(at: datetime) -> datetime:
 def check_places(places: Mapping[str, Place], area: Area | None) -> None:
     """Check the *places* of stops, by field. Raises InvalidFields with each implausible one."""
     wrong = [(field, place_error(place.lonlat, area)) for field, place in places.items()]
-    if found := [FieldError(field, why) for field, why in wrong if why is not None]:
-        raise InvalidFields(found)
+    if errors := [FieldError(field, why) for field, why in wrong if why is not None]:
+        raise InvalidFields(errors)
 
 
-def words(field: str, text: str, limit: int) -> str:
+def require_text(field: str, text: str, limit: int) -> str:
     """Return *text* without surrounding white space.
 
     Raises InvalidFields if it is empty, holds NUL or exceeds *limit* bytes of UTF-8.

@@ -273,8 +273,8 @@ class Trip:
         self.position = msgspec.structs.replace(fix, recorded_at=now) if ahead else fix
         self._move_on_route(fix, before, now)
         self.course.note_forecasts(fix)
-        found = None if self.course.off_route else self.progress
-        self._snapped = snap_to_street(self.position, found, self._snapped)
+        located = None if self.course.off_route else self.progress
+        self._snapped = snap_to_street(self.position, located, self._snapped)
         if self.doors.move(fix, None if self.progress is None else self.progress.at):
             self._lines.clear()
             self._line_begins_m = {

@@ -17,10 +17,10 @@ from tracker.database.milestones import select_milestones
 from tracker.domain.area import Area
 from tracker.domain.arrival.access_points import (
     AccessPoint,
-    learned,
+    add_stop,
     place_key,
+    routing_target,
     stopping_place,
-    target,
     usual_dwell,
 )
 from tracker.domain.arrival.milestone import Milestone, MilestoneReached
@@ -121,7 +121,7 @@ class MilestoneWriter:
             return
         try:
             pins = await self._pins(stops, trip.orders)
-            places = [newest.lonlat, *(target(pins.get(stop, ()), stop.at) for stop in stops)]
+            places = [newest.lonlat, *(routing_target(pins.get(stop, ()), stop.at) for stop in stops)]
             legs = await router.route(
                 places,
                 trip.vehicle,
@@ -151,7 +151,7 @@ class MilestoneWriter:
     async def _store(self, sample: _StopSample) -> None:
         async with self._database.transaction() as connection:
             pins = await lock_pins(connection, sample.place)
-            await replace_pins(connection, sample.place, learned(pins, sample.at, sample.dwell_s))
+            await replace_pins(connection, sample.place, add_stop(pins, sample.at, sample.dwell_s))
 
     async def _pins(
         self, stops: Sequence[Stop], orders: Mapping[str, Order]

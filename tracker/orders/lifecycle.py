@@ -23,11 +23,11 @@ from tracker.domain.order_rules import (
     check_change,
     driver_status_time,
     drivers_of,
-    found,
     has_been,
     merchant_status_time,
+    require_order,
+    require_text,
     whole_ms,
-    words,
 )
 from tracker.errors import Conflict, FieldError, InvalidFields, NotFound, TrackerError
 from tracker.messages import NOTE_BYTES
@@ -77,7 +77,7 @@ class OrderLifecycle:
 
     async def get(self, order_id: str) -> Order:
         """Raises NotFound."""
-        return found(await rows.select_order(self._database, order_id))
+        return require_order(await rows.select_order(self._database, order_id))
 
     async def of_driver(self, driver_id: str) -> list[Order]:
         """What the driver carries or has to fetch, in stop sequence."""
@@ -109,7 +109,7 @@ class OrderLifecycle:
     async def patch(self, order_id: str, edit: Callable[[Order], Order]) -> Order:
         """What `edit` makes of the order; raises NotFound, Conflict once it is over."""
         async with self._database.transaction() as connection:
-            before = found(await rows.lock_order(connection, order_id))
+            before = require_order(await rows.lock_order(connection, order_id))
             if before.status not in OPEN:
                 raise Conflict(f"The order is {before.status} and can no longer be changed.")
             order = edit(before)
@@ -125,7 +125,7 @@ class OrderLifecycle:
         Raises NotFound, InvalidFields for an unknown driver, ForbiddenTransition once it is over.
         """
         async with self._database.transaction() as connection:
-            before = found(await rows.lock_order(connection, order_id))
+            before = require_order(await rows.lock_order(connection, order_id))
             if before.status not in OPEN:
                 check_transition(before.status, OrderStatus.ASSIGNED)
             if before.driver_id == driver_id:
@@ -156,11 +156,11 @@ class OrderLifecycle:
         Raises NotFound (also for another driver's order), InvalidFields, ForbiddenTransition.
         """
         now = self._now()
-        detail = {} if reason is None else {"reason": words("reason", reason, REASON_BYTES)}
+        detail = {} if reason is None else {"reason": require_text("reason", reason, REASON_BYTES)}
         if by_driver is not None:
             detail["driver_id"] = by_driver  # what they wrote goes with them
         async with self._database.transaction() as connection:
-            before = found(await rows.lock_order(connection, order_id), by_driver)
+            before = require_order(await rows.lock_order(connection, order_id), by_driver)
             if by_driver is not None and has_been(before, status):
                 return before
             check_change(before.status, status)
@@ -179,7 +179,7 @@ class OrderLifecycle:
     async def erase_customer(self, order_id: str) -> None:
         """Erase the customer's data of an order that is over. Idempotent. Raises NotFound, Conflict."""
         async with self._database.transaction() as connection:
-            order = found(await rows.lock_order(connection, order_id))
+            order = require_order(await rows.lock_order(connection, order_id))
             if order.status in OPEN:
                 raise Conflict(
                     f"The order is {order.status}. The customer's data can be erased once it is delivered, "
@@ -194,9 +194,9 @@ class OrderLifecycle:
         self, order_id: str, sender: Sender, text: str, *, by_driver: str | None = None
     ) -> Note:
         """Into the timeline and to the other side; raises NotFound, InvalidFields, Conflict once over."""
-        note = Note(sender, words("text", text, NOTE_BYTES), self._now())
+        note = Note(sender, require_text("text", text, NOTE_BYTES), self._now())
         async with self._database.transaction() as connection:
-            order = found(await rows.lock_order(connection, order_id), by_driver)
+            order = require_order(await rows.lock_order(connection, order_id), by_driver)
             if order.status not in OPEN:
                 raise Conflict(f"The order is {order.status}; nobody would read it.")
             if await rows.count_notes(connection, order_id, sender) >= NOTES:
@@ -215,7 +215,7 @@ class OrderLifecycle:
         now = self._now()
         if expires_at is not None and expires_at <= now:
             raise InvalidFields([FieldError("expires_at", "must be in the future")])
-        order = found(await rows.lock_order(connection, order_id))
+        order = require_order(await rows.lock_order(connection, order_id))
         link = Link(id=new_id("lnk"), order_id=order_id, created_at=now, expires_at=expires_at)
         await link_rows.insert_link(connection, link)
         await rows.insert_timeline(connection, order_id, now, "link_created", {"link_id": link.id})

@@ -58,32 +58,32 @@ def stopping_place(fixes: Sequence[Fix], given: LonLat, served_at: datetime) -> 
     return here if sure else None
 
 
-def learned(pins: Sequence[AccessPoint], at: LonLat, dwell_s: float | None) -> list[AccessPoint]:
+def add_stop(points: Sequence[AccessPoint], at: LonLat, dwell_s: float | None) -> list[AccessPoint]:
     """Return the access points of an address after one more stop.
 
     The nearest one within AGREE moves to the new mean; else a new one is added. Those with most stops stay.
     """
-    dwells, dwelt = (0, 0.0) if dwell_s is None else (1, dwell_s)
-    agreeing = [pin for pin in pins if distance(pin.at, at) <= AGREE]
-    near = min(agreeing, key=lambda pin: distance(pin.at, at), default=None)
+    dwells, seconds = (0, 0.0) if dwell_s is None else (1, dwell_s)
+    agreeing = [point for point in points if distance(point.at, at) <= AGREE]
+    near = min(agreeing, key=lambda point: distance(point.at, at), default=None)
     if near is None:
-        kept = sorted(pins, key=lambda pin: -pin.n)[: KEPT_PER_ADDRESS - 1]
-        return [*kept, AccessPoint(at, 1, dwells, dwelt)]
+        kept = sorted(points, key=lambda point: -point.n)[: KEPT_PER_ADDRESS - 1]
+        return [*kept, AccessPoint(at, 1, dwells, seconds)]
     moved = AccessPoint(
-        interpolate(near.at, at, 1.0 / (near.n + 1)), near.n + 1, near.dwells + dwells, near.dwell_s + dwelt
+        interpolate(near.at, at, 1.0 / (near.n + 1)), near.n + 1, near.dwells + dwells, near.dwell_s + seconds
     )
-    return [moved if pin is near else pin for pin in pins]
+    return [moved if point is near else point for point in points]
 
 
-def usual_dwell(pins: Iterable[AccessPoint]) -> Ratio:
+def usual_dwell(points: Iterable[AccessPoint]) -> Ratio:
     """Return the ratio of seconds to stops over all access points of an address."""
     usual = Ratio()
-    for pin in pins:
-        usual.add(pin.dwell_s, pin.dwells)
+    for point in points:
+        usual.add(point.dwell_s, point.dwells)
     return usual
 
 
-def target(pins: Iterable[AccessPoint], given: LonLat) -> LonLat:
+def routing_target(points: Iterable[AccessPoint], given: LonLat) -> LonLat:
     """Return the place to route to for *given*: an access point with ENOUGH stops, or the place itself."""
-    good = [pin for pin in pins if pin.n >= ENOUGH and distance(pin.at, given) <= REACH]
-    return max(good, key=lambda pin: pin.n).at if good else given
+    usable = [point for point in points if point.n >= ENOUGH and distance(point.at, given) <= REACH]
+    return max(usable, key=lambda point: point.n).at if usable else given

@@ -53,9 +53,9 @@ def observe(
     ):
         return watch, ()
     events: list[MilestoneReached] = []
-    for look in (_at_pickup, _beyond_pickup, _approaching, _at_dropoff):
-        watch, seen = look(watch, observation)
-        for kind, at in seen:
+    for detect in (_at_pickup, _beyond_pickup, _approaching, _at_dropoff):
+        watch, reached = detect(watch, observation)
+        for kind, at in reached:
             if kind not in watch.recorded:
                 watch, event = _record(
                     watch,
@@ -78,10 +78,10 @@ def confirm_delivery(
     watch: MilestoneState, order: Order, fix: Fix, at: datetime
 ) -> tuple[MilestoneState, tuple[MilestoneReached, ...]]:
     """Update when the driver reports the delivery: a single fix at the dropoff near that time is enough."""
-    seen = Stand(fix.lonlat, fix.recorded_at)
+    here = Stand(fix.lonlat, fix.recorded_at)
     near = [
         stand.since
-        for stand in (watch.stands, seen)
+        for stand in (watch.stands, here)
         if stand is not None
         and distance(stand.at, order.dropoff.lonlat) <= ENTER
         and abs(stand.since - at) <= REPORT_TOLERANCE
@@ -129,8 +129,8 @@ def _at_pickup(watch: MilestoneState, observation: Observation) -> tuple[Milesto
 
 def _by_report(watch: MilestoneState, observation: Observation, picked_up_at: datetime) -> Detected:
     """Return the arrival if the driver reported the pickup and a fix lies near it at about that time."""
-    seen = Stand(observation.fix.lonlat, observation.fix.recorded_at)
-    for stand in (watch.stands, seen):
+    here = Stand(observation.fix.lonlat, observation.fix.recorded_at)
+    for stand in (watch.stands, here):
         near = stand is not None and observation.pickup.metres(stand.at) <= ENTER
         if stand is not None and near and abs(stand.since - picked_up_at) <= REPORT_TOLERANCE:
             return (("arrived_at_pickup", min(stand.since, picked_up_at)),)

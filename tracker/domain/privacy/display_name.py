@@ -43,8 +43,8 @@ _TAGS: Final = range(0xE0020, 0xE0080)  # after a black flag they spell a region
 @lru_cache(maxsize=4_096)
 def name_for_customers(name: str, display_name: str | None = None) -> str:
     """Return the name that customers read; empty if none of it may be shown, such as an e-mail address."""
-    if display_name is not None and (given := _without_contacts(_words(display_name))):
-        return _shortened(" ".join(given))
+    if display_name is not None and (words := _without_contacts(_words(display_name))):
+        return _shortened(" ".join(words))
     return _shortened(_first_name(_without_contacts(_words(name))))
 
 

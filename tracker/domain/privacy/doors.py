@@ -133,13 +133,13 @@ class Doors:
 
     def others(self, order_id: str) -> tuple[LonLat, ...]:
         """Return the doors that hide the driver from this order's customer."""
-        found = self._others.get(order_id)
-        if found is None:
+        places = self._others.get(order_id)
+        if places is None:
             own = self._open.get(order_id)
             doors = (*self._open.values(), *self._ended)
-            found = tuple({door.at: None for door in doors if own is None or door.hides_from(own)})
-            self._others[order_id] = found
-        return found
+            places = tuple({door.at: None for door in doors if own is None or door.hides_from(own)})
+            self._others[order_id] = places
+        return places
 
     def hide(self, order_id: str, at: LonLat | None) -> bool:
         """Return whether a door hides *at*, a place near the newest fix, from this order's customer."""

@@ -25,8 +25,8 @@ class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     """At most this number of metres to go."""
 
     def __post_init__(self) -> None:
-        given = [value for value in (self.stops, self.eta_s, self.distance_m) if value is not None]
-        if len(given) != 1 or given[0] < 0:
+        limits = [value for value in (self.stops, self.eta_s, self.distance_m) if value is not None]
+        if len(limits) != 1 or limits[0] < 0:
             raise ValueError("a rule has exactly one of stops, eta_s and distance_m, and none below zero")
 
 
@@ -79,10 +79,10 @@ def visible_fields(rules: Rules, now: Circumstances) -> VisibleFields:
     if now.status not in ON_THE_ROAD:
         return NOTHING
     exact = not (now.near_other_dropoff or now.is_stuck)
-    whereabouts = exact and not now.awaits_window
+    shows_position = exact and not now.awaits_window
     return VisibleFields(
-        position=whereabouts and _allowed(rules.position, now),
-        route=whereabouts and _allowed(rules.route, now),
+        position=shows_position and _allowed(rules.position, now),
+        route=shows_position and _allowed(rules.route, now),
         eta=not now.awaits_window and _allowed(rules.eta, now),
         stops_before=_allowed(rules.stops_before, now),
         exact=exact,

@@ -98,8 +98,8 @@ class _Search:
                     if self._lower_bound(served, label) < self._bound:
                         self._extend(following, served, label, self._seconds[last])
             layer = following
-        ways = [label for labels in layer.values() for label in labels]
-        best = min(ways, key=lambda label: label.cost + label.now, default=None)
+        complete = [label for labels in layer.values() for label in labels]
+        best = min(complete, key=lambda label: label.cost + label.now, default=None)
         return None if best is None or best.cost + best.now >= self._bound else _backtrack(best)
 
     def _extend(self, layer: _Layer, served: int, label: _Label | None, row: Sequence[float]) -> None:
@@ -107,9 +107,9 @@ class _Search:
         for stop in self._stops:
             if served >> stop & 1 or self._needs[stop] & ~served or row[stop] == inf:
                 continue
-            begun = max(now + row[stop], self._timing.opens[stop])
-            cost = spent + row[stop] + self._service_cost(stop, begun)
-            done = begun + self._timing.service[stop]
+            begin = max(now + row[stop], self._timing.opens[stop])
+            cost = spent + row[stop] + self._service_cost(stop, begin)
+            done = begin + self._timing.service[stop]
             layer.setdefault((served | 1 << stop, stop), []).append(_Label(done, cost, stop, label))
 
     def _lower_bound(self, served: int, label: _Label) -> float:
@@ -117,14 +117,14 @@ class _Search:
         end, cost = label.now, label.cost
         for stop in self._stops:
             if not served >> stop & 1:
-                begun = max(label.now + self._nearest[stop], self._timing.opens[stop])
-                cost += self._nearest[stop] + self._service_cost(stop, begun)
+                begin = max(label.now + self._nearest[stop], self._timing.opens[stop])
+                cost += self._nearest[stop] + self._service_cost(stop, begin)
                 end += self._nearest[stop] + self._timing.service[stop]
         return cost + end
 
-    def _service_cost(self, stop: int, begun: float) -> float:
-        late = begun - self._timing.closes[stop]
-        return begun * self._hurry + (late * LATE if late > 0.0 else 0.0)
+    def _service_cost(self, stop: int, begin: float) -> float:
+        late = begin - self._timing.closes[stop]
+        return begin * self._hurry + (late * LATE if late > 0.0 else 0.0)
 
 
 def _undominated(labels: list[_Label]) -> list[_Label]:
@@ -136,8 +136,8 @@ def _undominated(labels: list[_Label]) -> list[_Label]:
 
 
 def _backtrack(label: _Label | None) -> list[int]:
-    way: list[int] = []
+    stops: list[int] = []
     while label is not None:
-        way.append(label.stop)
+        stops.append(label.stop)
         label = label.before
-    return way[::-1]
+    return stops[::-1]

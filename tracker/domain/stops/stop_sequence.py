@@ -85,19 +85,21 @@ def insertion(
 
     Of equally good places it takes the latest, so that customers who already wait do not wait longer.
     """
-    ways = _insertions(list(sequence), list(new), fixed)
+    candidates = _insertions(list(sequence), list(new), fixed)
     if timing is not None and timing.matters:
-        return min(reversed(ways), key=lambda way: schedule_cost(way, start, seconds, timing))
-    return min(reversed(ways), key=lambda way: driving_s(way, start, seconds))
+        return min(
+            reversed(candidates), key=lambda candidate: schedule_cost(candidate, start, seconds, timing)
+        )
+    return min(reversed(candidates), key=lambda candidate: driving_s(candidate, start, seconds))
 
 
 def _insertions(sequence: list[int], new: list[int], begin: int) -> list[list[int]]:
     if not new:
         return [sequence]
     return [
-        way
+        candidate
         for place in range(min(begin, len(sequence)), len(sequence) + 1)
-        for way in _insertions([*sequence[:place], new[0], *sequence[place:]], new[1:], place + 1)
+        for candidate in _insertions([*sequence[:place], new[0], *sequence[place:]], new[1:], place + 1)
     ]
 
 
@@ -136,12 +138,12 @@ def _next_layer(
 
 
 def _backtrack(last: tuple[int, int], reached: Mapping[tuple[int, int], tuple[float, int]]) -> list[int]:
-    way = []
+    stops = []
     served, stop = last
     while stop >= 0:
-        way.append(stop)
+        stops.append(stop)
         served, stop = served & ~(1 << stop), reached[served, stop][1]
-    return way[::-1]
+    return stops[::-1]
 
 
 def _improve(
@@ -152,22 +154,22 @@ def _improve(
     def link(a: int | None, b: int | None) -> float:
         return 0.0 if b is None else min(start[b] if a is None else seconds[a][b], UNREACHABLE_S)
 
-    way, moved = found, True
-    while moved:
-        moved = False
+    stops, has_moved = found, True
+    while has_moved:
+        has_moved = False
         for length in (1, 2, 3):
-            for begin in range(len(way) - length + 1):
-                better = _best_move(way, begin, length, link)
+            for begin in range(len(stops) - length + 1):
+                better = _best_move(stops, begin, length, link)
                 if better is not None and is_feasible(better, before):
-                    way, moved = better, True
-    return way
+                    stops, has_moved = better, True
+    return stops
 
 
 def _best_move(
-    way: list[int], begin: int, length: int, link: Callable[[int | None, int | None], float]
+    stops: list[int], begin: int, length: int, link: Callable[[int | None, int | None], float]
 ) -> list[int] | None:
     """Return the sequence with this run where it costs least; None if that is its present place."""
-    run, rest = way[begin : begin + length], way[:begin] + way[begin + length :]
+    run, rest = stops[begin : begin + length], stops[:begin] + stops[begin + length :]
     ends: list[int | None] = [None, *rest, None]
 
     def cost(place: int) -> float:
@@ -182,22 +184,22 @@ def _improve_schedule(
     found: list[int], start: Sequence[float], seconds: Matrix, before: Mapping[int, int], timing: Timing
 ) -> list[int]:
     """Improve as `_improve` does, by the cost of the whole schedule: a move delays all later stops."""
-    way, cost, left = found, schedule_cost(found, start, seconds, timing), MAX_MOVES
-    moved = True
-    while moved:
-        moved = False
+    stops, cost, left = found, schedule_cost(found, start, seconds, timing), MAX_MOVES
+    has_moved = True
+    while has_moved:
+        has_moved = False
         for length in (1, 2, 3):
-            for begin in range(len(way) - length + 1):
-                for other in _moves(way, begin, length):
+            for begin in range(len(stops) - length + 1):
+                for other in _moves(stops, begin, length):
                     spent, left = schedule_cost(other, start, seconds, timing), left - 1
                     if spent < cost - MIN_GAIN_S and is_feasible(other, before):
-                        way, cost, moved = other, spent, True
+                        stops, cost, has_moved = other, spent, True
                 if left <= 0:
-                    return way
-    return way
+                    return stops
+    return stops
 
 
-def _moves(way: list[int], begin: int, length: int) -> Iterator[list[int]]:
+def _moves(stops: list[int], begin: int, length: int) -> Iterator[list[int]]:
     """Yield the sequence with this run of stops in every other place."""
-    run, rest = way[begin : begin + length], way[:begin] + way[begin + length :]
+    run, rest = stops[begin : begin + length], stops[:begin] + stops[begin + length :]
     return ([*rest[:place], *run, *rest[place:]] for place in range(len(rest) + 1) if place != begin)

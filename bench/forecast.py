@@ -1,4 +1,4 @@
-"""What a forecast costs: Python for each fix, CPU for each route, and whether many drivers make it dearer."""
+"""Cost of forecasts: Python time for a fix, also with many trips in memory, and CPU time for a route."""
 
 import gc
 import tempfile
@@ -28,66 +28,66 @@ from tracker.map.extract import find_map
 from tracker.routing import Router
 
 TRIPS = 10_000
-FIXES = 4  # for each of them: shorter than any route
-ROUTES = 200  # and as many trips, where they are few
+FIXES = 4  # for each trip; shorter than any route
+ROUTES = 200  # and the number of trips in the small measurement
 TOGETHER = 100  # trips whose fixes are timed together
-PASSES = 12  # over fresh trips, where they are few
+PASSES = 12  # of the small measurement, each over new trips
 FIX_LIMIT = 50.0  # microseconds
 ROUTE_LIMIT = 15.0  # milliseconds
 STEP = 30.0  # metres between two fixes
-SEEN = sorted((Path(__file__).parent / "trips").glob("*-s1.jsonl.gz"))
+TRAINING_TRIPS = sorted((Path(__file__).parent / "trips").glob("*-s1.jsonl.gz"))
 BEGIN = datetime(2026, 11, 22, 12, tzinfo=UTC)
 WEST, SOUTH, EAST, NORTH = 24.932, 60.163, 24.955, 60.176  # within the demo area
 
 
 async def measure_forecast(_: Node) -> list[Row]:
-    """Real routes through the demo area with two stops; the service is not asked, only its core."""
+    """Measure the core, without the service, on real routes through the demo area with two stops."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         async with Router.open(find_map(Config(data_dir=Path(folder))), lambda _: None) as router:
-            ways, per_route = await _routed(router, LAWFUL)
-            per_learned_route = (await _routed(router, "short_near_side"))[1]
-            per_usual_way = (await _routed(router, LAWFUL, await _seen(router)))[1]
+            routes, per_route = await _compute_routes(router, LAWFUL)
+            per_learned_route = (await _compute_routes(router, "short_near_side"))[1]
+            per_preferred_route = (await _compute_routes(router, LAWFUL, await _learn_streets(router)))[1]
     learned = Learned()
-    fresh = ([_trip(way, learned) for way in ways] for _ in range(PASSES))
-    alone = median(chain.from_iterable(map(_per_fix, fresh)))
-    many = [_trip(ways[n % len(ways)], learned) for n in range(TRIPS)]
+    fresh = ([_trip(route, learned) for route in routes] for _ in range(PASSES))
+    per_fix = median(chain.from_iterable(map(_per_fix, fresh)))
+    many = [_trip(routes[n % len(routes)], learned) for n in range(TRIPS)]
     gc.collect()
-    crowd = median(_per_fix(many))
+    per_fix_of_many = median(_per_fix(many))
     return [
         _row(
             "forecast, Python for a fix",
-            alone,
+            per_fix,
             "µs",
             FIX_LIMIT,
-            "place on the route, pace, a forecast for its customer",
+            "position on the route, speed factor, one customer's forecast",
         ),
         _row(
             f"the same, {TRIPS:,} trips in memory",
-            crowd,
+            per_fix_of_many,
             "µs",
             FIX_LIMIT,
-            f"{crowd / alone:.2f} x that of {ROUTES} trips",
+            f"{per_fix_of_many / per_fix:.2f} x that of {ROUTES} trips",
         ),
         _row(
             "CPU for a route",
             per_route,
             "ms",
             ROUTE_LIMIT,
-            "engine with streets, and the learned seconds of each",
+            "engine with streets, and the learned seconds of each street",
         ),
         _row(
-            "the same in another manner",
+            "the same with another route preference",
             per_learned_route,
             "ms",
             ROUTE_LIMIT,
-            "the shortest way to one side of the street, as drivers may have been seen to choose it",
+            "the shortest path to one side of the street, as drivers may prefer",
         ),
         _row(
             "the same with learned streets",
-            per_usual_way,
+            per_preferred_route,
             "ms",
             ROUTE_LIMIT,
-            "as drivers were seen to go, on 200 recorded trips",
+            "the streets that drivers took on 200 recorded trips",
         ),
     ]
 
@@ -96,33 +96,34 @@ def _row(name: str, value: float, unit: str, limit: float, detail: str) -> Row:
     return Row(name=name, value=value, unit=unit, against="limit", reference=limit, detail=detail)
 
 
-async def _seen(router: Router) -> ObservedStreets:
-    """The streets that the drivers of the recorded trips were seen to take."""
+async def _learn_streets(router: Router) -> ObservedStreets:
+    """Learn the streets that the drivers of the recorded trips took."""
     streets = ObservedStreets()
-    for trip in chain.from_iterable(map(read_trips, SEEN)):
+    for trip in chain.from_iterable(map(read_trips, TRAINING_TRIPS)):
         stop = trip.as_stops()[-1].at
-        walked = await router.matched([LonLat(fix.lon, fix.lat) for fix in trip.fixes], trip.vehicle)
-        streets.learn(walked, stop, trip.ends_at.date())
+        passages = await router.matched([LonLat(fix.lon, fix.lat) for fix in trip.fixes], trip.vehicle)
+        streets.learn(passages, stop, trip.ends_at.date())
     return streets
 
 
-async def _routed(
+async def _compute_routes(
     router: Router, manner: RoutePreference, streets: ObservedStreets = NONE
 ) -> tuple[list[Route], float]:
-    """Routes through two stops, and the milliseconds of CPU for one of them, in all threads together."""
-    random, routes, knowledge = Random(1), list[Route](), Learned()
-    begun = process_time()
+    """Return routes through two stops, and the CPU milliseconds of one, summed over all threads."""
+    random, routes, learned = Random(1), list[Route](), Learned()
+    started = process_time()
     while len(routes) < ROUTES:
         places = [LonLat(random.uniform(WEST, EAST), random.uniform(SOUTH, NORTH)) for _ in range(3)]
         try:
             legs = await router.route(places, "car", edges=True, heading=90.0, manner=manner, streets=streets)
         except NoRoute:
             continue
-        routes.append(_followed(places, legs, knowledge))
-    return routes, (process_time() - begun) * 1e3 / ROUTES
+        routes.append(_make_route(places, legs, learned))
+    return routes, (process_time() - started) * 1e3 / ROUTES
 
 
-def _followed(places: Sequence[LonLat], legs: tuple[Leg, ...], learned: Learned) -> Route:
+def _make_route(places: Sequence[LonLat], legs: tuple[Leg, ...], learned: Learned) -> Route:
+    """Make a route and start a trip on it, so that the cost includes the learned seconds of its streets."""
     stops = tuple(Stop(f"ord_{n}", "dropoff", place, 60.0) for n, place in enumerate(places[1:]))
     route = Route(stops, legs)
     _trip(route, learned)
@@ -146,16 +147,16 @@ def _order(stop: Stop) -> Order:
 
 
 def _fix(route: Route, number: int) -> Fix:
-    """On the line."""
+    """Return fix *number* of a drive along the route, every STEP metres."""
     at = route.between(min(number * STEP, 0.9 * route.length_m), route.length_m)[0]
     return Fix(BEGIN + timedelta(seconds=5 * number), at.lat, at.lon, 8.0, 6.0)
 
 
 def _per_fix(trips: Sequence[Trip]) -> list[float]:
-    """Microseconds to place a fix on the course and to forecast the next stop: one fix of each trip in turn,
-    then the next; a figure for every so many trips.
+    """Return the microseconds to process a fix and forecast the next stop, one figure per group.
 
-    Their median is not moved by a moment in which the machine had something else to do.
+    A group is TOGETHER trips. Takes one fix of each trip in turn, then the next. The median of the figures
+    is robust against other load on the machine.
     """
     moves = [
         (trip.course, _fix(trip.route, number), _fix(trip.route, number - 1))
@@ -163,17 +164,19 @@ def _per_fix(trips: Sequence[Trip]) -> list[float]:
         for trip in trips
         if trip.route
     ]
-    spent = [0.0] * (len(trips) // TOGETHER)
+    seconds_by_group = [0.0] * (len(trips) // TOGETHER)
     for begin in range(0, len(moves), TOGETHER):
-        spent[begin // TOGETHER % len(spent)] += _spent(moves[begin : begin + TOGETHER])
-    return [seconds * 1e6 / TOGETHER / FIXES for seconds in spent]
+        seconds_by_group[begin // TOGETHER % len(seconds_by_group)] += _cpu_seconds(
+            moves[begin : begin + TOGETHER]
+        )
+    return [seconds * 1e6 / TOGETHER / FIXES for seconds in seconds_by_group]
 
 
-def _spent(moves: Sequence[tuple[RouteProgress, Fix, Fix]]) -> float:
-    """Seconds of the processor."""
-    begun = process_time()
+def _cpu_seconds(moves: Sequence[tuple[RouteProgress, Fix, Fix]]) -> float:
+    """Return the CPU seconds of these moves."""
+    started = process_time()
     for course, fix, before in moves:
         course.move(fix, before)
         course.note_forecasts(fix)
         course.foresee(0, fix).eta(now=fix.recorded_at, last_fix_at=fix.recorded_at, stops_before=0)
-    return process_time() - begun
+    return process_time() - started

@@ -1,4 +1,4 @@
-"""Hostile bodies: how long other clients wait while every endpoint is sent what it must refuse."""
+"""Hostile bodies: the latency of other clients while every endpoint receives invalid requests."""
 
 import asyncio
 import sys
@@ -14,32 +14,32 @@ from bench.node import Job, Node, along, drive, new_job, now_text, receive_until
 from bench.rows import Row
 from tests.hostile import Targets, targets_of
 
-CUSTOMERS = 20  # of one order, each with a ping every so often
+CUSTOMERS = 20  # of one order, each with a ping every PING_EVERY
 PING_EVERY = 0.15  # seconds; a socket may send ten messages a second
 FIX_EVERY = 0.7  # seconds
-QUIET = 6.0  # seconds
-ATTACKED = 30.0  # seconds
-WARM = 10.0  # seconds
+QUIET_DURATION = 6.0  # seconds
+ATTACK_DURATION = 30.0  # seconds
+WARM_UP = 10.0  # seconds
 LIMIT = 50.0  # milliseconds
 
 
 async def measure_hostile(node: Node) -> list[Row]:
-    """Quiet first, and then with attackers in a process of their own."""
+    """Measure without load first, then with attackers in a separate process."""
     job = await new_job(node, seed=11)
     targets = await targets_of(node.http, node.http.headers["Authorization"].removeprefix("Bearer "))
-    await _attacked(targets, WARM)  # what is made once is no growth
-    quiet = await _waits(node, job, QUIET)
-    attacking = asyncio.create_task(_attacked(targets, ATTACKED))
+    await _attack(targets, WARM_UP)  # exclude allocations that happen once
+    quiet = await _latencies(node, job, QUIET_DURATION)
+    attacking = asyncio.create_task(_attack(targets, ATTACK_DURATION))
     before = _resident_mb(node)
-    waits = await _waits(node, job, ATTACKED)
+    latencies = await _latencies(node, job, ATTACK_DURATION)
     answers = await attacking
-    grown = _resident_mb(node) - before
+    growth = _resident_mb(node) - before
     failed = sum(count for kind, count in answers.items() if kind.startswith("5") and kind != "505")
-    detail = f"quiet {_p99(quiet):.1f} ms; median {median(waits):.1f}, worst {max(waits):.0f} ms"
+    detail = f"quiet {_p99(quiet):.1f} ms; median {median(latencies):.1f}, worst {max(latencies):.0f} ms"
     return [
         Row(
             name="another client's wait during hostile bodies, 99 %",
-            value=_p99(waits),
+            value=_p99(latencies),
             unit="ms",
             against="limit",
             reference=LIMIT,
@@ -47,7 +47,7 @@ async def measure_hostile(node: Node) -> list[Row]:
         ),
         Row(
             name="memory growth from hostile bodies",
-            value=max(0.0, grown),
+            value=max(0.0, growth),
             unit="MB",
             against="limit",
             reference=10.0,
@@ -56,54 +56,54 @@ async def measure_hostile(node: Node) -> list[Row]:
     ]
 
 
-def _p99(waits: list[float]) -> float:
-    return quantiles(waits, n=100)[-1]
+def _p99(latencies: list[float]) -> float:
+    return quantiles(latencies, n=100)[-1]
 
 
-async def _attacked(targets: Targets, seconds: float) -> dict[str, int]:
-    """How the service answered."""
+async def _attack(targets: Targets, seconds: float) -> dict[str, int]:
+    """Attack for so many seconds. Return the number of responses by status."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.hostile", str(seconds), f"bench {seconds}"),
         cwd=Path(__file__).parent.parent,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
-    said, _ = await process.communicate(msgspec.json.encode(targets) + b"\n")
-    return msgspec.json.decode(said, type=dict[str, int])
+    output, _ = await process.communicate(msgspec.json.encode(targets) + b"\n")
+    return msgspec.json.decode(output, type=dict[str, int])
 
 
-async def _waits(node: Node, job: Job, seconds: float) -> list[float]:
-    """Milliseconds for each pong to a customer and each ack to their driver."""
-    waits: list[float] = []
+async def _latencies(node: Node, job: Job, seconds: float) -> list[float]:
+    """Return the milliseconds to each pong for a customer and each ack for their driver."""
+    latencies: list[float] = []
     async with AsyncExitStack() as stack:
         customers = [await stack.enter_async_context(watch(node, job)) for _ in range(CUSTOMERS)]
         driver = await stack.enter_async_context(drive(node, job))
         await receive_until(driver, "welcome")
         until = perf_counter() + seconds
-        async with asyncio.TaskGroup() as others:
-            others.create_task(_acks(driver, job, until, waits))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_acks(driver, job, until, latencies))
             for number, customer in enumerate(customers):
-                others.create_task(_pongs(customer, number * PING_EVERY / CUSTOMERS, until, waits))
-    return waits
+                tasks.create_task(_pongs(customer, number * PING_EVERY / CUSTOMERS, until, latencies))
+    return latencies
 
 
-async def _pongs(customer: ClientConnection, offset: float, until: float, waits: list[float]) -> None:
+async def _pongs(customer: ClientConnection, offset: float, until: float, latencies: list[float]) -> None:
     await asyncio.sleep(offset)
-    while (begun := perf_counter()) < until:
+    while (started := perf_counter()) < until:
         await customer.send('{"type":"ping","n":1}')
         await receive_until(customer, "pong")
-        waits.append(1_000 * (perf_counter() - begun))
+        latencies.append(1_000 * (perf_counter() - started))
         await asyncio.sleep(PING_EVERY)
 
 
-async def _acks(driver: ClientConnection, job: Job, until: float, waits: list[float]) -> None:
+async def _acks(driver: ClientConnection, job: Job, until: float, latencies: list[float]) -> None:
     number = 0
-    while (begun := perf_counter()) < until:
+    while (started := perf_counter()) < until:
         number += 1
         fix = {"recorded_at": now_text(), **along(job, number * 3.0), "accuracy": 5, "speed": 4}
         await driver.send(msgspec.json.encode({"type": "fixes", "id": number, "fixes": [fix]}).decode())
         await receive_until(driver, "ack")
-        waits.append(1_000 * (perf_counter() - begun))
+        latencies.append(1_000 * (perf_counter() - started))
         await asyncio.sleep(FIX_EVERY)
 
 

@@ -1,4 +1,4 @@
-"""Fix to customer: from a driver's program sending a fix to the customer's program holding the position."""
+"""Latency from a driver's client sending a fix to a customer's client receiving the position."""
 
 import asyncio
 from statistics import median, quantiles
@@ -12,14 +12,14 @@ from bench.rows import Row
 from tracker.domain.geo import distance
 
 FIXES = 60
-EVERY = 0.7  # seconds: one customer gets two updates a second at most, and conflation is not what is measured
-STEP = 4.0 * EVERY  # metres: a bicycle
+EVERY = 0.7  # seconds; a customer gets at most two updates a second, so faster fixes would be conflated
+STEP = 4.0 * EVERY  # metres, at a bicycle's speed
 LIMIT = 50.0  # milliseconds
 LOST_AFTER = 5.0  # seconds
 
 
 async def measure_latency(node: Node) -> list[Row]:
-    """One courier and one customer, both on WebSockets, on an idle service."""
+    """Measure with one driver and one customer, both on WebSockets, on an idle service."""
     job = await new_job(node, seed=1)
     async with drive(node, job) as driver, watch(node, job) as customer:
         await receive_until(driver, "welcome")
@@ -49,7 +49,7 @@ async def measure_latency(node: Node) -> list[Row]:
 
 
 async def _one_fix(driver: ClientConnection, customer: ClientConnection, job: Job, number: int) -> float:
-    """Milliseconds."""
+    """Send a fix. Return the milliseconds until the customer receives its position."""
     begin = asyncio.get_running_loop().time()
     recorded_at = now_text()
     fix = {"recorded_at": recorded_at, **_place(job, number), "accuracy": 5, "speed": 4}
@@ -71,7 +71,7 @@ def _shows(message: str | bytes, recorded_at: str) -> bool:
 
 
 def _place(job: Job, number: int) -> dict[str, float]:
-    """So many steps from the pickup towards the dropoff."""
+    """Return the place *number* steps from the pickup towards the dropoff."""
     share = number * STEP / _metres(job)
     return {
         "lat": job.pickup.lat + share * (job.dropoff.lat - job.pickup.lat),

@@ -1,4 +1,4 @@
-"""The customer's live view: how soon each kind of reader knows, and what one costs in memory."""
+"""The customer's live view: latency of each transport, and memory of one view."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,23 +15,26 @@ from bench.node import Job, Node, along, drive, new_job, now_text, receive_until
 from bench.rows import Row
 
 FIXES = 12
-EVERY = 1.2  # seconds: no reader is held back by the two updates a second
+EVERY = 1.2  # seconds; below the limit of two updates a second
 SOON = 100.0  # milliseconds
 
-Hear = Callable[[str], None]
+OnPosition = Callable[[str], None]
 
 
 async def measure_live_view(node: Node) -> list[Row]:
-    """Latency first: afterwards there are many who watch."""
+    """Measure the latency first, because the memory measurement opens many views."""
     return [*await _latencies(node), *await measure_live_view_memory(node)]
 
 
 async def _latencies(node: Node) -> list[Row]:
     job = await new_job(node, seed=2)
-    heard: dict[str, dict[str, float]] = {"ws": {}, "msgpack": {}, "sse": {}, "poll": {}}
+    received: dict[str, dict[str, float]] = {"ws": {}, "msgpack": {}, "sse": {}, "poll": {}}
     readers = {"ws": _socket, "msgpack": _binary_socket, "sse": _events, "poll": _polls}
     sent: dict[str, float] = {}
-    tasks = [asyncio.create_task(read(node, job, _noting(heard[way]))) for way, read in readers.items()]
+    tasks = [
+        asyncio.create_task(read(node, job, _recorder(received[transport])))
+        for transport, read in readers.items()
+    ]
     async with drive(node, job) as driver:
         await receive_until(driver, "welcome")
         for number in range(FIXES):
@@ -45,63 +48,63 @@ async def _latencies(node: Node) -> list[Row]:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    counted = list(sent)[2:]
+    measured_fixes = list(sent)[2:]
     return [
-        _latency_row(way, [times[at] - sent[at] for at in counted if at in times])
-        for way, times in heard.items()
+        _latency_row(transport, [times[at] - sent[at] for at in measured_fixes if at in times])
+        for transport, times in received.items()
     ]
 
 
-def _latency_row(way: str, took: list[float]) -> Row:
+def _latency_row(transport: str, latencies: list[float]) -> Row:
     return Row(
-        name=f"fix to a customer over {way}, median",
-        value=1_000 * median(took) if took else float("inf"),
+        name=f"fix to a customer over {transport}, median",
+        value=1_000 * median(latencies) if latencies else float("inf"),
         unit="ms",
         against="limit",
         reference=SOON,
-        detail=f"{len(took)} of {FIXES - 2} fixes heard by themselves",
+        detail=f"{len(latencies)} of {FIXES - 2} fixes received without conflation",
     )
 
 
-def _noting(times: dict[str, float]) -> Hear:
-    def hear(recorded_at: str) -> None:
+def _recorder(times: dict[str, float]) -> OnPosition:
+    def on_position(recorded_at: str) -> None:
         times.setdefault(recorded_at, perf_counter())
 
-    return hear
+    return on_position
 
 
-def _note(message: Any, hear: Hear) -> None:
+def _report_position(message: Any, on_position: OnPosition) -> None:
     if (position := message.get("position")) is not None:
-        hear(position["recorded_at"])
+        on_position(position["recorded_at"])
 
 
-async def _socket(node: Node, job: Job, hear: Hear) -> None:
+async def _socket(node: Node, job: Job, on_position: OnPosition) -> None:
     async with watch(node, job) as customer:
         async for frame in customer:
-            _note(msgspec.json.decode(frame), hear)
+            _report_position(msgspec.json.decode(frame), on_position)
 
 
-async def _binary_socket(node: Node, job: Job, hear: Hear) -> None:
+async def _binary_socket(node: Node, job: Job, on_position: OnPosition) -> None:
     names = [websockets.Subprotocol("tracker.v1.msgpack")]
     url = node.ws(f"/v1/track/{job.link_token}/stream")
     async with websockets.connect(url, subprotocols=names, proxy=None, compression=None) as customer:
         async for frame in customer:
             assert isinstance(frame, bytes)
-            _note(msgspec.msgpack.decode(frame), hear)
+            _report_position(msgspec.msgpack.decode(frame), on_position)
 
 
-async def _events(node: Node, job: Job, hear: Hear) -> None:
+async def _events(node: Node, job: Job, on_position: OnPosition) -> None:
     async with node.http.stream("GET", f"/v1/track/{job.link_token}/events") as answer:
         async for line in answer.aiter_lines():
             if line.startswith("data: "):
-                _note(msgspec.json.decode(line.removeprefix("data: ")), hear)
+                _report_position(msgspec.json.decode(line.removeprefix("data: ")), on_position)
 
 
-async def _polls(node: Node, job: Job, hear: Hear) -> None:
+async def _polls(node: Node, job: Job, on_position: OnPosition) -> None:
     cursor = ""
     while True:
         answer = await node.http.get(f"/v1/track/{job.link_token}/poll", params={"cursor": cursor})
         if answer.status_code == httpx.codes.OK:
             cursor = answer.json()["cursor"]
             for message in answer.json()["messages"]:
-                _note(message, hear)
+                _report_position(message, on_position)

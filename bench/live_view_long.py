@@ -1,4 +1,4 @@
-"""The customer's live view at length: a slow reader for a minute, and 5,000 who come back after a kill."""
+"""Long measurements of live views: a slow reader for a minute, and 5,000 reconnects after a kill."""
 
 import asyncio
 import os
@@ -23,29 +23,29 @@ from bench.node import Job, Node, along, drive, free_port, new_job, node_on, now
 from bench.rows import Row
 from tracker.postgres.server import embedded
 
-CHANGING = 60.0  # seconds
-HERTZ = 10.0
-SHOW = 0.5  # seconds that the slow reader takes for a frame
+DURATION = 60.0  # seconds
+FIXES_PER_S = 10.0
+FRAME_TIME = 0.5  # seconds in which the slow reader processes one frame
 SPEED = 2.0  # metres per second
-OLDEST = 3.0  # seconds
+OLDEST_LIMIT = 3.0  # seconds
 
 WATCHERS = 5_000
 ORDERS = 200
-ADDRESSES = 8  # of the loopback: one has a thousand live views at most
-SPREAD = 15.0  # seconds: the interface's, and the longest pause of a client that was cut off
-BACK = 5.0  # seconds from connecting to the final state
-GIVE_UP = 60.0  # seconds
-AT_ONCE = 20  # who come for the first time, each noted as an opening
-READS = 3.0  # of a row by its key, a watcher
+ADDRESSES = 8  # of the loopback interface, because one address allows 1,000 live views
+SPREAD = 15.0  # seconds; the contract's spread after a restart, and a client's longest pause
+RECONNECT_LIMIT = 5.0  # seconds from the connect to the final state
+TIMEOUT = 60.0  # seconds
+VISITS_AT_ONCE = 20  # first visits at a time, because each is recorded as a page view
+READS_LIMIT = 3.0  # of rows by key for one reconnect
 DESCRIPTORS = 2 * WATCHERS
-COUNTED_AFTER = 1.5  # seconds until the database's own counters hold everything
+STATISTICS_DELAY = 1.5  # seconds until PostgreSQL has updated its statistics
 
 CURSOR = re.compile(rb'"cursor":"([^"]+)"')
 SCANS = "SELECT coalesce(sum(idx_scan), 0)::int, coalesce(sum(seq_scan), 0)::int FROM pg_stat_user_tables"
 
 
 async def measure_live_view_long(folder: Path) -> list[Row]:
-    """A node of its own: it is killed."""
+    """Measure on a separate node, because the second measurement kills it."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, DESCRIPTORS) if most > 0 else DESCRIPTORS, most))
     await asyncio.to_thread(folder.mkdir)
@@ -56,7 +56,7 @@ async def measure_live_view_long(folder: Path) -> list[Row]:
             watchers, finals = await _first_visits(node)
             os.kill(node.pid, signal.SIGKILL)
         async with node_on(folder, database_url, port, key) as node:
-            return rows + await _return(node, watchers, finals)
+            return rows + await _reconnect_all(node, watchers, finals)
 
 
 # --- a slow reader
@@ -64,31 +64,31 @@ async def measure_live_view_long(folder: Path) -> list[Row]:
 
 async def _slow_reader(node: Node) -> Row:
     job = await new_job(node, seed=300)
-    oldest, shown, frames = 0.0, None, 0
+    oldest, displayed_at, frames = 0.0, None, 0
     async with watch(node, job) as customer:
-        await _seen(customer, await receive_until(customer, "snapshot"))
+        await _acknowledge(customer, await receive_until(customer, "snapshot"))
         driving = asyncio.create_task(_drive_often(node, job))
         while not driving.done():
             message = msgspec.json.decode(await customer.recv())
-            await asyncio.sleep(SHOW)
+            await asyncio.sleep(FRAME_TIME)
             now = datetime.now(UTC)
-            if shown is not None:  # what was shown until now is oldest just before it is replaced
-                oldest = max(oldest, (now - shown).total_seconds())
+            if displayed_at is not None:  # a position is oldest just before its replacement
+                oldest = max(oldest, (now - displayed_at).total_seconds())
             if (position := message.get("position")) is not None:
-                shown, frames = datetime.fromisoformat(position["recorded_at"]), frames + 1
-            await _seen(customer, message)
+                displayed_at, frames = datetime.fromisoformat(position["recorded_at"]), frames + 1
+            await _acknowledge(customer, message)
         await driving
     return Row(
         name="oldest position on a slow reader's screen",
         value=oldest,
         unit="s",
         against="limit",
-        reference=OLDEST,
-        detail=f"{frames} frames shown in {CHANGING:.0f} s of {HERTZ:.0f} fixes a second",
+        reference=OLDEST_LIMIT,
+        detail=f"{frames} frames shown in {DURATION:.0f} s of {FIXES_PER_S:.0f} fixes a second",
     )
 
 
-async def _seen(customer: ClientConnection, message: dict[str, Any]) -> None:
+async def _acknowledge(customer: ClientConnection, message: dict[str, Any]) -> None:
     await customer.send(msgspec.json.encode({"type": "seen", "cursor": message["cursor"]}).decode())
 
 
@@ -96,14 +96,14 @@ async def _drive_often(node: Node, job: Job) -> None:
     clock = asyncio.get_running_loop().time
     async with drive(node, job) as driver:
         await receive_until(driver, "welcome")
-        begun = clock()
-        for number in range(int(CHANGING * HERTZ)):
-            await _fix(driver, job, number * SPEED / HERTZ)
-            await asyncio.sleep(max(0.0, begun + (number + 1) / HERTZ - clock()))
+        started = clock()
+        for number in range(int(DURATION * FIXES_PER_S)):
+            await _fix(driver, job, number * SPEED / FIXES_PER_S)
+            await asyncio.sleep(max(0.0, started + (number + 1) / FIXES_PER_S - clock()))
 
 
 async def _fix(driver: ClientConnection, job: Job, metres: float) -> str:
-    """Sends one and waits for its `ack`; when it was recorded."""
+    """Send a fix and wait for its `ack`. Return its recorded_at."""
     at = now_text()
     fix = {"recorded_at": at, **along(job, metres), "accuracy": 5, "speed": SPEED}
     await driver.send(msgspec.json.encode({"type": "fixes", "id": 1, "fixes": [fix]}).decode())
@@ -115,33 +115,33 @@ async def _fix(driver: ClientConnection, job: Job, metres: float) -> str:
 
 
 class _Watcher(asyncio.Protocol):
-    """A customer's bare WebSocket, cheap enough for thousands; knows a cursor and what it waits for."""
+    """A customer's WebSocket on a bare transport, cheap enough for thousands of connections."""
 
     def __init__(self, number: int, job: Job) -> None:
         self.job, self.address = job, f"127.0.0.{1 + number % ADDRESSES}"
         self.cursor = b""
         self.failed = ""
-        self._heard = b""
-        self._wanted = b""
-        self._there: asyncio.Future[None]
+        self._received = b""
+        self._pattern = b""
+        self._done: asyncio.Future[None]
         self._transport: asyncio.Transport
 
-    async def come(self, node: Node, wanted: bytes) -> float:
-        """Seconds from connecting until `wanted` was heard; the connection stays open."""
-        loop, where, began = asyncio.get_running_loop(), urlsplit(node.url), perf_counter()
-        self._heard, self._wanted, self._there = b"", wanted, loop.create_future()
+    async def connect(self, node: Node, pattern: bytes) -> float:
+        """Connect and wait for *pattern* in the stream. Return the seconds; the connection stays open."""
+        loop, url, started = asyncio.get_running_loop(), urlsplit(node.url), perf_counter()
+        self._received, self._pattern, self._done = b"", pattern, loop.create_future()
         try:
-            async with asyncio.timeout(GIVE_UP):
-                assert where.hostname is not None and where.port is not None
+            async with asyncio.timeout(TIMEOUT):
+                assert url.hostname is not None and url.port is not None
                 self._transport, _ = await loop.create_connection(
-                    lambda: self, where.hostname, where.port, local_addr=(self.address, 0)
+                    lambda: self, url.hostname, url.port, local_addr=(self.address, 0)
                 )
-                self._transport.write(self._request(where.netloc))
-                await self._there
+                self._transport.write(self._request(url.netloc))
+                await self._done
         except (OSError, TimeoutError, ConnectionError) as error:
-            after = perf_counter() - began
-            self.failed = f"{type(error).__name__} {error} after {after:.1f} s: {self._heard[:60]!r}"
-        return perf_counter() - began
+            after = perf_counter() - started
+            self.failed = f"{type(error).__name__} {error} after {after:.1f} s: {self._received[:60]!r}"
+        return perf_counter() - started
 
     def _request(self, host: str) -> bytes:
         path = f"/v1/track/{self.job.link_token}/stream?cursor={self.cursor.decode()}"
@@ -151,35 +151,35 @@ class _Watcher(asyncio.Protocol):
         ).encode()
 
     def data_received(self, data: bytes) -> None:
-        if self._there.done():
+        if self._done.done():
             return
-        self._heard += data
-        if not self._heard.startswith(b"HTTP/1.1 101"[: len(self._heard)]):
-            self._there.set_exception(ConnectionError("refused"))
-        elif self._wanted in self._heard and (cursors := CURSOR.findall(self._heard)):
+        self._received += data
+        if not self._received.startswith(b"HTTP/1.1 101"[: len(self._received)]):
+            self._done.set_exception(ConnectionError("handshake rejected"))
+        elif self._pattern in self._received and (cursors := CURSOR.findall(self._received)):
             self.cursor = cursors[-1]
-            self._there.set_result(None)
+            self._done.set_result(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if not self._there.done():
-            self._there.set_exception(ConnectionError(f"cut {exc!r}"))
+        if not self._done.done():
+            self._done.set_exception(ConnectionError(f"connection lost: {exc!r}"))
 
-    def leave(self) -> None:
+    def abort(self) -> None:
         self._transport.abort()
 
 
 async def _first_visits(node: Node) -> tuple[list[_Watcher], dict[str, bytes]]:
-    """Everybody watches; then each driver sends one more fix, which is acknowledged but hardly shown yet.
+    """Open all live views, then send one more fix for each driver and wait for its ack.
 
-    Yields them, and what the final state of each order holds.
+    Most views have not received that fix yet. Return the watchers, and a part of each link's final state.
     """
     jobs = [await new_job(node, seed=1_000 + number) for number in range(ORDERS)]
     watchers = [_Watcher(number, jobs[number % ORDERS]) for number in range(WATCHERS)]
-    gate = asyncio.Semaphore(AT_ONCE)
+    gate = asyncio.Semaphore(VISITS_AT_ONCE)
 
     async def visit(watcher: _Watcher) -> None:
         async with gate:
-            await watcher.come(node, b'"snapshot"')
+            await watcher.connect(node, b'"snapshot"')
 
     await asyncio.gather(*map(visit, watchers))
     _check(watchers)
@@ -191,32 +191,31 @@ async def _first_visits(node: Node) -> tuple[list[_Watcher], dict[str, bytes]]:
     return watchers, finals
 
 
-async def _return(node: Node, watchers: Sequence[_Watcher], finals: dict[str, bytes]) -> list[Row]:
-    """All within the spread, each with the cursor of the dead node."""
+async def _reconnect_all(node: Node, watchers: Sequence[_Watcher], finals: dict[str, bytes]) -> list[Row]:
+    """Reconnect all watchers within the spread, each with its cursor of the killed node."""
 
-    async def back(watcher: _Watcher) -> float:
+    async def reconnect(watcher: _Watcher) -> float:
         await asyncio.sleep(random() * SPREAD)
-        return await watcher.come(node, finals[watcher.job.link_token])
+        return await watcher.connect(node, finals[watcher.job.link_token])
 
-    worked = _worked(node)
-    async with _counting(node) as read:
-        took = sorted(await asyncio.gather(*map(back, watchers)))
-        worked = _worked(node) - worked
+    cpu_seconds = _cpu_seconds(node)
+    async with _count_scans(node) as read:
+        latencies = sorted(await asyncio.gather(*map(reconnect, watchers)))
+        cpu_seconds = _cpu_seconds(node) - cpu_seconds
     _check(watchers)
     for watcher in watchers:
-        watcher.leave()
-    indexed, whole = read
-    each = 1_000 * worked / WATCHERS
-    detail = (
-        f"{WATCHERS} on {ORDERS} links; median {took[WATCHERS // 2]:.2f} s; {each:.2f} ms of processor each"
-    )
+        watcher.abort()
+    indexed, sequential = read
+    per_reconnect = 1_000 * cpu_seconds / WATCHERS
+    median = latencies[WATCHERS // 2]
+    detail = f"{WATCHERS} on {ORDERS} links; median {median:.2f} s; {per_reconnect:.2f} ms of CPU time each"
     return [
         Row(
             name="reconnect after a kill, connect to final state, 99 %",
-            value=took[WATCHERS * 99 // 100],
+            value=latencies[WATCHERS * 99 // 100],
             unit="s",
             against="limit",
-            reference=BACK,
+            reference=RECONNECT_LIMIT,
             detail=detail,
         ),
         Row(
@@ -224,36 +223,36 @@ async def _return(node: Node, watchers: Sequence[_Watcher], finals: dict[str, by
             value=indexed / WATCHERS,
             unit="reads",
             against="limit",
-            reference=READS,
-            detail=f"{indexed} index scans, {whole} scans of whole tables, the service's own included",
+            reference=READS_LIMIT,
+            detail=f"{indexed} index scans, {sequential} sequential scans, including background work",
         ),
     ]
 
 
 @asynccontextmanager
-async def _counting(node: Node) -> AsyncIterator[list[int]]:
-    """How many scans of indexes and of whole tables the database made meanwhile."""
+async def _count_scans(node: Node) -> AsyncIterator[list[int]]:
+    """Count the database's index and sequential scans in the block, which fill the list at its end."""
     connection = await asyncpg.connect(node.database_url)
     scans: list[int] = []
     try:
-        await asyncio.sleep(COUNTED_AFTER)
+        await asyncio.sleep(STATISTICS_DELAY)
         (before,) = await connection.fetch(SCANS)
         yield scans
-        await asyncio.sleep(COUNTED_AFTER)
+        await asyncio.sleep(STATISTICS_DELAY)
         (after,) = await connection.fetch(SCANS)
         scans += [now - then for now, then in zip(after, before, strict=True)]
     finally:
         await connection.close()
 
 
-def _worked(node: Node) -> float:
-    """Seconds that the service has kept a processor busy."""
+def _cpu_seconds(node: Node) -> float:
+    """Return the CPU seconds of the service."""
     times = Path(f"/proc/{node.pid}/stat").read_text().rpartition(")")[2].split()
     return (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _check(watchers: Sequence[_Watcher]) -> None:
-    """Raises RuntimeError where somebody was not served: there is no figure without them."""
+    """Raises RuntimeError if a customer was not served, because the figures would be wrong."""
     failed = [watcher.failed for watcher in watchers if watcher.failed]
     if failed:
         raise RuntimeError(f"{len(failed)} of {len(watchers)} customers were not served: {failed[:3]}")

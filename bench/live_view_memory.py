@@ -1,4 +1,4 @@
-"""What one customer's live view costs the service in memory: by each way, idle or stalled."""
+"""The service's memory for one live view, idle or stalled, by transport."""
 
 import asyncio
 import socket
@@ -12,48 +12,49 @@ import msgspec
 from bench.node import Job, Node, along, drive, new_job, now_text, receive_until
 from bench.rows import Row
 
-VIEWS: Final = 400  # of several links: one has fifty at most
+VIEWS: Final = 400  # over several links, because one link allows 50
 PER_JOB: Final = 40
 IDLE: Final = 64.0  # KiB
 STALLED: Final = 96.0  # KiB
 STALLS: Final = 120
-PRESSURE: Final = 40  # fixes while somebody does not read
-RECEIVE_BUFFER: Final = 4_096  # bytes in the kernel of a client that does not read
+FIXES: Final = 40  # fixes sent while the clients do not read
+RECEIVE_BUFFER: Final = 4_096  # bytes; kernel buffer of a stalled client
 SETTLED_AFTER: Final = 1.5  # seconds
 NAMES: Final = {"stream": "a WebSocket", "events": "server-sent events", "poll": "long polling"}
 ADDRESSES: Final = {
     "stream": "127.0.0.1",
     "events": "127.0.0.2",
     "poll": "127.0.0.3",
-}  # one has a thousand views
+}  # one address allows 1,000 views
 
 
 async def measure_live_view_memory(node: Node) -> list[Row]:
-    """Nobody leaves in between: what they would free would hide what others take.
+    """Measure each transport and state. All views stay open, because freed memory would hide later growth.
 
-    A poll cannot stall: it is answered once, and over.
+    A poll cannot stall: it ends with its response.
     """
-    idle = {way: await _jobs(node, 100 * n, VIEWS) for n, way in enumerate(NAMES, start=10)}
-    pressed = {
-        way: await _jobs(node, 100 * n, STALLS) for n, way in enumerate(("stream", "events"), start=20)
+    idle = {transport: await _jobs(node, 100 * n, VIEWS) for n, transport in enumerate(NAMES, start=10)}
+    stalled = {
+        transport: await _jobs(node, 100 * n, STALLS)
+        for n, transport in enumerate(("stream", "events"), start=20)
     }
     views: list[socket.socket] = []
-    for way, jobs in (*idle.items(), *pressed.items()):
-        views += await _open(node, jobs, way, 2 * len(jobs))
-    await _press(
-        node, [job for jobs in pressed.values() for job in jobs]
-    )  # the trips' own need is not counted
+    for transport, jobs in (*idle.items(), *stalled.items()):
+        views += await _open(node, jobs, transport, 2 * len(jobs))
+    await _send_fixes(
+        node, [job for jobs in stalled.values() for job in jobs]
+    )  # exclude the memory of the trips
     rows = []
-    for way, jobs in idle.items():
+    for transport, jobs in idle.items():
         before = _resident(node)
-        views += await _open(node, jobs, way, VIEWS)
+        views += await _open(node, jobs, transport, VIEWS)
         await asyncio.sleep(SETTLED_AFTER)
-        rows.append(_row("idle", way, _resident(node) - before, VIEWS, IDLE))
-    for way, jobs in pressed.items():
+        rows.append(_row("idle", transport, _resident(node) - before, VIEWS, IDLE))
+    for transport, jobs in stalled.items():
         before = _resident(node)
-        views += await _open(node, jobs, way, STALLS, read=False)
-        await _press(node, jobs)
-        rows.append(_row("stalled", way, _resident(node) - before, STALLS, STALLED))
+        views += await _open(node, jobs, transport, STALLS, read=False)
+        await _send_fixes(node, jobs)
+        rows.append(_row("stalled", transport, _resident(node) - before, STALLS, STALLED))
     for view in views:
         view.close()
     return rows
@@ -63,10 +64,10 @@ async def _jobs(node: Node, seed: int, views: int) -> list[Job]:
     return [await new_job(node, seed=seed + n) for n in range(views // PER_JOB)]
 
 
-def _row(kind: str, way: str, grown: int, views: int, limit: float) -> Row:
+def _row(kind: str, transport: str, growth: int, views: int, limit: float) -> Row:
     return Row(
-        name=f"memory of the service for one {kind} customer on {NAMES[way]}",
-        value=max(grown, 0) / views / 1024,
+        name=f"memory of the service for one {kind} customer on {NAMES[transport]}",
+        value=max(growth, 0) / views / 1024,
         unit="KiB",
         against="limit",
         reference=limit,
@@ -75,58 +76,58 @@ def _row(kind: str, way: str, grown: int, views: int, limit: float) -> Row:
 
 
 async def _open(
-    node: Node, jobs: list[Job], way: str, count: int, *, read: bool = True
+    node: Node, jobs: list[Job], transport: str, count: int, *, read: bool = True
 ) -> list[socket.socket]:
-    """Bare sockets, so that what is measured is the service: once they watch nobody answers."""
-    loop, where = asyncio.get_running_loop(), urlsplit(node.url)
-    requests = [await _request(node, job, way) for job in jobs]
+    """Open views with bare sockets, which cost the benchmark little. They never reply."""
+    loop, url = asyncio.get_running_loop(), urlsplit(node.url)
+    requests = [await _request(node, job, transport) for job in jobs]
     opened = []
     for n in range(count):
         view = socket.socket()
         view.setblocking(False)
-        view.bind((ADDRESSES[way], 0))
+        view.bind((ADDRESSES[transport], 0))
         if not read:
             view.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-        assert where.hostname is not None
-        await loop.sock_connect(view, (where.hostname, where.port))
+        assert url.hostname is not None
+        await loop.sock_connect(view, (url.hostname, url.port))
         await loop.sock_sendall(view, requests[n % len(jobs)])
-        if way != "poll":  # whose answer comes when there is something to tell
+        if transport != "poll":  # a poll's response comes with the next update
             assert (await loop.sock_recv(view, 12)).startswith((b"HTTP/1.1 101", b"HTTP/1.1 200"))
         opened.append(view)
     return opened
 
 
-async def _request(node: Node, job: Job, way: str) -> bytes:
-    path = f"/v1/track/{job.link_token}/{way}"
+async def _request(node: Node, job: Job, transport: str) -> bytes:
+    path = f"/v1/track/{job.link_token}/{transport}"
     head = [f"Host: {urlsplit(node.url).netloc}"]
-    if way == "stream":
+    if transport == "stream":
         head += ["Connection: Upgrade", "Upgrade: websocket"]
         head += ["Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="]
-    if way == "poll":  # with nothing new to tell
-        told = await node.http.get(path, params={"wait_s": 0})
-        path += f"?wait_s=60&cursor={told.json()['cursor']}"
+    if transport == "poll":  # with the current cursor, so that the poll waits
+        response = await node.http.get(path, params={"wait_s": 0})
+        path += f"?wait_s=60&cursor={response.json()['cursor']}"
     return "\r\n".join([f"GET {path} HTTP/1.1", *head, "", ""]).encode()
 
 
-async def _press(node: Node, jobs: list[Job]) -> None:
-    """Fixes of all drivers, until kernels have no room left and the mailbox has to conflate."""
+async def _send_fixes(node: Node, jobs: list[Job]) -> None:
+    """Send fixes for all drivers until kernel buffers are full and the subscriptions conflate."""
 
     async def one(job: Job) -> None:
         async with drive(node, job) as driver:
             await receive_until(driver, "welcome")
-            for number in range(PRESSURE):
+            for number in range(FIXES):
                 fix = {"recorded_at": now_text(), **along(job, number * 10.0), "accuracy": 5, "speed": 15}
                 await driver.send(msgspec.json.encode({"type": "fixes", "id": 1, "fixes": [fix]}).decode())
                 await receive_until(driver, "ack")
                 await asyncio.sleep(0.3)
 
-    pressing: list[Awaitable[None]] = [one(job) for job in jobs]
-    await asyncio.gather(*pressing)
+    senders: list[Awaitable[None]] = [one(job) for job in jobs]
+    await asyncio.gather(*senders)
 
 
 def _resident(node: Node) -> int:
-    """Bytes."""
+    """Return the resident memory of the service in bytes. Raises RuntimeError if it has exited."""
     for line in Path(f"/proc/{node.pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) * 1024
-    raise RuntimeError("the service has ended")
+    raise RuntimeError("the service has exited")

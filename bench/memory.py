@@ -1,4 +1,4 @@
-"""What `tracker serve` itself keeps in memory: PostgreSQL and other processes apart."""
+"""Memory of the `tracker serve` process, without PostgreSQL and other processes."""
 
 from pathlib import Path
 
@@ -9,9 +9,9 @@ LIMIT = 250.0  # MB
 
 
 async def measure_memory(node: Node) -> list[Row]:
-    """Resident memory of the service's process, with the city of the demo loaded and one trip served."""
+    """Measure the resident memory with the demo area loaded, after one trip."""
     sizes = _rollup(node.pid)
-    detail = f"of it shared with nobody {sizes['Private_Clean'] + sizes['Private_Dirty']:.0f} MB"
+    detail = f"of it private {sizes['Private_Clean'] + sizes['Private_Dirty']:.0f} MB"
     children = [_rollup(pid)["Rss"] for pid in _children(node.pid)]
     if children:
         detail += f"; {len(children)} child processes {sum(children):.0f} MB"
@@ -28,7 +28,7 @@ async def measure_memory(node: Node) -> list[Row]:
 
 
 def _rollup(pid: int) -> dict[str, float]:
-    """The kernel's figures of one process, in MB."""
+    """Return the kernel's memory figures of one process, in MB."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
     return {
         name: int(rest.split()[0]) * 1024 / 1e6 for name, _, rest in (line.partition(":") for line in lines)

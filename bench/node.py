@@ -1,4 +1,4 @@
-"""Node: a real `tracker serve` on a real PostgreSQL for the time of a run, and what a merchant does there."""
+"""Node: a `tracker serve` process with its PostgreSQL, and clients for merchant, driver and customer."""
 
 import asyncio
 import os
@@ -20,8 +20,8 @@ from websockets.asyncio.client import ClientConnection
 from tracker.domain.geo import LonLat, distance
 from tracker.postgres.server import embedded
 
-READY_WITHIN = 180.0  # seconds; the first start of a data folder builds tiles
-ENDS_WITHIN = 25.0  # seconds
+READY_TIMEOUT = 180.0  # seconds; the first start builds the tiles
+STOP_TIMEOUT = 25.0  # seconds
 
 
 class Node(msgspec.Struct, frozen=True):
@@ -30,14 +30,14 @@ class Node(msgspec.Struct, frozen=True):
     url: str
     database_url: str
     pid: int
-    http: httpx.AsyncClient  # with the admin key
+    http: httpx.AsyncClient  # authenticated with the admin key
 
     def ws(self, path: str) -> str:
         return f"{self.url.replace('http', 'ws', 1)}{path}"
 
 
 class Job(msgspec.Struct, frozen=True):
-    """A driver on the way with one order, and the link of its customer."""
+    """A driver with one picked-up order, and its customer's link."""
 
     driver_token: str
     order_id: str
@@ -52,9 +52,9 @@ class Job(msgspec.Struct, frozen=True):
 
 @asynccontextmanager
 async def running_node(folder: Path) -> AsyncIterator[Node]:
-    """Starts the service with a database of its own under `folder`, and ends both."""
+    """Run the service with a database under *folder*. Stops both at the end of the block."""
     async with (
-        embedded(folder / "database", _quiet) as database_url,
+        embedded(folder / "database", _discard) as database_url,
         node_on(folder, database_url, free_port(), token_urlsafe(24)) as node,
     ):
         yield node
@@ -62,7 +62,10 @@ async def running_node(folder: Path) -> AsyncIterator[Node]:
 
 @asynccontextmanager
 async def node_on(folder: Path, database_url: str, port: int, key: str) -> AsyncIterator[Node]:
-    """Starts the service on this database, and ends it, unless somebody has killed it before."""
+    """Run the service on this database. Stops it at the end, unless it was killed.
+
+    Raises RuntimeError if it does not start.
+    """
     url = f"http://127.0.0.1:{port}"
     environment = _without_settings() | {
         "DATABASE_URL": database_url,
@@ -79,21 +82,21 @@ async def node_on(folder: Path, database_url: str, port: int, key: str) -> Async
     try:
         async with httpx.AsyncClient(base_url=url, headers=headers, timeout=30, trust_env=False) as http:
             if not await _is_ready(http, process):
-                raise RuntimeError(f"tracker serve did not start:\n{last_words(folder / 'serve.log')}")
+                raise RuntimeError(f"tracker serve did not start:\n{log_tail(folder / 'serve.log')}")
             yield Node(url, database_url, process.pid, http)
     finally:
-        await _end(process)
+        await _stop(process)
 
 
 def free_port() -> int:
-    """A port of the loopback that nobody listens on now."""
+    """Return a free port of the loopback interface."""
     with socket.create_server(("127.0.0.1", 0)) as trial:
         port: int = trial.getsockname()[1]
     return port
 
 
-def _quiet(_: str) -> None:
-    """Progress of a set-up that is not measured."""
+def _discard(_: str) -> None:
+    """Discard the progress of a set-up."""
 
 
 def _without_settings() -> dict[str, str]:
@@ -101,8 +104,8 @@ def _without_settings() -> dict[str, str]:
 
 
 async def _is_ready(http: httpx.AsyncClient, process: asyncio.subprocess.Process) -> bool:
-    """Waits for it; False when the process has ended instead."""
-    async with asyncio.timeout(READY_WITHIN):
+    """Wait until the service is ready. Return False if the process exits. Raises TimeoutError."""
+    async with asyncio.timeout(READY_TIMEOUT):
         while process.returncode is None:
             try:
                 if (await http.get("/readyz")).is_success:
@@ -113,17 +116,17 @@ async def _is_ready(http: httpx.AsyncClient, process: asyncio.subprocess.Process
     return False
 
 
-def last_words(log: Path) -> str:
+def log_tail(log: Path) -> str:
     return log.read_text(encoding="utf-8")[-2000:]
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
+async def _stop(process: asyncio.subprocess.Process) -> None:
     if process.returncode is not None:
         return
     with suppress(ProcessLookupError):
         process.send_signal(signal.SIGTERM)
     try:
-        async with asyncio.timeout(ENDS_WITHIN):
+        async with asyncio.timeout(STOP_TIMEOUT):
             await process.wait()
     except TimeoutError:
         process.kill()
@@ -131,7 +134,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 async def new_job(node: Node, *, seed: int) -> Job:
-    """A driver with one picked-up order between two addresses of the map."""
+    """Create a driver with one picked-up order between two addresses of the map."""
     places = await _get(node, f"/v1/map/addresses?limit=50&seed={seed}")
     near, far = places["items"][0], places["items"][1]
     driver = await _post(node, "/v1/drivers", {"name": "Bench Courier", "vehicle": "bicycle"})
@@ -156,14 +159,14 @@ async def _get(node: Node, path: str) -> Any:
 
 
 async def _post(node: Node, path: str, body: object) -> Any:
-    answer = await node.http.post(path, json=body)
-    if answer.is_error:
-        raise RuntimeError(f"POST {path}: {answer.status_code} {answer.text}")
-    return answer.json()
+    response = await node.http.post(path, json=body)
+    if response.is_error:
+        raise RuntimeError(f"POST {path}: {response.status_code} {response.text}")
+    return response.json()
 
 
 def drive(node: Node, job: Job) -> websockets.connect:
-    """The driver's connection; `async with` it."""
+    """Return the driver's connection, to be opened with `async with`."""
     headers = {"Authorization": f"Bearer {job.driver_token}"}
     return websockets.connect(
         node.ws("/v1/drivers/stream"),
@@ -175,24 +178,24 @@ def drive(node: Node, job: Job) -> websockets.connect:
 
 
 def watch(node: Node, job: Job) -> websockets.connect:
-    """The customer's connection; `async with` it."""
+    """Return the customer's connection, to be opened with `async with`."""
     return websockets.connect(node.ws(f"/v1/track/{job.link_token}/stream"), proxy=None, compression=None)
 
 
 async def receive_until(connection: ClientConnection, kind: str) -> dict[str, Any]:
-    """The next message of this type."""
+    """Skip messages until one has this type, and return it."""
     while (message := msgspec.json.decode(await connection.recv()))["type"] != kind:
         pass
     return message  # type: ignore[no-any-return]
 
 
 def now_text(at: datetime | None = None) -> str:
-    """RFC 3339 in UTC with milliseconds."""
+    """Format a time, by default now, as RFC 3339 in UTC with milliseconds."""
     return (at or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def along(job: Job, metres: float) -> dict[str, float]:
-    """So far from the pickup towards the dropoff."""
+    """Return the place *metres* from the pickup towards the dropoff."""
     share = metres / distance(job.pickup, job.dropoff)
     return {
         "lat": job.pickup.lat + share * (job.dropoff.lat - job.pickup.lat),

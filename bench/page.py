@@ -1,6 +1,6 @@
-"""The first visit of the map page: all bytes to a browser with an empty cache until the map is drawn.
+"""First visit of the tracking page: the bytes to a browser with an empty cache until the map is drawn.
 
-Counted by a relay between browser and service, so that what workers fetch is counted too, headers included.
+A relay between browser and service counts them, including headers and the requests of workers.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from bench.node import Job, Node, drive, new_job, now_text
 from bench.rows import Row
 
 LIMIT = 650.0  # kB
-DRAWN_WITHIN = 60_000  # milliseconds, with software rendering
+DRAW_TIMEOUT = 60_000  # milliseconds, with software rendering
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -31,7 +31,7 @@ FLAGS = [
 
 
 class Relay:
-    """Passes bytes on and counts those that go to the browser."""
+    """A TCP relay that counts the bytes to the browser."""
 
     def __init__(self, to: str) -> None:
         parts = urlsplit(to)
@@ -40,16 +40,16 @@ class Relay:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[str]:
-        """Yields the address that stands in for the service's."""
-        async with await asyncio.start_server(self._pass_on, "127.0.0.1", 0) as server:
+        """Listen for connections. Yields the URL to use in place of the service's."""
+        async with await asyncio.start_server(self._relay, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
             yield f"http://127.0.0.1:{port}"
 
-    async def _pass_on(self, browser: asyncio.StreamReader, answer: asyncio.StreamWriter) -> None:
+    async def _relay(self, browser: asyncio.StreamReader, response: asyncio.StreamWriter) -> None:
         service, request = await asyncio.open_connection(self._host, self._port)
-        async with asyncio.TaskGroup() as both:
-            both.create_task(self._copy(browser, request, counted=False))
-            both.create_task(self._copy(service, answer, counted=True))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._copy(browser, request, counted=False))
+            tasks.create_task(self._copy(service, response, counted=True))
 
     async def _copy(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, counted: bool) -> None:
         try:
@@ -64,10 +64,10 @@ class Relay:
 
 
 async def measure_page(node: Node) -> list[Row]:
-    """A customer opens the link of a courier on the way; counted until the map says it is idle."""
+    """Open the link of an order in delivery, and count bytes until the map is idle. Raises RuntimeError."""
     program = os.environ.get("CHROMIUM") or shutil.which("chromium")
     if program is None:
-        raise RuntimeError("There is no Chromium: install it, or name one with CHROMIUM=/path/to/chromium.")
+        raise RuntimeError("No Chromium found; install one, or set CHROMIUM=/path/to/chromium.")
     job = await new_job(node, seed=3)
     relay = Relay(node.url)
     async with drive(node, job) as driver, relay.open() as address:
@@ -88,6 +88,6 @@ async def _visit(program: str, url: str) -> None:
         try:
             page = await browser.new_page(viewport={"width": 390, "height": 844})
             await page.goto(url)
-            await page.locator("#map[data-idle]").wait_for(state="attached", timeout=DRAWN_WITHIN)
+            await page.locator("#map[data-idle]").wait_for(state="attached", timeout=DRAW_TIMEOUT)
         finally:
             await browser.close()

@@ -1,4 +1,4 @@
-"""Row: one measured figure beside the limit or the peer that gives it a meaning."""
+"""Row: one measured figure with its limit, or with the figure of another tool."""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -7,34 +7,34 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-WIDTH = 180  # columns: a row is one line, in a file too
+WIDTH = 180  # columns; keeps each row on one line, also in files
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """A figure and what it is held against, both of the same run and in the same unit."""
+    """A figure and its reference, from the same run and in the same unit."""
 
     name: str
     value: float
     unit: str
-    against: str  # which limit or which peer
+    against: str  # name of the limit or of the other tool
     reference: float
     better: Literal["lower", "higher"] = "lower"
-    limit: bool = True  # a peer's figure is no limit: it cannot be missed
+    limit: bool = True  # whether the reference is a limit that can be missed
     detail: str = ""
 
     @property
     def ratio(self) -> float:
-        """The figure as a share of the limit or the peer's."""
+        """The figure divided by the reference."""
         return self.value / self.reference
 
     @property
     def missed(self) -> bool:
-        """Whether this is over (or under) a limit."""
+        """Whether the figure violates its limit."""
         return self.limit and (self.ratio > 1 if self.better == "lower" else self.ratio < 1)
 
 
 def show(rows: Iterable[Row]) -> None:
-    """The rows as a table for people."""
+    """Print the rows as a table."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("what", "measured", "against", "ratio", ""):
         table.add_column(
@@ -52,6 +52,6 @@ def _readable(value: float) -> str:
 
 
 def as_json(rows: Iterable[Row]) -> bytes:
-    """The rows for programs, with ratio and verdict."""
+    """Encode the rows as JSON, with `ratio` and `missed`."""
     written = [msgspec.structs.asdict(row) | {"ratio": row.ratio, "missed": row.missed} for row in rows]
     return msgspec.json.format(msgspec.json.encode(written), indent=2)

@@ -1,4 +1,4 @@
-"""From nothing to a moving courier: `make demo` in a fresh clone, and again in the same one."""
+"""Set-up time: `make demo` in a fresh clone until a courier moves, then a second start."""
 
 import asyncio
 import os
@@ -19,24 +19,24 @@ from bench.rows import Row
 ROOT = Path(__file__).parent.parent
 FIRST_LIMIT = 180.0  # seconds
 SECOND_LIMIT = 10.0  # seconds
-GIVE_UP = 600.0  # seconds
+TIMEOUT = 600.0  # seconds
 
 
 async def measure_setup(folder: Path) -> list[Row]:
-    """Package caches are empty: everything comes from the registries, as on a new machine."""
-    began = perf_counter()
+    """Measure with empty package caches, as on a new machine. Raises RuntimeError, TimeoutError."""
+    started = perf_counter()
     clone = folder / "clone"
     git = await asyncio.create_subprocess_exec("git", "clone", "--quiet", str(ROOT), str(clone))
     if await git.wait():
         raise RuntimeError(f"git could not clone {ROOT}")
-    async with asyncio.timeout(GIVE_UP):
+    async with asyncio.timeout(TIMEOUT):
         async with demo(clone) as output:
-            await _moving(await _tracking_url(output))
-            first = perf_counter() - began
-        began = perf_counter()
+            await _wait_until_moving(await _tracking_url(output))
+            first = perf_counter() - started
+        started = perf_counter()
         async with demo(clone) as output:
-            await _served(output)
-            second = perf_counter() - began
+            await _wait_until_ready(output)
+            second = perf_counter() - started
     return [
         Row(
             name="fresh clone to first moving position",
@@ -57,11 +57,11 @@ async def measure_setup(folder: Path) -> list[Row]:
 
 @asynccontextmanager
 async def demo(clone: Path) -> AsyncIterator[asyncio.StreamReader]:
-    """`make demo` as a person runs it, ended with Ctrl-C; yields what it prints."""
-    nothing = {"PIP_NO_CACHE_DIR": "1", "npm_config_cache": str(clone.parent / "npm")}
+    """Run `make demo`, and stop it with SIGINT. Yields its output."""
+    empty_caches = {"PIP_NO_CACHE_DIR": "1", "npm_config_cache": str(clone.parent / "npm")}
     process = await asyncio.create_subprocess_exec(
         "make", "demo", f"PORT={free_port()}",
-        cwd=clone, env=_environment() | nothing, start_new_session=True,
+        cwd=clone, env=_environment() | empty_caches, start_new_session=True,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     assert process.stdout is not None
@@ -74,26 +74,26 @@ async def demo(clone: Path) -> AsyncIterator[asyncio.StreamReader]:
 
 
 def _environment() -> dict[str, str]:
-    """Ours without what would make the clone use our own environment or settings."""
-    left_out = ("TRACKER_", "VIRTUAL_ENV", "MAKE", "MFLAGS", "DATABASE_URL")
-    return {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
+    """Return the environment without variables that would affect the clone."""
+    excluded = ("TRACKER_", "VIRTUAL_ENV", "MAKE", "MFLAGS", "DATABASE_URL")
+    return {name: value for name, value in os.environ.items() if not name.startswith(excluded)}
 
 
-async def _line(output: asyncio.StreamReader, wanted: str) -> str:
-    """What `wanted` finds in the lines to come. Raises RuntimeError where the demo ended instead."""
-    seen = []
+async def _line(output: asyncio.StreamReader, pattern: str) -> str:
+    """Read lines until *pattern* matches. Return the match. Raises RuntimeError if the demo exits."""
+    lines = []
     while line := (await output.readline()).decode():
-        seen.append(line)
-        if found := re.search(wanted, line):
+        lines.append(line)
+        if found := re.search(pattern, line):
             return found[0]
-    raise RuntimeError(f"make demo ended:\n{''.join(seen[-20:])}")
+    raise RuntimeError(f"make demo exited:\n{''.join(lines[-20:])}")
 
 
 async def _tracking_url(output: asyncio.StreamReader) -> str:
     return await _line(output, r"http://[^/\s]+/t/[\w-]+")
 
 
-async def _served(output: asyncio.StreamReader) -> None:
+async def _wait_until_ready(output: asyncio.StreamReader) -> None:
     address = await _line(output, r"http://127\.0\.0\.1:\d+")
     async with httpx.AsyncClient(trust_env=False) as http:
         while True:
@@ -105,13 +105,13 @@ async def _served(output: asyncio.StreamReader) -> None:
             await asyncio.sleep(0.05)
 
 
-async def _moving(tracking_url: str) -> None:
-    """Returns when a customer has seen two different positions."""
+async def _wait_until_moving(tracking_url: str) -> None:
+    """Wait until a customer has received two different positions."""
     stream = tracking_url.replace("http", "ws", 1).replace("/t/", "/v1/track/") + "/stream"
-    places = set()
+    positions = set()
     async with websockets.connect(stream, proxy=None) as customer:
         async for message in customer:
             if position := msgspec.json.decode(message).get("position"):
-                places.add((position["lat"], position["lon"]))
-            if len(places) > 1:
+                positions.add((position["lat"], position["lon"]))
+            if len(positions) > 1:
                 return

@@ -1,4 +1,4 @@
-"""A server of nothing but sockets, as a process of its own: `python -m bench.socket_node ours|quart`."""
+"""A server with only WebSockets, to run as a process: `python -m bench.socket_node ours|quart`."""
 
 import asyncio
 import sys
@@ -17,40 +17,43 @@ UPDATE = '{"type":"update","cursor":"0123456789abcdef01-1234","now":"2026-11-22T
 
 
 def build_app(*, taking_over: bool) -> Quart:
-    """`/in` is spoken to, `/out` listens, `/tell` makes it speak; both tell the processor's time in µs."""
+    """Create the server. `/in` receives, `/out` subscribes, `/tell` sends to all subscribers.
+
+    `/in` and `/tell` reply with their CPU time in µs.
+    """
     app = Quart("sockets", static_folder=None)
     register_sockets(app, taking_over=taking_over)
-    listeners: set[Socket] = set()
+    subscribers: set[Socket] = set()
 
     @app.websocket("/in")
-    async def hear() -> None:
+    async def receive_all() -> None:
         peer = await accept(websocket, None, FRAME_BYTES)
         await peer.receive()
-        begun = process_time()
+        started = process_time()
         while await peer.receive() != "done":
             pass
-        await peer.send(f"{(process_time() - begun) * 1e6}")
+        await peer.send(f"{(process_time() - started) * 1e6}")
 
     @app.websocket("/out")
-    async def listen_on() -> None:
+    async def subscribe() -> None:
         peer = await accept(websocket, None, FRAME_BYTES)
-        listeners.add(peer)
+        subscribers.add(peer)
         try:
             with suppress(Disconnected):
                 await peer.send("here")
                 await peer.receive()
         finally:
-            listeners.discard(peer)
+            subscribers.discard(peer)
 
     @app.websocket("/tell")
-    async def tell() -> None:
+    async def publish() -> None:
         peer = await accept(websocket, None, FRAME_BYTES)
-        times = int(await peer.receive())
-        begun = process_time()
-        for _ in range(times):
+        count = int(await peer.receive())
+        started = process_time()
+        for _ in range(count):
             frame = Frame(UPDATE)
-            await asyncio.gather(*(listener.send(frame) for listener in listeners))
-        await peer.send(f"{(process_time() - begun) * 1e6}")
+            await asyncio.gather(*(subscriber.send(frame) for subscriber in subscribers))
+        await peer.send(f"{(process_time() - started) * 1e6}")
 
     return app
 
@@ -63,7 +66,7 @@ async def main(*, taking_over: bool) -> None:
 
 
 async def nothing_to_drain() -> None:
-    """Nothing is owed to anybody."""
+    """Return at once: there are no sessions to drain."""
 
 
 if __name__ == "__main__":

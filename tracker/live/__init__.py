@@ -1,1 +1,1 @@
-"""What is live on this node: trips, and who watches them."""
+"""The live trips of this node and the customers who watch them."""

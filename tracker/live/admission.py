@@ -1,20 +1,19 @@
-"""Crowd: how many customers may come in at the same moment; the others wait their turn, in order.
+"""Admission: limits how many customers open a live view at the same time; the others queue in order.
 
-After a restart thousands come back within seconds. Were all of them let in at once, each would wait for all
-the others' steps, and reads that take a millisecond would run into their time. Those whose order is in memory
-wait in the same line: let past, they kept the event loop from those who had to read (tried: half of 5,000
-waited 2.2 s and not 0.7).
+After a restart, thousands of clients reconnect within seconds. Unlimited, each would wait for the steps of
+all others, and reads that take a millisecond would time out. Clients whose order is in memory use the same
+queue: when they bypassed it, they blocked those that had to read (half of 5,000 waited 2.2 s, not 0.7).
 """
 
 import asyncio
 from typing import Final
 
-READS_AT_ONCE: Final = 24  # who read what their link shows
-WRITES_AT_ONCE: Final = 3  # openings that are written down; the other connections are for reads
+READS_AT_ONCE: Final = 24  # customers whose link and order are being read
+WRITES_AT_ONCE: Final = 3  # link openings being stored; the other database connections are for reads
 
 
 class Admission:
-    """The two doors of one node."""
+    """Semaphores for reads and writes when a live view opens."""
 
     def __init__(self) -> None:
         self.reads = asyncio.Semaphore(READS_AT_ONCE)

@@ -1,4 +1,4 @@
-"""Connections: one for each driver who is connected to this node, the newest."""
+"""DriverConnections: the newest connection of each driver who is connected to this node."""
 
 import asyncio
 from typing import Final
@@ -8,12 +8,12 @@ from tracker.live.trip import ConnectedDriver
 from tracker.metrics import Metrics
 from tracker.rate_limits import RateLimit
 
-REPLACED_AT_ONCE: Final = 5  # connections of one driver by a newer one
+REPLACED_AT_ONCE: Final = 5  # replaced connections of one driver
 REPLACED_PER_S: Final = 0.1
 
 
 class DriverConnections:
-    """By driver; counted in the metrics."""
+    """The connections by driver; the metrics count them."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
@@ -27,33 +27,34 @@ class DriverConnections:
         return self._by_driver.get(driver_id)
 
     def connect(self, driver_id: str, connection: ConnectedDriver) -> None:
-        """The newest connection wins: an older one of the same driver is told that it was replaced.
+        """Register a connection and close the driver's older one as replaced.
 
-        Raises RateLimited where two devices with one token keep replacing each other: then the one that is
-        there stays.
+        Raises RateLimited if two devices with one token keep replacing each other; the older one stays.
         """
         older = self._by_driver.get(driver_id)
         now = asyncio.get_running_loop().time()
         if older is not None and not self._replacements.try_take(driver_id, 1.0, now):
-            raise RateLimited("Another connection of this driver is open; too many came in a short time.")
+            raise RateLimited(
+                "Another connection of this driver is open, and too many replaced it; retry later."
+            )
         self._by_driver[driver_id] = connection
         self._count()
         if older is not None:
             older.replace()
 
     def disconnect(self, driver_id: str, connection: ConnectedDriver) -> None:
-        """Forgets a connection, unless a newer one has taken its place."""
+        """Remove a connection, unless a newer one has replaced it."""
         if self._by_driver.get(driver_id) is connection:
             del self._by_driver[driver_id]
         self._count()
 
     def revoke(self, driver_id: str) -> None:
-        """The driver's token is worth nothing any more."""
+        """Close the driver's connection, because its token is no longer valid."""
         if (connection := self._by_driver.pop(driver_id, None)) is not None:
             connection.revoke()
 
     async def drain(self) -> None:
-        """Acknowledges what is in flight, and sends everybody away with 1012."""
+        """Acknowledge what is in flight and close every connection with 1012."""
         await asyncio.gather(*(connection.drain() for connection in list(self._by_driver.values())))
 
     def _count(self) -> None:

@@ -1,4 +1,4 @@
-"""Fleet: everybody on the road. Joins connections, live trips, what is seen of them, and the recorder."""
+"""Fleet: connects the drivers' connections, live trips, views, milestones and the recorder."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
@@ -31,15 +31,15 @@ from tracker.orders.changes import Note, OrderChange
 from tracker.recorder import Recorder
 from tracker.routing import Router
 
-TICK: Final = 1.0  # seconds
-TRIPS_PER_YIELD: Final = 50  # trips looked at before the loop goes on with what came meanwhile
+TICK_S: Final = 1.0
+TRIPS_PER_YIELD: Final = 50  # trips reviewed before the event loop runs other tasks
 ONLINE_FOR: Final = timedelta(seconds=60)
 
 log = structlog.get_logger()
 
 
 class Fleet:
-    """Everybody who is on the road, as far as this node has to know."""
+    """The drivers whose trips are live on this node."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Fleet:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Owns the routing tasks, the timer, and what has to be finished though its socket has gone."""
+        """Run the routing tasks, the timer and the shielded work during the block."""
         async with asyncio.TaskGroup() as self._tasks:
             self._trips.use(self._tasks, self.views.publish)
             timer = self._tasks.create_task(self._tick_forever())
@@ -80,7 +80,7 @@ class Fleet:
                 await asyncio.gather(*self._shielded, return_exceptions=True)
 
     async def shield[T](self, work: Coroutine[Any, Any, T]) -> T:
-        """Waits for work that goes on even if the one who waits is cancelled."""
+        """Await work that continues even if the caller is cancelled."""
         task = asyncio.create_task(work)
         self._shielded.add(task)
         task.add_done_callback(self._shielded.discard)
@@ -90,7 +90,7 @@ class Fleet:
             del task  # its error's traceback holds this frame: with the task in it they would hold each other
 
     async def drain(self) -> None:
-        """Takes no new connection, acknowledges what is in flight, and sends everybody away with 1012."""
+        """Refuse new connections, acknowledge what is in flight and close every connection with 1012."""
         self.draining = True
         self._hub.restart()
         await self._connections.drain()
@@ -98,10 +98,10 @@ class Fleet:
     # --- drivers
 
     async def receive(self, driver: Driver, readings: Sequence[Fix | Rejection]) -> JudgedBatch:
-        """Judge fixes once and publish what they show; `record` stores them.
+        """Judge fixes once and publish what they change; `record` stores them.
 
-        Live does not wait for history: customers see the driver move before the commit.
-        Raises NotFound, StorageUnavailable; after that nothing was judged.
+        Live views do not wait for storage: customers see the driver move before the commit.
+        Raises NotFound, StorageUnavailable before any fix is judged.
         """
         now = self._now()
         live = await self._trips.of(driver.id)
@@ -116,23 +116,23 @@ class Fleet:
     async def record(self, driver: Driver, batch: JudgedBatch) -> Receipt:
         """Store judged fixes; return after the commit.
 
-        Raises StorageUnavailable; then nothing is promised, and the same call again is safe.
+        Raises StorageUnavailable; some fixes may be stored even then, and repeating the call is safe.
         """
-        begun, live = perf_counter(), self._trips.get(driver.id)
+        started, live = perf_counter(), self._trips.get(driver.id)
         newest_fix = (lambda: live.trip.track.last_believed) if live and batch.doubts_newest else None
         recorded = await self._recorder.record(driver.number, batch.fixes, batch.rejudged, newest_fix)
-        self._metrics.commit.observe(perf_counter() - begun)
+        self._metrics.commit.observe(perf_counter() - started)
         self._metrics.count_fixes(recorded.stored, recorded.duplicates, len(batch.rejected))
         if live is not None:
             live.verdicts.stored(batch.fixes)
         return Receipt(recorded.stored, recorded.duplicates, batch.rejected)
 
     async def _judge_late(self, live: LiveTrip, batch: JudgedBatch, now: datetime) -> None:
-        """Judge late fixes by what is stored around them, or among themselves while the database is away."""
+        """Judge late fixes by the fixes stored around them; without the database, by each other only."""
         async with live.recall_lock:
             before = live.trip.track.newest
-            known, span = await self._trips.recall(live, [judged.at for judged in batch.unknown])
-            live.judge_late(batch, known, span, now)
+            stored, span = await self._trips.recall(live, [judged.at for judged in batch.unknown])
+            live.judge_late(batch, stored, span, now)
         if live.trip.track.newest is not before:
             self._publish(live)
 
@@ -142,50 +142,50 @@ class Fleet:
         self._write_milestones(live.take_milestones())
 
     async def set_device_arrival(self, driver_id: str, arrives_at: datetime | None) -> None:
-        """When the driver is at the next stop, by the clock of the device and its own navigation."""
+        """Take the navigation app's arrival time at the next stop, by the device's clock; None clears it."""
         live, now = await self._trips.of(driver_id), self._now()
-        to_go = None if arrives_at is None else arrives_at - now - live.clock.ahead
+        remaining = None if arrives_at is None else arrives_at - now - live.clock.ahead
         live.trip.set_device_arrival(
-            now + to_go if to_go is not None and abs(to_go) <= FARTHEST else None, now
+            now + remaining if remaining is not None and abs(remaining) <= FARTHEST else None, now
         )
 
     def clock_ahead(self, driver_id: str) -> timedelta:
-        """How far the clock of the driver's device is ahead of ours, as its fixes showed; zero if unknown."""
+        """Return how far the device's clock is ahead of the server's, by its fixes; zero if unknown."""
         live = self._trips.get(driver_id)
         return timedelta(0) if live is None else live.clock.ahead
 
-    def _write_milestones(self, seen: Iterable[MilestoneReached] = ()) -> None:
-        """Into the timelines, without waiting for it."""
-        self._milestones.add(seen)
+    def _write_milestones(self, reached: Iterable[MilestoneReached] = ()) -> None:
+        """Queue milestones for the timelines and start a task that writes them."""
+        self._milestones.add(reached)
         if self._milestones.has_work:
             self._tasks.create_task(self._milestones.write())
 
     def connect(self, driver_id: str, connection: ConnectedDriver) -> None:
-        """The newest connection of a driver wins. Raises RateLimited where they keep replacing each other."""
+        """Register a driver's connection, which replaces an older one. Raises RateLimited."""
         self._connections.connect(driver_id, connection)
 
     def disconnect(self, driver_id: str, connection: ConnectedDriver) -> None:
-        """Forgets a connection, unless a newer one has taken its place."""
+        """Remove a connection, unless a newer one has replaced it."""
         self._connections.disconnect(driver_id, connection)
 
     def policy(self, driver_id: str) -> Policy:
-        """How often the driver's device should report now."""
+        """Return how often the driver's device should report now."""
         live = self._trips.get(driver_id)
         return Policy() if live is None else live.policy_state.policy
 
     def online(self, driver_id: str) -> bool:
-        """Whether the driver is connected, or was heard in the last minute."""
+        """Whether the driver is connected, or sent a fix within the last minute."""
         live = self._trips.get(driver_id)
-        heard = live is not None and live.heard_at is not None and self._now() - live.heard_at < ONLINE_FOR
-        return driver_id in self._connections or heard
+        recent = live is not None and live.heard_at is not None and self._now() - live.heard_at < ONLINE_FOR
+        return driver_id in self._connections or recent
 
     async def driver_revoked(self, driver_id: str) -> None:
-        """The driver's token was changed, or the driver erased: ends the connection and forgets the trip."""
+        """Close the connection and drop the trip, because the token was replaced or the driver erased."""
         self._trips.forget(driver_id)
         self._connections.revoke(driver_id)
 
     async def driver_changed(self, driver_id: str) -> None:
-        """Show watchers the driver's new name and vehicle."""
+        """Publish the driver's new name and vehicle to watchers."""
         live = await self._trips.driver_changed(driver_id)
         if live is not None:
             self.views.publish(live.trip)
@@ -193,16 +193,17 @@ class Fleet:
     # --- orders
 
     async def notes_erased(self, order_id: str) -> None:
-        """Forget what this node remembers of a driver's words or a customer's data that were erased."""
+        """Drop notes and customer data from memory that were erased from the database."""
         try:
             await self.views.notes_erased(order_id)
         except (StorageUnavailable, NotFound):
             self.views.forget(order_id)
 
     async def order_changed(self, change: OrderChange) -> None:
-        """Tells everybody concerned: drivers their orders, customers their order's new state.
+        """Send drivers their orders, and customers their order's new state.
 
-        Where the database goes away in between, nothing of these drivers is shown until it is back.
+        If the database fails meanwhile, show nothing of these drivers until it is back, then retry.
+        Raises NotFound, StorageUnavailable.
         """
         try:
             await self._order_changed(change)
@@ -216,8 +217,8 @@ class Fleet:
     async def _order_changed(self, change: OrderChange) -> None:
         order = await self.views.order_changed(change.order_id)
         self._release(order, change.driver_ids)
-        known = [self._trips.get(driver_id) for driver_id in change.driver_ids]
-        lives = [live for live in known if live is not None]
+        found = [self._trips.get(driver_id) for driver_id in change.driver_ids]
+        lives = [live for live in found if live is not None]
         await self._feedback.order_changed(order, [live.trip for live in lives])
         self._milestones.order_changed(order, lives)
         self._write_milestones()
@@ -225,12 +226,12 @@ class Fleet:
             await self._replan(driver_id)
         if change.note is not None:
             self._deliver_note(order, change.note)
-        view = await self.views.tell(change.order_id)
+        view = await self.views.publish_order(change.order_id)
         if view.order.ended_at is not None:
             self._hub.finish(order.id, End(view.order.status.value))  # type: ignore[arg-type]  # one of the ended
 
     def _release(self, order: Order, driver_ids: Sequence[str]) -> None:
-        """At once: nothing may lie between the change and the moment from which nothing more is shown."""
+        """Release the order from former drivers at once, so that its customer sees nothing more of them."""
         for driver_id in driver_ids:
             live = self._trips.get(driver_id)
             if live is not None and (driver_id != order.driver_id or order.ended_at is not None):
@@ -255,12 +256,12 @@ class Fleet:
             connection.push(Orders([assigned_order(order) for order in todo[0]]))
 
     async def assigned_orders(self, driver_id: str) -> list[Order]:
-        """What the driver has to do, in stop sequence."""
+        """Return the driver's orders in stop sequence. Raises StorageUnavailable."""
         return (await self._trips.plan(driver_id))[0]
 
     def eta(self, order_id: str) -> Eta | None:
-        """The forecast for an order that is on the road on this node."""
-        live = self._trips.carrier(order_id)
+        """Return the forecast for an order on a live trip of this node; None if there is none."""
+        live = self._trips.of_order(order_id)
         if live is None:
             return None
         eta = live.trip.eta(order_id, self._now())
@@ -270,27 +271,27 @@ class Fleet:
     # --- time
 
     async def _tick_forever(self) -> None:
-        """Freshness changes by itself, and a silent driver's forecast grows old."""
+        """Update every second what time alone changes: freshness and silent drivers' forecasts."""
         while True:
-            await asyncio.sleep(TICK)
-            await self._refresh_trips()
+            await asyncio.sleep(TICK_S)
+            await self._review_trips()
             self._trips.forget_idle(self._is_needed)
             self.views.prune()
             await self._retry_undelivered()
             self._write_milestones()
 
-    async def _refresh_trips(self) -> None:
+    async def _review_trips(self) -> None:
         for number, live in enumerate(self._trips):
             if number % TRIPS_PER_YIELD == 0:
                 await asyncio.sleep(0)
             if live is self._trips.get(live.trip.driver.id):
-                self._look_at(live, self._now())
+                self._review(live, self._now())
 
-    def _look_at(self, live: LiveTrip, now: datetime) -> None:
+    def _review(self, live: LiveTrip, now: datetime) -> None:
         if live.trip.drop_outdated_route(now):
             self.views.publish(live.trip)
-        self._trips.consider_route(live)  # the router may be back, though the driver sends nothing
-        is_watched = self.views.look(live.trip, now)
+        self._trips.consider_route(live)  # the router may be back although the driver sends nothing
+        is_watched = self.views.review(live.trip, now)
         if live.reconsider_policy(now, watched=is_watched):
             connection = self._connections.get(live.trip.driver.id)
             if connection is not None:

@@ -1,4 +1,4 @@
-"""Hub: from each order to the customers of this node who watch it, and what they have been told."""
+"""Hub: the channels of this node, from each watched order to its subscriptions."""
 
 import hmac
 from collections import Counter, deque
@@ -10,24 +10,26 @@ from tracker.errors import TooManyConnections
 from tracker.live.subscription import NOTES_KEPT, Outgoing, Subscription
 from tracker.messages import CustomerState, End, Heartbeat, NoteToCustomer, Snapshot, Update
 
-CHANNEL_KEPT_S: Final = 120.0  # seconds after the last customer left: who comes back is told what was missed
-CHANNELS_KEPT: Final = 1_000  # orders that nobody watches just now; the longest left goes first
-VIEWS_PER_LINK: Final = 50  # live views at a time
+CHANNEL_KEPT_S: Final = (
+    120.0  # after the last customer left, so that a reconnecting client gets what it missed
+)
+CHANNELS_KEPT: Final = 1_000  # of orders without a customer; the longest idle one goes first
+VIEWS_PER_LINK: Final = 50  # concurrent live views
 VIEWS_PER_ADDRESS: Final = 1_000
-NONCE: Final = 6  # letters of a cursor that are chance
-SIGNATURE: Final = 12  # letters of a cursor that say that this service gave it for this order
+NONCE: Final = 6  # random characters in a cursor
+SIGNATURE: Final = 12  # characters of a cursor that prove that this service issued it for this order
 REVISION_DIGITS: Final = 15
 
 
 class _Channel:
-    """One order that somebody on this node watches, or watched lately."""
+    """An order that customers of this node watch, or watched in the last two minutes."""
 
     __slots__ = ("changed", "notes", "revision", "state", "subscriptions", "tag")
 
     def __init__(self, tag: str) -> None:
         self.tag = tag
         self.revision = 0
-        self.state: dict[str, Any] = {}  # as told last; empty before the first time
+        self.state: dict[str, Any] = {}  # as published last; empty before the first time
         self.changed: dict[str, int] = {}  # the revision that last changed each field
         self.notes: deque[tuple[int, Outgoing]] = deque(maxlen=NOTES_KEPT)
         self.subscriptions: set[Subscription] = set()
@@ -41,7 +43,7 @@ class _Channel:
         return self.cursor
 
     def revision_of(self, cursor: str) -> int | None:
-        """None for a cursor that this channel has not given."""
+        """Return a cursor's revision, or None if this channel did not issue the cursor."""
         tag, _, digits = cursor.partition("-")
         if tag != self.tag or not (digits.isascii() and digits.isdecimal()) or len(digits) > REVISION_DIGITS:
             return None
@@ -50,17 +52,18 @@ class _Channel:
 
 
 class Hub:
-    """Who watches what on this node. Everything here is synchronous: a snapshot and the updates after it
-    cannot miss each other.
+    """The channels of this node. All methods are synchronous, so no update is lost after a snapshot.
 
-    A cursor is `<tag>-<revision>`. The tag is of one order and one start of the service, and signed with
-    `key`: what another order, another start or somebody's fancy gave means nothing here and reveals nothing.
+    A cursor is `<tag>-<revision>`. The tag belongs to one order and one process, and is signed with *key*.
+    A cursor from another order or an earlier process, or a forged one, counts as absent.
     """
 
     def __init__(self, key: bytes = b"") -> None:
         self._key = key
         self._channels: dict[str, _Channel] = {}
-        self._idle_since: dict[str, float] = {}  # nobody watches any more, and since when; the oldest first
+        self._idle_since: dict[
+            str, float
+        ] = {}  # channels without a customer, and since when; the oldest first
         self._addresses: Counter[str] = Counter()
         self._count = 0
 
@@ -68,7 +71,7 @@ class Hub:
         return self._count
 
     def watched_orders(self) -> list[str]:
-        """The orders that somebody watches."""
+        """Return the orders with at least one subscription."""
         return [order_id for order_id, channel in self._channels.items() if channel.subscriptions]
 
     def is_watched(self, order_id: str) -> bool:
@@ -76,13 +79,13 @@ class Hub:
         return channel is not None and bool(channel.subscriptions)
 
     def has_channel(self, order_id: str) -> bool:
-        """Whether somebody watches the order, or did lately."""
+        """Whether a customer watches the order, or did in the last two minutes."""
         return order_id in self._channels
 
-    # --- coming and going
+    # --- subscriptions
 
     def open(self, order_id: str) -> None:
-        """Somebody looks at the order, and may come back with a cursor."""
+        """Open the order's channel, or keep it open, so that its cursors stay valid."""
         channel = self._channels.get(order_id)
         if channel is None:
             channel = self._channels[order_id] = _Channel(self._new_tag(order_id))
@@ -91,7 +94,7 @@ class Hub:
             self._idle_since[order_id] = monotonic()
 
     def subscribe(self, order_id: str, link_id: str, address: str = "") -> Subscription:
-        """Begins to watch. The snapshot is taken afterwards: the other way round loses what lies between.
+        """Add a subscription. Take the snapshot afterwards: before it, updates in between would be lost.
 
         Raises TooManyConnections.
         """
@@ -105,7 +108,7 @@ class Hub:
         return subscription
 
     def unsubscribe(self, order_id: str, subscription: Subscription) -> None:
-        """Ends a watch; what the order's last one was told is kept for a while."""
+        """Remove a subscription; the channel stays open for CHANNEL_KEPT_S."""
         channel = self._channels.get(order_id)
         if channel is None or subscription not in channel.subscriptions:
             return
@@ -142,10 +145,10 @@ class Hub:
         return channel.cursor if channel else ""
 
     def issued(self, order_id: str, cursor: str) -> bool:
-        """Whether this service gave the cursor for this order, be it before a restart."""
+        """Whether this service issued the cursor for this order, even before a restart."""
         tag = cursor.partition("-")[0]
-        given = tag.encode("utf-8", "replace")
-        return hmac.compare_digest(given, self._tag(order_id, tag[:NONCE]).encode("utf-8", "replace"))
+        sent = tag.encode("utf-8", "replace")
+        return hmac.compare_digest(sent, self._tag(order_id, tag[:NONCE]).encode("utf-8", "replace"))
 
     def _new_tag(self, order_id: str) -> str:
         return self._tag(order_id, token_hex(NONCE // 2))
@@ -154,15 +157,15 @@ class Hub:
         signed = hmac.digest(self._key, f"{order_id} {nonce}".encode("utf-8", "replace"), "sha256")
         return nonce + signed.hex()[:SIGNATURE]
 
-    # --- telling
+    # --- messages
 
     def snapshot(self, order_id: str, now: str) -> Snapshot:
-        """All that watchers know. The order has been published before."""
+        """Return the published state. The order must have been published before."""
         channel = self._channels[order_id]
         return Snapshot(cursor=channel.cursor, now=now, **channel.state)
 
     def updates_since(self, order_id: str, cursor: str, now: str) -> list[Outgoing] | None:
-        """What came after the cursor: notes, and one update of all that changed; None: take a snapshot."""
+        """Return the notes after *cursor* and one update of all changed fields; None: send a snapshot."""
         channel = self._channels[order_id]
         since = channel.revision_of(cursor)
         if since is None or not channel.state:
@@ -172,12 +175,12 @@ class Hub:
         return notes + ([Outgoing(Update(cursor=channel.cursor, now=now, **fields))] if fields else [])
 
     def heartbeat(self, order_id: str, subscription: Subscription, now: str) -> Outgoing:
-        """Its cursor promises no more than what the customer was given."""
+        """Return a heartbeat; its cursor covers only what the subscription has delivered."""
         cursor = self.cursor(order_id) if subscription.is_empty else subscription.cursor
         return Outgoing(Heartbeat(cursor, now))
 
     def publish(self, order_id: str, state: CustomerState, now: str) -> None:
-        """Takes over the state, and tells every watcher what of it changed."""
+        """Set the order's state and offer the changed fields to every subscription."""
         if (channel := self._channels.get(order_id)) is None:
             return
         before, channel.state = channel.state, dict(state)
@@ -190,7 +193,7 @@ class Hub:
             subscription.offer(update)
 
     def note(self, order_id: str, text: str, at: str) -> None:
-        """Passes a driver's words on to every watcher, and to those who come back."""
+        """Send a driver's note to every subscription, and to clients that reconnect."""
         if (channel := self._channels.get(order_id)) is None:
             return
         note = Outgoing(NoteToCustomer(text, at))
@@ -200,24 +203,24 @@ class Hub:
             subscription.offer_note(note)
 
     def forget_notes(self, order_id: str) -> None:
-        """Customers who come back are not told the order's earlier notes any more."""
+        """Stop replaying the order's earlier notes to clients that reconnect."""
         if (channel := self._channels.get(order_id)) is not None:
             channel.notes.clear()
 
     def finish(self, order_id: str, end: End) -> None:
-        """The order is over."""
+        """End every subscription of an order that has ended."""
         for subscription in self._subscriptions(order_id):
             subscription.finish(end)
 
     def revoke(self, link_id: str) -> None:
-        """The link is worth nothing any more."""
+        """End every subscription of a revoked link."""
         for channel in self._channels.values():
             for subscription in channel.subscriptions:
                 if subscription.link_id == link_id:
                     subscription.finish(End("revoked"))
 
     def restart(self) -> None:
-        """Sends every watcher away: this node is about to stop."""
+        """Close every subscription, because this node is about to stop."""
         for channel in self._channels.values():
             for subscription in channel.subscriptions:
                 subscription.restart()

@@ -1,4 +1,4 @@
-"""Remembered: the orders and links that customers look at, so that looking again reads nothing."""
+"""OrderCache: the orders and links that customers watch, so that opening them again needs no read."""
 
 from tracker.database import Database, links, orders
 from tracker.domain.link import Link
@@ -8,46 +8,46 @@ from tracker.live.hub import Hub
 
 
 class OrderCache:
-    """Keeps what the hub knows, in its newest version; everything else is read each time.
+    """Caches the newest version of orders that have a channel in the hub; reads all others each time.
 
-    A read that was under way while something changed is not kept: it may be older than the change.
+    A link that was being read while a link changed is not cached: it may be older than the change.
     """
 
     def __init__(self, database: Database, hub: Hub) -> None:
         self._database, self._hub = database, hub
         self._orders: dict[str, Order] = {}
         self._links: dict[str, Link] = {}
-        self._changes = 0  # reads that began before one are not kept
+        self._changes = 0  # a read that began before a change is not cached
 
     async def order(self, order_id: str) -> Order:
-        """Raises NotFound."""
+        """Return an order, from the cache if possible. Raises NotFound."""
         return self._orders.get(order_id) or await self.reread(order_id)
 
     async def reread(self, order_id: str) -> Order:
-        """As the database has it now, or somebody else has read it since. Raises NotFound."""
+        """Read an order again, and return the newest version that was read. Raises NotFound."""
         order = await orders.select_order(self._database, order_id)
         if order is None:
             raise NotFound("order")
-        kept = self._orders.get(order_id)
-        if kept is not None and kept.version >= order.version:
-            return kept
+        cached = self._orders.get(order_id)
+        if cached is not None and cached.version >= order.version:
+            return cached
         if self._hub.has_channel(order_id):
             self._orders[order_id] = order
         return order
 
     def is_newest(self, order: Order) -> bool:
-        """Whether no newer version is known."""
-        kept = self._orders.get(order.id)
-        return kept is None or kept.version <= order.version
+        """Whether the cache holds no newer version."""
+        cached = self._orders.get(order.id)
+        return cached is None or cached.version <= order.version
 
     async def link(self, link_id: str) -> Link | None:
-        """As it was made, or revoked; how often it was opened may be out of date."""
-        if (kept := self._links.get(link_id)) is not None:
-            return kept
-        begun = self._changes
+        """Return a link, or None if there is none; its number of openings may be out of date."""
+        if (cached := self._links.get(link_id)) is not None:
+            return cached
+        changes_before = self._changes
         link = await links.select_link(self._database, link_id)
-        if link is not None and begun == self._changes:
-            self._hub.open(link.order_id)  # from here on the order is kept, too: it is asked for next
+        if link is not None and changes_before == self._changes:
+            self._hub.open(link.order_id)  # so that the order, which is read next, is cached too
             self._links[link_id] = link
         return link
 
@@ -56,7 +56,7 @@ class OrderCache:
         self._links.pop(link_id, None)
 
     def forget(self, order_id: str) -> None:
-        """The order, and its links."""
+        """Remove an order and its links."""
         self._orders.pop(order_id, None)
         for link_id in [link.id for link in self._links.values() if link.order_id == order_id]:
             del self._links[link_id]

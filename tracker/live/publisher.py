@@ -1,4 +1,4 @@
-"""Audience: what the watchers of each order were told, and what is worth telling them now."""
+"""Publisher: decides which views are sent to the watchers of each order."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -18,109 +18,109 @@ TRAIL_LAG: Final = timedelta(seconds=10)  # the sent trail is never further behi
 TRAIL_SHARE: Final = 16  # send after growth by a sixteenth, so that the cost does not depend on the length
 
 
-class _Sent(msgspec.Struct, frozen=True):
-    """What the watchers of an order know."""
+class _LastSent(msgspec.Struct, frozen=True):
+    """What was last sent to the watchers of an order."""
 
     view: CustomerView
     reviewed_at: datetime
     route: LineString | None
     trail: LineString | None
-    source: Trail | None  # whence the trail is
+    source: Trail | None  # the trail that was sent
     version: int  # of the source
-    places: int  # how many of the source were told
+    places: int  # how many of its places were sent
     trail_at: datetime
 
 
 class Publisher:
-    """Turns views of the core into the hub's updates; remembers only orders that the hub knows.
+    """Publishes views through the hub; remembers only orders that have a channel.
 
-    `shown` hears of each view that is told.
+    It calls *on_publish* with each view that it sends.
     """
 
-    def __init__(self, hub: Hub, shown: Callable[[CustomerView], None]) -> None:
-        self._hub, self._shown = hub, shown
-        self._told: dict[str, _Sent] = {}
+    def __init__(self, hub: Hub, on_publish: Callable[[CustomerView], None]) -> None:
+        self._hub, self._on_publish = hub, on_publish
+        self._last_sent: dict[str, _LastSent] = {}
 
     def publish(self, view: CustomerView, now: datetime) -> None:
-        """Tells the watchers of the view's order what changed."""
+        """Send what changed to the watchers of the view's order, if there are any."""
         if self._hub.is_watched(view.order.id):
-            self._tell(view, now, whole_trail=False)
+            self._send(view, now, whole_trail=False)
 
     def refresh(self, view: CustomerView, now: datetime) -> None:
-        """Somebody new looks: brings what is known of the order, its trail too, up to this moment."""
-        told = self._told.get(view.order.id)
-        if told is None or _noticeable(told.view, view) or _grown(told, view):
-            self._tell(view, now, whole_trail=True)
+        """Bring the order's published state up to date before a new customer's snapshot."""
+        last = self._last_sent.get(view.order.id)
+        if last is None or _noticeable(last.view, view) or _trail_changed(last, view):
+            self._send(view, now, whole_trail=True)
 
-    def look(self, trip: Trip, order_id: str, now: datetime) -> None:
-        """Between two fixes, of what time alone has changed only what a person would notice."""
-        told = self._told.get(order_id)
-        if told is None:
-            self._tell(trip.view(order_id, now), now, whole_trail=True)
-        elif now - told.reviewed_at >= REVIEW_EVERY or _aged(trip, told.view, now):
+    def review(self, trip: Trip, order_id: str, now: datetime) -> None:
+        """Send what time alone has changed since the last fix, if a person would notice it."""
+        last = self._last_sent.get(order_id)
+        if last is None:
+            self._send(trip.view(order_id, now), now, whole_trail=True)
+        elif now - last.reviewed_at >= REVIEW_EVERY or _freshness_changed(trip, last.view, now):
             view = trip.view(order_id, now)
-            if _noticeable(told.view, view) or _trail_is_due(told, view, now):
-                self._tell(view, now, whole_trail=False)
+            if _noticeable(last.view, view) or _trail_is_due(last, view, now):
+                self._send(view, now, whole_trail=False)
             else:
-                self._told[order_id] = msgspec.structs.replace(told, reviewed_at=now)
+                self._last_sent[order_id] = msgspec.structs.replace(last, reviewed_at=now)
 
     def forget(self, order_id: str) -> None:
-        self._told.pop(order_id, None)
+        self._last_sent.pop(order_id, None)
 
-    def _tell(self, view: CustomerView, now: datetime, *, whole_trail: bool) -> None:
-        before = self._told.get(view.order.id)
-        known = before is not None and before.view.route is view.route
-        route = before.route if before is not None and known else line(view.route)
+    def _send(self, view: CustomerView, now: datetime, *, whole_trail: bool) -> None:
+        before = self._last_sent.get(view.order.id)
+        unchanged = before is not None and before.view.route is view.route
+        route = before.route if before is not None and unchanged else line(view.route)
         if before is None or whole_trail or _trail_is_due(before, view, now):
-            told = _with_trail(view, route, now)
+            last = _with_trail(view, route, now)
         else:
-            told = msgspec.structs.replace(before, view=view, reviewed_at=now, route=route)
-        self._told[view.order.id] = told
-        self._shown(view)
-        self._hub.publish(view.order.id, state_of(view, route=route, trail=told.trail), rfc3339(now))
+            last = msgspec.structs.replace(before, view=view, reviewed_at=now, route=route)
+        self._last_sent[view.order.id] = last
+        self._on_publish(view)
+        self._hub.publish(view.order.id, state_of(view, route=route, trail=last.trail), rfc3339(now))
 
 
-def _with_trail(view: CustomerView, route: LineString | None, now: datetime) -> _Sent:
+def _with_trail(view: CustomerView, route: LineString | None, now: datetime) -> _LastSent:
     trail = view.trail
     if trail is None:
-        return _Sent(view, now, route, None, None, 0, 0, now)
-    return _Sent(view, now, route, line(trail.places), trail, trail.version, len(trail.places), now)
+        return _LastSent(view, now, route, None, None, 0, 0, now)
+    return _LastSent(view, now, route, line(trail.places), trail, trail.version, len(trail.places), now)
 
 
-def _trail_is_due(told: _Sent, view: CustomerView, now: datetime) -> bool:
-    """Whether the trail broke, or has grown enough to be told whole again."""
-    if view.trail is not told.source or (view.trail is not None and view.trail.version != told.version):
+def _trail_is_due(last: _LastSent, view: CustomerView, now: datetime) -> bool:
+    """Whether the trail was replaced, or has grown enough to be sent whole again."""
+    if view.trail is not last.source or (view.trail is not None and view.trail.version != last.version):
         return True
-    grown = 0 if view.trail is None else len(view.trail.places) - told.places
-    return grown > 0 and (grown * TRAIL_SHARE >= told.places or now - told.trail_at >= TRAIL_LAG)
+    grown = 0 if view.trail is None else len(view.trail.places) - last.places
+    return grown > 0 and (grown * TRAIL_SHARE >= last.places or now - last.trail_at >= TRAIL_LAG)
 
 
-def _grown(told: _Sent, view: CustomerView) -> bool:
+def _trail_changed(last: _LastSent, view: CustomerView) -> bool:
     trail = view.trail
-    return trail is not told.source or (
-        trail is not None and (trail.version, len(trail.places)) != (told.version, told.places)
+    return trail is not last.source or (
+        trail is not None and (trail.version, len(trail.places)) != (last.version, last.places)
     )
 
 
-def _aged(trip: Trip, told: CustomerView, now: datetime) -> bool:
-    return trip.freshness(told.position, now) != told.freshness
+def _freshness_changed(trip: Trip, last: CustomerView, now: datetime) -> bool:
+    return trip.freshness(last.position, now) != last.freshness
 
 
-def _noticeable(told: CustomerView, view: CustomerView) -> bool:
+def _noticeable(last: CustomerView, view: CustomerView) -> bool:
     """Whether a person would notice the difference."""
-    if (told.freshness, told.visibility, told.stops_before) != (
+    if (last.freshness, last.visibility, last.stops_before) != (
         view.freshness,
         view.visibility,
         view.stops_before,
     ):
         return True
-    if told.order != view.order or told.driver != view.driver or told.position != view.position:
+    if last.order != view.order or last.driver != view.driver or last.position != view.position:
         return True
-    return told.route != view.route or _eta_changed(told, view)
+    return last.route != view.route or _eta_changed(last, view)
 
 
-def _eta_changed(told: CustomerView, view: CustomerView) -> bool:
-    before, after = told.eta, view.eta
+def _eta_changed(last: CustomerView, view: CustomerView) -> bool:
+    before, after = last.eta, view.eta
     if before is None or after is None or before.arrives_at is None or after.arrives_at is None:
         return (before is None) != (after is None)
     return before.stale != after.stale or abs(after.arrives_at - before.arrives_at) > ETA_CHANGE

@@ -1,4 +1,4 @@
-"""Mailbox: what one customer is still to be told. It conflates: whatever the reader does, it stays small."""
+"""Subscription: the messages that one customer has still to receive, conflated, so that they stay few."""
 
 import asyncio
 from collections import deque
@@ -11,34 +11,34 @@ import msgspec
 from tracker.messages import End, ErrorReply, Heartbeat, NoteToCustomer, Pong, Snapshot, Update
 from tracker.websocket.frames import Frame
 
-NOTES_KEPT: Final = 20  # unread notes of one subscription; the oldest go first
-STATUSES_KEPT: Final = 50  # small updates that wait, each with another status; far more than an order has
-REPLIES_KEPT: Final = 8  # unread answers to what the customer changes
-UNCONFIRMED_UPDATES: Final = 2  # for a client that tells what it has shown
+NOTES_KEPT: Final = 20  # undelivered notes of one subscription; the oldest are dropped first
+STATUSES_KEPT: Final = 50  # queued updates, each with another status; far more than an order has
+REPLIES_KEPT: Final = 8  # undelivered replies to the customer
+UNCONFIRMED_UPDATES: Final = 2  # for a client that confirms what it has displayed
 
 CustomerMessage = Snapshot | Update | NoteToCustomer | Heartbeat | End | Pong | ErrorReply
 
 
 class Outgoing:
-    """A message on its way to customers; encoded once each way, by the first that needs it, for all."""
+    """A message to customers; each encoding is made once, on first use, and shared."""
 
     __slots__ = ("_frames", "_json", "cursor", "message", "since")
 
     def __init__(self, message: CustomerMessage) -> None:
         self.message = message
         self.cursor: str | None = getattr(message, "cursor", None)
-        self.since = perf_counter()  # seconds; for measuring how long it took to the socket
+        self.since = perf_counter()  # seconds; to measure the latency to the socket
         self._json: str | None = None
-        self._frames: list[Frame | None] = [None, None]  # of text, and binary
+        self._frames: list[Frame | None] = [None, None]  # text, binary
 
     def json(self) -> str:
-        """For text frames, events and answers."""
+        """Return the JSON for text frames, events and responses."""
         if self._json is None:
             self._json = msgspec.json.encode(self.message).decode()
         return self._json
 
     def frame(self, *, binary: bool) -> Frame:
-        """For sockets: JSON in a text frame, MessagePack in a binary one."""
+        """Return the WebSocket frame: JSON in a text frame, MessagePack in a binary one."""
         frame = self._frames[binary]
         if frame is None:
             frame = Frame(msgspec.msgpack.encode(self.message) if binary else self.json())
@@ -47,9 +47,9 @@ class Outgoing:
 
 
 class Subscription:
-    """One customer's live view: the newest state not yet sent, and nothing behind it.
+    """One customer's live view: the newest state that is not yet sent.
 
-    Whatever the reader does, it holds one update, and before it one for each status that must not be skipped.
+    However slow the client is, it holds one update, preceded by one for each status that must not be skipped.
     """
 
     __slots__ = (
@@ -60,7 +60,7 @@ class Subscription:
     def __init__(self, link_id: str, address: str = "") -> None:
         self.link_id = link_id
         self.address = address
-        self.cursor = ""  # of what was taken last: up to here the customer knows everything
+        self.cursor = ""  # of the last update taken: the customer has everything up to it
         self.end: End | None = None
         self.restarting = False
         self._updates: list[Outgoing] = []
@@ -71,9 +71,9 @@ class Subscription:
         self._unconfirmed: list[str] | None = None  # cursors sent; None if the client confirms none
 
     def offer(self, update: Outgoing) -> None:
-        """Takes an update; one that is still waiting is merged into it, but no status is skipped.
+        """Queue an update, merged with one that is still queued; skip no status.
 
-        Where a status has to be told first, that is all that is told of back then: whereabouts are never old.
+        If an earlier status must be sent first, send it without the position, which would be stale.
         """
         if self.end is not None:
             return
@@ -90,21 +90,21 @@ class Subscription:
         self._ready.set()
 
     def offer_note(self, note: Outgoing) -> None:
-        """Takes a note; words are not state, so each is passed on."""
+        """Queue a note. Notes are not state, so they are not conflated."""
         if self._notes is None:
             self._notes = deque(maxlen=NOTES_KEPT)
         self._notes.append(note)
         self._ready.set()
 
     def reply(self, reply: Outgoing) -> None:
-        """Answers what this customer changes."""
+        """Queue a reply to this customer."""
         if self._replies is None:
             self._replies = deque(maxlen=REPLIES_KEPT)
         self._replies.append(reply)
         self._ready.set()
 
     def pause(self, seconds: float) -> None:
-        """No update for so long; words and the link's end still go out."""
+        """Hold updates back for *seconds*; notes and the end of the link are still sent."""
         self._paused = True
         asyncio.get_running_loop().call_later(seconds, self._resume)
 
@@ -113,7 +113,7 @@ class Subscription:
         self._ready.set()
 
     def start(self, cursor: str, *, notes_too: bool = True) -> None:
-        """What was offered so far is told in another way."""
+        """Set the cursor and discard what is queued, because a snapshot or replay covers it."""
         self.cursor = cursor
         self._updates.clear()
         if notes_too:
@@ -121,25 +121,25 @@ class Subscription:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing waits."""
+        """Whether no update and no note is queued."""
         return not self._updates and not self._notes
 
     def finish(self, end: End) -> None:
-        """Nothing comes after this; where the link itself is over, nothing that waits is given either."""
+        """End the subscription with *end*; discard what is queued if the link was revoked or expired."""
         self.end = self.end or end
         if end.reason in {"revoked", "expired"}:
             self.start(self.cursor)
         self._ready.set()
 
     def restart(self) -> None:
-        """This node is about to stop."""
+        """Close the subscription, because this node is about to stop."""
         self.restarting = True
         self._ready.set()
 
     async def next(self) -> Outgoing | None:
-        """The next message, once there is one; None: this node stops.
+        """Wait for the next message and return it; None: this node is about to stop.
 
-        Waits while the client has not shown the last two updates, if it tells at all.
+        If the client confirms updates, wait while the last two are unconfirmed.
         """
         while True:
             if (outgoing := self.take()) is not None:
@@ -150,23 +150,23 @@ class Subscription:
             await self._ready.wait()
 
     async def ready(self) -> None:
-        """Until something waits, nothing will come any more, or this node stops."""
+        """Wait until a message is queued, the subscription ends or this node is about to stop."""
         while self.is_empty and self.end is None and not self.restarting:
             self._ready.clear()
             await self._ready.wait()
 
     def take(self) -> Outgoing | None:
-        """The next message, if there is one that may go out now."""
-        for words in (self._replies, self._notes):
-            if words:
-                return words.popleft()
+        """Return the next message that may be sent now, or None."""
+        for queue in (self._replies, self._notes):
+            if queue:
+                return queue.popleft()
         if not self._updates:
             return None if self.end is None else Outgoing(self.end)
         may_go = not self._paused and (self.end is not None or self._has_credit())
         return self._take_update() if may_go else None
 
     def confirm(self, cursor: str) -> None:
-        """The client has shown everything up to this cursor; a cursor never sent changes nothing."""
+        """Record that the client has displayed everything up to *cursor*; ignore a cursor never sent."""
         if self._unconfirmed is None:
             self._unconfirmed = []
         elif cursor in self._unconfirmed:
@@ -185,14 +185,14 @@ class Subscription:
 
 
 def _changes_status(older: Update, newer: Update) -> bool:
-    """Whether merging the two would hide a status."""
+    """Whether merging the two would skip a status."""
     before, after = older.order, newer.order
     unset = isinstance(before, msgspec.UnsetType) or isinstance(after, msgspec.UnsetType)
     return not unset and before.status != after.status  # type: ignore[union-attr]
 
 
 def conflate(older: Outgoing, newer: Outgoing) -> Outgoing | None:
-    """Two updates as one; None where there is something between them that must be told."""
+    """Merge two updates into one; None if that would skip a status or they are not updates."""
     first, second = older.message, newer.message
     if not (isinstance(first, Update) and isinstance(second, Update)) or _changes_status(first, second):
         return None
@@ -200,7 +200,7 @@ def conflate(older: Outgoing, newer: Outgoing) -> Outgoing | None:
 
 
 def merge(older: Update, newer: Update) -> Update:
-    """One update that says what both say in turn."""
+    """Return one update with the fields of both; the newer one's win."""
     changes = {name: value for name, value in _fields(newer) if value is not msgspec.UNSET}
     return msgspec.structs.replace(older, **changes)
 

@@ -1,4 +1,4 @@
-"""LiveTrip: a trip with what this node knows beside it, and what the fleet needs of a driver's connection."""
+"""LiveTrip: a trip with its verdicts, device clock, milestones and policy; and the driver's connection."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -18,27 +18,27 @@ from tracker.domain.trip import Trip
 from tracker.messages import RejectedFix, ToDriver
 
 type Span = tuple[datetime, datetime]
-"""From when to when, both included, by our clock."""
+"""First and last time, both included, by the server's clock."""
 
 
 class ConnectedDriver(Protocol):
-    """What the fleet needs of a driver's socket."""
+    """The fleet's interface to a driver's WebSocket."""
 
     def push(self, message: ToDriver) -> None:
-        """Sends soon; never waits."""
+        """Queue a message; never wait."""
 
     def replace(self) -> None:
-        """Another connection of the same driver has come."""
+        """Close, because a newer connection of the same driver replaces this one."""
 
     def revoke(self) -> None:
-        """The token is worth nothing any more."""
+        """Close, because the token is no longer valid."""
 
     async def drain(self) -> None:
-        """Acknowledges what is in flight and ends with 1012."""
+        """Acknowledge what is in flight and close with 1012."""
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """What became of a message's fixes, after the commit."""
+    """The result of one message's fixes, after the commit."""
 
     stored: int
     duplicates: int
@@ -46,20 +46,20 @@ class Receipt(msgspec.Struct, frozen=True):
 
 
 class JudgedBatch(msgspec.Struct):
-    """One message's fixes, oldest first, each with its verdict, and the verdicts that they changed.
+    """One message's fixes, oldest first, with their verdicts and the verdicts that they changed.
 
-    `unknown` are fixes whose neighbours in time are not in memory; they are judged once those are.
+    The neighbours in time of `unknown` fixes are not in memory; the fixes are judged after these are read.
     """
 
     fixes: list[JudgedFix]
     rejected: list[RejectedFix]
     unknown: list[JudgedFix]
-    rejudged: list[JudgedFix]  # of earlier messages, whose verdicts these fixes have changed
-    doubts_newest: bool = False  # what is stored as the newest believed fix is doubted now
+    rejudged: list[JudgedFix]  # fixes of earlier messages whose verdicts have changed
+    doubts_newest: bool = False  # the fix stored as the newest believed one is now in doubt
 
 
 class LiveTrip:
-    """A trip with what this node knows beside it."""
+    """A trip and its state on this node."""
 
     def __init__(self, trip: Trip, verdicts: Verdicts | None = None) -> None:
         self.trip = trip
@@ -69,15 +69,15 @@ class LiveTrip:
         self.routing = False
         self.policy_state = PolicyState()
         self.milestones = MilestoneDetector()
-        self.recall_lock = asyncio.Lock()  # one batch at a time looks up the past
+        self.recall_lock = asyncio.Lock()  # one batch at a time reads stored fixes
         self._reached: list[MilestoneReached] = []
 
     def receive_fixes(
         self, readings: Sequence[Fix | Rejection], *, now: datetime, retention: timedelta
     ) -> JudgedBatch:
-        """Reject, correct, and believe or doubt; the trip goes on with what is believed.
+        """Reject, correct and judge fixes; the trip advances with the believed ones.
 
-        A fix that came before keeps its first content, correction and verdict.
+        A fix that was sent before keeps its first content, correction and verdict.
         """
         self.heard_at = now
         newest: datetime | None = None
@@ -87,9 +87,9 @@ class LiveTrip:
         is_new = newest is not None and self.verdicts.first(newest) is None
         if newest is not None and is_new:
             self.clock.add_message(newest, now)
-        accepted, refused = validate_readings(readings, now=now, retention=retention, ahead=self.clock.ahead)
+        accepted, rejected = validate_readings(readings, now=now, retention=retention, ahead=self.clock.ahead)
         fixes = self._first_versions(accepted, now, newest if is_new else None)
-        batch = JudgedBatch(fixes, [RejectedFix(index, why) for index, why in refused], [], [])
+        batch = JudgedBatch(fixes, [RejectedFix(index, why) for index, why in rejected], [], [])
         for judged in fixes:
             if judged.judged:
                 continue
@@ -100,21 +100,21 @@ class LiveTrip:
         self._note_changes(batch)
         return batch
 
-    def judge_late(self, batch: JudgedBatch, known: Iterable[JudgedFix], span: Span, now: datetime) -> None:
-        """Judge the batch's unknown fixes; `known` are all that the database holds within `span`."""
+    def judge_late(self, batch: JudgedBatch, stored: Iterable[JudgedFix], span: Span, now: datetime) -> None:
+        """Judge the batch's unknown fixes; *stored* are all stored fixes within *span*."""
         unknown = [judged for judged in batch.unknown if not judged.judged]
         if not unknown:
             return
         (begins, ends), track = span, self.trip.track
         unstored = (one for one in self.verdicts.unstored() if one.judged and begins <= one.at <= ends)
-        around = {one.sent_at: one for one in (*known, *unstored)}
+        around = {one.sent_at: one for one in (*stored, *unstored)}
         around |= {one.sent_at: one for one in track.remembered if one.sent_at in around}
         track.recall(around.values(), begins, ends)
         for judged in unknown:
             first = around.get(judged.sent_at)
             if first is None:
                 self._judge(judged, now)
-            else:  # a duplicate of a stored one, which counts
+            else:  # a duplicate: the stored fix counts
                 judged.fix, judged.doubt, judged.judged = first.fix, first.doubt, True
         track.trim_past(unknown[-1].at)
         self._note_changes(batch)
@@ -122,9 +122,9 @@ class LiveTrip:
     def _first_versions(
         self, accepted: Sequence[Fix], now: datetime, newest: datetime | None
     ) -> list[JudgedFix]:
-        """What came first under each key, and otherwise these, by our clock.
+        """Return the first version of each fix, with times by the server's clock.
 
-        `newest` is the newest time of the message, if it is a new one.
+        *newest* is the newest time in the message, or None if that fix was sent before.
         """
         first = self.verdicts.first
         if not accepted or newest != accepted[-1].recorded_at:
@@ -149,13 +149,13 @@ class LiveTrip:
             return
         if track.marker_jumped:
             self.milestones.forget_fixes()
-        seen = self.milestones.observe(self.trip, newest, now)
-        if seen:
-            self._reached += seen
+        reached = self.milestones.observe(self.trip, newest, now)
+        if reached:
+            self._reached += reached
             self.note_arrivals()
 
     def _note_changes(self, batch: JudgedBatch) -> None:
-        """What the database has to be told besides the batch's own fixes."""
+        """Add to the batch the changed verdicts of earlier fixes."""
         track = self.trip.track
         rejudged = track.take_rejudged()
         if not rejudged:
@@ -168,17 +168,17 @@ class LiveTrip:
             batch.doubts_newest = True
 
     def note_arrivals(self) -> None:
-        """Let the trip know when the driver arrived at the dropoffs that it still has."""
+        """Pass the arrival times at the remaining dropoffs to the trip."""
         arrivals = ((one, self.milestones.arrived_at(one, "dropoff")) for one in self.trip.orders)
         self.trip.note_arrivals({order_id: at for order_id, at in arrivals if at is not None})
 
     def take_milestones(self) -> list[MilestoneReached]:
-        """What the fixes have shown of orders since this was asked last."""
-        seen, self._reached = self._reached, []
-        return seen
+        """Return the milestones reached since the last call, and clear them."""
+        reached, self._reached = self._reached, []
+        return reached
 
     def reconsider_policy(self, now: datetime, *, watched: bool) -> bool:
-        """Whether the device should report otherwise than before."""
+        """Update the reporting policy; return whether it changed."""
         trip, before = self.trip, self.policy_state.policy
         newest = trip.track.newest
         to_stop = distance(newest.lonlat, trip.stops[0].at) if newest is not None and trip.stops else None
@@ -189,5 +189,5 @@ class LiveTrip:
 
 
 def _corrected(fix: Fix, correction: timedelta) -> Fix:
-    """By our clock."""
+    """Return the fix with its time by the server's clock."""
     return msgspec.structs.replace(fix, recorded_at=fix.recorded_at - correction) if correction else fix

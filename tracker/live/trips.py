@@ -1,4 +1,4 @@
-"""Roster: the trips that are live on this node: loaded when they are needed, routed, forgotten when idle."""
+"""LiveTrips: the live trips of this node, loaded on demand, routed, and unloaded when idle."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
@@ -18,15 +18,15 @@ from tracker.live.milestones import MilestoneWriter
 from tracker.live.trip import LiveTrip, Span
 from tracker.routing import Router
 
-ENDED_LOOKBACK: Final = timedelta(hours=72)  # before the newest fix; no driver stands longer at one door
-IDLE_AFTER: Final = timedelta(minutes=10)  # a trip that nobody needs leaves the memory
+ENDED_LOOKBACK: Final = timedelta(hours=72)  # before the newest fix; no driver stays longer at one door
+IDLE_AFTER: Final = timedelta(minutes=10)  # then an unneeded trip is unloaded
 VERDICTS_KEPT: Final = 100  # drivers
 
 type Plan = tuple[list[Order], list[Stop]]
 
 
 class LiveTrips:
-    """By driver."""
+    """The live trips by driver."""
 
     def __init__(
         self,
@@ -39,37 +39,37 @@ class LiveTrips:
         self._database, self._router, self._now = database, router, now
         self._feedback, self._milestones = feedback, milestones
         self._live: dict[str, LiveTrip] = {}
-        self._verdicts: dict[str, Verdicts] = {}  # of unstored fixes, by driver whose trip was forgotten
+        self._verdicts: dict[str, Verdicts] = {}  # of unstored fixes, by driver whose trip was unloaded
         self._loading: dict[str, asyncio.Lock] = {}
         self._tasks: asyncio.TaskGroup
-        self._routed: Callable[[Trip], None]
+        self._on_route: Callable[[Trip], None]
 
-    def use(self, tasks: asyncio.TaskGroup, routed: Callable[[Trip], None]) -> None:
-        """`tasks` own the routing from now on; `routed` hears of each trip that has got another route."""
-        self._tasks, self._routed = tasks, routed
+    def use(self, tasks: asyncio.TaskGroup, on_route: Callable[[Trip], None]) -> None:
+        """Start routing in *tasks*; call *on_route* with each trip whose route or plan changed."""
+        self._tasks, self._on_route = tasks, on_route
 
     def __iter__(self) -> Iterator[LiveTrip]:
         return iter(list(self._live.values()))
 
     def get(self, driver_id: str) -> LiveTrip | None:
-        """The driver's trip, if it is live."""
+        """Return the driver's trip if it is live."""
         return self._live.get(driver_id)
 
     async def of(self, driver_id: str) -> LiveTrip:
-        """The driver's trip, loaded if need be. Raises NotFound, StorageUnavailable."""
+        """Return the driver's trip; load it if it is not live. Raises NotFound, StorageUnavailable."""
         return self._live.get(driver_id) or await self._load(driver_id)
 
-    def carrier(self, order_id: str) -> LiveTrip | None:
-        """The live trip that this order is on."""
+    def of_order(self, order_id: str) -> LiveTrip | None:
+        """Return the live trip with this order."""
         return next((live for live in self._live.values() if order_id in live.trip.orders), None)
 
     def forget(self, driver_id: str) -> None:
-        """It is read anew when somebody asks for it."""
+        """Unload the driver's trip and its verdicts."""
         self._live.pop(driver_id, None)
         self._verdicts.pop(driver_id, None)
 
     def reload(self, driver_id: str) -> None:
-        """Forget the trip, but not the verdicts on fixes that are not stored yet."""
+        """Unload the trip, but keep the verdicts of fixes that are not stored yet."""
         live = self._live.pop(driver_id, None)
         if live is not None and live.verdicts.unstored():
             self._verdicts[driver_id] = live.verdicts
@@ -77,9 +77,9 @@ class LiveTrips:
                 del self._verdicts[next(iter(self._verdicts))]
 
     async def driver_changed(self, driver_id: str) -> LiveTrip | None:
-        """Take over the driver's new name; with another vehicle the live trip begins anew. None: not live.
+        """Set the driver's new name on the live trip; reload the trip if the vehicle changed. None: not live.
 
-        Speeds, routes and what was learned are those of a vehicle. Raises NotFound, StorageUnavailable.
+        Speeds, routes and the ETA model depend on the vehicle. Raises NotFound, StorageUnavailable.
         """
         async with self._lock(driver_id):
             live = self._live.get(driver_id)
@@ -114,19 +114,19 @@ class LiveTrips:
         return self._live[driver_id]
 
     async def _new_live(self, driver: Driver) -> LiveTrip:
-        """From what is stored of the driver's newest fixes; verdicts of unstored ones outlive a reload."""
-        known = await fixes.newest_judged(self._database, driver.number, WINDOW)
+        """Create a trip from the newest stored fixes and the kept verdicts of unstored ones."""
+        stored = await fixes.newest_judged(self._database, driver.number, WINDOW)
         verdicts = self._verdicts.get(driver.id) or Verdicts()
-        by_key = {judged.sent_at: verdicts.first(judged.sent_at) or judged for judged in known}
+        by_key = {judged.sent_at: verdicts.first(judged.sent_at) or judged for judged in stored}
         verdicts.stored(by_key.values())
         by_key |= {judged.sent_at: judged for judged in verdicts.unstored() if judged.judged}
         latest = sorted(by_key.values(), key=lambda judged: judged.at)[-WINDOW:]
         return LiveTrip(await self._feedback.new_trip(driver, latest), verdicts)
 
     async def recall(self, live: LiveTrip, times: Sequence[datetime]) -> tuple[list[JudgedFix], Span]:
-        """The stored fixes around late ones of these times (in order), and between which times these are all.
+        """Return the stored fixes around the (ascending) *times*, and the span that they cover completely.
 
-        Nothing is known while the database is away.
+        Return no fixes while the database is unavailable.
         """
         span = times[0], times[-1]
         try:
@@ -135,37 +135,37 @@ class LiveTrips:
             return [], span
 
     async def _restore_doors(self, trip: Trip) -> None:
-        """Read the doors that the driver may not have left yet. After the plan, so that none is missed."""
+        """Read the doors that the driver may not have left; call it after the plan, to miss none."""
         newest = trip.track.newest
         since = (self._now() if newest is None else newest.recorded_at) - ENDED_LOOKBACK
         ended = await orders.select_ended_doors(self._database, trip.driver.number, since, ENDED_KEPT)
         trip.doors.restore(ended, newest)
 
     def _lock(self, driver_id: str) -> asyncio.Lock:
-        """One reads a driver's plan at a time, so that no plan read earlier overwrites a later one."""
+        """Return the lock for reading a driver's plan, so that no earlier plan overwrites a later one."""
         return self._loading.setdefault(driver_id, asyncio.Lock())
 
     # --- plans and routes
 
     async def plan(self, driver_id: str) -> Plan:
-        """The driver's orders in stop sequence, and their stops."""
+        """Return the driver's orders in stop sequence, and their stops."""
         return await orders.select_plan(self._database, driver_id)
 
     async def replan(self, driver_id: str, *, is_connected: Callable[[], bool]) -> Plan | None:
-        """What the driver has to do now; their trip follows it. None: nobody here needs to know."""
+        """Return the driver's plan and set it on the live trip; None without live trip and connection."""
         async with self._lock(driver_id):
             live = self._live.get(driver_id)
             if live is None and not is_connected():
                 return None
-            todo = await self.plan(driver_id)
+            plan = await self.plan(driver_id)
             if live is not None:
-                await self._milestones.follow(live, *todo)
+                await self._milestones.follow(live, *plan)
                 self.consider_route(live)
-                self._routed(live.trip)
-        return todo
+                self._on_route(live.trip)
+        return plan
 
     def consider_route(self, live: LiveTrip) -> None:
-        """Asks for a route where the trip wants another one and none is on its way."""
+        """Request a route if the trip needs one and no request is pending."""
         now = self._now()
         if not live.routing and live.trip.wants_route(now):
             live.routing = True
@@ -178,6 +178,6 @@ class LiveTrips:
         finally:
             live.routing = False
         if self._live.get(live.trip.driver.id) is not live:
-            return  # forgotten meanwhile
-        self._routed(live.trip)
+            return  # unloaded in the meantime
+        self._on_route(live.trip)
         self.consider_route(live)

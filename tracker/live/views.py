@@ -1,4 +1,4 @@
-"""LiveViews: what customers look at on this node, from the first look to the end of the order or the link."""
+"""LiveViews: the customers' views on this node, from the subscription to the end of the order or link."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -18,7 +18,7 @@ from tracker.messages import Snapshot, rfc3339
 
 
 class LiveViews:
-    """Joins the live trips to the hub; whatever is told of a trip goes through here."""
+    """Connects the live trips to the hub; everything published about a trip passes through it."""
 
     def __init__(
         self,
@@ -30,47 +30,51 @@ class LiveViews:
     ) -> None:
         self._hub, self._trips, self._feedback = hub, trips, feedback
         self._now = now
-        self._publisher = Publisher(hub, self._shown)
+        self._publisher = Publisher(hub, self._log_forecast)
         self._cache = OrderCache(database, hub)
 
     # --- orders and links
 
     async def order(self, order_id: str) -> Order:
-        """Without a read where customers look at it. NotFound."""
+        """Return an order, from the cache if customers watch it. Raises NotFound."""
         return await self._cache.order(order_id)
 
     async def order_changed(self, order_id: str) -> Order:
-        """Its newest version. NotFound."""
+        """Read the order's newest version into the cache. Raises NotFound."""
         return await self._cache.reread(order_id)
 
     def forget(self, order_id: str) -> None:
-        """It is read anew when somebody looks at it."""
+        """Remove the order from the cache; the next customer causes a read."""
         self._cache.forget(order_id)
 
     async def notes_erased(self, order_id: str) -> None:
-        """Forget the notes on an order, read it anew and tell its watchers. NotFound, StorageUnavailable."""
+        """Delete the order's notes from memory, read it again and publish it.
+
+        Raises NotFound, StorageUnavailable.
+        """
         if self._hub.has_channel(order_id):
             self._hub.forget_notes(order_id)
             await self._cache.reread(order_id)
-            await self.tell(order_id)
+            await self.publish_order(order_id)
 
     async def link(self, link_id: str) -> Link | None:
-        """Without a read where somebody has come by it lately."""
+        """Return a link, from the cache if it was opened recently."""
         return await self._cache.link(link_id)
 
     def link_revoked(self, link_id: str) -> None:
-        """Ends every live view that was opened with this link."""
+        """End every live view that was opened with this link."""
         self._cache.link_changed(link_id)
         self._hub.revoke(link_id)
 
-    # --- looking
+    # --- subscribing
 
     async def subscribe(
         self, order_id: str, link_id: str, *, cursor: str = "", address: str = ""
     ) -> tuple[Subscription, list[Outgoing]]:
-        """Begins a live view: what to tell first, and the mailbox of what comes.
+        """Open a live view and return the messages to send first.
 
-        First comes what was missed since the cursor, or a snapshot. NotFound, TooManyConnections.
+        They hold what changed since *cursor*, or one snapshot. Later updates arrive in the subscription.
+        Raises NotFound, TooManyConnections.
         """
         subscription = self._hub.subscribe(order_id, link_id, address)
         try:
@@ -79,19 +83,19 @@ class LiveViews:
             self.unsubscribe(order_id, subscription)
             raise
         self._publisher.refresh(view, now)
-        missed = (
+        replay = (
             None if view.visibility == "ended" else self._hub.updates_since(order_id, cursor, rfc3339(now))
         )
-        subscription.start(self._hub.cursor(order_id), notes_too=missed is not None)
-        if missed is None:
+        subscription.start(self._hub.cursor(order_id), notes_too=replay is not None)
+        if replay is None:
             return subscription, [Outgoing(self._hub.snapshot(order_id, rfc3339(now)))]
-        return subscription, missed
+        return subscription, replay
 
     def unsubscribe(self, order_id: str, subscription: Subscription) -> None:
         self._hub.unsubscribe(order_id, subscription)
 
     async def snapshot(self, order_id: str) -> Snapshot:
-        """One look, without watching. NotFound."""
+        """Return the current state without subscribing. Raises NotFound."""
         self._hub.open(order_id)
         view, now = await self._view(order_id), self._now()
         self._hub.open(order_id)
@@ -99,7 +103,7 @@ class LiveViews:
         return self._hub.snapshot(order_id, rfc3339(now))
 
     async def _view(self, order_id: str) -> CustomerView:
-        """What the order's customer may see, of its newest version."""
+        """Return what the customer may see of the order's newest version."""
         while True:
             order = await self._cache.order(order_id)
             if order.driver_id is None or order.ended_at is not None:
@@ -112,39 +116,39 @@ class LiveViews:
                     else view_without_trip(order)
                 )
 
-    # --- telling
+    # --- publishing
 
-    async def tell(self, order_id: str) -> CustomerView:
-        """The watchers of an order that has changed; what they may see now."""
+    async def publish_order(self, order_id: str) -> CustomerView:
+        """Publish a changed order to its watchers and return the view."""
         view, now = await self._view(order_id), self._now()
         self._publisher.publish(view, now)
         return view
 
     def publish(self, trip: Trip) -> None:
-        """To the watchers of all its orders."""
+        """Publish the views of all watched orders of a trip."""
         now = self._now()
         for order_id in trip.orders:
             if self._hub.is_watched(order_id):
                 self._publisher.publish(trip.view(order_id, now), now)
 
-    def look(self, trip: Trip, now: datetime) -> bool:
-        """Tells what time alone has changed; whether anybody watches."""
+    def review(self, trip: Trip, now: datetime) -> bool:
+        """Publish what time alone has changed; return whether a customer watches."""
         watched = [order_id for order_id in trip.orders if self._hub.is_watched(order_id)]
         for order_id in watched:
-            self._publisher.look(trip, order_id, now)
+            self._publisher.review(trip, order_id, now)
         return bool(watched)
 
     def has_channel(self, trip: Trip) -> bool:
-        """Whether somebody looks at it, or may come back to it."""
+        """Whether a customer watches an order of the trip, or may reconnect to it."""
         return any(self._hub.has_channel(order_id) for order_id in trip.orders)
 
     def prune(self) -> None:
-        """Forgets what nobody will come back to."""
+        """Remove the orders whose channels have expired."""
         for order_id in self._hub.prune():
             self._publisher.forget(order_id)
             self._cache.forget(order_id)
 
-    def _shown(self, view: CustomerView) -> None:
+    def _log_forecast(self, view: CustomerView) -> None:
         live = self._trips.get(view.order.driver_id or "")
         if live is not None and view.eta is not None:
             self._feedback.shown(live.trip, view.order.id, view.eta)

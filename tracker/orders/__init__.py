@@ -1,1 +1,1 @@
-"""Everything that changes an order."""
+"""Changes of orders: rule, transaction, timeline and notification."""

@@ -103,7 +103,7 @@ class World:
 
     async def look(self) -> None:
         """The timer."""
-        await self.fleet._refresh_trips()
+        await self.fleet._review_trips()
         self.drain()
 
     # --- drivers

@@ -1,4 +1,4 @@
-"""A stop that no way leads to: a straight line for its customer, and a good forecast for the others."""
+"""A stop without a route: a straight line for its customer, and a good forecast for others."""
 
 from datetime import timedelta
 from itertools import pairwise
@@ -18,7 +18,7 @@ MAP = Area(24.9, 60.1, 25.1, 60.2)
 
 
 def routed(trip: Trip, *straight: int) -> Trip:
-    """A route through the stops, whose legs of these numbers are straight lines."""
+    """Return a route through the stops whose legs with these indices are straight lines."""
     newest = trip.track.newest
     assert newest is not None
     places = [newest.lonlat, *(stop.at for stop in trip.ahead)]
@@ -46,7 +46,7 @@ def seconds(trip: Trip, name: str) -> float:
 
 
 def test_each_leg_counts_as_it_can_be_driven() -> None:
-    """By street, as the crow flies to an island and back, by street again."""
+    """By street, straight to an island and back, and by street again."""
     trip = routed(on_the_road(20.0, 30.0, 40.0, 60.0), 1, 2)
     assert [trip.eta(f"ord_{n}", NOW).basis for n in range(4)] == ["route", *["straight_line"] * 3]
     metres = [trip.eta(f"ord_{n}", NOW).distance_m for n in range(4)]
@@ -57,7 +57,7 @@ def test_each_leg_counts_as_it_can_be_driven() -> None:
 
 
 def test_on_the_way_to_it_the_straight_line_is_from_where_the_driver_is() -> None:
-    """However far beside it they drive; they are not taken to have left the route."""
+    """A driver beside the straight line has not left the route."""
     trip = routed(on_the_road(40.0, 60.0), 0)
     assert trip.eta("ord_0", NOW).basis == trip.eta("ord_1", NOW).basis == "straight_line"
     for n in range(1, 6):
@@ -70,7 +70,7 @@ def test_on_the_way_to_it_the_straight_line_is_from_where_the_driver_is() -> Non
 
 
 def test_the_router_is_asked_again_once_the_driver_has_moved() -> None:
-    """Until then it has no other answer."""
+    """Until then the answer would be the same."""
     trip = on_the_road(40.0)
     trip.note_route_request(NOW)
     routed(trip, 0)
@@ -81,7 +81,7 @@ def test_the_router_is_asked_again_once_the_driver_has_moved() -> None:
 
 
 def test_a_stop_far_off_the_map_is_served_last() -> None:
-    """With what follows of its order; nobody else's forecast waits for it."""
+    """Later stops of its order follow it, so that other forecasts do not wait."""
     far = LonLat(0.0, 0.0)
     stops = [
         Stop("ord_1", "pickup", far),

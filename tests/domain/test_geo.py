@@ -1,4 +1,4 @@
-"""Places, the plane and the cutting of lines."""
+"""Distances, bearings, the plane and the cutting of lines."""
 
 from itertools import pairwise
 from math import isclose
@@ -42,7 +42,7 @@ def test_bearings_turn_clockwise_from_north(to: LonLat, degrees: float) -> None:
 
 @given(near, near)
 def test_the_plane_agrees_with_the_sphere(a: LonLat, b: LonLat) -> None:
-    """Within a city the flat map is exact to 0.1 %."""
+    """Within a city the plane is exact to 0.1 %."""
     assert isclose(PLANE.distance(a, b), distance(a, b), rel_tol=1e-3, abs_tol=0.01)
 
 
@@ -54,7 +54,7 @@ a_step_on = st.tuples(st.floats(-0.3, 0.3), st.floats(-0.3, 0.3))
 def test_the_steps_of_a_line_are_as_long_as_their_distances(
     place: LonLat, ahead: list[tuple[float, float]]
 ) -> None:
-    """To a thousandth of a percent, near or far, across the antimeridian too."""
+    """Equal to 0.001 %, near or far, also across the antimeridian."""
     line = [place]
     for east, north in ahead:
         lon = (line[-1].lon + east + 180.0) % 360.0 - 180.0
@@ -65,12 +65,12 @@ def test_the_steps_of_a_line_are_as_long_as_their_distances(
 
 @given(near)
 def test_the_plane_leads_back_to_where_one_came_from(place: LonLat) -> None:
-    """Degrees to metres and back is the same place."""
+    """Converting to metres and back gives the same place."""
     assert distance(PLANE.to_lonlat(*PLANE.to_metres(place)), place) < 1e-3
 
 
 def test_ways_across_the_antimeridian_are_short() -> None:
-    """From 179.9 east to 179.9 west it is 0.2 degrees, not 359.8."""
+    """179.9 east and 179.9 west differ by 0.2 degrees, not 359.8."""
     a, b = LonLat(179.9, 0.0), LonLat(-179.9, 0.0)
     assert Plane(a).distance(a, b) == pytest.approx(distance(a, b), rel=1e-3)
     assert abs(interpolate(a, b, 0.5).lon) == pytest.approx(180.0)
@@ -79,7 +79,7 @@ def test_ways_across_the_antimeridian_are_short() -> None:
 
 @given(near, near, st.floats(0, 1))
 def test_a_place_part_way_divides_the_way(a: LonLat, b: LonLat, share: float) -> None:
-    """`share` is the part of the way that lies before the place."""
+    """*share* is the part of the line before the place."""
     assert distance(a, interpolate(a, b, share)) == pytest.approx(share * distance(a, b), rel=0.01, abs=0.01)
 
 
@@ -93,7 +93,7 @@ def test_a_line_is_cut_where_it_leaves_the_circle() -> None:
 
 
 def test_the_last_of_several_visits_counts() -> None:
-    """A line that comes by twice keeps nothing of what lies between the visits."""
+    """A line that passes twice keeps nothing of the part between."""
     line = (east(-300), east(300), east(300, 400), east(-300, 400), east(-300, 50), east(300, 50), east(900))
     cut, *rest = tail_outside(line, [HELSINKI], 100)
     assert rest == [east(300, 50), east(900)]
@@ -101,7 +101,7 @@ def test_the_last_of_several_visits_counts() -> None:
 
 
 def test_the_last_of_several_places_counts() -> None:
-    """Every place is left behind, in whatever order they are given."""
+    """The rest avoids every place, in any order of the places."""
     places = [east(0), east(500)]
     line = (east(-300), east(1_000))
     assert tail_outside(line, places, 100) == tail_outside(line, places[::-1], 100)
@@ -109,7 +109,7 @@ def test_the_last_of_several_places_counts() -> None:
 
 
 def test_nothing_remains_of_a_line_that_ends_within() -> None:
-    """Whoever is inside now shows no line at all."""
+    """A line that ends inside a circle becomes empty."""
     assert tail_outside((east(-300), east(50)), [HELSINKI], 100) == ()
     assert tail_outside((east(50),), [HELSINKI], 100) == ()
     assert tail_outside((), [HELSINKI], 100) == ()

@@ -1,4 +1,4 @@
-"""A route that the driver has left and that nothing replaces: it is dropped, and no sooner."""
+"""A route that the driver has left is dropped if none replaces it, and not earlier."""
 
 from datetime import timedelta
 
@@ -30,7 +30,7 @@ def basis(trip: Trip, seconds: float) -> str:
 
 @pytest.mark.parametrize("unroutable", [True, False])
 def test_a_route_that_cannot_be_renewed_is_dropped_in_that_moment(unroutable: bool) -> None:
-    """Off the map, on a private road, router down: the forecast is a straight line, and no line is shown."""
+    """Without a new route, the forecast is a straight line, and no line is visible."""
     trip = on_the_road()
     drive(trip, 1.0, OFF_ROUTE_FIXES, lat=BESIDE)
     assert basis(trip, 4.0) == "route"
@@ -44,7 +44,7 @@ def test_a_route_that_cannot_be_renewed_is_dropped_in_that_moment(unroutable: bo
 
 
 def test_a_driver_who_is_on_the_route_keeps_it_though_the_router_fails() -> None:
-    """Noise, a parallel street for two fixes, or a return before the answer: the route still leads there."""
+    """Noise, two fixes on a parallel street, or a return before the answer keep the route."""
     trip = on_the_road()
     drive(trip, 1.0, OFF_ROUTE_FIXES - 1, lat=BESIDE)
     trip.handle_no_route(unroutable=True)
@@ -56,7 +56,7 @@ def test_a_driver_who_is_on_the_route_keeps_it_though_the_router_fails() -> None
 
 
 def test_a_route_is_dropped_where_no_answer_comes() -> None:
-    """By the timer, and by the next fix."""
+    """The timer drops it, and so does the next fix."""
     for by_timer in (True, False):
         trip = on_the_road()
         drive(trip, 1.0, OFF_ROUTE_FIXES, lat=BESIDE)
@@ -70,7 +70,7 @@ def test_a_route_is_dropped_where_no_answer_comes() -> None:
 
 
 def test_one_fix_far_away_is_enough() -> None:
-    """A driver heard again kilometres off, who then is silent, is not forecast by the old route."""
+    """After a fix kilometres away and silence, the old route is not used."""
     trip = on_the_road()
     trip.receive_fix(fix(1.0, 600.0, lat=STREET + 0.05), NOW + timedelta(seconds=600))
     assert basis(trip, 600.0) == "straight_line"
@@ -78,7 +78,7 @@ def test_one_fix_far_away_is_enough() -> None:
 
 
 def test_an_inaccurate_fix_far_away_is_not_enough() -> None:
-    """Within twice what its accuracy explains."""
+    """The fix lies within twice its accuracy."""
     trip = on_the_road()
     rough = fix(1.0, 600.0, lat=STREET + 0.005)
     trip.receive_fix(type(rough)(rough.recorded_at, rough.lat, rough.lon, accuracy=150.0), NOW)
@@ -86,7 +86,7 @@ def test_an_inaccurate_fix_far_away_is_not_enough() -> None:
 
 
 def test_the_route_returns_when_the_router_has_one() -> None:
-    """After an answer without a route once the driver has moved; after silence without moving, too."""
+    """After NoRoute once the driver has moved; after no answer even without moving."""
     for unroutable in (True, False):
         trip = on_the_road()
         drive(trip, 1.0, OFF_ROUTE_FIXES, lat=BESIDE)

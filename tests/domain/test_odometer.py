@@ -32,7 +32,7 @@ def gauss(sigma: float) -> Noise:
 
 
 def drift(sigma: float, tau: float = 40.0) -> Noise:
-    """As real receivers err: the error wanders."""
+    """Noise of a real receiver: the error wanders."""
 
     def begin(random: Random) -> Callable[[float], tuple[float, float]]:
         at = [random.gauss(0.0, sigma), random.gauss(0.0, sigma)]
@@ -106,7 +106,7 @@ def raw_length(fixes: Sequence[Fix]) -> float:
 @pytest.mark.parametrize("speed", [0.0, None, 0.6])
 @pytest.mark.parametrize("accuracy", [12.0, None])
 def test_a_parked_driver_goes_nowhere(accuracy: float | None, speed: float | None) -> None:
-    """120 fixes in a minute within 9 m: nothing, for any seed, whatever the device says of its speed."""
+    """120 fixes in a minute within 9 m give no distance, at any reported speed."""
     for seed in range(50):
         error = uniform(9.0)(Random(seed))
         fixes = [fix(0.5 * n, *error(0.5), accuracy, speed) for n in range(120)]
@@ -117,7 +117,7 @@ def test_a_parked_driver_goes_nowhere(accuracy: float | None, speed: float | Non
 
 @pytest.mark.parametrize(("noise", "accuracy"), [(gauss(8.0), 12.0), (drift(8.0), 12.0), (drift(5.0), 8.0)])
 def test_an_hour_parked_is_no_way_either(noise: Noise, accuracy: float) -> None:
-    """Drift that the accuracy explains (its 68 % radius), where it wanders and where it jumps."""
+    """Drift within the accuracy (its 68 % radius), wandering or jumping."""
     for seed in range(4):
         error = noise(Random(seed))
         odometer = measured([fix(n, *error(1.0), accuracy, None) for n in range(3_600)])
@@ -128,7 +128,7 @@ def test_an_hour_parked_is_no_way_either(noise: Noise, accuracy: float) -> None:
 @pytest.mark.parametrize("accuracy", [12.0, None])
 @pytest.mark.parametrize("noise", [None, gauss(3.0), uniform(9.0), drift(5.0)])
 def test_a_slow_walk_keeps_its_length(noise: Noise | None, accuracy: float | None, told: bool) -> None:
-    """1 m/s with a fix a second, straight and round corners: within 5 % in the mean, all of it in motion."""
+    """At 1 m/s, straight and around corners: within 5 % on average, all in motion."""
     for corners in ([(0.0, 0.0), (400.0, 0.0)], BLOCKS):
         runs = [
             measured(list(drive(corners, speed=1.0, noise=noise, accuracy=accuracy, told=told, seed=seed)))
@@ -186,13 +186,13 @@ def test_who_parks_after_a_drive_adds_nothing_more() -> None:
 
 
 def test_one_outlier_of_a_parked_driver_is_no_way() -> None:
-    """A fix beside the spot, and back: nobody went there."""
+    """A single fix beside the spot adds no distance."""
     fixes = [fix(n, 32.0 if n == 30 else 0.0, 0.0, 12.0, 0.0) for n in range(60)]
     assert measured(fixes).distance_m == 0.0
 
 
 def test_a_gap_is_a_straight_line_and_no_motion() -> None:
-    """Two kilometres in ten minutes of silence."""
+    """Two kilometres in ten minutes without a fix."""
     fixes = [fix(0.0, 0.0, 0.0, 5.0, 8.0), fix(600.0, 2_000.0, 0.0, 5.0, 8.0)]
     odometer = measured(fixes)
     assert odometer.distance_m == pytest.approx(2_000.0, rel=1e-3)
@@ -200,7 +200,7 @@ def test_a_gap_is_a_straight_line_and_no_motion() -> None:
 
 
 def test_the_antimeridian_is_crossed_the_short_way() -> None:
-    """Driving and standing on it."""
+    """Both driving across and standing on it."""
     fixes = [
         Fix(NOW + timedelta(seconds=n), -16.8, (179.99 + 0.0001 * n + 180.0) % 360.0 - 180.0)
         for n in range(200)
@@ -240,7 +240,7 @@ def test_it_is_never_more_than_the_line_through_the_fixes(
 
 
 def test_memory_is_bounded() -> None:
-    """However long somebody stands, or crawls within one spot."""
+    """However long the driver stands or crawls within one spot."""
     odometer = measured([fix(n, 0.0001 * n, 0.0, 12.0, None) for n in range(5_000)])
     spot = odometer._spot
     assert spot is not None

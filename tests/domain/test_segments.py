@@ -1,4 +1,4 @@
-"""Where the line of a track breaks, and where it crosses the antimeridian."""
+"""Segments of a track, and lines across the antimeridian."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -14,7 +14,7 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 def segments(*steps: tuple[float, int]) -> list[int]:
-    """Of fixes so many seconds after each other, by these drivers."""
+    """Return the segments of fixes with these intervals in seconds and these drivers."""
     counter, at, found = SegmentCounter(), NOW, []
     for seconds, driver in steps:
         at += timedelta(seconds=seconds)
@@ -23,7 +23,7 @@ def segments(*steps: tuple[float, int]) -> list[int]:
 
 
 def test_a_gap_and_a_change_of_driver_begin_a_segment() -> None:
-    """More than 120 s; another driver even within a second, and the first one again."""
+    """A gap exceeds 120 s; a change of driver counts even within a second."""
     assert segments((0, 1), (120, 1), (120.001, 1), (1, 1)) == [0, 0, 1, 1]
     assert segments((0, 1), (1, 2), (1, 2), (1, 1), (600, 2)) == [0, 1, 1, 2, 3]
 
@@ -45,7 +45,7 @@ def test_a_line_is_cut_where_it_crosses(
     b: tuple[float, float],
     expected: tuple[tuple[float, float], tuple[float, float], float] | None,
 ) -> None:
-    """Both halves end at 180 degrees, at the latitude between."""
+    """Both halves end at 180 degrees, at the interpolated latitude."""
     found = crossing(LonLat(*a), LonLat(*b))
     if expected is None:
         assert found is None
@@ -58,7 +58,7 @@ def test_a_line_is_cut_where_it_crosses(
 
 @given(st.floats(-180, 180), st.floats(-80, 80), st.floats(-1, 1), st.floats(-1, 1))
 def test_a_cut_makes_no_line_longer(lon: float, lat: float, east: float, north: float) -> None:
-    """Nor does any half lead round the world."""
+    """Neither half spans the world."""
     a, b = LonLat(lon, lat), LonLat((lon + east + 180.0) % 360.0 - 180.0, lat + north)
     cut = crossing(a, b)
     if cut is not None:

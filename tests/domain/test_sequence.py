@@ -1,4 +1,4 @@
-"""In what order stops are served."""
+"""The order in which stops are served."""
 
 from itertools import permutations
 from math import hypot, inf
@@ -24,7 +24,7 @@ def town(seed: int, count: int, pairs: int) -> tuple[list[float], list[list[floa
 
 @given(st.integers(0, 100_000), st.integers(0, 6), st.integers(0, 3))
 def test_the_best_sequence_is_the_best(seed: int, count: int, pairs: int) -> None:
-    """No feasible one is quicker: all of them are tried."""
+    """No feasible sequence is quicker, by exhaustive search."""
     pairs = min(pairs, count // 2)
     start, seconds, before = town(seed, count, pairs)
     found = best_sequence(start, seconds, before)
@@ -39,7 +39,7 @@ def test_the_best_sequence_is_the_best(seed: int, count: int, pairs: int) -> Non
 
 @pytest.mark.parametrize("seed", range(3))
 def test_many_stops_get_a_good_sequence(seed: int) -> None:
-    """Beyond the exact ones: every pickup first, and far quicker than as the orders came."""
+    """Above EXACT stops: feasible, and far quicker than in the order of arrival."""
     start, seconds, before = town(seed, 24, 12)
     found = best_sequence(start, seconds, before)
     assert found is not None
@@ -51,7 +51,7 @@ def test_many_stops_get_a_good_sequence(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(10))
 def test_the_good_sequence_is_close_to_the_best(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where both are known, within a tenth on average and a quarter at worst."""
+    """It exceeds the optimum by at most 10 % on average and 25 % at worst."""
     start, seconds, before = town(seed, 10, 5)
     best = best_sequence(start, seconds, before)
     monkeypatch.setattr("tracker.domain.stops.stop_sequence.EXACT", 0)
@@ -62,7 +62,7 @@ def test_the_good_sequence_is_close_to_the_best(seed: int, monkeypatch: pytest.M
 
 
 def test_where_there_is_no_way_there_is_no_sequence() -> None:
-    """A stop that nobody gets to, with few stops and with many."""
+    """One stop is unreachable, among few stops and among many."""
     for count in (3, EXACT + 2):
         seconds = [[inf if b == 1 else 1.0 for b in range(count)] for _ in range(count)]
         start = [inf if b == 1 else 1.0 for b in range(count)]
@@ -72,7 +72,7 @@ def test_where_there_is_no_way_there_is_no_sequence() -> None:
 
 @given(st.integers(0, 100_000), st.integers(1, 8))
 def test_an_insertion_disturbs_nobody(seed: int, count: int) -> None:
-    """Those who were there keep their sequence, the first stays first, the pickup precedes its dropoff."""
+    """Other stops keep their sequence, the first stays first, and the pickup precedes its dropoff."""
     start, seconds, _ = town(seed, count + 2, 0)
     old, new = list(range(count)), [count, count + 1]
     found = insertion(old, new, start, seconds, fixed=1)
@@ -114,7 +114,7 @@ def some_times(seed: int, count: int) -> Timing:
 
 @given(st.integers(0, 100_000), st.integers(0, 6), st.integers(0, 3))
 def test_the_best_sequence_in_time_is_the_best(seed: int, count: int, pairs: int) -> None:
-    """No feasible one costs less, by driving, waiting and lateness: all of them are tried."""
+    """No feasible sequence costs less, by exhaustive search."""
     pairs = min(pairs, count // 2)
     start, seconds, before = town(seed, count, pairs)
     timing = some_times(seed + 1, count)
@@ -134,7 +134,7 @@ def test_the_best_sequence_in_time_is_the_best(seed: int, count: int, pairs: int
 
 @pytest.mark.parametrize("seed", range(3))
 def test_many_stops_with_times_get_a_good_sequence(seed: int) -> None:
-    """Beyond the exact ones: whole, every pickup first, and far better than without looking at the times."""
+    """Above EXACT stops: complete, feasible, and far cheaper than a sequence that ignores the times."""
     start, seconds, before = town(seed, 24, 12)
     random = Random(seed)
     opens = {stop: random.uniform(0, 20_000) for stop in range(12, 24)}
@@ -150,7 +150,7 @@ def test_many_stops_with_times_get_a_good_sequence(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(10))
 def test_the_good_sequence_in_time_is_close_to_the_best(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where both are known, within a quarter."""
+    """It exceeds the optimum by at most 25 %."""
     start, seconds, before = town(seed, 9, 4)
     timing = some_times(seed, 9)
     best = best_sequence(start, seconds, before, timing)
@@ -165,7 +165,7 @@ def test_the_good_sequence_in_time_is_close_to_the_best(seed: int, monkeypatch: 
 @settings(max_examples=40)
 @given(st.integers(0, 100_000), st.integers(2, 15), st.integers(0, 14))
 def test_a_stop_of_tomorrow_is_served_last(seed: int, count: int, tomorrow: int) -> None:
-    """Wherever it lies: nobody of today waits for it."""
+    """No stop of today waits for it, wherever it lies."""
     start, seconds, _ = town(seed, count, 0)
     tomorrow %= count
     found = best_sequence(start, seconds, {}, times(count, {tomorrow: DAY}))
@@ -174,7 +174,7 @@ def test_a_stop_of_tomorrow_is_served_last(seed: int, count: int, tomorrow: int)
 
 
 def test_who_would_be_late_is_served_first() -> None:
-    """On a street: the far end first where its window ends soon, though that is the longer way."""
+    """A far stop comes first if its window ends soon, though the route is longer."""
     at = [100.0, 200.0, 300.0, 1_000.0]
     seconds = [[abs(a - b) for b in at] for a in at]
     assert best_sequence(at, seconds, {}) == [0, 1, 2, 3]
@@ -185,7 +185,7 @@ def test_who_would_be_late_is_served_first() -> None:
 
 
 def test_an_order_that_is_not_ready_is_fetched_later() -> None:
-    """The pickup at hand is ready in half an hour: the other order is brought meanwhile."""
+    """The nearby pickup is ready in half an hour; the other order is delivered first."""
     at = [0.0, 500.0, 100.0, 600.0]  # two pickups, their dropoffs
     seconds = [[abs(a - b) for b in at] for a in at]
     before = {2: 0, 3: 1}
@@ -194,7 +194,7 @@ def test_an_order_that_is_not_ready_is_fetched_later() -> None:
 
 
 def test_a_new_order_is_inserted_where_nobody_waits_for_tomorrow() -> None:
-    """Before the stop of tomorrow, even where that is the first; but behind one that is open."""
+    """It comes before a stop of tomorrow, even if that is first, but after an open one."""
     at = [0.0, 50.0, 100.0]
     seconds = [[abs(a - b) for b in at] for a in at]
     tomorrow = times(3, {0: DAY})
@@ -203,7 +203,7 @@ def test_a_new_order_is_inserted_where_nobody_waits_for_tomorrow() -> None:
 
 
 def test_where_there_is_no_way_there_is_no_sequence_in_time() -> None:
-    """As without times, with few stops and with many."""
+    """Few stops and many, as without times."""
     for count in (3, EXACT + 2):
         seconds = [[inf if b == 1 else 1.0 for b in range(count)] for _ in range(count)]
         start = [inf if b == 1 else 1.0 for b in range(count)]

@@ -1,4 +1,4 @@
-"""What a customer reads of a driver's name: cases as people write names, and rules that hold for any text."""
+"""The driver's name that customers read: names as people write them, and rules for any text."""
 
 import unicodedata
 
@@ -148,7 +148,7 @@ def test_the_first_name_is_shown(name: str, shown: str) -> None:
     ],
 )
 def test_a_display_name_is_shown_as_it_is(display: str | None, shown: str) -> None:
-    """Up to 20 characters; one that shows nothing, or is an address, counts as none."""
+    """At most 20 characters; an invisible one or an address counts as absent."""
     assert name_for_customers("Aino Korhonen", display) == shown
 
 
@@ -171,7 +171,7 @@ def test_an_initial_is_one_character(shown: str, first: str) -> None:
 
 @given(st.text(max_size=200), st.none() | st.text(max_size=60))
 def test_any_text_is_safe_to_show(name: str, display: str | None) -> None:
-    """At most 20 graphemes, no white space around, nothing invisible alone, and as it is when shown again."""
+    """At most 20 graphemes, trimmed, visible, and idempotent."""
     shown = name_for_customers(name, display)
     assert len(regex.findall(r"\X", shown)) <= MAX_LENGTH
     assert shown == shown.strip()
@@ -182,6 +182,6 @@ def test_any_text_is_safe_to_show(name: str, display: str | None) -> None:
 
 @given(st.emails())
 def test_an_address_is_never_shown(address: str) -> None:
-    """Whatever stands beside it; nor a part of it."""
+    """Neither the address nor a part of it, whatever stands beside it."""
     assert name_for_customers(address) == ""
     assert name_for_customers(f"{address} Aino Korhonen", address) == "Aino"

@@ -1,4 +1,4 @@
-"""Which fixes are believed, in whatever order they come, and what is judged again."""
+"""Verdicts on fixes in any order of arrival, and changes of verdicts."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -23,12 +23,12 @@ def fix(seconds: float = 0.0, lat: float = 60.17, lon: float = 24.94, **more: fl
 
 
 def drive(seconds: Iterable[float], **more: float) -> list[Fix]:
-    """Along a meridian at 10 m/s."""
+    """Return fixes along a meridian at 10 m/s."""
     return [fix(each, lat=60.17 + each * 9e-5, **more) for each in seconds]
 
 
 def elsewhere(seconds: Iterable[float], **more: float) -> list[Fix]:
-    """14 km off, hardly moving."""
+    """Return fixes 14 km off that hardly move."""
     return [fix(each, lat=60.17 + FAR + each * 1e-6, **more) for each in seconds]
 
 
@@ -38,7 +38,7 @@ def covers(track: Track, seconds: float) -> bool:
 
 
 class Ride:
-    """A track, and all that it was given."""
+    """A track with all its fixes."""
 
     def __init__(self, *fixes: Fix, vehicle: Vehicle = "car") -> None:
         self.track = Track(vehicle)
@@ -46,7 +46,7 @@ class Ride:
         self.add(*fixes)
 
     def add(self, *fixes: Fix) -> list[str | None]:
-        """The verdicts as they are when all have been judged."""
+        """Return the verdicts after all fixes are judged."""
         added = [JudgedFix(each, each.recorded_at, NOW) for each in fixes]
         for each in added:
             self.track.judge(each)
@@ -71,14 +71,14 @@ def test_the_newest_believed_fix_moves_only_forward() -> None:
 
 
 def test_an_inaccurate_fix_is_doubted_and_moves_nothing() -> None:
-    """Worse than 200 m is kept with its reason."""
+    """A fix worse than 200 m is stored with its doubt."""
     ride = Ride(fix(0.0))
     assert ride.add(fix(1.0, accuracy=201.0)) == ["inaccurate"]
     assert ride.track.newest == fix(0.0)
 
 
 def test_a_teleport_needs_two_signs() -> None:
-    """Too fast for the vehicle is not enough where the device itself says that it was that fast."""
+    """A move too fast for the vehicle is believed if the device reports that speed."""
     ride = Ride(fix(0.0, accuracy=5.0), vehicle="bicycle")
     assert ride.add(fix(1.0, lat=60.18, accuracy=5.0, speed=5.0)) == ["teleport"]
     flying = Ride(fix(0.0, accuracy=5.0), vehicle="bicycle")
@@ -86,7 +86,7 @@ def test_a_teleport_needs_two_signs() -> None:
 
 
 def test_three_consistent_doubtful_fixes_re_seat_the_marker() -> None:
-    """A driver who really is elsewhere is followed there with the third fix, and not before."""
+    """The marker follows a driver who is elsewhere with the third fix, not earlier."""
     ride = Ride(*drive(range(-300, 1)))
     for expected in (drive([0])[0], drive([0])[0], elsewhere([3])[0]):
         ride.add(*elsewhere([1.0 + len(ride.judged) - 301]))
@@ -112,7 +112,7 @@ def test_the_median_interval_is_of_the_last_ten() -> None:
 @pytest.mark.parametrize("count", [20, 300])
 @pytest.mark.parametrize("is_reversed", [False, True], ids=["oldest first", "newest first"])
 def test_a_backlog_behind_the_newest_fix_is_judged_by_its_neighbours(count: int, is_reversed: bool) -> None:
-    """One fix 296 km off is doubted wherever it stands; the others are believed, and the marker stands."""
+    """One fix 296 km off is doubted at any index; the others are believed, and the marker stays."""
     way = drive(range(count))
     for place in (0, 1, count // 2, count - 2):
         backlog = way[:-1]
@@ -124,7 +124,7 @@ def test_a_backlog_behind_the_newest_fix_is_judged_by_its_neighbours(count: int,
 
 
 def test_a_newest_fix_that_is_false_is_found_out_by_the_backlog() -> None:
-    """The marker waits where it is for the next true fix, and goes there with it."""
+    """The marker stays until the next true fix and follows it."""
     false = elsewhere([300])[0]
     ride = Ride(false)
     ride.add(*drive(range(0, 300, 5)))
@@ -135,7 +135,7 @@ def test_a_newest_fix_that_is_false_is_found_out_by_the_backlog() -> None:
 
 
 def test_a_stale_first_fix_is_found_out_by_neighbours_that_come_late() -> None:
-    """The newest fix is plausible from both; the backlog between them tells."""
+    """The newest fix fits both; the backlog between them decides."""
     stale, newest = elsewhere([0])[0], drive([300])[0]
     ride = Ride(newest, stale)
     assert ride.believed == {newest, stale}
@@ -145,7 +145,7 @@ def test_a_stale_first_fix_is_found_out_by_neighbours_that_come_late() -> None:
 
 
 def test_what_is_older_than_the_memory_is_judged_by_what_is_recalled() -> None:
-    """The caller is told when it has to look neighbours up, and only once for a backlog."""
+    """`covers` asks the caller to load the neighbours, once for a backlog."""
     ride = Ride(*drive(range(1_000, 1_000 + 2 * WINDOW)))
     late = drive(range(505, 590, 5))
     assert covers(ride.track, 1_100)
@@ -164,7 +164,7 @@ def test_what_is_older_than_the_memory_is_judged_by_what_is_recalled() -> None:
 
 @pytest.mark.parametrize("false", range(1, 10))
 def test_false_first_fixes_are_doubted_when_more_contradict_them(false: int) -> None:
-    """A few stale ones 14 km off, then ten true ones: the track is short, and all true ones are in it."""
+    """After a few stale fixes 14 km off, the track holds all ten true ones and is short."""
     stale = elsewhere(range(-false, 0), accuracy=5.0)
     true = drive(range(10), accuracy=5.0)
     ride = Ride(*stale, *true)
@@ -174,7 +174,7 @@ def test_false_first_fixes_are_doubted_when_more_contradict_them(false: int) -> 
 
 
 def test_what_was_judged_again_is_told_once() -> None:
-    """The false first fix and the two true ones that it made doubtful."""
+    """The false first fix, and the two true ones that it put in doubt."""
     ride = Ride(*elsewhere([-1]), *drive([0, 1, 2]))
     told = {judged.fix: judged.doubt for judged in ride.track.take_rejudged()}
     assert told == {elsewhere([-1])[0]: "teleport"} | dict.fromkeys(drive([0, 1, 2]))
@@ -183,7 +183,7 @@ def test_what_was_judged_again_is_told_once() -> None:
 
 @pytest.mark.parametrize("pace", [1, 5, 30, 60, 100])
 def test_a_stale_first_fix_is_found_out_at_any_pace(pace: int) -> None:
-    """Also where the third true fix would be in reach of it."""
+    """Even if the third true fix is within reach of it."""
     true = [fix(pace * n, lat=60.17 + n * 1e-5) for n in range(1, 11)]
     ride = Ride(fix(0.0, lat=60.17 + FAR), *true)
     assert ride.believed == set(true)
@@ -191,7 +191,7 @@ def test_a_stale_first_fix_is_found_out_at_any_pace(pace: int) -> None:
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 9, 20])
 def test_false_clusters_on_the_way_leave_no_trace(size: int) -> None:
-    """A group with a jump there and a jump back is doubted when the driver is back, twice on one trip."""
+    """A group between two jumps is doubted once the driver is back, twice on one trip."""
     ride = Ride(*drive(range(60)), *elsewhere(range(60, 60 + size)))
     ride.add(*drive(range(60 + size, 120 + size)))
     ride.add(*(fix(120 + size + n, lat=59.9) for n in range(size)))
@@ -204,7 +204,7 @@ def test_false_clusters_on_the_way_leave_no_trace(size: int) -> None:
 
 @pytest.mark.parametrize("size", range(1, 10))
 def test_false_fixes_after_a_pause_are_found_out(size: int) -> None:
-    """After hours any place is plausible. What follows fits what was before the pause."""
+    """After hours any place is plausible; the next fixes fit those before the pause."""
     before, false = drive(range(60)), elsewhere(3 * HOUR + n for n in range(size))
     after = [fix(3 * HOUR + size + n, lat=before[-1].lat + n * 9e-5) for n in range(12)]
     ride = Ride(*before, *false, *after)
@@ -212,7 +212,7 @@ def test_false_fixes_after_a_pause_are_found_out(size: int) -> None:
 
 
 def test_a_move_while_the_phone_was_off_is_believed() -> None:
-    """Whatever was before, and also with two false fixes of the old place behind it."""
+    """Also with two false fixes at the old place after it."""
     before, after = drive(range(60)), elsewhere(3 * HOUR + 5 * n for n in range(20))
     ride = Ride(*before, *after[:5], *drive([3 * HOUR + 21, 3 * HOUR + 22]), *after[5:])
     assert ride.believed == {*before, *after}
@@ -230,7 +230,7 @@ def test_two_long_groups_are_both_believed() -> None:
 
 
 def test_two_devices_at_two_places_do_not_change_verdicts_for_ever() -> None:
-    """Of those that come by turns one is believed."""
+    """Of two alternating devices one is believed."""
     ride = Ride()
     for n in range(100):
         ride.add(*drive([2 * n]), *elsewhere([2 * n + 1]))
@@ -239,7 +239,7 @@ def test_two_devices_at_two_places_do_not_change_verdicts_for_ever() -> None:
 
 
 def test_fixes_of_one_time() -> None:
-    """Sent with two times that are one by our clock: believed near each other, doubted far apart."""
+    """Two fixes with equal corrected times are believed if near, doubted if far apart."""
     ride = Ride(*drive(range(5)))
     for sent, lat, doubt in ((3.2, 60.1704, None), (3.4, 61.0, "teleport")):
         judged = JudgedFix(fix(3.0, lat=lat), NOW + timedelta(seconds=sent), NOW)
@@ -249,7 +249,7 @@ def test_fixes_of_one_time() -> None:
 
 
 def test_a_late_duplicate_has_the_verdict_of_the_first() -> None:
-    """Whatever it says, and however often it comes."""
+    """Whatever its values, and however often it arrives."""
     ride = Ride(*drive(range(5)), *elsewhere([5]), *drive(range(6, 10)))
     for _ in range(5):
         assert ride.add(*elsewhere([5]), *drive([5])) == ["teleport", "teleport"]
@@ -258,7 +258,7 @@ def test_a_late_duplicate_has_the_verdict_of_the_first() -> None:
 
 
 def test_a_track_goes_on_from_what_is_stored() -> None:
-    """A false newest fix of before a restart is found out like any other."""
+    """A false newest fix from before a restart is detected like any other."""
     false = elsewhere([0])[0]
     stored = [JudgedFix(each, each.recorded_at, NOW, judged=True) for each in (*drive(range(-50, 0)), false)]
     ride = Ride()
@@ -300,7 +300,7 @@ seeds, paces = st.integers(0, 10_000), st.sampled_from([1, 3, 5, 10])
 @given(seeds, paces, st.floats(0.0, 1.0), st.sampled_from([3e-2, 0.1, 1.0, -2.0]))
 @settings(max_examples=60)
 def test_the_verdicts_do_not_depend_on_the_order(seed: int, pace: int, where: float, off: float) -> None:
-    """In order, newest first, backwards and mixed: the one outlier is doubted, and nothing else."""
+    """In every order, the one outlier is doubted, and nothing else."""
     fixes = trip(seed, pace)
     place = min(int(where * len(fixes)), len(fixes) - 4)
     true = fixes[place]
@@ -313,7 +313,7 @@ def test_the_verdicts_do_not_depend_on_the_order(seed: int, pace: int, where: fl
 @given(seeds, paces)
 @settings(max_examples=30)
 def test_true_trips_are_believed_in_any_order(seed: int, pace: int) -> None:
-    """Nothing that a car can do is doubted."""
+    """No possible move of a car is doubted."""
     fixes = trip(seed, pace)
     mixed = Random(seed).sample(fixes, len(fixes))
     for arrival in (fixes, [fixes[-1], *fixes[:-1]], fixes[::-1], mixed):
@@ -331,7 +331,7 @@ places = st.builds(
 @given(st.lists(places, max_size=120))
 @settings(max_examples=100)
 def test_whatever_comes_the_marker_only_goes_forward(fixes: Sequence[Fix]) -> None:
-    """And each fix has one verdict, of which every change is told."""
+    """Each fix has one verdict, and every change of it is reported."""
     ride, shown = Ride(), []
     first: dict[int, str | None] = {}
     for each in fixes:

@@ -242,7 +242,7 @@ class Trip:
             position=position,
             eta=(eta if visible.exact else coarse(eta)) if visible.eta else None,
             stops_before=stops_before if visible.stops_before else None,
-            route=self._line(order_id, index) if visible.route else (),
+            route=self._visible_line(order_id, index) if visible.route else (),
             trail=self.trails[order_id] if visible.position else None,
             visibility="live" if visible.position else "hidden",
             freshness=self.freshness(position, now),
@@ -282,9 +282,9 @@ class Trip:
                 for order_id in self.orders
             }
         for order_id, trail in self.trails.items():
-            self._draw(order_id, trail, now)
+            self._extend_trail(order_id, trail, now)
 
-    def _draw(self, order_id: str, trail: Trail, now: datetime) -> None:
+    def _extend_trail(self, order_id: str, trail: Trail, now: datetime) -> None:
         """Add the newest fix to one customer's trail."""
         index = self._dropoff_index(order_id)
         stops_before = self.course.stops_before(index)
@@ -364,7 +364,7 @@ class Trip:
         )
         return visible_fields(self.rules[order.id], circumstances)
 
-    def _line(self, order_id: str, index: int) -> tuple[LonLat, ...]:
+    def _visible_line(self, order_id: str, index: int) -> tuple[LonLat, ...]:
         """Return the route to this order's dropoff, after it has left all other customers' dropoffs."""
         on_route = self.course.on_route(index)
         if self.route is None or on_route is None or self.route.is_straight(0, on_route):

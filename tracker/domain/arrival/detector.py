@@ -33,16 +33,16 @@ class MilestoneDetector:
     """The milestones of each order of a trip. Those in the timeline are loaded, so that none is repeated."""
 
     def __init__(self) -> None:
-        self._watches: dict[str, MilestoneState] = {}
+        self._states: dict[str, MilestoneState] = {}
         self.fixes: tuple[Fix, ...] = ()  # the newest four that can confirm, oldest first
 
     def watches(self, order_id: str) -> bool:
-        return order_id in self._watches
+        return order_id in self._states
 
     def begin(self, recorded: Mapping[str, Mapping[Milestone, datetime]], orders: Collection[str]) -> None:
         """Watch exactly these orders; *recorded* holds the recorded milestones of those not watched yet."""
-        self._watches = {
-            order_id: self._watches.get(order_id) or restore_state(recorded.get(order_id, {}))
+        self._states = {
+            order_id: self._states.get(order_id) or restore_state(recorded.get(order_id, {}))
             for order_id in orders
         }
 
@@ -52,10 +52,10 @@ class MilestoneDetector:
             return []
         self.fixes = (*self.fixes[-3:], fix)
         events: list[MilestoneReached] = []
-        for order_id, watch in self._watches.items():
+        for order_id, state in self._states.items():
             if order_id in trip.orders and trip.orders[order_id].status in ON_THE_ROAD:
-                self._watches[order_id], reached = observe(
-                    watch, _observation(trip, order_id, watch, self.fixes, now)
+                self._states[order_id], reached = observe(
+                    state, _observation(trip, order_id, state, self.fixes, now)
                 )
                 events += reached
         return events
@@ -63,30 +63,30 @@ class MilestoneDetector:
     def forget_fixes(self) -> None:
         """Forget earlier fixes after the marker jumped: they confirm nothing at the new position."""
         self.fixes = ()
-        for order_id, watch in self._watches.items():
-            self._watches[order_id] = msgspec.structs.replace(watch, stands=None, beyond=None, soon=None)
+        for order_id, state in self._states.items():
+            self._states[order_id] = msgspec.structs.replace(state, standstill=None, beyond=None, soon=None)
 
     def confirm_delivery(self, order: Order, at: datetime) -> tuple[MilestoneReached, ...]:
         """Return the milestones that a reported delivery confirms. The order stays until the next `begin`."""
-        watch = self._watches.get(order.id)
-        if watch is None or not self.fixes:
+        state = self._states.get(order.id)
+        if state is None or not self.fixes:
             return ()
-        self._watches[order.id], reached = confirm_delivery(watch, order, self.fixes[-1], at)
+        self._states[order.id], reached = confirm_delivery(state, order, self.fixes[-1], at)
         return reached
 
     def arrived_at(self, order_id: str, kind: StopKind) -> datetime | None:
         """Return when the driver arrived at this stop of the order; None once they have left."""
-        watch = self._watches.get(order_id, MilestoneState())
+        state = self._states.get(order_id, MilestoneState())
         if kind == "pickup":
-            return watch.last_at if watch.recorded == {"arrived_at_pickup"} else None
-        return watch.last_at if "arrived_at_dropoff" in watch.recorded else None
+            return state.last_at if state.recorded == {"arrived_at_pickup"} else None
+        return state.last_at if "arrived_at_dropoff" in state.recorded else None
 
 
 def _observation(
-    trip: Trip, order_id: str, watch: MilestoneState, fixes: tuple[Fix, ...], now: datetime
+    trip: Trip, order_id: str, state: MilestoneState, fixes: tuple[Fix, ...], now: datetime
 ) -> Observation:
     order = trip.orders[order_id]
-    metres, seconds = _remaining(trip, order, watch, fixes)
+    metres, seconds = _remaining(trip, order, state, fixes)
     return Observation(
         order_id=order_id,
         vehicle=trip.vehicle,
@@ -103,11 +103,11 @@ def _observation(
 
 
 def _remaining(
-    trip: Trip, order: Order, watch: MilestoneState, fixes: tuple[Fix, ...]
+    trip: Trip, order: Order, state: MilestoneState, fixes: tuple[Fix, ...]
 ) -> tuple[float | None, float | None]:
     """Return metres and seconds to the dropoff; None if nothing depends on them or it is too soon."""
-    picked_up = order.status is OrderStatus.PICKED_UP or "departed_pickup" in watch.recorded
-    if "approaching" in watch.recorded or not picked_up:
+    picked_up = order.status is OrderStatus.PICKED_UP or "departed_pickup" in state.recorded
+    if "approaching" in state.recorded or not picked_up:
         return None, None
     index, fix = trip.course.stop_at(order.id, "dropoff"), fixes[-1]
     if index is None or (len(fixes) > 1 and _same_slot(fixes[-2], fix)):

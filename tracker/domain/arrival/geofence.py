@@ -75,19 +75,21 @@ def confirms(fix: Fix) -> bool:
 
 
 def arrival(
-    stands: Stand | None, spot: Spot, observation: Observation
+    standstill: Stand | None, spot: Spot, observation: Observation
 ) -> tuple[Stand | None, datetime | None]:
     """Return the updated stand at the spot, and the time of arrival once it is confirmed."""
     fix, metres = observation.fix, spot.metres(observation.fix.lonlat)
     if metres > LEAVE:
         return None, passing(spot, observation)
     if metres > ENTER or _nearer_to_others(metres, observation):
-        return stands, None
-    if stands is None or spot.metres(stands.at) > ENTER or not _is_there(stands, fix):
+        return standstill, None
+    if standstill is None or spot.metres(standstill.at) > ENTER or not _is_there(standstill, fix):
         return Stand(fix.lonlat, fix.recorded_at), None
-    sure = _settled(stands, spot, observation)
-    n = stands.n + 1
-    return Stand(interpolate(stands.at, fix.lonlat, 1.0 / n), stands.since, n), stands.since if sure else None
+    sure = _settled(standstill, spot, observation)
+    n = standstill.n + 1
+    return Stand(
+        interpolate(standstill.at, fix.lonlat, 1.0 / n), standstill.since, n
+    ), standstill.since if sure else None
 
 
 def slack(fix: Fix) -> float:
@@ -95,9 +97,9 @@ def slack(fix: Fix) -> float:
     return min(max(2.0 * (ACCURACY if fix.accuracy is None else fix.accuracy), SLACK[0]), SLACK[1])
 
 
-def _is_there(stands: Stand, fix: Fix) -> bool:
+def _is_there(standstill: Stand, fix: Fix) -> bool:
     """Return whether the fix may be at the same place. The mean of n fixes has an error of slack/√n."""
-    return distance(stands.at, fix.lonlat) <= slack(fix) * sqrt(1.0 + 1.0 / stands.n)
+    return distance(standstill.at, fix.lonlat) <= slack(fix) * sqrt(1.0 + 1.0 / standstill.n)
 
 
 def _nearer_to_others(metres: float, observation: Observation) -> bool:
@@ -105,11 +107,11 @@ def _nearer_to_others(metres: float, observation: Observation) -> bool:
     return any(distance(place, observation.fix.lonlat) < metres - SLACK[0] for place in observation.others)
 
 
-def _settled(stands: Stand, spot: Spot, observation: Observation) -> bool:
+def _settled(standstill: Stand, spot: Spot, observation: Observation) -> bool:
     """Return whether the newest fix confirms the stop: the driver neither passes nor waits at a light."""
-    at, stood = observation.fix.lonlat, (observation.fix.recorded_at - stands.since).total_seconds()
-    far = max(spot.metres(stands.at), spot.metres(at)) > CLOSE
-    moved = distance(stands.at, at) * (2.0 if stands.n > 1 else 1.0)  # the mean lags by half
+    at, stood = observation.fix.lonlat, (observation.fix.recorded_at - standstill.since).total_seconds()
+    far = max(spot.metres(standstill.at), spot.metres(at)) > CLOSE
+    moved = distance(standstill.at, at) * (2.0 if standstill.n > 1 else 1.0)  # the mean lags by half
     if stood < max(SETTLED[observation.vehicle], SETTLED_FAR if far else 0.0):
         return False
     if moved > SPEED_OF_STANDING[observation.vehicle] * stood:

@@ -37,28 +37,28 @@ class MilestoneState(msgspec.Struct, frozen=True):
     """The milestones recorded for an order, and those that one more fix may confirm."""
 
     recorded: frozenset[Milestone] = frozenset()
-    stands: Stand | None = None  # a possible stop at the pickup or dropoff
+    standstill: Stand | None = None  # a possible stop at the pickup or dropoff
     beyond: Fix | None = None  # the first fix beyond the pickup
     soon: Fix | None = None  # the first fix that is close to the dropoff
     last_at: datetime | None = None  # of the milestone recorded last
 
 
 def observe(
-    watch: MilestoneState, observation: Observation
+    state: MilestoneState, observation: Observation
 ) -> tuple[MilestoneState, tuple[MilestoneReached, ...]]:
-    """Return the watch updated with one more fix, and the new milestones in order of time."""
+    """Return the state updated with one more fix, and the new milestones in order of time."""
     if (
         observation.assigned_at is not None
         and observation.fix.recorded_at < observation.assigned_at - CLOCK_TOLERANCE
     ):
-        return watch, ()
+        return state, ()
     events: list[MilestoneReached] = []
-    for detect in (_at_pickup, _beyond_pickup, _approaching, _at_dropoff):
-        watch, reached = detect(watch, observation)
+    for detect in (_arrival_at_pickup, _departure, _approach, _arrival_at_dropoff):
+        state, reached = detect(state, observation)
         for kind, at in reached:
-            if kind not in watch.recorded:
-                watch, event = _record(
-                    watch,
+            if kind not in state.recorded:
+                state, event = _record(
+                    state,
                     observation.order_id,
                     kind,
                     at,
@@ -66,41 +66,41 @@ def observe(
                     latest=observation.now,
                 )
                 events.append(event)
-    return watch, tuple(events)
+    return state, tuple(events)
 
 
 def restore_state(recorded: Mapping[Milestone, datetime]) -> MilestoneState:
-    """Return the watch of an order whose timeline holds these milestones already."""
+    """Return the state of an order whose timeline holds these milestones already."""
     return MilestoneState(frozenset(recorded), last_at=max(recorded.values(), default=None))
 
 
 def confirm_delivery(
-    watch: MilestoneState, order: Order, fix: Fix, at: datetime
+    state: MilestoneState, order: Order, fix: Fix, at: datetime
 ) -> tuple[MilestoneState, tuple[MilestoneReached, ...]]:
     """Update when the driver reports the delivery: a single fix at the dropoff near that time is enough."""
     here = Stand(fix.lonlat, fix.recorded_at)
     near = [
         stand.since
-        for stand in (watch.stands, here)
+        for stand in (state.standstill, here)
         if stand is not None
         and distance(stand.at, order.dropoff.lonlat) <= ENTER
         and abs(stand.since - at) <= REPORT_TOLERANCE
     ]
-    if not near or "arrived_at_dropoff" in watch.recorded:
-        return watch, ()
+    if not near or "arrived_at_dropoff" in state.recorded:
+        return state, ()
     events: list[MilestoneReached] = []
-    for kind, since in _arrival_milestones(watch, near[0]):
-        if kind not in watch.recorded:
-            watch, event = _record(watch, order.id, kind, since, earliest=order.assigned_at, latest=at)
+    for kind, since in _arrival_milestones(state, near[0]):
+        if kind not in state.recorded:
+            state, event = _record(state, order.id, kind, since, earliest=order.assigned_at, latest=at)
             events.append(event)
-    return watch, tuple(events)
+    return state, tuple(events)
 
 
 type Detected = tuple[tuple[Milestone, datetime], ...]
 
 
 def _record(
-    watch: MilestoneState,
+    state: MilestoneState,
     order_id: str,
     kind: Milestone,
     at: datetime,
@@ -110,76 +110,73 @@ def _record(
 ) -> tuple[MilestoneState, MilestoneReached]:
     """Record a milestone; its time is clamped to after *earliest* and the last one, and up to *latest*."""
     at = min(at, latest)
-    for before in (earliest, watch.last_at):
+    for before in (earliest, state.last_at):
         at = at if before is None else max(at, before)
-    return msgspec.structs.replace(watch, recorded=watch.recorded | {kind}, last_at=at), MilestoneReached(
+    return msgspec.structs.replace(state, recorded=state.recorded | {kind}, last_at=at), MilestoneReached(
         order_id, kind, at
     )
 
 
-def _at_pickup(watch: MilestoneState, observation: Observation) -> tuple[MilestoneState, Detected]:
-    if watch.recorded & {"arrived_at_pickup", "departed_pickup", "arrived_at_dropoff"}:
-        return watch, ()
+def _arrival_at_pickup(state: MilestoneState, observation: Observation) -> tuple[MilestoneState, Detected]:
+    if state.recorded & {"arrived_at_pickup", "departed_pickup", "arrived_at_dropoff"}:
+        return state, ()
     if observation.picked_up_at is not None:
-        return watch, _by_report(watch, observation, observation.picked_up_at)
-    stands, at = arrival(watch.stands, observation.pickup, observation)
+        return state, _by_report(state, observation, observation.picked_up_at)
+    standstill, at = arrival(state.standstill, observation.pickup, observation)
     arrived: Detected = () if at is None else (("arrived_at_pickup", at),)
-    return msgspec.structs.replace(watch, stands=None if arrived else stands), arrived
+    return msgspec.structs.replace(state, standstill=None if arrived else standstill), arrived
 
 
-def _by_report(watch: MilestoneState, observation: Observation, picked_up_at: datetime) -> Detected:
+def _by_report(state: MilestoneState, observation: Observation, picked_up_at: datetime) -> Detected:
     """Return the arrival if the driver reported the pickup and a fix lies near it at about that time."""
     here = Stand(observation.fix.lonlat, observation.fix.recorded_at)
-    for stand in (watch.stands, here):
+    for stand in (state.standstill, here):
         near = stand is not None and observation.pickup.metres(stand.at) <= ENTER
         if stand is not None and near and abs(stand.since - picked_up_at) <= REPORT_TOLERANCE:
             return (("arrived_at_pickup", min(stand.since, picked_up_at)),)
     return ()
 
 
-def _beyond_pickup(watch: MilestoneState, observation: Observation) -> tuple[MilestoneState, Detected]:
-    if "arrived_at_pickup" not in watch.recorded or "departed_pickup" in watch.recorded:
-        return watch, ()
+def _departure(state: MilestoneState, observation: Observation) -> tuple[MilestoneState, Detected]:
+    if "arrived_at_pickup" not in state.recorded or "departed_pickup" in state.recorded:
+        return state, ()
     if observation.pickup.metres(observation.fix.lonlat) <= LEAVE:
-        return msgspec.structs.replace(watch, beyond=None), ()
-    if watch.beyond is None:
-        return msgspec.structs.replace(watch, beyond=observation.fix), ()
-    return watch, (("departed_pickup", watch.beyond.recorded_at),)
+        return msgspec.structs.replace(state, beyond=None), ()
+    if state.beyond is None:
+        return msgspec.structs.replace(state, beyond=observation.fix), ()
+    return state, (("departed_pickup", state.beyond.recorded_at),)
 
 
-def _is_picked_up(watch: MilestoneState, observation: Observation) -> bool:
-    return observation.picked_up_at is not None or "departed_pickup" in watch.recorded
+def _is_picked_up(state: MilestoneState, observation: Observation) -> bool:
+    return observation.picked_up_at is not None or "departed_pickup" in state.recorded
 
 
-def _approaching(watch: MilestoneState, observation: Observation) -> tuple[MilestoneState, Detected]:
-    if "approaching" in watch.recorded or not _is_picked_up(watch, observation):
-        return watch, ()
-    if observation.left_m is None and observation.left_s is None:
-        return watch, ()
-    if not _is_soon(observation) or observation.pickup.metres(observation.fix.lonlat) <= LEAVE:
-        return msgspec.structs.replace(watch, soon=None), ()
-    if watch.soon is None:
-        return msgspec.structs.replace(watch, soon=observation.fix), ()
-    return watch, (("approaching", watch.soon.recorded_at),)
-
-
-def _is_soon(observation: Observation) -> bool:
+def _approach(state: MilestoneState, observation: Observation) -> tuple[MilestoneState, Detected]:
+    if "approaching" in state.recorded or not _is_picked_up(state, observation):
+        return state, ()
     metres, seconds = observation.left_m, observation.left_s
-    return (metres is not None and metres <= SOON_M) or (seconds is not None and seconds <= SOON_S)
+    if metres is None and seconds is None:
+        return state, ()
+    is_soon = (metres is not None and metres <= SOON_M) or (seconds is not None and seconds <= SOON_S)
+    if not is_soon or observation.pickup.metres(observation.fix.lonlat) <= LEAVE:
+        return msgspec.structs.replace(state, soon=None), ()
+    if state.soon is None:
+        return msgspec.structs.replace(state, soon=observation.fix), ()
+    return state, (("approaching", state.soon.recorded_at),)
 
 
-def _at_dropoff(watch: MilestoneState, observation: Observation) -> tuple[MilestoneState, Detected]:
+def _arrival_at_dropoff(state: MilestoneState, observation: Observation) -> tuple[MilestoneState, Detected]:
     """Detect the arrival at the dropoff; it implies the approach and the departure from the pickup."""
-    if "arrived_at_dropoff" in watch.recorded or not _is_picked_up(watch, observation):
-        return watch, ()
-    stands, at = arrival(watch.stands, observation.dropoff, observation)
-    watch = msgspec.structs.replace(watch, stands=stands)
+    if "arrived_at_dropoff" in state.recorded or not _is_picked_up(state, observation):
+        return state, ()
+    standstill, at = arrival(state.standstill, observation.dropoff, observation)
+    state = msgspec.structs.replace(state, standstill=standstill)
     if at is None:
-        return watch, ()
-    return watch, _arrival_milestones(watch, at)
+        return state, ()
+    return state, _arrival_milestones(state, at)
 
 
-def _arrival_milestones(watch: MilestoneState, at: datetime) -> Detected:
-    left: Detected = (("departed_pickup", at),) if "arrived_at_pickup" in watch.recorded else ()
-    soon = at if watch.soon is None else min(watch.soon.recorded_at, at)
+def _arrival_milestones(state: MilestoneState, at: datetime) -> Detected:
+    left: Detected = (("departed_pickup", at),) if "arrived_at_pickup" in state.recorded else ()
+    soon = at if state.soon is None else min(state.soon.recorded_at, at)
     return (*left, ("approaching", soon), ("arrived_at_dropoff", at))

@@ -162,9 +162,9 @@ async def get_eta_history(order_id: str) -> Response:
     await node.forecast_log.written()
     arrived_at = await select_arrival(node.database, order_id)
     found = await select_forecasts(node.database, order_id, wanted.limit + 1, key and key[0])
-    shown = found[: wanted.limit]
-    following = encode_cursor(shown[-1].made_at) if len(found) > len(shown) else None
-    items = [_forecast(kept, arrived_at) for kept in shown]
+    page_forecasts = found[: wanted.limit]
+    following = encode_cursor(page_forecasts[-1].made_at) if len(found) > len(page_forecasts) else None
+    items = [_forecast(kept, arrived_at) for kept in page_forecasts]
     return answer(ForecastsAnswer(items, following, rfc3339_or_none(arrived_at)))
 
 

@@ -277,8 +277,8 @@ async def _etag(node: Node, order: Order, windows: Sequence[Window], form: str) 
     count, rejudgements = await count_track_fixes(node.database, windows, MAX_COUNTED)
     if count >= MAX_COUNTED:
         return None
-    asked = (form, request.query_string.hex(), _wants_gzip())
-    state = (FORMAT_VERSION, order.id, order.version, count, rejudgements, *asked)
+    variant = (form, request.query_string.hex(), _wants_gzip())
+    state = (FORMAT_VERSION, order.id, order.version, count, rejudgements, *variant)
     return hashlib.sha256(repr(state).encode()).hexdigest()[:32]
 
 

@@ -22,11 +22,11 @@ blueprint = Blueprint("links", __name__)
 @endpoint(body=NewLinkBody, answer=LinkAnswer, status=201, creates=True)
 async def create_link(order_id: str) -> Response:
     """Create a tracking link; it ends at expires_at, at the latest two hours after the order."""
-    given = await body(NewLinkBody, optional=True)
+    wanted = await body(NewLinkBody, optional=True)
     node = current_node()
 
     async def create(connection: Connection) -> Creation:
-        _, link = await node.orders.add_link(connection, order_id, given.expires_at)
+        _, link = await node.orders.add_link(connection, order_id, wanted.expires_at)
         return Creation(link_answer(link, link_url(node, link.id)))
 
     return await create_once(create)
@@ -48,13 +48,13 @@ async def list_links(order_id: str) -> Response:
 @endpoint(query=PageQuery, answer=Page[OpenAnswer])
 async def list_opens(order_id: str, link_id: str) -> Response:
     """List the last 1,000 openings of a link, newest first, without personal data."""
-    node, asked = current_node(), query(PageQuery)
-    below = decode_cursor(asked.cursor)
+    node, wanted = current_node(), query(PageQuery)
+    below = decode_cursor(wanted.cursor)
     link = await select_link(node.database, link_id)
     if link is None or link.order_id != order_id:
         raise NotFound("tracking link")
-    rows = await select_link_opens(node.database, link_id, below, asked.limit + 1)
-    return answer(page(rows, asked.limit, open_answer, lambda row: (row.at, row.id)))
+    rows = await select_link_opens(node.database, link_id, below, wanted.limit + 1)
+    return answer(page(rows, wanted.limit, open_answer, lambda row: (row.at, row.id)))
 
 
 @blueprint.delete("/v1/orders/<order_id>/links/<link_id>")

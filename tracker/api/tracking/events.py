@@ -36,8 +36,8 @@ async def events(token: str) -> Response:
     order the answer is 204, which ends an EventSource.
     """
     node, cursor = current_node(), request.headers.get("Last-Event-ID") or request.args.get("cursor", "")
-    opened = await find_link(node, token)
-    if opened.is_over and cursor.endswith(END_SUFFIX) and node.hub.issued(opened.order_id, cursor):
+    open_link = await find_link(node, token)
+    if open_link.is_over and cursor.endswith(END_SUFFIX) and node.hub.issued(open_link.order_id, cursor):
         return Response(status=204)
     if request.method == "HEAD":
         return Response(status=200, headers=HEADERS)

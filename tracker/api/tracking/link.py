@@ -60,12 +60,12 @@ async def look_up(node: Node, link_id: str) -> OpenLink:
 async def snapshot_of(token: str) -> Snapshot:
     """Return what a link shows now, without counting an opening. Raises NotFound, RateLimited."""
     node = current_node()
-    opened = await find_link(node, token)
-    return await node.fleet.views.snapshot(opened.order_id)
+    open_link = await find_link(node, token)
+    return await node.fleet.views.snapshot(open_link.order_id)
 
 
 async def record_opening(
-    node: Node, opened: OpenLink, transport: Transport, client: ClientInfo, visit: str
+    node: Node, open_link: OpenLink, transport: Transport, client: ClientInfo, visit: str
 ) -> None:
     """Record an opening for the merchant. If that fails, log it and let the customer in.
 
@@ -74,12 +74,12 @@ async def record_opening(
     """
     if not client.is_watching:
         return
-    id_ = derived_id("opn", f"{opened.link.id} {visit}") if VISIT.fullmatch(visit) else new_id("opn")
+    id_ = derived_id("opn", f"{open_link.link.id} {visit}") if VISIT.fullmatch(visit) else new_id("opn")
     opening = LinkOpen(id_, node.now(), transport, client.network, client.agent)
     try:
-        await node.fleet.shield(_insert_opening(node, opened.link.id, opening))
+        await node.fleet.shield(_insert_opening(node, open_link.link.id, opening))
     except StorageUnavailable as error:
-        log.warning("link_open_failed", link=opened.link.id, reason=str(error))
+        log.warning("link_open_failed", link=open_link.link.id, reason=str(error))
 
 
 async def _insert_opening(node: Node, link_id: str, opening: LinkOpen) -> None:

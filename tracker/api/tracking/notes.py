@@ -28,16 +28,16 @@ class NoteBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 async def post_note(token: str) -> Response:
     """Send a note of at most 4,096 bytes to the driver; five at once, then one every ten seconds."""
     node = current_node()
-    opened = await find_link(node, token)
-    if not node.note_bodies.try_take(opened.link.id, 1.0, asyncio.get_running_loop().time()):
+    open_link = await find_link(node, token)
+    if not node.note_bodies.try_take(open_link.link.id, 1.0, asyncio.get_running_loop().time()):
         raise RateLimited("Too many messages; please wait a few seconds before the next one.")
     note = await body(NoteBody)
-    await add_note(node, opened, note.text)
+    await add_note(node, open_link, note.text)
     return Response(status=204)
 
 
-async def add_note(node: Node, opened: OpenLink, text: str) -> None:
+async def add_note(node: Node, open_link: OpenLink, text: str) -> None:
     """Send a note to the driver and add it to the timeline. Raises RateLimited, Conflict, InvalidFields."""
-    if not node.note_rates.try_take(opened.link.id, 1.0, asyncio.get_running_loop().time()):
+    if not node.note_rates.try_take(open_link.link.id, 1.0, asyncio.get_running_loop().time()):
         raise RateLimited("Too many messages; please wait a few seconds before the next one.")
-    await node.fleet.shield(node.orders.add_note(opened.order_id, "customer", text))
+    await node.fleet.shield(node.orders.add_note(open_link.order_id, "customer", text))

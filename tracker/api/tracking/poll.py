@@ -23,7 +23,9 @@ NO_STORE: Final = "no-store"
 
 blueprint = Blueprint("tracking_poll", __name__)
 
-WaitSeconds = Annotated[float, msgspec.Meta(ge=0, le=LONGEST_WAIT, description="How long to wait for news.")]
+WaitSeconds = Annotated[
+    float, msgspec.Meta(ge=0, le=LONGEST_WAIT, description="How long to wait for new messages.")
+]
 
 Visit = Annotated[
     str,
@@ -40,7 +42,7 @@ class PollQuery(msgspec.Struct, frozen=True):
     cursor: str = ""
     """Cursor of the last response. Without one the response begins with a snapshot."""
     wait_s: WaitSeconds = 25.0
-    """Seconds to wait for news."""
+    """Seconds to wait for new messages."""
     visit: Visit = ""
     """Random name of one load of a page."""
 
@@ -64,7 +66,7 @@ async def one_snapshot(token: str) -> Response:
 @blueprint.get("/v1/track/<token>/poll")
 @endpoint(query=PollQuery, answer=PollAnswer, others={204: None}, raises=(TooManyConnections,))
 async def poll(token: str) -> Response:
-    """Get a snapshot, or what changed since the cursor; wait for news, and answer 204 after wait_s."""
+    """Get a snapshot, or what changed since the cursor; wait for new messages, or answer 204 after wait_s."""
     wanted = query(PollQuery)
     if request.method == "HEAD":
         await find_link(current_node(), token)

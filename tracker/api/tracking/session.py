@@ -24,9 +24,9 @@ class TrackingSession:
     """Delivers a snapshot or the missed changes, then rate-limited updates, heartbeats, and an end."""
 
     def __init__(
-        self, node: Node, opened: OpenLink, subscription: Subscription, initial: list[Outgoing]
+        self, node: Node, open_link: OpenLink, subscription: Subscription, initial: list[Outgoing]
     ) -> None:
-        self.node, self.opened, self.subscription = node, opened, subscription
+        self.node, self.open_link, self.subscription = node, open_link, subscription
         self._initial = deque(initial)
         self.has_snapshot = any(isinstance(outgoing.message, Snapshot) for outgoing in initial)
 
@@ -92,13 +92,13 @@ class TrackingSession:
 
     def _remaining(self) -> float:
         """Seconds until the link expires."""
-        if self.opened.ends_at is None:
+        if self.open_link.ends_at is None:
             return float("inf")
-        return max(0.0, (self.opened.ends_at - self.node.now()).total_seconds())
+        return max(0.0, (self.open_link.ends_at - self.node.now()).total_seconds())
 
     def _heartbeat(self) -> Outgoing:
         now = rfc3339(self.node.now())
-        return self.node.hub.heartbeat(self.opened.order_id, self.subscription, now)
+        return self.node.hub.heartbeat(self.open_link.order_id, self.subscription, now)
 
 
 @asynccontextmanager
@@ -114,14 +114,14 @@ async def open_session(
     client = client_info()
     link_id = link_id_of(node, token)
     async with node.admission.reads:
-        opened = await look_up(node, link_id)
+        open_link = await look_up(node, link_id)
         subscription, initial = await node.fleet.views.subscribe(
-            opened.order_id, opened.link.id, cursor=cursor, address=client.address
+            open_link.order_id, open_link.link.id, cursor=cursor, address=client.address
         )
     try:
-        opened = await look_up(node, link_id)  # it may have been revoked before the subscription
-        if not node.hub.issued(opened.order_id, cursor):
-            await record_opening(node, opened, transport, client, visit)
-        yield TrackingSession(node, opened, subscription, initial)
+        open_link = await look_up(node, link_id)  # it may have been revoked before the subscription
+        if not node.hub.issued(open_link.order_id, cursor):
+            await record_opening(node, open_link, transport, client, visit)
+        yield TrackingSession(node, open_link, subscription, initial)
     finally:
-        node.fleet.views.unsubscribe(opened.order_id, subscription)
+        node.fleet.views.unsubscribe(open_link.order_id, subscription)

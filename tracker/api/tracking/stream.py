@@ -141,7 +141,7 @@ class _Connection:
 
     async def _forward_note(self, text: str) -> None:
         try:
-            await add_note(self._node, self._session.opened, text)
+            await add_note(self._node, self._session.open_link, text)
         except TrackerError as error:
             code = problem_of(type(error)).code.replace("-", "_")
             self._session.subscription.reply(Outgoing(ErrorReply(None, code, str(error))))

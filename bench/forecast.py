@@ -13,7 +13,7 @@ from time import process_time
 from bench.node import Node
 from bench.rows import Row
 from tracker.config import Config
-from tracker.domain.eta.model import Learned
+from tracker.domain.eta.model import EtaModels
 from tracker.domain.eta.progress import RouteProgress
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Driver, Order, OrderStatus, Place
@@ -47,7 +47,7 @@ async def measure_forecast(_: Node) -> list[Row]:
             routes, per_route = await _compute_routes(router, LAWFUL)
             per_learned_route = (await _compute_routes(router, "short_near_side"))[1]
             per_preferred_route = (await _compute_routes(router, LAWFUL, await _learn_streets(router)))[1]
-    learned = Learned()
+    learned = EtaModels()
     fresh = ([_trip(route, learned) for route in routes] for _ in range(PASSES))
     per_fix = median(chain.from_iterable(map(_per_fix, fresh)))
     many = [_trip(routes[n % len(routes)], learned) for n in range(TRIPS)]
@@ -110,7 +110,7 @@ async def _compute_routes(
     router: Router, manner: RoutePreference, streets: ObservedStreets = NONE
 ) -> tuple[list[Route], float]:
     """Return routes through two stops, and the CPU milliseconds of one, summed over all threads."""
-    random, routes, learned = Random(1), list[Route](), Learned()
+    random, routes, learned = Random(1), list[Route](), EtaModels()
     started = process_time()
     while len(routes) < ROUTES:
         places = [LonLat(random.uniform(WEST, EAST), random.uniform(SOUTH, NORTH)) for _ in range(3)]
@@ -122,7 +122,7 @@ async def _compute_routes(
     return routes, (process_time() - started) * 1e3 / ROUTES
 
 
-def _make_route(places: Sequence[LonLat], legs: tuple[Leg, ...], learned: Learned) -> Route:
+def _make_route(places: Sequence[LonLat], legs: tuple[Leg, ...], learned: EtaModels) -> Route:
     """Make a route and start a trip on it, so that the cost includes the learned seconds of its streets."""
     stops = tuple(Stop(f"ord_{n}", "dropoff", place, 60.0) for n, place in enumerate(places[1:]))
     route = Route(stops, legs)
@@ -130,7 +130,7 @@ def _make_route(places: Sequence[LonLat], legs: tuple[Leg, ...], learned: Learne
     return route
 
 
-def _trip(route: Route, learned: Learned) -> Trip:
+def _trip(route: Route, learned: EtaModels) -> Trip:
     driver = Driver(id="drv", number=1, name="Aino", vehicle="car", created_at=BEGIN)
     trip = Trip(driver, learned=learned)
     trip.replan([_order(stop) for stop in route.stops], route.stops)
@@ -178,5 +178,5 @@ def _cpu_seconds(moves: Sequence[tuple[RouteProgress, Fix, Fix]]) -> float:
     for course, fix, before in moves:
         course.move(fix, before)
         course.note_forecasts(fix)
-        course.foresee(0, fix).eta(now=fix.recorded_at, last_fix_at=fix.recorded_at, stops_before=0)
+        course.forecast(0, fix).eta(now=fix.recorded_at, last_fix_at=fix.recorded_at, stops_before=0)
     return process_time() - started

@@ -13,7 +13,7 @@ from tracker.database.drivers import insert_driver
 from tracker.database.forecasts import delete_old_forecasts, select_errors, select_forecasts, settle_accounts
 from tracker.database.orders import insert_order, insert_timeline
 from tracker.domain.eta.estimate import Basis, Eta
-from tracker.domain.eta.forecast_error import KEPT_EVERY, MOVED, ForecastRecord, says_more
+from tracker.domain.eta.forecast_error import KEPT_EVERY, MOVED, ForecastRecord, is_worth_recording
 from tracker.domain.order import Driver, Order, OrderStatus, Place
 from tracker.eta.forecast_log import WAITING, ForecastLog, Knew
 from tracker.metrics import Metrics
@@ -77,7 +77,7 @@ def kept(of: Eta) -> ForecastRecord:
 )
 def test_one_is_kept_when_it_says_more(after: Eta, worth: bool) -> None:
     """After a while, after a move, and with another basis; nothing that foretells nothing."""
-    assert says_more(kept(eta()), after) == worth
+    assert is_worth_recording(kept(eta()), after) == worth
 
 
 @given(st.lists(st.tuples(st.floats(0.05, 30.0), st.floats(-15.0, 15.0)), max_size=300))
@@ -86,7 +86,7 @@ def test_what_is_kept_is_bounded_by_time_and_movement(steps: list[tuple[float, f
     last, count, after, to_go, moved = kept(eta()), 1, 0.0, 300.0, 0.0
     for passed, move in steps:
         after, to_go, moved = after + passed, to_go + move, moved + abs(move)
-        if says_more(last, shown := eta(after, to_go)):
+        if is_worth_recording(last, shown := eta(after, to_go)):
             last, count = kept(shown), count + 1
     assert count <= 1 + after / KEPT_EVERY.total_seconds() + moved / MOVED.total_seconds()
 

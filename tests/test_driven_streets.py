@@ -13,7 +13,7 @@ from valhalla import Actor
 
 from tracker.config import Config
 from tracker.database import Database
-from tracker.domain.eta.model import ArrivalSample, Learned, Passage
+from tracker.domain.eta.model import ArrivalSample, EtaModels, Passage
 from tracker.domain.geo import LonLat, Plane, bearing, distance, interpolate
 from tracker.domain.route_choice.observed_streets import NONE, ObservedStreets, StreetPassage
 from tracker.domain.route_choice.preference import LAWFUL, OTHERS, DrivenPath
@@ -356,7 +356,7 @@ def trip(number: int, line: Sequence[LonLat], begin: datetime) -> RecordedTrip:
 
 async def test_the_second_time_a_forbidden_street_is_foreseen(router: Router, actor: Actor) -> None:
     """By the real service's own trips: learned from the first drive, forecast in the next."""
-    line, learnt = driven(actor), Learned()
+    line, learnt = driven(actor), EtaModels()
     said = []
     for number in range(2):
         moments = await Replay(router, learnt, Baselines()).run(

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from tracker.__main__ import main
 from tracker.config import Config
-from tracker.domain.eta.model import Learned
+from tracker.domain.eta.model import EtaModels
 from tracker.domain.geo import LonLat, Plane, distance
 from tracker.domain.order import Vehicle
 from tracker.domain.route import Edge, Leg
@@ -137,7 +137,7 @@ async def test_nothing_of_the_future_is_known() -> None:
 
 
 async def said(trip: RecordedTrip, until: datetime) -> list[tuple[int, datetime, dict[str, MethodForecast]]]:
-    moments = await Replay(StraightStreets(), Learned(), Baselines()).run([trip])
+    moments = await Replay(StraightStreets(), EtaModels(), Baselines()).run([trip])
     return [(each.stop, each.at, each.said) for each in moments if each.at <= until]
 
 

@@ -10,7 +10,7 @@ from tracker.database import Database
 from tracker.database.drivers import insert_driver
 from tracker.database.eta_model import StoredKnowledge, insert_lessons, select_knowledge, upsert_knowledge
 from tracker.domain.eta.ensemble import terms_of
-from tracker.domain.eta.model import ArrivalSample, EtaModel, ForecastSample, Learned, Passage
+from tracker.domain.eta.model import ArrivalSample, EtaModel, EtaModels, ForecastSample, Passage
 from tracker.domain.eta.speed_factor import SpeedFactor
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Driver, Vehicle
@@ -113,7 +113,7 @@ async def test_each_vehicle_learns_for_itself(database: Database) -> None:
 
 async def test_what_is_in_use_is_replaced_and_never_changed(database: Database) -> None:
     """Forecasts read one whole value; who wants to know of the next is told."""
-    heard: list[Learned] = []
+    heard: list[EtaModels] = []
     async with learner(database) as one:
         one.on_change = heard.append
         before = one.learned
@@ -183,7 +183,7 @@ async def test_a_pace_outlives_its_node(database: Database) -> None:
     pace = SpeedFactor(300.0, 200.0)
     first = DriverSpeeds(database, lambda: NOW)
     await first.keep({number: pace})
-    pace.drove(60.0, 60.0)
+    pace.add(60.0, 60.0)
     second = await DriverSpeeds(database, lambda: NOW + timedelta(minutes=5)).of(number)
     assert second == SpeedFactor(300.0, 200.0)
     await first.keep({number: pace})

@@ -19,7 +19,7 @@ from tests.browser import needs_chromium, opened
 from tests.service import ADMIN_KEY, ROOT, Service, running_service
 from tests.watchers import Watcher, by_socket
 from tracker.config import Config
-from tracker.domain.eta.model import Learned
+from tracker.domain.eta.model import EtaModels
 from tracker.eta.evaluation import read_trips
 from tracker.eta.evaluation.baselines import Baselines
 from tracker.eta.evaluation.recorded_trips import RecordedTrip
@@ -95,7 +95,7 @@ async def driven(service: Service, browser: Browser, path: Path) -> tuple[list[L
 
 async def evaluated(trip: RecordedTrip, data_dir: Path) -> list[Moment]:
     async with Router.open(find_map(Config(data_dir=data_dir)), lambda _: None) as router:
-        return await Evaluation(router, Learned(), Baselines()).run([trip])
+        return await Evaluation(router, EtaModels(), Baselines()).run([trip])
 
 
 def side_by_side(moments: list[Moment], looks: list[Look], later: timedelta) -> Iterator[tuple[float, Look]]:

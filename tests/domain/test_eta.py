@@ -53,8 +53,8 @@ def told(
     """By a fresh installation, of a driver whose last fix is so many seconds old."""
     fix = Fix(NOW - timedelta(seconds=age), at.lat, at.lon)
     expected = None if route is None else TravelTime(route, EtaModel().ratio)
-    outlook = StopForecasts(fix, to, expected=expected, progress=progress, vehicle=vehicle)
-    return outlook.to(index).eta(now=NOW, last_fix_at=fix.recorded_at, stops_before=0)
+    forecasts = StopForecasts(fix, to, travel_time=expected, progress=progress, vehicle=vehicle)
+    return forecasts.to(index).eta(now=NOW, last_fix_at=fix.recorded_at, stops_before=0)
 
 
 def times(eta: Eta) -> tuple[datetime, datetime, datetime]:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.domain.eta.ensemble import COLD_WEIGHTS, TERMS, Ensemble, guessed, terms_of
+from tracker.domain.eta.ensemble import COLD_WEIGHTS, TERMS, Ensemble, main_uncertainty, terms_of
 from tracker.domain.eta.forecast import StopForecasts
-from tracker.domain.eta.interval import KEPT, Bucket, Guess, Residuals, Spread
+from tracker.domain.eta.interval import KEPT, Bucket, Residuals, Spread, Uncertainty
 from tracker.domain.eta.leg_observations import LegObservations
 from tracker.domain.eta.model import (
     DWELL,
@@ -21,8 +21,8 @@ from tracker.domain.eta.model import (
     ArrivalSample,
     Dwell,
     EtaModel,
+    EtaModels,
     ForecastSample,
-    Learned,
     Passage,
 )
 from tracker.domain.eta.ratio import Ratio
@@ -34,8 +34,8 @@ from tracker.domain.route import Edge, Leg, Route, Stop
 from tracker.domain.tracks.track import Fix
 
 NOW = datetime(2026, 11, 22, 16, 43, tzinfo=UTC)
-WIDER: tuple[Guess, ...] = ("little", "way", "halt")  # nothing was learned of the second
-guesses = st.sampled_from(get_args(Guess))
+WIDER: tuple[Uncertainty, ...] = ("little", "way", "halt")  # nothing was learned of the second
+guesses = st.sampled_from(get_args(Uncertainty))
 PLANE = Plane(LonLat(24.9450, 60.1700))
 PLACES = tuple(PLANE.to_lonlat(100.0 * n, 0.0) for n in range(5))
 
@@ -73,7 +73,7 @@ def test_a_fresh_installation_takes_every_street_for_as_slow_as_cities_are() -> 
 
 def test_a_slow_street_is_learned_and_its_neighbours_are_not_blamed() -> None:
     """Of the street itself most is believed, of its kind less, of the rest of the network least."""
-    learned = Learned()
+    learned = EtaModels()
     for _ in range(10):
         learned.learn(arrival(Passage("c", "residential+signal", 80.0, 20.0)))
     known = learned.of("car")
@@ -84,7 +84,7 @@ def test_a_slow_street_is_learned_and_its_neighbours_are_not_blamed() -> None:
 
 def test_what_was_learned_survives_a_restart() -> None:
     """The state is plain JSON, and forecasts the same afterwards."""
-    learned = Learned()
+    learned = EtaModels()
     told = (
         ForecastSample(
             NOW - timedelta(seconds=300),
@@ -94,7 +94,7 @@ def test_what_was_learned_survives_a_restart() -> None:
     )
     for n in range(30):
         learned.learn(arrival(Passage("a", "residential", 30.0, 20.0), told=told, minutes=n))
-    again = msgspec.json.decode(msgspec.json.encode(learned), type=Learned)
+    again = msgspec.json.decode(msgspec.json.encode(learned), type=EtaModels)
     assert again == learned
     assert msgspec.json.decode(msgspec.json.encode(arrival(told=told)), type=ArrivalSample) == arrival(
         told=told
@@ -111,7 +111,7 @@ def test_time_is_given_to_the_streets_where_it_was_spent() -> None:
 
 def test_a_jam_is_noticed_within_minutes_and_forgotten_in_hours() -> None:
     """What finished ways took lately moves every forecast, and fades."""
-    learned = Learned()
+    learned = EtaModels()
     for n in range(30):
         learned.learn(arrival(Passage("a", "residential", 24.0, 20.0), minutes=n))
     usual = learned.of("car").traffic(NOW + timedelta(minutes=30))
@@ -127,10 +127,10 @@ def test_a_slow_driver_is_expected_to_stay_slow_for_a_while() -> None:
     """The own ratio counts in the next minutes and fades with the horizon; little seen is little believed."""
     slow, hardly_seen = SpeedFactor(), SpeedFactor()
     for _ in range(60):
-        slow.drove(10.0, 5.0)
-    hardly_seen.drove(10.0, 5.0)
-    assert 60.0 < hardly_seen.applied(60.0) < 65.0 < slow.applied(60.0) < 120.0
-    assert slow.applied(3_600.0) - 3_600.0 < 300.0
+        slow.add(10.0, 5.0)
+    hardly_seen.add(10.0, 5.0)
+    assert 60.0 < hardly_seen.apply(60.0) < 65.0 < slow.apply(60.0) < 120.0
+    assert slow.apply(3_600.0) - 3_600.0 < 300.0
 
 
 @given(
@@ -235,7 +235,7 @@ def test_what_a_forecast_guesses_is_told_by_its_answers() -> None:
     """Halts before anything, then the way where streets and straight line disagree."""
     agree, apart = (terms_of(300.0, 300.0, 300.0, crow, service=0.0, speed=5.0) for crow in (290.0, 150.0))
     halts = terms_of(300.0, 300.0, 300.0, 150.0, service=60.0, speed=5.0)
-    assert [guessed(each) for each in (agree, apart, halts)] == ["little", "way", "halt"]
+    assert [main_uncertainty(each) for each in (agree, apart, halts)] == ["little", "way", "halt"]
 
 
 @given(
@@ -244,14 +244,14 @@ def test_what_a_forecast_guesses_is_told_by_its_answers() -> None:
     st.floats(1, 9),
 )
 def test_an_interval_always_holds_its_forecast(
-    seen: list[tuple[float, Guess, float, float]], foretold: float, strain: float
+    seen: list[tuple[float, Uncertainty, float, float]], foretold: float, strain: float
 ) -> None:
     """However one-sided the errors have been."""
     residuals = Residuals()
     for each in seen:
         residuals.learn([each])
-    for guess in get_args(Guess):
-        low, high = residuals.spread(foretold, guess).strained(strain).around(foretold)
+    for guess in get_args(Uncertainty):
+        low, high = residuals.spread(foretold, guess).widen(strain).around(foretold)
         assert low <= foretold <= high
 
 
@@ -260,8 +260,8 @@ def test_who_is_slower_than_usual_may_well_be_later_still() -> None:
     usual, slow, fast = SpeedFactor(105.0, 100.0), SpeedFactor(900.0, 500.0), SpeedFactor(50.0, 100.0)
     assert usual.strain == fast.strain == 1.0 < slow.strain
     spread = Spread(-0.2, 0.3)
-    assert spread.strained(slow.strain).low == spread.low
-    assert spread.strained(slow.strain).high > 2 * spread.high
+    assert spread.widen(slow.strain).low == spread.low
+    assert spread.widen(slow.strain).high > 2 * spread.high
     jams, ordinary = Residuals(), Residuals()
     for n in range(200):
         late = n % 10 * 20.0
@@ -278,7 +278,7 @@ def test_what_is_shown_follows_without_jumping() -> None:
     second = shown.follow(later, NOW + timedelta(seconds=60))
     assert NOW < first < second < later
     assert shown.follow(NOW, NOW + timedelta(hours=1)) >= NOW + timedelta(hours=1)
-    shown.bypass()
+    shown.reset()
     assert shown.follow(later, NOW) == later
     assert shown.follow(later, NOW - timedelta(hours=1)) == later  # a clock that steps back moves nothing
 
@@ -318,10 +318,10 @@ def test_nearer_is_never_later(a: float, b: float, observed: float, expected: fl
         StopForecasts(
             Fix(NOW, here.lat, here.lon),
             whole.stops,
-            expected=TravelTime(whole, knowledge.ratio),
+            travel_time=TravelTime(whole, knowledge.ratio),
             progress=whole.locate(here, after_m=along),
-            knowledge=knowledge,
-            pace=SpeedFactor(observed, expected),
+            model=knowledge,
+            speed_factor=SpeedFactor(observed, expected),
         ).to(0)
         for along, here in ((each, PLANE.to_lonlat(each, 0.0)) for each in (near, far))
     ]
@@ -331,21 +331,21 @@ def test_nearer_is_never_later(a: float, b: float, observed: float, expected: fl
 @pytest.mark.parametrize(("silence_s", "drove_s"), [(60.0, 120.0), (10_800.0, 0.0)])
 def test_a_leg_with_a_long_silence_teaches_no_speed(silence_s: float, drove_s: float) -> None:
     """Nobody knows what the driver did in it; a device's clock that is set looks the same."""
-    diary = LegObservations()
-    diary.begin_leg(Fix(NOW, PLACES[0].lat, PLACES[0].lon))
+    observations = LegObservations()
+    observations.begin_leg(Fix(NOW, PLACES[0].lat, PLACES[0].lon))
     for seconds, place in ((30.0, 1), (60.0, 2), (60.0 + silence_s, 4)):
-        diary.passes(Fix(NOW + timedelta(seconds=seconds), PLACES[place].lat, PLACES[place].lon))
+        observations.add_fix(Fix(NOW + timedelta(seconds=seconds), PLACES[place].lat, PLACES[place].lon))
     (stop,) = route().stops
-    arrived = diary.arrived(stop, NOW + timedelta(seconds=60.0 + silence_s), "car", None)
+    arrived = observations.end_leg(stop, NOW + timedelta(seconds=60.0 + silence_s), "car", None)
     assert arrived.drove_s == drove_s
 
 
 def test_a_silence_before_the_arrival_counts_as_well() -> None:
     """The driver went offline and reported the arrival an hour later."""
-    diary = LegObservations()
-    diary.begin_leg(Fix(NOW, PLACES[0].lat, PLACES[0].lon))
+    observations = LegObservations()
+    observations.begin_leg(Fix(NOW, PLACES[0].lat, PLACES[0].lon))
     (stop,) = route().stops
-    assert diary.arrived(stop, NOW + timedelta(hours=1), "car", None).drove_s == 0.0
+    assert observations.end_leg(stop, NOW + timedelta(hours=1), "car", None).drove_s == 0.0
 
 
 @given(st.floats(0, 1e5), st.floats(0.1, 1e6))

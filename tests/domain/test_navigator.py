@@ -67,28 +67,28 @@ def test_a_word_counts_for_a_minute() -> None:
 
 def test_unknown_navigation_counts_as_much_as_we_do() -> None:
     """Until something came true the answer lies between both."""
-    assert 300.0 < Trust().joined(AGREEING) < 400.0
+    assert 300.0 < Trust().combine(AGREEING) < 400.0
 
 
 def test_who_was_right_is_believed() -> None:
     """After many arrivals the answer is that of the one that errs less."""
-    assert after(200, ours=500.0, said=300.0).joined(AGREEING) == pytest.approx(300.0, rel=0.05)
+    assert after(200, ours=500.0, said=300.0).combine(AGREEING) == pytest.approx(300.0, rel=0.05)
     erratic = Trust()
     for said in (150.0, 600.0) * 100:
         erratic.learn([(Opinions(300.0, said), 300.0)])
-    assert erratic.joined(AGREEING) > 380.0
+    assert erratic.combine(AGREEING) > 380.0
 
 
 def test_navigation_that_is_always_too_early_is_corrected() -> None:
     """What it says is taken for what it has meant: here half as long again."""
     trust = after(300, ours=600.0, said=200.0)
-    assert trust.joined(Opinions(300.0, 200.0)) == pytest.approx(300.0, rel=0.1)
+    assert trust.combine(Opinions(300.0, 200.0)) == pytest.approx(300.0, rel=0.1)
 
 
 def test_words_about_another_place_change_nothing() -> None:
     """Three times longer or shorter than our own answer: the driver is guided elsewhere."""
-    assert Trust().joined(Opinions(100.0, 600.0)) == 100.0
-    assert after(50, ours=100.0, said=900.0).joined(AGREEING) == Trust().joined(AGREEING)
+    assert Trust().combine(Opinions(100.0, 600.0)) == 100.0
+    assert after(50, ours=100.0, said=900.0).combine(AGREEING) == Trust().combine(AGREEING)
 
 
 @given(st.floats(0.0, 1e5), st.floats(0.0, 1e5), st.integers(0, 30), st.floats(0.0, 1e4))
@@ -96,8 +96,8 @@ def test_the_answer_is_never_negative_nor_further_than_both(
     ours: float, said: float, arrivals: int, real: float
 ) -> None:
     """Whatever was learned; a fresh one stays between both."""
-    assert after(arrivals, ours=ours, said=said, real=real).joined(Opinions(ours, said)) >= 0.0
-    joined = Trust().joined(Opinions(ours, said))
+    assert after(arrivals, ours=ours, said=said, real=real).combine(Opinions(ours, said)) >= 0.0
+    joined = Trust().combine(Opinions(ours, said))
     assert min(ours, said) - 1e-6 <= joined <= max(ours, said) + 1e-6
 
 
@@ -119,7 +119,7 @@ def test_what_was_said_of_a_stop_goes_with_it() -> None:
     second = trip.stops[1:]
     trip.set_device_arrival(NOW + timedelta(seconds=300), NOW)
     trip.replan([trip.orders["b"]], second)
-    assert trip.course.navigator is None
+    assert trip.course.device_eta is None
 
 
 def test_arrivals_teach_what_navigation_is_worth() -> None:
@@ -131,4 +131,4 @@ def test_arrivals_teach_what_navigation_is_worth() -> None:
         knowledge.learn(
             ArrivalSample(vehicle="car", at=LonLat(24.94, 60.17), arrived_at=arrived_at, told=(told,))
         )
-    assert knowledge.navigator.joined(AGREEING) == pytest.approx(300.0, rel=0.05)
+    assert knowledge.navigator.combine(AGREEING) == pytest.approx(300.0, rel=0.05)

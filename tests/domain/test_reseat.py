@@ -57,7 +57,7 @@ def test_a_jump_teaches_no_pace_and_no_way() -> None:
 
 
 def _slowness(trip: Trip) -> float:
-    return trip.course.pace.observed / trip.course.pace.expected
+    return trip.course.speed_factor.observed / trip.course.speed_factor.expected
 
 
 def _begun() -> Trip:

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from tracker.domain.eta.model import Learned
+from tracker.domain.eta.model import EtaModels
 from tracker.domain.eta.speed_factor import SpeedFactor
 from tracker.domain.geo import LonLat, distance
 from tracker.domain.order import Driver, Order, OrderStatus, Place
@@ -243,23 +243,23 @@ def test_one_fix_has_one_forecast_until_something_else_is_known() -> None:
     trip = routed(trip_with(order("ord_1", 40.0)))
     first = fix(1.0, 5.0)
     trip.receive_fix(first, NOW)
-    seen = trip.course.foresee(0, first)
-    assert trip.course.foresee(0, first) is seen
-    trip.set_model(Learned())
-    again = trip.course.foresee(0, first)
+    seen = trip.course.forecast(0, first)
+    assert trip.course.forecast(0, first) is seen
+    trip.set_model(EtaModels())
+    again = trip.course.forecast(0, first)
     assert again is not seen and again == seen
-    trip.course.pace = SpeedFactor(900.0, 450.0)
-    slower = trip.course.foresee(0, first)
+    trip.course.speed_factor = SpeedFactor(900.0, 450.0)
+    slower = trip.course.forecast(0, first)
     assert slower.seconds > seen.seconds
     trip.course.usual = {}
-    assert trip.course.foresee(0, first) is not slower
+    assert trip.course.forecast(0, first) is not slower
     routed(trip, 10.0)
-    assert trip.course.foresee(0, first) != slower
+    assert trip.course.forecast(0, first) != slower
     second = fix(2.0, 10.0)
     trip.receive_fix(second, NOW)
-    assert trip.course.foresee(0, second).metres < seen.metres
+    assert trip.course.forecast(0, second).metres < seen.metres
     trip.replan(list(trip.orders.values()), (*trip.stops, Stop("ord_2", "dropoff", at(80.0))))
-    assert trip.course.foresee(0, second).basis == "straight_line"
+    assert trip.course.forecast(0, second).basis == "straight_line"
 
 
 def test_progress_never_runs_backwards_on_a_clean_track() -> None:

@@ -29,9 +29,9 @@ def stop(name: str, metres: float, opens_s: float | None = None, service_s: floa
 def foreseen(*stops: Stop, at: LonLat = HERE, since: datetime | None = None) -> list[Eta]:
     """By a driver who is heard just now."""
     opening = tuple(range(len(stops)))
-    outlook = StopForecasts(Fix(NOW, at.lat, at.lon), stops, opening=opening, since=since)
+    forecasts = StopForecasts(Fix(NOW, at.lat, at.lon), stops, with_opening=opening, since=since)
     return [
-        outlook.to(index).eta(now=NOW, last_fix_at=NOW, stops_before=index) for index in range(len(stops))
+        forecasts.to(index).eta(now=NOW, last_fix_at=NOW, stops_before=index) for index in range(len(stops))
     ]
 
 
@@ -101,7 +101,7 @@ def test_waiting_teaches_nothing_of_how_long_a_stop_takes(
     for one in [*(fix(0, at_s) for at_s in range(0, 401, 20)), fix(120, 410), fix(240, 430)]:
         course.move(one, before)
         before = one
-    dwell = course.diary.dwell
+    dwell = course.observations.dwell
     assert (dwell is None) == (served_s is None)
     if dwell is not None and served_s is not None:
         assert dwell.seconds == pytest.approx(served_s, abs=15)
@@ -115,12 +115,12 @@ def test_another_window_changes_neither_the_route_nor_the_halt() -> None:
     legs = [Leg((HERE, one.at), 1_000.0, 100.0) for one in plan]
     course.take_route(Route(plan, tuple(legs)), fix(0, 0))
     course.move(fix(0, 10), fix(0, 0))
-    route, since = course.route, course.standing.since
+    route, since = course.route, course.dwell.since
     assert route is not None
     assert since is not None
     course.take_stops((stop("ord_a", 0, 900), plan[1]))
     assert course.route is route
-    assert course.standing.since == since
-    assert course.foresee(1, fix(0, 10)).holds[0].opens_at == NOW + timedelta(seconds=900)
+    assert course.dwell.since == since
+    assert course.forecast(1, fix(0, 10)).holds[0].opens_at == NOW + timedelta(seconds=900)
     course.take_stops((stop("ord_a", 50), plan[1]))
     assert course.route is None

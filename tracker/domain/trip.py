@@ -7,8 +7,8 @@ from typing import Final
 import msgspec
 
 from tracker.domain.eta.device_eta import DeviceEta
-from tracker.domain.eta.estimate import Eta, nothing_foreseen
-from tracker.domain.eta.model import ArrivalSample, Learned
+from tracker.domain.eta.estimate import Eta, unknown_eta
+from tracker.domain.eta.model import ArrivalSample, EtaModels
 from tracker.domain.eta.progress import RouteProgress, heading_of
 from tracker.domain.eta.smoothing import SmoothedEta
 from tracker.domain.geo import LonLat, distance, tail_outside
@@ -43,13 +43,13 @@ class Trip:
     """One driver's present orders, stops, route and track. Has no clock and does no I/O."""
 
     def __init__(
-        self, driver: Driver, judged_before: Sequence[JudgedFix] = (), learned: Learned | None = None
+        self, driver: Driver, judged_before: Sequence[JudgedFix] = (), learned: EtaModels | None = None
     ) -> None:
         self.driver = driver
         self.orders: dict[str, Order] = {}
         self.rules: dict[str, Rules] = {}
         self.track = Track(driver.vehicle, judged_before)
-        self.course = RouteProgress(driver.vehicle, (learned or Learned()).of(driver.vehicle))
+        self.course = RouteProgress(driver.vehicle, (learned or EtaModels()).of(driver.vehicle))
         self.trails: dict[str, Trail] = {}
         self.doors = Doors(None if self.track.newest is None else self.track.newest.lonlat)
         self._arrived_at: dict[str, datetime] = {}  # arrivals at the orders' dropoffs, by positions
@@ -92,20 +92,20 @@ class Trip:
     @property
     def manner(self) -> RoutePreference:
         """The route preference of such drivers, for the router only."""
-        return self.course.knowledge.manners.usual
+        return self.course.model.manners.usual
 
     @property
     def streets(self) -> ObservedStreets:
         """The streets that such drivers take, for the router only."""
-        return self.course.knowledge.streets
+        return self.course.model.streets
 
     @property
     def progress(self) -> Progress | None:
         return self.course.progress
 
-    def set_model(self, learned: Learned) -> None:
+    def set_model(self, learned: EtaModels) -> None:
         """Forecast with this model from now on. Earlier routes keep the street times of the old model."""
-        self.course.knowledge = learned.of(self.vehicle)
+        self.course.model = learned.of(self.vehicle)
 
     def replan(self, orders: Sequence[Order], stops: Sequence[Stop]) -> None:
         """Replace the orders and stops; the route is dropped if the stops changed."""
@@ -152,7 +152,7 @@ class Trip:
 
     def set_device_arrival(self, arrives_at: datetime | None, now: datetime) -> None:
         """Set the arrival at the next stop by the phone's own navigation; None: it has ended."""
-        self.course.navigator = None if arrives_at is None else DeviceEta(now, arrives_at)
+        self.course.device_eta = None if arrives_at is None else DeviceEta(now, arrives_at)
 
     def arrived(self, order_id: str, kind: StopKind, at: datetime) -> ArrivalSample | None:
         """Return the arrival sample of this stop; None if it is not a stop of this trip.
@@ -224,7 +224,7 @@ class Trip:
         self._line_begins_m = dict.fromkeys(self.orders, self._along_m)  # the driver moved during the request
         self._off_route_since = None
         for smoothed in self._smoothed_etas.values():
-            smoothed.bypass()
+            smoothed.reset()
         if self.route is None:
             self._requested_at = None
 
@@ -263,7 +263,7 @@ class Trip:
         self._snapped = None
         for trail in self.trails.values():
             trail.restart()
-        if self.course.reseat(fix):
+        if self.course.restart(fix):
             self._route_changed()
         else:
             self._drop_route()
@@ -346,8 +346,8 @@ class Trip:
     def _eta(self, index: int, stops_before: int, now: datetime) -> Eta:
         fix = self.track.newest
         if fix is None:
-            return nothing_foreseen(now, stops_before)
-        foreseen = self.course.foresee(index, fix)
+            return unknown_eta(now, stops_before)
+        foreseen = self.course.forecast(index, fix)
         eta = foreseen.eta(now=now, last_fix_at=min(fix.recorded_at, now), stops_before=stops_before)
         return self._smoothed_etas.setdefault(self.stops[index].order_id, SmoothedEta()).eta(eta)
 

@@ -11,7 +11,7 @@ import structlog
 from tracker.database import Database
 from tracker.database.forecasts import select_milestone
 from tracker.domain.eta.estimate import Eta
-from tracker.domain.eta.model import ArrivalSample, Learned
+from tracker.domain.eta.model import ArrivalSample, EtaModels
 from tracker.domain.geo import distance
 from tracker.domain.order import Driver, Order, StopKind
 from tracker.domain.tracks.track import JudgedFix
@@ -57,7 +57,7 @@ class EtaFeedback:
         Raises StorageUnavailable.
         """
         trip = Trip(driver, known, self._learner.learned)
-        trip.course.pace = await self._paces.of(driver.number)
+        trip.course.speed_factor = await self._paces.of(driver.number)
         return trip
 
     def shown(self, trip: Trip, order_id: str, eta: Eta) -> None:
@@ -77,7 +77,7 @@ class EtaFeedback:
     async def keep(self, trips: Callable[[], Iterable[Trip]]) -> None:
         """Pass new models to the trips, and store speed factors every 30 s. Runs until cancelled."""
 
-        def hand_over(learned: Learned) -> None:
+        def hand_over(learned: EtaModels) -> None:
             for trip in trips():
                 trip.set_model(learned)
 
@@ -92,7 +92,7 @@ class EtaFeedback:
 
     async def _keep_paces(self, trips: Iterable[Trip]) -> None:
         try:
-            await self._paces.keep({trip.driver.number: trip.course.pace for trip in trips})
+            await self._paces.keep({trip.driver.number: trip.course.speed_factor for trip in trips})
         except StorageUnavailable as error:
             log.warning("speed_factors_delayed", why=str(error))
 

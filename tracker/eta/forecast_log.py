@@ -17,7 +17,7 @@ import structlog
 from tracker.database import Database
 from tracker.database.forecasts import insert_forecasts, settle_accounts
 from tracker.domain.eta.estimate import Eta
-from tracker.domain.eta.forecast_error import ForecastRecord, says_more
+from tracker.domain.eta.forecast_error import ForecastRecord, is_worth_recording
 from tracker.errors import StorageUnavailable
 from tracker.metrics import Metrics
 
@@ -69,7 +69,7 @@ class ForecastLog:
         *knew* returns its basis; it is called only for a forecast that is kept.
         """
         before = self._last.get(order_id)
-        if before is not None and not says_more(before, eta):
+        if before is not None and not is_worth_recording(before, eta):
             return
         kept = ForecastRecord.of(order_id, driver, eta, *knew())
         if kept is not None:

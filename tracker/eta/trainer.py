@@ -24,7 +24,7 @@ from tracker.database.eta_model import (
     take_lessons,
     upsert_knowledge,
 )
-from tracker.domain.eta.model import ArrivalSample, EtaModel, Learned
+from tracker.domain.eta.model import ArrivalSample, EtaModel, EtaModels
 from tracker.domain.order import Vehicle
 from tracker.errors import StorageUnavailable
 from tracker.metrics import Metrics
@@ -50,8 +50,8 @@ class ModelTrainer:
         now: Callable[[], datetime],
         judged: Callable[[ArrivalSample], Awaitable[ArrivalSample]] | None = None,
     ) -> None:
-        self.learned = Learned()
-        self.on_change: Callable[[Learned], None] = lambda _: None
+        self.learned = EtaModels()
+        self.on_change: Callable[[EtaModels], None] = lambda _: None
         self._database, self._metrics, self._now, self._judged = database, metrics, now, judged
         self._stored: dict[Vehicle, StoredKnowledge] = {}
         self._waiting: deque[ArrivalSample] = deque(maxlen=WAITING)
@@ -108,7 +108,7 @@ class ModelTrainer:
 
     def _use(self, vehicles: dict[Vehicle, EtaModel]) -> None:
         arrivals = sum(stored.arrivals for stored in self._stored.values())
-        self.learned = Learned(arrivals, vehicles)
+        self.learned = EtaModels(arrivals, vehicles)
         self._metrics.arrivals_learned.set(arrivals)
         self.on_change(self.learned)
 

@@ -129,7 +129,7 @@ class MilestoneWriter:
                 heading=trip.heading,
                 manner=trip.manner,
                 streets=trip.streets,
-                bridge_m_s=trip.course.knowledge.rates(trip.vehicle).straight,
+                bridge_m_s=trip.course.model.rates(trip.vehicle).straight,
             )
         except RoutingError as error:
             log.info("route_failed", driver=trip.driver.id, why=type(error).__name__, stops=len(stops))

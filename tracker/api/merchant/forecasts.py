@@ -211,7 +211,7 @@ def _forecast(kept: ForecastRecord, arrived_at: datetime | None) -> ForecastAnsw
         last_fix_at=rfc3339_or_none(kept.last_fix_at),
         progress_m=rounded(kept.progress_m),
         error_s=rounded(error),
-        held=None if arrived_at is None or error is None else kept.held(arrived_at),
+        held=None if arrived_at is None or error is None else kept.covers(arrived_at),
     )
 
 

@@ -115,7 +115,7 @@ def _remaining(
     metres = distance(order.dropoff.lonlat, fix.lonlat)
     if metres > SOON_M + SOON_S * BRISK[trip.vehicle]:
         return metres, inf
-    foreseen = trip.course.foresee(index, fix)
+    foreseen = trip.course.forecast(index, fix)
     return foreseen.metres, foreseen.to_go(fix.recorded_at)
 
 

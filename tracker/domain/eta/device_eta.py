@@ -44,24 +44,20 @@ class Opinions(NamedTuple):
         return 1.0 / PLAUSIBLE <= (self.said + BLUR) / (self.ours + BLUR) <= PLAUSIBLE
 
 
-def _unknown() -> Ratio:
-    return Ratio()
-
-
 class Trust(msgspec.Struct):
     """The measured errors of our forecasts and of the phones', which decide their weights."""
 
-    real: Ratio = msgspec.field(default_factory=_unknown)  # actual and reported seconds
-    ours: Ratio = msgspec.field(default_factory=_unknown)  # squares of residuals, and arrivals
-    theirs: Ratio = msgspec.field(default_factory=_unknown)
+    real: Ratio = msgspec.field(default_factory=Ratio)  # actual and reported seconds
+    ours: Ratio = msgspec.field(default_factory=Ratio)  # squares of residuals, and arrivals
+    theirs: Ratio = msgspec.field(default_factory=Ratio)
 
-    def joined(self, opinions: Opinions) -> float:
+    def combine(self, opinions: Opinions) -> float:
         """Return the seconds combined from both, weighted towards the one with the smaller error."""
         if not opinions.agree:
             return opinions.ours
         ours, theirs = (each.ratio(ERROR**2, ERROR_PRIOR) for each in (self.ours, self.theirs))
         share = ours / (ours + theirs)
-        said = log(self._meant(opinions.said) + BLUR)
+        said = log(self._calibrated(opinions.said) + BLUR)
         return exp((1.0 - share) * log(opinions.ours + BLUR) + share * said) - BLUR
 
     def learn(self, samples: Sequence[tuple[Opinions, float]]) -> None:
@@ -72,10 +68,10 @@ class Trust(msgspec.Struct):
         each = 1.0 / len(agreeing)
         for opinions, real in agreeing:
             self.ours.add(each * residual(opinions.ours, real) ** 2, each)
-            self.theirs.add(each * residual(self._meant(opinions.said), real) ** 2, each)
+            self.theirs.add(each * residual(self._calibrated(opinions.said), real) ** 2, each)
         for opinions, real in agreeing:
             self.real.add(each * real, each * opinions.said)
 
-    def _meant(self, said: float) -> float:
+    def _calibrated(self, said: float) -> float:
         """Scale reported to actual seconds: navigation ignores traffic lights and lifts."""
         return said * self.real.ratio(1.0, RATIO_PRIOR)

@@ -14,7 +14,7 @@ AT_DOOR: Final = 20.0  # metres; within them, whatever the route distance
 NEARLY: Final = 60.0  # metres along the route
 LEFT: Final = 60.0  # metres; beyond them the driver has left the stop
 LEFT_DEGREES: Final = LEFT / METRES_PER_DEGREE * 1.01  # of latitude; certainly beyond LEFT
-STANDS: Final = 1.5  # m/s; below it the driver stands
+STANDING_SPEED: Final = 1.5  # m/s; below it the driver stands
 SERVED_AFTER: Final = 20.0  # seconds; shorter halts are traffic lights and queues
 
 
@@ -22,8 +22,8 @@ class DwellDetector(msgspec.Struct):
     """Detects the halt of one driver at the first stop that is not served yet."""
 
     since: datetime | None = None  # start of the current halt at the stop
-    stood: float = 0.0  # seconds of the longest halt there
-    step: float = 0.0  # seconds between the last two fixes there
+    halt_s: float = 0.0  # seconds of the longest halt there
+    step_s: float = 0.0  # seconds between the last two fixes there
 
     reached: bool = False  # whether the driver has been at the stop, however briefly
 
@@ -35,33 +35,33 @@ class DwellDetector(msgspec.Struct):
         """
         # The latitude alone rules out most fixes cheaply.
         if abs(fix.lat - stop.lat) > LEFT_DEGREES or (away := distance(fix.lonlat, stop)) > LEFT:
-            served = self.stood >= SERVED_AFTER
+            served = self.halt_s >= SERVED_AFTER
             if not served and self.since is not None:
-                self._moves_on()
+                self._end_halt()
             return served
         here = away <= AT_DOOR or (away <= AT_STOP and to_go() <= NEARLY)
         self.reached = self.reached or here
-        if here and _speed(fix, before) < STANDS:
+        if here and _speed(fix, before) < STANDING_SPEED:
             self.since = self.since or fix.recorded_at
             if before is not None:
-                self.step = (fix.recorded_at - before.recorded_at).total_seconds()
-            self.stood = max(self.stood, (fix.recorded_at - self.since).total_seconds())
-        elif self.stood < SERVED_AFTER:
-            self._moves_on()
+                self.step_s = (fix.recorded_at - before.recorded_at).total_seconds()
+            self.halt_s = max(self.halt_s, (fix.recorded_at - self.since).total_seconds())
+        elif self.halt_s < SERVED_AFTER:
+            self._end_halt()
         return False
 
     @property
     def served_s(self) -> float:
         """Seconds of the longest halt, plus half of the interval to the first moving fix."""
-        return self.stood + self.step / 2
+        return self.halt_s + self.step_s / 2
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Reset, because another stop is next or the driver is far from it."""
-        self._moves_on()
+        self._end_halt()
         self.reached = False
 
-    def _moves_on(self) -> None:
-        self.since, self.stood, self.step = None, 0.0, 0.0
+    def _end_halt(self) -> None:
+        self.since, self.halt_s, self.step_s = None, 0.0, 0.0
 
 
 def _speed(fix: Fix, before: Fix | None) -> float:

@@ -28,7 +28,7 @@ class Eta(msgspec.Struct, frozen=True, kw_only=True):
     stale: bool = False
 
 
-def nothing_foreseen(now: datetime, stops_before: int) -> Eta:
+def unknown_eta(now: datetime, stops_before: int) -> Eta:
     """Return an ETA without times, for a driver who has not sent a fix yet."""
     return Eta(
         arrives_at=None,
@@ -80,11 +80,11 @@ class Forecast(msgspec.Struct, frozen=True, gc=False):
             return self.seconds
         return max(self.seconds, *(hold.to_go(at) for hold in self.holds))
 
-    def told(self, at: datetime) -> ForecastSample:
+    def as_sample(self, at: datetime) -> ForecastSample:
         """Return the sample to keep until the arrival is known."""
         return ForecastSample(at, self.seconds, self.terms, self.opinions, self.strain)
 
-    def moved(self, seconds: float, opinions: Opinions | None = None) -> "Forecast":
+    def with_delay(self, seconds: float, opinions: Opinions | None = None) -> "Forecast":
         """Return a copy with *seconds* added to the driving time (negative: less driving)."""
         driving = max(self.driving + seconds, 0.0)
         return msgspec.structs.replace(self, driving=driving, opinions=opinions)
@@ -101,7 +101,7 @@ class Forecast(msgspec.Struct, frozen=True, gc=False):
         earliest = now + MICROSECOND * round(1e6 * max(low - driven, 0.0))
         latest = now + MICROSECOND * round(1e6 * (high - driven + age))
         if self.holds or self.opens_at is not None:
-            median, earliest, latest = self._waited(Arrival(median, earliest, latest))
+            median, earliest, latest = self._with_waits(Arrival(median, earliest, latest))
         return Eta(
             arrives_at=median,
             earliest=earliest,
@@ -113,7 +113,7 @@ class Forecast(msgspec.Struct, frozen=True, gc=False):
             stale=age > STALE_AFTER,
         )
 
-    def _waited(self, arrival: "Arrival") -> "Arrival":
+    def _with_waits(self, arrival: "Arrival") -> "Arrival":
         """Delay *arrival* by the waits at earlier stops and until the stop itself opens."""
         for opens_at, then_s in self.holds:
             low, high = self.spread.around(then_s)

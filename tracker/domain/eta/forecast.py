@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from tracker.domain.eta.ensemble import OF_SERVICE, guessed, terms_of
+from tracker.domain.eta.ensemble import OF_SERVICE, main_uncertainty, terms_of
 from tracker.domain.eta.estimate import Forecast, Hold
 from tracker.domain.eta.interval import WIDEST
 from tracker.domain.eta.model import EtaModel, Rates
@@ -27,83 +27,83 @@ class StopForecasts(msgspec.Struct, gc=False):
 
     fix: Fix
     stops: tuple[Stop, ...]
-    expected: TravelTime | None = None  # of the route, which ends with these stops or the last of them
+    travel_time: TravelTime | None = None  # of the route, which ends with these stops or the last of them
     progress: Progress | None = None  # on the route
     left: int = 0  # number of leading stops that are done
     since: datetime | None = None  # start of the halt at the next stop; None before it
     vehicle: Vehicle = "car"
-    knowledge: EtaModel = msgspec.field(default_factory=EtaModel)
-    pace: SpeedFactor = msgspec.field(default_factory=SpeedFactor)
+    model: EtaModel = msgspec.field(default_factory=EtaModel)
+    speed_factor: SpeedFactor = msgspec.field(default_factory=SpeedFactor)
     usual: Mapping[Stop, Ratio] | None = None  # observed seconds and stops by place
-    opening: tuple[int, ...] = ()  # indices of the stops with an opening time
-    made: dict[int, Forecast] = {}  # cache by stop index
+    with_opening: tuple[int, ...] = ()  # indices of the stops with an opening time
+    _cache: dict[int, Forecast] = {}  # cache by stop index
 
     def to(self, index: int) -> Forecast:
         """Return the forecast for `stops[index]`, cached."""
-        seen = self.made.get(index)
-        if seen is None:
-            seen = self._forecast(index)
-            if self.opening:
-                seen = self._held(seen, index)
-            self.made[index] = seen
-        return seen
+        forecast = self._cache.get(index)
+        if forecast is None:
+            forecast = self._forecast(index)
+            if self.with_opening:
+                forecast = self._with_waits(forecast, index)
+            self._cache[index] = forecast
+        return forecast
 
-    def _held(self, seen: Forecast, index: int) -> Forecast:
+    def _with_waits(self, forecast: Forecast, index: int) -> Forecast:
         """Add the waits until this stop and earlier ones open. Skip opening times in the past."""
         holds, opens_at = [], None
-        for place in self.opening:
+        for place in self.with_opening:
             at = self.stops[place].opens_at
             if at is None or at <= self.fix.recorded_at or not self.left <= place <= index:
                 continue
             if place == index:
                 opens_at = at
             else:
-                holds.append(Hold(at, max(seen.seconds - self.to(place).seconds, 0.0)))
-        return msgspec.structs.replace(seen, holds=tuple(holds), opens_at=opens_at)
+                holds.append(Hold(at, max(forecast.seconds - self.to(place).seconds, 0.0)))
+        return msgspec.structs.replace(forecast, holds=tuple(holds), opens_at=opens_at)
 
     def _forecast(self, index: int) -> Forecast:
-        crow, rates = self._crow(index), self.knowledge.rates(self.vehicle)
+        crow, rates = self._crow(index), self.model.rates(self.vehicle)
         straight = crow / rates.straight
         serving = 0.0 if index == self.left else self._serving(index)
-        expected = self.expected
-        if expected is None or (leg := index - len(self.stops) + len(expected.route.stops)) < 0:
+        travel_time = self.travel_time
+        if travel_time is None or (leg := index - len(self.stops) + len(travel_time.route.stops)) < 0:
             return Forecast(straight, serving, crow, "straight_line", WIDEST, ())
         first = max(leg - index + self.left, 0)
-        if expected.route.is_straight(first, leg):
-            return self._beside_streets(expected, first, leg, rates, serving)
-        return self._by_route(expected, leg, rates, straight, serving)
+        if travel_time.route.is_straight(first, leg):
+            return self._by_straight_legs(travel_time, first, leg, rates, serving)
+        return self._by_route(travel_time, leg, rates, straight, serving)
 
     def _by_route(
-        self, expected: TravelTime, leg: int, rates: Rates, straight: float, serving: float
+        self, travel_time: TravelTime, leg: int, rates: Rates, straight: float, serving: float
     ) -> Forecast:
         """Forecast by the route.
 
         *straight*: seconds in a straight line. *serving*: seconds at earlier stops.
         """
-        knowledge, pace, fix = self.knowledge, self.pace, self.fix
-        progress = self.progress or expected.route.locate(fix.lonlat)
-        metres, router = expected.route.remaining(progress, leg)
-        streets = expected.to_stop(leg, progress.along_m)
+        model, speed_factor, fix = self.model, self.speed_factor, self.fix
+        progress = self.progress or travel_time.route.locate(fix.lonlat)
+        metres, router = travel_time.route.remaining(progress, leg)
+        streets = travel_time.to_stop(leg, progress.along_m)
         terms = terms_of(
-            pace.applied(streets, knowledge.traffic(fix.recorded_at)),
+            speed_factor.apply(streets, model.traffic(fix.recorded_at)),
             router * rates.router,
             metres / rates.route,
             straight,
             service=serving,
             speed=fix.speed,
         )
-        weights = knowledge.weights
+        weights = model.weights
         total, rest = weights.total(terms), weights.weights[OF_SERVICE] * serving
-        spread, strain = knowledge.residuals.spread(total, guessed(terms)), pace.strain
+        spread, strain = model.residuals.spread(total, main_uncertainty(terms)), speed_factor.strain
         if strain != 1.0:
-            spread = spread.strained(strain)
+            spread = spread.widen(strain)
         return Forecast(total - rest, rest, metres, "route", spread, terms, strain=strain)
 
-    def _beside_streets(
-        self, expected: TravelTime, first: int, leg: int, rates: Rates, serving: float
+    def _by_straight_legs(
+        self, travel_time: TravelTime, first: int, leg: int, rates: Rates, serving: float
     ) -> Forecast:
         """Forecast over the route's legs from *first* to *leg*, some of which are straight lines."""
-        route, at, seconds, metres = expected.route, self.fix.lonlat, 0.0, 0.0
+        route, at, seconds, metres = travel_time.route, self.fix.lonlat, 0.0, 0.0
         for number in range(first, leg + 1):
             stop = route.stops[number]
             if route.legs[number].straight:
@@ -112,12 +112,12 @@ class StopForecasts(msgspec.Struct, gc=False):
             elif number == first:
                 progress = self.progress or route.locate(self.fix.lonlat)
                 metres += route.remaining(progress, number)[0]
-                seconds += expected.to_stop(number, progress.along_m)
+                seconds += travel_time.to_stop(number, progress.along_m)
             else:
                 begin_m, end_m = route.stop_at_m(number - 1), route.stop_at_m(number)
                 metres, seconds = (
                     metres + end_m - begin_m,
-                    seconds + expected.at(end_m) - expected.at(begin_m),
+                    seconds + travel_time.at(end_m) - travel_time.at(begin_m),
                 )
             at = stop.at
         return Forecast(seconds, serving, metres, "straight_line", WIDEST, ())
@@ -132,7 +132,7 @@ class StopForecasts(msgspec.Struct, gc=False):
 
     def _serving(self, index: int) -> float:
         """Return the service seconds at the stops ahead before this one, less those already spent."""
-        usual, dwell_at, stops = self.usual, self.knowledge.dwell_at, self.stops[self.left : index]
+        usual, dwell_at, stops = self.usual, self.model.dwell_at, self.stops[self.left : index]
         if not stops:
             return 0.0
         whole = [dwell_at(stop.service_s, usual.get(stop, UNKNOWN) if usual else UNKNOWN) for stop in stops]

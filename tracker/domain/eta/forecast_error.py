@@ -57,12 +57,12 @@ class ForecastRecord(msgspec.Struct, frozen=True, kw_only=True):
             return None
         return (self.arrives_at - arrived_at).total_seconds()
 
-    def held(self, arrived_at: datetime) -> bool:
+    def covers(self, arrived_at: datetime) -> bool:
         """Return whether the interval contains the arrival."""
         return self.earliest <= arrived_at <= self.latest
 
 
-def says_more(before: ForecastRecord, after: Eta) -> bool:
+def is_worth_recording(before: ForecastRecord, after: Eta) -> bool:
     """Return whether *after* is worth recording; *before* is the order's last record."""
     if after.arrives_at is None or after.computed_at <= before.made_at:
         return False

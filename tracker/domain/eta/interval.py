@@ -12,7 +12,7 @@ BLUR: Final = 30.0  # seconds of uncertainty of every arrival, however near
 KEPT: Final = 300  # residuals in a bucket; a change is fully absorbed after so many legs
 TAIL: Final = 0.113  # share of residuals on either side of the interval; it covered 77 to 81 % of arrivals
 
-Guess = Literal["little", "way", "halt"]
+Uncertainty = Literal["little", "way", "halt"]
 """The main uncertainty of a forecast: little, the path, or the length of the halts at earlier stops."""
 
 
@@ -22,7 +22,7 @@ class Spread(NamedTuple):
     low: float
     high: float
 
-    def strained(self, strain: float) -> "Spread":
+    def widen(self, strain: float) -> "Spread":
         """Return the spread with its upper end widened by *strain*, see `SpeedFactor.strain`."""
         return self if strain == 1.0 else Spread(self.low, self.high * strain)
 
@@ -43,9 +43,9 @@ COLD_RESIDUALS: Final = tuple(
 )
 
 
-def residual(foretold: float, real: float, strain: float = 1.0) -> float:
+def residual(forecast_s: float, real: float, strain: float = 1.0) -> float:
     """Return the logarithmic error of a forecast, normalised to a driver at the usual speed."""
-    off = log((max(real, 0.0) + BLUR) / (max(foretold, 0.0) + BLUR))
+    off = log((max(real, 0.0) + BLUR) / (max(forecast_s, 0.0) + BLUR))
     return off / strain if off > 0.0 else off
 
 
@@ -67,7 +67,7 @@ class Bucket(msgspec.Struct):
     def _quantiles(self) -> Spread:
         """Return the spread between the tails; the cold residuals count as additional ones."""
         ordered = sorted([*self.residuals, *COLD_RESIDUALS])
-        return Spread(min(_at(ordered, TAIL), 0.0), max(_at(ordered, 1.0 - TAIL), 0.0))
+        return Spread(min(_quantile(ordered, TAIL), 0.0), max(_quantile(ordered, 1.0 - TAIL), 0.0))
 
 
 def _buckets() -> list[Bucket]:
@@ -81,25 +81,27 @@ class Residuals(msgspec.Struct):
     unsure: list[Bucket] = msgspec.field(default_factory=_buckets)
     halting: list[Bucket] = msgspec.field(default_factory=_buckets)
 
-    def spread(self, foretold: float, guess: Guess) -> Spread:
-        """Return the spread of arrivals around a forecast of *foretold* seconds."""
-        return self._of(guess)[bisect(BOUNDS, foretold)].spread
+    def spread(self, forecast_s: float, uncertainty: Uncertainty) -> Spread:
+        """Return the spread of arrivals around a forecast of *forecast_s* seconds."""
+        return self._buckets_for(uncertainty)[bisect(BOUNDS, forecast_s)].spread
 
-    def learn(self, forecasts: Iterable[tuple[float, Guess, float, float]]) -> None:
-        """One trip's: seconds foretold, what had to be guessed, the strain, and seconds in truth."""
-        found: dict[tuple[Guess, int], list[float]] = {}
-        for foretold, guess, strain, real in forecasts:
-            found.setdefault((guess, bisect(BOUNDS, foretold)), []).append(residual(foretold, real, strain))
-        for (guess, index), residuals in found.items():
-            self._of(guess)[index].learn(residuals)
+    def learn(self, forecasts: Iterable[tuple[float, Uncertainty, float, float]]) -> None:
+        """Add the forecasts of one leg: forecast seconds, main uncertainty, strain and actual seconds."""
+        found: dict[tuple[Uncertainty, int], list[float]] = {}
+        for forecast_s, uncertainty, strain, real in forecasts:
+            found.setdefault((uncertainty, bisect(BOUNDS, forecast_s)), []).append(
+                residual(forecast_s, real, strain)
+            )
+        for (uncertainty, index), residuals in found.items():
+            self._buckets_for(uncertainty)[index].learn(residuals)
 
-    def _of(self, guess: Guess) -> list[Bucket]:
-        if guess == "halt":
+    def _buckets_for(self, uncertainty: Uncertainty) -> list[Bucket]:
+        if uncertainty == "halt":
             return self.halting
-        return self.unsure if guess == "way" else self.sure
+        return self.unsure if uncertainty == "way" else self.sure
 
 
-def _at(ordered: list[float], share: float) -> float:
+def _quantile(ordered: list[float], share: float) -> float:
     """Return the quantile of *ordered* at *share*, interpolated linearly."""
     place = share * (len(ordered) - 1)
     low = int(place)

@@ -14,11 +14,11 @@ from tracker.domain.route_choice.preference import DrivenPath
 from tracker.domain.tracks.track import Fix
 
 LONGEST_STEP: Final = 120.0  # seconds between two fixes; over a longer gap the speed is unknown
-TOLD_EVERY: Final = timedelta(seconds=15)  # between two kept forecasts
+FORECAST_EVERY: Final = timedelta(seconds=15)  # between two kept forecasts
 STEP: Final = 8.0  # metres; shorter steps are GPS noise
 STEPS_KEPT: Final = 2_000  # fixes on one leg; the path of a longer leg is discarded
 NEAR_STOP: Final = 100.0  # metres; a path that ends further away did not lead to the stop
-TOLD_KEPT: Final = 240  # for one stop; beyond it, every other forecast is dropped
+FORECASTS_KEPT: Final = 240  # for one stop; beyond it, every other forecast is dropped
 
 StopKey = tuple[str, StopKind]  # an order has one stop of each kind
 
@@ -31,32 +31,30 @@ class LegObservations:
     """Observations of one driver since the last stop."""
 
     __slots__ = (
-        *(
-            "_driven",
-            "_heading",
-            "_leg_at",
-            "_leg_from",
-            "_metres",
-            "_passages",
-            "_seen_at",
-            "_silent",
-            "_steps",
-            "_told",
-            "_told_at",
-        ),
+        "_forecast_at",
+        "_forecasts",
+        "_has_gap",
+        "_heading",
+        "_last_fix_at",
+        "_leg_at",
+        "_leg_from",
+        "_metres",
+        "_passages",
+        "_sections",
+        "_steps",
         "dwell",
     )
 
     def __init__(self) -> None:
-        self._told: dict[StopKey, list[ForecastSample]] = {}
-        self._told_at: datetime | None = None
-        self._driven: list[RouteSection] = []  # on the current route
+        self._forecasts: dict[StopKey, list[ForecastSample]] = {}
+        self._forecast_at: datetime | None = None
+        self._sections: list[RouteSection] = []  # on the current route
         self._passages: list[Passage] = []  # on earlier routes of this leg
         self._metres = 0.0  # along the route on this leg
         self._leg_from: LonLat | None = None
         self._leg_at: datetime | None = None
-        self._seen_at: datetime | None = None  # the newest fix on this leg
-        self._silent = False  # a gap over LONGEST_STEP on this leg, or the device clock was changed
+        self._last_fix_at: datetime | None = None  # the newest fix on this leg
+        self._has_gap = False  # a gap over LONGEST_STEP on this leg, or the device clock was changed
         self._heading: float | None = None  # at the start of the leg
         self._steps = array("d")  # alternating longitudes and latitudes of the fixes on this leg
         self.dwell: Dwell | None = None  # at the previous stop
@@ -65,82 +63,89 @@ class LegObservations:
         """Begin a leg at the driver's first fix or at a stop that they leave."""
         self._leg_from, self._leg_at, self._metres = fix.lonlat, fix.recorded_at, 0.0
         self._heading, self._steps = heading, array("d")
-        self._seen_at, self._silent = fix.recorded_at, False
+        self._last_fix_at, self._has_gap = fix.recorded_at, False
 
-    def passes(self, fix: Fix) -> bool:
+    def add_fix(self, fix: Fix) -> bool:
         """Add a fix, on the route or not; return whether a leg is in progress."""
         if self._leg_from is None:
             return False
-        self._see(fix.recorded_at)
+        self._detect_gap(fix.recorded_at)
         steps = self._steps
         if len(steps) <= 2 * STEPS_KEPT:
             steps.append(fix.lon)
             steps.append(fix.lat)
         return True
 
-    def _see(self, at: datetime) -> None:
-        self._silent |= self._seen_at is not None and (at - self._seen_at).total_seconds() > LONGEST_STEP
-        self._seen_at = at
+    def _detect_gap(self, at: datetime) -> None:
+        self._has_gap |= (
+            self._last_fix_at is not None and (at - self._last_fix_at).total_seconds() > LONGEST_STEP
+        )
+        self._last_fix_at = at
 
-    def drove(self, driven: RouteSection) -> None:
+    def add_section(self, section: RouteSection) -> None:
         """Add a section of the current route, without time at stops."""
-        forward = driven.to_m - driven.from_m
+        forward = section.to_m - section.from_m
         if forward > 0.0:
             self._metres += forward
-        if forward > 0.0 or not self._driven:
-            self._driven.append(driven)
+        if forward > 0.0 or not self._sections:
+            self._sections.append(section)
         else:  # a halt or noise: add its time to the previous section
-            last = self._driven[-1]
-            self._driven[-1] = RouteSection(last.from_m, last.to_m, last.seconds + driven.seconds)
+            last = self._sections[-1]
+            self._sections[-1] = RouteSection(last.from_m, last.to_m, last.seconds + section.seconds)
 
     def route_ends(self, route: Route) -> None:
         """Convert the sections of *route*, which the driver no longer follows, to passages."""
-        self._passages.extend(passages(route, self._driven))
-        self._driven.clear()
+        self._passages.extend(passages(route, self._sections))
+        self._sections.clear()
 
     def wants_forecasts(self, at: datetime) -> bool:
         """Return whether the next forecasts are due to be kept."""
-        return self._told_at is None or at - self._told_at >= TOLD_EVERY
+        return self._forecast_at is None or at - self._forecast_at >= FORECAST_EVERY
 
-    def note(self, stop: Stop, told: ForecastSample) -> None:
-        kept = self._told.setdefault(key_of(stop), [])
-        kept.append(told)
-        self._told_at = told.at
-        if len(kept) > TOLD_KEPT:
+    def add_forecast(self, stop: Stop, sample: ForecastSample) -> None:
+        kept = self._forecasts.setdefault(key_of(stop), [])
+        kept.append(sample)
+        self._forecast_at = sample.at
+        if len(kept) > FORECASTS_KEPT:
             del kept[::2]
 
     def keep_only(self, stops: tuple[Stop, ...]) -> None:
         """Drop the forecasts of stops that are no longer to be served."""
         keys = {key_of(stop) for stop in stops}
-        self._told = {key: told for key, told in self._told.items() if key in keys}
+        self._forecasts = {key: kept for key, kept in self._forecasts.items() if key in keys}
 
-    def arrived(
+    def end_leg(
         self, stop: Stop, arrived_at: datetime, vehicle: Vehicle, route: Route | None
     ) -> ArrivalSample:
         """End the leg at this stop and return its sample."""
         if route is not None:
             self.route_ends(route)
-        self._see(arrived_at)
-        told = tuple(each for each in self._told.pop(key_of(stop), ()) if each.at < arrived_at)
-        begun, begun_at, passed, dwell = self._leg_from, self._leg_at, tuple(self._passages), self.dwell
+        self._detect_gap(arrived_at)
+        told = tuple(each for each in self._forecasts.pop(key_of(stop), ()) if each.at < arrived_at)
+        begun, begun_at, driven_passages, dwell = (
+            self._leg_from,
+            self._leg_at,
+            tuple(self._passages),
+            self.dwell,
+        )
         self._passages.clear()
         self._leg_from = self._leg_at = self.dwell = None
-        whole = begun is not None and begun_at is not None and begun_at < arrived_at
-        is_timed = whole and not self._silent
+        is_complete = begun is not None and begun_at is not None and begun_at < arrived_at
+        is_timed = is_complete and not self._has_gap
         return ArrivalSample(
             vehicle=vehicle,
             at=stop.at,
             arrived_at=arrived_at,
             told=told,
-            passages=passed,
-            straight_m=distance(begun, stop.at) if whole and begun else 0.0,
+            passages=driven_passages,
+            straight_m=distance(begun, stop.at) if is_complete and begun else 0.0,
             drove_m=self._metres,
             drove_s=(arrived_at - begun_at).total_seconds() if is_timed and begun_at else 0.0,
             dwell=dwell,
-            way=self._way(begun, stop) if whole and begun else None,
+            way=self._path(begun, stop) if is_complete and begun else None,
         )
 
-    def _way(self, begun: LonLat, stop: Stop) -> DrivenPath | None:
+    def _path(self, begun: LonLat, stop: Stop) -> DrivenPath | None:
         """Return the driven path; None if it was too long or led elsewhere."""
         steps = [begun, *map(LonLat, self._steps[::2], self._steps[1::2])]
         self._steps = array("d")

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from tracker.domain.eta.device_eta import Opinions, Trust
-from tracker.domain.eta.ensemble import TERMS, Ensemble, guessed
+from tracker.domain.eta.ensemble import TERMS, Ensemble, main_uncertainty
 from tracker.domain.eta.interval import Residuals
 from tracker.domain.eta.ratio import Ratio
 from tracker.domain.geo import LonLat
@@ -44,7 +44,7 @@ NEAR: Final = 30.0  # seconds; nearer forecasts train neither ensemble nor inter
 EDGES_KEPT: Final = 50_000  # edges with the most expected seconds; the others are dropped
 
 
-_NOTHING: Final = Ratio()
+_NO_DATA: Final = Ratio()
 
 
 def kind_of(edge: Edge) -> str:
@@ -127,8 +127,8 @@ class EtaModel(msgspec.Struct, dict=True):
 
     def _ratio(self, key: str, kind: str) -> float:
         whole = self.whole.ratio(ROUTER_RATIO, WHOLE_PRIOR)
-        of_kind = self.kinds.get(kind, _NOTHING).ratio(whole, KIND_PRIOR)
-        return self.edges.get(key, _NOTHING).ratio(of_kind, EDGE_PRIOR)
+        of_kind = self.kinds.get(kind, _NO_DATA).ratio(whole, KIND_PRIOR)
+        return self.edges.get(key, _NO_DATA).ratio(of_kind, EDGE_PRIOR)
 
     def traffic(self, at: datetime) -> float:
         """Return actual seconds per expected second in the traffic at *at*, such as a jam or a holiday."""
@@ -143,8 +143,8 @@ class EtaModel(msgspec.Struct, dict=True):
         if found is None:
             found = self._rates[vehicle] = Rates(
                 self.whole.ratio(ROUTER_RATIO, WHOLE_PRIOR),
-                _sane_speed(self.straight, STRAIGHT_SPEED[vehicle]),
-                _sane_speed(self.along, WINDING * STRAIGHT_SPEED[vehicle]),
+                _clamped_speed(self.straight, STRAIGHT_SPEED[vehicle]),
+                _clamped_speed(self.along, WINDING * STRAIGHT_SPEED[vehicle]),
             )
         return found
 
@@ -152,7 +152,7 @@ class EtaModel(msgspec.Struct, dict=True):
     def _rates(self) -> dict[Vehicle, Rates]:
         return {}
 
-    def dwell_at(self, service_s: float | None, usual: Ratio = _NOTHING) -> float:
+    def dwell_at(self, service_s: float | None, usual: Ratio = _NO_DATA) -> float:
         """Return the expected seconds at a stop with this announced service time.
 
         *usual* holds seconds and stops observed at this place.
@@ -172,7 +172,8 @@ class EtaModel(msgspec.Struct, dict=True):
         # Skip forecasts that had no route or that another version made.
         if comparable := [(told, s) for told, s in real if s >= NEAR and len(told.terms) == len(TERMS)]:
             self.residuals.learn(
-                (told.eta_s, guessed(told.terms), told.strain, seconds) for told, seconds in comparable
+                (told.eta_s, main_uncertainty(told.terms), told.strain, seconds)
+                for told, seconds in comparable
             )
             self.weights.learn((told.terms, seconds) for told, seconds in comparable)
         self._learn_traffic(arrival)
@@ -190,7 +191,7 @@ class EtaModel(msgspec.Struct, dict=True):
                 self.dwell.add(dwell.seconds, 1.0)
             else:
                 self.service.add(dwell.seconds, dwell.service_s)
-        self._forget()
+        self._drop_surplus_edges()
 
     def _learn_traffic(self, arrival: ArrivalSample) -> None:
         passed = (arrival.arrived_at - (self.lately_at or arrival.arrived_at)).total_seconds()
@@ -200,13 +201,13 @@ class EtaModel(msgspec.Struct, dict=True):
         self.lately = Ratio(keep * self.lately.observed + observed, keep * self.lately.expected + expected)
         self.lately_at = max(arrival.arrived_at, self.lately_at or arrival.arrived_at)
 
-    def _forget(self) -> None:
+    def _drop_surplus_edges(self) -> None:
         if len(self.edges) > EDGES_KEPT * 1.1:
             kept = sorted(self.edges.items(), key=lambda each: each[1].expected)[-EDGES_KEPT:]
             self.edges = dict(kept)
 
 
-def _sane_speed(learned: Ratio, usual: float) -> float:
+def _clamped_speed(learned: Ratio, usual: float) -> float:
     """Return the learned m/s, clamped to SPEED_FACTOR times *usual*.
 
     A few odd arrivals must not shift forecasts by hours.
@@ -214,7 +215,7 @@ def _sane_speed(learned: Ratio, usual: float) -> float:
     return min(max(learned.ratio(usual, SPEED_PRIOR), usual / SPEED_FACTOR), usual * SPEED_FACTOR)
 
 
-class Learned(msgspec.Struct):
+class EtaModels(msgspec.Struct):
     """The ETA models of all kinds of vehicles. Only `learn` changes it. Fresh ones forecast sensibly."""
 
     arrivals: int = 0

@@ -31,47 +31,45 @@ class RouteProgress:
     """Stops, route, progress, speed factor and dwell of one driver. Has no clock."""
 
     __slots__ = (
+        "_forecasts",
         "_left",
-        "_opening",
-        "_outlook",
-        "_passed_s",
-        "diary",
-        "expected",
-        "knowledge",
+        "_travel_s",
+        "_with_opening",
+        "device_eta",
+        "dwell",
         "left",
-        "navigator",
+        "model",
+        "observations",
         "off_route",
-        "pace",
         "progress",
-        "standing",
+        "speed_factor",
         "stops",
+        "travel_time",
         "usual",
         "vehicle",
     )
 
-    def __init__(self, vehicle: Vehicle, knowledge: EtaModel) -> None:
+    def __init__(self, vehicle: Vehicle, model: EtaModel) -> None:
         self.vehicle: Final = vehicle
-        self.knowledge = knowledge
+        self.model = model
         self.stops: tuple[Stop, ...] = ()
-        self._opening: tuple[int, ...] = ()  # indices of the stops with an opening time
+        self._with_opening: tuple[int, ...] = ()  # indices of the stops with an opening time
         self.usual: Mapping[Stop, Ratio] | None = None  # observed seconds and stops by place
-        self.expected: TravelTime | None = None  # of the current route
+        self.travel_time: TravelTime | None = None  # of the current route
         self.progress: Progress | None = None
         self.off_route = 0  # consecutive fixes off the route
-        self.navigator: DeviceEta | None = None  # for the next stop
-        self.pace = SpeedFactor()
-        self.standing = DwellDetector()
-        self.diary = LegObservations()
+        self.device_eta: DeviceEta | None = None  # for the next stop
+        self.speed_factor = SpeedFactor()
+        self.dwell = DwellDetector()
+        self.observations = LegObservations()
         self.left = 0  # number of leading stops served and left, whatever their orders' status
         self._left: set[StopKey] = set()
-        self._outlook: StopForecasts | None = None  # from the newest fix; every change clears it
-        self._passed_s: float | None = (
-            None  # expected seconds from the start to `progress`; None off the route
-        )
+        self._forecasts: StopForecasts | None = None  # from the newest fix; every change clears it
+        self._travel_s: float | None = None  # expected from the start to `progress`; None off the route
 
     @property
     def route(self) -> Route | None:
-        return None if self.expected is None else self.expected.route
+        return None if self.travel_time is None else self.travel_time.route
 
     @property
     def ahead(self) -> tuple[Stop, ...]:
@@ -81,14 +79,14 @@ class RouteProgress:
     def take_stops(self, stops: tuple[Stop, ...]) -> None:
         """Replace the stops. Keep the route if it still passes through those ahead."""
         was_next = self.ahead[:1]
-        self.stops, self._outlook = stops, None
-        self._opening = tuple(index for index, stop in enumerate(stops) if stop.opens_at is not None)
+        self.stops, self._forecasts = stops, None
+        self._with_opening = tuple(index for index, stop in enumerate(stops) if stop.opens_at is not None)
         self._left &= {key_of(stop) for stop in stops}
         self._count_left()
-        self.diary.keep_only(stops)
+        self.observations.keep_only(stops)
         if not _same_places(self.ahead[:1], was_next):
-            self.standing.forget()
-            self.navigator = None
+            self.dwell.reset()
+            self.device_eta = None
         route = self.route
         if route is None or not self.ahead or not _same_places(route.stops[-len(self.ahead) :], self.ahead):
             self.take_route(None, None)
@@ -96,13 +94,13 @@ class RouteProgress:
     def take_route(self, route: Route | None, fix: Fix | None) -> None:
         """Replace the route; None if there is none."""
         if self.route is not None:
-            self.diary.route_ends(self.route)
-        self._outlook = None
-        self.expected = None if route is None else TravelTime(route, self.knowledge.ratio)
-        self.progress, self.off_route, self._passed_s = None, 0, None
-        if self.expected is not None and fix is not None and not self.is_beside_streets:
-            self.progress = self.expected.route.locate(fix.lonlat)
-            self._passed_s = self.expected.at(self.progress.along_m)
+            self.observations.route_ends(self.route)
+        self._forecasts = None
+        self.travel_time = None if route is None else TravelTime(route, self.model.ratio)
+        self.progress, self.off_route, self._travel_s = None, 0, None
+        if self.travel_time is not None and fix is not None and not self.is_beside_streets:
+            self.progress = self.travel_time.route.locate(fix.lonlat)
+            self._travel_s = self.travel_time.at(self.progress.along_m)
 
     @property
     def is_beside_streets(self) -> bool:
@@ -138,106 +136,106 @@ class RouteProgress:
 
         Drop the route at once if the fix is too far from it for a useful forecast.
         """
-        self._outlook = None
-        self._watch_the_stop(fix, before)
-        expected = self.expected
-        if expected is None:
+        self._forecasts = None
+        self._detect_dwell(fix, before)
+        travel_time = self.travel_time
+        if travel_time is None:
             return
         if self.is_beside_streets:
-            self.progress, self.off_route, self._passed_s = None, 0, None
+            self.progress, self.off_route, self._travel_s = None, 0, None
             return
         passed = 0.0 if before is None else (fix.recorded_at - before.recorded_at).total_seconds()
         after = self.progress.along_m if self.progress else 0.0
-        until = self._farthest(expected.route, after, passed)
+        until = self._farthest(travel_time.route, after, passed)
         heading = heading_of(fix)
-        found = expected.route.locate(fix.lonlat, after_m=after, until_m=until, heading=heading)
+        found = travel_time.route.locate(fix.lonlat, after_m=after, until_m=until, heading=heading)
         if _is_off(found, heading):
             self.off_route += 1
-            self._passed_s = None
+            self._travel_s = None
             if found.offset_m > LOST + 2.0 * (fix.accuracy or 0.0):
                 self.take_route(None, None)
             return
         self.off_route = 0
         self.progress = found
-        self._measure(expected, RouteSection(after, found.along_m, passed))
+        self._measure(travel_time, RouteSection(after, found.along_m, passed))
 
-    def reseat(self, fix: Fix) -> bool:
+    def restart(self, fix: Fix) -> bool:
         """Restart at this fix, to which the driver has not driven; return whether it is on the route.
 
         Discard the path and the halt before it: they were wrong or have no end.
         """
-        self._outlook = self._passed_s = self.progress = None
+        self._forecasts = self._travel_s = self.progress = None
         self.off_route = 0
-        self.standing.forget()
-        self.diary.begin_leg(fix, heading_of(fix))
-        if self.expected is None:
+        self.dwell.reset()
+        self.observations.begin_leg(fix, heading_of(fix))
+        if self.travel_time is None:
             return True
-        found = self.expected.route.locate(fix.lonlat, heading=heading_of(fix))
+        found = self.travel_time.route.locate(fix.lonlat, heading=heading_of(fix))
         if _is_off(found, heading_of(fix)):
             return False
         self.progress = found
         return True
 
-    def foresee(self, index: int, fix: Fix) -> Forecast:
+    def forecast(self, index: int, fix: Fix) -> Forecast:
         """Return the forecast for `stops[index]` from the newest fix."""
-        outlook = self._outlook_from(fix)
-        seen = outlook.to(index)
-        if self.navigator is None:
-            return seen
-        said = self.navigator.seconds(fix.recorded_at)
-        if said is None or (next_one := self.left) > index:
-            return seen
-        opinions = Opinions(outlook.to(next_one).seconds, said)
-        later = self.knowledge.navigator.joined(opinions) - opinions.ours
-        return seen.moved(later, opinions if index == next_one else None)
+        forecasts = self._forecasts_from(fix)
+        forecast = forecasts.to(index)
+        if self.device_eta is None:
+            return forecast
+        device_s = self.device_eta.seconds(fix.recorded_at)
+        if device_s is None or (next_stop := self.left) > index:
+            return forecast
+        opinions = Opinions(forecasts.to(next_stop).seconds, device_s)
+        later = self.model.navigator.combine(opinions) - opinions.ours
+        return forecast.with_delay(later, opinions if index == next_stop else None)
 
-    def _outlook_from(self, fix: Fix) -> StopForecasts:
+    def _forecasts_from(self, fix: Fix) -> StopForecasts:
         """Return the forecasts without the device ETA, cached because one fix needs them several times."""
-        made = self._outlook
+        forecasts = self._forecasts
         if (
-            made is None
-            or made.fix is not fix
-            or made.knowledge is not self.knowledge
-            or made.pace is not self.pace
-            or made.usual is not self.usual
+            forecasts is None
+            or forecasts.fix is not fix
+            or forecasts.model is not self.model
+            or forecasts.speed_factor is not self.speed_factor
+            or forecasts.usual is not self.usual
         ):
-            made = self._outlook = StopForecasts(
+            forecasts = self._forecasts = StopForecasts(
                 fix=fix,
                 stops=self.stops,
-                expected=self.expected,
+                travel_time=self.travel_time,
                 progress=self.progress,
                 left=self.left,
-                since=self.standing.since,
+                since=self.dwell.since,
                 vehicle=self.vehicle,
-                knowledge=self.knowledge,
-                pace=self.pace,
+                model=self.model,
+                speed_factor=self.speed_factor,
                 usual=self.usual,
-                opening=self._opening,
+                with_opening=self._with_opening,
             )
-        return made
+        return forecasts
 
     def note_forecasts(self, fix: Fix) -> None:
         """Keep the current forecasts until the arrivals are known."""
-        if self.expected is None or not self.diary.wants_forecasts(fix.recorded_at):
+        if self.travel_time is None or not self.observations.wants_forecasts(fix.recorded_at):
             return
         for index in range(self.left, len(self.stops)):
-            foreseen = self.foresee(index, fix)
-            if foreseen.to_go(fix.recorded_at) <= foreseen.seconds:  # a wait teaches nothing about driving
-                self.diary.note(self.stops[index], foreseen.told(fix.recorded_at))
+            forecast = self.forecast(index, fix)
+            if forecast.to_go(fix.recorded_at) <= forecast.seconds:  # a wait teaches nothing about driving
+                self.observations.add_forecast(self.stops[index], forecast.as_sample(fix.recorded_at))
 
     def arrived(self, index: int, at: datetime) -> ArrivalSample:
         """End the leg at `stops[index]` and return its sample. Call it once per stop."""
-        return self.diary.arrived(self.stops[index], at, self.vehicle, self.route)
+        return self.observations.end_leg(self.stops[index], at, self.vehicle, self.route)
 
-    def _watch_the_stop(self, fix: Fix, before: Fix | None) -> None:
+    def _detect_dwell(self, fix: Fix, before: Fix | None) -> None:
         left = self.left
-        if left < len(self.stops) and self.standing.move(fix, before, self.stops[left].at, self._to_go):
+        if left < len(self.stops) and self.dwell.move(fix, before, self.stops[left].at, self._to_go):
             if left + 1 < len(self.stops):  # after the last stop there is no other one
                 self._leave(self.stops[left], fix)
             else:
-                self.standing.forget()
-        if not self.diary.passes(fix) and self.standing.since is None:
-            self.diary.begin_leg(fix, heading_of(fix))
+                self.dwell.reset()
+        if not self.observations.add_fix(fix) and self.dwell.since is None:
+            self.observations.begin_leg(fix, heading_of(fix))
 
     def _farthest(self, route: Route, after_m: float, passed: float) -> float:
         """Return the furthest reachable metre of the route after *passed* seconds.
@@ -246,7 +244,7 @@ class RouteProgress:
         """
         reach = after_m + SLACK + TOP_SPEED[self.vehicle] / 2.0 * passed * (1 + self.off_route)
         leg = self.left - len(self.stops) + len(route.stops)
-        if self.standing.reached or not 0 <= leg < len(route.stops):
+        if self.dwell.reached or not 0 <= leg < len(route.stops):
             return reach
         return min(reach, route.stop_at_m(leg))
 
@@ -260,23 +258,23 @@ class RouteProgress:
     def _leave(self, stop: Stop, fix: Fix) -> None:
         self._left.add(key_of(stop))
         self._count_left()
-        self.navigator = None  # it was for this stop
-        served_s = self.standing.served_s - _waited(stop, self.standing.since)
-        self.diary.dwell = Dwell(served_s, stop.service_s) if served_s > 0.0 else None
-        self.standing.forget()
-        self.diary.begin_leg(fix, heading_of(fix))
+        self.device_eta = None  # it was for this stop
+        served_s = self.dwell.served_s - _waited(stop, self.dwell.since)
+        self.observations.dwell = Dwell(served_s, stop.service_s) if served_s > 0.0 else None
+        self.dwell.reset()
+        self.observations.begin_leg(fix, heading_of(fix))
 
     def _count_left(self) -> None:
         ahead = (count for count, stop in enumerate(self.stops) if key_of(stop) not in self._left)
         self.left = next(ahead, len(self.stops))
 
-    def _measure(self, expected: TravelTime, driven: RouteSection) -> None:
+    def _measure(self, travel_time: TravelTime, driven: RouteSection) -> None:
         """Add the actual and the expected time since the previous fix."""
-        before, self._passed_s = self._passed_s, (passed_s := expected.at(driven.to_m))
-        if before is None or self.standing.since is not None or not 0.0 < driven.seconds <= LONGEST_STEP:
+        before, self._travel_s = self._travel_s, (travel_s := travel_time.at(driven.to_m))
+        if before is None or self.dwell.since is not None or not 0.0 < driven.seconds <= LONGEST_STEP:
             return
-        self.pace.drove(driven.seconds, passed_s - before)
-        self.diary.drove(driven)
+        self.speed_factor.add(driven.seconds, travel_s - before)
+        self.observations.add_section(driven)
 
 
 def _is_off(found: Progress, heading: float | None) -> bool:

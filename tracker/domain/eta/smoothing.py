@@ -8,13 +8,15 @@ import msgspec
 
 from tracker.domain.eta.estimate import Eta
 
-SETTLES: Final = 20.0  # time constant in seconds
-NEARER: Final = 0.08  # time constant per second to go, if less: a lag is most visible shortly before arrival
-LEAST: Final = 1.0  # seconds; lower bound of the time constant
+TIME_CONSTANT: Final = 20.0  # time constant in seconds
+TIME_CONSTANT_SHARE: Final = (
+    0.08  # time constant per second to go, if less: a lag is most visible shortly before arrival
+)
+MIN_TIME_CONSTANT: Final = 1.0  # seconds; lower bound of the time constant
 
 
 class SmoothedEta(msgspec.Struct):
-    """The arrival as one customer sees it. Call `bypass` on a reroute or a change of stops."""
+    """The arrival as one customer sees it. Call `reset` on a reroute or a change of stops."""
 
     arrives_at: datetime | None = None
     at: datetime | None = None  # time of the last update
@@ -26,8 +28,11 @@ class SmoothedEta(msgspec.Struct):
         else:
             passed = max((now - self.at).total_seconds(), 0.0)
             off = (arrives_at - self.arrives_at).total_seconds()
-            settles = min(max(NEARER * (arrives_at - now).total_seconds(), LEAST), SETTLES)
-            self.arrives_at += timedelta(seconds=(1.0 - exp(-passed / settles)) * off)
+            time_constant = min(
+                max(TIME_CONSTANT_SHARE * (arrives_at - now).total_seconds(), MIN_TIME_CONSTANT),
+                TIME_CONSTANT,
+            )
+            self.arrives_at += timedelta(seconds=(1.0 - exp(-passed / time_constant)) * off)
         self.at = now
         return max(self.arrives_at, now)
 
@@ -36,10 +41,10 @@ class SmoothedEta(msgspec.Struct):
         assert forecast.arrives_at is not None
         assert forecast.earliest is not None
         assert forecast.latest is not None
-        shown = self.follow(forecast.arrives_at, forecast.computed_at)
-        earliest, latest = min(forecast.earliest, shown), max(forecast.latest, shown)
-        return msgspec.structs.replace(forecast, arrives_at=shown, earliest=earliest, latest=latest)
+        displayed = self.follow(forecast.arrives_at, forecast.computed_at)
+        earliest, latest = min(forecast.earliest, displayed), max(forecast.latest, displayed)
+        return msgspec.structs.replace(forecast, arrives_at=displayed, earliest=earliest, latest=latest)
 
-    def bypass(self) -> None:
+    def reset(self) -> None:
         """Reset, so that the next forecast is displayed unsmoothed."""
         self.arrives_at = self.at = None

@@ -7,9 +7,9 @@ import msgspec
 
 MEMORY: Final = 900.0  # seconds of driving after which an observation is weighted 1/e
 SHRINKAGE: Final = 100.0  # expected seconds, added to the observations: short ones prove little
-FADES: Final = 300.0  # seconds ahead after which the driver's own ratio has lost most of its influence
-SLOW: Final = 1.1  # times the expected seconds; up to this, a driver counts as usual
-STRAIN: Final = 6.0  # added uncertainty at e times SLOW
+FADE_SECONDS: Final = 300.0  # seconds ahead after which the driver's own ratio has lost most of its influence
+SLOW_RATIO: Final = 1.1  # times the expected seconds; up to this, a driver counts as usual
+STRAIN_PER_LOG: Final = 6.0  # added uncertainty at e times SLOW
 
 
 class SpeedFactor(msgspec.Struct, gc=False):
@@ -18,19 +18,19 @@ class SpeedFactor(msgspec.Struct, gc=False):
     observed: float = 0.0
     expected: float = 0.0
 
-    def drove(self, seconds: float, expected: float) -> None:
+    def add(self, seconds: float, expected: float) -> None:
         """Add a section of driving, in seconds, without time at stops."""
         keep = exp(-seconds / MEMORY)
         self.observed = keep * self.observed + seconds
         self.expected = keep * self.expected + max(expected, 0.0)
 
-    def applied(self, expected: float, usual: float = 1.0) -> float:
+    def apply(self, expected: float, usual: float = 1.0) -> float:
         """Return the seconds for a path: the first minutes at the driver's own ratio, the rest at *usual*.
 
         *usual* is the current ratio of all drivers. The driver's own stays near it until there is evidence.
         """
         own = (SHRINKAGE * usual + self.observed) / (SHRINKAGE + self.expected)
-        return usual * expected + (own - usual) * FADES * (1.0 - exp(-expected / FADES))
+        return usual * expected + (own - usual) * FADE_SECONDS * (1.0 - exp(-expected / FADE_SECONDS))
 
     @property
     def strain(self) -> float:
@@ -39,4 +39,4 @@ class SpeedFactor(msgspec.Struct, gc=False):
         A driver who is slower than usual may be in a delay that grows.
         """
         slower = (SHRINKAGE + self.observed) / (SHRINKAGE + self.expected)
-        return 1.0 if slower <= SLOW else 1.0 + STRAIN * log(slower / SLOW)
+        return 1.0 if slower <= SLOW_RATIO else 1.0 + STRAIN_PER_LOG * log(slower / SLOW_RATIO)

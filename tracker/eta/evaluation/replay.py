@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from tracker.domain.eta.model import ArrivalSample, Learned
+from tracker.domain.eta.model import ArrivalSample, EtaModels
 from tracker.domain.geo import distance
 from tracker.domain.order import Driver, Order, OrderStatus, Place
 from tracker.domain.route import Route, Stop
@@ -59,7 +59,7 @@ class _Event(NamedTuple):
 class Replay:
     """One run. The caller holds the learned models and the baselines, and passes them from run to run."""
 
-    def __init__(self, router: Routes, learned: Learned, peers: Baselines) -> None:
+    def __init__(self, router: Routes, learned: EtaModels, peers: Baselines) -> None:
         self._router, self._learned, self._peers = router, learned, peers
         self._live: dict[int, _Live] = {}
         self._arrivals: dict[int, list[ArrivalSample]] = {}
@@ -85,7 +85,7 @@ class Replay:
         if live is None:
             if number in self._arrivals:
                 return []  # the trip has ended
-            live = _Live(_begun(recorded, self._learned), _begun(recorded, Learned()))
+            live = _Live(_begun(recorded, self._learned), _begun(recorded, EtaModels()))
             self._live[number] = live
             self._arrivals[number] = []
         if rejection_reason(fix, now=now, retention=RETENTION) is not None:
@@ -159,7 +159,7 @@ def _events(trips: Sequence[RecordedTrip]) -> Iterator[_Event]:
     yield from sorted(events, key=lambda each: (each.at, each.fix is not None, each.trip, each.what))
 
 
-def _begun(recorded: RecordedTrip, learned: Learned) -> Trip:
+def _begun(recorded: RecordedTrip, learned: EtaModels) -> Trip:
     driver = Driver(id="drv", number=1, name="", vehicle=recorded.vehicle, created_at=_EPOCH)
     trip = Trip(driver, learned=learned)
     stops = recorded.as_stops()
@@ -184,7 +184,7 @@ def _plain(trip: Trip, index: int) -> Plain:
     assert newest is not None
     places = [newest.lonlat, *(stop.at for stop in trip.stops[left : index + 1])]
     straight = sum(distance(a, b) for a, b in pairwise(places))
-    since = trip.course.standing.since
+    since = trip.course.dwell.since
     served = 0.0 if since is None else (newest.recorded_at - since).total_seconds()
     services = [stop.service_s or 0.0 for stop in trip.stops[left:index]]
     service = sum(services) - min(served, services[0]) if services else 0.0

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from tracker.domain.eta.model import Learned
+from tracker.domain.eta.model import EtaModels
 from tracker.eta.evaluation.baselines import Baselines
 from tracker.eta.evaluation.recorded_trips import RecordedTrip
 from tracker.eta.evaluation.replay import Replay
@@ -21,7 +21,7 @@ async def evaluate(
     The forecasts learn from each trip after its end, as in the service. Without earlier trips, the run starts
     like a fresh installation, and the baselines have their prior constants.
     """
-    learned, peers = Learned(), Baselines()
+    learned, peers = EtaModels(), Baselines()
     if earlier:
         seen = await Replay(router, learned, peers).run(
             earlier, _progress("Learning from", len(earlier), say)

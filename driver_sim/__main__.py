@@ -28,7 +28,7 @@ def main() -> None:
     """
 
 
-def _columns(_context: click.Context, _option: click.Parameter, text: str | None) -> dict[str, str]:
+def _parse_columns(_context: click.Context, _option: click.Parameter, text: str | None) -> dict[str, str]:
     """Parse `field=column,…`: the CSV column of each field of a fix. Raises BadParameter."""
     columns: dict[str, str] = {}
     for pair in text.split(",") if text else ():
@@ -159,7 +159,7 @@ def run(
 )
 @click.option(
     "--columns",
-    callback=_columns,
+    callback=_parse_columns,
     metavar="FIELD=COLUMN,…",
     help="CSV columns, such as recorded_at=t,lat=Y,lon=X. Without a header: column numbers, from 1.",
 )
@@ -195,7 +195,7 @@ def replay(
             "Set --token to drive as one driver, or --api-key to create a driver for each track."
         )
     timing = Timing(None if as_fast_as_possible else speed, original_times)
-    recordings, readable = _recordings(files, trip, Options(assume_speed, columns))
+    recordings, readable = _read_recordings(files, trip, Options(assume_speed, columns))
     if original_times and any(one.assumed_times for one in recordings):
         raise click.UsageError("--original-times needs tracks with times; omit --assume-speed.")
     settings = Replay(
@@ -215,7 +215,9 @@ async def _replay(settings: Replay) -> bool:
     return await replay_all(settings, shutdown, click.echo)
 
 
-def _recordings(files: Iterable[Path], trip: str | None, options: Options) -> tuple[list[Recording], bool]:
+def _read_recordings(
+    files: Iterable[Path], trip: str | None, options: Options
+) -> tuple[list[Recording], bool]:
     """Read the files. Return their recordings, and whether every file has one.
 
     Prints skipped points and unreadable files on standard error. Raises ClickException if nothing is left.

@@ -51,14 +51,6 @@ class NewOrder(msgspec.Struct, frozen=True):
     reference: str | None = None
 
 
-class MapArea(msgspec.Struct, frozen=True):
-    """The service's map. `bbox` is west, south, east, north in degrees."""
-
-    name: str
-    bbox: tuple[float, float, float, float]
-    center: tuple[float, float]
-
-
 class _Drivers(msgspec.Struct, frozen=True):
     items: list[ExistingDriver]
     next: str | None = None
@@ -106,9 +98,6 @@ class MerchantApi:
         await self._http.aclose()
 
     # --- the map
-
-    async def map_area(self) -> MapArea:
-        return msgspec.json.decode(await self._call("GET", "/v1/map"), type=MapArea)
 
     async def addresses(self, *, limit: int, seed: int) -> list[Place]:
         """Return up to *limit* addresses of the map. The same seed gives the same addresses."""

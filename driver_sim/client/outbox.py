@@ -65,10 +65,6 @@ class Outbox:
     def empty(self) -> bool:
         return not self.unacked and not self._reports
 
-    @property
-    def reports_waiting(self) -> int:
-        return len(self._reports)
-
     # --- output
 
     def next_message(self, now: float) -> Fixes | Report | None:
@@ -132,11 +128,9 @@ class Outbox:
         """After a disconnect, requeue what is in flight and put the newest fix first."""
         self._requeue(self._in_flight.values())
         self._in_flight.clear()
-        self._backlog.extend(self._new)
-        self._new.clear()
-        if self._backlog:
-            self._new.append(self._backlog.pop())
-        self._requeue_report()
+        self._report_resent |= self._report_sent_at is not None
+        self._report_sent_at = None
+        self.resume()
 
     def resume(self) -> None:
         """After a `slow`, put the newest fix first. The service still answers what is in flight."""
@@ -163,8 +157,3 @@ class Outbox:
         self._reports.popleft()
         self._report_sent_at = None
         self._report_resent = False
-
-    def _requeue_report(self) -> None:
-        if self._report_sent_at is not None:
-            self._report_resent = True
-        self._report_sent_at = None

@@ -88,11 +88,8 @@ class Courier:
                 await self.client.close()
                 self.activity = "done"
         except* PermanentDisconnect as disconnect:
-            self._stop_working(str(first_error(disconnect)))
-
-    def _stop_working(self, why: str) -> None:
-        self.activity, self.error = "stopped", why
-        self._emit("stopped", text=why)
+            self.activity, self.error = "stopped", str(first_error(disconnect))
+            self._emit("stopped", text=self.error)
 
     # --- the work
 
@@ -102,7 +99,7 @@ class Courier:
         while True:
             orders = self._orders()
             if orders:
-                await self._trip(orders)
+                await self._serve_trip(orders)
             elif not await self._place_orders():
                 return
 
@@ -116,7 +113,7 @@ class Courier:
         """Whether the stop's order is still assigned here: merchants cancel and reassign orders."""
         return any(order.id == stop.order_id for order in self._orders())
 
-    async def _trip(self, orders: Sequence[AssignedOrder]) -> None:
+    async def _serve_trip(self, orders: Sequence[AssignedOrder]) -> None:
         for order in orders:
             if order.id not in self._reported_orders:
                 await self._report_taken(order)
@@ -152,15 +149,15 @@ class Courier:
         self.activity = "to pickup" if stop.kind == "pickup" else "to dropoff"
         leg = await self._leg_to(stop)
         if leg is None:
-            await self._report(stop, failed="no route to the address")
-        elif await self._drive(leg, stop):
+            await self._report_stop(stop, failed="no route to the address")
+        elif await self._drive_to(leg, stop):
             self.activity = "at pickup" if stop.kind == "pickup" else "at dropoff"
             await self._wait_until_open(stop)
             await asyncio.sleep(
                 (stop.service_s or 0.0) * self._random.uniform(0.6, 1.3) / self._tempo.speed_up
             )
             if self._is_assigned(stop):
-                await self._report(stop)
+                await self._report_stop(stop)
 
     async def _wait_until_open(self, stop: Stop) -> None:
         """Wait until the order is ready and its window begins, or it is taken away. Not sped up."""
@@ -185,13 +182,13 @@ class Courier:
             return None
         return legs[0]
 
-    async def _drive(self, leg: Leg, stop: Stop) -> bool:
+    async def _drive_to(self, leg: Leg, stop: Stop) -> bool:
         """Drive to the stop. Return False if the order is taken away before the arrival."""
         seed = f"{self.identity.reference} {stop.order_id} {stop.kind}"
         caps = CAPS[self.identity.vehicle]
         return await self.phone.drive(leg, caps, seed=seed, keep_going=lambda: self._is_assigned(stop))
 
-    async def _report(self, stop: Stop, *, failed: str | None = None) -> None:
+    async def _report_stop(self, stop: Stop, *, failed: str | None = None) -> None:
         status: Literal["picked_up", "delivered", "failed"] = (
             "failed" if failed else "picked_up" if stop.kind == "pickup" else "delivered"
         )

@@ -64,9 +64,9 @@ class Receiver:
             recorded_at=recorded_at,
             lat=round(measured.lat, 7),
             lon=round(measured.lon, 7),
-            accuracy=self._accuracy(sigma),
-            speed=self._speed(motion),
-            heading=self._heading(motion),
+            accuracy=self._read_accuracy(sigma),
+            speed=self._read_speed(motion),
+            heading=self._read_heading(motion),
             battery=round(self._battery, 2),
         )
 
@@ -77,17 +77,17 @@ class Receiver:
         target = PATCH_SCALE if self._in_patch else 1.0
         self._scale += (target - self._scale) * (1.0 - exp(-dt / SCALE_TAU))
 
-    def _accuracy(self, sigma: float) -> float:
+    def _read_accuracy(self, sigma: float) -> float:
         """Return the reported 68 % radius: roughly right, with a floor of 3 m."""
         return round(max(3.0, RADIUS_68 * sigma * self._random.lognormvariate(0.0, 0.15)), 1)
 
-    def _speed(self, motion: Motion) -> float:
+    def _read_speed(self, motion: Motion) -> float:
         """Return the Doppler speed, far more precise than the position. 0 when standing."""
         if motion.speed < STANDING:
             return 0.0
         return round(max(0.0, motion.speed + self._random.gauss(0.0, 0.15)), 2)
 
-    def _heading(self, motion: Motion) -> float | None:
+    def _read_heading(self, motion: Motion) -> float | None:
         """Return the heading, noisier at low speed. None when standing."""
         if motion.speed < STANDING:
             return None

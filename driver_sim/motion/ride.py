@@ -45,7 +45,7 @@ class Ride:
         """Start a ride at the leg's begin. *started_at* is seconds since 1970, for the lights."""
         random = Random(f"ride {seed}")
         self._profile = SpeedProfile(leg, caps, eagerness=random.uniform(0.95, 1.15))
-        self._halts = _halts(self._profile, random)
+        self._halts = _find_halts(self._profile, random)
         self._clock = started_at
         self._pending = 0.0
         self._along = 0.0
@@ -117,7 +117,7 @@ class Ride:
                 self._stopped_until = self._clock + halt.wait_s
 
 
-def _halts(profile: SpeedProfile, random: Random) -> list[Halt]:
+def _find_halts(profile: SpeedProfile, random: Random) -> list[Halt]:
     """Return the lights and short stops of a leg, ordered by distance."""
     halts = [Halt(profile.along[vertex], profile.place(vertex)) for vertex in profile.signals]
     along = random.expovariate(STOPS_PER_KM / 1000.0)

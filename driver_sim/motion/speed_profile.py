@@ -47,9 +47,9 @@ class SpeedProfile:
         steps = [distance(a, b) for a, b in pairwise(leg.line)]
         self.along = tuple(accumulate(steps, initial=0.0))
         self.length_m = self.along[-1]
-        self.limits = tuple(_limits(leg, caps, eagerness))
+        self.limits = tuple(_segment_speeds(leg, caps, eagerness))
         self.signals = tuple(edge.end for edge in leg.edges if edge.signal and edge.end < len(leg.line) - 1)
-        self.corners = _with_braking(_corners(leg.line, steps, caps), self.limits, steps, caps)
+        self.corners = _limit_by_braking(_corner_speeds(leg.line, steps, caps), self.limits, steps, caps)
 
     def segment(self, along_m: float) -> int:
         """Return the index of the segment that contains *along_m*."""
@@ -78,7 +78,7 @@ class SpeedProfile:
         return self._line[vertex]
 
 
-def _limits(leg: Leg, caps: Caps, eagerness: float) -> list[float]:
+def _segment_speeds(leg: Leg, caps: Caps, eagerness: float) -> list[float]:
     """Return a speed for each segment: the router's speed of its edge, or the leg's mean without an edge."""
     mean = leg.distance_m / leg.duration_s if leg.duration_s > 0 else caps.top_speed
     limits = [_within(mean * eagerness, caps)] * (len(leg.line) - 1)
@@ -93,17 +93,17 @@ def _within(speed: float, caps: Caps) -> float:
     return max(SLOWEST_EDGE, min(speed, caps.top_speed))
 
 
-def _corners(line: Sequence[LonLat], steps: Sequence[float], caps: Caps) -> list[float]:
+def _corner_speeds(line: Sequence[LonLat], steps: Sequence[float], caps: Caps) -> list[float]:
     """Return the speed at each vertex: unlimited at the begin, 0 at the end, the turn's limit between."""
     corners = [inf]
     for index in range(1, len(line) - 1):
         a, b, c = line[index - 1 : index + 2]
         angle = abs((bearing(b, c) - bearing(a, b) + 180.0) % 360.0 - 180.0)
-        corners.append(_turning(angle, min(steps[index - 1], steps[index]), caps))
+        corners.append(_turn_speed(angle, min(steps[index - 1], steps[index]), caps))
     return [*corners, 0.0]
 
 
-def _turning(angle: float, shorter: float, caps: Caps) -> float:
+def _turn_speed(angle: float, shorter: float, caps: Caps) -> float:
     """Return the speed in m/s through a turn of *angle* degrees: v² = a r on the arc in the corner."""
     if angle < 5.0 or shorter <= 0.0:
         return inf
@@ -111,7 +111,7 @@ def _turning(angle: float, shorter: float, caps: Caps) -> float:
     return max(SLOWEST_TURN, sqrt(caps.sideways * radius))
 
 
-def _with_braking(
+def _limit_by_braking(
     corners: list[float], limits: Sequence[float], steps: Sequence[float], caps: Caps
 ) -> tuple[float, ...]:
     """Reduce speeds from the end backwards: obey the street, and be able to brake to the next vertex."""

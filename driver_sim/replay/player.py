@@ -60,7 +60,7 @@ class Player:
                 await self._client.close(0.0)
         except* PermanentDisconnect as disconnect:
             raise first_error(disconnect) from None
-        self._echo(f"{self._recording.name}: {self._state()}")
+        self._echo(f"{self._recording.name}: {self._progress()}")
         counts = self._client.outbox.counts
         if counts["rejected"] and not counts["acked"]:
             self._echo(f"{self._recording.name}: the service rejected every fix and stored none")
@@ -105,9 +105,9 @@ class Player:
     async def _print_progress(self) -> None:
         while True:
             await asyncio.sleep(PROGRESS_INTERVAL)
-            self._echo(f"{self._recording.name}: {self._state()}")
+            self._echo(f"{self._recording.name}: {self._progress()}")
 
-    def _state(self) -> str:
+    def _progress(self) -> str:
         counts, outbox = self._client.outbox.counts, self._client.outbox
         rejected = ", ".join(f"{count} {reason}" for reason, count in outbox.rejections.items())
         return (
@@ -160,16 +160,16 @@ async def _replay_with_new_driver(
 ) -> bool:
     """Replay a recording with its own driver, reused in later runs. Create its orders in real time."""
     vehicle = recording.vehicle or settings.vehicle
-    driver_id, token = await _driver(api, f"replay-{Path(recording.name).name}"[:100], vehicle)
+    driver_id, token = await _get_or_create_driver(api, f"replay-{Path(recording.name).name}"[:100], vehicle)
     minutes = recording.duration / 60
     echo(f"{recording.name}: {len(recording.fixes)} fixes, {minutes:.0f} minutes, by {driver_id}")
     live = settings.timing.speed is not None and not settings.timing.original_times
-    order_ids = await _orders(api, recording, driver_id, echo) if live else []
+    order_ids = await _create_orders(api, recording, driver_id, echo) if live else []
     client = DriverClient(settings.url, token)
     return await Player(recording, client, settings.timing, echo).play(order_ids, shutdown)
 
 
-async def _driver(api: MerchantApi, reference: str, vehicle: Vehicle) -> tuple[str, str]:
+async def _get_or_create_driver(api: MerchantApi, reference: str, vehicle: Vehicle) -> tuple[str, str]:
     async for driver in api.drivers():
         if driver.reference == reference:
             return driver.id, await api.new_token(driver.id)
@@ -177,7 +177,7 @@ async def _driver(api: MerchantApi, reference: str, vehicle: Vehicle) -> tuple[s
     return new_driver.id, new_driver.token
 
 
-async def _orders(api: MerchantApi, recording: Recording, driver_id: str, echo: Echo) -> list[str]:
+async def _create_orders(api: MerchantApi, recording: Recording, driver_id: str, echo: Echo) -> list[str]:
     """Create the recorded orders, and set their stops in the recorded sequence. Return the order ids."""
     order_ids: list[str] = []
     for index, recorded_order in enumerate(recorded_orders(recording), 1):

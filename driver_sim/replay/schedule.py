@@ -44,18 +44,18 @@ def scheduled_fixes(recording: Recording, timing: Timing, now: datetime) -> Iter
     for fix in recording.fixes:
         after = (fix.recorded_at - start).total_seconds()
         wait = after / timing.speed if timing.speed else 0.0
-        yield wait, _retimed(fix, timing, now, wait, after - recording.duration)
+        yield wait, _retime(fix, timing, now, wait, after - recording.duration)
 
 
-def _retimed(fix: Fix, timing: Timing, now: datetime, wait: float, from_end: float) -> Fix:
+def _retime(fix: Fix, timing: Timing, now: datetime, wait: float, from_end: float) -> Fix:
     if timing.original_times:
         return fix
     if timing.speed is None:
-        return _at(fix, now + timedelta(seconds=from_end), 1.0)
-    return _at(fix, now + timedelta(seconds=wait), timing.speed)
+        return _with_time(fix, now + timedelta(seconds=from_end), 1.0)
+    return _with_time(fix, now + timedelta(seconds=wait), timing.speed)
 
 
-def _at(fix: Fix, at: datetime, speed_up: float) -> Fix:
+def _with_time(fix: Fix, at: datetime, speed_up: float) -> Fix:
     speed = None if fix.speed is None else fix.speed * speed_up
     at = at.replace(microsecond=at.microsecond // 1000 * 1000)
     return msgspec.structs.replace(fix, recorded_at=at, speed=speed)

@@ -40,7 +40,7 @@ async def run_and_show(settings: Settings, output: Output) -> bool:
     end_on_signals(scenario.shutdown.set)
     async with _display(scenario, console, output):
         await scenario.run()
-    _summarise(scenario, console, output)
+    _print_summary(scenario, console, output)
     return not scenario.couriers or any(courier.activity != "stopped" for courier in scenario.couriers)
 
 
@@ -66,7 +66,7 @@ def _event_sink(console: Console, output: Output) -> EventSink:
 @asynccontextmanager
 async def _display(scenario: Scenario, console: Console, output: Output) -> AsyncIterator[None]:
     """Print the run in a background task."""
-    render = _redraw if console.is_terminal and not output.as_json else _print_totals
+    render = _update_table if console.is_terminal and not output.as_json else _print_totals
     display = asyncio.create_task(render(scenario, console, output))
     try:
         yield
@@ -76,7 +76,7 @@ async def _display(scenario: Scenario, console: Console, output: Output) -> Asyn
             await display
 
 
-async def _redraw(scenario: Scenario, console: Console, output: Output) -> None:
+async def _update_table(scenario: Scenario, console: Console, output: Output) -> None:
     with Live(table(scenario.couriers), console=console, auto_refresh=False) as live:
         while True:
             live.update(table(scenario.couriers), refresh=True)
@@ -92,7 +92,7 @@ async def _print_totals(scenario: Scenario, console: Console, output: Output) ->
             console.print(totals(scenario.couriers).line(), soft_wrap=True)
 
 
-def _summarise(scenario: Scenario, console: Console, output: Output) -> None:
+def _print_summary(scenario: Scenario, console: Console, output: Output) -> None:
     total = totals(scenario.couriers)
     if output.as_json:
         write_json(sys.stdout, _Summary(total))

@@ -29,7 +29,7 @@ READERS: Final[Mapping[str, Callable[[str, bytes, Options, Report], list[Recordi
     ".jsonl": read_trips,
     ".ndjson": read_trips,
 }
-PACKED: Final = 31  # value of zlib's wbits for gzip
+GZIP_WBITS: Final = 31  # value of zlib's wbits for gzip
 
 
 class Tracks(msgspec.Struct, frozen=True):
@@ -46,35 +46,35 @@ def read_tracks(path: Path, options: Options | None = None) -> Tracks:
     """
     name = str(path)
     suffixes = [suffix.lower() for suffix in path.suffixes]
-    packed = suffixes[-1:] == [".gz"]
-    suffix = (suffixes[:-1] if packed else suffixes)[-1:] or [""]
+    compressed = suffixes[-1:] == [".gz"]
+    suffix = (suffixes[:-1] if compressed else suffixes)[-1:] or [""]
     reader = READERS.get(suffix[0])
     if reader is None:
         raise BadTrack(
             name, None, f"unknown file type; supported are {', '.join(READERS)}, each also with .gz"
         )
     report = Report(name)
-    content = _bytes(path, report, packed=packed)
+    content = _read_bytes(path, report, compressed=compressed)
     recordings = [one for one in reader(name, content, options or Options(), report) if one.fixes]
     if not recordings:
         raise BadTrack(name, None, "\n".join(["no fix can be replayed", *report.lines]))
     return Tracks(recordings, report.lines)
 
 
-def _bytes(path: Path, report: Report, *, packed: bool) -> bytes:
+def _read_bytes(path: Path, report: Report, *, compressed: bool) -> bytes:
     """Read and decompress a file. A truncated file gives what it holds. Raises BadTrack."""
     try:
         content = path.read_bytes()
-        if not packed:
+        if not compressed:
             return content
-        unpacker, unpacked = zlib.decompressobj(PACKED), b""
+        decompressor, content_read = zlib.decompressobj(GZIP_WBITS), b""
         while content:
-            unpacked += unpacker.decompress(content)
-            content = unpacker.unused_data
-            if unpacker.eof and content:
-                unpacker = zlib.decompressobj(PACKED)
-        if not unpacker.eof:
+            content_read += decompressor.decompress(content)
+            content = decompressor.unused_data
+            if decompressor.eof and content:
+                decompressor = zlib.decompressobj(GZIP_WBITS)
+        if not decompressor.eof:
             report.drop("the rest, because the compressed file is truncated")
-        return unpacked
+        return content_read
     except (OSError, zlib.error) as error:
         raise BadTrack(str(path), None, getattr(error, "strerror", None) or str(error)) from error

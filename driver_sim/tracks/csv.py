@@ -58,9 +58,9 @@ class _Table(msgspec.Struct, frozen=True):
 def read_csv(file: str, content: bytes, options: Options, report: Report) -> list[Recording]:
     """Read a CSV file as one recording. Raises BadTrack if a required column is missing."""
     lines = re.split(r"\r\n|\n|\r", _decode(content, report))
-    table = _table(file, lines, options)
+    table = _find_header(file, lines, options)
     table = _drop_unknown_units(table, report)
-    points = [_point(table, number, row) for number, row in _rows(lines, table, report)]
+    points = [_point(table, number, row) for number, row in _read_rows(lines, table, report)]
     one = recording(file, points, options, report)
     return [] if one is None else [one]
 
@@ -80,7 +80,7 @@ def _decode(content: bytes, report: Report) -> str:
 # --- the header
 
 
-def _table(file: str, lines: Sequence[str], options: Options) -> _Table:
+def _find_header(file: str, lines: Sequence[str], options: Options) -> _Table:
     """Find the header: the first line, with a delimiter, that names all required columns. Raises BadTrack."""
     for first, line in enumerate(lines[:HEADER_WITHIN]):
         for delimiter in DELIMITERS:
@@ -109,11 +109,11 @@ def _split(line: str, delimiter: str) -> list[str]:
 
 def _table_under(titles: Sequence[str], delimiter: str, first: int, options: Options) -> _Table | None:
     """Return the layout for this header, or None if a required column is missing."""
-    if (by_number := _by_number(titles, options)) is not None:
+    if (by_number := _columns_by_number(titles, options)) is not None:
         return _Table(delimiter, by_number, first - 1)
     keys = [_title_key(title) for title in titles]
     columns = {
-        field: column for field in NAMES if (column := _column(field, titles, keys, options)) is not None
+        field: column for field in NAMES if (column := _find_column(field, titles, keys, options)) is not None
     }
     required = {"lat", "lon", *options.columns} | (set() if options.assume_speed else {"recorded_at"})
     if not required <= columns.keys():
@@ -124,7 +124,7 @@ def _table_under(titles: Sequence[str], delimiter: str, first: int, options: Opt
     return _Table(delimiter, columns, first, titles, date)
 
 
-def _by_number(titles: Sequence[str], options: Options) -> dict[str, _Column] | None:
+def _columns_by_number(titles: Sequence[str], options: Options) -> dict[str, _Column] | None:
     """Return the columns by number, from 1, for files without a header. None if the options name titles."""
     numbers = options.columns
     if not numbers or any(not name.isdecimal() or name in titles for name in numbers.values()):
@@ -146,7 +146,7 @@ def _title_key(title: str) -> str:
     return re.sub(r"[\s-]+", "_", name.strip().lower())
 
 
-def _column(field: str, titles: Sequence[str], keys: Sequence[str], options: Options) -> _Column | None:
+def _find_column(field: str, titles: Sequence[str], keys: Sequence[str], options: Options) -> _Column | None:
     if field in options.columns:
         required = options.columns[field].strip().lower()
         index = next((n for n, title in enumerate(titles) if title.lower() == required), None)
@@ -188,18 +188,18 @@ def _drop_unknown_units(table: _Table, report: Report) -> _Table:
 # --- the rows
 
 
-def _rows(lines: Sequence[str], table: _Table, report: Report) -> Iterator[tuple[int, list[str]]]:
+def _read_rows(lines: Sequence[str], table: _Table, report: Report) -> Iterator[tuple[int, list[str]]]:
     """Yield each row with its line number. Skip only the line of a quote that is never closed."""
     index = table.first
     while index < len(lines):
-        number, row, index = index + 1, *_row(lines, index, table.delimiter)
+        number, row, index = index + 1, *_read_row(lines, index, table.delimiter)
         if row is None:
             report.skip("row", "a quote is not closed", number)
         elif any(row) and not row[0].lstrip().startswith("#"):
             yield number, row
 
 
-def _row(lines: Sequence[str], index: int, delimiter: str) -> tuple[list[str] | None, int]:
+def _read_row(lines: Sequence[str], index: int, delimiter: str) -> tuple[list[str] | None, int]:
     """Return the row that begins at *index* and the index of the next line."""
     for length in range(1, ROW_WITHIN + 1):
         block = [f"{line}\n" for line in lines[index : index + length]]

@@ -27,14 +27,14 @@ def read_geojson(file: str, content: bytes, options: Options, report: Report) ->
     except (UnicodeDecodeError, RecursionError, ValueError) as error:
         raise BadTrack(file, None, "not JSON in UTF-8") from error
     if isinstance(root, dict) and isinstance(root.get("items"), list):
-        drives = {file: list(_fixes(root["items"], report))}
+        drives = {file: list(_read_fixes(root["items"], report))}
     else:
-        drives = _drives(file, _features(file, root), report)
+        drives = _group_points(file, _features(file, root), report)
     recordings = (recording(name, points, options, report) for name, points in drives.items())
     return [one for one in recordings if one is not None]
 
 
-def _fixes(items: list[Any], report: Report) -> Iterator[Point]:
+def _read_fixes(items: list[Any], report: Report) -> Iterator[Point]:
     for number, item in enumerate(items, 1):
         if isinstance(item, dict):
             optional = {name: item.get(name) for name in OPTIONAL}
@@ -43,7 +43,7 @@ def _fixes(items: list[Any], report: Report) -> Iterator[Point]:
             report.skip("item", "not a fix", f"item {number}")
 
 
-def _drives(file: str, features: list[Any], report: Report) -> dict[str, list[Point]]:
+def _group_points(file: str, features: list[Any], report: Report) -> dict[str, list[Point]]:
     """Return the points of each line, and the single points, by name of the recording."""
     drives: dict[str, list[Point]] = {}
     single_points: list[Point] = []

@@ -66,12 +66,12 @@ class Report:
     def lines(self) -> list[str]:
         """One line for each problem: `ride.gpx: skipped 3 points: no time (lines 7, 9, 12)`."""
         return [
-            f"{self.file}: {_counted(what, len(places))}{why}{_format_places(places)}"
+            f"{self.file}: {_format_count(what, len(places))}{why}{_format_places(places)}"
             for (what, why), places in self._entries.items()
         ]
 
 
-def _counted(what: str, count: int) -> str:
+def _format_count(what: str, count: int) -> str:
     return f"skipped {count} {what}{'' if count == 1 else 's'}: " if what else ""
 
 
@@ -95,7 +95,7 @@ def recording(name: str, points: Iterable[Point], options: Options, report: Repo
     if untimed:
         fixes = _with_assumed_times(all_points, options.assume_speed or 1.0, report)
     else:
-        fixes = [fix for point in all_points if (fix := _fix(point, point.time, report)) is not None]
+        fixes = [fix for point in all_points if (fix := _make_fix(point, point.time, report)) is not None]
     if not fixes:
         return None
     return Recording(name, by_time(_with_battery_as_fraction(fixes, report)), assumed_times=untimed)
@@ -105,20 +105,20 @@ def _is_absent(value: object) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 
 
-def _fix(point: Point, time: object, report: Report) -> Fix | None:
+def _make_fix(point: Point, time: object, report: Report) -> Fix | None:
     if _is_absent(time):
         report.skip("point", NO_TIME, point.place)
         return None
     try:
         at = parse_time(time, unit=point.time_unit)
-        lat, lon = (_degrees(name, point, report) for name in ("lat", "lon"))
+        lat, lon = (_parse_coordinate(name, point, report) for name in ("lat", "lon"))
     except ValueError as error:
         report.skip("point", str(error), point.place)
         return None
-    return Fix(at, lat, lon, **_optional(point, report))
+    return Fix(at, lat, lon, **_parse_optional(point, report))
 
 
-def _degrees(name: Literal["lat", "lon"], point: Point, report: Report) -> float:
+def _parse_coordinate(name: Literal["lat", "lon"], point: Point, report: Report) -> float:
     value = point.lat if name == "lat" else point.lon
     if _is_absent(value):
         raise ValueError(f"no {name}")
@@ -128,7 +128,7 @@ def _degrees(name: Literal["lat", "lon"], point: Point, report: Report) -> float
     return degrees
 
 
-def _optional(point: Point, report: Report) -> dict[str, float]:
+def _parse_optional(point: Point, report: Report) -> dict[str, float]:
     numbers: dict[str, float] = {}
     for name in OPTIONAL:
         value = point.optional.get(name)
@@ -145,7 +145,7 @@ def _with_assumed_times(points: Sequence[Point], speed: float, report: Report) -
     fixes: list[Fix] = []
     at = datetime.now(UTC).replace(microsecond=0)
     for point in points:
-        fix = _fix(point, at, report)
+        fix = _make_fix(point, at, report)
         if fix is None:
             continue
         if fixes:

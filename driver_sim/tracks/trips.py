@@ -45,17 +45,17 @@ def read_trips(file: str, content: bytes, options: Options, report: Report) -> l
         if not line.strip():
             continue
         try:
-            if (fix := _single_fix(number, line)) is not None:
+            if (fix := _parse_fix(number, line)) is not None:
                 single.append(fix)
             else:
-                trips.append(_recording(number, line, report))
+                trips.append(_parse_trip(number, line, report))
         except (msgspec.MsgspecError, ValueError) as error:
             report.skip("line", str(error), number)
     one = recording(file, single, options, report)
     return trips if one is None else [*trips, one]
 
 
-def _single_fix(number: int, line: bytes) -> Point | None:
+def _parse_fix(number: int, line: bytes) -> Point | None:
     """Parse a line of `track.ndjson`. Return None for a line with a trip."""
     fields = msgspec.json.decode(line)
     if not isinstance(fields, dict) or "recorded_at" not in fields:
@@ -64,7 +64,7 @@ def _single_fix(number: int, line: bytes) -> Point | None:
     return Point(number, fields["recorded_at"], fields.get("lat"), fields.get("lon"), optional)
 
 
-def _recording(number: int, line: bytes, report: Report) -> Recording:
+def _parse_trip(number: int, line: bytes, report: Report) -> Recording:
     trip = msgspec.json.decode(line, type=_Trip)
     if len(trip.arrived_at) != len(trip.stops):
         raise ValueError(f"{len(trip.stops)} stops, but {len(trip.arrived_at)} arrived_at")

@@ -26,13 +26,13 @@ def parse_time(value: object, *, unit: str | None = None) -> datetime:
 
     *unit* is the unit of numbers; by default it follows from their size. Raises ValueError.
     """
-    at = _parsed_time(value, unit)
+    at = _parse_any_time(value, unit)
     if at.year not in YEARS:
         raise ValueError(f"time {value!r} is in the year {at.year}; allowed are {YEARS[0]} to {YEARS[-1]}")
     return at
 
 
-def _parsed_time(value: object, unit: str | None) -> datetime:
+def _parse_any_time(value: object, unit: str | None) -> datetime:
     if isinstance(value, bool) or value is None or (isinstance(value, float) and not isfinite(value)):
         raise ValueError(f"{value!r} is not a time")
     if isinstance(value, int | float) and value == int(value):
@@ -41,11 +41,11 @@ def _parsed_time(value: object, unit: str | None) -> datetime:
     if unit is None and (compact := _COMPACT.match(text)) and int(text[:4]) in YEARS:
         text = f"{compact[1]}T{compact[2]}"
     elif _NUMERIC.match(text):
-        return _epoch_time(float(text.replace(",", ".")), value, unit)
-    return _text_time(text, value)
+        return _parse_epoch(float(text.replace(",", ".")), value, unit)
+    return _parse_text(text, value)
 
 
-def _epoch_time(number: float, value: object, unit: str | None) -> datetime:
+def _parse_epoch(number: float, value: object, unit: str | None) -> datetime:
     if unit is not None:
         per_second = EPOCH_UNIT_NAMES[unit]
     else:
@@ -56,7 +56,7 @@ def _epoch_time(number: float, value: object, unit: str | None) -> datetime:
         raise ValueError(f"{value!r} is not a time") from None
 
 
-def _text_time(text: str, value: object) -> datetime:
+def _parse_text(text: str, value: object) -> datetime:
     if _SLASHES.match(text):
         raise ValueError(f"time {value!r} may be day/month or month/day; write it as ISO 8601")
     if dotted := _DOTTED.match(text):

@@ -84,7 +84,7 @@ def test_an_insertion_disturbs_nobody(seed: int, count: int) -> None:
 
 
 def test_an_insertion_on_the_way_is_found() -> None:
-    """Stops on a street: what lies between is served in passing, and of equal places the latest is taken."""
+    """On a street, a stop between others is served in passing; of equal places the latest is taken."""
     at = [0.0, 100.0, 40.0, 60.0]
     seconds = [[abs(a - b) for b in at] for a in at]
     assert insertion([0, 1], [2, 3], [abs(a + 10.0) for a in at], seconds, fixed=1) == [0, 2, 3, 1]

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from tracker.domain.arrival.geofence import BRISK, Observation, Spot, confirms
+from tracker.domain.arrival.geofence import BRISK, Observation, StopArea, confirms
 from tracker.domain.arrival.milestone import (
     SOON_M,
     SOON_S,
@@ -24,9 +24,10 @@ from tracker.domain.order import ON_THE_ROAD, Order, OrderStatus, StopKind
 from tracker.domain.tracks.track import Fix
 from tracker.domain.trip import Trip
 
-LOOK_EVERY: Final = 4.0  # seconds between two computations of the distance to the dropoff
+SLOT: Final = 4.0  # seconds; the distance to the dropoff is computed once in each
 FAR: Final = 1_000.0  # metres; further away, the route to a stop does not matter
-GATE: Final = 150.0  # metres; a route that ends further from its stop does not show where drivers stop for it
+# Metres; a route that ends further from its stop does not show where drivers stop for it.
+MAX_END_OFFSET: Final = 150.0
 
 
 class MilestoneDetector:
@@ -91,8 +92,8 @@ def _observation(
         order_id=order_id,
         vehicle=trip.vehicle,
         fixes=fixes,
-        pickup=_spot(trip, order, "pickup", fixes[-1]),
-        dropoff=_spot(trip, order, "dropoff", fixes[-1]),
+        pickup=_stop_area(trip, order, "pickup", fixes[-1]),
+        dropoff=_stop_area(trip, order, "dropoff", fixes[-1]),
         others=tuple(stop.at for stop in trip.stops if stop.order_id != order_id),
         assigned_at=order.assigned_at,
         picked_up_at=order.picked_up_at if order.status is OrderStatus.PICKED_UP else None,
@@ -120,24 +121,26 @@ def _remaining(
 
 
 def _same_slot(before: Fix, fix: Fix) -> bool:
-    """Return whether both fixes lie in the same slot of LOOK_EVERY seconds."""
-    return before.recorded_at.timestamp() // LOOK_EVERY == fix.recorded_at.timestamp() // LOOK_EVERY
+    """Return whether both fixes lie in the same slot."""
+    return before.recorded_at.timestamp() // SLOT == fix.recorded_at.timestamp() // SLOT
 
 
-def _spot(trip: Trip, order: Order, kind: StopKind, fix: Fix) -> Spot:
+def _stop_area(trip: Trip, order: Order, kind: StopKind, fix: Fix) -> StopArea:
     place = order.pickup if kind == "pickup" else order.dropoff
     index = trip.course.stop_at(order.id, kind)
     if index is None:
-        return Spot((place.lonlat,))
+        return StopArea((place.lonlat,))
     if distance(place.lonlat, fix.lonlat) > FAR:
-        return Spot((place.lonlat,), None, False)
+        return StopArea((place.lonlat,), None, False)
     is_next = all(stop.order_id == order.id for stop in trip.stops[:index])
     leg = trip.course.on_route(index)
     if trip.route is None or leg is None:
-        return Spot((place.lonlat,), None, is_next)
-    gate: LonLat = trip.route.legs[leg].line[-1]
-    places = (place.lonlat, gate) if distance(gate, place.lonlat) <= GATE else (place.lonlat,)
-    return Spot(places, _route_m(trip, leg, fix), is_next)
+        return StopArea((place.lonlat,), None, is_next)
+    route_end: LonLat = trip.route.legs[leg].line[-1]
+    places = (
+        (place.lonlat, route_end) if distance(route_end, place.lonlat) <= MAX_END_OFFSET else (place.lonlat,)
+    )
+    return StopArea(places, _route_m(trip, leg, fix), is_next)
 
 
 def _route_m(trip: Trip, leg: int, fix: Fix) -> float | None:

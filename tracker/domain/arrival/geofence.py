@@ -14,7 +14,7 @@ from tracker.domain.tracks.track import Fix
 ENTER: Final = 60.0  # metres from a stop; a driver who stands within has arrived
 CLOSE: Final = 30.0  # metres; further out, confirmation takes longer, as it may be a red light
 LEAVE: Final = 100.0  # metres; a driver further away has left
-BY_ROUTE: Final = 150.0  # metres still to drive; with more, the driver is on another street, however near
+MAX_ROUTE: Final = 150.0  # metres still to drive; with more, the driver is on another street, however near
 # m/s; a slower driver stands. Nobody walks past so slowly either
 SPEED_OF_STANDING: Final[Mapping[Vehicle, float]] = {"car": 2.0, "scooter": 2.0, "bicycle": 2.0, "foot": 0.6}
 SLACK: Final = (10.0, 25.0)  # metres; the error of a fix is twice its accuracy, clamped to these
@@ -22,14 +22,14 @@ SLACK: Final = (10.0, 25.0)  # metres; the error of a fix is twice its accuracy,
 SETTLED: Final[Mapping[Vehicle, float]] = {"car": 4.0, "scooter": 4.0, "bicycle": 4.0, "foot": 20.0}
 SETTLED_FAR: Final = 15.0  # seconds, beyond CLOSE
 PARKED: Final = 90.0  # seconds after which it is no red light, whatever the route says
-CONFIRMS: Final = 75.0  # metres of accuracy; a worse fix neither confirms nor denies a stop
+MAX_ACCURACY: Final = 75.0  # metres of accuracy; a worse fix neither confirms nor denies a stop
 ACCURACY: Final = 10.0  # metres, where the device sends none
 SPARSE: Final = 15.0  # seconds between two fixes; in so long a gap a stop may go undetected
 BRIEF_STOP: Final = 10.0  # seconds
 BRISK: Final[Mapping[Vehicle, float]] = {"car": 12.0, "scooter": 10.0, "bicycle": 7.0, "foot": 2.0}  # m/s
 
 
-class Spot(msgspec.Struct, frozen=True):
+class StopArea(msgspec.Struct, frozen=True):
     """A stop as the driver approaches it."""
 
     places: tuple[LonLat, ...]  # the stop, and the end of the route to it
@@ -41,7 +41,7 @@ class Spot(msgspec.Struct, frozen=True):
         return min(distance(place, at) for place in self.places)
 
 
-class Stand(msgspec.Struct, frozen=True):
+class Standstill(msgspec.Struct, frozen=True):
     """Consecutive fixes that may be at one place: their mean, and the time of the first."""
 
     at: LonLat
@@ -55,8 +55,8 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     order_id: str
     vehicle: Vehicle
     fixes: tuple[Fix, ...]  # fixes that can confirm, oldest first, at most four; the last one is the newest
-    pickup: Spot
-    dropoff: Spot
+    pickup: StopArea
+    dropoff: StopArea
     others: tuple[LonLat, ...] = ()  # open stops of other orders
     assigned_at: datetime | None = None
     picked_up_at: datetime | None = None
@@ -71,25 +71,23 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
 
 def confirms(fix: Fix) -> bool:
     """Return whether the fix is accurate enough to confirm a stop."""
-    return fix.accuracy is None or fix.accuracy <= CONFIRMS
+    return fix.accuracy is None or fix.accuracy <= MAX_ACCURACY
 
 
-def arrival(
-    standstill: Stand | None, spot: Spot, observation: Observation
-) -> tuple[Stand | None, datetime | None]:
-    """Return the updated stand at the spot, and the time of arrival once it is confirmed."""
-    fix, metres = observation.fix, spot.metres(observation.fix.lonlat)
+def detect_arrival(
+    standstill: Standstill | None, area: StopArea, observation: Observation
+) -> tuple[Standstill | None, datetime | None]:
+    """Return the updated standstill in the area, and the time of arrival once it is confirmed."""
+    fix, metres = observation.fix, area.metres(observation.fix.lonlat)
     if metres > LEAVE:
-        return None, passing(spot, observation)
+        return None, passing_time(area, observation)
     if metres > ENTER or _nearer_to_others(metres, observation):
         return standstill, None
-    if standstill is None or spot.metres(standstill.at) > ENTER or not _is_there(standstill, fix):
-        return Stand(fix.lonlat, fix.recorded_at), None
-    sure = _settled(standstill, spot, observation)
+    if standstill is None or area.metres(standstill.at) > ENTER or not _is_same_place(standstill, fix):
+        return Standstill(fix.lonlat, fix.recorded_at), None
     n = standstill.n + 1
-    return Stand(
-        interpolate(standstill.at, fix.lonlat, 1.0 / n), standstill.since, n
-    ), standstill.since if sure else None
+    extended = Standstill(interpolate(standstill.at, fix.lonlat, 1.0 / n), standstill.since, n)
+    return extended, standstill.since if _is_confirmed(standstill, area, observation) else None
 
 
 def slack(fix: Fix) -> float:
@@ -97,7 +95,7 @@ def slack(fix: Fix) -> float:
     return min(max(2.0 * (ACCURACY if fix.accuracy is None else fix.accuracy), SLACK[0]), SLACK[1])
 
 
-def _is_there(standstill: Stand, fix: Fix) -> bool:
+def _is_same_place(standstill: Standstill, fix: Fix) -> bool:
     """Return whether the fix may be at the same place. The mean of n fixes has an error of slack/√n."""
     return distance(standstill.at, fix.lonlat) <= slack(fix) * sqrt(1.0 + 1.0 / standstill.n)
 
@@ -107,49 +105,49 @@ def _nearer_to_others(metres: float, observation: Observation) -> bool:
     return any(distance(place, observation.fix.lonlat) < metres - SLACK[0] for place in observation.others)
 
 
-def _settled(standstill: Stand, spot: Spot, observation: Observation) -> bool:
+def _is_confirmed(standstill: Standstill, area: StopArea, observation: Observation) -> bool:
     """Return whether the newest fix confirms the stop: the driver neither passes nor waits at a light."""
     at, stood = observation.fix.lonlat, (observation.fix.recorded_at - standstill.since).total_seconds()
-    far = max(spot.metres(standstill.at), spot.metres(at)) > CLOSE
+    far = max(area.metres(standstill.at), area.metres(at)) > CLOSE
     moved = distance(standstill.at, at) * (2.0 if standstill.n > 1 else 1.0)  # the mean lags by half
     if stood < max(SETTLED[observation.vehicle], SETTLED_FAR if far else 0.0):
         return False
     if moved > SPEED_OF_STANDING[observation.vehicle] * stood:
         return False
-    return stood >= PARKED or _by_route(spot)
+    return stood >= PARKED or _is_near_by_route(area)
 
 
-def _by_route(spot: Spot) -> bool:
-    return spot.route_m is None or spot.route_m <= BY_ROUTE
+def _is_near_by_route(area: StopArea) -> bool:
+    return area.route_m is None or area.route_m <= MAX_ROUTE
 
 
-def passing(spot: Spot, observation: Observation) -> datetime | None:
-    """Return when the driver passed the spot between fixes too far apart to show a stop, else None.
+def passing_time(area: StopArea, observation: Observation) -> datetime | None:
+    """Return when the driver passed the area between fixes too far apart to show a stop, else None.
 
     The newest fix confirms the two before. If the driver was on the same side twice, the fix between is an
     outlier. The time must suffice for a brief stop when the rest is driven at brisk speed.
     """
-    if len(observation.fixes) < 3 or not spot.is_next or not _by_route(spot):
+    if len(observation.fixes) < 3 or not area.is_next or not _is_near_by_route(area):
         return None
     first, second, last = observation.fixes[-3:]
-    if _seconds(first, second) < SPARSE or spot.metres(first.lonlat) <= ENTER:
+    if _seconds(first, second) < SPARSE or area.metres(first.lonlat) <= ENTER:
         return None
-    if any(_came_back(a, c, spot) for a, c in zip(observation.fixes, observation.fixes[2:], strict=False)):
+    if any(_has_returned(a, c, area) for a, c in zip(observation.fixes, observation.fixes[2:], strict=False)):
         return None
     driven = distance(first.lonlat, second.lonlat) + distance(second.lonlat, last.lonlat)
     if driven / BRISK[observation.vehicle] + BRIEF_STOP > _seconds(first, last):
         return None
-    metres, at = _nearest(spot, first, second)
+    metres, at = _nearest(area, first, second)
     return at if metres <= ENTER else None
 
 
-def _came_back(before: Fix, after: Fix, spot: Spot) -> bool:
-    return distance(before.lonlat, after.lonlat) <= min(spot.metres(fix.lonlat) for fix in (before, after))
+def _has_returned(before: Fix, after: Fix, area: StopArea) -> bool:
+    return distance(before.lonlat, after.lonlat) <= min(area.metres(fix.lonlat) for fix in (before, after))
 
 
-def _nearest(spot: Spot, a: Fix, b: Fix) -> tuple[float, datetime]:
-    """Return how many metres from the spot the straight line from *a* to *b* passes, and when."""
-    metres, share = min(_off_segment(place, a.lonlat, b.lonlat) for place in spot.places)
+def _nearest(area: StopArea, a: Fix, b: Fix) -> tuple[float, datetime]:
+    """Return how many metres from the area the straight line from *a* to *b* passes, and when."""
+    metres, share = min(_off_segment(place, a.lonlat, b.lonlat) for place in area.places)
     return metres, a.recorded_at + share * (b.recorded_at - a.recorded_at)
 
 

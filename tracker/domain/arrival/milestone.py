@@ -10,7 +10,7 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from tracker.domain.arrival.geofence import ENTER, LEAVE, Observation, Stand, arrival
+from tracker.domain.arrival.geofence import ENTER, LEAVE, Observation, Standstill, detect_arrival
 from tracker.domain.geo import distance
 from tracker.domain.order import Order
 from tracker.domain.tracks.track import Fix
@@ -37,7 +37,7 @@ class MilestoneState(msgspec.Struct, frozen=True):
     """The milestones recorded for an order, and those that one more fix may confirm."""
 
     recorded: frozenset[Milestone] = frozenset()
-    standstill: Stand | None = None  # a possible stop at the pickup or dropoff
+    standstill: Standstill | None = None  # a possible stop at the pickup or dropoff
     beyond: Fix | None = None  # the first fix beyond the pickup
     soon: Fix | None = None  # the first fix that is close to the dropoff
     last_at: datetime | None = None  # of the milestone recorded last
@@ -78,7 +78,7 @@ def confirm_delivery(
     state: MilestoneState, order: Order, fix: Fix, at: datetime
 ) -> tuple[MilestoneState, tuple[MilestoneReached, ...]]:
     """Update when the driver reports the delivery: a single fix at the dropoff near that time is enough."""
-    here = Stand(fix.lonlat, fix.recorded_at)
+    here = Standstill(fix.lonlat, fix.recorded_at)
     near = [
         stand.since
         for stand in (state.standstill, here)
@@ -122,14 +122,14 @@ def _arrival_at_pickup(state: MilestoneState, observation: Observation) -> tuple
         return state, ()
     if observation.picked_up_at is not None:
         return state, _by_report(state, observation, observation.picked_up_at)
-    standstill, at = arrival(state.standstill, observation.pickup, observation)
+    standstill, at = detect_arrival(state.standstill, observation.pickup, observation)
     arrived: Detected = () if at is None else (("arrived_at_pickup", at),)
     return msgspec.structs.replace(state, standstill=None if arrived else standstill), arrived
 
 
 def _by_report(state: MilestoneState, observation: Observation, picked_up_at: datetime) -> Detected:
     """Return the arrival if the driver reported the pickup and a fix lies near it at about that time."""
-    here = Stand(observation.fix.lonlat, observation.fix.recorded_at)
+    here = Standstill(observation.fix.lonlat, observation.fix.recorded_at)
     for stand in (state.standstill, here):
         near = stand is not None and observation.pickup.metres(stand.at) <= ENTER
         if stand is not None and near and abs(stand.since - picked_up_at) <= REPORT_TOLERANCE:
@@ -169,7 +169,7 @@ def _arrival_at_dropoff(state: MilestoneState, observation: Observation) -> tupl
     """Detect the arrival at the dropoff; it implies the approach and the departure from the pickup."""
     if "arrived_at_dropoff" in state.recorded or not _is_picked_up(state, observation):
         return state, ()
-    standstill, at = arrival(state.standstill, observation.dropoff, observation)
+    standstill, at = detect_arrival(state.standstill, observation.dropoff, observation)
     state = msgspec.structs.replace(state, standstill=standstill)
     if at is None:
         return state, ()

@@ -101,7 +101,7 @@ async def _learn_streets(router: Router) -> ObservedStreets:
     streets = ObservedStreets()
     for trip in chain.from_iterable(map(read_trips, TRAINING_TRIPS)):
         stop = trip.as_stops()[-1].at
-        passages = await router.matched([LonLat(fix.lon, fix.lat) for fix in trip.fixes], trip.vehicle)
+        passages = await router.match_streets([LonLat(fix.lon, fix.lat) for fix in trip.fixes], trip.vehicle)
         streets.learn(passages, stop, trip.ends_at.date())
     return streets
 

@@ -14,7 +14,7 @@ from tracker.errors import NoRoute
 from tracker.map.addresses import open_gazetteer
 from tracker.map.extract import MapExtract
 from tracker.routing import Router
-from tracker.routing.antimeridian import turned
+from tracker.routing.antimeridian import rotated
 from tracker.routing.polyline import decode, encode
 
 EXTRACTS = Path(__file__).parent / "extracts"
@@ -80,7 +80,7 @@ def test_lines_are_encoded_as_the_engine_does(places: list[tuple[int, int]]) -> 
     line = tuple(LonLat(lon / 1e6, lat / 1e6) for lon, lat in places)
     assert decode(encode(line)) == line
     for place in line:
-        assert turned(turned(place.lon)) == pytest.approx(place.lon) or abs(place.lon) == 180
+        assert rotated(rotated(place.lon)) == pytest.approx(place.lon) or abs(place.lon) == 180
 
 
 async def test_islands_have_routes_by_ferry_only(tmp_path: Path) -> None:

@@ -24,8 +24,8 @@ from tracker.eta.trainer import ModelTrainer
 from tracker.map.extract import MapExtract, find_map
 from tracker.metrics import Metrics
 from tracker.routing import Router
-from tracker.routing.drive_analysis import judged
-from tracker.routing.map_matching import along, matched
+from tracker.routing.drive_analysis import analyse_drive
+from tracker.routing.map_matching import leg_along, match_streets
 from tracker.routing.polyline import decode
 from tracker.routing.tiles import prepare_tiles
 
@@ -100,7 +100,7 @@ async def test_the_streets_of_a_way_are_found(router: Router, seed: int) -> None
     legs = await router.route([STATION, ESPLANADE, CATHEDRAL], "car", edges=True)
     for leg in legs:
         true = {edge.key for edge in leg.edges}
-        streets = await router.matched(seen(leg.line, seed), "car")
+        streets = await router.match_streets(seen(leg.line, seed), "car")
         found = {each.key for each in streets}
         assert len(true & found) > 0.85 * len(true)
         assert len(found - true) < 0.15 * len(true)
@@ -116,8 +116,8 @@ async def test_over_a_gap_nothing_is_believed(router: Router) -> None:
     places = seen(leg.line)
     begin = next(n for n in range(5, len(places)) if distance(places[5], places[n]) > 350)
     before, after = places[:6], places[begin:]
-    streets = await router.matched([*before, *after], "car")
-    assert streets == (*await router.matched(before, "car"), *await router.matched(after, "car"))
+    streets = await router.match_streets([*before, *after], "car")
+    assert streets == (*await router.match_streets(before, "car"), *await router.match_streets(after, "car"))
     assert sum(not each.joined for each in streets) >= 2
     assert joined_wrongly(streets) == []
 
@@ -127,8 +127,11 @@ async def test_a_way_that_leaves_the_map_joins_nothing_over_it(router: Router) -
     (leg,) = await router.route([STATION, ESPLANADE], "car", edges=True)
     places = seen(leg.line)
     sea = [LonLat(24.97 + 0.001 * n, 60.145) for n in range(6)]
-    streets = await router.matched([*places[:8], *sea, *places[-8:]], "car")
-    first, last = await router.matched(places[:8], "car"), await router.matched(places[-8:], "car")
+    streets = await router.match_streets([*places[:8], *sea, *places[-8:]], "car")
+    first, last = (
+        await router.match_streets(places[:8], "car"),
+        await router.match_streets(places[-8:], "car"),
+    )
     assert streets == (*first, *last)
     assert not last[0].joined
 
@@ -147,7 +150,7 @@ async def test_a_way_that_leaves_the_map_joins_nothing_over_it(router: Router) -
 )
 async def test_where_it_cannot_be_told_there_are_no_streets(router: Router, places: list[LonLat]) -> None:
     """Too few places, none that moves, and the sea; and no exception."""
-    assert await router.matched(places, "car") == ()
+    assert await router.match_streets(places, "car") == ()
     assert router.up
 
 
@@ -157,7 +160,7 @@ async def test_no_seconds_are_lost_where_the_engine_counts_anew(router: Router, 
     of_leg = {edge.key: edge.duration_s for edge in leg.edges[1:-1]}
     places = every(leg.line, 20.0)
     back = [*places[:30], *reversed(places[18:30]), *places[18:]]
-    streets = [each for each in matched(actor, back, "car") if each.whole]
+    streets = [each for each in match_streets(actor, back, "car") if each.whole]
     assert sum(not each.joined for each in streets) >= 1
     for each in streets:
         assert each.seconds > 0.0
@@ -171,7 +174,7 @@ async def test_no_seconds_are_lost_where_the_engine_counts_anew(router: Router, 
 
 async def test_a_way_may_lead_where_the_map_lets_nobody(router: Router, actor: Actor) -> None:
     """With its streets and the engine's seconds; a route for anybody goes round."""
-    leg = along(actor, ALEKSANTERINKATU, "car")
+    leg = leg_along(actor, ALEKSANTERINKATU, "car")
     assert leg is not None
     assert leg.distance_m == pytest.approx(length(ALEKSANTERINKATU), abs=2)
     assert leg.duration_s == pytest.approx(sum(edge.duration_s for edge in leg.edges))
@@ -184,8 +187,8 @@ async def test_a_way_may_lead_where_the_map_lets_nobody(router: Router, actor: A
 
 async def test_a_way_along_no_street_is_none(actor: Actor) -> None:
     """Across the water, and off the map."""
-    assert along(actor, (LonLat(24.960, 60.165), LonLat(24.980, 60.150)), "car") is None
-    assert along(actor, (LonLat(24.20, 60.15), LonLat(24.21, 60.15)), "car") is None
+    assert leg_along(actor, (LonLat(24.960, 60.165), LonLat(24.980, 60.150)), "car") is None
+    assert leg_along(actor, (LonLat(24.20, 60.15), LonLat(24.21, 60.15)), "car") is None
 
 
 # --- a forecast by them
@@ -206,7 +209,7 @@ def driven(actor: Actor) -> tuple[LonLat, ...]:
 async def learned(router: Router, line: Sequence[LonLat], drives: int = 4) -> ObservedStreets:
     streets = ObservedStreets()
     for seed in range(drives):
-        streets.learn(await router.matched(seen(line, seed), "car"), line[-1], TODAY)
+        streets.learn(await router.match_streets(seen(line, seed), "car"), line[-1], TODAY)
     return streets
 
 
@@ -280,7 +283,7 @@ def arrival(places: Sequence[LonLat]) -> ArrivalSample:
 
 async def test_of_a_way_its_streets_are_kept_and_not_its_places(router: Router, actor: Actor) -> None:
     """And how far off each manner was."""
-    lesson = await judged(arrival(seen(driven(actor))), router)
+    lesson = await analyse_drive(arrival(seen(driven(actor))), router)
     assert lesson.way is None
     assert len(lesson.streets) > 10
     assert set(lesson.off) == {LAWFUL, *OTHERS}
@@ -290,10 +293,12 @@ async def test_without_the_router_neither_is_kept(map_file: MapExtract, database
     """And the rest is learned all the same."""
     lesson = arrival([STATION, ESPLANADE, CATHEDRAL])
     async with Router.open(map_file, pytest.fail, "http://127.0.0.1:9") as away:
-        got = await judged(lesson, away)
+        got = await analyse_drive(lesson, away)
         assert (got.way, got.streets, got.off) == (None, (), {})
         assert got == msgspec.structs.replace(lesson, way=None)
-        async with ModelTrainer(database, Metrics(), lambda: NOW, lambda one: judged(one, away)) as learner:
+        async with ModelTrainer(
+            database, Metrics(), lambda: NOW, lambda one: analyse_drive(one, away)
+        ) as learner:
             learner.teach(lesson)
             await learner.learn()
             assert learner.learned.of("car").whole.observed >= 60.0
@@ -314,7 +319,9 @@ async def test_in_the_database_there_is_no_place_of_a_driver(
     """Neither in what waits to be learned nor in what was: the stop, the map's own lines, and no name."""
     places = seen(driven(actor))
     lesson = arrival(places)
-    async with ModelTrainer(database, Metrics(), lambda: NOW, lambda one: judged(one, router)) as learner:
+    async with ModelTrainer(
+        database, Metrics(), lambda: NOW, lambda one: analyse_drive(one, router)
+    ) as learner:
         learner.teach(lesson)
         await learner._hand_in()
         [waiting] = await database.pool.fetch("SELECT lesson FROM eta_lessons")

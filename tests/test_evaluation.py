@@ -59,7 +59,7 @@ class StraightStreets:
             for pair in pairwise(places)
         )
 
-    async def matched(self, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[StreetPassage, ...]:
+    async def match_streets(self, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[StreetPassage, ...]:
         return ()
 
 

@@ -19,7 +19,7 @@ from tracker.domain.route_choice.preference import LAWFUL, OTHERS
 from tracker.errors import ConfigError, NoRoute, RouterUnavailable
 from tracker.map.extract import MapExtract, find_map
 from tracker.routing import Router
-from tracker.routing.backends import Backend, actors
+from tracker.routing.backends import Backend, open_backend
 from tracker.routing.engine import Engine
 from tracker.routing.polyline import decode
 
@@ -252,7 +252,7 @@ async def test_an_answer_that_takes_too_long_is_none(router: Router, monkeypatch
     """The asker is told that the router is unavailable, and the next one is answered again."""
     with monkeypatch.context() as hurry:
         hurry.setattr("tracker.routing.router.TIME_OUT", 1e-6)
-        with pytest.raises(RouterUnavailable, match="no answer"):
+        with pytest.raises(RouterUnavailable, match="did not answer"):
             await router.route([STATION, CATHEDRAL], "car")
     assert await router.route([STATION, CATHEDRAL], "car")
 
@@ -274,8 +274,8 @@ async def test_streets_that_lead_on_are_told_apart_only_where_a_way_fails(
             asked.append(wanted)
             return self._route(wanted)
 
-    async with actors(map_file, pytest.fail, None) as new_actor:
-        engine = Engine(Watched(new_actor()))
+    async with open_backend(map_file, pytest.fail, None) as new_backend:
+        engine = Engine(Watched(new_backend()))
         engine.route([STATION, CATHEDRAL], "car", edges=False)
         assert len(asked) == 1
         (leg,) = engine.route([CUT_OFF, CATHEDRAL], "car", edges=False)

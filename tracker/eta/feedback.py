@@ -22,7 +22,7 @@ from tracker.eta.forecast_log import ForecastLog, Knew
 from tracker.eta.trainer import ModelTrainer
 from tracker.metrics import Metrics
 from tracker.routing import Router
-from tracker.routing.drive_analysis import judged
+from tracker.routing.drive_analysis import analyse_drive
 
 # Metres. A status set while the driver is further from the stop teaches nothing about the arrival.
 THERE: Final = 200.0
@@ -47,7 +47,7 @@ class EtaFeedback:
         """Load the stored model and run the log's and the trainer's tasks. Raises StorageUnavailable."""
         async with (
             ForecastLog(database, metrics) as account,
-            ModelTrainer(database, metrics, now, lambda lesson: judged(lesson, router)) as learner,
+            ModelTrainer(database, metrics, now, lambda lesson: analyse_drive(lesson, router)) as learner,
         ):
             yield cls(database, account, learner, DriverSpeeds(database, now))
 

@@ -1,4 +1,4 @@
-"""Routes through places on the extract, by Valhalla. The only room that knows the engine."""
+"""Routes, matrices and map matching on the extract, by Valhalla. No other package uses the engine."""
 
 from tracker.routing.router import Router
 

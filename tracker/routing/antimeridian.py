@@ -1,7 +1,7 @@
-"""Antimeridian: maps at 180 degrees are routed half around the world, where longitudes don't jump.
+"""Rotation by 180 degrees of longitude, for maps that lie across the antimeridian.
 
-Where they do, the engine's ways are wrong: its estimate of what lies ahead goes around the world. So the
-builder gets such an extract turned by 180 degrees, and requests and answers are turned on their way.
+The engine routes wrongly where longitudes jump, because its distance heuristic goes around the world. So the
+builder gets such an extract rotated by 180 degrees, and every request and answer is rotated in transit.
 """
 
 from collections.abc import Iterable
@@ -15,52 +15,52 @@ from tracker.routing.polyline import decode, encode
 if TYPE_CHECKING:
     from tracker.routing.backends import Backend
 
-_LINES: Final = ("shape", "encoded_polyline")  # encoded, in requests and answers
+_LINES: Final = ("shape", "encoded_polyline")  # fields that hold an encoded line, in requests and answers
 
 
-def turned(lon: float) -> float:
-    """The longitude half around the world; turning twice gives the same place."""
+def rotated(lon: float) -> float:
+    """Return the longitude 180 degrees further. Rotating twice gives the same place."""
     return lon - 180.0 if lon > 0.0 else lon + 180.0
 
 
-class Turned:
-    """An engine whose tiles are turned, asked as if they were not. For one thread, like the engine."""
+class RotatedBackend:
+    """A backend with rotated tiles that takes and returns true coordinates. Not thread-safe."""
 
     def __init__(self, engine: "Backend") -> None:
         self._engine = engine
 
-    def route(self, wanted: str) -> str:
-        return _turned_text(self._engine.route(_turned_text(wanted)))
+    def route(self, request: str) -> str:
+        return _rotated_text(self._engine.route(_rotated_text(request)))
 
-    def trace_attributes(self, wanted: str) -> str:
-        return _turned_text(self._engine.trace_attributes(_turned_text(wanted)))
+    def trace_attributes(self, request: str) -> str:
+        return _rotated_text(self._engine.trace_attributes(_rotated_text(request)))
 
-    def matrix(self, wanted: str) -> str:
-        return self._engine.matrix(_turned_text(wanted))  # the answer has no places
+    def matrix(self, request: str) -> str:
+        return self._engine.matrix(_rotated_text(request))  # the answer has no coordinates
 
     def status(self) -> str:
         return self._engine.status()
 
 
-def _turned_text(text: str) -> str:
-    return msgspec.json.encode(_turned_value(msgspec.json.decode(text))).decode()
+def _rotated_text(text: str) -> str:
+    return msgspec.json.encode(_rotated_value(msgspec.json.decode(text))).decode()
 
 
-def _turned_value(value: Any) -> Any:
+def _rotated_value(value: Any) -> Any:
     if isinstance(value, list):
-        return [_turned_value(each) for each in value]
+        return [_rotated_value(each) for each in value]
     if isinstance(value, dict):
-        return {key: _turned_field(key, each) for key, each in value.items()}
+        return {key: _rotated_field(key, each) for key, each in value.items()}
     return value
 
 
-def _turned_field(key: str, value: Any) -> Any:
+def _rotated_field(key: str, value: Any) -> Any:
     if key == "lon":
-        return turned(value)
+        return rotated(value)
     if key in _LINES and isinstance(value, str):
-        return encode(_turned_places(decode(value)))
-    return _turned_value(value)
+        return encode(_rotated_places(decode(value)))
+    return _rotated_value(value)
 
 
-def _turned_places(places: Iterable[LonLat]) -> list[LonLat]:
-    return [LonLat(turned(place.lon), place.lat) for place in places]
+def _rotated_places(places: Iterable[LonLat]) -> list[LonLat]:
+    return [LonLat(rotated(place.lon), place.lat) for place in places]

@@ -1,4 +1,4 @@
-"""Where the engine is: in our threads, in a child of ours, or at an address; the calls are the same."""
+"""Backends: the engine in threads of this process, in a child process, or at a URL, with the same calls."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -7,50 +7,50 @@ from typing import Final, Protocol
 from valhalla import Actor
 
 from tracker.map.extract import MapExtract
-from tracker.routing.antimeridian import Turned
-from tracker.routing.child_process import serving
-from tracker.routing.http_client import RemoteActor
-from tracker.routing.tiles import are_turned, prepare_tiles
+from tracker.routing.antimeridian import RotatedBackend
+from tracker.routing.child_process import run_valhalla
+from tracker.routing.http_client import HttpBackend
+from tracker.routing.tiles import prepare_tiles, tiles_are_rotated
 
 CHILD: Final = "child"
-THREADS: Final = 2  # an engine in each, which computes
-THREADS_WAITING: Final = 8  # each waits for an engine elsewhere
+THREADS: Final = 2  # each computes with its own engine
+THREADS_WAITING: Final = 8  # each waits for an engine in another process
 
 
 class Backend(Protocol):
-    """What is asked of an engine, as text. For one thread."""
+    """The calls of an engine; requests and answers are JSON text. Not thread-safe."""
 
-    def route(self, wanted: str) -> str: ...
-    def trace_attributes(self, wanted: str) -> str: ...
-    def matrix(self, wanted: str) -> str: ...
+    def route(self, request: str) -> str: ...
+    def trace_attributes(self, request: str) -> str: ...
+    def matrix(self, request: str) -> str: ...
     def status(self) -> str: ...
 
 
 @asynccontextmanager
-async def actors(
+async def open_backend(
     map_file: MapExtract, on_progress: Callable[[str], None], where: str | None
 ) -> AsyncIterator[Callable[[], Backend]]:
-    """Makes an actor for a thread. `where`: None for our threads, `child`, or an address.
+    """Yield a function that makes a backend, one for each thread.
 
-    Builds the tiles if this extract has none yet, unless the engine at the address has its own. Raises
-    RouterUnavailable.
+    *where* is None for threads of this process, `child` for a child process, or a URL. It builds the tiles
+    if this extract has none, except for a URL, whose server has its own. Raises RouterUnavailable.
     """
     if where is not None and where != CHILD:
-        yield lambda: RemoteActor(where)
+        yield lambda: HttpBackend(where)
         return
     configuration = await prepare_tiles(map_file, on_progress)
-    across = are_turned(map_file)
+    rotated = tiles_are_rotated(map_file)
+
+    def new_backend(engine: Backend) -> Backend:
+        return RotatedBackend(engine) if rotated else engine
+
     if where is None:
-        yield lambda: _asked(Actor(str(configuration)), across=across)
+        yield lambda: new_backend(Actor(str(configuration)))
     else:
-        async with serving(configuration) as url:
-            yield lambda: _asked(RemoteActor(url), across=across)
-
-
-def _asked(engine: Backend, *, across: bool) -> Backend:
-    return Turned(engine) if across else engine
+        async with run_valhalla(configuration) as url:
+            yield lambda: new_backend(HttpBackend(url))
 
 
 def threads_for(where: str | None) -> int:
-    """How many threads ask."""
+    """Return how many threads use the engine at *where*."""
     return THREADS if where is None else THREADS_WAITING

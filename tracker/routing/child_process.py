@@ -1,4 +1,4 @@
-"""A Valhalla of our own that serves over HTTP: where it crashes, it takes no node with it."""
+"""Valhalla in a child process that serves HTTP, so that a crash of the engine does not end the node."""
 
 import asyncio
 import json
@@ -14,21 +14,21 @@ import valhalla
 from tracker.errors import RouterUnavailable
 from tracker.system.processes import Child, Program, running
 
-HOST: Final = "127.0.0.1"  # the program listens on every interface unless told otherwise
+HOST: Final = "127.0.0.1"  # by default the program listens on every interface
 THREADS: Final = 2
 STARTS_WITHIN: Final = 30.0  # seconds
-AGAIN_AFTER: Final = 1.0  # seconds
+RESTART_DELAY: Final = 1.0  # seconds
 POLL: Final = 0.02  # seconds
-ENDS_WITHIN: Final = 3.0  # seconds
+ENDS_WITHIN: Final = 3.0  # seconds after SIGTERM
 
 log = structlog.get_logger()
 
 
 @asynccontextmanager
-async def serving(configuration: Path) -> AsyncIterator[str]:
-    """The address of a child that serves these tiles and is started again where it dies.
+async def run_valhalla(configuration: Path) -> AsyncIterator[str]:
+    """Run a child process that serves these tiles; yield its URL. Restart it whenever it dies.
 
-    Raises RouterUnavailable with its last words where it does not come up.
+    Raises RouterUnavailable, with the child's last lines, if it does not start within 30 s.
     """
     port = _free_port()
     program = _program(configuration, port)
@@ -38,22 +38,22 @@ async def serving(configuration: Path) -> AsyncIterator[str]:
         either: list[asyncio.Future[Any]] = [first, keeper]
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if not first.done():
-            raise RouterUnavailable(f"The router's program does not start: {keeper.exception()}")
-        await _answers(first.result(), port)
+            raise RouterUnavailable(f"Valhalla could not be started: {keeper.exception()}")
+        await _wait_until_listening(first.result(), port)
         yield f"http://{HOST}:{port}"
     finally:
         keeper.cancel()
         await asyncio.gather(keeper, return_exceptions=True)
-        _remove(program)
+        _remove_configuration(program)
 
 
-def _remove(program: Program) -> None:
-    """The configuration, which named this child's port."""
+def _remove_configuration(program: Program) -> None:
+    """Remove the configuration file, which holds the port of this child process."""
     Path(program.arguments[0]).unlink(missing_ok=True)
 
 
 def _program(configuration: Path, port: int) -> Program:
-    """On loopback only, and gone within a second when asked to."""
+    """Configure the server to listen on loopback only and to end within a second after SIGTERM."""
     content = json.loads(configuration.read_text())
     content["httpd"]["service"] |= {
         "listen": f"tcp://{HOST}:{port}",
@@ -75,16 +75,16 @@ def _free_port() -> int:
 
 async def _keep_running(program: Program, first: asyncio.Future[Child]) -> None:
     while True:
-        async with running(program, out=_unheard, err=_unheard) as child:
+        async with running(program, out=_ignore, err=_ignore) as child:
             if not first.done():
                 first.set_result(child)
             await child.process.wait()
         log.warning("router_died", code=child.process.returncode, last_words=list(child.last_lines)[-3:])
-        await asyncio.sleep(AGAIN_AFTER)
+        await asyncio.sleep(RESTART_DELAY)
 
 
-async def _answers(child: Child, port: int) -> None:
-    """Returns once the port takes connections."""
+async def _wait_until_listening(child: Child, port: int) -> None:
+    """Return when the port accepts connections. Raises RouterUnavailable."""
     try:
         async with asyncio.timeout(STARTS_WITHIN):
             while child.process.returncode is None:
@@ -97,8 +97,10 @@ async def _answers(child: Child, port: int) -> None:
                     return
     except TimeoutError:
         pass
-    raise RouterUnavailable(f"The router's program does not come up: {' '.join(child.last_lines)}")
+    raise RouterUnavailable(
+        f"Valhalla does not accept connections. Its last lines: {' '.join(child.last_lines)}"
+    )
 
 
-def _unheard(_: str) -> None:
-    """Its last lines are remembered anyway."""
+def _ignore(_: str) -> None:
+    """Ignore the line: `Child.last_lines` keeps the last ones."""

@@ -1,4 +1,4 @@
-"""Breaker: after several failures in a row the router counts as down, and is left alone for a while."""
+"""Circuit breaker: after several consecutive failures, requests to the router fail at once for a while."""
 
 from collections.abc import Callable
 from time import monotonic
@@ -6,18 +6,18 @@ from typing import Final
 
 from tracker.errors import RouterUnavailable
 
-FAILURES: Final = 5  # in a row
-REST: Final = 10.0  # seconds; then one request tries whether it is back
-PROBE: Final = 10.0  # seconds that the one who tries may take until another one does
+FAILURES: Final = 5  # consecutive
+OPEN_FOR: Final = 10.0  # seconds; then one request probes whether the router works again
+PROBE: Final = 10.0  # seconds that a probe may take before another request may probe
 
 
 class CircuitBreaker:
-    """Closed lets everybody through, open nobody, half-open one at a time. Belongs to one event loop."""
+    """Closed it admits every request, open none, half-open one at a time. Belongs to one event loop."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
         self._failures = 0
-        self._closed_until = 0.0  # for requests, while the router counts as down
+        self._open_until = 0.0  # seconds; counts only while the router is down
 
     @property
     def up(self) -> bool:
@@ -25,20 +25,22 @@ class CircuitBreaker:
         return self._failures < FAILURES
 
     def enter(self) -> None:
-        """Before each request: RouterUnavailable at once where the router is to be left alone."""
+        """Admit a request, or raise RouterUnavailable if the breaker is open."""
         if self.up:
             return
         now = self._clock()
-        if now < self._closed_until:
-            raise RouterUnavailable(f"The router failed {FAILURES} times in a row and is left alone.")
-        self._closed_until = now + PROBE
+        if now < self._open_until:
+            raise RouterUnavailable(
+                f"The router failed {FAILURES} times in a row; the next try follows within {OPEN_FOR:.0f} s."
+            )
+        self._open_until = now + PROBE
 
     def succeeded(self) -> None:
-        """It answered, if only that there is no way."""
+        """Note that the router answered, if only that there is no route."""
         self._failures = 0
 
     def failed(self) -> None:
-        """It was not there, or took too long."""
+        """Note that the router did not answer, or too late."""
         self._failures += 1
         if not self.up:
-            self._closed_until = self._clock() + REST
+            self._open_until = self._clock() + OPEN_FOR

@@ -1,4 +1,7 @@
-"""Judging: the streets of a finished way, and which manner would have foretold it. Off the hot path."""
+"""Analysis of a finished drive: its streets, and which route preference would have predicted it.
+
+It runs off the hot path.
+"""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -15,7 +18,7 @@ from tracker.errors import NoRoute, RouterUnavailable
 
 
 class Routes(Protocol):
-    """What is needed of the router."""
+    """The calls of the router that the analysis needs."""
 
     async def route(
         self,
@@ -28,38 +31,40 @@ class Routes(Protocol):
         streets: ObservedStreets = NONE,
     ) -> tuple[Leg, ...]: ...
 
-    async def matched(self, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[StreetPassage, ...]: ...
+    async def match_streets(
+        self, places: Sequence[LonLat], vehicle: Vehicle
+    ) -> tuple[StreetPassage, ...]: ...
 
 
-async def judged(arrival: ArrivalSample, router: Routes) -> ArrivalSample:
-    """The same without its way, which says where the driver was: with its streets, and with how far off each
-    manner was.
+async def analyse_drive(arrival: ArrivalSample, router: Routes) -> ArrivalSample:
+    """Replace the driven path of an arrival sample by its streets and by the error of each route preference.
 
-    Without those where the router does not answer.
+    The path goes because it says where the driver was. If the router is unavailable, the rest stays empty.
     """
-    way = arrival.way
-    if way is None:
+    path = arrival.way
+    if path is None:
         return arrival
     arrival = msgspec.structs.replace(arrival, way=None)
     try:
         return msgspec.structs.replace(
             arrival,
-            off=await _off(way, arrival, router),
-            streets=await router.matched(way.places, arrival.vehicle),
+            off=await _errors(path, arrival, router),
+            streets=await router.match_streets(path.places, arrival.vehicle),
         )
     except RouterUnavailable:
         return arrival
 
 
-async def _off(way: DrivenPath, arrival: ArrivalSample, router: Routes) -> dict[RoutePreference, float]:
-    off: dict[RoutePreference, float] = {}
+async def _errors(path: DrivenPath, arrival: ArrivalSample, router: Routes) -> dict[RoutePreference, float]:
+    """Return, for each route preference, by how much its route misses the driven path."""
+    errors: dict[RoutePreference, float] = {}
     for manner in (LAWFUL, *OTHERS):
         try:
             (leg,) = await router.route(
-                (way.begin, arrival.at), arrival.vehicle, heading=way.heading, manner=manner
+                (path.begin, arrival.at), arrival.vehicle, heading=path.heading, manner=manner
             )
         except NoRoute:
-            off[manner] = off_by(None, way)
+            errors[manner] = off_by(None, path)
         else:
-            off[manner] = off_by(leg.distance_m, way)
-    return off
+            errors[manner] = off_by(leg.distance_m, path)
+    return errors

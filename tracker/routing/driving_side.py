@@ -1,11 +1,11 @@
-"""Driving side: where people drive on the left, and an extract whose streets say so.
+"""Driving side: the regions with left-hand traffic, and copies of extracts that tag their streets with it.
 
-The engine's builder takes the side from a database of countries, which no extract holds, or from the tag
-`driving_side` on each way, which mappers leave to the country. Without either it drives on the right. The
-side decides what turns cost and on which side of a street a stop lies.
+The engine's builder reads the side from a database of countries, which no extract contains, or from the tag
+`driving_side` on each way, which mappers set on the country instead. Without either it assumes the right.
+The side determines the cost of turns and the side of the street on which a stop lies.
 
-`python -m tracker.routing.driving_side EXTRACT FOLDER TARGET` surveys the extract, and writes the target if
-people drive on the left in it, or if it lies across the antimeridian.
+`python -m tracker.routing.driving_side EXTRACT FOLDER TARGET` surveys the extract. It writes TARGET if the
+extract has left-hand traffic or lies across the antimeridian.
 """
 
 import sys
@@ -20,12 +20,12 @@ from osmium.osm.mutable import Node, Way
 
 from tracker.map.extent import Extent, cell_middle, cell_of
 from tracker.map.survey import surveyed
-from tracker.routing.antimeridian import turned
+from tracker.routing.antimeridian import rotated
 from tracker.time_zones import time_zone_at
 
 TAG: Final = "driving_side"
 STREETS: Final = ("highway", "route")  # the keys of ways that the builder reads
-LEFT: Final = {  # ISO 3166 codes
+LEFT: Final = {  # ISO 3166 codes of the countries with left-hand traffic
     "AG", "AI", "AU", "BB", "BD", "BM", "BN", "BS", "BT", "BW", "CC", "CK", "CX", "CY", "DM", "FJ",
     "FK", "GB", "GD", "GG", "GY", "HK", "ID", "IE", "IM", "IN", "JE", "JM", "JP", "KE", "KI", "KN",
     "KY", "LC", "LK", "LS", "MO", "MS", "MT", "MU", "MV", "MW", "MY", "MZ", "NA", "NF", "NP", "NR",
@@ -35,12 +35,15 @@ LEFT: Final = {  # ISO 3166 codes
 
 
 def left_cells(extent: Extent) -> frozenset[tuple[int, int]]:
-    """The cells of the extract in which people drive on the left."""
+    """Return the cells of the extract with left-hand traffic."""
     return frozenset(cell for cell in extent.cells if drives_on_the_left(*cell_middle(cell)))
 
 
 def drives_on_the_left(lon: float, lat: float) -> bool:
-    """By the country of the place's time zone. Where a zone spans countries, by its main one."""
+    """Return whether the country of the place's time zone drives on the left.
+
+    If a zone spans several countries, the main one counts.
+    """
     zone = time_zone_at(lat, lon)
     if zone == "Asia/Bangkok" and _in_north_vietnam(lon, lat):
         return False
@@ -48,7 +51,7 @@ def drives_on_the_left(lon: float, lat: float) -> bool:
 
 
 def _in_north_vietnam(lon: float, lat: float) -> bool:
-    """It keeps Bangkok's time, and drives on the right."""
+    """North Vietnam is in Bangkok's time zone, but drives on the right."""
     return (lat > 18.5 and lon > 101.9) or (lat > 17.0 and lon > 105.0)
 
 
@@ -59,28 +62,28 @@ def _left_zones() -> frozenset[str]:
     return frozenset(zone for code, _, zone, *_ in rows if code in LEFT)
 
 
-def write_sides(extract: Path, target: Path, cells: frozenset[tuple[int, int]], *, turning: bool) -> None:
-    """Copy the extract with `driving_side=left` on each way that begins in one of the cells.
+def write_sides(extract: Path, target: Path, cells: frozenset[tuple[int, int]], *, rotating: bool) -> None:
+    """Copy the extract with `driving_side=left` on each street that begins in one of the cells.
 
-    With *turning*, all nodes lie half around the world.
+    With *rotating*, rotate all nodes by 180 degrees of longitude.
     """
     with osmium.SimpleWriter(str(target), overwrite=True) as writer:
         reader = osmium.FileProcessor(str(extract)).with_locations()
-        kinds = osmium.osm.NODE | osmium.osm.WAY if turning else osmium.osm.WAY
+        kinds = osmium.osm.NODE | osmium.osm.WAY if rotating else osmium.osm.WAY
         reader.with_filter(osmium.filter.EntityFilter(kinds))
-        things: Iterator[Any] = iter(reader.handler_for_filtered(writer))
-        for thing in things:
-            if thing.is_node():
-                _add_turned(writer, thing)
-            elif any(key in thing.tags for key in STREETS) and _begins_in(thing, cells):
-                writer.add_way(Way(thing, tags={TAG: "left", **dict(thing.tags)}))
+        objects: Iterator[Any] = iter(reader.handler_for_filtered(writer))
+        for item in objects:
+            if item.is_node():
+                _add_rotated(writer, item)
+            elif any(key in item.tags for key in STREETS) and _begins_in(item, cells):
+                writer.add_way(Way(item, tags={TAG: "left", **dict(item.tags)}))
             else:
-                writer.add_way(thing)
+                writer.add_way(item)
 
 
-def _add_turned(writer: Any, node: Any) -> None:
+def _add_rotated(writer: Any, node: Any) -> None:
     if node.location.valid():
-        writer.add_node(Node(node, location=(turned(node.location.lon), node.location.lat)))
+        writer.add_node(Node(node, location=(rotated(node.location.lon), node.location.lat)))
 
 
 def _begins_in(way: Any, cells: frozenset[tuple[int, int]]) -> bool:
@@ -92,9 +95,9 @@ def _begins_in(way: Any, cells: frozenset[tuple[int, int]]) -> bool:
 def main() -> None:
     extract, folder, target = (Path(argument) for argument in sys.argv[1:4])
     survey = surveyed(extract, folder)
-    cells, turning = left_cells(survey.extent), survey.extent.is_across
-    if cells or turning:
-        write_sides(survey.readable(extract, folder), target, cells, turning=turning)
+    cells, rotating = left_cells(survey.extent), survey.extent.is_across
+    if cells or rotating:
+        write_sides(survey.readable(extract, folder), target, cells, rotating=rotating)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Engine: one Valhalla, wherever it is, and what it answers. Blocking; never used by two threads."""
+"""Engine: requests to one Valhalla and its answers as domain values. Blocking, and for one thread only."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,9 +16,9 @@ from tracker.domain.route_choice.observed_streets import NONE, ObservedStreets, 
 from tracker.domain.route_choice.preference import LAWFUL, RoutePreference
 from tracker.errors import NoRoute, RouterUnavailable
 from tracker.routing.backends import Backend
-from tracker.routing.map_matching import matched, with_streets
+from tracker.routing.map_matching import add_streets, match_streets
 from tracker.routing.polyline import decode
-from tracker.routing.preferred_legs import as_driven
+from tracker.routing.preferred_legs import prefer_observed_streets
 from tracker.routing.requests import (
     ANYWHERE,
     COSTINGS,
@@ -28,12 +28,13 @@ from tracker.routing.requests import (
     Nearby,
     as_text,
     location,
-    route_wanted,
+    route_request,
 )
-from tracker.routing.unroutable import matrix_of_parts, ways_of_parts
+from tracker.routing.unroutable import legs_of_parts, matrix_of_parts
 
-NO_PATH: Final = 442  # the engine's code for streets that are there but not connected
-PLACES_AT_ONCE: Final = 20  # the engine's limit for cars; longer routes are asked for in pieces
+NO_PATH: Final = 442  # the engine's error code for streets that are not connected
+NOT_VALHALLA: Final = "The server at TRACKER_ROUTER is not Valhalla; check the URL."
+PLACES_AT_ONCE: Final = 20  # the engine's limit for cars; longer routes take several requests
 
 
 class _Summary(msgspec.Struct):
@@ -62,20 +63,20 @@ class _MatrixAnswer(msgspec.Struct):
     sources_to_targets: _Durations
 
 
-# Made at import: two threads that are the first to decode into a type crash the process (msgspec 0.22).
+# Built at import: if two threads decode a type for the first time at once, msgspec 0.22 crashes.
 _read_matrix: Final = msgspec.json.Decoder(_MatrixAnswer).decode
 _read_route: Final = msgspec.json.Decoder(_RouteAnswer).decode
 
 
 class _NotConnected(NoRoute):
-    """Both places are near streets, but no way leads from one to the other."""
+    """Both places are near streets, but no route connects them."""
 
 
 class Engine:
-    """Answers with our own values and errors; what the engine itself raises does not leave this class."""
+    """Routes, matrices and matched streets as domain values; it translates every error of the engine."""
 
-    def __init__(self, actor: Backend) -> None:
-        self._actor = actor
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
 
     def route(
         self,
@@ -88,41 +89,48 @@ class Engine:
         streets: ObservedStreets = NONE,
         bridge_m_s: float | None = None,
     ) -> tuple[Leg, ...]:
-        """One leg between each two places. Raises NoRoute, RouterUnavailable.
+        """Return one leg between each two consecutive places; see `Router.route`.
 
-        With *bridge_m_s* a leg that no way leads along is a straight line at this speed, unless all are.
+        Raises NoRoute, RouterUnavailable.
         """
 
-        def ways(some: Sequence[LonLat], first: int) -> Sequence[_RawLeg | None]:
+        def request_legs(some: Sequence[LonLat], first: int) -> Sequence[_RawLeg | None]:
             return self._legs(some, vehicle, None if first else heading, manner)
 
         raw: list[_RawLeg | None] = []
         for first in range(0, len(places) - 1, PLACES_AT_ONCE - 1):
             some = places[first : first + PLACES_AT_ONCE]
-            raw += ways(some, first) if bridge_m_s is None else ways_of_parts(ways, some, first)
+            raw += (
+                request_legs(some, first) if bridge_m_s is None else legs_of_parts(request_legs, some, first)
+            )
         if all(each is None for each in raw):
-            raise NoRoute("No way leads to any of the places.")
+            raise NoRoute("No street connects any two of the places.")
         legs = [
-            _straight(a, b, bridge_m_s or 1.0) if each is None else self._leg(each, vehicle, edges)
+            _straight_leg(a, b, bridge_m_s or 1.0) if each is None else self._leg(each, vehicle, edges)
             for each, (a, b) in zip(raw, pairwise(places), strict=True)
         ]
         if not edges or not streets.known:
             return tuple(legs)
-        return as_driven(self._actor, places, legs, vehicle, streets=streets, heading=heading, manner=manner)
+        return prefer_observed_streets(
+            self._backend, places, legs, vehicle, streets=streets, heading=heading, manner=manner
+        )
 
-    def matched(self, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[StreetPassage, ...]:
-        """The streets of a way that was driven; none where it cannot be told. Raises RouterUnavailable."""
-        return matched(self._actor, places, vehicle)
+    def match_streets(self, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[StreetPassage, ...]:
+        """Return the streets of a driven path, or none if it matches none. Raises RouterUnavailable."""
+        return match_streets(self._backend, places, vehicle)
 
     def matrix(self, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[tuple[float, ...], ...]:
-        """Seconds from each place to each; infinite where no way leads. Raises RouterUnavailable."""
+        """Return the seconds from each place (row) to each (column), infinite without a route.
+
+        Raises RouterUnavailable.
+        """
         try:
             return self._matrix(places, vehicle)
         except NoRoute:
             return matrix_of_parts(lambda some: self._matrix(some, vehicle), places)
 
     def _matrix(self, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[tuple[float, ...], ...]:
-        """The same; raises NoRoute where one of the places has no street, or lies in another network."""
+        """Return the matrix. Raises NoRoute if a place has no street or lies in another street network."""
         try:
             return self._matrix_within(NEAREST, places, vehicle)
         except _NotConnected:
@@ -137,33 +145,35 @@ class Engine:
             blocks = [self._block(nearby, sources, targets, vehicle) for targets in parts]
             rows += [tuple(chain.from_iterable(row)) for row in zip(*blocks, strict=True)]
         if nearby == NEAREST and any(inf in row for row in rows):
-            raise _NotConnected("A place cannot be reached, or left, by the street next to it.")
+            raise _NotConnected("A place cannot be reached or left by its nearest street.")
         return tuple(rows)
 
     def _block(
         self, nearby: Nearby, sources: Sequence[LonLat], targets: Sequence[LonLat], vehicle: Vehicle
     ) -> list[list[float]]:
-        wanted = {
+        request = {
             "sources": [location(place, nearby) for place in sources],
             "targets": [location(place, nearby) for place in targets],
             "costing": COSTINGS[vehicle],
             "verbose": False,
         }
         try:
-            answer = self._actor.matrix(as_text(wanted))
+            answer = self._backend.matrix(as_text(request))
             durations = _read_matrix(answer).sources_to_targets.durations
         except RuntimeError as error:
-            raise _translated(error) from error
+            raise _translate(error) from error
         except msgspec.DecodeError as error:
-            raise RouterUnavailable("Whatever answers is no Valhalla.") from error
+            raise RouterUnavailable(NOT_VALHALLA) from error
         return [[inf if seconds is None else seconds for seconds in row] for row in durations]
 
     def _legs(
         self, places: Sequence[LonLat], vehicle: Vehicle, heading: float | None, manner: RoutePreference
     ) -> list[_RawLeg]:
-        """From streets that are likely to lead on, then from those that surely do; then without the heading
-        from any street around. Where no street goes the way of the heading, or none of those leads on, the
-        engine itself takes the others.
+        """Return the legs, starting from streets in three steps until a route is found.
+
+        First it takes streets that are likely to be connected, then those that surely are, at last any street
+        around and no heading. If no connected street has the heading, the engine itself takes another.
+        Raises NoRoute, RouterUnavailable.
         """
         for nearby in (NEAR, NEAR_CONNECTED):
             with suppress(_NotConnected):
@@ -178,27 +188,27 @@ class Engine:
         heading: float | None,
         manner: RoutePreference,
     ) -> list[_RawLeg]:
-        wanted = route_wanted(places, vehicle, nearby=nearby, heading=heading, manner=manner)
+        request = route_request(places, vehicle, nearby=nearby, heading=heading, manner=manner)
         try:
-            answer = self._actor.route(wanted)
+            answer = self._backend.route(request)
             return _read_route(answer).trip.legs
         except RuntimeError as error:
-            raise _translated(error) from error
+            raise _translate(error) from error
         except msgspec.DecodeError as error:
-            raise RouterUnavailable("Whatever answers is no Valhalla.") from error
+            raise RouterUnavailable(NOT_VALHALLA) from error
 
     def _leg(self, raw: _RawLeg, vehicle: Vehicle, edges: bool) -> Leg:
         leg = Leg(decode(raw.shape), raw.summary.length * 1000.0, raw.summary.time)
-        return with_streets(self._actor, raw.shape, leg, vehicle) if edges else leg
+        return add_streets(self._backend, raw.shape, leg, vehicle) if edges else leg
 
 
-def _straight(a: LonLat, b: LonLat, m_s: float) -> Leg:
+def _straight_leg(a: LonLat, b: LonLat, m_s: float) -> Leg:
     metres = distance(a, b)
     return Leg((a, b), metres, metres / m_s, straight=True)
 
 
-def _translated(error: RuntimeError) -> NoRoute | RouterUnavailable:
-    """Codes 1xx and 4xx say that there is no way (154 too far, 171 no street near)."""
+def _translate(error: RuntimeError) -> NoRoute | RouterUnavailable:
+    """Return NoRoute for codes 1xx and 4xx, such as 154 (too far) and 171 (no street near)."""
     if not isinstance(error, ValhallaError) or error.http_code >= 500:
         return RouterUnavailable(str(error))
     kind = _NotConnected if error.code == NO_PATH else NoRoute

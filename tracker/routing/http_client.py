@@ -1,4 +1,4 @@
-"""RemoteActor: a Valhalla that another process serves over HTTP, with the calls of one in our own threads."""
+"""HTTP client for a Valhalla in another process, with the calls of one in this process."""
 
 from typing import Final
 
@@ -9,64 +9,67 @@ from valhalla import ValhallaError
 from tracker.errors import RouterUnavailable
 
 CONNECT_WITHIN: Final = 1.0  # seconds
-ANSWER_WITHIN: Final = 4.5  # seconds; less than the router waits, so that no thread is lost to it
+ANSWER_WITHIN: Final = 4.5  # seconds; less than the router waits, so that its threads return in time
 
 
-class _Refusal(msgspec.Struct):
-    """What the engine answers where it gives nothing."""
+class _ErrorAnswer(msgspec.Struct):
+    """The body of an error of the engine."""
 
     error_code: int = 0
     error: str = ""
     status: str = ""
 
 
-_read_refusal: Final = msgspec.json.Decoder(_Refusal).decode  # made before there are threads: see engine
+_read_error: Final = msgspec.json.Decoder(_ErrorAnswer).decode  # built at import: see engine.py
 
 
-class RemoteActor:
-    """Text in, text out, as `valhalla.Actor`; raises ValhallaError and RouterUnavailable. For one thread."""
+class HttpBackend:
+    """The calls of `valhalla.Actor`, with JSON text. Not thread-safe.
+
+    Each call raises ValhallaError, RouterUnavailable.
+    """
 
     def __init__(self, url: str) -> None:
         timeout = httpx.Timeout(ANSWER_WITHIN, connect=CONNECT_WITHIN)
-        # No proxy of the environment: the engine is a neighbour.
+        # Ignore proxy settings of the environment: the server is on a local network.
         self._http = httpx.Client(base_url=url.rstrip("/"), timeout=timeout, trust_env=False)
 
-    def route(self, wanted: str) -> str:
-        return self._ask("route", wanted)
+    def route(self, request: str) -> str:
+        return self._post("route", request)
 
-    def trace_attributes(self, wanted: str) -> str:
-        return self._ask("trace_attributes", wanted)
+    def trace_attributes(self, request: str) -> str:
+        return self._post("trace_attributes", request)
 
-    def trace_route(self, wanted: str) -> str:
-        return self._ask("trace_route", wanted)
+    def trace_route(self, request: str) -> str:
+        return self._post("trace_route", request)
 
-    def matrix(self, wanted: str) -> str:
-        return self._ask("sources_to_targets", wanted)
+    def matrix(self, request: str) -> str:
+        return self._post("sources_to_targets", request)
 
-    def status(self, wanted: str = "{}") -> str:
-        return self._ask("status", wanted)
+    def status(self, request: str = "{}") -> str:
+        return self._post("status", request)
 
-    def _ask(self, action: str, wanted: str) -> str:
+    def _post(self, action: str, request: str) -> str:
         try:
             answer = self._http.post(
-                f"/{action}", content=wanted, headers={"Content-Type": "application/json"}
+                f"/{action}", content=request, headers={"Content-Type": "application/json"}
             )
         except httpx.HTTPError as error:
             raise RouterUnavailable(f"The router does not answer ({type(error).__name__}).") from error
         if answer.is_success:
             return answer.text
-        raise _refused(answer)
+        raise _error_of(answer)
 
 
-def _refused(answer: httpx.Response) -> ValhallaError | RouterUnavailable:
-    """The engine's own refusal, or somebody else's: a proxy, or no Valhalla at all."""
+def _error_of(answer: httpx.Response) -> ValhallaError | RouterUnavailable:
+    """Return the engine's own error, or RouterUnavailable if a proxy or another server answered."""
     try:
-        said = _read_refusal(answer.content)
+        body = _read_error(answer.content)
     except msgspec.DecodeError:
-        said = _Refusal()
-    if not said.error_code:
-        return RouterUnavailable(f"The router answered with {answer.status_code}.")
-    error = ValhallaError(said.error)
-    error.code, error.message = said.error_code, said.error
-    error.http_code, error.http_message = answer.status_code, said.status
+        body = _ErrorAnswer()
+    if not body.error_code:
+        return RouterUnavailable(f"The router answered with HTTP status {answer.status_code}.")
+    error = ValhallaError(body.error)
+    error.code, error.message = body.error_code, body.error
+    error.http_code, error.http_message = answer.status_code, body.status
     return error

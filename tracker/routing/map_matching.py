@@ -1,4 +1,4 @@
-"""Tracing: which streets of the engine's map a line follows, be it a way foreseen or one that was driven."""
+"""Map matching: the streets that a line follows, whether it is a computed route or a driven path."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
@@ -14,12 +14,12 @@ from tracker.routing.backends import Backend
 from tracker.routing.polyline import decode
 from tracker.routing.requests import COSTINGS, as_text
 
-# Drivers go where the map forbids it to private cars: bus lanes, barred turns. A taxi may use the former.
+# Drivers use bus lanes and forbidden turns. The costing of a taxi allows bus lanes.
 AS_DRIVEN: Final[Mapping[Vehicle, str]] = {**COSTINGS, "car": "taxi"}
-APART: Final = 10.0  # metres between two places of a way that are matched; nearer ones are noise
-RADIUS: Final = 20.0  # metres around each of them in which its street is looked for
-GAP: Final = 300.0  # metres between two places; what the engine would put between is its own guess
-WHOLE: Final = 0.001  # of a street that may be missing from a whole one
+APART: Final = 10.0  # metres between two matched places of a path; closer ones are noise
+RADIUS: Final = 20.0  # metres around each place in which the engine searches its street
+GAP: Final = 300.0  # metres between two places; beyond this the engine would guess what lies between
+WHOLE: Final = 0.001  # share of a street that may be missing if it still counts as driven completely
 
 _EDGE_FIELDS: Final = (
     "shape",
@@ -32,7 +32,7 @@ _EDGE_FIELDS: Final = (
     "node.elapsed_time",
     "node.traffic_signal",
 )
-# The engine tells how much of a street was driven only where it is asked for its length too.
+# The engine returns the percentages only together with the length.
 _PARTS: Final = ("edge.length", "edge.source_percent_along", "edge.target_percent_along")
 
 
@@ -44,13 +44,13 @@ class _EndNode(msgspec.Struct, frozen=True):
 class _RawEdge(msgspec.Struct):
     begin_shape_index: int
     end_shape_index: int
-    id: int = 0  # of the directed edge, in these tiles
-    way_id: int = 0  # OpenStreetMap's
+    id: int = 0  # the id of the directed edge, in these tiles
+    way_id: int = 0  # the id of its OpenStreetMap way
     road_class: str = "unclassified"
     traffic_signal: bool = False
     end_node: _EndNode = _EndNode()
-    source_percent_along: float = 0.0  # where on the edge it begins, 0..1
-    target_percent_along: float = 1.0
+    source_percent_along: float = 0.0  # where on the edge the path begins, 0..1
+    target_percent_along: float = 1.0  # where it ends, 0..1
 
 
 class _TraceAnswer(msgspec.Struct):
@@ -58,57 +58,61 @@ class _TraceAnswer(msgspec.Struct):
     edges: list[_RawEdge]
 
 
-# Made at import: two threads that are the first to decode into a type crash the process (msgspec 0.22).
+# Built at import: if two threads decode a type for the first time at once, msgspec 0.22 crashes.
 _read_trace: Final = msgspec.json.Decoder(_TraceAnswer).decode
 
 
-def with_streets(actor: Backend, shape: str, plain: Leg, vehicle: Vehicle) -> Leg:
-    """The leg with its streets, by walking its line once more (about 1 ms).
+def add_streets(backend: Backend, shape: str, leg: Leg, vehicle: Vehicle) -> Leg:
+    """Return the leg with its streets. The engine walks the leg's line once more, in about 1 ms.
 
-    The engine's walk may end up to 8 m before the leg's last place, so the line becomes the walk's, which
-    the edges index. A walk that took another way, or none, leaves the whole leg as one edge.
+    The walk may end up to 8 m before the leg's last place. So the result has the line of the walk, which the
+    edges index. If the walk fails or takes another path, the whole leg is one edge.
     """
-    wanted = {
+    request = {
         "encoded_polyline": shape,
         "costing": COSTINGS[vehicle],
         "shape_match": "walk_or_snap",
         "filters": {"action": "include", "attributes": _EDGE_FIELDS},
     }
-    walked = _walked(actor, wanted, plain.line)
-    if walked is None:
-        whole = Edge(0, len(plain.line) - 1, plain.distance_m, plain.duration_s, "unclassified", False)
-        return msgspec.structs.replace(plain, edges=(whole,))
-    line, edges = walked
-    return msgspec.structs.replace(plain, line=line, edges=edges)
+    walk = _walk(backend, request, leg.line)
+    if walk is None:
+        whole = Edge(0, len(leg.line) - 1, leg.distance_m, leg.duration_s, "unclassified", False)
+        return msgspec.structs.replace(leg, edges=(whole,))
+    line, edges = walk
+    return msgspec.structs.replace(leg, line=line, edges=edges)
 
 
-def along(actor: Backend, line: Sequence[LonLat], vehicle: Vehicle) -> Leg | None:
-    """The leg along this line, with its streets, though the map may forbid it; None where it has no such."""
-    wanted = _of_driven(line, vehicle, {}) | {
+def leg_along(backend: Backend, line: Sequence[LonLat], vehicle: Vehicle) -> Leg | None:
+    """Return the leg along this line, with its streets, even where the map forbids driving.
+
+    None if the line follows no streets.
+    """
+    request = _driven_path_request(line, vehicle, {}) | {
         "shape_match": "walk_or_snap",
         "filters": {"action": "include", "attributes": _EDGE_FIELDS},
     }
-    walked = _walked(actor, wanted, line)
-    if walked is None:
+    walk = _walk(backend, request, line)
+    if walk is None:
         return None
-    return Leg(walked[0], sum(steps(walked[0])), sum(edge.duration_s for edge in walked[1]), walked[1])
+    walked, edges = walk
+    return Leg(walked, sum(steps(walked)), sum(edge.duration_s for edge in edges), edges)
 
 
-def matched(actor: Backend, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[StreetPassage, ...]:
-    """The streets of a way that was driven; none where it cannot be told (about 7 ms for 100 places)."""
+def match_streets(backend: Backend, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[StreetPassage, ...]:
+    """Return the streets of a driven path, or none if it matches none. Takes about 7 ms for 100 places."""
     streets: list[StreetPassage] = []
     for piece in _pieces(places):
-        wanted = _of_driven(piece, vehicle, {"radius": RADIUS}) | {
+        request = _driven_path_request(piece, vehicle, {"radius": RADIUS}) | {
             "shape_match": "map_snap",
             "filters": {"action": "include", "attributes": (*_EDGE_FIELDS, *_PARTS)},
         }
-        if len(piece) >= 3 and (walk := _trace(actor, wanted)) is not None:
+        if len(piece) >= 3 and (walk := _trace(backend, request)) is not None:
             streets += _streets(decode(walk.shape), walk.edges)
     return tuple(streets)
 
 
 def _pieces(places: Sequence[LonLat]) -> Iterator[list[LonLat]]:
-    """The way in pieces without a gap, and without noise."""
+    """Split the path at gaps, and drop places that are noise."""
     piece: list[LonLat] = []
     for place in places:
         metres = distance(piece[-1], place) if piece else GAP
@@ -120,15 +124,17 @@ def _pieces(places: Sequence[LonLat]) -> Iterator[list[LonLat]]:
     yield piece
 
 
-def _trace(actor: Backend, wanted: Mapping[str, object]) -> _TraceAnswer | None:
-    """None where the engine finds none, or what answers is no engine. Raises RouterUnavailable."""
+def _trace(backend: Backend, request: Mapping[str, object]) -> _TraceAnswer | None:
+    """Return the matched streets, or None if the engine finds none. Raises RouterUnavailable."""
     try:
-        return _read_trace(actor.trace_attributes(as_text(wanted)))
+        return _read_trace(backend.trace_attributes(as_text(request)))
     except (RuntimeError, msgspec.DecodeError):
         return None
 
 
-def _of_driven(line: Sequence[LonLat], vehicle: Vehicle, each: Mapping[str, float]) -> dict[str, object]:
+def _driven_path_request(
+    line: Sequence[LonLat], vehicle: Vehicle, each: Mapping[str, float]
+) -> dict[str, object]:
     costing = AS_DRIVEN[vehicle]
     return {
         "shape": [{"lat": place.lat, "lon": place.lon, **each} for place in line],
@@ -137,23 +143,29 @@ def _of_driven(line: Sequence[LonLat], vehicle: Vehicle, each: Mapping[str, floa
     }
 
 
-def _walked(
-    actor: Backend, wanted: Mapping[str, object], line: Sequence[LonLat]
+def _walk(
+    backend: Backend, request: Mapping[str, object], line: Sequence[LonLat]
 ) -> tuple[tuple[LonLat, ...], tuple[Edge, ...]] | None:
-    """The line and the edges of a walk along it; None where there is none, or it took another way."""
-    walk = _trace(actor, wanted)
+    """Return the line and the edges of a walk along *line*.
+
+    None if there is no walk, or if its length differs by more than 1 % and 10 m.
+    """
+    walk = _trace(backend, request)
     walked = () if walk is None else decode(walk.shape)
     if walk is None or len(walked) < 2:
         return None
     metres = list(accumulate(steps(walked), initial=0.0))
-    wished = sum(steps(line))
-    if abs(metres[-1] - wished) > max(10.0, 0.01 * wished):
+    expected = sum(steps(line))
+    if abs(metres[-1] - expected) > max(10.0, 0.01 * expected):
         return None
     return walked, tuple(_edges(metres, walk.edges))
 
 
 def _edges(metres: list[float], raw: list[_RawEdge]) -> list[Edge]:
-    """The engine gives lengths in whole metres, so they are the line's: `metres` to each of its places."""
+    """Return the edges. *metres* holds the distance along the line to each of its places.
+
+    The line gives the lengths, because the engine rounds them to whole metres.
+    """
     edges = []
     for each, seconds in zip(raw, _seconds(raw), strict=True):
         begin, end = each.begin_shape_index, each.end_shape_index
@@ -164,7 +176,7 @@ def _edges(metres: list[float], raw: list[_RawEdge]) -> list[Edge]:
 
 
 def _streets(line: tuple[LonLat, ...], raw: list[_RawEdge]) -> list[StreetPassage]:
-    """Joined are those of which the one begins where the other ended."""
+    """Return the passages. One is joined if it begins where the one before ended."""
     streets, ended = [], -1
     for each, seconds in zip(raw, _seconds(raw), strict=True):
         begin, end = each.begin_shape_index, each.end_shape_index
@@ -179,7 +191,7 @@ def _streets(line: tuple[LonLat, ...], raw: list[_RawEdge]) -> list[StreetPassag
 
 
 def _seconds(raw: Sequence[_RawEdge]) -> Iterator[float]:
-    """The engine's, of each edge. It counts on from edge to edge, and anew where the way has a gap."""
+    """Return the seconds on each edge. The engine adds them up along the path, and restarts after a gap."""
     before, ended = 0.0, 0
     for each in raw:
         elapsed = each.end_node.elapsed_time
@@ -190,5 +202,5 @@ def _seconds(raw: Sequence[_RawEdge]) -> Iterator[float]:
 
 
 def _key(edge: _RawEdge) -> str:
-    """Other tiles number their edges anew; the way's own number tells most of those apart."""
+    """Return the street's key. New tiles renumber the edges; the way's id keeps most stale keys apart."""
     return f"{edge.way_id:x}.{edge.id:x}" if edge.id else ""

@@ -1,4 +1,4 @@
-"""The engine's encoded lines: differences of whole millionths of a degree, in pieces of five bits."""
+"""Encoded polylines with precision 6: differences of millionths of a degree, in groups of five bits."""
 
 from collections.abc import Iterable
 from itertools import accumulate
@@ -7,12 +7,12 @@ from typing import Final
 from tracker.domain.geo import LonLat
 
 _SCALE: Final = 1e6  # in a degree
-_OFFSET: Final = 63  # makes every piece a printable character
-_MORE: Final = 0x20  # set while further pieces of the same number follow
+_OFFSET: Final = 63  # makes every group a printable character
+_MORE: Final = 0x20  # set if another group of the same number follows
 
 
 def decode(encoded: str) -> tuple[LonLat, ...]:
-    """The places of a line; ValueError where the text ends within one."""
+    """Return the places of an encoded line. Raises ValueError if the text is truncated."""
     steps = _numbers(encoded.encode("ascii"))
     if len(steps) % 2:
         raise ValueError("The encoded line ends within a place.")
@@ -21,7 +21,7 @@ def decode(encoded: str) -> tuple[LonLat, ...]:
 
 
 def encode(places: Iterable[LonLat]) -> str:
-    """The same the other way round."""
+    """Encode the places, in the format that `decode` reads."""
     text = bytearray()
     lat = lon = 0
     for place in places:
@@ -33,24 +33,24 @@ def encode(places: Iterable[LonLat]) -> str:
 
 def _characters(number: int) -> bytes:
     bits = ~(number << 1) if number < 0 else number << 1
-    pieces = []
+    groups = []
     while bits >= _MORE:
-        pieces.append((bits & (_MORE - 1) | _MORE) + _OFFSET)
+        groups.append((bits & (_MORE - 1) | _MORE) + _OFFSET)
         bits >>= 5
-    return bytes([*pieces, bits + _OFFSET])
+    return bytes([*groups, bits + _OFFSET])
 
 
 def _numbers(encoded: bytes) -> list[int]:
-    """The signed numbers one after the other."""
+    """Return the signed numbers in order. Raises ValueError."""
     numbers = []
     bits = shift = 0
     for character in encoded:
-        piece = character - _OFFSET
-        if piece & _MORE:
-            bits |= (piece ^ _MORE) << shift
+        group = character - _OFFSET
+        if group & _MORE:
+            bits |= (group ^ _MORE) << shift
             shift += 5
         else:
-            bits |= piece << shift
+            bits |= group << shift
             numbers.append(~(bits >> 1) if bits & 1 else bits >> 1)
             bits = shift = 0
     if shift:

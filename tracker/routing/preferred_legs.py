@@ -1,4 +1,4 @@
-"""Driven: the engine's legs as drivers who know the streets would go. Only forecasts follow them."""
+"""Preferred legs: routes along the streets that local drivers take. Only forecasts use them."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -10,11 +10,11 @@ from tracker.domain.route_choice.observed_streets import ObservedStreets
 from tracker.domain.route_choice.preference import RoutePreference
 from tracker.domain.route_choice.preferred_route import Search
 from tracker.routing.backends import Backend
-from tracker.routing.map_matching import along
+from tracker.routing.map_matching import leg_along
 
 
-def as_driven(
-    actor: Backend,
+def prefer_observed_streets(
+    backend: Backend,
     places: Sequence[LonLat],
     legs: Sequence[Leg],
     vehicle: Vehicle,
@@ -23,19 +23,22 @@ def as_driven(
     heading: float | None,
     manner: RoutePreference,
 ) -> tuple[Leg, ...]:
-    """Each leg by the streets that drivers take; as it is where none are known, or they lead far around."""
-    driven: list[Leg] = []
-    entering = ""  # the street on which the leg before ended
+    """Replace each leg by one along observed streets.
+
+    A leg stays as it is if no such streets are known, or if they are a long detour. Raises RouterUnavailable.
+    """
+    preferred: list[Leg] = []
+    entering = ""  # key of the street on which the previous leg ended
     for number, (leg, (begin, end)) in enumerate(zip(legs, pairwise(places), strict=True)):
         if leg.straight:
-            driven.append(leg)
+            preferred.append(leg)
             entering = ""
             continue
         search = Search(streets, leg, by_time=not manner.startswith("short"))
-        way = search.way(begin, end, heading=None if number else heading, entering=entering)
+        path = search.way(begin, end, heading=None if number else heading, entering=entering)
         found: Leg | None = leg
-        if way is not None and way.streets != tuple(edge.key for edge in leg.edges):
-            found = along(actor, way.line, vehicle)
-        driven.append(found or leg)
-        entering = way.streets[-1] if way is not None and found is not None else ""
-    return tuple(driven)
+        if path is not None and path.streets != tuple(edge.key for edge in leg.edges):
+            found = leg_along(backend, path.line, vehicle)
+        preferred.append(found or leg)
+        entering = path.streets[-1] if path is not None and found is not None else ""
+    return tuple(preferred)

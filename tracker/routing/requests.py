@@ -1,4 +1,4 @@
-"""Wanted: what the engine is asked for, as it wants to be asked."""
+"""Requests to the engine, in its JSON format."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
@@ -15,35 +15,35 @@ COSTINGS: Final[Mapping[Vehicle, str]] = {
     "scooter": "motor_scooter",
     "foot": "pedestrian",
 }
-SEARCH_CUTOFF: Final = 300  # metres; without it a place 27 km off the map gets a route
-HEADING_TOLERANCE: Final = 60  # degrees between a driver's heading and the street that the route begins with
-SIDE_TOLERANCE: Final = 1  # metres from the middle of a street; a stop further off is on one of its sides
-BESIDE: Final = 8  # metres; the street of a stop with a side is so near: the nearest may be an alley's end
-# Asked for a way at some time of day, the engine searches from its beginning only. That search turns round
-# where a street ends, as drivers do; the one from both ends goes into no street that leads nowhere. The tiles
-# know no time zones and no speeds by the hour, so nothing else depends on it.
-AT_SOME_TIME: Final = {"type": 1, "value": "2024-01-01T03:00"}
+SEARCH_CUTOFF: Final = 300  # metres to the nearest street; otherwise a place 27 km off the map gets a route
+HEADING_TOLERANCE: Final = 60  # degrees between the driver's heading and the route's first street
+SIDE_TOLERANCE: Final = 1  # metres from the middle of a street; a stop further away is on one of its sides
+BESIDE: Final = 8  # metres to the street of a stop with a side; the nearest street may be the end of an alley
+# With a time of day the engine searches from the origin only. That search turns round at the end of a
+# street, as drivers do; the bidirectional search never enters a dead end. The tiles have no time zones and no
+# speeds by the hour, so the time changes nothing else.
+ONE_DIRECTION_SEARCH: Final = {"type": 1, "value": "2024-01-01T03:00"}
 
 
 class Nearby(NamedTuple):
-    """On which streets around a place a way may begin or end; on the nearest where none is so near."""
+    """Which streets a route may begin or end on: the nearest one if none is within *radius*."""
 
-    radius: int  # metres; every street so near counts as equally likely
-    reachability: int  # nodes that a street must lead to, and be reached from
+    radius: int  # metres; all streets within it count as equally likely
+    reachability: int  # number of nodes that must be reachable from the street, and reach it
 
 
 NEAREST: Final = Nearby(0, 100)
-# A receiver errs by as much. To count 100 nodes around each street is 70 % of what such a way costs.
+# 15 m is the error of a GPS receiver. Counting 100 nodes around each street takes 70 % of such a request.
 NEAR: Final = Nearby(15, 20)
-# Streets that lead nowhere are no place to start from: an extract cuts one-way streets off, and 13 % of the
-# random pairs in the demo area have no way with the default of 50 nodes, 1 to 4 % with 100.
+# A route must not start on an isolated street; the edge of an extract isolates one-way streets. In the demo
+# area 13 % of random pairs have no route with the default of 50 nodes, but only 1 to 4 % with 100.
 NEAR_CONNECTED: Final = Nearby(15, 100)
-# The nearest street may still be one that cannot be left: so for up to 10 % of the pairs on two wheels. With
-# any street within the engine's limit, 0 to 2 % have no way.
+# The nearest street may still have no exit: this affects up to 10 % of the pairs on two wheels. With any
+# street within the engine's limit, 0 to 2 % have no route.
 ANYWHERE: Final = Nearby(200, 100)
 
 
-def route_wanted(
+def route_request(
     places: Sequence[LonLat],
     vehicle: Vehicle,
     *,
@@ -51,22 +51,22 @@ def route_wanted(
     heading: float | None,
     manner: RoutePreference,
 ) -> str:
-    """A way through the places."""
+    """Return the request for a route through the places."""
     locations = _locations(places, nearby, manner)
     if heading is not None:
         locations[0] |= {"heading": round(heading) % 360, "heading_tolerance": HEADING_TOLERANCE}
     costing = COSTINGS[vehicle]
-    wanted = {
+    request = {
         "locations": locations,
         "costing": costing,
         "costing_options": {costing: _options(manner)},
         "directions_type": "none",
     }
-    return as_text(wanted if manner == LAWFUL else wanted | {"date_time": AT_SOME_TIME})
+    return as_text(request if manner == LAWFUL else request | {"date_time": ONE_DIRECTION_SEARCH})
 
 
 def location(place: LonLat, nearby: Nearby) -> dict[str, float | str]:
-    """A place where a way may begin or end."""
+    """Return the JSON object of a place where a route begins, stops or ends."""
     return {
         "radius": nearby.radius,
         "lat": place.lat,
@@ -76,16 +76,18 @@ def location(place: LonLat, nearby: Nearby) -> dict[str, float | str]:
     }
 
 
-def as_text(wanted: Mapping[str, object]) -> str:
-    """The form in which it goes to the engine."""
-    return msgspec.json.encode(wanted).decode()
+def as_text(request: Mapping[str, object]) -> str:
+    """Encode a request as JSON text."""
+    return msgspec.json.encode(request).decode()
 
 
 def _locations(
     places: Sequence[LonLat], nearby: Nearby, manner: RoutePreference
 ) -> list[dict[str, float | str]]:
-    """Where a side is meant, no place counts as the crossing beside it, which has none; and from a stop the
-    way goes on in the direction of the arrival.
+    """Return the JSON objects of the places.
+
+    If the preference names a side of the street, places don't snap to a crossing, which has no side. The
+    route leaves each stop in the direction in which it arrived.
     """
     locations = [location(place, nearby) for place in places]
     side = _side(manner)
@@ -103,7 +105,7 @@ def _options(manner: RoutePreference) -> dict[str, bool]:
 
 
 def _side(manner: RoutePreference) -> dict[str, float | str]:
-    """On which side of the street a stop is arrived at."""
+    """Return on which side of the street the route arrives at a stop."""
     if not manner.endswith("_side"):
         return {}
     side = "same" if manner.endswith("near_side") else "opposite"

@@ -1,4 +1,4 @@
-"""Router: the engine behind `await`, a few threads wide."""
+"""Router: asynchronous calls of the engine, in a pool of a few threads."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -15,35 +15,35 @@ from tracker.domain.route_choice.preference import LAWFUL, RoutePreference
 from tracker.errors import NoRoute, RouterUnavailable
 from tracker.map.extract import MapExtract
 from tracker.map.preparation import Preparation
-from tracker.routing.backends import THREADS, Backend, actors, threads_for
+from tracker.routing.backends import THREADS, Backend, open_backend, threads_for
 from tracker.routing.circuit_breaker import CircuitBreaker
 from tracker.routing.engine import Engine
 
-TIME_OUT: Final = 5.0  # seconds, waiting for a thread included
+TIME_OUT: Final = 5.0  # seconds, including the wait for a thread
 
 
 class Router:
-    """Routes on one extract; calls of several tasks at once are fine.
+    """Routes on one extract. Several tasks may call it at the same time.
 
-    Every thread has an engine of its own, because one that two threads share crashes the process.
+    Each thread has its own engine, because an engine that two threads share crashes the process.
     """
 
-    def __init__(self, new_actor: Callable[[], Backend], threads: int = THREADS) -> None:
-        self._new_actor = new_actor
+    def __init__(self, new_backend: Callable[[], Backend], threads: int = THREADS) -> None:
+        self._new_backend = new_backend
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="router")
-        self._own = local()
+        self._local = local()
         self._breaker = CircuitBreaker()
-        self.preparation: Preparation[None] | None = None  # None: it was opened ready
+        self.preparation: Preparation[None] | None = None  # None: `open` prepared it
 
     @classmethod
     @asynccontextmanager
     async def open(
         cls, map_file: MapExtract, on_progress: Callable[[str], None], where: str | None = None
     ) -> AsyncIterator["Router"]:
-        """`where` the engine is: None for our threads, `child`, or its address.
+        """Open a router when the engine is ready, and build the routing tiles first if the extract has none.
 
-        Builds the tiles if this extract has none yet, and tells so. Raises RouterUnavailable, but not for an
-        address where nobody answers yet.
+        *where* is None for threads of this process, `child` for a child process, or the URL of a server.
+        Raises RouterUnavailable, but not if a server at a URL does not answer yet.
         """
         with cls._without_engine(where) as router:
             async with router._prepared(map_file, on_progress, where):
@@ -54,7 +54,7 @@ class Router:
     async def open_later(
         cls, map_file: MapExtract, on_progress: Callable[[str], None], where: str | None = None
     ) -> AsyncIterator["Router"]:
-        """The same without waiting, and it never raises: the router is down until it is prepared."""
+        """Open a router at once and prepare it in the background. It is down until then. Never raises."""
         with cls._without_engine(where) as router:
             async with Preparation.of(
                 "router", router._prepared(map_file, on_progress, where)
@@ -65,7 +65,7 @@ class Router:
     @classmethod
     @contextmanager
     def _without_engine(cls, where: str | None) -> Iterator["Router"]:
-        router = cls(_no_actor, threads_for(where))
+        router = cls(_not_prepared, threads_for(where))
         try:
             yield router
         finally:
@@ -75,8 +75,8 @@ class Router:
     async def _prepared(
         self, map_file: MapExtract, on_progress: Callable[[str], None], where: str | None
     ) -> AsyncIterator[None]:
-        """Lets the threads make engines; the first one shows whether that works."""
-        async with actors(map_file, on_progress, where) as self._new_actor:
+        """Prepare the backend, and make the first engine to verify it. Raises RouterUnavailable."""
+        async with open_backend(map_file, on_progress, where) as self._new_backend:
             try:
                 await asyncio.get_running_loop().run_in_executor(self._threads, self._engine)
             except RuntimeError as error:
@@ -85,13 +85,13 @@ class Router:
 
     @property
     def up(self) -> bool:
-        """False until it is prepared, and after several failures in a row, until it answers again."""
-        return self._breaker.up and self._why_absent() is None
+        """Whether it is prepared and its circuit breaker is closed."""
+        return self._breaker.up and self._why_not_prepared() is None
 
-    def _why_absent(self) -> str | None:
+    def _why_not_prepared(self) -> str | None:
         if self.preparation is None or self.preparation.ready:
             return None
-        return f"The router cannot be asked. {self.preparation.why}"
+        return f"The router is not ready. {self.preparation.why}"
 
     async def route(
         self,
@@ -104,15 +104,16 @@ class Router:
         streets: ObservedStreets = NONE,
         bridge_m_s: float | None = None,
     ) -> tuple[Leg, ...]:
-        """One leg between each two of the places, in their order; with `edges` also street by street.
+        """Return one leg between each two consecutive places; with *edges* each leg lists its streets.
 
-        A `heading` (degrees) says where somebody who moves is going: the route begins that way if it can.
-        The `manner` says how such drivers choose their way, and `streets` which ones they were seen to take
-        (only with `edges`); both are for forecasts, and give no way to tell anybody. With `bridge_m_s` a leg
-        that no way leads along is a straight line at this speed (m/s) and marked so, unless all of them are.
+        *heading* (degrees) is that of a moving driver: the route begins in this direction if it can.
+        *manner* is how drivers choose their route, and *streets* are the ones they were observed to take
+        (only with *edges*). Both are for forecasts; never give such a route to anyone as directions.
+        With *bridge_m_s*, a leg without a route is a straight line at this speed (m/s) with `straight` set,
+        unless all legs are.
 
-        Raises NoRoute where a place is more than 300 m from any street or cannot be reached, and
-        RouterUnavailable where there is no answer within 5 s.
+        Raises NoRoute if a place is more than 300 m from any street or cannot be reached, RouterUnavailable
+        after 5 s without an answer.
         """
         if len(places) < 2:
             raise NoRoute("A route needs at least two places.")
@@ -128,30 +129,27 @@ class Router:
             )
         )
 
-    async def matched(self, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[StreetPassage, ...]:
-        """The streets of a way that was driven, by its places; none where it cannot be told.
-
-        Raises RouterUnavailable.
-        """
-        return await self._run(lambda: self._engine().matched(places, vehicle))
+    async def match_streets(self, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[StreetPassage, ...]:
+        """Return the streets of a driven path, or none if it matches none. Raises RouterUnavailable."""
+        return await self._run(lambda: self._engine().match_streets(places, vehicle))
 
     async def matrix(self, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[tuple[float, ...], ...]:
         """Return the seconds from each place (row) to each (column).
 
-        They are infinite where no way leads, and where a place is more than 300 m from any street.
+        They are infinite without a route, and for a place more than 300 m from any street.
         Raises RouterUnavailable.
         """
         return await self._run(lambda: self._engine().matrix(places, vehicle))
 
     def _engine(self) -> Engine:
-        """The engine of the thread that asks."""
-        if not hasattr(self._own, "engine"):
-            self._own.engine = Engine(self._new_actor())
-        engine: Engine = self._own.engine
+        """Return the engine of the current thread; the first call makes it."""
+        if not hasattr(self._local, "engine"):
+            self._local.engine = Engine(self._new_backend())
+        engine: Engine = self._local.engine
         return engine
 
     async def _run[T](self, call: Callable[[], T]) -> T:
-        if why := self._why_absent():
+        if why := self._why_not_prepared():
             raise RouterUnavailable(why)
         self._breaker.enter()
         running = asyncio.get_running_loop().run_in_executor(self._threads, call)
@@ -159,7 +157,7 @@ class Router:
             answer = await asyncio.wait_for(running, TIME_OUT)
         except TimeoutError as error:
             self._breaker.failed()
-            raise RouterUnavailable(f"The router gave no answer within {TIME_OUT:.0f} s.") from error
+            raise RouterUnavailable(f"The router did not answer within {TIME_OUT:.0f} s.") from error
         except RouterUnavailable:
             self._breaker.failed()
             raise
@@ -170,5 +168,5 @@ class Router:
         return answer
 
 
-def _no_actor() -> Backend:
+def _not_prepared() -> Backend:
     raise RouterUnavailable("The router is not prepared.")

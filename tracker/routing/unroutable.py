@@ -1,4 +1,4 @@
-"""Places that no street leads to: the rest of a matrix or a route without them."""
+"""Unroutable places: the matrix or the route of the other places."""
 
 from collections.abc import Callable, Sequence
 from math import inf
@@ -10,13 +10,15 @@ from tracker.errors import NoRoute
 
 type Rows = Sequence[Sequence[float]]
 
-SEARCH_WITHIN: Final = 3.0  # seconds; the ways not found until then count as none, so that an answer comes
+SEARCH_WITHIN: Final = 3.0  # seconds; a route not found by then counts as absent, so that an answer comes
 
 
 def matrix_of_parts(
     matrix: Callable[[Sequence[LonLat]], Rows], places: Sequence[LonLat]
 ) -> tuple[tuple[float, ...], ...]:
-    """*matrix* of each group of places that are connected; infinite from group to group.
+    """Return the matrix of all places, by calling *matrix* for each group of connected places.
+
+    It is infinite from group to group, and for places without a street.
 
     Raises RouterUnavailable.
     """
@@ -32,13 +34,14 @@ def matrix_of_parts(
     return tuple(map(tuple, seconds))
 
 
-def ways_of_parts[T](
-    ways: Callable[[Sequence[LonLat], int], Sequence[T | None]], places: Sequence[LonLat], begin: int
+def legs_of_parts[T](
+    legs: Callable[[Sequence[LonLat], int], Sequence[T | None]], places: Sequence[LonLat], begin: int
 ) -> list[T | None]:
-    """*ways* through the places, one for each two; None where none leads.
+    """Return one leg between each two consecutive places, or None if they have no route.
 
-    *ways* is called with some of the places and the index of the first of them, counted from *begin*. It
-    raises NoRoute where one of them has no way. Raises RouterUnavailable.
+    It calls *legs* with some of the places and the index of the first one, counted from *begin*. *legs*
+    raises NoRoute if any leg has no route. Then it halves the places until each leg is found or ruled out.
+    Raises RouterUnavailable.
     """
     until = monotonic() + SEARCH_WITHIN
 
@@ -46,7 +49,7 @@ def ways_of_parts[T](
         if monotonic() >= until:
             return [None] * (last - first)
         try:
-            return list(ways(places[first : last + 1], begin + first))
+            return list(legs(places[first : last + 1], begin + first))
         except NoRoute:
             if last - first == 1:
                 return [None]
@@ -57,21 +60,21 @@ def ways_of_parts[T](
 
 
 def _groups(matrix: Callable[[Sequence[LonLat]], Rows], places: Sequence[LonLat]) -> list[list[int]]:
-    """The places that can be asked about together, by index; those without a street are in none."""
+    """Group the places that are connected, by index. A place without a street is in no group."""
     groups = []
     rest = list(range(len(places)))
     while rest:
         first, *others = rest
         rest = others
-        if not _answers(matrix, [places[first]]):
+        if not _has_matrix(matrix, [places[first]]):
             continue
-        group = [first, *(n for n in others if _answers(matrix, [places[first], places[n]]))]
+        group = [first, *(n for n in others if _has_matrix(matrix, [places[first], places[n]]))]
         rest = [n for n in others if n not in group]
         groups.append(group)
     return groups
 
 
-def _answers(matrix: Callable[[Sequence[LonLat]], Rows], places: Sequence[LonLat]) -> bool:
+def _has_matrix(matrix: Callable[[Sequence[LonLat]], Rows], places: Sequence[LonLat]) -> bool:
     try:
         matrix(places)
     except NoRoute:

@@ -16,7 +16,7 @@ from tracker.domain.trip import Trip
 from tracker.errors import NoRoute, RoutingError
 from tracker.eta.evaluation.baselines import Baselines, Plain
 from tracker.eta.evaluation.recorded_trips import RecordedTrip
-from tracker.routing.drive_analysis import Routes, judged
+from tracker.routing.drive_analysis import Routes, analyse_drive
 
 LEAST: Final = 30.0  # seconds to go; nearer forecasts are not counted
 METHODS: Final = ("tracker", "router", "router_scaled", "straight_line")
@@ -136,7 +136,7 @@ class Replay:
         """Process an arrival; return whether the trip has ended."""
         live = self._live.get(number)
         if live is not None and (arrival := live.trip.arrived(f"{stop}", "dropoff", at)) is not None:
-            self._arrivals[number].append(await judged(arrival, self._router))
+            self._arrivals[number].append(await analyse_drive(arrival, self._router))
         if stop != last:
             return False
         for arrival in self._arrivals.setdefault(number, []):

@@ -1,7 +1,7 @@
-"""Witness: what drivers' positions show goes into timelines; where they stop is remembered, and routed to.
+"""MilestoneWriter: writes milestones into timelines and learns access points and dwell times.
 
-Off the hot path: what was seen waits here, and is written by one task at a time. With the database away it
-goes on waiting.
+Both are queued, off the hot path, and written by one task at a time. While the database is unavailable they
+stay queued.
 """
 
 from collections import deque
@@ -32,13 +32,13 @@ from tracker.live.trip import LiveTrip
 from tracker.metrics import Metrics
 from tracker.routing import Router
 
-WAITING: Final = 10_000  # events; beyond, the oldest are given up
+MAX_QUEUED: Final = 10_000  # beyond, the oldest are dropped
 
 log = structlog.get_logger()
 
 
 class _StopSample(NamedTuple):
-    """One stop: for which place, and where the driver stood for how long."""
+    """A served stop: the place, where the driver stopped and for how many seconds."""
 
     place: str
     at: LonLat
@@ -46,7 +46,7 @@ class _StopSample(NamedTuple):
 
 
 class MilestoneWriter:
-    """`note` writes one event and says whether it was new; `area` is what the map covers, once known."""
+    """Writes milestones by *insert*, which returns whether one was new; *area* is the map's area."""
 
     def __init__(
         self,
@@ -56,21 +56,21 @@ class MilestoneWriter:
         area: Callable[[], Area | None] = lambda: None,
     ) -> None:
         self._database, self._insert, self._metrics, self._area = database, insert, metrics, area
-        self._waiting: deque[MilestoneReached] = deque(maxlen=WAITING)
-        self._samples: deque[_StopSample] = deque(maxlen=WAITING)
+        self._waiting: deque[MilestoneReached] = deque(maxlen=MAX_QUEUED)
+        self._samples: deque[_StopSample] = deque(maxlen=MAX_QUEUED)
         self._writing = False
 
     def add(self, events: Iterable[MilestoneReached]) -> None:
-        """To be written soon; never waits."""
+        """Queue milestones; never wait."""
         self._waiting.extend(events)
 
     @property
     def has_work(self) -> bool:
-        """Whether something waits that nobody is writing."""
+        """Whether something is queued and no task is writing."""
         return bool(self._waiting or self._samples) and not self._writing
 
     async def write(self) -> None:
-        """Everything that waits, the oldest first; what cannot be written now waits for the next call."""
+        """Write everything queued, oldest first; keep what fails for the next call."""
         if self._writing:
             return
         self._writing = True
@@ -89,7 +89,10 @@ class MilestoneWriter:
             self._writing = False
 
     async def follow(self, live: LiveTrip, orders: Sequence[Order], stops: Sequence[Stop]) -> None:
-        """This is to be done from now on; of orders that are new here, it is read what was seen before."""
+        """Set the trip's plan; read the earlier milestones of orders that are new to it.
+
+        Raises StorageUnavailable.
+        """
         order_ids = [order.id for order in orders]
         reached = await self._select_milestones(
             {one for one in order_ids if not live.milestones.watches(one)}
@@ -100,9 +103,9 @@ class MilestoneWriter:
         live.note_arrivals()
 
     def order_changed(self, order: Order, lives: Iterable[LiveTrip]) -> None:
-        """Fetched or delivered, says the driver too: what positions show is sure now, and teaches.
+        """Confirm milestones and learn from stops once the order is picked up or delivered.
 
-        To be reached before the stop leaves the trip.
+        Call it before the stop leaves the trip.
         """
         for live in lives:
             if (at := order.delivered_at) is not None:
@@ -110,10 +113,9 @@ class MilestoneWriter:
             self._samples.extend(_samples(order, live))
 
     async def route(self, live: LiveTrip, router: Router) -> None:
-        """Give the trip a route through its stops, to where drivers really stop for them.
+        """Route the trip through the access points of its stops.
 
-        Where no way leads to a stop, or from it, that leg is a straight line.
-        If the router gives none, a route that the driver has left is dropped.
+        A leg without a path is a straight line. If the router fails, drop a route that the driver has left.
         """
         trip, stops = live.trip, live.trip.ahead
         newest = trip.track.newest
@@ -141,7 +143,7 @@ class MilestoneWriter:
             trip.take_route(Route(stops, legs))
 
     async def _select_milestones(self, order_ids: set[str]) -> dict[str, dict[Milestone, datetime]]:
-        """What the timelines of these orders hold, and what waits to be written there."""
+        """Return the orders' milestones, stored and queued."""
         found = await select_milestones(self._database, order_ids) if order_ids else {}
         for order_id, kind, at in self._waiting:
             if order_id in order_ids:
@@ -156,7 +158,7 @@ class MilestoneWriter:
     async def _pins(
         self, stops: Sequence[Stop], orders: Mapping[str, Order]
     ) -> dict[Stop, list[AccessPoint]]:
-        """Where drivers really stop for each of these, as far as that is known."""
+        """Return the access points of stops that have any; none while the database is unavailable."""
         keys = {
             stop: place_key(_place(orders[stop.order_id], stop)) for stop in stops if stop.order_id in orders
         }
@@ -172,13 +174,13 @@ def _place(order: Order, stop: Stop) -> Place:
 
 
 def _dwell_s(arrived: datetime, served_at: datetime, stop: Stop) -> float:
-    """Seconds that the stop took: what a driver waits for it to open is no part of them."""
-    begun = arrived if stop.opens_at is None else max(arrived, stop.opens_at)
-    return max((served_at - begun).total_seconds(), 0.0)
+    """Return the seconds that the stop took, without the wait for it to open."""
+    started = arrived if stop.opens_at is None else max(arrived, stop.opens_at)
+    return max((served_at - started).total_seconds(), 0.0)
 
 
 def _samples(order: Order, live: LiveTrip) -> Iterator[_StopSample]:
-    """Of the stops that the trip still has, though the order says that they are served."""
+    """Return samples of the stops that the order has served and the trip still holds."""
     for stop in live.trip.stops:
         served_at = order.picked_up_at if stop.kind == "pickup" else order.delivered_at
         if stop.order_id != order.id or served_at is None:

@@ -1,4 +1,4 @@
-"""What is asked for an order, and what is told of it after the commit."""
+"""A new order's fields, and the changes that are notified after the commit."""
 
 from datetime import datetime
 from typing import Literal, NamedTuple
@@ -11,7 +11,7 @@ Sender = Literal["customer", "driver"]
 
 
 class Note(NamedTuple):
-    """Words between a customer and a driver."""
+    """A text between a customer and a driver."""
 
     sender: Sender
     text: str
@@ -19,16 +19,16 @@ class Note(NamedTuple):
 
 
 class OrderChange(msgspec.Struct, frozen=True):
-    """What was committed: the order, everyone whose stops changed (a former driver too), and words if any."""
+    """A committed change: the order, drivers whose stops changed (former ones too), and any note."""
 
     order_id: str
     driver_ids: tuple[str, ...] = ()
     note: Note | None = None
-    appended_to: str | None = None  # the driver at the end of whose stops the order was put
+    appended_to: str | None = None  # the driver to whose stops the order was appended
 
 
 class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """What a merchant gives; with `driver_id` it is assigned at once."""
+    """A merchant's fields of a new order; with `driver_id` it is assigned at once."""
 
     pickup: Place
     dropoff: Place

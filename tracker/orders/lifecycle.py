@@ -1,6 +1,6 @@
-"""Orders: all that happens to one. Each is a rule, a transaction, a timeline entry, and a notice after it.
+"""OrderLifecycle: every change of an order is a rule, a transaction, a timeline entry and a notification.
 
-Locks are taken in one sequence, the order first and then its drivers by id, so that nobody waits in a circle.
+Transactions lock the order first and then its drivers by id, so that they cannot deadlock.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -38,14 +38,14 @@ from tracker.orders.stop_sequences import StopSequences
 from tracker.tokens import new_id
 
 REASON_BYTES: Final = 2_000
-NOTES: Final = 100  # about one order, of the driver and of its customers each
-ERASED: Final = "driver_erased"  # why an order failed whose driver was erased on the way
+NOTES: Final = 100  # per order, from the driver and from its customers each
+ERASED: Final = "driver_erased"  # the reason of an order whose driver was erased after the pickup
 
 _log = structlog.get_logger("tracker.orders.lifecycle")
 
 
 class OrderLifecycle:
-    """Everything that changes an order goes through here; `notice` hears of it after the commit."""
+    """Changes orders; calls *on_change* after each commit."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class OrderLifecycle:
         return whole_ms(self._clock())
 
     async def notify(self, change: OrderChange) -> None:
-        """Passes on what is committed. What fails now does not undo it, so it fails nobody's request."""
+        """Place appended stops and publish the change. It is committed, so failures are only logged."""
         try:
             await self._stops.place(change, self._now())
         except TrackerError as error:
@@ -76,27 +76,27 @@ class OrderLifecycle:
     # --- reading
 
     async def get(self, order_id: str) -> Order:
-        """Raises NotFound."""
+        """Return an order. Raises NotFound."""
         return require_order(await rows.select_order(self._database, order_id))
 
     async def of_driver(self, driver_id: str) -> list[Order]:
-        """What the driver carries or has to fetch, in stop sequence."""
+        """Return the driver's open orders in stop sequence."""
         return await rows.select_orders_of_driver(self._database, driver_id)
 
-    # --- making and changing
+    # --- changing
 
     async def create(self, new: NewOrder) -> Order:
-        """Raises InvalidFields where there is no such driver."""
+        """Create an order. Raises InvalidFields for an unknown driver."""
         async with self._database.transaction() as connection:
             order, change = await self.insert(connection, new)
         await self.notify(change)
         return order
 
     async def insert(self, connection: Connection, new: NewOrder) -> tuple[Order, OrderChange]:
-        """`create` inside the caller's transaction, who gives the notice after its commit."""
+        """Create an order inside the caller's transaction; the caller calls `notify` after the commit."""
         now = self._now()
-        given = {field: getattr(new, field) for field in new.__struct_fields__ if field != "driver_id"}
-        order = Order(id=new_id("ord"), created_at=now, **given)
+        fields = {field: getattr(new, field) for field in new.__struct_fields__ if field != "driver_id"}
+        order = Order(id=new_id("ord"), created_at=now, **fields)
         await rows.insert_order(connection, order)
         await rows.insert_timeline(connection, order.id, now, "created", {})
         await link_rows.insert_link(connection, Link(id=new_id("lnk"), order_id=order.id, created_at=now))
@@ -107,7 +107,7 @@ class OrderLifecycle:
         )
 
     async def patch(self, order_id: str, edit: Callable[[Order], Order]) -> Order:
-        """What `edit` makes of the order; raises NotFound, Conflict once it is over."""
+        """Replace the order with the result of *edit*. Raises NotFound, Conflict once it has ended."""
         async with self._database.transaction() as connection:
             before = require_order(await rows.lock_order(connection, order_id))
             if before.status not in OPEN:
@@ -120,9 +120,9 @@ class OrderLifecycle:
         return order
 
     async def assign(self, order_id: str, driver_id: str) -> Order:
-        """Hands the order to a driver, where it fits best into their stops; a former driver is out of it.
+        """Assign the order and insert its stops where they add least driving.
 
-        Raises NotFound, InvalidFields for an unknown driver, ForbiddenTransition once it is over.
+        Raises NotFound, InvalidFields for an unknown driver, ForbiddenTransition once it has ended.
         """
         async with self._database.transaction() as connection:
             before = require_order(await rows.lock_order(connection, order_id))
@@ -135,7 +135,7 @@ class OrderLifecycle:
         return order
 
     async def unassign(self, order_id: str) -> Order:
-        """Back to `created`; raises NotFound, ForbiddenTransition where it is not just assigned."""
+        """Set the order back to `created`. Raises NotFound, ForbiddenTransition unless it is assigned."""
         return await self.set_status(order_id, OrderStatus.CREATED)
 
     async def set_status(
@@ -148,17 +148,16 @@ class OrderLifecycle:
         by_driver: str | None = None,
         clock_ahead: timedelta = timedelta(0),
     ) -> Order:
-        """Set what a merchant or (`by_driver`) the order's own driver reports, `at` some time up to now.
+        """Set the status that a merchant or (*by_driver*) the order's own driver reports.
 
-        A merchant's `at` must lie between the order's previous status and now. A driver's is set back by
-        `clock_ahead` and then clamped to that. A driver who reports again what is known already, after a
-        lost acknowledgement, changes nothing.
+        A merchant's *at* must lie between the order's previous status and now. A driver's is corrected by
+        *clock_ahead* and clamped to that range. A driver's repeated report is idempotent.
         Raises NotFound (also for another driver's order), InvalidFields, ForbiddenTransition.
         """
         now = self._now()
         detail = {} if reason is None else {"reason": require_text("reason", reason, REASON_BYTES)}
         if by_driver is not None:
-            detail["driver_id"] = by_driver  # what they wrote goes with them
+            detail["driver_id"] = by_driver  # so that erasing the driver also erases the reason
         async with self._database.transaction() as connection:
             before = require_order(await rows.lock_order(connection, order_id), by_driver)
             if by_driver is not None and has_been(before, status):
@@ -177,7 +176,7 @@ class OrderLifecycle:
         return order
 
     async def erase_customer(self, order_id: str) -> None:
-        """Erase the customer's data of an order that is over. Idempotent. Raises NotFound, Conflict."""
+        """Erase the customer's data of an order that has ended. Idempotent. Raises NotFound, Conflict."""
         async with self._database.transaction() as connection:
             order = require_order(await rows.lock_order(connection, order_id))
             if order.status in OPEN:
@@ -188,17 +187,20 @@ class OrderLifecycle:
             await erase_customers(connection, [order_id], self._now())
             await erase_answers_about(connection, order_id, order.created_at)
 
-    # --- words and links
+    # --- notes and links
 
     async def add_note(
         self, order_id: str, sender: Sender, text: str, *, by_driver: str | None = None
     ) -> Note:
-        """Into the timeline and to the other side; raises NotFound, InvalidFields, Conflict once over."""
+        """Store a note and deliver it to the other side.
+
+        Raises NotFound, InvalidFields, Conflict once the order has ended or has its maximum of notes.
+        """
         note = Note(sender, require_text("text", text, NOTE_BYTES), self._now())
         async with self._database.transaction() as connection:
             order = require_order(await rows.lock_order(connection, order_id), by_driver)
             if order.status not in OPEN:
-                raise Conflict(f"The order is {order.status}; nobody would read it.")
+                raise Conflict(f"The order is {order.status}; notes can be sent only while it is open.")
             if await rows.count_notes(connection, order_id, sender) >= NOTES:
                 raise Conflict(f"An order takes at most {NOTES} notes from each side.")
             detail = {"from": sender, "text": note.text}
@@ -211,7 +213,7 @@ class OrderLifecycle:
     async def add_link(
         self, connection: Connection, order_id: str, expires_at: datetime | None
     ) -> tuple[Order, Link]:
-        """One more tracking link, inside the caller's transaction; raises NotFound, InvalidFields."""
+        """Add a tracking link inside the caller's transaction. Raises NotFound, InvalidFields."""
         now = self._now()
         if expires_at is not None and expires_at <= now:
             raise InvalidFields([FieldError("expires_at", "must be in the future")])
@@ -222,7 +224,7 @@ class OrderLifecycle:
         return order, link
 
     async def revoke_link(self, order_id: str, link_id: str) -> bool:
-        """From the commit on it opens nothing. False where it was revoked before; raises NotFound."""
+        """Revoke a tracking link; return False if it was revoked before. Raises NotFound."""
         now = self._now()
         async with self._database.transaction() as connection:
             revoked = await link_rows.revoke_link(connection, link_id, order_id, now)
@@ -236,17 +238,17 @@ class OrderLifecycle:
     # --- drivers
 
     async def set_stops(self, driver_id: str, sequence: Sequence[StopKey]) -> None:
-        """The driver's stop sequence: each remaining stop once, a pickup before its dropoff.
+        """Set the driver's stop sequence: each remaining stop once, a pickup before its dropoff.
 
-        Raises NotFound for an unknown driver, InvalidFields with what is missing, foreign or misplaced.
+        Raises NotFound for an unknown driver, InvalidFields that names missing, foreign and misplaced stops.
         """
         await self._stops.set(driver_id, sequence)
         await self._notify_resequenced(driver_id, sequence)
 
     async def optimize_stops(self, driver_id: str) -> None:
-        """Puts the driver's stops into the sequence that takes least driving.
+        """Set the stop sequence that takes least driving.
 
-        Raises NotFound, NoSequence, RouterUnavailable, Conflict where the stops changed meanwhile.
+        Raises NotFound, NoSequence, RouterUnavailable, Conflict if the stops changed in the meantime.
         """
         await self._notify_resequenced(driver_id, await self._stops.optimize(driver_id, self._now()))
 
@@ -255,11 +257,11 @@ class OrderLifecycle:
             await self.notify(OrderChange(order_id, (driver_id,)))
 
     async def note_milestone(self, order_id: str, kind: Milestone, at: datetime) -> bool:
-        """What positions show of an order, once; False where it is known, or the order was over by then."""
+        """Store a milestone once; return False if it is stored already or the order had ended by then."""
         return await insert_milestone(self._database, order_id, kind, at)
 
     async def release_driver(self, driver_id: str) -> None:
-        """Takes everything off a driver who will be erased: what was fetched already counts as failed."""
+        """Unassign all orders of a driver who will be erased; those already picked up fail."""
         for order in await self.of_driver(driver_id):
             if order.status is OrderStatus.PICKED_UP:
                 await self.set_status(order.id, OrderStatus.FAILED, reason=ERASED)

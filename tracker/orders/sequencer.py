@@ -1,4 +1,4 @@
-"""Sequencing: a driver's stops in the sequence that takes least driving, by the router's matrix."""
+"""Sequencer: finds the stop sequence that takes least driving, by the router's matrix."""
 
 import asyncio
 from collections.abc import Sequence
@@ -15,13 +15,13 @@ from tracker.domain.stops.stop_sequence import best_sequence, insertion
 from tracker.errors import NoSequence
 from tracker.routing import Router
 
-MAX_STOPS: Final = 100  # stops of one driver; more are not sequenced
+MAX_STOPS: Final = 100  # of one driver
 
 type StopKey = tuple[str, StopKind]
 
 
 class Sequencer:
-    """Asks the router; holds nothing."""
+    """Computes stop sequences; has no state of its own."""
 
     def __init__(self, router: Router) -> None:
         self._router = router
@@ -29,26 +29,26 @@ class Sequencer:
     async def best(
         self, stops: Sequence[Stop], vehicle: Vehicle, at: LonLat | None, now: datetime
     ) -> list[StopKey]:
-        """The quickest sequence from where the driver is (None: not known), a pickup before its dropoff.
+        """Return the quickest sequence from the driver's position *at*, a pickup before its dropoff.
 
-        Where stops have times, the one that serves them in time, too (`domain/stops/schedule.py`).
-        Raises NoSequence where there are too many, RouterUnavailable.
+        It also keeps the stops' times, where possible (`domain/stops/schedule.py`).
+        Raises NoSequence if there are too many stops, RouterUnavailable.
         """
         start, seconds = await self._seconds(stops, vehicle, at)
         found = await asyncio.to_thread(
             best_sequence, start, seconds, _pickups_before(stops), _timing(stops, now)
         )
         if found is None:
-            raise NoSequence("No way leads through all of the driver's stops.")
+            raise NoSequence("No route leads through all of the driver's stops.")
         return [_key(stops[n]) for n in found]
 
     async def insert(
         self, stops: Sequence[Stop], order_id: str, vehicle: Vehicle, now: datetime, at: LonLat | None = None
     ) -> list[StopKey]:
-        """The stops of this order where they cost the others least.
+        """Return the sequence with the order's stops inserted where they delay the others least.
 
-        The first of the others stays first, because the driver is on the way there, if it is open already.
-        If not, what can be served until then comes before it, from where the driver is (None: not known).
+        The first of the other stops stays first if it is open, because the driver is on the way there.
+        Otherwise stops that can be served before it opens may precede it, from the driver's position *at*.
         Raises NoSequence, RouterUnavailable.
         """
         start, seconds = await self._seconds(stops, vehicle, at)
@@ -62,9 +62,9 @@ class Sequencer:
     async def _seconds(
         self, stops: Sequence[Stop], vehicle: Vehicle, at: LonLat | None
     ) -> tuple[Sequence[float], Matrix]:
-        """From where the driver is to each stop, and from each stop to each."""
+        """Return the seconds from the driver to each stop, and between all stops."""
         if len(stops) > MAX_STOPS:
-            raise NoSequence(f"More than {MAX_STOPS} stops are not sequenced.")
+            raise NoSequence(f"The driver has {len(stops)} stops; at most {MAX_STOPS} can be sequenced.")
         places = [stop.at for stop in stops]
         if at is None:
             return [0.0] * len(stops), _fill_gaps(places, await self._router.matrix(places, vehicle), vehicle)
@@ -74,7 +74,7 @@ class Sequencer:
 
 
 def _fill_gaps(places: Sequence[LonLat], seconds: Matrix, vehicle: Vehicle) -> list[list[float]]:
-    """The straight line at its usual speed where no way leads, so that one such stop spoils no sequence."""
+    """Fill missing durations by straight lines, so that one unreachable stop does not spoil the sequence."""
     speed = STRAIGHT_SPEED[vehicle]
     return [
         [value if value < inf else distance(a, b) / speed for b, value in zip(places, row, strict=True)]
@@ -87,7 +87,7 @@ def _key(stop: Stop) -> StopKey:
 
 
 def _timing(stops: Sequence[Stop], now: datetime) -> Timing:
-    """What is known of the stops' times; a service time that nobody told counts as none."""
+    """Return the stops' times in seconds from *now*; an unset service time counts as 0."""
 
     def seconds_to(at: datetime | None, never: float) -> float:
         return never if at is None else (at - now).total_seconds()
@@ -100,7 +100,7 @@ def _timing(stops: Sequence[Stop], now: datetime) -> Timing:
 
 
 def _pickups_before(stops: Sequence[Stop]) -> dict[int, int]:
-    """Of each dropoff, the pickup that is still to be served before it."""
+    """Return the index of the remaining pickup for each dropoff's index."""
     pickups = {stop.order_id: n for n, stop in enumerate(stops) if stop.kind == "pickup"}
     return {
         n: pickups[stop.order_id]

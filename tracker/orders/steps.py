@@ -1,4 +1,4 @@
-"""The steps that changes of an order are made of. Each runs in a transaction that holds the order."""
+"""The steps of order changes. Each runs in a transaction that has locked the order."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -21,14 +21,14 @@ _KIND: Final[Mapping[OrderStatus, rows.TimelineKind]] = {
 
 
 async def store(connection: Connection, order: Order) -> Order:
-    """Writes `order` as its next version."""
+    """Store *order* as its next version and return that."""
     order = msgspec.structs.replace(order, version=order.version + 1)
     await rows.update_order(connection, order)
     return order
 
 
 async def assign(connection: Connection, order: Order, driver: Driver, at: datetime) -> None:
-    """Appends what is left of the order to the stops of `driver`, whom the caller holds."""
+    """Append the order's remaining stops to those of *driver*, whom the caller has locked."""
     kinds = rows.BOTH_STOPS if order.picked_up_at is None else rows.BOTH_STOPS[1:]
     await rows.append_stops(connection, order.id, kinds, driver.id)
     await rows.insert_assignment(connection, order.id, driver.number, at)
@@ -38,7 +38,7 @@ async def assign(connection: Connection, order: Order, driver: Driver, at: datet
 async def unassign(
     connection: Connection, order: Order, at: datetime, track_ends_at: datetime | None = None
 ) -> None:
-    """Ends the part that the order's driver, whom the caller holds, has in it, and their track."""
+    """End the assignment and the track of the order's driver, whom the caller has locked."""
     await rows.delete_stops(connection, order.id)
     await rows.end_assignment(connection, order.id, track_ends_at or at)
     await rows.insert_timeline(connection, order.id, at, "unassigned", {"driver_id": order.driver_id})
@@ -51,16 +51,16 @@ async def set_status(
     time: StatusTime,
     detail: Mapping[str, object],
 ) -> Order:
-    """The order in its new status, with what this does to its stops."""
+    """Store the order's new status, update its stops and return the order."""
     await driver_rows.lock_drivers(connection, drivers_of(order))
     if status is OrderStatus.CREATED:
         await unassign(connection, order, time.at, time.track_ends_at)
         changed = msgspec.structs.replace(order, status=status, driver_id=None, assigned_at=None)
         return await store(connection, changed)
-    over = status is not OrderStatus.PICKED_UP
-    await rows.delete_stops(connection, order.id, rows.BOTH_STOPS if over else rows.BOTH_STOPS[:1])
-    if over:
+    ended = status is not OrderStatus.PICKED_UP
+    await rows.delete_stops(connection, order.id, rows.BOTH_STOPS if ended else rows.BOTH_STOPS[:1])
+    if ended:
         await rows.end_assignment(connection, order.id, time.track_ends_at)
     await rows.insert_timeline(connection, order.id, time.at, _KIND[status], detail)
-    times = {f"{status}_at": time.at, "closed_at": time.known_at if over else None}
+    times = {f"{status}_at": time.at, "closed_at": time.known_at if ended else None}
     return await store(connection, msgspec.structs.replace(order, status=status, **times))

@@ -1,4 +1,4 @@
-"""StopSequences: how a driver goes from stop to stop: as asked for, optimised, or as a new order fits in."""
+"""StopSequences: sets a driver's stop sequence as requested, optimised, or with a new order inserted."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,13 +16,16 @@ from tracker.orders.sequencer import Sequencer, StopKey
 
 
 class StopSequences:
-    """Without a sequencer what was appended stays last."""
+    """Sets stop sequences; without a sequencer, appended stops stay last."""
 
     def __init__(self, database: Database, sequencer: Sequencer | None) -> None:
         self._database, self._sequencer = database, sequencer
 
     async def set(self, driver_id: str, sequence: Sequence[StopKey]) -> None:
-        """Raises NotFound for an unknown driver, InvalidFields with what is missing, foreign or misplaced."""
+        """Set the driver's stop sequence.
+
+        Raises NotFound for an unknown driver, InvalidFields that names missing, foreign and misplaced stops.
+        """
         async with self._database.transaction() as connection:
             if driver_id not in await driver_rows.lock_drivers(connection, [driver_id]):
                 raise NotFound("driver")
@@ -31,9 +34,9 @@ class StopSequences:
             await rows.update_stop_sequence(connection, driver_id, sequence)
 
     async def optimize(self, driver_id: str, now: datetime) -> Sequence[StopKey]:
-        """The sequence that takes least driving, set; empty where there is nothing to sequence.
+        """Set the sequence that takes least driving and return it; return () if there are under two stops.
 
-        Raises NotFound, NoSequence, RouterUnavailable, Conflict where the stops changed meanwhile.
+        Raises NotFound, NoSequence, RouterUnavailable, Conflict if the stops changed in the meantime.
         """
         driver = await driver_rows.select_driver(self._database, driver_id)
         if driver is None:
@@ -46,11 +49,11 @@ class StopSequences:
         try:
             await self.set(driver_id, sequence)
         except InvalidFields as error:
-            raise Conflict("The driver's stops changed meanwhile; try again.") from error
+            raise Conflict("The driver's stops changed in the meantime; retry.") from error
         return sequence
 
     async def place(self, change: OrderChange, now: datetime) -> None:
-        """Moves what was appended to where it costs least; without a way, it stays last.
+        """Move appended stops to where they add least driving; without a route they stay last.
 
         Raises NoSequence, RouterUnavailable.
         """
@@ -66,10 +69,10 @@ class StopSequences:
         sequence = await self._sequencer.insert(stops, change.order_id, driver.vehicle, now, at)
         async with self._database.transaction() as connection:
             await driver_rows.lock_drivers(connection, [driver.id])
-            if await rows.select_stops(connection, driver.id) == stops:  # else others changed them meanwhile
+            if await rows.select_stops(connection, driver.id) == stops:  # otherwise another change came first
                 await rows.update_stop_sequence(connection, driver.id, sequence)
 
     async def _position(self, driver: Driver) -> LonLat | None:
-        """Where the newest believed fix was."""
+        """Return the position of the newest believed fix, or None."""
         newest = (await newest_states(self._database, [driver.number])).get(driver.number)
         return None if newest is None else newest.fix.lonlat

@@ -1,4 +1,4 @@
-"""Stuck orders: an order that stays open for too long is reported once, whether or not anybody watches it."""
+"""Stuck orders: reports each order that stays open for too long, once, watched or not."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -13,8 +13,8 @@ from tracker.database.orders import flag_stuck_orders
 from tracker.errors import StorageUnavailable
 from tracker.metrics import Metrics
 
-REVIEW_EVERY: Final = 5.0  # seconds
-AT_ONCE: Final = 500  # orders of one statement
+CHECK_INTERVAL_S: Final = 5.0
+BATCH: Final = 500  # orders per statement
 
 log = structlog.get_logger()
 
@@ -26,12 +26,12 @@ async def stuck_order_reporting(
     """Report stuck orders while the block runs."""
 
     async def report_forever() -> None:
-        is_away = False
+        fails = False
         while True:
-            was_away, is_away = is_away, not await _reported(database, metrics, now())
-            if is_away and not was_away:
+            failed, fails = fails, not await _try_report(database, metrics, now())
+            if fails and not failed:
                 log.warning("stuck_order_report_failed")
-            await asyncio.sleep(REVIEW_EVERY)
+            await asyncio.sleep(CHECK_INTERVAL_S)
 
     reporter = asyncio.create_task(report_forever())
     try:
@@ -40,8 +40,8 @@ async def stuck_order_reporting(
         reporter.cancel()
 
 
-async def _reported(database: Database, metrics: Metrics, now: datetime) -> bool:
-    """Whether the database answered."""
+async def _try_report(database: Database, metrics: Metrics, now: datetime) -> bool:
+    """Report stuck orders; return whether the database answered."""
     try:
         await report_stuck_orders(database, metrics, now)
     except StorageUnavailable:
@@ -50,12 +50,12 @@ async def _reported(database: Database, metrics: Metrics, now: datetime) -> bool
 
 
 async def report_stuck_orders(database: Database, metrics: Metrics, now: datetime) -> int:
-    """Put `stuck` into the timeline of each order that is due and was not reported, and count them.
+    """Add `stuck` to the timeline of each due order that was not reported, and return their number.
 
-    Every node may do so at the same time: each order is reported by one of them. Raises StorageUnavailable.
+    Nodes may run this concurrently: one of them reports each order. Raises StorageUnavailable.
     """
     reported = 0
-    while order_ids := await flag_stuck_orders(database, now, AT_ONCE):
+    while order_ids := await flag_stuck_orders(database, now, BATCH):
         for order_id in order_ids:
             log.warning("order_stuck", order=order_id)
         metrics.stuck_orders.inc(len(order_ids))

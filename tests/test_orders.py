@@ -145,7 +145,7 @@ async def test_a_merchant_is_told_of_a_forbidden_transition(
 async def test_only_a_driver_makes_an_order_assigned(orders: OrderLifecycle) -> None:
     """The status alone cannot say who it would be."""
     order_id = await add_order(orders)
-    with pytest.raises(Conflict, match="given a driver"):
+    with pytest.raises(Conflict, match="needs a driver"):
         await orders.set_status(order_id, OrderStatus.ASSIGNED)
 
 

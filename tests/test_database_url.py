@@ -53,12 +53,12 @@ def test_the_empty_url_asks_for_the_defaults() -> None:
         ("postgresql://u:secret@h/db?port=0", "has the port '0'"),
         ("postgresql://u:secret@[::1/db", "an IPv6 address stands in"),
         ("postgresql://u:secret@a,b,c/db?port=1,2", "has 3 hosts and 2 ports"),
-        ("postgresql://u:secret@h/db#x", "has a # behind the host; write it as %23"),
+        ("postgresql://u:secret@h/db#x", "has a # after the host; write it as %23"),
         ("postgresql://u:secret@h/db?sslmode", "has the parameter 'sslmode' without a value"),
         ("postgresql://u:secret@h/db?sslmode=on", "has sslmode=on; it is one of disable, allow"),
         ("postgresql://u:secret@h/db?schema=public",
          "has the parameter 'schema', which PostgreSQL does not know"),
-        ("postgresql://u:secret@h/db?pgbouncer=true", "take it out"),
+        ("postgresql://u:secret@h/db?pgbouncer=true", "remove it"),
     ],
 )  # fmt: skip
 def test_what_libpq_refuses_is_refused_with_the_mend(url: str, says: str) -> None:

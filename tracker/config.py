@@ -1,4 +1,4 @@
-"""Config: every setting, read once from the environment. A wrong or unknown one stops the start by name."""
+"""Config: all settings, read once from the environment. A wrong or unknown setting stops the start."""
 
 import os
 import re
@@ -22,7 +22,7 @@ LONGEST_RETENTION: Final = 36_500  # days
 WHOLE_DAYS: Final = f"must be a whole number of days from 1 to {LONGEST_RETENTION}"
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 NOT_YET: Final = "is not supported by this version; unset it"
-# Kubernetes sets these in every container for a Service called "tracker".
+# Kubernetes sets these in each container if a Service is called "tracker".
 INJECTED: Final = re.compile(r"TRACKER_PORT(_.*)?|TRACKER_SERVICE_.*")
 CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -45,7 +45,7 @@ SETTINGS: Final[Mapping[str, str]] = {
     "TRACKER_TRUSTED_PROXIES": "trusted_proxies",
     "TRACKER_LOG_LEVEL": "log_level",
 }
-# These may also stand in a file: NAME_FILE is its path.
+# NAME_FILE may hold the path of a file with the value instead.
 SECRETS: Final = ("DATABASE_URL", "NATS_URL", "TRACKER_ADMIN_KEY", "TRACKER_SECRET", "TRACKER_MQTT_URL")
 
 
@@ -61,24 +61,24 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     bind: str = "127.0.0.1:8080"
     public_url: str | None = None  # None: from the request
     admin_key: str | None = None
-    secret: str | None = None  # None: made at first start in data_dir
+    secret: str | None = None  # None: created in data_dir at the first start
     mqtt_url: str | None = None
     map: str | None = None  # None: the demo area
-    router: str | None = None  # None: in our own threads; `child`, or the address of a Valhalla
+    router: str | None = None  # None: threads of this process; `child`, or the URL of a Valhalla server
     retention_days: int = 30  # days
     customer_retention_days: int = 90  # days after an order's end
     tls_cert: Path | None = None
     tls_key: Path | None = None
-    trusted_proxies: str = ""  # networks with commas, whose X-Forwarded-… headers are believed
+    trusted_proxies: str = ""  # comma-separated networks whose X-Forwarded-… headers are trusted
     log_level: str = "info"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Config":
-        """Raises ConfigError for an unknown `TRACKER_…` name or a value that cannot work."""
-        _refuse_unknown(environment)
-        given = {field: text for name, field in SETTINGS.items() if (text := _text(environment, name))}
+        """Read and check all settings. Raises ConfigError for an unknown `TRACKER_…` name or a bad value."""
+        _reject_unknown(environment)
+        texts = {field: text for name, field in SETTINGS.items() if (text := _text(environment, name))}
         try:
-            config = msgspec.convert(given, cls, strict=False, dec_hook=_read)
+            config = msgspec.convert(texts, cls, strict=False, dec_hook=_read)
         except msgspec.ValidationError as error:
             raise _named(error) from error
         _check(config)
@@ -89,14 +89,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         return _networks(self.trusted_proxies)
 
     def make_data_dir(self) -> None:
-        """Create the data folder if need be. Raises ConfigError where it cannot be written."""
+        """Create the data folder if it is missing. Raises ConfigError if it cannot be written."""
         try:
             self.data_dir.mkdir(parents=True, exist_ok=True)
             with TemporaryFile(dir=self.data_dir):
                 pass
         except OSError as error:
             why = (
-                f"{self.data_dir} cannot be written: {error.strerror}; give a folder that this user may write"
+                f"{self.data_dir} cannot be written: {error.strerror}; choose a folder writable by this user"
             )
             raise ConfigError("TRACKER_DATA_DIR", why) from error
 
@@ -108,7 +108,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _read(wanted: type[Any], text: str) -> Path:
-    """Text -> the one type of ours that msgspec does not know."""
+    """Convert text to Path, the only field type that msgspec does not convert."""
     if wanted is not Path:
         raise NotImplementedError(wanted)
     return Path(text)
@@ -116,11 +116,11 @@ def _read(wanted: type[Any], text: str) -> Path:
 
 @cache
 def _networks(text: str) -> Networks:
-    """`10.0.0.0/8, ::1`; raises ValueError."""
+    """Parse networks such as `10.0.0.0/8, ::1`. Raises ValueError."""
     return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
 
 
-def _refuse_unknown(environment: Mapping[str, str]) -> None:
+def _reject_unknown(environment: Mapping[str, str]) -> None:
     known = (*SETTINGS, *(f"{name}_FILE" for name in SECRETS))
     for name in environment:
         if name.startswith("TRACKER_") and name not in known and not INJECTED.fullmatch(name):
@@ -130,7 +130,7 @@ def _refuse_unknown(environment: Mapping[str, str]) -> None:
 
 
 def _text(environment: Mapping[str, str], name: str) -> str:
-    """The setting's text without white space around it, from NAME or the file at NAME_FILE; "" if unset."""
+    """Return the setting's stripped text, from NAME or the file at NAME_FILE; "" if unset."""
     text = environment.get(name, "").strip()
     path = environment.get(f"{name}_FILE", "").strip() if name in SECRETS else ""
     if text and path:
@@ -138,9 +138,9 @@ def _text(environment: Mapping[str, str], name: str) -> str:
     if path:
         text = _of_file(f"{name}_FILE", Path(path))
     elif name == "DATABASE_URL" and name in environment and not text:
-        raise ConfigError(name, "is empty; unset it for an embedded PostgreSQL, or give postgresql://…")
+        raise ConfigError(name, "is empty; unset it for an embedded PostgreSQL, or set postgresql://…")
     if CONTROL.search(text):
-        raise ConfigError(name, "has a line break or another control character in it; take it out")
+        raise ConfigError(name, "contains a line break or another control character; remove it")
     return text
 
 
@@ -156,9 +156,9 @@ def _of_file(name: str, path: Path) -> str:
 
 
 def _named(error: msgspec.ValidationError) -> ConfigError:
-    """`Expected int … - at $.retention_days` -> the name that stands in the environment.
+    """Convert msgspec's `Expected int … - at $.retention_days` to an error with the setting's name.
 
-    Every other setting is text and checked later, so only a number of days can be wrong here.
+    Only the numbers of days can be wrong here; all other settings are text and are checked later.
     """
     _, _, field = str(error).partition(" - at `$.")
     names = {field: name for name, field in SETTINGS.items()}
@@ -173,7 +173,7 @@ def _check(config: Config) -> None:
         _check_address("TRACKER_ROUTER", config.router)
     _check_length("TRACKER_ADMIN_KEY", config.admin_key)
     if config.admin_key is not None and not re.fullmatch(r"[!-~]+", config.admin_key):
-        raise ConfigError("TRACKER_ADMIN_KEY", "must have only ASCII letters, digits and signs, and no blank")
+        raise ConfigError("TRACKER_ADMIN_KEY", "must be printable ASCII characters without spaces")
     _check_length("TRACKER_SECRET", config.secret)
     _check_days("TRACKER_RETENTION_DAYS", config.retention_days)
     _check_days("TRACKER_CUSTOMER_RETENTION_DAYS", config.customer_retention_days)
@@ -195,22 +195,22 @@ def _check_database_url(url: str | None) -> None:
 
 
 def _check_address(name: str, url: str | None) -> None:
-    """An http or https address, perhaps with a path; links and requests are made from it."""
+    """Check an http or https URL, with or without a path, that links and requests begin with."""
     if url is None:
         return
     try:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError as error:
-        raise ConfigError(name, f"is no address: {error}") from None
+        raise ConfigError(name, f"is not a URL: {error}; write it like https://track.example") from None
     if parts.scheme not in {"http", "https"}:
         raise ConfigError(name, "must begin with http:// or https://")
     if not parts.hostname:
         raise ConfigError(name, "has no host; write it like https://track.example")
     if "?" in url or "#" in url:
-        raise ConfigError(name, "must end before ? and #; write it like https://track.example")
+        raise ConfigError(name, "must not contain ? or #; write it like https://track.example")
     if parts.username is not None or re.search(r"\s", url):
-        raise ConfigError(name, "must hold no user, password or blank; write it like https://track.example")
+        raise ConfigError(name, "must not contain a user or spaces; write it like https://track.example")
 
 
 def _check_days(name: str, days: int) -> None:
@@ -243,11 +243,11 @@ def _check_tls(cert: Path | None, key: Path | None) -> None:
 
 
 def _check_pair(cert: Path, key: Path) -> None:
-    def refuse_password() -> str:
+    def reject_password() -> str:
         raise ConfigError("TRACKER_TLS_KEY", f"{key} is protected by a password; decrypt it first")
 
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, refuse_password)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, reject_password)
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
             raise ConfigError("TRACKER_TLS_KEY", f"{key} does not belong to {cert}") from error

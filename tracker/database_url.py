@@ -1,14 +1,14 @@
-"""DATABASE_URL as libpq reads it, turned into what asyncpg takes.
+"""DATABASE_URL: parse it as libpq does, and convert it to a URL that asyncpg reads correctly.
 
-asyncpg reads URLs with urllib, which ends a password at `#` and trips over `[`, and sends every parameter
-that it does not know to the server, which then refuses the connection.
+asyncpg parses URLs with urllib, which ends a password at `#` and fails on `[`. It sends each unknown
+parameter to the server, which then refuses the connection.
 """
 
 from typing import Final
 from urllib.parse import quote
 
 SSL_MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
-# What libpq knows and asyncpg reads from a URL; then what libpq knows and what has no effect here.
+# Parameters of libpq that asyncpg reads from a URL; then parameters of libpq that have no effect here.
 _PASSED_ON: Final = {
     *("gsslib", "krbsrvname", "options", "passfile", "service", "servicefile", "sslcert", "sslcrl", "sslkey"),
     *("sslmode", "sslnegotiation", "sslpassword", "sslrootcert", "ssl_max_protocol_version"),
@@ -25,9 +25,9 @@ _OWN: Final = {"host", "hostaddr", "port", "user", "password", "dbname"}
 
 
 def asyncpg_url(url: str) -> str:
-    """The same connection as a URL that asyncpg reads right, all of it in parameters.
+    """Return the same connection as a URL with everything in parameters, which asyncpg reads correctly.
 
-    Raises ValueError that says what is wrong and how to mend it; the password is never in it.
+    Raises ValueError, whose text says what is wrong and how to fix it and never holds the password.
     """
     scheme, _, rest = url.partition("://")
     if scheme not in {"postgres", "postgresql"}:
@@ -35,7 +35,7 @@ def asyncpg_url(url: str) -> str:
     credentials, rest = _without_credentials(rest)
     address, question, query = rest.partition("?")
     if "#" in address:
-        raise ValueError("has a # behind the host; write it as %23")
+        raise ValueError("has a # after the host; write it as %23")
     hostlist, _, database = address.partition("/")
     found = _hosts(hostlist) | _user(credentials)
     if database:
@@ -50,7 +50,7 @@ def asyncpg_url(url: str) -> str:
 
 
 def _check_ports(found: dict[str, str]) -> None:
-    """As many as hosts, or one for all of them."""
+    """Check that there are as many ports as hosts, or one for all of them."""
     hosts, ports = (found.get(name, "").split(",") for name in ("host", "port"))
     for port in ports:
         _port(port)
@@ -62,7 +62,7 @@ def _check_ports(found: dict[str, str]) -> None:
 
 
 def _without_credentials(rest: str) -> tuple[str, str]:
-    """What stands before the first `@`, unless a `/` comes first: so does libpq tell them."""
+    """Split off the credentials: the text before the first `@`, unless a `/` comes first, as in libpq."""
     credentials, at, behind = rest.partition("@")
     if not at or "/" in credentials:
         if at and ":" in credentials.partition("/")[0] and "@" in rest.partition("?")[0]:
@@ -80,7 +80,7 @@ def _user(credentials: str) -> dict[str, str]:
 
 
 def _hosts(hostlist: str) -> dict[str, str]:
-    """`a:5432,[::1],%2Fvar%2Frun` -> the lists that libpq keeps as `host` and `port`."""
+    """Convert `a:5432,[::1],%2Fvar%2Frun` to libpq's lists `host` and `port`."""
     if not hostlist:
         return {}
     hosts, ports = [], []
@@ -88,7 +88,7 @@ def _hosts(hostlist: str) -> dict[str, str]:
         if entry.startswith("["):
             host, bracket, behind = entry[1:].partition("]")
             if not bracket or (behind and not behind.startswith(":")):
-                raise ValueError(f"has the host {entry!r}; an IPv6 address stands in [ and ]")
+                raise ValueError(f"has the host {entry!r}; write an IPv6 address in [ and ]")
             port = behind[1:]
         else:
             host, _, port = entry.partition(":")
@@ -104,7 +104,7 @@ def _port(port: str) -> str:
 
 
 def _decoded(text: str, what: str) -> str:
-    """Percent-decoding as libpq does it: a lone % is an error, a + is a +."""
+    """Percent-decode as libpq does: a lone % is an error, a + stays a +."""
     raw, place = bytearray(), 0
     encoded = text.encode()
     while place < len(encoded):
@@ -132,8 +132,7 @@ def _parameters(query: str) -> dict[str, str]:
         if name == "ssl" and value == "true":  # as JDBC writes it, which libpq reads too
             name, value = "sslmode", "require"
         if name not in _PASSED_ON | _WITHOUT_EFFECT | _OWN:
-            known = "it is a setting of another library; take it out"
-            raise ValueError(f"has the parameter {name!r}, which PostgreSQL does not know: {known}")
+            raise ValueError(f"has the parameter {name!r}, which PostgreSQL does not know; remove it")
         if name not in _WITHOUT_EFFECT:
             found[name] = _decoded(value, f"the parameter {name}")
     if found.get("sslmode", "prefer") not in SSL_MODES:

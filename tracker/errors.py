@@ -1,42 +1,42 @@
-"""What can go wrong, as one tree. HTTP statuses and close codes are given at the edge, in `api.errors`.
+"""The error tree. `api.errors` maps it to HTTP statuses and close codes.
 
 TrackerError
-├── ConfigError            a setting is missing, unknown or wrong: the start stops
-├── BadInput               somebody sent something we cannot take
-│   ├── Unparsable         not even readable
-│   ├── InvalidFields      readable, but with wrong values, each named
-│   └── TooLarge           more than the limit
+├── ConfigError            a setting is missing, unknown or wrong; the start stops
+├── BadInput               the client sent invalid input
+│   ├── Unparsable         not the expected format
+│   ├── InvalidFields      the right format with wrong values, each named
+│   └── TooLarge           over the size limit
 ├── AccessError
-│   ├── Unauthenticated    no token, or one that is not known
-│   └── Forbidden          known, but not for this
-├── NotFound               does not exist, or is not yours: nobody can tell which
-├── Conflict               not in this state
+│   ├── Unauthenticated    no token, or an unknown one
+│   └── Forbidden          a known token without the right scope
+├── NotFound               does not exist or belongs to another client; the answer is the same
+├── Conflict               not possible in the current state
 │   ├── ForbiddenTransition
-│   ├── NoSequence         no way leads through all stops of a driver
+│   ├── NoSequence         no route leads through all stops of a driver
 │   └── IdempotencyMismatch
-├── Throttled              too much at once; the same later is welcome
+├── Throttled              over a rate or connection limit; retry later
 │   ├── TooManyConnections
 │   └── RateLimited
-├── StorageUnavailable     the database is away; nothing was acknowledged
-├── MapUnavailable         there is nothing to draw the map from, or not yet
+├── StorageUnavailable     the database is unavailable; nothing was acknowledged
+├── MapUnavailable         map data is missing or still being prepared
 └── RoutingError
-    ├── NoRoute            there is no way between these places
-    └── RouterUnavailable  the engine is down, or took too long
+    ├── NoRoute            no route connects these places
+    └── RouterUnavailable  the router is down or timed out
 """
 
 from collections.abc import Iterable
 from itertools import islice
 from typing import Final, NamedTuple
 
-NAMED: Final = 50  # wrong fields of one request
+NAMED: Final = 50  # wrong fields named in one error
 
 
 class TrackerError(Exception):
-    """The root: catch this at the edge and nowhere else."""
+    """Root of all errors of this service. Catch it only where an answer or an exit status is made of it."""
 
 
 class ConfigError(TrackerError):
-    """A setting that stops the start; says how to mend it."""
+    """A setting stops the start; the text says how to fix it."""
 
     def __init__(self, setting: str, why: str) -> None:
         super().__init__(f"{setting}: {why}")
@@ -45,22 +45,22 @@ class ConfigError(TrackerError):
 
 
 class BadInput(TrackerError):
-    """Something was sent that we cannot take."""
+    """The client sent invalid input."""
 
 
 class Unparsable(BadInput):
-    """The bytes are not the format they claim to be."""
+    """The bytes are not in the expected format."""
 
 
 class FieldError(NamedTuple):
-    """One wrong value: where it stands, and what would have been right."""
+    """One wrong value: its path, and what is allowed."""
 
     field: str
     detail: str
 
 
 class InvalidFields(BadInput):
-    """Readable input whose values are wrong; the first `NAMED` wrong fields are named, the rest counted."""
+    """The input has wrong values. The first `NAMED` wrong fields are named, the rest counted."""
 
     def __init__(self, errors: Iterable[FieldError]) -> None:
         each = iter(errors)
@@ -71,7 +71,7 @@ class InvalidFields(BadInput):
 
 
 class TooLarge(BadInput):
-    """More bytes than we take."""
+    """The input is over the size limit, in bytes."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"The limit is {limit} bytes.")
@@ -79,15 +79,15 @@ class TooLarge(BadInput):
 
 
 class AccessError(TrackerError):
-    """Somebody asks who may not."""
+    """The client may not do this."""
 
 
 class Unauthenticated(AccessError):
-    """No token, or one that is not known (any more)."""
+    """The token is missing, unknown or revoked."""
 
 
 class Forbidden(AccessError):
-    """A good token, but without the scope for this."""
+    """The API key is valid but lacks the scope."""
 
     def __init__(self, scope: str) -> None:
         super().__init__(f"This needs an API key with the scope {scope!r}.")
@@ -95,7 +95,7 @@ class Forbidden(AccessError):
 
 
 class NotFound(TrackerError):
-    """Does not exist, or is not the asker's; the answer is the same for both."""
+    """The object does not exist or belongs to another client; the answer is the same for both."""
 
     def __init__(self, what: str) -> None:
         super().__init__(f"There is no such {what}.")
@@ -103,11 +103,11 @@ class NotFound(TrackerError):
 
 
 class Conflict(TrackerError):
-    """The request is well formed, but not possible in the present state."""
+    """The request is well formed, but not possible in the current state."""
 
 
 class ForbiddenTransition(Conflict):
-    """An order cannot go from this status to that one; the possible ones are named."""
+    """The order cannot change from its status to the requested one. The allowed ones are named."""
 
     def __init__(self, status: str, wanted: str, allowed: Iterable[str]) -> None:
         self.status, self.wanted, self.allowed = status, wanted, tuple(allowed)
@@ -116,26 +116,26 @@ class ForbiddenTransition(Conflict):
 
 
 class NoSequence(Conflict):
-    """The driver's stops cannot be sequenced: no way leads through all of them."""
+    """The driver's stops cannot be sequenced: no route leads through all of them."""
 
 
 class IdempotencyMismatch(Conflict):
-    """An Idempotency-Key came again with another body."""
+    """An Idempotency-Key was reused with another body."""
 
     def __init__(self) -> None:
         super().__init__("This Idempotency-Key was used before with another body.")
 
 
 class Throttled(TrackerError):
-    """Too much at once."""
+    """A rate or connection limit is exceeded."""
 
 
 class TooManyConnections(Throttled):
-    """More live views than one link or one address may have."""
+    """One link or one address has as many live views as it may have."""
 
 
 class RateLimited(Throttled):
-    """More of something than its limit a minute; `after_s`: when it is welcome again, if known."""
+    """A rate limit is exceeded; `after_s` is the seconds until a retry can succeed, if known."""
 
     def __init__(self, why: str, *, after_s: float | None = None) -> None:
         super().__init__(why)
@@ -143,20 +143,20 @@ class RateLimited(Throttled):
 
 
 class StorageUnavailable(TrackerError):
-    """The database does not answer; nothing of this request was acknowledged."""
+    """The database is unavailable; nothing of this request was acknowledged."""
 
 
 class MapUnavailable(TrackerError):
-    """The tiles or addresses of the map are not there: being prepared, or their preparation failed."""
+    """The tiles or addresses of the map are still being prepared, or their preparation failed."""
 
 
 class RoutingError(TrackerError):
-    """The router gave no route."""
+    """The router returned no route."""
 
 
 class NoRoute(RoutingError):
-    """No way between these places: cut streets, or a place off the map."""
+    """No route connects these places: the street network is not connected, or a place is off the map."""
 
 
 class RouterUnavailable(RoutingError):
-    """The engine is not there, or took longer than its time."""
+    """The router is down or timed out."""

@@ -1,8 +1,8 @@
-"""Logs: one structured line an event, on standard error. Never a token, a coordinate, a phone or a name.
+"""Logs: one structured line for each event, on standard error, without personal data or secrets.
 
-An exception's text may hold what somebody sent or what the database stores, so only its type is written, and
-where it happened. The same for what libraries log: their own words are left out, the place in their code is
-enough to find them.
+Logs hold no token, coordinate, phone number or name. An exception's text may quote input or stored data, so
+only its type and places in the code are logged. For the log records of libraries, only the place in their
+code is logged.
 """
 
 import logging
@@ -15,14 +15,14 @@ from typing import Any, Final
 
 import structlog
 
-FRAMES: Final = 12  # of each exception, the innermost
-CHAIN: Final = 4  # exceptions that led to one another
+FRAMES: Final = 12  # innermost frames logged of each exception
+CHAIN: Final = 4  # exceptions logged of a chain of causes
 
 log = structlog.get_logger()
 
 
 def set_up(level: str) -> None:
-    """JSON lines, or readable ones where a person watches."""
+    """Configure logging: JSON lines, or readable lines on a terminal."""
     number = logging.getLevelNamesMapping()[level.upper()]
     renderer: structlog.types.Processor = (
         structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
@@ -40,18 +40,18 @@ def set_up(level: str) -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=max(number, logging.WARNING), handlers=[_LibraryLog()], force=True)
-    sys.excepthook = _crashed
-    sys.unraisablehook = lambda told: _crashed(told.exc_type, told.exc_value, told.exc_traceback)
-    threading.excepthook = lambda told: _crashed(told.exc_type, told.exc_value, told.exc_traceback)
+    sys.excepthook = _log_crash
+    sys.unraisablehook = lambda args: _log_crash(args.exc_type, args.exc_value, args.exc_traceback)
+    threading.excepthook = lambda args: _log_crash(args.exc_type, args.exc_value, args.exc_traceback)
 
 
 def outline(error: BaseException) -> str:
-    """Types and places of an exception and of those that caused it, without anything that they say."""
+    """Return the types and places of an exception and its causes, without their texts."""
     return " <- ".join(f"{type(one).__name__} [{', '.join(_places(one))}]" for one in _chain(error))
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The error, what is inside it where it is a group, and what caused it."""
+    """Yield the error and its causes, and the first exception inside a group."""
     for _ in range(CHAIN):
         if error is None:
             return
@@ -68,30 +68,32 @@ def _places(error: BaseException) -> list[str]:
 def _without_values(
     _logger: Any, _method: str, event: structlog.types.EventDict
 ) -> structlog.types.EventDict:
-    """Exceptions become their outlines, also where one was given as a value by mistake."""
-    given = event.pop("exc_info", None)
-    error = sys.exc_info()[1] if given is True else given
+    """Replace exceptions by their outlines, including one that was passed as a field by mistake."""
+    exc_info = event.pop("exc_info", None)
+    error = sys.exc_info()[1] if exc_info is True else exc_info
     if isinstance(error, tuple):
         error = error[1]
     if isinstance(error, BaseException):
         event["crash"] = outline(error)
-    return {key: outline(told) if isinstance(told, BaseException) else told for key, told in event.items()}
+    return {
+        key: outline(field) if isinstance(field, BaseException) else field for key, field in event.items()
+    }
 
 
 class _LibraryLog(logging.Handler):
-    """What libraries log, as an event of ours: who, how grave, and where in their code."""
+    """Turns log records of libraries into events with logger, level and place in the code."""
 
     def emit(self, record: logging.LogRecord) -> None:
         place = f"{record.module}:{record.lineno} {record.funcName}"
         error = record.exc_info[1] if record.exc_info else None
-        grave = log.error if record.levelno >= logging.ERROR else log.warning
-        grave("library", logger=record.name, at=place, **({"exc_info": error} if error else {}))
+        write = log.error if record.levelno >= logging.ERROR else log.warning
+        write("library", logger=record.name, at=place, **({"exc_info": error} if error else {}))
 
 
-def _crashed(
+def _log_crash(
     kind: type[BaseException], error: BaseException | None, _traceback: TracebackType | None
 ) -> None:
-    """What nobody caught."""
+    """Log an uncaught exception, except Ctrl-C."""
     if issubclass(kind, KeyboardInterrupt):
         return
     log.error("crashed", kind=kind.__name__, **({"exc_info": error} if error else {}))

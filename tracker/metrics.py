@@ -1,4 +1,4 @@
-"""Metrics: what one node counts and measures, in Prometheus' text format."""
+"""Metrics of one node, in the Prometheus text format."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -7,34 +7,37 @@ _ETA_ERROR = (15, 30, 60, 90, 120, 180, 300, 600, 1200)  # seconds
 
 
 class Metrics:
-    """One registry for each app, so that two apps in a process do not count for each other."""
+    """The metrics of one app. Each app has its own registry, so that two apps in a process stay separate."""
 
     def __init__(self) -> None:
         registry = self.registry = CollectorRegistry()
-        self.fixes = Counter(
-            "tracker_fixes", "Fixes received, by what became of them", ["result"], registry=registry
-        )
+        self.fixes = Counter("tracker_fixes", "Fixes received, by result.", ["result"], registry=registry)
         self.fix_to_send = Histogram(
             "tracker_fix_to_send_seconds",
-            "From a fix to its update on a customer's socket",
+            "Seconds from receiving a fix to sending its update to a customer.",
             buckets=_FAST,
             registry=registry,
         )
         self.commit = Histogram(
-            "tracker_commit_seconds", "From a fix to its commit", buckets=_FAST, registry=registry
+            "tracker_commit_seconds",
+            "Seconds from receiving a fix to its commit.",
+            buckets=_FAST,
+            registry=registry,
         )
         self._of_forecasts()
         self.milestones = Counter(
-            "tracker_milestones", "What positions showed of orders", ["kind"], registry=registry
+            "tracker_milestones", "Milestones detected from positions, by kind.", ["kind"], registry=registry
         )
         self.stuck_orders = Counter(
-            "tracker_orders_stuck", "Orders that stayed open for too long", registry=registry
+            "tracker_orders_stuck",
+            "Orders flagged as stuck because they stayed open for too long.",
+            registry=registry,
         )
-        self.subscribers = Gauge("tracker_subscribers", "Customers watching now", registry=registry)
-        self.drivers = Gauge("tracker_drivers_online", "Drivers connected now", registry=registry)
+        self.subscribers = Gauge("tracker_subscribers", "Live views open now.", registry=registry)
+        self.drivers = Gauge("tracker_drivers_online", "Drivers connected now.", registry=registry)
         self.stray_fixes = Gauge(
             "tracker_default_partition_fixes",
-            "Fixes whose day has no partition: should be 0",
+            "Fixes stored without a partition for their day; should be 0.",
             registry=registry,
         )
 
@@ -42,37 +45,37 @@ class Metrics:
         registry = self.registry
         self.router_up = Gauge(
             "tracker_router_up",
-            "0 while the router is left alone after failures in a row",
+            "Whether the router is available (1) or not (0).",
             registry=registry,
         )
         self.eta_error = Histogram(
             "tracker_eta_error_seconds",
-            "How far the first forecast after the pickup was off",
+            "Absolute error in seconds of the first forecast after the pickup.",
             buckets=_ETA_ERROR,
             registry=registry,
         )
         self.forecasts = Counter(
             "tracker_eta_forecasts",
-            "Forecasts that were shown, by what became of their record",
+            "Forecasts sent to customers, by what happened to their record.",
             ["result"],
             registry=registry,
         )
         self.lessons = Counter(
             "tracker_eta_lessons",
-            "What reaching stops taught, by what became of it",
+            "Arrival samples, by what happened to them.",
             ["result"],
             registry=registry,
         )
         self.arrivals_learned = Gauge(
-            "tracker_eta_arrivals_learned", "Arrivals that the forecasts rest on", registry=registry
+            "tracker_eta_arrivals_learned", "Arrivals that the ETA model is trained on.", registry=registry
         )
 
     def count_fixes(self, stored: int, duplicates: int, rejected: int) -> None:
-        """One message's."""
+        """Count the fixes of one message by result."""
         for result, count in (("stored", stored), ("duplicate", duplicates), ("rejected", rejected)):
             if count:
                 self.fixes.labels(result).inc(count)
 
     def text(self) -> bytes:
-        """All of it, as Prometheus reads it."""
+        """Return all metrics in the Prometheus text format."""
         return generate_latest(self.registry)

@@ -1,8 +1,8 @@
-"""Tokens: API keys, drivers' tokens, tracking links, and ids that nobody can guess or count.
+"""Tokens: API keys, drivers' tokens, tracking links, and ids that cannot be guessed or counted.
 
-Keys and tokens carry 192 random bits and are stored as SHA-256 only: with that much chance in them a slow
-hash would protect nothing more. A tracking link's token is derived from its id and the service's secret
-and is stored nowhere, so that a link can be shown again, and a stolen database opens none.
+Keys and tokens carry 192 random bits and are stored only as SHA-256; with that much entropy a slow hash adds
+no protection. A tracking link's token is derived from its id and the service's secret and is not stored. So
+a link can be shown again, and a stolen database opens none.
 """
 
 import hashlib
@@ -18,12 +18,12 @@ SIGNATURE_BYTES: Final = 18  # 144 bits
 LINK_PREFIX: Final = "lnk_"
 
 _ID: Final = re.compile(r"lnk_[a-z2-7]{24}", re.ASCII)
-_LINK_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{44}", re.ASCII)  # 33 bytes: no padding, one spelling only
+_LINK_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{44}", re.ASCII)  # 33 bytes: no padding, one encoding only
 _TOKEN_AND_MORE: Final = re.compile(r"([A-Za-z0-9_-]{44})[^A-Za-z0-9_-]", re.ASCII)
 
 
 def new_id(prefix: str) -> str:
-    """`ord_…`: lower-case letters and digits, 120 random bits."""
+    """Return an id such as `ord_…`: lower-case letters and digits with 120 random bits."""
     return f"{prefix}_{b32encode(secrets.token_bytes(ID_BYTES)).decode().lower()}"
 
 
@@ -34,46 +34,46 @@ def derived_id(prefix: str, text: str) -> str:
 
 
 def new_driver_token() -> str:
-    """What a driver's device sends; shown once."""
+    """Return a token for a driver's device. The API shows it once."""
     return f"tdt_{secrets.token_urlsafe(TOKEN_BYTES)}"
 
 
 def new_api_key() -> str:
-    """What a merchant's program sends; shown once."""
+    """Return an API key for a merchant's program. The API shows it once."""
     return f"tak_{secrets.token_urlsafe(TOKEN_BYTES)}"
 
 
 def hash_token(token: str) -> bytes:
-    """What the database knows of a token: its SHA-256. Any text is taken, lone surrogates too."""
+    """Return the SHA-256 of a token, as the database stores it. Accepts any text, even lone surrogates."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
 def token_before_more(text: str) -> str | None:
-    """Return what has the form of a link's token at the start of *text*, if something else follows it.
+    """Return the link token at the start of *text* if other characters follow it; else None.
 
-    Mail programs and chats take a full stop or a bracket after a link for a part of it. Letters, digits,
-    `-` and `_` would make it another token.
+    Mail programs and chats include a full stop or a bracket after a link in it. Letters, digits, `-` and `_`
+    may not follow, since they would make another token.
     """
     found = _TOKEN_AND_MORE.match(text)
     return None if found is None else found[1]
 
 
 class LinkTokens:
-    """Tracking links' tokens: the id's 15 bytes and 18 bytes of HMAC-SHA256 over them, as base64url."""
+    """Tokens of tracking links: the id's 15 bytes and 18 bytes of their HMAC-SHA256, as base64url."""
 
     def __init__(self, secret: str) -> None:
         self._key = hmac.digest(secret.encode(), b"tracking links, version 1", "sha256")
         self.cursor_key = hmac.digest(secret.encode(), b"cursors of live views, version 1", "sha256")
 
     def token(self, link_id: str) -> str:
-        """Always the same for one id; ValueError where `link_id` was not made by `new_id("lnk")`."""
+        """Return the token of a link, always the same. Raises ValueError if *link_id* is malformed."""
         if not _ID.fullmatch(link_id):
             raise ValueError(f"{link_id!r} is not the id of a tracking link")
         raw = b32decode(link_id.removeprefix(LINK_PREFIX).upper())
         return urlsafe_b64encode(raw + self._sign(raw)).decode()
 
     def link_id(self, token: str) -> str | None:
-        """The id in a token of ours; None for any other text, in the same time whatever was wrong with it."""
+        """Return the id in a valid token, else None. The signature is compared in constant time."""
         if not _LINK_TOKEN.fullmatch(token):
             return None
         raw = urlsafe_b64decode(token)

@@ -51,7 +51,7 @@ def test_the_empty_url_asks_for_the_defaults() -> None:
         ("postgresql://u:secret@h:99999/db", "has the port '99999'; a port is a number from 1 to 65535"),
         ("postgresql://u:secret@h:http/db", "has the port 'http'"),
         ("postgresql://u:secret@h/db?port=0", "has the port '0'"),
-        ("postgresql://u:secret@[::1/db", "an IPv6 address stands in"),
+        ("postgresql://u:secret@[::1/db", "write an IPv6 address in"),
         ("postgresql://u:secret@a,b,c/db?port=1,2", "has 3 hosts and 2 ports"),
         ("postgresql://u:secret@h/db#x", "has a # after the host; write it as %23"),
         ("postgresql://u:secret@h/db?sslmode", "has the parameter 'sslmode' without a value"),

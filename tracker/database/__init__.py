@@ -1,4 +1,4 @@
-"""The database: connections, statements by name, and one module of coroutines for each kind of row."""
+"""The database: connections, named statements, and a module of coroutines for each kind of row."""
 
 from tracker.database.pool import Connection, Database, Queries, Row
 

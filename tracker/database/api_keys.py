@@ -1,4 +1,4 @@
-"""API keys, and the answers that were given to an Idempotency-Key."""
+"""API keys, and the responses stored for an Idempotency-Key."""
 
 from datetime import datetime, timedelta
 from typing import Final, Literal, NamedTuple
@@ -11,14 +11,14 @@ ANSWERS_KEPT: Final = timedelta(hours=24)  # they may hold a token or an address
 
 
 class ApiKey(NamedTuple):
-    """A key that is known and not revoked."""
+    """A valid key: known and not revoked."""
 
     id: str
     scope: Scope
 
 
 class KnownKey(NamedTuple):
-    """What is kept of a key, for people."""
+    """The stored data of a key, for lists."""
 
     id: str
     name: str
@@ -28,7 +28,7 @@ class KnownKey(NamedTuple):
 
 
 class KeptAnswer(NamedTuple):
-    """What was answered, and the hash of what it was the answer to."""
+    """A stored response, and the hash of its request."""
 
     request: bytes
     status: int
@@ -36,7 +36,7 @@ class KeptAnswer(NamedTuple):
 
 
 async def insert_api_key(queries: Queries, key: ApiKey, name: str, key_hash: bytes, at: datetime) -> None:
-    """`name` is what people call the key; of its text only the hash is kept."""
+    """Insert a key. *name* is for people; only the hash of the key is stored."""
     await queries.execute("insert_api_key", key.id, name, key.scope, key_hash, at)
 
 
@@ -46,24 +46,27 @@ async def select_api_key(queries: Queries, key_hash: bytes) -> ApiKey | None:
 
 
 async def select_api_keys(queries: Queries) -> list[KnownKey]:
-    """All that were ever made, the oldest first."""
+    """Return all keys, revoked ones too, oldest first."""
     return [KnownKey(*row) for row in await queries.fetch("select_api_keys")]
 
 
 async def revoke_api_key(queries: Queries, key_id: str, at: datetime) -> bool:
-    """From the commit on it is refused. False where there is no such key."""
+    """Revoke a key; it is rejected from the commit on. Return False if there is no such key."""
     return await queries.fetchval("revoke_api_key", key_id, at) is not None
 
 
 async def claim_idempotency_key(
     queries: Queries, api_key: str, key: str, request: bytes, now: datetime
 ) -> KeptAnswer | None:
-    """None: it is ours to answer in this transaction. Else what was answered, once it is."""
+    """Claim the key for this transaction and return None, or return the stored response.
+
+    Waits while another transaction holds the key.
+    """
     claimed = await queries.fetchval("claim_idempotency_key", api_key, key, request, now, now - ANSWERS_KEPT)
     if claimed:
         return None
     row = await queries.fetchrow("select_kept_answer", api_key, key)
-    assert row is not None  # the claim has just conflicted with it, and holds it
+    assert row is not None  # the claim conflicted with this row and has locked it
     return KeptAnswer(*row)
 
 
@@ -72,5 +75,5 @@ async def keep_answer(queries: Queries, api_key: str, key: str, status: int, bod
 
 
 async def delete_old_answers(queries: Queries, now: datetime) -> None:
-    """Every hour or so: after ANSWERS_KEPT a key is as good as new."""
+    """Delete responses older than ANSWERS_KEPT; their keys may be reused."""
     await queries.execute("delete_old_answers", now - ANSWERS_KEPT)

@@ -1,6 +1,6 @@
-"""Customers' data of ended orders, and its end: names, contacts, addresses, words, and who opened links.
+"""Erasure of customers' data of ended orders: names, contacts, addresses, notes, and link openings.
 
-Coordinates, times and statuses stay.
+Coordinates, times and statuses are kept.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from typing import Final
 
 from tracker.database.pool import Connection, Database
 
-ERASED_AT_ONCE: Final = 200  # orders of one transaction: some 50 ms
+ERASED_AT_ONCE: Final = 200  # orders in one transaction: about 50 ms
 
 
 async def erase_customers(connection: Connection, order_ids: Sequence[str], at: datetime) -> None:
@@ -21,14 +21,14 @@ async def erase_customers(connection: Connection, order_ids: Sequence[str], at: 
 
 
 async def erase_answers_about(connection: Connection, order_id: str, created_at: datetime) -> None:
-    """Delete the answers kept for idempotency keys that hold this order, made at *created_at*."""
+    """Delete the stored idempotent responses that contain this order, created at *created_at*."""
     await connection.execute("delete_answers_about_order", order_id, created_at)
 
 
 async def erase_expired_customers(database: Database, ended_before: datetime, at: datetime) -> int:
-    """Erase the customers' data of at most ERASED_AT_ONCE orders that ended before that; return how many.
+    """Erase the customers' data of at most ERASED_AT_ONCE orders that ended before then; return how many.
 
-    Several nodes may do so at once: each takes orders that no other transaction holds.
+    Safe on several nodes at once: each takes orders that no other transaction has locked.
     """
     async with database.transaction() as connection:
         rows = await connection.fetch("lock_expired_customers", ended_before, ERASED_AT_ONCE)

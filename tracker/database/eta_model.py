@@ -1,4 +1,4 @@
-"""What reaching stops taught, what was learned from it, and how fast each driver has been lately."""
+"""Arrival samples, the ETA models trained on them, and the speed factors of drivers."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ from tracker.domain.order import Vehicle
 
 
 class StoredKnowledge(msgspec.Struct, frozen=True):
-    """What a kind of vehicle has taught, encoded; the version is one more after each change."""
+    """The encoded ETA model of a kind of vehicle; each change increments the version."""
 
     vehicle: Vehicle
     version: int
@@ -21,14 +21,14 @@ class StoredKnowledge(msgspec.Struct, frozen=True):
 
 
 async def insert_lessons(queries: Queries, lessons: Sequence[ArrivalSample]) -> None:
-    """For whoever learns next."""
+    """Insert arrival samples for the next training."""
     await queries.execute("insert_lessons", [msgspec.to_builtins(lesson) for lesson in lessons])
 
 
 async def take_lessons(connection: Connection, limit: int) -> list[ArrivalSample] | None:
-    """The oldest lessons, gone with the commit; None where another node is learning now.
+    """Delete and return the oldest arrival samples; None if another node is training now.
 
-    What cannot be read, because another version wrote it, is gone too.
+    Also deletes samples that cannot be decoded because another version wrote them.
     """
     if not await connection.fetchval("lock_learning"):
         return None
@@ -38,7 +38,7 @@ async def take_lessons(connection: Connection, limit: int) -> list[ArrivalSample
 
 
 async def select_knowledge(queries: Queries, held: Mapping[Vehicle, int]) -> list[StoredKnowledge]:
-    """What is newer than the versions that are held."""
+    """Return the models that are newer than the versions in *held*."""
     rows = await queries.fetch("select_knowledge", list(held), list(held.values()))
     return [StoredKnowledge(*row) for row in rows]
 
@@ -50,14 +50,14 @@ async def upsert_knowledge(queries: Queries, stored: StoredKnowledge, at: dateti
 
 
 async def upsert_paces(queries: Queries, paces: Mapping[int, SpeedFactor], at: datetime) -> None:
-    """By drivers.number; those of drivers who were erased are left out."""
+    """Store speed factors by drivers.number. Erased drivers are skipped."""
     observed = [pace.observed for pace in paces.values()]
     expected = [pace.expected for pace in paces.values()]
     await queries.execute("upsert_driver_paces", list(paces), observed, expected, at)
 
 
 async def select_pace(queries: Queries, driver: int, since: datetime) -> SpeedFactor | None:
-    """The driver's own pace, where it was kept at `since` or later."""
+    """Return the driver's speed factor if it was stored at *since* or later."""
     row = await queries.fetchrow("select_driver_pace", driver, since)
     return None if row is None else SpeedFactor(row["observed"], row["expected"])
 

@@ -17,22 +17,22 @@ async def select_link(queries: Queries, link_id: str) -> Link | None:
 
 
 async def select_links(queries: Queries, order_id: str) -> list[Link]:
-    """The oldest first, revoked ones too."""
+    """Return the links of an order, revoked ones too, oldest first."""
     return [_link(row) for row in await queries.fetch("select_links", order_id)]
 
 
 async def select_links_of_orders(queries: Queries, order_ids: Sequence[str]) -> list[Link]:
-    """Those of all these orders that are not revoked, the oldest first."""
+    """Return the links of these orders that are not revoked, oldest first."""
     return [_link(row) for row in await queries.fetch("select_links_of_orders", list(order_ids))]
 
 
 async def revoke_link(queries: Queries, link_id: str, order_id: str, at: datetime) -> bool:
-    """False where it was revoked before, or there is no such link of that order."""
+    """Revoke a link. Return False if it was revoked before or the order has no such link."""
     return await queries.execute("revoke_link", link_id, order_id, at) == "UPDATE 1"
 
 
 async def insert_link_open(queries: Queries, link_id: str, opening: LinkOpen, keep: int) -> None:
-    """Count one more opening, unless it has been noted under its id; only the newest `keep` stay noted."""
+    """Count and store an opening, unless its id is stored already; keep only the newest *keep*."""
     opened = await queries.fetchval(
         "insert_link_open", opening.id, link_id, opening.at, opening.way, opening.network, opening.agent
     )
@@ -43,7 +43,7 @@ async def insert_link_open(queries: Queries, link_id: str, opening: LinkOpen, ke
 async def select_link_opens(
     queries: Queries, link_id: str, below: tuple[datetime, str] | None, limit: int
 ) -> list[LinkOpen]:
-    """The newest first, from below a key on."""
+    """Return openings, newest first, beginning below the key (at, id)."""
     at, id_ = below or (None, None)
     return [LinkOpen(*row) for row in await queries.fetch("select_link_opens", link_id, at, id_, limit)]
 

@@ -1,4 +1,4 @@
-"""Brings a database's schema up to date: sql/migrations/NNNN_what.sql in order, each once, forward only."""
+"""Migrations: apply sql/migrations/NNNN_what.sql in order, each once, forward only."""
 
 import hashlib
 from collections.abc import AsyncIterator, Mapping
@@ -21,7 +21,7 @@ LOCK_TIMEOUT: Final = 300.0  # seconds that another node may take for its migrat
 
 
 class Migration(msgspec.Struct, frozen=True):
-    """One file; what was applied once must never change."""
+    """One file, which must not change once it was applied."""
 
     name: str
     script: str
@@ -32,17 +32,17 @@ class Migration(msgspec.Struct, frozen=True):
 
 
 def migrations() -> list[Migration]:
-    """All files, in the order in which they are applied."""
+    """Return all migrations in the order in which they are applied."""
     paths = sorted((folder("sql") / "migrations").glob("*.sql"))
     return [Migration(path.name, path.read_text("utf-8")) for path in paths]
 
 
 async def migrate(url: str) -> list[str]:
-    """Applies what is missing and returns the names; nodes that start at once wait for each other.
+    """Apply the missing migrations and return their names. Nodes that start at once wait for each other.
 
-    Each file is one transaction: after a failure all before it stands, and nothing of it. Names that we
-    do not know are a newer node's and are left alone. Raises StorageUnavailable; ConfigError where one fails,
-    was changed after it had been applied, or the server is too old.
+    Each file is one transaction: after a failure, the files before it stay applied. Unknown names belong to
+    a newer version and are ignored. Raises StorageUnavailable, and ConfigError if a file fails or was changed
+    after it was applied, or if the server is too old.
     """
     async with connect(url) as session, _rights_named():
         version = session.get_server_version().major
@@ -60,7 +60,7 @@ async def migrate(url: str) -> list[str]:
 
 
 async def pending(url: str) -> list[str]:
-    """The names of what `migrate` would apply; changes nothing. Raises StorageUnavailable, ConfigError."""
+    """Return what `migrate` would apply; change nothing. Raises StorageUnavailable, ConfigError."""
     async with connect(url) as session, _rights_named():
         with storage_errors():
             begun = await session.fetchval(sql("has_migrations"))
@@ -70,7 +70,7 @@ async def pending(url: str) -> list[str]:
 
 
 def missing(known: list[Migration], applied: Mapping[str, bytes]) -> list[Migration]:
-    """Those not applied yet; ConfigError where an applied one has another text now."""
+    """Return the migrations that are not applied. Raises ConfigError if an applied one was changed."""
     for migration in known:
         if applied.get(migration.name, migration.checksum) != migration.checksum:
             why = "was changed after it had been applied; restore it, and put the change into a new file"
@@ -80,7 +80,7 @@ def missing(known: list[Migration], applied: Mapping[str, bytes]) -> list[Migrat
 
 @asynccontextmanager
 async def _rights_named() -> AsyncIterator[None]:
-    """Say which right the user of DATABASE_URL lacks, and the statement that gives it. Raises ConfigError."""
+    """Turn a missing privilege into a ConfigError with the GRANT statement that fixes it."""
     try:
         yield
     except asyncpg.InsufficientPrivilegeError as error:

@@ -1,4 +1,4 @@
-"""What positions showed of orders, in their timelines, once each."""
+"""Milestones of orders, detected from positions, in their timelines."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -8,14 +8,14 @@ from tracker.domain.arrival.milestone import Milestone
 
 
 async def insert_milestone(queries: Queries, order_id: str, kind: Milestone, at: datetime) -> bool:
-    """False where it stood there already, or the order was over by then."""
+    """Insert a milestone. Return False if the order has it already or had ended by then."""
     return await queries.fetchval("insert_milestone", order_id, kind, at) is not None
 
 
 async def select_milestones(
     queries: Queries, order_ids: Iterable[str]
 ) -> dict[str, dict[Milestone, datetime]]:
-    """What is known of each of these orders, and since when."""
+    """Return the milestones of each of these orders, with their times."""
     found: dict[str, dict[Milestone, datetime]] = {}
     for order_id, kind, at in await queries.fetch("select_milestones", list(order_ids)):
         found.setdefault(order_id, {})[kind] = at

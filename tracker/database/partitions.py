@@ -1,4 +1,4 @@
-"""The daily partitions of the fixes: made ahead, dropped when they are too old."""
+"""Daily partitions of the fixes: created ahead, dropped after the retention time."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -17,18 +17,18 @@ DAYS_BEHIND: Final = 1
 
 
 class Partitions(msgspec.Struct, frozen=True):
-    """What one run of `keep_partitions` did and found."""
+    """The result of one run of `keep_partitions`."""
 
     made: int
     dropped: int
-    in_default: int  # fixes that have no partition of their own; an alarm where it stays above 0
+    in_default: int  # fixes without a partition for their day; alert if it stays above 0
 
 
 async def keep_partitions(database: Database, retention_days: int, now: datetime) -> Partitions:
-    """Makes the coming days' partitions and drops those older than `retention_days`; to be called every hour.
+    """Create the next days' partitions and drop those older than *retention_days*. Call it every hour.
 
-    Safe on several nodes at once and while fixes are stored. Raises StorageUnavailable, also where a lock
-    could not be had within a second: the next call does what is left.
+    Safe on several nodes at once and while fixes are stored. Raises StorageUnavailable, also if a lock is not
+    available within a second; the next call does the rest.
     """
     today = now.astimezone(UTC).date()
     days = [today + timedelta(days=n) for n in range(-DAYS_BEHIND, DAYS_AHEAD + 1)]
@@ -38,12 +38,12 @@ async def keep_partitions(database: Database, retention_days: int, now: datetime
 
 
 async def ensure_partition(database: Database, day: date) -> bool:
-    """Whether that UTC day's partition had to be made; its fixes move there from the default one."""
+    """Create a UTC day's partition if it is missing, and move its fixes there. Return whether it was."""
     return bool(await database.fetchval("ensure_fix_partition", day))
 
 
 async def ensure_partition_for(raw: "Raw", day: date) -> bool:
-    """Whether that UTC day has a partition now; False where somebody holds the lock: try again later."""
+    """Create a UTC day's partition if it is missing. Return False if a lock is held; retry later."""
     with storage_errors():
         try:
             await raw.fetchval(sql("ensure_fix_partition"), day)
@@ -53,7 +53,7 @@ async def ensure_partition_for(raw: "Raw", day: date) -> bool:
 
 
 async def fixes_in_default(database: Database) -> int:
-    """How many fixes (up to 100,000) have no partition of their own; should be 0."""
+    """Return how many fixes (up to 100,000) have no partition for their day; should be 0."""
     return int(await database.fetchval("count_fixes_in_default"))
 
 

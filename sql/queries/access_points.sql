@@ -1,5 +1,5 @@
 -- name: lock_pins
--- Who changes the pins of a place is alone with them until the commit.
+-- Locks the access points of a place until the commit.
 SELECT pg_advisory_xact_lock(hashtext('tracker pins'), hashtext($1));
 
 -- name: select_pins

@@ -11,7 +11,7 @@ SELECT id, name, scope, created_at, revoked_at FROM api_keys ORDER BY created_at
 UPDATE api_keys SET revoked_at = coalesce(revoked_at, $2) WHERE id = $1 RETURNING id;
 
 -- name: claim_idempotency_key
--- Waits for whoever is answering the same key just now. No row: somebody has answered it since $5.
+-- Waits while another transaction answers the same key. No row: the key has had a response since $5.
 INSERT INTO idempotency (api_key, key, request, status, body, created_at)
 VALUES ($1, $2, $3, 0, '', $4)
 ON CONFLICT (api_key, key) DO UPDATE

@@ -12,7 +12,7 @@ SET customer = NULL, pickup_address = NULL, dropoff_address = NULL, customer_era
 WHERE id = ANY ($1::text[]) AND closed_at IS NOT NULL AND customer_erased_at IS NULL;
 
 -- name: erase_words_of_orders
--- Free text may name the customer, whoever wrote it. `driver_erased` is a word of the service.
+-- Free text may name the customer, so it is erased. `driver_erased` is a constant of the service and stays.
 UPDATE timeline
 SET detail = detail - 'text' - 'reason'
 WHERE order_id = ANY ($1::text[])
@@ -22,6 +22,6 @@ WHERE order_id = ANY ($1::text[])
 DELETE FROM link_opens o USING links l WHERE l.id = o.link_id AND l.order_id = ANY ($1::text[]);
 
 -- name: delete_answers_about_order
--- No answer about an order is older than the order; the clocks of two nodes may differ.
+-- No response is older than its order; the hour allows for different clocks of two nodes.
 DELETE FROM idempotency
 WHERE created_at >= $2::timestamptz - interval '1 hour' AND position(convert_to($1, 'UTF8') IN body) > 0;

@@ -27,7 +27,7 @@ LIMIT $3;
 UPDATE drivers SET name = $2, display_name = $3, vehicle = $4, reference = $5 WHERE id = $1;
 
 -- name: select_driver_activity
--- The newest believed fix of each driver and the orders on their way, in stop sequence.
+-- The newest believed fix and the active orders of each driver, in stop sequence.
 SELECT d.id, s.recorded_at, s.received_at, s.lat, s.lon, s.accuracy, s.speed, s.heading, s.altitude, s.battery,
        ARRAY(SELECT stops.order_id FROM stops WHERE stops.driver_id = d.id
              GROUP BY stops.order_id ORDER BY min(stops.sequence)) AS orders
@@ -36,14 +36,14 @@ LEFT JOIN driver_states s ON s.driver = d.number
 WHERE d.id = ANY ($1::text[]);
 
 -- name: lock_drivers
--- Whoever changes stops holds their drivers first, always in this order: nobody waits in a circle.
+-- A transaction that changes stops locks their drivers first, always in this order, which prevents deadlocks.
 SELECT * FROM drivers WHERE id = ANY ($1::text[]) ORDER BY id FOR NO KEY UPDATE;
 
 -- name: update_driver_token
 UPDATE drivers SET token_hash = $2 WHERE id = $1 RETURNING *;
 
 -- name: delete_driver
--- Only one who carries nothing.
+-- Only a driver without orders.
 DELETE FROM drivers d
 WHERE d.id = $1
   AND NOT EXISTS (SELECT FROM orders o WHERE o.driver_id = d.id AND o.status IN ('assigned', 'picked_up'))
@@ -53,7 +53,7 @@ RETURNING number;
 DELETE FROM fixes WHERE driver = $1;
 
 -- name: renew_orders_of_driver
--- What was known of these orders changes when their driver is erased.
+-- The erasure of a driver changes these orders, so they get a new version.
 UPDATE orders
 SET version = version + 1
 WHERE driver_id = $1
@@ -61,7 +61,7 @@ WHERE driver_id = $1
 RETURNING id;
 
 -- name: erase_driver_from_timelines
--- With what they wrote: notes to customers, and reasons.
+-- Also erases the driver's notes to customers, and reasons.
 UPDATE timeline
 SET detail = detail - 'driver_id' - 'text' - 'reason'
 WHERE detail ->> 'driver_id' = $1

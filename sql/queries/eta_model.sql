@@ -2,7 +2,7 @@
 INSERT INTO eta_lessons (lesson) SELECT lesson FROM unnest($1::jsonb[]) AS taught (lesson);
 
 -- name: lock_learning
--- One node learns at a time; the others pass by. Until the transaction ends.
+-- One node trains at a time, until its transaction ends; the others skip the training.
 SELECT pg_try_advisory_xact_lock(hashtext('tracker learning'));
 
 -- name: select_lessons
@@ -12,7 +12,7 @@ SELECT id, lesson FROM eta_lessons ORDER BY id LIMIT $1;
 DELETE FROM eta_lessons WHERE id = ANY ($1::bigint[]);
 
 -- name: select_knowledge
--- Newer than what the asker holds: $1 and $2 are vehicles and their versions.
+-- Models newer than the caller's: $1 and $2 are vehicles and their versions.
 SELECT k.vehicle, k.version, k.arrivals, k.state
 FROM eta_knowledge k
 LEFT JOIN unnest($1::text[], $2::bigint[]) AS held (vehicle, version) ON held.vehicle = k.vehicle

@@ -11,14 +11,14 @@ DELETE FROM fixes_default WHERE recorded_at < $1;
 SELECT count(*) FROM (SELECT FROM fixes_default LIMIT 100000) AS counted;
 
 -- name: lock_drivers_of_fixes
--- Those of the batch that still exist; none of them can be erased before the commit.
+-- The drivers of the batch that still exist, locked against erasure until the commit.
 SELECT number FROM drivers WHERE number = ANY ($1::bigint[]) ORDER BY number FOR KEY SHARE;
 
 -- name: create_incoming
 CREATE TEMPORARY TABLE IF NOT EXISTS incoming (LIKE fixes) ON COMMIT DELETE ROWS;
 
 -- name: insert_incoming
--- In the order of the key, so that two batches with the same rows wait for each other and never lock up.
+-- In the order of the key, so that two batches with the same rows cannot deadlock.
 INSERT INTO fixes SELECT * FROM incoming ORDER BY driver, recorded_at
 ON CONFLICT (driver, recorded_at) DO NOTHING
 RETURNING driver, recorded_at;
@@ -37,7 +37,7 @@ SET (recorded_at, received_at, lat, lon, accuracy, speed, heading, altitude, bat
 WHERE excluded.recorded_at > state.recorded_at;
 
 -- name: select_track_page
--- By our clock. Each half reads no more than the limit; two days are the most that a time is corrected by.
+-- Times are by the server's clock. Each half reads at most the limit. A time is corrected by at most two days.
 SELECT *
 FROM ((SELECT recorded_at, received_at, lat, lon, accuracy, speed, heading, altitude, battery, reason
        FROM fixes
@@ -73,8 +73,8 @@ ORDER BY recorded_at DESC
 LIMIT 1;
 
 -- name: select_newest_judged
--- By our clock, none from before $2. At most $3 of each half, with and without a corrected time; the rest is cut off by
--- whoever asks.
+-- Times are by the server's clock, none before $2. At most $3 rows of each half, with and without a corrected time;
+-- the caller drops the rest.
 (SELECT recorded_at, recorded_at AS at, received_at, lat, lon, accuracy, speed, heading, altitude, battery, reason
  FROM fixes
  WHERE driver = $1 AND corrected_at IS NULL AND recorded_at >= $2
@@ -89,8 +89,8 @@ UNION ALL
  LIMIT $3);
 
 -- name: select_judged_around
--- The fixes from $2 to $3, by our clock, and before and after them those that are not further off than $6. Of each half,
--- with and without a corrected time, at most $5 within, $4 before and $4 after.
+-- The fixes from $2 to $3 by the server's clock, and those before and after within $6. Of each half, with and without a
+-- corrected time, at most $5 within, $4 before and $4 after.
 (SELECT 'before' AS part, recorded_at, recorded_at AS at, received_at, lat, lon, accuracy, speed, heading, altitude, battery, reason
  FROM fixes
  WHERE driver = $1 AND corrected_at IS NULL AND recorded_at < $2 AND recorded_at >= $2 - $6::interval
@@ -131,7 +131,7 @@ UNION ALL
  LIMIT $4);
 
 -- name: update_verdicts
--- Fixes that were judged again because of later ones.
+-- Fixes that were judged again because of late ones.
 UPDATE fixes f
 SET reason = judged.reason
 FROM unnest($1::bigint[], $2::timestamptz[], $3::text[]) AS judged (driver, recorded_at, reason)
@@ -139,7 +139,7 @@ WHERE f.driver = judged.driver AND f.recorded_at = judged.recorded_at
   AND f.reason IS DISTINCT FROM judged.reason;
 
 -- name: replace_driver_states
--- Where the newest believed fix has come to be doubted, an older one takes its place.
+-- If the newest believed fix is doubted after all, an older one replaces it.
 UPDATE driver_states state
 SET (recorded_at, received_at, lat, lon, accuracy, speed, heading, altitude, battery)
   = (newest.recorded_at, newest.received_at, newest.lat, newest.lon, newest.accuracy, newest.speed,
@@ -150,7 +150,7 @@ FROM unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::float8[], $5
 WHERE state.driver = newest.driver;
 
 -- name: count_rejudgements
--- One more for each driver whose stored verdicts have changed; a track's ETag holds it.
+-- Counts a change of stored verdicts for each driver; a track's ETag contains the count.
 UPDATE driver_states SET rejudgements = rejudgements + 1 WHERE driver = ANY ($1::bigint[]);
 
 -- name: select_driver_states
@@ -159,7 +159,7 @@ FROM driver_states
 WHERE driver = ANY ($1::bigint[]);
 
 -- name: select_is_track_broken
--- Whether two believed fixes in succession are more than $4 apart, of two drivers, or on two sides of the antimeridian.
+-- Whether two successive believed fixes are over $4 apart, of two drivers, or on two sides of the antimeridian.
 SELECT EXISTS (
     SELECT
     FROM (SELECT at - lag(at) OVER track AS elapsed, f.driver <> lag(f.driver) OVER track AS handed_over,

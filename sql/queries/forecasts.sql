@@ -7,7 +7,7 @@ FROM unnest($1::text[], $2::timestamptz[], $3::bigint[], $4::timestamptz[], $5::
 ON CONFLICT (order_id, made_at) DO NOTHING;
 
 -- name: open_eta_accounts
--- In sequence, so that two nodes with the same orders never wait in a circle.
+-- In sequence, so that two nodes with the same orders cannot deadlock.
 INSERT INTO eta_open_accounts (order_id)
 SELECT order_id FROM unnest($1::text[]) AS told (order_id) ORDER BY order_id
 ON CONFLICT (order_id) DO NOTHING;
@@ -37,7 +37,7 @@ FOR UPDATE OF a SKIP LOCKED;
 DELETE FROM eta_errors WHERE order_id = ANY ($1::text[]);
 
 -- name: insert_eta_errors
--- $2: where the buckets of true minutes to go begin; $3: forecasts with less to go are not counted.
+-- $2: lower bounds of the buckets of true minutes to go; $3: forecasts with less to go are not counted.
 INSERT INTO eta_errors (order_id, bucket, hour, driver, arrived_at, forecasts, off_s, bias_s, off_share, held, width_s)
 WITH arrived AS (
     SELECT o.id, order_arrived_at(o) AS arrived_at
@@ -65,7 +65,7 @@ GROUP BY order_id, 2, hour, d.number, arrived_at;
 DELETE FROM eta_open_accounts WHERE order_id = ANY ($1::text[]);
 
 -- name: select_first_errors
--- How far the first forecast after the pickup was off, for each of these orders that has one.
+-- The error of the first forecast after the pickup, for each of these orders that has one.
 SELECT DISTINCT ON (o.id) abs(extract(epoch FROM f.arrives_at - o.arrived_at))::float8 AS off_s
 FROM (SELECT id, picked_up_at, order_arrived_at(orders) AS arrived_at
       FROM orders
@@ -74,7 +74,7 @@ JOIN eta_forecasts f ON f.order_id = o.id AND f.made_at >= o.picked_up_at AND f.
 ORDER BY o.id, f.made_at;
 
 -- name: select_eta_errors
--- In two steps: the many rows are added up once, by hashing, and the groups from what is left.
+-- In two steps: one hash aggregate of the many rows, then the groups of its result.
 WITH cells AS (
     SELECT bucket, hour, driver, sum(forecasts) AS forecasts, sum(off_s) AS off_s, sum(bias_s) AS bias_s,
            sum(off_share) AS off_share, sum(held) AS held, sum(width_s) AS width_s

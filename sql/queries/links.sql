@@ -14,8 +14,8 @@ SELECT * FROM links WHERE order_id = ANY ($1::text[]) AND revoked_at IS NULL ORD
 UPDATE links SET revoked_at = $3 WHERE id = $1 AND order_id = $2 AND revoked_at IS NULL;
 
 -- name: insert_link_open
--- Counted and noted in one; no row where there is no such link, or this opening is noted already. Once the customer's
--- data is erased, nothing of who opens it is noted.
+-- Counts and stores an opening. No row if there is no such link or the opening is stored already. Once the customer's
+-- data is erased, no data of the client is stored.
 WITH noted AS (
     INSERT INTO link_opens (id, link_id, at, way, network, agent)
     SELECT $1, l.id, $3::timestamptz, $4, CASE WHEN o.customer_erased_at IS NULL THEN $5::text END,

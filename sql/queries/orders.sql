@@ -24,7 +24,7 @@ SET reference = $2, status = $3, created_at = $4, driver_id = $5,
 WHERE id = $1;
 
 -- name: select_orders
--- $8: west, south, east, north of the dropoff; west > east reaches over the antimeridian.
+-- $8: west, south, east, north of the dropoff; west > east crosses the antimeridian.
 SELECT *
 FROM orders
 WHERE ($1::timestamptz IS NULL OR (created_at, id) < ($1, $2::text))
@@ -41,7 +41,7 @@ ORDER BY created_at DESC, id DESC
 LIMIT $9;
 
 -- name: select_orders_of_driver
--- What a driver carries or has to fetch, in stop sequence.
+-- The orders that a driver carries or has to pick up, in stop sequence.
 SELECT o.*
 FROM orders o
 JOIN (SELECT order_id, min(sequence) AS first FROM stops WHERE driver_id = $1 GROUP BY order_id) s ON s.order_id = o.id
@@ -70,7 +70,7 @@ FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS wanted (order_id, kind, p
 WHERE s.driver_id = $1 AND s.order_id = wanted.order_id AND s.kind = wanted.kind;
 
 -- name: insert_assignment
--- Never at the same instant as the one before.
+-- Begins after the instant of the previous assignment.
 INSERT INTO assignments (order_id, driver, begun_at)
 SELECT $1, $2, greatest($3::timestamptz, max(begun_at) + interval '1 microsecond') FROM assignments WHERE order_id = $1;
 
@@ -81,7 +81,7 @@ UPDATE assignments SET ended_at = greatest(begun_at, $2::timestamptz) WHERE orde
 SELECT driver, begun_at, ended_at FROM assignments WHERE order_id = $1 ORDER BY begun_at;
 
 -- name: select_ended_dropoffs
--- What a driver had to bring and has no longer, whatever the reason; the last $3 that ended at $2 or later.
+-- Dropoffs that left a driver's trip for any reason; the last $3 that ended at $2 or later.
 SELECT o.id, o.dropoff_lat, o.dropoff_lon, o.customer, greatest(a.ended_at, o.closed_at) AS ended_at
 FROM (SELECT order_id, ended_at FROM assignments
       WHERE driver = $1 AND ended_at >= $2 ORDER BY ended_at DESC LIMIT $3) AS a
@@ -89,8 +89,8 @@ JOIN orders o ON o.id = a.order_id
 ORDER BY a.ended_at;
 
 -- name: count_track_fixes
--- Whether a track has grown, also in its past, and how often verdicts of its drivers have changed. Fixes are not
--- counted further than $4.
+-- The number of fixes of a track, which also shows late ones, and of changes of its drivers' verdicts. Counts at most
+-- $4 fixes.
 SELECT count(*),
        (SELECT coalesce(sum(rejudgements), 0)::bigint FROM driver_states WHERE driver = ANY ($1)) AS rejudgements
 FROM (SELECT 1
@@ -103,7 +103,7 @@ FROM (SELECT 1
 INSERT INTO timeline (order_id, at, kind, detail) VALUES ($1, $2, $3, $4);
 
 -- name: select_course
--- When the order came to the status it has, or was last handed to a driver, and what positions showed last.
+-- When the order entered its status or was last assigned, and the time of its last milestone from positions.
 SELECT max(at) FILTER (WHERE kind IN ('created', 'assigned', 'unassigned', 'picked_up', 'delivered', 'failed',
                                       'cancelled')) AS status_at,
        max(at) FILTER (WHERE kind IN ('arrived_at_pickup', 'departed_pickup', 'approaching',
@@ -125,7 +125,7 @@ LIMIT $4;
 SELECT count(*) FROM timeline WHERE order_id = $1 AND kind = 'message' AND detail ->> 'from' = $2;
 
 -- name: insert_milestone
--- Once for an order and kind, and not after the last driver's part in it: that end is no reporter's wrong time.
+-- Once for an order and kind, and not after its last assignment ended, whose time is the server's.
 WITH told AS (
     INSERT INTO timeline (order_id, at, kind)
     SELECT $1, $3::timestamptz, $2
@@ -140,8 +140,8 @@ WITH told AS (
 SELECT true FROM told;
 
 -- name: flag_stuck_orders
--- Orders that are open for too long at $1, as in domain/visibility.py; at most $2 of each kind. Each comes once,
--- whichever node asks first.
+-- Orders that are open for too long at $1, as in domain/privacy/visibility.py; at most $2 of each kind. Each is returned once,
+-- to the first node that asks.
 WITH due AS (
     (SELECT id
      FROM orders

@@ -1,4 +1,4 @@
-"""Drivers: who moves, their newest fix, and what they carry."""
+"""Drivers, their newest fixes, and the orders they carry."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,7 +11,7 @@ from tracker.domain.tracks.track import Fix
 
 
 class Activity(msgspec.Struct, frozen=True):
-    """What a driver was last seen doing."""
+    """A driver's newest fix and current orders."""
 
     last_fix: Fix | None = None  # the newest believed one
     received_at: datetime | None = None
@@ -19,7 +19,7 @@ class Activity(msgspec.Struct, frozen=True):
 
 
 async def insert_driver(queries: Queries, driver: Driver, token_hash: bytes) -> Driver:
-    """The driver with the `number` that the database gave."""
+    """Insert a driver and return it with the `number` that the database assigned."""
     row = await queries.fetchrow(
         "insert_driver",
         driver.id,
@@ -39,7 +39,7 @@ async def select_driver(queries: Queries, driver_id: str) -> Driver | None:
 
 
 async def select_driver_by_token(queries: Queries, token_hash: bytes) -> Driver | None:
-    """Who sends this token; None for one that is unknown or was replaced."""
+    """Return the driver with this token; None if the token is unknown or was replaced."""
     return _driver_or_none(await queries.fetchrow("select_driver_by_token", token_hash))
 
 
@@ -50,7 +50,7 @@ async def select_drivers(
     *,
     reference: str | None = None,
 ) -> list[Driver]:
-    """Return the newest first, beginning below `before` (created_at, id); all, or those with *reference*."""
+    """Return drivers, newest first, below *before* (created_at, id); all, or those with *reference*."""
     at, id_ = before or (None, None)
     if reference is None:
         rows = await queries.fetch("select_drivers", at, id_, limit)
@@ -67,33 +67,33 @@ async def update_driver(queries: Queries, driver: Driver) -> None:
 
 
 async def lock_drivers(queries: Queries, driver_ids: Sequence[str]) -> dict[str, Driver]:
-    """Those that exist, by id, held until the transaction ends."""
+    """Lock drivers until the transaction ends; return those that exist, by id."""
     rows = await queries.fetch("lock_drivers", list(driver_ids))
     return {row["id"]: _driver(row) for row in rows}
 
 
 async def select_driver_activity(queries: Queries, driver_ids: Sequence[str]) -> dict[str, Activity]:
-    """By driver's id; those that do not exist are absent."""
+    """Return activities by driver id. Drivers that do not exist are absent."""
     rows = await queries.fetch("select_driver_activity", list(driver_ids))
     return {row["id"]: Activity(_fix(row), row["received_at"], tuple(row["orders"])) for row in rows}
 
 
 async def update_driver_token(queries: Queries, driver_id: str, token_hash: bytes) -> Driver | None:
-    """From the commit on the former token is unknown. None where there is no such driver."""
+    """Replace the token; the old one is invalid from the commit on. Return None for an unknown driver."""
     return _driver_or_none(await queries.fetchrow("update_driver_token", driver_id, token_hash))
 
 
 class ErasedDriver(msgspec.Struct, frozen=True):
-    """What is left to do once a driver's row is gone."""
+    """What the caller has to clean up after a driver's row was deleted."""
 
-    number: int  # of fixes that were on their way
-    orders: list[str]  # ids of those that they had a part in
+    number: int  # drivers.number, for fixes that were in flight
+    orders: list[str]  # ids of the orders that the driver had carried
 
 
 async def erase_driver(queries: Queries, driver_id: str) -> ErasedDriver | None:
-    """Remove all that is known of somebody who carries nothing: row, states, fixes, words, kept answers.
+    """Delete all data of a driver without orders: row, states, fixes, notes, stored responses.
 
-    None: they carry an order or do not exist; the caller then rolls back.
+    Return None if the driver carries an order or does not exist; the caller then rolls back.
     """
     orders = [row["id"] for row in await queries.fetch("renew_orders_of_driver", driver_id)]
     await queries.execute("erase_driver_from_timelines", driver_id)

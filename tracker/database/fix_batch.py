@@ -1,8 +1,8 @@
 """Storing fixes: a batch of many drivers' rows in one commit, each key (driver, recorded_at) once.
 
-The quick way is one binary COPY of rows packed beforehand. It fails whole when the table holds one of the
-keys already; then the batch goes once more through a temporary table with ON CONFLICT DO NOTHING. The quick
-way does about twice as many rows a second, and duplicates are rare: they come after a lost connection.
+The fast path is one binary COPY of packed rows. It fails as a whole if the table holds one of the keys. The
+batch is then repeated through a temporary table with ON CONFLICT DO NOTHING. The fast path stores about
+twice as many rows a second, and duplicates are rare: they follow a lost connection.
 """
 
 from collections.abc import AsyncIterator, Iterable
@@ -29,44 +29,42 @@ DAY: Final = 86_400_000_000  # microseconds
 LARGEST_REAL: Final = 3.4e38
 _MICROSECOND: Final = timedelta(microseconds=1)
 
-_COLUMNS: Final = 12  # of fixes, in the table's order
+_COLUMNS: Final = 12  # of the table fixes, in its order
 _SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)  # no flags, no extension
 _END: Final = b"\xff\xff"
 _NULL: Final = b"\xff\xff\xff\xff"
-_KEY: Final = Struct("!hiqiqiqidid")  # up to lon, each value behind its length
+_KEY: Final = Struct("!hiqiqiqidid")  # columns up to lon, each value after its length
 _REAL: Final = Struct("!if")
 _TIME: Final = Struct("!iq")
-_WHOLE: Final = Struct("!hiqiqiqididififififif")  # up to battery, nothing unknown
+_WHOLE: Final = Struct("!hiqiqiqididififififif")  # columns up to battery, none of them NULL
 
 
 class Batch:
-    """What goes into one commit. Of two rows with one key the first stands."""
+    """The content of one commit. Of two rows with the same key the first is kept."""
 
     __slots__ = ("newest", "replacing", "rows", "verdicts")
 
     def __init__(self) -> None:
         self.rows: dict[Key, bytes] = {}
         self.newest: dict[int, JudgedFix] = {}  # by driver: the newest believed fix
-        self.replacing: dict[
-            int, JudgedFix
-        ] = {}  # the same, where it is older than one that was stored as that
-        self.verdicts: dict[Key, str | None] = {}  # of fixes that may be stored with another one
+        self.replacing: dict[int, JudgedFix] = {}  # the same, if it is older than the stored one
+        self.verdicts: dict[Key, str | None] = {}  # changed verdicts of fixes that may be stored
 
     def add(self, key: Key, row: bytes) -> bool:
-        """False where the batch holds that key already."""
+        """Add a row. Return False if the batch has its key already."""
         return self.rows.setdefault(key, row) is row
 
     def add_state(self, driver: int, judged: JudgedFix) -> None:
-        known = self.newest.get(driver)
-        if known is None or judged.at > known.at:
+        newest = self.newest.get(driver)
+        if newest is None or judged.at > newest.at:
             self.newest[driver] = judged
 
     def add_verdict(self, driver: int, judged: JudgedFix) -> None:
-        """The fix has another verdict than when it was judged first."""
+        """Add a verdict that differs from the fix's first one."""
         self.verdicts[driver, microseconds(judged.sent_at)] = judged.doubt
 
     def keep(self, drivers: set[int]) -> None:
-        """Drops what belongs to anybody else."""
+        """Remove the data of all other drivers."""
         self.rows = {key: row for key, row in self.rows.items() if key[0] in drivers}
         self.newest = {driver: state for driver, state in self.newest.items() if driver in drivers}
         self.replacing = {driver: state for driver, state in self.replacing.items() if driver in drivers}
@@ -83,9 +81,9 @@ class Batch:
 
 
 class Stored(msgspec.Struct, frozen=True):
-    """What a commit added: all keys of these drivers, or exactly those in `keys`."""
+    """What a commit added: all keys of these drivers, or only those in `keys`."""
 
-    drivers: set[int]  # who still exists
+    drivers: set[int]  # those that still exist
     keys: set[Key] | None  # None: all of them
 
     def __contains__(self, key: Key) -> bool:
@@ -93,16 +91,16 @@ class Stored(msgspec.Struct, frozen=True):
 
 
 def microseconds(at: datetime) -> int:
-    """Since 2000 in UTC; the time must know its offset."""
+    """Return the microseconds since 2000-01-01 UTC of an aware time."""
     passed = at - EPOCH
     return (passed.days * 86_400 + passed.seconds) * 1_000_000 + passed.microseconds
 
 
 def pack(driver: int, judged: JudgedFix, received_at: int) -> tuple[Key, bytes]:
-    """A row of `fixes` for binary COPY; what no `real` can hold becomes unknown.
+    """Pack a row of `fixes` for binary COPY. Values outside the range of `real` become NULL.
 
-    `received_at` is the fix's, in microseconds: a message's fixes share it. The corrected time stays empty
-    where the correction is within what any device may be ahead.
+    *received_at* is in microseconds since 2000 and shared by the fixes of a message. The corrected time is
+    NULL if the correction is within FUTURE_LIMIT, by which any device may be ahead.
     """
     fix, recorded_at = judged.fix, microseconds(judged.sent_at)
     head = (_COLUMNS, 8, driver, 8, recorded_at, 8, received_at, 8, fix.lat, 8, fix.lon)
@@ -135,9 +133,9 @@ def _text(value: str | None) -> bytes:
 
 
 async def store(raw: "Raw", batch: Batch) -> Stored:
-    """Commits the batch, without the rows of drivers who are gone. Raises StorageUnavailable.
+    """Commit the batch without the rows of erased drivers. Raises StorageUnavailable.
 
-    After that error the commit may have been done all the same; storing the batch again is safe.
+    After that error the commit may still have succeeded. Storing the batch again is safe.
     """
     connection = Connection(raw)
     with suppress(asyncpg.UniqueViolationError):
@@ -156,7 +154,7 @@ async def store(raw: "Raw", batch: Batch) -> Stored:
 
 
 async def _living(connection: Connection, batch: Batch) -> set[int]:
-    """Drops the rows of erased drivers, and keeps the others from being erased before the commit."""
+    """Remove the rows of erased drivers, and lock the other drivers against erasure until the commit."""
     rows = await connection.fetch("lock_drivers_of_fixes", list(batch.drivers))
     living = {row["number"] for row in rows}
     batch.keep(living)
@@ -164,7 +162,7 @@ async def _living(connection: Connection, batch: Batch) -> set[int]:
 
 
 async def _copy(raw: "Raw", table: str, rows: dict[Key, bytes]) -> None:
-    """In the order of the keys: two batches with the same rows wait for each other and never lock up."""
+    """Copy the rows in the order of their keys, so that two batches with equal rows cannot deadlock."""
     with storage_errors():
         await raw.copy_to_table(table, source=_pieces(map(rows.__getitem__, sorted(rows))), format="binary")
 
@@ -174,7 +172,7 @@ async def _pieces(rows: Iterable[bytes]) -> AsyncIterator[bytes]:
 
 
 async def _after_rows(connection: Connection, batch: Batch) -> None:
-    """What the rows change: the drivers' newest fixes, and earlier verdicts."""
+    """Update the drivers' newest fixes and the changed verdicts."""
     await _write_states(connection, "upsert_driver_states", batch.newest)
     if batch.verdicts:
         keys = sorted(batch.verdicts)

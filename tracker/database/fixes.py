@@ -1,8 +1,8 @@
 """Reading fixes: the track of an order along its assignments, and the newest states.
 
-An order's track is read window by window: one driver from the beginning of an assignment to its end, both
-included. It comes in chunks by key, each a short query of its own: no connection is held while a slow reader
-takes the last chunk, and the cost of a chunk does not grow with the track.
+An order's track is read by windows: one driver from the beginning of an assignment to its end, inclusive.
+Each chunk is a short query by key. No connection is held while a slow client reads a chunk, and the cost of
+a chunk does not grow with the track.
 """
 
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -16,29 +16,29 @@ from tracker.database.pool import Queries, Row
 from tracker.domain.tracks.fix import Doubt, Fix
 from tracker.domain.tracks.track import JudgedFix
 
-FIRST_CHUNK: Final = 500  # fixes; small, so that an answer begins at once
+FIRST_CHUNK: Final = 500  # fixes; small, so that a response begins at once
 CHUNK: Final = 5_000  # fixes
-INSTANT: Final = timedelta(microseconds=1)  # what the database resolves
-BEFORE_NEWEST: Final = timedelta(hours=2)  # what is older hardly says anything about the next fix
+INSTANT: Final = timedelta(microseconds=1)  # resolution of the database
+BEFORE_NEWEST: Final = timedelta(hours=2)  # older fixes hardly affect the verdict of the next one
 AROUND: Final = 8  # fixes before and after late ones
-WITHIN: Final = 1_000  # fixes between late ones: two messages' worth
-FARTHEST_AROUND: Final = timedelta(hours=1)  # between a late fix and those that it is judged by
+WITHIN: Final = 1_000  # fixes between late ones: as many as two messages hold
+FARTHEST_AROUND: Final = timedelta(hours=1)  # from a late fix to the fixes that it is judged by
 END_OF_TIME: Final = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 class StoredFix(msgspec.Struct, frozen=True, gc=False):
-    """A fix as the database holds it; `reason` says why it is doubted, None: it is believed."""
+    """A stored fix. `reason` says why it is doubted; None if it is believed."""
 
     fix: Fix
     received_at: datetime
     reason: Doubt | None = None
-    driver: int = 0  # drivers.number; 0 where that was not asked for
+    driver: int = 0  # drivers.number; 0 if it was not selected
     part: int = 0  # which of the order's assignments it belongs to, from 0
-    segment: int = 0  # which unbroken line of the track it belongs to, from 0, once that was found out
+    segment: int = 0  # which unbroken line of the track it belongs to, from 0, once computed
 
 
 class Window(msgspec.Struct, frozen=True, gc=False):
-    """One driver's time with an order, both ends included."""
+    """The time in which one driver carried an order, both ends included."""
 
     driver: int  # drivers.number
     begins: datetime
@@ -49,7 +49,7 @@ class Window(msgspec.Struct, frozen=True, gc=False):
 async def track_windows(
     queries: Queries, order_id: str, from_at: datetime | None = None, to_at: datetime | None = None
 ) -> list[Window]:
-    """Who carried the order when, oldest first, cut to [from_at, to_at]; empty where nobody did."""
+    """Return which driver carried the order when, oldest first, clipped to [from_at, to_at]."""
     rows = await queries.fetch("select_assignments", order_id)
     whole = [
         Window(row["driver"], row["begun_at"], row["ended_at"] or END_OF_TIME, part)
@@ -61,7 +61,7 @@ async def track_windows(
 def track_fixes(
     queries: Queries, windows: Sequence[Window], *, include_rejected: bool = False
 ) -> AsyncIterator[list[StoredFix]]:
-    """The track in non-empty chunks, oldest first; the first chunk is small and comes at once."""
+    """Yield the track in non-empty chunks, oldest first. The first chunk is small."""
     return _chunks(queries, windows, include_rejected)
 
 
@@ -73,7 +73,7 @@ async def track_page(
     limit: int,
     include_rejected: bool = False,
 ) -> list[StoredFix]:
-    """At most `limit` fixes later than `after` (`recorded_at` of the last one seen), oldest first."""
+    """Return at most *limit* fixes later than *after* (the last one's `recorded_at`), oldest first."""
     page: list[StoredFix] = []
     for window in _cut(windows, after and after + INSTANT, None):
         left = limit - len(page)
@@ -88,7 +88,7 @@ async def track_page(
 async def last_fix_at_or_before(
     queries: Queries, windows: Sequence[Window], at: datetime
 ) -> StoredFix | None:
-    """The newest believed fix of the track not later than `at`."""
+    """Return the newest believed fix of the track that is not later than *at*."""
     for window in reversed(list(_cut(windows, None, at))):
         row = await queries.fetchrow("select_last_fix", window.driver, window.begins, window.ends)
         if row is not None:
@@ -97,7 +97,7 @@ async def last_fix_at_or_before(
 
 
 async def is_track_broken(queries: Queries, windows: Sequence[Window], gap: timedelta) -> bool:
-    """Whether the believed track has a longer gap, a change of driver, or crosses the antimeridian."""
+    """Return whether the believed track has a longer gap, changes drivers or crosses the antimeridian."""
     drivers = [window.driver for window in windows]
     begins = [window.begins for window in windows]
     ends = [window.ends for window in windows]
@@ -106,15 +106,15 @@ async def is_track_broken(queries: Queries, windows: Sequence[Window], gap: time
 
 
 async def newest_states(queries: Queries, drivers: Iterable[int]) -> dict[int, StoredFix]:
-    """By `drivers.number`: the newest believed fix; drivers never heard of are absent."""
+    """Return the newest believed fixes by `drivers.number`. Drivers without one are absent."""
     rows = await queries.fetch("select_driver_states", list(drivers))
     return {row["driver"]: _stored(row) for row in rows}
 
 
 async def newest_judged(queries: Queries, driver: int, limit: int) -> list[JudgedFix]:
-    """The driver's newest fixes with their verdicts, oldest first; the newest believed one is among them.
+    """Return the driver's newest fixes with their verdicts, oldest first.
 
-    None is much older than that one.
+    The newest believed fix is among them, and none is more than BEFORE_NEWEST older than it.
     """
     state = (await newest_states(queries, [driver])).get(driver)
     if state is None:
@@ -123,14 +123,14 @@ async def newest_judged(queries: Queries, driver: int, limit: int) -> list[Judge
     found = sorted(map(_judged, rows), key=_at)[-limit:]
     if any(judged.doubt is None for judged in found):
         return found
-    newest = state.fix  # its row was dropped, or lies behind that many doubted ones
+    newest = state.fix  # its row was dropped, or more than *limit* doubted ones follow it
     return [JudgedFix(newest, newest.recorded_at, state.received_at, judged=True), *found]
 
 
 async def judged_around(
     queries: Queries, driver: int, begins: datetime, ends: datetime
 ) -> tuple[list[JudgedFix], tuple[datetime, datetime]]:
-    """Stored fixes within [begins, ends] and some around, and between which times these are all there are."""
+    """Return the stored fixes within [begins, ends] and some around, and the times that they cover fully."""
     rows = await queries.fetch("select_judged_around", driver, begins, ends, AROUND, WITHIN, FARTHEST_AROUND)
     parts: dict[str, list[JudgedFix]] = {"before": [], "within": [], "after": []}
     for row in rows:
@@ -161,7 +161,7 @@ async def _chunks(
 
 
 def _disjoint(windows: Sequence[Window]) -> Sequence[Window]:
-    """Windows that share no instant: at a change of drivers the instant belongs to the new one."""
+    """Return windows that do not overlap. The instant of a change of drivers belongs to the new driver."""
     earlier = [
         Window(window.driver, window.begins, min(window.ends, later.begins - INSTANT), window.part)
         for window, later in pairwise(windows)
@@ -170,7 +170,7 @@ def _disjoint(windows: Sequence[Window]) -> Sequence[Window]:
 
 
 def _cut(windows: Iterable[Window], begins: datetime | None, ends: datetime | None) -> Iterable[Window]:
-    """What of the windows lies within [begins, ends]."""
+    """Yield the parts of the windows within [begins, ends]."""
     for window in windows:
         first = window.begins if begins is None else max(begins, window.begins)
         last = window.ends if ends is None else min(ends, window.ends)
@@ -183,7 +183,7 @@ def _stored(row: Row, driver: int = 0, part: int = 0) -> StoredFix:
 
 
 def _judged(row: Row) -> JudgedFix:
-    """No fix was recorded after it was received, whatever its device's clock said."""
+    """Build a judged fix. Its time is not later than its receipt, whatever the device's clock said."""
     at = min(row["at"], row["received_at"])
     return JudgedFix(_fix(row, at), row["recorded_at"], row["received_at"], row["reason"], judged=True)
 

@@ -1,4 +1,4 @@
-"""Forecasts that were shown, how wrong they were, and the reports about that."""
+"""Forecasts sent to customers, their errors, and reports about them."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,30 +10,30 @@ from tracker.database.pool import Connection, Queries, Row
 from tracker.domain.eta.forecast_error import BUCKETS, COUNTED_FROM, ForecastRecord
 from tracker.domain.order import StopKind
 
-DELETED_AT_ONCE: Final = 20_000  # rows, so that a statement stays within its time
+DELETED_AT_ONCE: Final = 20_000  # rows, so that a statement stays within its timeout
 _COLUMNS: Final = ForecastRecord.__struct_fields__
 
 
 class Errors(msgspec.Struct, frozen=True):
-    """How wrong a number of forecasts were; seconds and shares, None where there are none."""
+    """Errors of a number of forecasts, in seconds and shares; None if there are no forecasts."""
 
     forecasts: int
     mae_s: float | None
-    bias_s: float | None  # above zero: arrivals were foretold too late
+    bias_s: float | None  # positive: arrivals were forecast too late
     mape: float | None
     coverage: float | None  # of arrivals within their interval
     width_s: float | None
 
 
 class ErrorsOf(msgspec.Struct, frozen=True):
-    """The errors of one group: `key` is a bucket, an hour or a driver's id, None for all together."""
+    """The errors of one group. `key` is a bucket, an hour or a driver's id; None for all forecasts."""
 
     key: Any
     errors: Errors
 
 
 async def insert_forecasts(connection: Connection, forecasts: Sequence[ForecastRecord]) -> None:
-    """One that is there already stands; orders with forecasts await the account of their errors."""
+    """Insert forecasts, and mark their orders as open for the computation of errors. Keeps existing rows."""
     columns = [[getattr(each, name) for each in forecasts] for name in _COLUMNS]
     await connection.execute("insert_eta_forecasts", *columns)
     await connection.execute("open_eta_accounts", sorted({each.order_id for each in forecasts}))
@@ -42,18 +42,18 @@ async def insert_forecasts(connection: Connection, forecasts: Sequence[ForecastR
 async def select_forecasts(
     queries: Queries, order_id: str, limit: int, after: datetime | None = None
 ) -> list[ForecastRecord]:
-    """The earliest first, beginning after the one that was made at `after`."""
+    """Return forecasts, earliest first, beginning after the one made at *after*."""
     return [_forecast(row) for row in await queries.fetch("select_eta_forecasts", order_id, after, limit)]
 
 
 async def select_arrival(queries: Queries, order_id: str) -> datetime | None:
-    """When the order arrived: as positions showed it, or else when it was delivered."""
+    """Return when the order arrived according to positions, or else when it was delivered."""
     at: datetime | None = await queries.fetchval("select_arrival", order_id)
     return at
 
 
 async def select_milestone(queries: Queries, order_id: str, kind: StopKind) -> datetime | None:
-    """When positions showed the driver at that stop; None where they did not."""
+    """Return when positions showed the driver at that stop; None if they did not."""
     at: datetime | None = await queries.fetchval("select_milestone", order_id, f"arrived_at_{kind}")
     return at
 
@@ -61,10 +61,10 @@ async def select_milestone(queries: Queries, order_id: str, kind: StopKind) -> d
 async def settle_accounts(
     connection: Connection, limit: int, order_ids: Sequence[str] | None = None
 ) -> list[float]:
-    """Adds up the errors of ended orders, of these only or of any; how far the first forecasts after their
-    pickups were off, in seconds.
+    """Compute the errors of ended orders, of *order_ids* or of any. Return those of the first forecasts.
 
-    Of two nodes at once each takes other orders. An order that never arrived is closed without errors.
+    Returns the seconds by which the first forecast after each pickup was off. Safe on several nodes at once:
+    each takes other orders. An order that never arrived is closed without errors.
     """
     wanted = None if order_ids is None else list(order_ids)
     rows = await connection.fetch("lock_ended_accounts", wanted, limit)
@@ -77,7 +77,7 @@ async def settle_accounts(
 
 
 async def select_errors(queries: Queries, begins: datetime, ends: datetime) -> dict[str, list[ErrorsOf]]:
-    """Of the orders that arrived from `begins` until before `ends`: `overall`, `bucket`, `hour`, `driver`."""
+    """Return errors of orders that arrived in [begins, ends), by `overall`, `bucket`, `hour`, `driver`."""
     found: dict[str, list[ErrorsOf]] = {"overall": [], "bucket": [], "hour": [], "driver": []}
     for row in await queries.fetch("select_eta_errors", begins, ends):
         key = row[row["grouped_by"]] if row["grouped_by"] != "overall" else None
@@ -86,12 +86,12 @@ async def select_errors(queries: Queries, begins: datetime, ends: datetime) -> d
 
 
 async def count_judged_orders(queries: Queries, begins: datetime, ends: datetime) -> int:
-    """How many orders `select_errors` is about."""
+    """Return the number of orders that `select_errors` covers."""
     return int(await queries.fetchval("count_judged_orders", begins, ends))
 
 
 async def delete_old_forecasts(queries: Queries, before: datetime) -> None:
-    """What was added up about them stays."""
+    """Delete forecasts made before then. Their computed errors are kept."""
     while await queries.execute("delete_old_forecasts", before, DELETED_AT_ONCE) != "DELETE 0":
         pass
 

@@ -34,23 +34,23 @@ BOTH_STOPS: Final[tuple[StopKind, ...]] = ("pickup", "dropoff")
 
 
 class TimelineEntry(msgspec.Struct, frozen=True):
-    """One thing that happened to an order."""
+    """One event in the history of an order."""
 
     at: datetime
     kind: TimelineKind
     detail: dict[str, Any] = {}
-    number: int = 0  # its place among entries of the same time
+    number: int = 0  # order among entries of the same time
 
 
 class OrderCourse(NamedTuple):
-    """How far the timeline of an order has come."""
+    """The last times in the timeline of an order."""
 
-    status_at: datetime  # when it came to the status it has, or was last handed to a driver
-    seen_at: datetime | None  # when positions showed something of it last
+    status_at: datetime  # when it entered its status or was last assigned
+    seen_at: datetime | None  # time of its last milestone from positions
 
 
 class Assignment(msgspec.Struct, frozen=True):
-    """Who carried an order, and when; `driver` is the driver's number."""
+    """The time in which a driver carried an order; `driver` is the driver's number."""
 
     driver: int
     begun_at: datetime
@@ -58,7 +58,7 @@ class Assignment(msgspec.Struct, frozen=True):
 
 
 class OrderFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which orders to list; None leaves a field out of it."""
+    """Which orders to list; None does not filter by that field."""
 
     status: Sequence[OrderStatus] | None = None
     driver_id: str | None = None
@@ -73,7 +73,7 @@ async def insert_order(queries: Queries, order: Order) -> None:
 
 
 async def update_order(queries: Queries, order: Order) -> None:
-    """Writes every field; the caller holds the row (`lock_order`)."""
+    """Write every field. The caller has locked the row (`lock_order`)."""
     await queries.execute("update_order", *_columns(order))
 
 
@@ -82,14 +82,14 @@ async def select_order(queries: Queries, order_id: str) -> Order | None:
 
 
 async def lock_order(queries: Queries, order_id: str) -> Order | None:
-    """The order, held until the transaction ends."""
+    """Lock the order until the transaction ends, and return it."""
     return _order_or_none(await queries.fetchrow("lock_order", order_id))
 
 
 async def select_orders(
     queries: Queries, filter_: OrderFilter, limit: int, before: tuple[datetime, str] | None = None
 ) -> list[Order]:
-    """The newest first, beginning below `before` (created_at, id)."""
+    """Return orders, newest first, beginning below *before* (created_at, id)."""
     at, id_ = before or (None, None)
     rows = await queries.fetch(
         "select_orders",
@@ -107,22 +107,22 @@ async def select_orders(
 
 
 async def select_orders_of_driver(queries: Queries, driver_id: str) -> list[Order]:
-    """What the driver carries or has to fetch, in stop sequence."""
+    """Return the orders that the driver carries or has to pick up, in stop sequence."""
     return [_order(row) for row in await queries.fetch("select_orders_of_driver", driver_id)]
 
 
 async def select_stops(queries: Queries, driver_id: str) -> list[Stop]:
-    """The places that the driver has still to serve, in sequence."""
+    """Return the driver's remaining stops in sequence."""
     return [_stop(row) for row in await queries.fetch("select_stops", driver_id)]
 
 
 async def select_plan(queries: Queries, driver_id: str) -> tuple[list[Order], list[Stop]]:
-    """The driver's orders that are under way, and their stops in sequence."""
+    """Return the driver's active orders and their stops in sequence."""
     return await select_orders_of_driver(queries, driver_id), await select_stops(queries, driver_id)
 
 
 async def select_ended_doors(queries: Queries, driver: int, since: datetime, limit: int) -> list[EndedDoor]:
-    """The last dropoffs that left this driver's trip (delivered, failed, taken away), the earliest first."""
+    """Return the last dropoffs that left the trip (delivered, failed, unassigned), earliest first."""
     rows = await queries.fetch("select_ended_dropoffs", driver, since, limit)
     return [
         EndedDoor(Door(id_, LonLat(lon, lat), contacts(_customer(customer))), ended_at)
@@ -131,7 +131,7 @@ async def select_ended_doors(queries: Queries, driver: int, since: datetime, lim
 
 
 async def append_stops(queries: Queries, order_id: str, kinds: Sequence[StopKind], driver_id: str) -> None:
-    """At the end of the driver's sequence; the caller holds the driver."""
+    """Append stops to the driver's sequence. The caller has locked the driver."""
     for kind in kinds:
         await queries.execute("append_stop", order_id, kind, driver_id)
 
@@ -143,7 +143,7 @@ async def delete_stops(queries: Queries, order_id: str, kinds: Sequence[StopKind
 async def update_stop_sequence(
     queries: Queries, driver_id: str, sequence: Sequence[tuple[str, StopKind]]
 ) -> None:
-    """Stops of the driver that are not named keep their place in numbers: name all."""
+    """Set the sequence of the driver's stops. Name all of them: others keep their old numbers."""
     order_ids, kinds = [order_id for order_id, _ in sequence], [kind for _, kind in sequence]
     await queries.execute("update_stop_sequence", driver_id, order_ids, kinds)
 
@@ -157,33 +157,33 @@ async def end_assignment(queries: Queries, order_id: str, at: datetime) -> None:
 
 
 async def select_assignments(queries: Queries, order_id: str) -> list[Assignment]:
-    """The earliest first; they never overlap."""
+    """Return the assignments, earliest first. They never overlap."""
     return [Assignment(*row) for row in await queries.fetch("select_assignments", order_id)]
 
 
 async def count_track_fixes(queries: Queries, windows: Sequence[Window], limit: int) -> tuple[int, int]:
-    """All fixes of a track, doubted ones too, and how often verdicts of its drivers have changed.
+    """Count the fixes of a track, doubted ones too, and the changes of its drivers' verdicts.
 
-    At most `limit` fixes are counted, so that the longest track costs no more.
+    Counts at most *limit* fixes, which bounds the cost for long tracks.
     """
     drivers = [window.driver for window in windows]
     begins, ends = [window.begins for window in windows], [window.ends for window in windows]
     row = await queries.fetchrow("count_track_fixes", drivers, begins, ends, limit)
-    assert row is not None  # an aggregate always answers
+    assert row is not None  # an aggregate always returns a row
     return row["count"], row["rejudgements"]
 
 
 async def select_timeline_page(
     queries: Queries, order_id: str, after: tuple[datetime, int] | None, limit: int
 ) -> list[TimelineEntry]:
-    """The oldest *limit* entries after that time and number."""
+    """Return the oldest *limit* entries after that time and number."""
     at, number = after or (datetime.min.replace(tzinfo=UTC), 0)
     found = await queries.fetch("select_timeline_page", order_id, at, number, limit)
     return [TimelineEntry(*row) for row in found]
 
 
 async def count_notes(queries: Queries, order_id: str, sender: str) -> int:
-    """Notes that one side has written about an order."""
+    """Count the notes that one side has written about an order."""
     count: int = await queries.fetchval("count_notes", order_id, sender)
     return count
 
@@ -195,19 +195,19 @@ async def insert_timeline(
 
 
 async def select_course(queries: Queries, order_id: str) -> OrderCourse:
-    """How far the timeline of an order, which has been created, has come."""
+    """Return the last times in the timeline of an existing order."""
     row = await queries.fetchrow("select_course", order_id)
     assert row is not None
     return OrderCourse(row["status_at"], row["seen_at"])
 
 
 async def select_timeline(queries: Queries, order_id: str) -> list[TimelineEntry]:
-    """The earliest first."""
+    """Return the timeline, earliest first."""
     return [TimelineEntry(*row) for row in await queries.fetch("select_timeline", order_id)]
 
 
 async def flag_stuck_orders(queries: Queries, now: datetime, limit: int) -> list[str]:
-    """Note orders that are open for too long as stuck, in their timelines too; return each id once."""
+    """Flag orders that are open for too long as stuck, also in their timelines. Return each id once."""
     return [order_id for (order_id,) in await queries.fetch("flag_stuck_orders", now, limit)]
 
 

@@ -1,8 +1,7 @@
-"""Database: the connections of one node, and statements called by name. asyncpg's errors end here.
+"""Database: the connections of one node, and statements called by name. asyncpg's errors are translated here.
 
-Every call is bounded: ACQUIRE_TIMEOUT until there is a connection, and COMMAND_TIMEOUT for each statement.
-A connection that ran into its time is thrown away rather than waited for: a frozen server gives no sign of
-life, and even the request to cancel would hang.
+Every call is bounded: ACQUIRE_TIMEOUT to get a connection, and COMMAND_TIMEOUT for each statement. After a
+timeout the connection is terminated: a frozen server does not answer, not even to a cancel request.
 """
 
 import asyncio
@@ -30,9 +29,9 @@ type Row = asyncpg.Record
 ACQUIRE_TIMEOUT: Final = 2.0  # seconds until there is a connection
 COMMAND_TIMEOUT: Final = 3.0  # seconds a statement may take
 API_CONNECTIONS: Final = 8
-INGEST_CONNECTIONS: Final = 3  # two commit pipelines and one to spare
+INGEST_CONNECTIONS: Final = 3  # two commit pipelines and a spare
 
-# The server is away, ending, starting, full or out of slots: it may work a moment later.
+# The server is unreachable, stopping, starting, full or out of connections; a retry may succeed.
 _AWAY: Final = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
@@ -49,7 +48,7 @@ _AWAY: Final = (
 
 
 class Queries(Protocol):
-    """What runs named statements: a Database (each in a transaction of its own) or an open Connection."""
+    """Runs named statements: a Database (each in its own transaction) or an open Connection."""
 
     async def fetch(self, name: str, *args: object) -> list[Row]: ...
     async def fetchrow(self, name: str, *args: object) -> Row | None: ...
@@ -58,7 +57,7 @@ class Queries(Protocol):
 
 
 class Connection:
-    """A connection inside a transaction; statements go by name. Raises StorageUnavailable."""
+    """A connection inside a transaction, with named statements. Its methods raise StorageUnavailable."""
 
     __slots__ = ("raw",)
 
@@ -88,7 +87,7 @@ class Connection:
 
 
 class Database:
-    """Two pools, so that slow readers of history never take the connections that fixes are committed on."""
+    """Two pools, so that slow history requests never take the connections that commit fixes."""
 
     def __init__(self, pool: "Pool", ingest: "Pool") -> None:
         self.pool = pool
@@ -97,9 +96,9 @@ class Database:
     @classmethod
     @asynccontextmanager
     async def open(cls, url: str) -> AsyncIterator[Self]:
-        """Raises StorageUnavailable where nobody answers, ConfigError where the URL is wrong.
+        """Open both pools. They close within seconds even if the server hangs.
 
-        Closed within seconds even if the server hangs.
+        Raises StorageUnavailable if the server does not answer, ConfigError if the URL is wrong.
         """
         async with (
             _pool(url, "tracker", API_CONNECTIONS) as pool,
@@ -109,7 +108,7 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
-        """Commits at the end of the block, rolls back on any exception; raises StorageUnavailable."""
+        """Commit at the end of the block; roll back after an exception. Raises StorageUnavailable."""
         async with acquire(self.pool) as raw, in_transaction(raw):
             yield Connection(raw)
 
@@ -133,18 +132,18 @@ class Database:
 
 @contextmanager
 def storage_errors() -> Iterator[None]:
-    """The one translation: whatever says that the database is away becomes StorageUnavailable."""
+    """Translate every error that means an unavailable database to StorageUnavailable."""
     try:
         yield
     except _AWAY as error:
-        if isinstance(error, ValueError):  # asyncpg's client-side DataError: our argument was wrong
+        if isinstance(error, ValueError):  # asyncpg's client-side DataError: a wrong argument
             raise
         raise StorageUnavailable(f"The database does not answer ({type(error).__name__}).") from error
 
 
 @contextmanager
 def _url_errors() -> Iterator[None]:
-    """What the server or the URL parser says against DATABASE_URL itself."""
+    """Translate errors about DATABASE_URL to ConfigError, and connection errors to StorageUnavailable."""
     try:
         yield
     except (
@@ -153,7 +152,7 @@ def _url_errors() -> Iterator[None]:
         asyncpg.ClientConfigurationError,
         asyncpg.InsufficientPrivilegeError,
         ssl.SSLError,
-        ValueError,  # asyncpg's own word against an argument is one, too
+        ValueError,  # asyncpg raises it for invalid arguments
     ) as error:
         raise ConfigError("DATABASE_URL", str(error)) from error
     except OSError as error:
@@ -167,13 +166,13 @@ def _url_errors() -> Iterator[None]:
 
 @asynccontextmanager
 async def acquire(pool: "Pool") -> AsyncIterator["Raw"]:
-    """A connection of the pool, given back afterwards, or cut where the storage failed on it."""
+    """Acquire a connection; release it afterwards, or terminate it after StorageUnavailable."""
     with storage_errors():
         raw = await pool.acquire(timeout=ACQUIRE_TIMEOUT)
     try:
         yield raw
     except StorageUnavailable:
-        with suppress(asyncpg.InterfaceError):  # the pool has taken back one that was cut already
+        with suppress(asyncpg.InterfaceError):  # a terminated connection is back in the pool already
             raw.terminate()
         raise
     finally:
@@ -183,14 +182,14 @@ async def acquire(pool: "Pool") -> AsyncIterator["Raw"]:
 
 @asynccontextmanager
 async def in_transaction(raw: "Raw") -> AsyncIterator[None]:
-    """BEGIN … COMMIT around the block, ROLLBACK after an exception."""
+    """Wrap the block in BEGIN and COMMIT; ROLLBACK after an exception."""
     transaction = raw.transaction()
     with storage_errors():
         await transaction.start()
     try:
         yield
     except StorageUnavailable:
-        raise  # acquire() cuts the connection, which rolls back on the server
+        raise  # acquire() terminates the connection, and the server rolls back
     except BaseException:
         with storage_errors():
             await transaction.rollback()
@@ -201,7 +200,7 @@ async def in_transaction(raw: "Raw") -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def connect(url: str) -> AsyncIterator["Session"]:
-    """One connection without a limit on its statements, for migrations; raises as `Database.open` does."""
+    """Open one connection without a statement timeout, for migrations. Raises as `Database.open` does."""
     with storage_errors(), _url_errors():
         session = await asyncpg.connect(
             asyncpg_url(url), timeout=ACQUIRE_TIMEOUT, server_settings={"timezone": "UTC"}
@@ -232,7 +231,7 @@ async def _pool(url: str, name: str, size: int) -> AsyncIterator["Pool"]:
                 "idle_in_transaction_session_timeout": "15s",
             },
         )
-        await pool.release(await pool.acquire(timeout=ACQUIRE_TIMEOUT))  # says now what is wrong with the URL
+        await pool.release(await pool.acquire(timeout=ACQUIRE_TIMEOUT))  # raises now if the URL is wrong
     try:
         yield pool
     finally:
@@ -248,7 +247,7 @@ async def _close(pool: "Pool") -> None:
 
 
 async def _prepare_connection(connection: "Session") -> None:
-    """jsonb in and out as plain values, by msgspec."""
+    """Convert jsonb from and to plain values with msgspec."""
     await connection.set_type_codec(
         "jsonb",
         schema="pg_catalog",
@@ -259,4 +258,4 @@ async def _prepare_connection(connection: "Session") -> None:
 
 
 async def _keep_session(_connection: "Session") -> None:
-    """No RESET ALL when a connection is given back: we change no session, and it would cost a round trip."""
+    """Skip RESET ALL on release: no session setting is changed, and it would cost a round trip."""

@@ -90,7 +90,7 @@ class Trip:
         return None if self.track.newest is None else heading_of(self.track.newest)
 
     @property
-    def manner(self) -> RoutePreference:
+    def route_preference(self) -> RoutePreference:
         """The route preference of such drivers, for the router only."""
         return self.course.model.manners.usual
 

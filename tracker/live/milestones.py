@@ -129,7 +129,7 @@ class MilestoneWriter:
                 trip.vehicle,
                 edges=True,
                 heading=trip.heading,
-                manner=trip.manner,
+                manner=trip.route_preference,
                 streets=trip.streets,
                 bridge_m_s=trip.course.model.rates(trip.vehicle).straight,
             )

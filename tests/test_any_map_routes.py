@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.nasty_extracts import NASTY, STEP, Nasty, line, town, write_extract
 from tracker.domain.geo import LonLat
 from tracker.errors import NoRoute
-from tracker.map.addresses import open_gazetteer
+from tracker.map.addresses import load_address_index
 from tracker.map.extract import MapExtract
 from tracker.routing import Router
 from tracker.routing.antimeridian import rotated
@@ -38,7 +38,7 @@ async def test_real_extracts_have_routes_between_their_addresses(name: str, tmp_
     """Where there is no address, between places in its streets."""
     map_file = MapExtract(EXTRACTS / f"{name}.osm.pbf", tmp_path)
     async with Router.open(map_file, quiet) as router:
-        addresses = (await open_gazetteer(map_file)).addresses[:10]
+        addresses = (await load_address_index(map_file)).addresses[:10]
         assert len(addresses) == 10
         for pair in batched(addresses, 2):
             legs = await router.route([LonLat(each.lon, each.lat) for each in pair], "car")

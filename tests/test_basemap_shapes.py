@@ -131,7 +131,7 @@ def test_pieces_of_a_shape_make_the_whole() -> None:
 def test_the_spool_gives_back_what_came(tmp_path: Path) -> None:
     """By key, in the order of arrival, also what does not fit into memory."""
     path = tmp_path / "spool"
-    with Spool(path, room=100) as spool:
+    with Spool(path, buffer=100) as spool:
         for n in range(50):
             spool.add(n % 3, b"x" * n)
         assert [len(record) for record in spool.records(1)] == list(range(1, 50, 3))

@@ -136,7 +136,7 @@ async def test_a_download_that_broke_off_goes_on(web: Web, tmp_path: Path) -> No
 async def test_what_arrived_is_kept_for_the_next_start(web: Web, tmp_path: Path) -> None:
     """The start fails after some tries and says so; the next one goes on. Never is half a map there."""
     web.cut_after, web.cuts = 100_000, 5
-    with pytest.raises(ConfigError, match="kept, start again"):
+    with pytest.raises(ConfigError, match="start again, and the download resumes"):
         await fetch(web, tmp_path)
     assert not list(tmp_path.rglob("*.pbf"))
     with pytest.raises(ConfigError, match="not downloaded yet"):
@@ -168,7 +168,7 @@ async def test_a_newer_one_is_fetched_when_asked_for(web: Web, tmp_path: Path) -
     first = await prepare_map(Config(data_dir=tmp_path, map=web.url), ignore)
     told: list[str] = []
     assert await fetch(web, tmp_path, told.append, refresh=True) == first.path
-    assert told == ["The map town-latest.osm.pbf is the newest"]
+    assert told == ["The map town-latest.osm.pbf is up to date"]
     web.content, web.etag = NEWER, '"two"'
     await fetch(web, tmp_path)
     assert first.path.read_bytes() == MAP

@@ -186,7 +186,7 @@ async def test_a_signal_while_the_map_is_downloaded_ends_it(tmp_path: Path) -> N
             assert (await service.end(), processes_of(tmp_path)) == (0, [])
         assert not list(tmp_path.rglob("*.pbf"))
         async with starting(tmp_path, TRACKER_MAP=url) as service:
-            await service.until("The map town.osm.pbf is here")
+            await service.until("The map town.osm.pbf is downloaded")
             assert await service.end() == 0
     assert [path.read_bytes() == content for path in tmp_path.rglob("*.pbf")] == [True]
 

@@ -22,7 +22,7 @@ from tracker.live.fleet import Fleet
 from tracker.live.hub import Hub
 from tracker.live.milestones import MilestoneWriter
 from tracker.maintenance import maintenance_running
-from tracker.map.addresses import AddressIndex, opened_gazetteer
+from tracker.map.addresses import AddressIndex, open_address_index
 from tracker.map.basemap import Basemap, open_basemap
 from tracker.map.extract import MapExtract, in_use, prepare_map
 from tracker.map.preparation import Preparation, settled
@@ -197,7 +197,7 @@ async def _open_map(
         async with (
             Router.open_later(map_file, say, engine) as router,
             Preparation.of("basemap", open_basemap(map_file, say)) as basemap,
-            Preparation.of("addresses", opened_gazetteer(map_file, say)) as addresses,
+            Preparation.of("addresses", open_address_index(map_file, say)) as addresses,
         ):
             preparations = [each for each in (router.preparation, basemap, addresses) if each is not None]
             if not await settled(preparations, MAP_TIMEOUT_S):

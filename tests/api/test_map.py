@@ -14,7 +14,7 @@ from tracker.api.json_bodies import register_bodies
 from tracker.api.merchant import map as map_api
 from tracker.config import Config
 from tracker.domain.geo import LonLat, distance
-from tracker.map.addresses import opened_gazetteer
+from tracker.map.addresses import open_address_index
 from tracker.map.extract import MapExtract, find_map
 from tracker.map.preparation import Preparation
 from tracker.rate_limits import RateLimit
@@ -43,7 +43,7 @@ async def client(map_file: MapExtract) -> AsyncIterator[Client]:
     app.register_blueprint(map_api.blueprint)
     async with (
         Router.open(map_file, pytest.fail) as router,
-        Preparation.of("addresses", opened_gazetteer(map_file)) as addresses,
+        Preparation.of("addresses", open_address_index(map_file)) as addresses,
     ):
         app.extensions["tracker"] = SimpleNamespace(
             config=Config(admin_key=KEY),

@@ -12,7 +12,7 @@ from tracker.domain.geo import LonLat
 from tracker.domain.order import Vehicle
 from tracker.domain.tracks.track import TOP_SPEED
 from tracker.errors import ConfigError, MapUnavailable, NoRoute, TrackerError
-from tracker.map.addresses import open_gazetteer
+from tracker.map.addresses import load_address_index
 from tracker.map.basemap import missing_features, open_basemap
 from tracker.map.download import as_size
 from tracker.map.extract import MapExtract, find_map, in_use, prepare_map
@@ -104,7 +104,7 @@ async def _basemap(map_file: MapExtract, say: Say) -> AsyncIterator[str]:
 
 
 async def _addresses(map_file: MapExtract, say: Say) -> AsyncIterator[str]:
-    yield f"{len((await open_gazetteer(map_file, say)).addresses)} found"
+    yield f"{len((await load_address_index(map_file, say)).addresses)} found"
 
 
 async def _router(map_file: MapExtract, engine: str | None, say: Say) -> AsyncIterator[str]:
@@ -133,7 +133,7 @@ async def _router(map_file: MapExtract, engine: str | None, say: Say) -> AsyncIt
 async def _sample_places(map_file: MapExtract) -> list[LonLat]:
     """Return up to 20 addresses from all over the map; none if they cannot be read."""
     try:
-        addresses = (await open_gazetteer(map_file)).addresses
+        addresses = (await load_address_index(map_file)).addresses
     except MapUnavailable:
         return []
     return [LonLat(house.lon, house.lat) for house in addresses[: 2 * TRIES]]

@@ -1,4 +1,4 @@
-"""An extract from the web: fetched once, gone on with after a break, and never there half."""
+"""Download of an extract: resumed after a failure, and visible only when it is complete."""
 
 import asyncio
 import shutil
@@ -13,91 +13,91 @@ from tracker.errors import ConfigError
 from tracker.map.extract_format import fault_of
 from tracker.system.file_lock import locked
 
-LARGEST: Final = 8 * 2**30  # bytes; tiles and drawing of such an extract need several times as much
-FREE: Final = 3  # times the extract's size that the disk has to have left, for it and what is made of it
-TRIES: Final = 5  # of a connection that breaks
-PAUSE: Final = 1.0  # seconds, before each further one longer
+LARGEST: Final = 8 * 2**30  # bytes; the tiles of such an extract need several times as much
+FREE: Final = 3  # times the extract's size that must be free on disk, for it and its tiles
+TRIES: Final = 5  # attempts if the connection fails
+PAUSE: Final = 1.0  # seconds before the first retry; each later pause is one second longer
 TIMEOUT: Final = httpx.Timeout(30.0, connect=10.0)
-STEP: Final = 1  # per cent between two words of progress
+STEP: Final = 1  # per cent between two lines of progress
 
 Say = Callable[[str], None]
 
 
 class _Origin(msgspec.Struct, frozen=True):
-    """Whence a file is, and what says there whether it is still the same."""
+    """The URL of a file, and the validator of the version that was downloaded."""
 
     url: str
-    validator: str | None = None  # ETag, or Last-Modified; None: not told
+    validator: str | None = None  # ETag or Last-Modified; None if the server sent neither
 
 
-class _Broken(Exception):
-    """The connection broke; what arrived is kept."""
+class _Interrupted(Exception):
+    """The download failed but can be resumed or retried."""
 
 
 async def download(url: str, path: Path, say: Say, *, refresh: bool = False) -> None:
-    """Makes `path` hold what is at `url`, if it is not there yet; with `refresh` asks for a newer one.
+    """Download *url* to *path* unless the file exists; with *refresh*, download it if it has changed.
 
-    Of several processes one fetches, the others wait. Raises ConfigError, which says how to mend it.
+    If several processes call it, one downloads and the others wait. Raises ConfigError.
     """
-    if not refresh and _is_here(path):
+    if not refresh and _exists(path):
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = path.with_name(f"{path.name}.lock")
     async with locked(lock, lambda: say("Waiting for another process that is downloading the map")):
-        if refresh or not _is_here(path):
+        if refresh or not _exists(path):
             await _Download(url, path, say).run()
 
 
-def _is_here(path: Path) -> bool:
+def _exists(path: Path) -> bool:
     return path.is_file()
 
 
 class _Download:
-    """One file on its way."""
+    """The download of one file."""
 
     def __init__(self, url: str, path: Path, say: Say) -> None:
         self._url, self._path, self._say = url, path, say
         self._part = path.with_name(f"{path.name}.part")
-        self._told = -STEP
+        self._reported = -STEP
 
     async def run(self) -> None:
         async with httpx.AsyncClient(timeout=TIMEOUT, follow_redirects=True, max_redirects=5) as http:
             for attempt in range(TRIES):
                 try:
                     await self._fetch(http)
-                except _Broken as error:
+                except _Interrupted as error:
                     if attempt + 1 == TRIES:
-                        raise self._wrong(f"{error}; what has arrived is kept, start again") from error
-                    self._say(f"Download of the map broke off ({error}); going on with it")
+                        raise self._error(f"{error}; start again, and the download resumes") from error
+                    self._say(f"The download of the map failed ({error}); resuming it")
                     await asyncio.sleep(PAUSE * (attempt + 1))
                 else:
                     return
 
     async def _fetch(self, http: httpx.AsyncClient) -> None:
-        begin, headers = self._wanted()
+        begin, headers = self._request()
         try:
             async with http.stream("GET", self._url, headers=headers) as answer:
                 if answer.status_code == httpx.codes.NOT_MODIFIED:
-                    self._say(f"The map {self._path.name} is the newest")
+                    self._say(f"The map {self._path.name} is up to date")
                     return
                 if answer.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
-                    self._forget_part()
-                    raise _Broken("the file has changed there")
+                    self._remove_part()
+                    raise _Interrupted("the file has changed on the server")
                 self._check_status(answer)
-                await self._take(answer, begin if answer.status_code == httpx.codes.PARTIAL_CONTENT else 0)
+                await self._receive(answer, begin if answer.status_code == httpx.codes.PARTIAL_CONTENT else 0)
         except httpx.TransportError as error:
-            raise _Broken(str(error) or type(error).__name__) from error
+            raise _Interrupted(str(error) or type(error).__name__) from error
         except (httpx.InvalidURL, httpx.TooManyRedirects) as error:
-            raise self._wrong(str(error)) from error
+            raise self._error(str(error)) from error
 
-    def _wanted(self) -> tuple[int, dict[str, str]]:
-        """How much is there already, and the request for the rest, or for something newer."""
+    def _request(self) -> tuple[int, dict[str, str]]:
+        """Return the bytes already downloaded, and the headers that request the rest or a newer version."""
         headers = {"Accept-Encoding": "identity"}
-        part = _origin(self._part)
+        part = _read_origin(self._part)
         if part is not None and part.url == self._url and part.validator and self._part.is_file():
             begin = self._part.stat().st_size
             return begin, headers | {"Range": f"bytes={begin}-", "If-Range": part.validator}
-        whole = _origin(self._path)
+        whole = _read_origin(self._path)
         if whole is not None and whole.url == self._url and whole.validator and self._path.is_file():
             name = "If-None-Match" if whole.validator.endswith('"') else "If-Modified-Since"
             headers[name] = whole.validator
@@ -105,67 +105,65 @@ class _Download:
 
     def _check_status(self, answer: httpx.Response) -> None:
         if answer.status_code >= 500 or answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
-            raise _Broken(f"the server answers {answer.status_code}")
+            raise _Interrupted(f"the server answers {answer.status_code}")
         if answer.status_code not in (httpx.codes.OK, httpx.codes.PARTIAL_CONTENT):
-            raise self._wrong(f"the server answers {answer.status_code} {answer.reason_phrase}")
+            raise self._error(f"the server answers {answer.status_code} {answer.reason_phrase}")
 
-    async def _take(self, answer: httpx.Response, begin: int) -> None:
+    async def _receive(self, answer: httpx.Response, begin: int) -> None:
         length = answer.headers.get("Content-Length")
         total = begin + int(length) if length else None
         self._check_room(total or 0, begin)
-        _keep_origin(self._part, _Origin(self._url, _validator(answer)))
+        _write_origin(self._part, _Origin(self._url, _validator(answer)))
         with self._part.open("ab" if begin else "wb") as file:
             size = await self._write(answer.aiter_raw(2**18), file, begin, total)
         if total is not None and size != total:
-            raise _Broken(f"{size} of {total} bytes arrived")
+            raise _Interrupted(f"{size} of {total} bytes arrived")
         self._finish()
 
     async def _write(
-        self, pieces: AsyncIterator[bytes], file: IO[bytes], size: int, total: int | None
+        self, chunks: AsyncIterator[bytes], file: IO[bytes], size: int, total: int | None
     ) -> int:
-        async for piece in pieces:
-            file.write(piece)
-            size += len(piece)
+        async for chunk in chunks:
+            file.write(chunk)
+            size += len(chunk)
             if size > LARGEST:
-                self._forget_part()
+                self._remove_part()
                 self._check_room(size, size)
-            self._tell(size, total)
+            self._report(size, total)
         return size
 
     def _check_room(self, total: int, begin: int) -> None:
         if total > LARGEST:
-            raise self._wrong(
-                f"it has {as_size(total)}, and at most {as_size(LARGEST)} are taken; {_SMALLER}"
-            )
+            raise self._error(f"it has {as_size(total)}, but the limit is {as_size(LARGEST)}; {_SMALLER}")
         free = shutil.disk_usage(self._path.parent).free
         if FREE * total - begin > free:
-            raise self._wrong(
-                f"it has {as_size(total)}, which needs {as_size(FREE * total)} of disk; {_SMALLER}"
+            raise self._error(
+                f"it has {as_size(total)}, which needs {as_size(FREE * total)} of free disk; {_SMALLER}"
             )
 
-    def _tell(self, size: int, total: int | None) -> None:
+    def _report(self, size: int, total: int | None) -> None:
         share = 100 * size // total if total else 0
-        if share >= self._told + STEP:
-            self._told = share
+        if share >= self._reported + STEP:
+            self._reported = share
             self._say(f"Downloading the map {self._path.name}: {share} % of {as_size(total or 0)}")
 
     def _finish(self) -> None:
-        """From one moment to the next the whole file is there, with its origin."""
+        """Verify the file and rename it, so that the complete file appears at once, then store its origin."""
         if fault := fault_of(self._part):
-            self._forget_part()
-            raise self._wrong(f"what is there {fault}")
-        origin = _origin(self._part)
+            self._remove_part()
+            raise self._error(f"the file {fault}")
+        origin = _read_origin(self._part)
         self._part.replace(self._path)
         if origin is not None:
-            _keep_origin(self._path, origin)
+            _write_origin(self._path, origin)
         _origin_path(self._part).unlink(missing_ok=True)
-        self._say(f"The map {self._path.name} is here")
+        self._say(f"The map {self._path.name} is downloaded")
 
-    def _forget_part(self) -> None:
+    def _remove_part(self) -> None:
         self._part.unlink(missing_ok=True)
         _origin_path(self._part).unlink(missing_ok=True)
 
-    def _wrong(self, why: str) -> ConfigError:
+    def _error(self, why: str) -> ConfigError:
         return ConfigError("TRACKER_MAP", f"{self._url} could not be downloaded: {why}")
 
 
@@ -173,7 +171,7 @@ _SMALLER: Final = "give a smaller extract, of a city or a region"
 
 
 def _validator(answer: httpx.Response) -> str | None:
-    """A weak ETag says nothing of bytes, so it cannot go on with half of them."""
+    """Return the strong ETag, or else Last-Modified. A weak ETag cannot resume a download (RFC 9110)."""
     etag: str | None = answer.headers.get("ETag")
     if etag is not None and not etag.startswith("W/"):
         return etag
@@ -182,7 +180,7 @@ def _validator(answer: httpx.Response) -> str | None:
 
 
 def as_size(size: int) -> str:
-    """A number of bytes for people."""
+    """Format a number of bytes, such as `0.69 MB`."""
     if size < 10_000:
         return f"{size} bytes"
     return f"{size / 1e9:.2f} GB" if size >= 1e7 else f"{size / 1e6:.2f} MB"
@@ -192,12 +190,12 @@ def _origin_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.origin.json")
 
 
-def _origin(path: Path) -> _Origin | None:
+def _read_origin(path: Path) -> _Origin | None:
     try:
         return msgspec.json.decode(_origin_path(path).read_bytes(), type=_Origin)
     except (OSError, msgspec.DecodeError):
         return None
 
 
-def _keep_origin(path: Path, origin: _Origin) -> None:
+def _write_origin(path: Path, origin: _Origin) -> None:
     _origin_path(path).write_bytes(msgspec.json.encode(origin))

@@ -1,4 +1,4 @@
-"""Extent: where the data of a map lies, from counts of its nodes by tile. Stray nodes don't move it."""
+"""Extent: the bounds of a map's data, from counts of its nodes by tile. Stray nodes don't change it."""
 
 from array import array
 from collections import defaultdict
@@ -19,27 +19,27 @@ SIDE: Final = 1 << CELL_ZOOM  # cells around the world
 LIMIT: Final = 85.051128  # degrees; Web Mercator ends there
 WORLD: Final[Box] = (-180.0, -LIMIT, 180.0, LIMIT)
 _E7: Final = 10_000_000
-_REACH: Final = 3  # cells; data that is no further apart belongs together
-_BULK: Final = 0.1  # of the nodes of the largest cluster; a cluster with fewer does not count
-_LEAST: Final = 0.0005  # degrees on each side of a single place
-_ROOM: Final = 0.5  # degrees by which a header's box may exceed three times the data
+_REACH: Final = 3  # cells; data within this distance belongs to one cluster
+_BULK: Final = 0.1  # share of the nodes of the largest cluster; the bounds ignore smaller clusters
+_LEAST: Final = 0.0005  # degrees added on each side of a single place
+_ROOM: Final = 0.5  # degrees by which a header's box may exceed three times the size of the data
 
 
 class Cell(msgspec.Struct):
-    """The nodes in one tile; degrees."""
+    """The number of nodes in one tile, and the box around them in degrees."""
 
     nodes: int
     box: Box
 
 
 class Cells:
-    """Counts of nodes, and the box around them, by cell."""
+    """The number of nodes and the box around them, for each cell."""
 
     def __init__(self) -> None:
         self.by_place: dict[tuple[int, int], Cell] = {}  # column from the west, row from the north
 
     def count(self, lons: array[int], lats: array[int]) -> None:
-        """Add nodes; units of 1e-7 degrees, as OpenStreetMap stores them."""
+        """Add nodes, in units of 1e-7 degrees as OpenStreetMap stores them."""
         if not len(lons):
             return
         lon, lat = np.frombuffer(lons, np.int32) / _E7, np.frombuffer(lats, np.int32) / _E7
@@ -55,17 +55,17 @@ class Cells:
             self._add((int(number) % SIDE, int(number) // SIDE), Cell(int(nodes), box))
 
     def _add(self, place: tuple[int, int], cell: Cell) -> None:
-        known = self.by_place.get(place)
-        if known is not None:
-            cell = Cell(known.nodes + cell.nodes, _around((known.box, cell.box)))
+        counted = self.by_place.get(place)
+        if counted is not None:
+            cell = Cell(counted.nodes + cell.nodes, _around((counted.box, cell.box)))
         self.by_place[place] = cell
 
 
 class Extent(msgspec.Struct, frozen=True):
-    """Where the data lies."""
+    """The area that the data of a map covers."""
 
-    bounds: Box  # around the bulk of the data
-    regions: tuple[Box, ...]  # around each cluster of data, small ones too
+    bounds: Box  # around the large clusters
+    regions: tuple[Box, ...]  # around each cluster, small ones included
     cells: tuple[tuple[int, int], ...]  # columns and rows of the cells that hold a node
 
     @property
@@ -87,7 +87,7 @@ def _row(lat: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def extent_of(cells: Cells, header: Box | None) -> Extent:
-    """The header's box counts where it fits the data; a map without data is where its header says."""
+    """Return the extent. It takes the header's box if that fits the data, or if there is no data."""
     clusters = sorted(_clusters(cells), key=lambda each: -each.nodes)
     places = tuple(sorted(cells.by_place))
     if not clusters:
@@ -101,7 +101,10 @@ def extent_of(cells: Cells, header: Box | None) -> Extent:
 
 
 def _within(header: Box, box: Box) -> Box:
-    """The part inside the header's box, up to its edges: the coast is drawn as far as the extract was cut."""
+    """Clip a cluster's box to the header's box.
+
+    A large cluster gets the whole header's box, so that the sea is drawn up to the edge of the extract.
+    """
     west, south, east, north = box
     if west > east or east < header[0] or west > header[2] or north < header[1] or south > header[3]:
         return box
@@ -109,7 +112,7 @@ def _within(header: Box, box: Box) -> Box:
 
 
 def _contains_most(header: Box, box: Box) -> bool:
-    """Whether the cluster fills the header's box in each direction by more than half."""
+    """Return whether the cluster fills more than half of the header's box in each direction."""
     inside = _overlap(header, box)
     return all(inside[n + 2] - inside[n] > (header[n + 2] - header[n]) / 2 for n in (0, 1))
 
@@ -119,7 +122,7 @@ def _overlap(one: Box, other: Box) -> Box:
 
 
 def _fits(header: Box, bounds: Box, cells: Cells) -> bool:
-    """Whether the header's box holds most of the data and is not far larger."""
+    """Return whether the header's box contains most of the data and is not much larger."""
     west, south, east, north = header
     width = (bounds[2] - bounds[0]) % 360.0
     if east - west > 3 * width + _ROOM or north - south > 3 * (bounds[3] - bounds[1]) + _ROOM:
@@ -132,7 +135,7 @@ def _fits(header: Box, bounds: Box, cells: Cells) -> bool:
 
 
 def _clusters(cells: Cells) -> Iterator[Cell]:
-    """Cells near one another, joined; also across the antimeridian."""
+    """Join neighbouring cells to clusters, also across the antimeridian."""
     left = dict(cells.by_place)
     while left:
         first = next(iter(left))
@@ -140,7 +143,7 @@ def _clusters(cells: Cells) -> Iterator[Cell]:
 
 
 def _cluster(first: tuple[int, int], left: dict[tuple[int, int], Cell]) -> Cell:
-    """Take everything that hangs together with the first cell out of what is *left*."""
+    """Join the first cell with all that are connected to it, and remove them from *left*."""
     found = [(0, left.pop(first))]  # times around the world, cell
     todo = [(first[0], first[1])]  # columns count on beyond the world's edge
     while todo:
@@ -162,7 +165,7 @@ def _around(boxes: Iterable[Box]) -> Box:
 
 
 def _widened(box: Box) -> Box:
-    """A single place gets a little room around it."""
+    """Widen a box that is a single place."""
     west, south, east, north = box
     if east - west < 2 * _LEAST:
         west, east = west - _LEAST, east + _LEAST
@@ -172,17 +175,17 @@ def _widened(box: Box) -> Box:
 
 
 def _normal(box: Box) -> Box:
-    """Longitudes within ±180."""
+    """Return the box with longitudes within ±180."""
     west, south, east, north = box
     if east - west >= 360.0:
         return -180.0, south, 180.0, north
-    return _rounded(_turned(west, -180.0), south, _turned(east, 180.0), north)
+    return _rounded(_wrapped(west, -180.0), south, _wrapped(east, 180.0), north)
 
 
-def _turned(lon: float, edge: float) -> float:
-    """Within ±180; the antimeridian itself is on the side of *edge*."""
-    turned = (lon + 180.0) % 360.0 - 180.0
-    return edge if turned == -180.0 else turned
+def _wrapped(lon: float, edge: float) -> float:
+    """Return a longitude within ±180. The antimeridian itself becomes *edge*."""
+    wrapped = (lon + 180.0) % 360.0 - 180.0
+    return edge if wrapped == -180.0 else wrapped
 
 
 def _rounded(*edges: float) -> Box:
@@ -191,7 +194,7 @@ def _rounded(*edges: float) -> Box:
 
 
 def _joined(boxes: list[Box]) -> Box:
-    """The smallest box around all: it leaves out the widest gap between them on the way around the world."""
+    """Return the smallest box around all: it excludes the widest gap between them around the world."""
     spans = sorted((west, west + (east - west) % 360.0 or 360.0) for west, _, east, _ in boxes)
     gaps: defaultdict[float, float] = defaultdict(float)  # begin of what follows the gap -> width
     reached = spans[-1][1] - 360.0
@@ -205,17 +208,17 @@ def _joined(boxes: list[Box]) -> Box:
 
 
 def middle(west: float, east: float) -> float:
-    """The longitude between two, also across the antimeridian."""
-    return _turned(west + (east - west if west <= east else east + 360.0 - west) / 2, 180.0)
+    """Return the longitude in the middle, also across the antimeridian."""
+    return _wrapped(west + (east - west if west <= east else east + 360.0 - west) / 2, 180.0)
 
 
 def cell_of(lon: float, lat: float) -> tuple[int, int]:
-    """The column and row of a place."""
+    """Return the column and row of a place in degrees."""
     return int(_column(np.array([lon]))[0]), int(_row(np.array([lat]))[0])
 
 
 def cell_middle(cell: tuple[int, int]) -> tuple[float, float]:
-    """The longitude and latitude in the middle of a cell."""
+    """Return the longitude and latitude in the middle of a cell."""
     column, row = cell
     lat = degrees(atan(sinh(pi * (1 - (2 * row + 1) / SIDE))))
     return (column + 0.5) / SIDE * 360.0 - 180.0, lat

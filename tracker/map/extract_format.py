@@ -1,20 +1,20 @@
-"""Whether a file is a whole OpenStreetMap extract in PBF; if not, what it is and what to do about it.
+"""Verification that a file is a complete OpenStreetMap extract in PBF, with a fix if it is not.
 
-Only the lengths of its blocks are read, so a gigabyte takes well under a second. What the blocks hold is for
-the readers of the map to judge.
+It reads only the headers of the blocks, so a gigabyte takes well under a second. The readers of the map
+verify the contents of the blocks.
 """
 
 from pathlib import Path
 from typing import IO, Final
 
-LOOKED_AT: Final = 512  # bytes at the beginning
-HEADER_LIMIT: Final = 64 * 1024  # bytes of a block's header, by the format's definition
+LOOKED_AT: Final = 512  # bytes at the beginning that identify other formats
+HEADER_LIMIT: Final = 64 * 1024  # bytes of a block's header, as the format defines
 BLOCK_LIMIT: Final = 32 * 2**20  # bytes of a block, likewise
-LENGTH: Final = 4  # bytes that tell the length of a block's header
+LENGTH: Final = 4  # bytes that hold the length of a block's header
 CONVERT: Final = "convert it: osmium cat {name} -o map.osm.pbf"
 GIVE: Final = "give an .osm.pbf extract"
 
-# how a file begins, in lower case and without white space before it -> what it is, and the fix
+# the beginning of a file, in lower case and without leading white space -> its format, and the fix
 _KINDS: Final[tuple[tuple[tuple[bytes, ...], str, str], ...]] = (
     ((b"<!doctype html", b"<html", b"<head"), "is a web page", "use the address of the .osm.pbf file itself"),
     ((b"<?xml", b"<osm"), "is XML, not PBF", CONVERT),
@@ -31,9 +31,9 @@ _KINDS: Final[tuple[tuple[tuple[bytes, ...], str, str], ...]] = (
 
 
 def fault_of(path: Path) -> str | None:
-    """What is wrong with the file and how to fix it, as the end of a sentence that begins with its name.
+    """Return what is wrong with the file and the fix, to follow the file's name in a sentence.
 
-    None if it is a whole extract, as far as its blocks' lengths tell.
+    None if it is a complete extract, judging by the lengths of its blocks.
     """
     try:
         with path.open("rb") as file:
@@ -58,7 +58,7 @@ def _fault(file: IO[bytes], path: Path) -> str | None:
 
 
 def _fault_of_blocks(file: IO[bytes], length: int, size: int) -> str | None:
-    """Walks from block to block; the last one must end with the file."""
+    """Go from block to block. The last one must end where the file ends."""
     begin = 0
     end = file.tell() + length
     while end < size:
@@ -74,7 +74,7 @@ def _fault_of_blocks(file: IO[bytes], length: int, size: int) -> str | None:
 
 
 def _next_block(file: IO[bytes]) -> tuple[bytes, int] | None:
-    """Kind and length of the block whose header begins here; None if there is no header of a block."""
+    """Read a block's header; return the block's type and length, or None if this is no header."""
     length = int.from_bytes(file.read(LENGTH), "big")
     if not 0 < length <= HEADER_LIMIT:
         return None
@@ -89,7 +89,7 @@ def _next_block(file: IO[bytes]) -> tuple[bytes, int] | None:
 
 
 def _fields(message: bytes) -> dict[int, bytes | int]:
-    """The fields of a protobuf message that has only numbers and bytes; none if it is something else."""
+    """Return the fields of a protobuf message that has only numbers and bytes; none if it is invalid."""
     fields: dict[int, bytes | int] = {}
     at = 0
     try:
@@ -109,7 +109,7 @@ def _fields(message: bytes) -> dict[int, bytes | int]:
 
 
 def _varint(message: bytes, at: int) -> tuple[int, int]:
-    """The number that begins at `at`, and where the next one does. Raises IndexError."""
+    """Return the number at offset *at*, and the offset after it. Raises IndexError."""
     number = shift = 0
     while True:
         byte = message[at]
@@ -120,7 +120,7 @@ def _varint(message: bytes, at: int) -> tuple[int, int]:
 
 
 def _kind(begin: bytes) -> tuple[str, str]:
-    """What begins so, and the fix."""
+    """Return the format of a file with this beginning, and the fix."""
     text = begin.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     for beginnings, what, fix in _KINDS:
         if text.startswith(beginnings):

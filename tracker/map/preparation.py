@@ -1,4 +1,4 @@
-"""Preparation: a resource that takes minutes to make, made while the service serves without it."""
+"""Preparation: build a resource in the background while the service runs without it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -14,13 +14,13 @@ log = structlog.get_logger()
 
 
 class Preparation[T]:
-    """What `opening` opens: pending, ready (then `value` is set), or failed (then `failure` says why).
+    """A resource that is pending, ready (with a `value`) or failed (with a `failure`).
 
-    A failure is logged once and stays until the next start, which tries again.
+    A failure is logged once. It stays until the next start, which tries again.
     """
 
     def __init__(self, name: str) -> None:
-        self.name = name  # as `/readyz` calls it
+        self.name = name  # its name in the answer of `/readyz`
         self.value: T | None = None
         self.failure: str | None = None
         self.settled = asyncio.Event()
@@ -29,7 +29,7 @@ class Preparation[T]:
     @classmethod
     @asynccontextmanager
     async def of(cls, name: str, opening: AbstractAsyncContextManager[T]) -> AsyncIterator[Self]:
-        """Start at once; close what was opened, or break its making off, when the block ends."""
+        """Start to open the resource; close it, or cancel its preparation, when the block ends."""
         preparation = cls(name)
         task = asyncio.create_task(preparation._hold(opening), name=name)
         try:
@@ -40,7 +40,7 @@ class Preparation[T]:
 
     @property
     def ready(self) -> bool:
-        """Whether it is open now."""
+        """Whether the resource is open."""
         return self._open
 
     @property
@@ -50,7 +50,7 @@ class Preparation[T]:
 
     @property
     def why(self) -> str:
-        """Why there is no value."""
+        """The reason why there is no value."""
         return self.failure or "It is being prepared."
 
     async def _hold(self, opening: AbstractAsyncContextManager[T]) -> None:
@@ -59,7 +59,7 @@ class Preparation[T]:
                 self._open = True
                 self.settled.set()
                 await asyncio.Event().wait()  # until it is cancelled
-        except Exception as error:  # a part of the map never stops the service
+        except Exception as error:  # the service runs without any part of the map
             self.failure = str(error) if isinstance(error, TrackerError | OSError) else outline(error)
             log.error("preparation_failed", part=self.name, why=self.failure)
         finally:
@@ -68,7 +68,7 @@ class Preparation[T]:
 
 
 async def settled(preparations: Iterable[Preparation[Any]], within: float) -> bool:
-    """Wait until each is ready or has failed, at most `within` seconds; whether all are."""
+    """Wait at most *within* seconds until each is ready or has failed; return whether all are."""
     waits = [asyncio.ensure_future(each.settled.wait()) for each in preparations]
     try:
         _, pending = await asyncio.wait(waits, timeout=within)

@@ -1,4 +1,4 @@
-"""Repair: an extract as builders can read it: sorted, each object once, with positive numbers."""
+"""Repair: write a copy of an extract that is sorted, with unique objects and positive ids."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,11 +7,11 @@ from typing import Any, Final
 import osmium
 from osmium.osm.mutable import Node, Relation, Way
 
-NEW_NUMBERS: Final = 1 << 36  # added to numbers below 1, which editors give to what is not uploaded yet
+NEW_IDS: Final = 1 << 36  # replaces ids below 1, which editors assign to objects that are not uploaded
 
 
 def repair(extract: Path, target: Path) -> None:
-    """Write to *target* what is visible in the newest versions. Holds the whole extract in memory."""
+    """Write the newest version of each visible object to *target*. Needs memory for the whole extract."""
     with _Steps(target) as step:
         nodes = step(lambda path: _write_nodes_of_ways(extract, path))
         newest = step(lambda path: _sort((nodes, extract), path))
@@ -20,29 +20,29 @@ def repair(extract: Path, target: Path) -> None:
 
 
 class _Steps:
-    """Files between the steps, deleted at the end."""
+    """The files between the steps; the end of the block removes them."""
 
     def __init__(self, target: Path) -> None:
         self._target = target
-        self._made: list[Path] = []
+        self._files: list[Path] = []
 
     def __enter__(self) -> Callable[[Callable[[Path], None]], Path]:
         return self._step
 
     def __exit__(self, *_: object) -> None:
-        for path in self._made:
+        for path in self._files:
             path.unlink(missing_ok=True)
 
     def _step(self, write: Callable[[Path], None]) -> Path:
-        path = self._target.with_name(self._target.name.replace(".osm", f".step{len(self._made)}.osm"))
+        path = self._target.with_name(self._target.name.replace(".osm", f".step{len(self._files)}.osm"))
         path.unlink(missing_ok=True)
-        self._made.append(path)
+        self._files.append(path)
         write(path)
         return path
 
 
 def _sort(sources: tuple[Path, ...], target: Path) -> None:
-    """By type and number; of several versions of an object the newest."""
+    """Merge the sources by type and id, with the newest version of each object."""
     reader = osmium.MergeInputReader()
     for source in sources:
         reader.add_file(str(source))
@@ -52,7 +52,7 @@ def _sort(sources: tuple[Path, ...], target: Path) -> None:
 
 
 def _write_nodes_of_ways(extract: Path, target: Path) -> None:
-    """The nodes that stand only in the ways, as version 0, so that a node's own entry counts before them."""
+    """Write the locations that ways hold as nodes of version 0, so that a real node takes precedence."""
     with osmium.SimpleWriter(str(target)) as writer:
         ways: Iterator[Any] = iter(osmium.FileProcessor(str(extract), osmium.osm.WAY))
         for way in ways:
@@ -72,14 +72,14 @@ def _write_visible(newest: Path, target: Path) -> None:
 def _add(writer: Any, item: Any) -> None:
     if item.is_node():
         if item.location.valid():
-            writer.add_node(Node(item, id=_number(item.id)))
+            writer.add_node(Node(item, id=_positive_id(item.id)))
     elif item.is_way():
-        nodes = [_number(node.ref) for node in item.nodes]
-        writer.add_way(Way(item, id=_number(item.id), nodes=nodes))
+        nodes = [_positive_id(node.ref) for node in item.nodes]
+        writer.add_way(Way(item, id=_positive_id(item.id), nodes=nodes))
     else:
-        members = [(each.type, _number(each.ref), each.role) for each in item.members]
-        writer.add_relation(Relation(item, id=_number(item.id), members=members))
+        members = [(each.type, _positive_id(each.ref), each.role) for each in item.members]
+        writer.add_relation(Relation(item, id=_positive_id(item.id), members=members))
 
 
-def _number(number: int) -> int:
-    return number if number > 0 else NEW_NUMBERS - number
+def _positive_id(number: int) -> int:
+    return number if number > 0 else NEW_IDS - number

@@ -1,7 +1,7 @@
-"""Survey: where the data of an extract lies and whether the builders can read it as it is.
+"""Survey: the extent of an extract's data, and whether the builders can read the extract.
 
-`python -m tracker.map.survey EXTRACT FOLDER` makes it. Every builder needs it: the first one makes
-it, and the others wait.
+`python -m tracker.map.survey EXTRACT FOLDER` makes it. Every builder needs it: the first one makes it, and
+the others wait.
 """
 
 import fcntl
@@ -21,20 +21,20 @@ from tracker.system.package_files import remove_all
 
 FILE: Final = "survey.json"
 REPAIRED: Final = "repaired.osm.pbf"
-_UNFINISHED: Final = "unfinished."  # how the names of files begin that a dead process left behind
-_BLOCK: Final = 1 << 20  # nodes whose places are counted together
+_UNFINISHED: Final = "unfinished."  # prefix of files that a dead process left behind
+_BLOCK: Final = 1 << 20  # nodes counted at once
 _TYPES: Final = "nwr"
 
 
 class Survey(msgspec.Struct, frozen=True):
-    """What a pass over the whole extract found."""
+    """The findings of a pass over the whole extract."""
 
     extent: Extent
-    objects: int  # those with tags
-    faults: tuple[str, ...] = ()  # why the builders read a repaired copy instead
+    objects: int  # number of objects with tags
+    faults: tuple[str, ...] = ()  # why the builders read a repaired copy
 
     def readable(self, extract: Path, folder: Path) -> Path:
-        """The file that builders read: the extract, or its repaired copy in *folder*."""
+        """Return the file that builders read: the extract, or its repaired copy in *folder*."""
         return folder / REPAIRED if self.faults else extract
 
 
@@ -58,14 +58,14 @@ def surveyed(extract: Path, folder: Path) -> Survey:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what a survey that was broken off left in *folder*, unless another process is making one."""
+    """Remove the files of an interrupted survey, unless another process is making one."""
     with suppress(OSError), (folder / "survey.lock").open("r+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         remove_all(folder, f"{_UNFINISHED}*")
 
 
 def read_survey(folder: Path) -> Survey:
-    """Raises FileNotFoundError if nobody has made it yet."""
+    """Read the survey in *folder*. Raises FileNotFoundError if there is none."""
     return msgspec.json.decode((folder / FILE).read_bytes(), type=Survey)
 
 
@@ -81,7 +81,7 @@ def make_survey(extract: Path, folder: Path) -> Survey:
 
 
 def header_box(extract: Path) -> Box | None:
-    """What the extract says of itself; None if it says nothing or nonsense."""
+    """Return the bounds in the extract's header; None if they are absent or invalid."""
     box = osmium.FileProcessor(str(extract)).header.box()
     if not box.valid():
         return None
@@ -109,7 +109,7 @@ def _scan(extract: Path) -> _Findings:
 
 
 def _in_order(extract: Path, found: _Findings) -> Iterator[Any]:
-    """All objects, while noting what the builders could not bear."""
+    """Yield all objects, and note the faults that the builders can't handle."""
     reader = osmium.FileProcessor(str(extract))
     if _places_on_ways_only(reader.header):
         found.faults.add("no nodes, locations on ways")
@@ -133,7 +133,7 @@ def _places_on_ways_only(header: Any) -> bool:
 
 
 def _write_beside(path: Path, write: Callable[[Path], object]) -> None:
-    """A file of this name is always whole."""
+    """Write another file, then rename it, so that a file of this name is always complete."""
     unfinished = path.with_name(f"{_UNFINISHED}{path.name}")
     write(unfinished)
     unfinished.replace(path)

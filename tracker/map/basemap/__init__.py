@@ -1,4 +1,4 @@
-"""Basemap: vector tiles of an OpenStreetMap extract, made once and served from one file."""
+"""Basemap: vector tiles of an OpenStreetMap extract, built once and served from one file."""
 
 from tracker.map.basemap.archive import Basemap
 from tracker.map.basemap.prepare import BasemapFailed, ensure_basemap, missing_features, open_basemap

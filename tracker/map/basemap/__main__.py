@@ -1,4 +1,4 @@
-"""`python -m tracker.map.basemap MAP.osm.pbf FOLDER`: makes the tiles, a line of progress at a time."""
+"""`python -m tracker.map.basemap MAP.osm.pbf FOLDER`: build the tiles and print the progress."""
 
 import sys
 from pathlib import Path

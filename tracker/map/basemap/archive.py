@@ -1,4 +1,4 @@
-"""Archive: one PMTiles file with all tiles of a map, and its reader."""
+"""Archive: a PMTiles file with all tiles of a map, its writer and its reader."""
 
 import mmap
 import tempfile
@@ -24,7 +24,7 @@ Bounds = tuple[float, float, float, float]
 
 
 class TileId(NamedTuple):
-    """Zoom, column from the west, row from the north."""
+    """Zoom level, column from the west, row from the north."""
 
     z: int
     x: int
@@ -39,10 +39,10 @@ class Tile(msgspec.Struct, frozen=True):
 
 
 class _Coverage:
-    """The box around tiles of any zoom."""
+    """The box around tiles of any zoom level."""
 
     def __init__(self) -> None:
-        self._edges = [1.0, 1.0, 0.0, 0.0]  # west, north, east, south; parts of the world's side
+        self._edges = [1.0, 1.0, 0.0, 0.0]  # west, north, east, south; 0 to 1 across the world
 
     def add(self, tile: TileId) -> None:
         side = 1 << tile.z
@@ -58,16 +58,17 @@ class _Coverage:
 
 
 def _latitude(y: float) -> float:
-    """`y`: part of the world's side, from the north."""
+    """Return the latitude in degrees of *y*, which runs from 0 in the north to 1 in the south."""
     return degrees(atan(sinh(pi * (1 - 2 * y))))
 
 
 def write_archive(
     path: Path, tiles: Iterable[Tile], bounds: Bounds, name: str, *, blank: Callable[[TileId], Tile]
 ) -> None:
-    """Whole or not at all: the file gets its name when everything is in it.
+    """Write the tiles to another file, then rename it, so that the file at *path* is always complete.
 
-    `tiles` may come in any sequence; their content waits on disk. Without any, the file has one `blank` tile.
+    *tiles* may come in any order; their content is buffered on disk. Without tiles, the file gets one tile
+    that *blank* makes.
     """
     unfinished = path.with_suffix(".part")
     coverage = _Coverage()
@@ -91,7 +92,7 @@ def write_archive(
 
 
 def tile_at(lon: float, lat: float, zoom: int) -> TileId:
-    """The tile of a place; beyond the map's edge the nearest one."""
+    """Return the tile of a place in degrees; beyond the edge of Web Mercator, the nearest one."""
     side = 1 << zoom
     lat = min(LIMIT, max(-LIMIT, lat))
     x, y = (lon + 180) / 360, (1 - asinh(tan(radians(lat))) / pi) / 2
@@ -105,7 +106,7 @@ def _center(bounds: Bounds) -> tuple[float, float]:
 
 def _header(bounds: Bounds) -> dict[str, Any]:
     west, south, east, north = bounds
-    if west > east:  # across the antimeridian, which the format cannot say
+    if west > east:  # across the antimeridian, which the format can't express
         west, east = -180.0, 180.0
     lon, lat = _center(bounds)
     return {
@@ -130,7 +131,7 @@ def _metadata(name: str, boxes: Mapping[str, Bounds]) -> dict[str, Any]:
 
 
 class Basemap:
-    """Reads tiles from the file without loading it; close it when done."""
+    """A reader of tiles that maps the file into memory. Close it when done."""
 
     def __init__(self, path: Path) -> None:
         with path.open("rb") as file:
@@ -142,12 +143,12 @@ class Basemap:
         self.center: tuple[float, float] = (header["center_lon_e7"] / _E7, header["center_lat_e7"] / _E7)
         self.metadata: dict[str, Any] = self._reader.metadata()
         box = tuple(header[f"{edge}_e7"] / _E7 for edge in ("min_lon", "min_lat", "max_lon", "max_lat"))
-        # Around the bulk of the map, also across the antimeridian; around every tile.
+        # The bounds of the map, which may lie across the antimeridian, and the box around all tiles.
         self.bounds: Bounds = tuple(self.metadata.get("bulk", box))
         self.coverage: Bounds = tuple(self.metadata.get("coverage", box))
 
     def tile(self, z: int, x: int, y: int) -> bytes | None:
-        """Gzipped, or None where there is nothing to draw."""
+        """Return the gzipped tile, or None if there is nothing to draw."""
         side = 2**z if 0 <= z <= self.max_zoom else 0
         if not (0 <= x < side and 0 <= y < side):
             return None

@@ -1,7 +1,8 @@
-"""Building: from an OpenStreetMap extract to the file of tiles. Heavy: run it in a process of its own.
+"""Build the tiles of an OpenStreetMap extract. It takes much CPU and memory: run it in another process.
 
-Features are spread over the tiles of two zooms and kept on disk. Then one such tile after the other is drawn,
-with the tiles of the closer zooms in it, so that memory holds the features of one tile, not those of the map.
+It cuts the features into the tiles of two zoom levels and stores them on disk. Then it draws one such tile
+at a time, together with the closer zoom levels inside it. So memory holds the features of one tile, not of
+the map.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,19 +27,22 @@ from tracker.map.extract import MapExtract
 from tracker.map.survey import Survey, surveyed
 from tracker.system.progress import Percent
 
-JOB: Final = "Map tiles"  # how its lines of progress begin
-FAR: Final = range(MIN_ZOOM, 13)  # zooms drawn together, from the first one's tiles
+JOB: Final = "Map tiles"  # the beginning of each line of progress
+FAR: Final = range(MIN_ZOOM, 13)  # zoom levels drawn together, from the tiles of the first one
 NEAR: Final = range(13, MAX_ZOOM + 1)
-READ: Final = 0.3  # of the time is spent on reading
+READ: Final = 0.3  # share of the time that reading takes
 OCEAN: Final = LayerRule("water", "ocean", 0, {})
 
-_Record = tuple[float, LayerRule, bytes]  # the whole shape's area, how it looks, its piece in the tile
+_Record = tuple[float, LayerRule, bytes]  # area of the whole shape, its rule, its piece in the tile
 _read: Final = msgspec.msgpack.Decoder(_Record).decode
 _write: Final = msgspec.msgpack.Encoder().encode
 
 
 def build(map_file: MapExtract, on_progress: Callable[[str], None]) -> Path:
-    """Make the tiles in this process, unless they are there. The last line counts what was left out."""
+    """Build the tiles in this process unless they exist; return their path.
+
+    The last line of progress counts the features that were left out.
+    """
     path = map_file.folder / FILE_NAME
     if path.exists():
         return path
@@ -47,8 +51,8 @@ def build(map_file: MapExtract, on_progress: Callable[[str], None]) -> Path:
     survey = surveyed(map_file.path, map_file.folder)
     left_out = LeftOut()
     with Spool(map_file.folder / "basemap.features.part") as spool:
-        _read_into(spool, map_file, survey, left_out, percent)
-        tiles = _drawn(spool, left_out, percent)
+        _store_features(spool, map_file, survey, left_out, percent)
+        tiles = _draw(spool, left_out, percent)
         write_archive(path, tiles, survey.extent.bounds, map_file.name, blank=blank)
     percent.reach(1)
     if (summary := left_out.summary()) is not None:
@@ -56,18 +60,18 @@ def build(map_file: MapExtract, on_progress: Callable[[str], None]) -> Path:
     return path
 
 
-def _read_into(
+def _store_features(
     spool: Spool, map_file: MapExtract, survey: Survey, left_out: LeftOut, percent: Percent
 ) -> None:
-    """The features, by the tile that they are drawn with."""
+    """Store each feature with the tiles in which it is drawn."""
     ground = Ground(frozenset(survey.extent.cells))
     coastline: list[shapely.LineString] = []
-    seen = 0
+    objects = 0
 
     def on_object() -> None:
-        nonlocal seen
-        seen += 1
-        percent.reach(READ * seen / max(1, survey.objects))
+        nonlocal objects
+        objects += 1
+        percent.reach(READ * objects / max(1, survey.objects))
 
     nodes_file = map_file.folder / "basemap.nodes.part"
     try:
@@ -76,14 +80,14 @@ def _read_into(
             if feature.look == COAST:
                 coastline.extend(shapely.get_parts(feature.geometry))
             else:
-                _keep(spool, ground, feature, left_out)
+                _store(spool, ground, feature, left_out)
     finally:
         nodes_file.unlink(missing_ok=True)
     for sea in seas(coastline, survey.extent.regions, left_out):
-        _keep(spool, ground, Feature(OCEAN, sea), left_out)
+        _store(spool, ground, Feature(OCEAN, sea), left_out)
 
 
-def _keep(spool: Spool, ground: Ground, feature: Feature, left_out: LeftOut) -> None:
+def _store(spool: Spool, ground: Ground, feature: Feature, left_out: LeftOut) -> None:
     look, area = feature.look, feature.geometry.area
     try:
         for zooms in (FAR, NEAR):
@@ -94,17 +98,17 @@ def _keep(spool: Spool, ground: Ground, feature: Feature, left_out: LeftOut) -> 
         left_out.add(look.layer, "cannot be cut")
 
 
-def _drawn(spool: Spool, left_out: LeftOut, percent: Percent) -> Iterator[Tile]:
-    done, whole = 0, max(1, sum(spool.sizes.values()))
+def _draw(spool: Spool, left_out: LeftOut, percent: Percent) -> Iterator[Tile]:
+    done, total = 0, max(1, sum(spool.sizes.values()))
     for key in sorted(spool.sizes):
         tile = TileId(*tileid_to_zxy(key))
-        yield from cut(_loaded(spool, key), tile, FAR if tile.z == FAR.start else NEAR, left_out)
+        yield from cut(_load(spool, key), tile, FAR if tile.z == FAR.start else NEAR, left_out)
         done += spool.sizes[key]
-        percent.reach(READ + (1 - READ) * done / whole)
+        percent.reach(READ + (1 - READ) * done / total)
 
 
-def _loaded(spool: Spool, key: int) -> list[Feature]:
-    """In drawing order: the sea, then the largest areas first."""
+def _load(spool: Spool, key: int) -> list[Feature]:
+    """Return the features of a tile in drawing order: the sea first, then by falling area."""
     records = sorted(
         (_read(record) for record in spool.records(key)), key=lambda each: (each[1] != OCEAN, -each[0])
     )

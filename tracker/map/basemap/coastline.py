@@ -1,4 +1,4 @@
-"""Coast: land and sea out of coastlines, which OpenStreetMap draws with the water on their right."""
+"""Coastline: divide an area into land and sea. In OpenStreetMap the water is on the right of a coastline."""
 
 from collections.abc import Iterator, Sequence
 from math import hypot
@@ -13,14 +13,14 @@ from tracker.map.extent import Box
 
 Place = tuple[float, float]
 
-_CUT_OFF = 400.0  # metres: an extract ends its ways at the last node inside, so far from the edge at most
-_ASIDE = 0.5  # metres from the line, where one looks for what lies there
+_CUT_OFF = 400.0  # metres; a way of an extract ends at its last node inside, at most this far from the edge
+_ASIDE = 0.5  # metres beside the line, to find the face on each side
 
 
 def seas(
     coastline: Sequence[LineString], regions: Sequence[Box], left_out: LeftOut
 ) -> Iterator[BaseGeometry]:
-    """The sea of each region (degrees) that a coast runs through."""
+    """Yield the sea of each region (degrees) that has a coastline."""
     if not coastline:
         return
     tree = STRtree(coastline)
@@ -31,23 +31,23 @@ def seas(
                 near = [coastline[int(n)] for n in sorted(tree.query(box))]
                 _, sea = land_and_sea(near, box)
             except (Undrawable, shapely.errors.ShapelyError):
-                left_out.add("water", "a coast that cannot be closed")
+                left_out.add("water", "a coastline that cannot be closed")
                 continue
             if not sea.is_empty:
                 yield sea
 
 
 def _parts(region: Box) -> list[Box]:
-    """West and east of the antimeridian, if the region lies across."""
+    """Split a region at the antimeridian."""
     west, south, east, north = region
     return [region] if west <= east else [(west, south, 180.0, north), (-180.0, south, east, north)]
 
 
 def land_and_sea(coastline: Sequence[BaseGeometry], box: BaseGeometry) -> tuple[BaseGeometry, BaseGeometry]:
-    """The box (Web Mercator metres), split; without a coastline in it, all of it is land."""
+    """Split the box (Web Mercator metres) into land and sea. Without a coastline all of it is land."""
     if not coastline:
         return box, Polygon()
-    coast = [_to_the_edge(line, box) for line in _merged(coastline)]
+    coast = [_extend_to_edge(line, box) for line in _merged(coastline)]
     faces = list(shapely.get_parts(shapely.polygonize(_noded(coast, box))))
     if len(faces) < 2:
         return box, Polygon()
@@ -58,38 +58,38 @@ def land_and_sea(coastline: Sequence[BaseGeometry], box: BaseGeometry) -> tuple[
 
 
 def _merged(coastline: Sequence[BaseGeometry]) -> list[LineString]:
-    """End to end, each still with the water on its right."""
+    """Join lines end to end, and keep their direction."""
     lines = shapely.get_parts(shapely.line_merge(shapely.multilinestrings([*coastline]), directed=True))
     return [line for line in lines if isinstance(line, LineString)]
 
 
-def _to_the_edge(line: LineString, box: BaseGeometry) -> LineString:
-    """Straight on from where the extract cut it off, until it has left the box."""
+def _extend_to_edge(line: LineString, box: BaseGeometry) -> LineString:
+    """Extend a line that the extract cut off straight on, beyond the edge of the box."""
     if line.is_closed:
         return line
     places = [(x, y) for x, y in line.coords]
     for near in (places[::-1], places):
         before, last = near[-2], near[-1]
         if box.contains(Point(last)) and box.boundary.distance(Point(last)) < _CUT_OFF:
-            onward = _onward(before, last)
-            places = [onward, *places] if last == places[0] else [*places, onward]
+            beyond = _beyond(before, last)
+            places = [beyond, *places] if last == places[0] else [*places, beyond]
     return LineString(places)
 
 
-def _onward(before: Place, last: Place) -> Place:
+def _beyond(before: Place, last: Place) -> Place:
     dx, dy = last[0] - before[0], last[1] - before[1]
-    longer = 2 * _CUT_OFF / max(1.0, hypot(dx, dy))
-    return (last[0] + dx * longer, last[1] + dy * longer)
+    factor = 2 * _CUT_OFF / max(1.0, hypot(dx, dy))
+    return (last[0] + dx * factor, last[1] + dy * factor)
 
 
 def _noded(coast: Sequence[LineString], box: BaseGeometry) -> list[BaseGeometry]:
-    """Coast and edge of the box, cut where they meet, as polygonize wants them."""
+    """Return the coast and the edge of the box, split where they meet, as polygonize requires."""
     inside = shapely.intersection(shapely.multilinestrings([*coast]), box)
     return list(shapely.get_parts(shapely.union_all([inside, box.boundary])))
 
 
 def _votes(coast: Sequence[LineString], faces: Sequence[BaseGeometry], box: BaseGeometry) -> list[float]:
-    """Metres of coast that have a face on their right, less those that have it on their left."""
+    """Return, for each face, the metres of coast with it on the right minus those with it on the left."""
     votes = [0.0] * len(faces)
     tree = STRtree(faces)
     for line in coast:
@@ -101,7 +101,7 @@ def _votes(coast: Sequence[LineString], faces: Sequence[BaseGeometry], box: Base
 
 
 def _beside(begin: Sequence[float], end: Sequence[float]) -> list[tuple[Point, float]]:
-    """A place right and one left of the middle of a piece of coast, weighed by its length."""
+    """Return a place on the right and one on the left of a piece of coast, with its length as weight."""
     dx, dy = end[0] - begin[0], end[1] - begin[1]
     length = hypot(dx, dy)
     if length == 0:

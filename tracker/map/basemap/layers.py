@@ -1,6 +1,6 @@
-"""Kinds: which map layer an OpenStreetMap object belongs to, from its tags alone. Pure.
+"""Layers: the layers of the map to which an OpenStreetMap object belongs, by its tags. Pure.
 
-Layers, kinds and attributes are named as in the Protomaps basemap (version 4), so that one style fits both.
+Layers, kinds and attributes have the names of the Protomaps basemap (version 4), so that one style fits both.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ Tags = Mapping[str, str]
 
 
 class LayerRule(NamedTuple):
-    """What is drawn: a layer, its kind, from which zoom on, and more attributes."""
+    """How to draw an object: the layer, its kind, the first zoom level, and more attributes."""
 
     layer: str
     kind: str
@@ -22,7 +22,7 @@ class LayerRule(NamedTuple):
 
 
 def looks(tags: Tags, shape: Shape) -> list[LayerRule]:
-    """All that this object adds to the map; a museum is a building and a point of interest."""
+    """Return all rules for an object; a museum is both a building and a point of interest."""
     match shape:
         case "point":
             found = [_place(tags), _poi(tags), _house_number(tags)]
@@ -86,7 +86,7 @@ def _rail(tags: Tags) -> LayerRule | None:
 
 
 def _crossing(tags: Tags) -> dict[str, str | int | float | bool]:
-    """Bridges and tunnels, where they are."""
+    """Return the attributes of bridges and tunnels."""
     more: dict[str, str | int | float | bool] = {}
     if tags.get("bridge", "no") != "no":
         more["is_bridge"] = True
@@ -165,7 +165,7 @@ GROUND: Final[Mapping[str, Mapping[str, tuple[str, str, int]]]] = {
         "parking": ("landuse", "parking", 15),
     },
 }
-_MADE_BY_BEING_CLOSED: Final = {"highway", "railway"}  # a closed footway is a ring unless it says area=yes
+_MADE_BY_BEING_CLOSED: Final = {"highway", "railway"}  # a closed footway is a ring unless it has area=yes
 
 
 def _ground(tags: Tags) -> LayerRule | None:
@@ -211,7 +211,7 @@ def _boundary(tags: Tags) -> LayerRule | None:
     )
 
 
-# --- places: place -> (kind, min_zoom, rank among its like)
+# --- places: place -> (kind, min_zoom, rank within its kind)
 PLACES: Final[Mapping[str, tuple[str, int, int]]] = {
     "city": ("locality", 5, 10),
     "town": ("locality", 8, 8),
@@ -232,7 +232,7 @@ def _place(tags: Tags) -> LayerRule | None:
     return LayerRule("places", kind, zoom, {"kind_detail": detail, "population_rank": rank, **_named(tags)})
 
 
-# --- points of interest: (key, value) -> (kind, min_zoom); only what helps to find one's way
+# --- points of interest: (key, value) -> (kind, min_zoom); only those that help with orientation
 POIS: Final[Mapping[str, Mapping[str, tuple[str, int]]]] = {
     "railway": {"station": ("train_station", 13)},
     "tourism": {"museum": ("museum", 14), "gallery": ("gallery", 15), "attraction": ("attraction", 15)},
@@ -263,14 +263,14 @@ def _poi(tags: Tags) -> LayerRule | None:
     return None
 
 
-# --- pieces
+# --- attributes
 def _named(tags: Tags) -> dict[str, str | int | float | bool]:
-    """Names as they stand on signs, with the English one where it differs."""
+    """Return the local name, the English name and the reference number, if present."""
     return {key: name for key in ("name", "name:en", "ref") if (name := clean(tags.get(key, "")))}
 
 
 def _number(text: str | None) -> float:
-    """`layer` values are numbers, now and then lists or words; those count as the ground."""
+    """Return a `layer` value as a number. Lists and words, which also occur, count as 0, the ground."""
     try:
         return float(text or 0)
     except ValueError:

@@ -1,17 +1,17 @@
-"""LeftOut: which features the map lacks, and why. One bad feature costs neither a tile nor the start."""
+"""Features that the map leaves out, with reasons. A bad feature must not fail its tile or the start."""
 
 from collections import Counter
 from typing import Final
 
-SUMMARY_ENDS: Final = "features left out"  # the builder's last line is `12 features left out: …`
+SUMMARY_ENDS: Final = "features left out"  # the last line of the builder is `12 features left out: …`
 
 
 class Undrawable(Exception):
-    """This feature cannot be drawn; the text says why in a few words."""
+    """This feature cannot be drawn; the text is the reason in a few words."""
 
 
 class LeftOut:
-    """Counts by layer and reason."""
+    """The number of features left out, by layer and reason."""
 
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, str]] = Counter()
@@ -20,7 +20,7 @@ class LeftOut:
         self._counts[layer, reason] += 1
 
     def summary(self) -> str | None:
-        """`3 features left out: 2 buildings (not an area), 1 roads (…)`; None if there are none."""
+        """Return `3 features left out: 2 buildings (not an area), 1 roads (…)`, or None if there are none."""
         if not self._counts:
             return None
         parts = [f"{number} {layer} ({why})" for (layer, why), number in sorted(self._counts.items())]

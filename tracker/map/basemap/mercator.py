@@ -1,4 +1,4 @@
-"""Mercator: from degrees to metres of Web Mercator, also at the antimeridian and the poles. Pure."""
+"""Projection of degrees to Web Mercator metres, also at the antimeridian and the poles. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
@@ -14,15 +14,15 @@ from shapely.geometry.base import BaseGeometry
 from tracker.map.basemap.left_out import Undrawable
 from tracker.map.extent import LIMIT
 
-RADIUS: Final = 6_378_137.0  # metres, of the sphere behind Web Mercator
-HALF_WORLD: Final = pi * RADIUS  # metres from its middle to its edge
+RADIUS: Final = 6_378_137.0  # metres, the radius of the sphere of Web Mercator
+HALF_WORLD: Final = pi * RADIUS  # metres from the middle of the map to its edge
 _TURNS: Final = (-360.0, 0.0, 360.0)
 
 Place = tuple[float, float]  # lon, lat; degrees
 
 
 def to_mercator(geometry: BaseGeometry) -> BaseGeometry:
-    """Degrees to Web Mercator metres. Raises Undrawable if nothing lies within the map's latitudes."""
+    """Project degrees to metres. Raises Undrawable if nothing lies within the map's latitudes."""
     _, south, _, north = geometry.bounds
     if south < -LIMIT or north > LIMIT:
         geometry = alike(geometry, shapely.clip_by_rect(geometry, -180, -LIMIT, 180, LIMIT))
@@ -37,7 +37,7 @@ def _project(places: Any) -> Any:
 
 
 def alike(model: BaseGeometry, cut_out: BaseGeometry) -> BaseGeometry:
-    """The parts of a cut-out that have the model's dimension: cutting may leave stray points and lines."""
+    """Return the parts of a cut-out with the model's dimension. Cutting may leave stray points and lines."""
     if cut_out.geom_type != "GeometryCollection":
         same = cut_out.is_empty or shapely.get_dimensions(cut_out) == shapely.get_dimensions(model)
         return cut_out if same else Polygon()
@@ -45,7 +45,7 @@ def alike(model: BaseGeometry, cut_out: BaseGeometry) -> BaseGeometry:
 
 
 def only(dimension: int, geometry: BaseGeometry) -> BaseGeometry:
-    """The points (0), lines (1) or areas (2) of anything; empty if there are none."""
+    """Return the points (0), lines (1) or areas (2) of a geometry; empty if there are none."""
     parts = _simple_parts(geometry)
     wanted = [part for part in parts if shapely.get_dimensions(part) == dimension and not part.is_empty]
     if not wanted:
@@ -64,19 +64,19 @@ def _simple_parts(geometry: BaseGeometry) -> list[BaseGeometry]:
 
 
 def lines(places: Sequence[Place]) -> Iterator[BaseGeometry]:
-    """A line in metres, cut where it crosses the antimeridian."""
-    for piece in _cut_at_the_antimeridian(places):
+    """Project a line, split where it crosses the antimeridian."""
+    for piece in _split_at_antimeridian(places):
         if len(set(piece)) > 1:
             yield to_mercator(LineString(piece))
 
 
-def _cut_at_the_antimeridian(places: Sequence[Place]) -> list[list[Place]]:
+def _split_at_antimeridian(places: Sequence[Place]) -> list[list[Place]]:
     pieces: list[list[Place]] = [[places[0]]]
     for here, there in pairwise(places):
         if abs(there[0] - here[0]) > 180.0:
             edge = 180.0 if here[0] > 0 else -180.0
-            rest, way = abs(edge - here[0]), 360.0 - abs(there[0] - here[0])
-            lat = here[1] + (there[1] - here[1]) * (rest / way if way else 0.0)
+            before, across = abs(edge - here[0]), 360.0 - abs(there[0] - here[0])
+            lat = here[1] + (there[1] - here[1]) * (before / across if across else 0.0)
             pieces[-1].append((edge, lat))
             pieces.append([(-edge, lat)])
         pieces[-1].append(there)
@@ -84,7 +84,7 @@ def _cut_at_the_antimeridian(places: Sequence[Place]) -> list[list[Place]]:
 
 
 def area(rings: Iterable[tuple[Sequence[Place], Sequence[Sequence[Place]]]]) -> BaseGeometry:
-    """One geometry of all outer rings, each with its holes, in metres. Raises Undrawable."""
+    """Project all outer rings, each with its holes, as one geometry. Raises Undrawable."""
     parts = [part for outer, holes in rings for part in _polygon(outer, holes)]
     if not parts:
         raise Undrawable("not an area")
@@ -97,13 +97,13 @@ def area(rings: Iterable[tuple[Sequence[Place], Sequence[Sequence[Place]]]]) -> 
 
 
 def _polygon(outer: Sequence[Place], holes: Sequence[Sequence[Place]]) -> list[Polygon]:
-    """In degrees; cut where it crosses the antimeridian."""
+    """Return polygons in degrees, split where the ring crosses the antimeridian."""
     if not _crosses(outer):
         return [Polygon(outer, holes)]
-    ring = _unwound(outer)
+    ring = _unwrap(outer)
     west, east = min(lon for lon, _ in ring), max(lon for lon, _ in ring)
-    beside = [_moved_between(west, east, _unwound(hole)) for hole in holes]
-    whole = shapely.make_valid(Polygon(ring, beside))
+    inner = [_shift_between(west, east, _unwrap(hole)) for hole in holes]
+    whole = shapely.make_valid(Polygon(ring, inner))
     found: list[Polygon] = []
     for turn in _TURNS:
         piece = only(2, shapely.intersection(whole, shapely.box(-180.0 + turn, -90.0, 180.0 + turn, 90.0)))
@@ -115,8 +115,8 @@ def _crosses(ring: Sequence[Place]) -> bool:
     return any(abs(there[0] - here[0]) > 180.0 for here, there in pairwise(ring))
 
 
-def _unwound(ring: Sequence[Place]) -> list[Place]:
-    """With longitudes that go on beyond ±180 instead of jumping. Raises Undrawable around a pole."""
+def _unwrap(ring: Sequence[Place]) -> list[Place]:
+    """Return the ring with longitudes beyond ±180 instead of jumps. Raises Undrawable around a pole."""
     found, turn = [ring[0]], 0.0
     for here, there in pairwise(ring):
         if abs(there[0] - here[0]) > 180.0:
@@ -127,7 +127,7 @@ def _unwound(ring: Sequence[Place]) -> list[Place]:
     return found
 
 
-def _moved_between(west: float, east: float, ring: list[Place]) -> list[Place]:
+def _shift_between(west: float, east: float, ring: list[Place]) -> list[Place]:
     for turn in _TURNS:
         if west <= ring[0][0] + turn <= east:
             return [(lon + turn, lat) for lon, lat in ring]

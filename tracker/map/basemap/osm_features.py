@@ -1,4 +1,4 @@
-"""Extract: reads an OpenStreetMap file into features of the map, in Web Mercator metres, one by one."""
+"""Read the features of the map from an OpenStreetMap file, one by one, in Web Mercator metres."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,13 +14,17 @@ from tracker.map.basemap.layers import LayerRule, looks
 from tracker.map.basemap.left_out import LeftOut, Undrawable
 from tracker.map.basemap.mercator import Place, area, lines, to_mercator
 
-COAST: Final = LayerRule("coastline", "coastline", 0, {})  # water lies to the right; not a layer of the map
-UNREADABLE: Final = (RuntimeError, ValueError, shapely.errors.ShapelyError)  # what one bad object may raise
-IN_MEMORY: Final = 256 * 2**20  # bytes; of a bigger extract the nodes' places are kept in a file
+COAST: Final = LayerRule("coastline", "coastline", 0, {})  # the water is on the right; not a layer of the map
+UNREADABLE: Final = (
+    RuntimeError,
+    ValueError,
+    shapely.errors.ShapelyError,
+)  # errors that a bad object may raise
+IN_MEMORY: Final = 256 * 2**20  # bytes; for a larger extract the locations of nodes are kept in a file
 
 
 class Feature(msgspec.Struct, frozen=True):
-    """One thing on the map; the geometry is in Web Mercator metres, y northwards."""
+    """One object on the map; the geometry is in Web Mercator metres, y northwards."""
 
     look: LayerRule
     geometry: BaseGeometry
@@ -29,30 +33,30 @@ class Feature(msgspec.Struct, frozen=True):
 def read_features(
     extract: Path, left_out: LeftOut, on_object: Callable[[], None], nodes_file: Path
 ) -> Iterator[Feature]:
-    """Everything to draw, and the coast. Objects cut off at the edge are kept as far as they have nodes.
+    """Yield every feature to draw, and the coastline. Objects cut at the edge keep the part that has nodes.
 
-    `on_object` is called for each object with tags.
+    It calls *on_object* for each object with tags.
     """
     large = extract.stat().st_size > IN_MEMORY
     storage = f"sparse_file_array,{nodes_file}" if large else "flex_mem"
     reader = osmium.FileProcessor(str(extract)).with_locations(storage).with_areas()
-    things: Iterator[Any] = iter(reader.with_filter(osmium.filter.EmptyTagFilter()))
-    for thing in things:
-        if not thing.is_area():
+    objects: Iterator[Any] = iter(reader.with_filter(osmium.filter.EmptyTagFilter()))
+    for item in objects:
+        if not item.is_area():
             on_object()
-        yield from _features(thing, left_out)
+        yield from _features(item, left_out)
 
 
-def _features(thing: Any, left_out: LeftOut) -> list[Feature]:
-    """All or nothing of one object."""
+def _features(item: Any, left_out: LeftOut) -> list[Feature]:
+    """Return all features of one object, or none if one of them can't be drawn."""
     layer = "unknown"
     try:
-        tags = dict(thing.tags)
-        found = _looks(thing, tags)
+        tags = dict(item.tags)
+        found = _looks(item, tags)
         if not found:
             return []
         layer = found[0].layer
-        return [Feature(look, shape) for look, shape in _drawn(thing, found)]
+        return [Feature(look, shape) for look, shape in _shapes(item, found)]
     except Undrawable as error:
         left_out.add(layer, str(error))
     except UNREADABLE:
@@ -60,35 +64,35 @@ def _features(thing: Any, left_out: LeftOut) -> list[Feature]:
     return []
 
 
-def _looks(thing: Any, tags: dict[str, str]) -> list[LayerRule]:
-    if thing.is_node():
+def _looks(item: Any, tags: dict[str, str]) -> list[LayerRule]:
+    if item.is_node():
         return looks(tags, "point")
-    if thing.is_way():
+    if item.is_way():
         return [COAST] if tags.get("natural") == "coastline" else looks(tags, "line")
-    return looks(tags, "area") if thing.is_area() else []
+    return looks(tags, "area") if item.is_area() else []
 
 
-def _drawn(thing: Any, found: list[LayerRule]) -> Iterator[tuple[LayerRule, BaseGeometry]]:
-    if thing.is_node():
-        if not thing.location.valid():
-            raise Undrawable("without a place")
-        at = to_mercator(Point(thing.lon, thing.lat))
+def _shapes(item: Any, found: list[LayerRule]) -> Iterator[tuple[LayerRule, BaseGeometry]]:
+    if item.is_node():
+        if not item.location.valid():
+            raise Undrawable("without a location")
+        at = to_mercator(Point(item.lon, item.lat))
         yield from ((look, at) for look in found)
-    elif thing.is_way():
-        pieces = [line for piece in _pieces(thing) for line in lines(piece)]
+    elif item.is_way():
+        pieces = [line for piece in _pieces(item) for line in lines(piece)]
         if not pieces:
-            whole = all(node.location.valid() for node in thing.nodes)
-            raise Undrawable("fewer than two places" if whole else "outside the extract")
+            complete = all(node.location.valid() for node in item.nodes)
+            raise Undrawable("fewer than two places" if complete else "outside the extract")
         yield from ((look, line) for look in found for line in pieces)
     else:
-        yield from _areas(thing, found)
+        yield from _areas(item, found)
 
 
-def _areas(thing: Any, found: list[LayerRule]) -> Iterator[tuple[LayerRule, BaseGeometry]]:
-    """Names and numbers stand at a point inside, everything else covers the ground."""
+def _areas(item: Any, found: list[LayerRule]) -> Iterator[tuple[LayerRule, BaseGeometry]]:
+    """Yield a point inside the area for labels, and the area for all else."""
     outer = [
-        (_ring(ring), [hole for inner in thing.inner_rings(ring) if len(hole := _ring(inner)) > 3])
-        for ring in thing.outer_rings()
+        (_ring(ring), [hole for inner in item.inner_rings(ring) if len(hole := _ring(inner)) > 3])
+        for ring in item.outer_rings()
     ]
     shape = area((ring, holes) for ring, holes in outer if len(ring) > 3)
     for look in found:
@@ -97,7 +101,7 @@ def _areas(thing: Any, found: list[LayerRule]) -> Iterator[tuple[LayerRule, Base
 
 
 def _pieces(way: Any) -> list[list[Place]]:
-    """The way, in pieces where nodes are missing."""
+    """Split the way where nodes are missing."""
     pieces: list[list[Place]] = [[]]
     for node in way.nodes:
         if node.location.valid():

@@ -1,4 +1,4 @@
-"""Palette: every colour of the map, for daylight and for the dark."""
+"""Palette: every colour of the map, for the light and the dark theme."""
 
 from typing import Final, Literal, NamedTuple
 

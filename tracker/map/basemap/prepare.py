@@ -1,4 +1,4 @@
-"""Making: sees to it that the file of tiles is there, built by a process of its own."""
+"""Open the file of tiles, and build it in another process if it does not exist."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -16,7 +16,7 @@ from tracker.system.package_files import remove_all
 from tracker.system.processes import Program, completed
 
 FILE_NAME: Final = "basemap.pmtiles"
-_LEFT_OUT: Final = ".left-out.txt"  # in place of the suffix of the tiles' file
+_LEFT_OUT: Final = ".left-out.txt"  # replaces the suffix of the file of tiles
 ENDS_WITHIN: Final = 3.0  # seconds after SIGTERM
 _WAITING: Final = "Waiting for another process that is drawing the map"
 
@@ -25,19 +25,16 @@ log = structlog.get_logger()
 
 
 class BasemapFailed(MapUnavailable):
-    """The tiles could not be made; the text is what the builder said last."""
+    """The tiles could not be built; the text holds the builder's last line."""
 
 
 @asynccontextmanager
 async def open_basemap(map_file: MapExtract, on_progress: Callable[[str], None]) -> AsyncIterator[Basemap]:
-    """The tiles, made first where they are not there; a file that cannot be read is made anew.
-
-    Raises BasemapFailed.
-    """
+    """Open the tiles. It builds them if they are missing or unreadable. Raises BasemapFailed."""
     path = await ensure_basemap(map_file, on_progress)
     try:
         basemap = Basemap(path)
-    except Exception:  # whatever the reader of a damaged file runs into
+    except Exception:  # a damaged file can raise anything
         path.unlink()
         basemap = Basemap(await ensure_basemap(map_file, on_progress))
     with basemap:
@@ -45,9 +42,9 @@ async def open_basemap(map_file: MapExtract, on_progress: Callable[[str], None])
 
 
 async def ensure_basemap(map_file: MapExtract, on_progress: Callable[[str], None]) -> Path:
-    """The file of tiles, made in a process of its own where it is not there: this one keeps no memory of it.
+    """Return the path of the tiles. If they are missing, build them in another process to save memory here.
 
-    Of several processes one builds, the others wait. Raises BasemapFailed with the builder's last words.
+    If several processes call it, one builds and the others wait. Raises BasemapFailed.
     """
     path = map_file.folder / FILE_NAME
     if not path.exists():
@@ -72,6 +69,6 @@ async def _build(map_file: MapExtract, path: Path, on_progress: Callable[[str], 
 
 
 def missing_features(map_file: MapExtract) -> str | None:
-    """Which features the tiles lack, and why, as their builder said; None if it left none out."""
+    """Return the builder's summary of the features that it left out, or None if it left none out."""
     path = (map_file.folder / FILE_NAME).with_suffix(_LEFT_OUT)
     return path.read_text() if path.exists() else None

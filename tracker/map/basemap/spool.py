@@ -1,20 +1,20 @@
-"""Spool: records on disk, by key, so that a map of any size is drawn in bounded memory."""
+"""Spool: records by key on disk, so that drawing a map of any size needs bounded memory."""
 
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Self
 
-ROOM: Final = 32 * 2**20  # bytes kept in memory before they are written
-_LENGTH: Final = 4  # bytes of the length before each record
+BUFFER: Final = 32 * 2**20  # bytes buffered in memory before they are written
+_LENGTH: Final = 4  # bytes that hold the length, before each record
 
 
 class Spool:
-    """Collects records in any order and returns them key by key. The file goes when it is closed."""
+    """Records added in any order and read by key. Leaving the block removes the file."""
 
-    def __init__(self, path: Path, room: int = ROOM) -> None:
+    def __init__(self, path: Path, buffer: int = BUFFER) -> None:
         self._path = path
-        self._room = room
+        self._buffer = buffer
         self._file = path.open("w+b")
         self._waiting: defaultdict[int, bytearray] = defaultdict(bytearray)
         self._bytes_waiting = 0
@@ -25,11 +25,11 @@ class Spool:
         self._waiting[key] += len(record).to_bytes(_LENGTH) + record
         self.sizes[key] += len(record)
         self._bytes_waiting += len(record)
-        if self._bytes_waiting > self._room:
+        if self._bytes_waiting > self._buffer:
             self._write()
 
     def records(self, key: int) -> Iterator[bytes]:
-        """In the order in which they came."""
+        """Yield the records of a key in the order in which they were added."""
         self._write()
         for offset, length in self._chunks.get(key, ()):
             self._file.seek(offset)

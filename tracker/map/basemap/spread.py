@@ -1,4 +1,4 @@
-"""Spread: which tiles a shape reaches, and its piece in each. Only tiles near the extract's nodes count."""
+"""Cut shapes into tiles. Only tiles with nodes of the extract count."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -10,20 +10,20 @@ from tracker.map.basemap.archive import TileId
 from tracker.map.basemap.mercator import HALF_WORLD, alike
 from tracker.map.extent import CELL_ZOOM
 
-EXTENT: Final = 4096  # units of a tile's side
-PIXELS: Final = 512  # of a tile's side on the screen
-PAD: Final = 32 * EXTENT // PIXELS  # units drawn beyond the edge, so that no outline or label shows it
+EXTENT: Final = 4096  # units along a tile's side
+PIXELS: Final = 512  # along a tile's side on the screen
+PAD: Final = 32 * EXTENT // PIXELS  # units drawn beyond the edge, so that outlines and labels don't end at it
 
 Box = tuple[float, float, float, float]  # west, south, east, north; metres
 
 
 def tile_side(zoom: int) -> float:
-    """Metres of Web Mercator."""
+    """Return the side of a tile in Web Mercator metres."""
     return 2 * HALF_WORLD / (1 << zoom)
 
 
 def padded(tile: TileId) -> Box:
-    """What the tile shows, and a little around it."""
+    """Return the box of a tile with its padding."""
     side = tile_side(tile.z)
     pad = side * PAD / EXTENT
     west, north = tile.x * side - HALF_WORLD, HALF_WORLD - tile.y * side
@@ -31,14 +31,14 @@ def padded(tile: TileId) -> Box:
 
 
 def children(tile: TileId) -> list[TileId]:
-    """The four tiles of the next zoom in the same place."""
+    """Return the four tiles of the next zoom level inside a tile."""
     return [TileId(tile.z + 1, 2 * tile.x + dx, 2 * tile.y + dy) for dx in (0, 1) for dy in (0, 1)]
 
 
 class Ground:
-    """The tiles that may be drawn: those with a node of the extract in them, at the zoom of the cells.
+    """The tiles that may be drawn, because they or their cell contain a node of the extract.
 
-    Without that a street to a stray node, or a sea, would fill the world with tiles.
+    Without this limit, a street to a stray node or a sea would fill the world with tiles.
     """
 
     def __init__(self, cells: frozenset[tuple[int, int]]) -> None:
@@ -47,12 +47,12 @@ class Ground:
             self._by_zoom.insert(0, frozenset((x >> 1, y >> 1) for x, y in self._by_zoom[0]))
 
     def has(self, tile: TileId) -> bool:
-        """Whether there is a node in the tile, or in the cell that it is part of."""
+        """Return whether the tile, or the cell that contains it, has a node."""
         up = max(0, tile.z - CELL_ZOOM)
         return (tile.x >> up, tile.y >> up) in self._by_zoom[tile.z - up]
 
     def spread(self, shape: BaseGeometry, zoom: int) -> Iterator[tuple[TileId, BaseGeometry]]:
-        """The shape's piece in each tile of this zoom that it reaches, the tile's padding included."""
+        """Yield the shape's piece in each tile of this zoom level, padding included."""
         yield from self._within(_smallest_around(shape.bounds, zoom), shape, zoom)
 
     def _within(self, tile: TileId, shape: BaseGeometry, zoom: int) -> Iterator[tuple[TileId, BaseGeometry]]:
@@ -71,7 +71,7 @@ def overlap(one: Box, other: Box) -> bool:
 
 
 def cut_out(shape: BaseGeometry, box: Box) -> BaseGeometry:
-    """The part of the shape in the box, of the shape's own dimension; empty if there is none."""
+    """Return the part of the shape in the box, with the shape's dimension; empty if there is none."""
     west, south, east, north = shape.bounds
     if west >= box[0] and south >= box[1] and east <= box[2] and north <= box[3]:
         return shape
@@ -79,7 +79,7 @@ def cut_out(shape: BaseGeometry, box: Box) -> BaseGeometry:
 
 
 def _smallest_around(bounds: Box, zoom: int) -> TileId:
-    """The smallest tile, up to this zoom, that alone holds the bounds with room for the padding."""
+    """Return the smallest tile, up to this zoom level, that contains the bounds and the padding."""
     side = tile_side(zoom)
     pad = side * PAD / EXTENT
     last = (1 << zoom) - 1

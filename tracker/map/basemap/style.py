@@ -1,4 +1,4 @@
-"""Style: how the map looks, light and dark, in the MapLibre style language. Pure; one palette for each."""
+"""Style of the map for MapLibre, with a palette for each theme. Pure."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -12,19 +12,19 @@ SOURCE: Final = "map"
 COPYRIGHT: Final = "https://www.openstreetmap.org/copyright"
 LATIN: Final = ["U+0000-00FF", "U+2000-206F", "U+20AC"]
 LATIN_EXTENDED: Final = ["U+0100-02BA", "U+1E00-1E9F", "U+1EF2-1EFF"]
-CLOSE_BY: Final = 15  # zoom: from there on districts say more than the town
-LABELS_BEGIN: Final = "labels-begin"  # the page puts its lines beneath this layer
+CLOSE_BY: Final = 15  # zoom level; from here on the districts replace the name of the town
+LABELS_BEGIN: Final = "labels-begin"  # the page draws its lines below this layer
 
 
 def style(theme: Theme, *, bounds: Bounds, zooms: tuple[int, int], static: Callable[[str], str]) -> Layer:
-    """The whole style. `static` gives the address of a file of `web/`; tiles are ours, addresses relative."""
+    """Return the style. *static* returns the URL of a file in `web/`. The tiles have relative URLs."""
     palette = PALETTES[theme]
     return {
         "version": 8,
         "name": f"tracker {theme}",
         "sources": {SOURCE: _source(bounds, zooms)},
         "font-faces": _fonts(static),
-        "layers": [*_ground(palette), *_ways(palette), *_labels(palette)],
+        "layers": [*_ground(palette), *_roads(palette), *_labels(palette)],
     }
 
 
@@ -114,7 +114,7 @@ def _line(
     return _layer(name, "line", source, condition, paint=paint, layout=layout)
 
 
-# --- ways
+# --- roads and railways
 
 _OPEN_AIR: Final = ["!", ["has", "is_tunnel"]]
 # kind of street -> (its roads, width in pixels by zoom)
@@ -131,7 +131,7 @@ _STREETS: Final[tuple[tuple[str, Any, tuple[float, ...]], ...]] = (
 )
 
 
-def _ways(palette: Palette) -> list[Layer]:
+def _roads(palette: Palette) -> list[Layer]:
     paths = ["all", ["==", ["get", "kind"], "path"], ["!=", ["get", "kind_detail"], "pedestrian"], _OPEN_AIR]
     walks = ["all", ["==", ["get", "kind_detail"], "pedestrian"], _OPEN_AIR]
     casings = [_street(name, kind, width, palette, casing=True) for name, kind, width in _STREETS]
@@ -178,7 +178,7 @@ def _labels(palette: Palette) -> list[Layer]:
     streets = ["all", ["has", "name"], ["!=", ["get", "kind"], "rail"], _OPEN_AIR]
     district = ["==", ["get", "kind"], "neighbourhood"]
     town = ["==", ["get", "kind"], "locality"]
-    return [  # the later ones find their place first
+    return [  # MapLibre places later layers first
         beginning,
         _name(
             "house-number", "buildings", house, ink=(palette.poi_name, palette.halo), look=(17, _HOUSE_NUMBER)
@@ -211,7 +211,7 @@ def _labels(palette: Palette) -> list[Layer]:
 
 
 def _spaced(ems: float) -> Any:
-    """Space between letters only where a script has capitals: others join theirs, or set them close."""
+    """Space letters only in scripts with capitals: other scripts join their letters or set them close."""
     name = ["get", "name"]
     return ["case", ["==", ["upcase", name], ["downcase", name]], 0, ems]
 
@@ -253,7 +253,7 @@ _TOWN_NAME: Final = {**_SEMIBOLD, "text-field": ["get", "name"], "text-size": _b
 
 
 def _name(name: str, source: str, condition: Any, *, ink: tuple[str, str], look: tuple[int, Layer]) -> Layer:
-    """`ink`: colours of letters and halo; `look`: from which zoom on, and the layout."""
+    """*ink* holds the colours of letters and halo, *look* the first zoom level and the layout."""
     (min_zoom, layout), (colour, halo) = look, ink
     paint = {"text-color": colour, "text-halo-color": halo, "text-halo-width": 1.6}
     return _layer(name, "symbol", source, condition, paint=paint, layout=layout, minzoom=min_zoom)

@@ -1,4 +1,4 @@
-"""Tiles: features cut into Mapbox vector tiles, each gzipped."""
+"""Encode features as Mapbox vector tiles, gzipped."""
 
 import gzip
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,31 +16,31 @@ from tracker.map.basemap.mercator import HALF_WORLD, only
 from tracker.map.basemap.osm_features import UNREADABLE, Feature
 from tracker.map.basemap.spread import EXTENT, PAD, PIXELS, children, cut_out, padded, tile_side
 
-TOO_SMALL: Final = 4.0  # square pixels: an area below that is not drawn before the last zoom
-_SQUARE: Final = shapely.box(-PAD, -PAD, EXTENT + PAD, EXTENT + PAD)  # a tile in its own units
+TOO_SMALL: Final = 4.0  # square pixels; a smaller area is drawn only at the last zoom level
+_SQUARE: Final = shapely.box(-PAD, -PAD, EXTENT + PAD, EXTENT + PAD)  # a padded tile in its own units
 _OPTIONS: Final = {"extents": EXTENT, "y_coord_down": True, "check_winding_order": False}
-_TRIES: Final = 3  # of making an area valid whose corners lie on whole units
+_TRIES: Final = 3  # attempts to make an area with rounded corners valid
 
-Encodable = dict[str, Any]  # a geometry in the tile's units, and properties
+Encodable = dict[str, Any]  # geometry in the tile's units, and properties
 
 
 def cut(
     features: Sequence[Feature], within: TileId, zooms: Iterable[int], left_out: LeftOut
 ) -> Iterator[Tile]:
-    """The tiles of these zooms in the place of one tile; those with nothing but land are left out."""
+    """Yield the tiles of these zoom levels inside one tile, without those that are only land."""
     for zoom in zooms:
-        shown = [feature for feature in features if feature.look.min_zoom <= zoom]
-        shapes = _simplified([feature.geometry for feature in shown], zoom)
+        visible = [feature for feature in features if feature.look.min_zoom <= zoom]
+        shapes = _simplify([feature.geometry for feature in visible], zoom)
         tree = STRtree(shapes)
         for tile in _tiles(within, zoom):
             found = sorted(tree.query(shapely.box(*padded(tile))))
-            content = _encoded([(shown[i], shapes[i]) for i in found], tile, left_out)
+            content = _encode_tile([(visible[i], shapes[i]) for i in found], tile, left_out)
             if content:
                 yield Tile(tile, gzip.compress(content, compresslevel=9, mtime=0))
 
 
 def blank(tile: TileId) -> Tile:
-    """A tile of land, for a map without anything on it."""
+    """Return a tile of land, for a map without features."""
     content = _layers({"earth": [_land([])]})
     return Tile(tile, gzip.compress(content, mtime=0))
 
@@ -52,8 +52,11 @@ def _tiles(within: TileId, zoom: int) -> list[TileId]:
     return tiles
 
 
-def _simplified(shapes: Sequence[BaseGeometry], zoom: int) -> Any:
-    """Half a pixel finer than the eye; what is too small to be seen becomes empty."""
+def _simplify(shapes: Sequence[BaseGeometry], zoom: int) -> Any:
+    """Simplify shapes to half a pixel, or an eighth at the last zoom level.
+
+    Areas that are too small to be seen become empty.
+    """
     pixel = tile_side(zoom) / PIXELS
     if zoom == MAX_ZOOM:
         return shapely.simplify(shapes, pixel / 8)
@@ -63,7 +66,7 @@ def _simplified(shapes: Sequence[BaseGeometry], zoom: int) -> Any:
     return coarse
 
 
-def _encoded(pieces: Iterable[tuple[Feature, BaseGeometry]], tile: TileId, left_out: LeftOut) -> bytes:
+def _encode_tile(pieces: Iterable[tuple[Feature, BaseGeometry]], tile: TileId, left_out: LeftOut) -> bytes:
     layers: dict[str, list[Encodable]] = {name: [] for name in LAYERS}
     sea: list[BaseGeometry] = []
     for feature, shape in pieces:
@@ -81,11 +84,11 @@ def _encoded(pieces: Iterable[tuple[Feature, BaseGeometry]], tile: TileId, left_
     if not any(layers.values()):
         return b""
     layers["earth"].append(_land(sea))
-    return _written(layers, left_out)
+    return _encode_layers(layers, left_out)
 
 
 def _land(sea: list[BaseGeometry]) -> Encodable:
-    """The tile without its sea."""
+    """Return the tile without its sea."""
     dry = only(2, shapely.difference(_SQUARE, shapely.union_all(sea))) if sea else _SQUARE
     try:
         geometry = _valid_area(shapely.transform(dry, np.rint))
@@ -94,11 +97,11 @@ def _land(sea: list[BaseGeometry]) -> Encodable:
     return {"geometry": geometry, "properties": {"kind": "earth", "min_zoom": 0}}
 
 
-def _written(layers: dict[str, list[Encodable]], left_out: LeftOut) -> bytes:
-    """All features of a tile; should one of them fail in the encoder, all but that one."""
+def _encode_layers(layers: dict[str, list[Encodable]], left_out: LeftOut) -> bytes:
+    """Encode all features of a tile, without those that the encoder rejects."""
     try:
         return _layers(layers)
-    except Exception:  # whatever a library stumbles over costs one feature, never the tile
+    except Exception:  # a library may raise anything: leave out that feature, not the tile
         good = {
             name: [each for each in found if _fits(name, each, left_out)] for name, found in layers.items()
         }
@@ -108,7 +111,7 @@ def _written(layers: dict[str, list[Encodable]], left_out: LeftOut) -> bytes:
 def _fits(layer: str, feature: Encodable, left_out: LeftOut) -> bool:
     try:
         _layers({layer: [feature]})
-    except Exception:  # the same
+    except Exception:  # likewise
         left_out.add(layer, "cannot be encoded")
         return False
     return True
@@ -121,9 +124,9 @@ def _layers(layers: dict[str, list[Encodable]]) -> bytes:
 
 
 def in_units(shape: BaseGeometry, tile: TileId) -> BaseGeometry:
-    """The piece within the padded tile, in the tile's own whole units, y downwards.
+    """Return the piece within the padded tile, in whole units of the tile, y downwards.
 
-    It has the shape's dimension and is valid, or empty where nothing of it can be seen. Raises Undrawable.
+    It is valid and has the shape's dimension, or is empty if nothing of it is visible. Raises Undrawable.
     """
     inside = shape if shape.geom_type == "Point" else cut_out(shape, padded(tile))
     if inside.is_empty:
@@ -139,7 +142,10 @@ def in_units(shape: BaseGeometry, tile: TileId) -> BaseGeometry:
 
 
 def _valid_area(area: BaseGeometry) -> BaseGeometry:
-    """Rounding may have closed narrow places: what is left of the area, its outer rings as encoders want."""
+    """Repair an area whose narrow parts rounding has closed, and orient its rings for the encoder.
+
+    Raises Undrawable.
+    """
     for _ in range(_TRIES):
         if area.is_empty or area.is_valid:
             return shapely.orient_polygons(area)
@@ -151,7 +157,7 @@ def _valid_area(area: BaseGeometry) -> BaseGeometry:
 
 
 def _lines_with_length(lines: BaseGeometry) -> BaseGeometry:
-    """Rounding may have made points of short pieces."""
+    """Drop pieces that rounding has reduced to points."""
     parts = [part for part in shapely.get_parts(lines) if part.length > 0]
     whole: BaseGeometry = parts[0] if len(parts) == 1 else shapely.MultiLineString(parts)
     return whole

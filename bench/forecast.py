@@ -18,7 +18,7 @@ from tracker.domain.eta.progress import RouteProgress
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Driver, Order, OrderStatus, Place
 from tracker.domain.route import Leg, Route, Stop
-from tracker.domain.route_choice.observed_streets import NONE, ObservedStreets
+from tracker.domain.route_choice.observed_streets import NO_STREETS, ObservedStreets
 from tracker.domain.route_choice.preference import LAWFUL, RoutePreference
 from tracker.domain.tracks.track import Fix
 from tracker.domain.trip import Trip
@@ -107,7 +107,7 @@ async def _learn_streets(router: Router) -> ObservedStreets:
 
 
 async def _compute_routes(
-    router: Router, manner: RoutePreference, streets: ObservedStreets = NONE
+    router: Router, manner: RoutePreference, streets: ObservedStreets = NO_STREETS
 ) -> tuple[list[Route], float]:
     """Return routes through two stops, and the CPU milliseconds of one, summed over all threads."""
     random, routes, learned = Random(1), list[Route](), EtaModels()

@@ -15,7 +15,7 @@ from tracker.database.orders import insert_order, insert_timeline
 from tracker.domain.eta.estimate import Basis, Eta
 from tracker.domain.eta.forecast_error import KEPT_EVERY, MOVED, ForecastRecord, is_worth_recording
 from tracker.domain.order import Driver, Order, OrderStatus, Place
-from tracker.eta.forecast_log import WAITING, ForecastLog, Knew
+from tracker.eta.forecast_log import QUEUE_SIZE, ForecastBasis, ForecastLog
 from tracker.metrics import Metrics
 
 NOW = datetime(2026, 11, 22, 16, 43, tzinfo=UTC)
@@ -47,7 +47,7 @@ NOTHING = Eta(
 )
 
 
-def knew() -> Knew:
+def knew() -> ForecastBasis:
     return NOW, 120.0
 
 
@@ -104,11 +104,11 @@ async def new_order(database: Database, id_: str = "ord_a", **more: object) -> O
 async def test_what_is_shown_is_written_within_seconds(database: Database) -> None:
     """With what it knew; of several that say the same the first."""
     await new_order(database)
-    async with ForecastLog(database, Metrics()) as account:
+    async with ForecastLog(database, Metrics()) as forecast_log:
         for after in (0.0, 1.0, 2.0, 16.0):
-            account.show("ord_a", 1, eta(after), knew)
-        account.show("ord_a", 1, NOTHING, knew)
-        await account.written()
+            forecast_log.add("ord_a", 1, eta(after), knew)
+        forecast_log.add("ord_a", 1, NOTHING, knew)
+        await forecast_log.flush()
         found = await select_forecasts(database, "ord_a", 10)
     assert [each.made_at for each in found] == [NOW, NOW + timedelta(seconds=16)]
     assert found[0] == ForecastRecord.of("ord_a", 1, eta(), *knew())
@@ -117,8 +117,8 @@ async def test_what_is_shown_is_written_within_seconds(database: Database) -> No
 async def test_the_last_ones_are_written_at_the_end(database: Database) -> None:
     """A node that is stopped leaves nothing behind in its memory."""
     await new_order(database)
-    async with ForecastLog(database, Metrics()) as account:
-        account.show("ord_a", 1, eta(), knew)
+    async with ForecastLog(database, Metrics()) as forecast_log:
+        forecast_log.add("ord_a", 1, eta(), knew)
     assert len(await select_forecasts(database, "ord_a", 10)) == 1
 
 
@@ -128,28 +128,28 @@ async def test_with_the_database_away_the_newest_wait(database_url: str) -> None
     async with Database.open(database_url) as database:
         for number in range(3):
             await new_order(database, f"ord_{number}")
-        async with ForecastLog(database, metrics) as account:
+        async with ForecastLog(database, metrics) as forecast_log:
             async with database.pool.acquire() as holder, holder.transaction():
                 await holder.execute("LOCK TABLE eta_forecasts")  # nobody writes while this is held
-                for number in range(WAITING + 10):
-                    account.show(f"ord_{number % 3}", 1, eta(20.0 * (number // 3)), knew)
-                await account.written()
+                for number in range(QUEUE_SIZE + 10):
+                    forecast_log.add(f"ord_{number % 3}", 1, eta(20.0 * (number // 3)), knew)
+                await forecast_log.flush()
                 assert await database.pool.fetchval("SELECT count(*) FROM orders") == 3  # others go on
                 assert b'tracker_eta_forecasts_total{result="dropped"} 10.0' in metrics.text()
             async with asyncio.timeout(20.0):
-                while await database.pool.fetchval("SELECT count(*) FROM eta_forecasts") < WAITING:
-                    await account.written()
+                while await database.pool.fetchval("SELECT count(*) FROM eta_forecasts") < QUEUE_SIZE:
+                    await forecast_log.flush()
 
 
 async def test_what_the_database_refuses_hinders_nobody(database: Database) -> None:
     """A forecast for an order that does not exist is dropped and counted; the next ones are written."""
     metrics = Metrics()
     await new_order(database)
-    async with ForecastLog(database, metrics) as account:
-        account.show("ord_nobody", 1, eta(), knew)
-        await account.written()
-        account.show("ord_a", 1, eta(), knew)
-        await account.written()
+    async with ForecastLog(database, metrics) as forecast_log:
+        forecast_log.add("ord_nobody", 1, eta(), knew)
+        await forecast_log.flush()
+        forecast_log.add("ord_a", 1, eta(), knew)
+        await forecast_log.flush()
     assert len(await select_forecasts(database, "ord_a", 10)) == 1
     assert b'tracker_eta_forecasts_total{result="dropped"} 1.0' in metrics.text()
 
@@ -171,23 +171,23 @@ async def overall(database: Database) -> tuple[int, float | None]:
 async def test_the_arrival_that_positions_showed_counts(database: Database) -> None:
     """Rather than the moment when somebody said that it was delivered."""
     await new_order(database)
-    async with ForecastLog(database, Metrics()) as account:
-        account.show("ord_a", 1, eta(0.0, 300.0), knew)
+    async with ForecastLog(database, Metrics()) as forecast_log:
+        forecast_log.add("ord_a", 1, eta(0.0, 300.0), knew)
         await insert_timeline(database, "ord_a", NOW + timedelta(seconds=290), "arrived_at_dropoff", {})
         await ended(database, OrderStatus.DELIVERED, delivered_at=NOW + timedelta(seconds=900))
-        account.arrived("ord_a")
-        await account.written()
+        forecast_log.order_ended("ord_a")
+        await forecast_log.flush()
     assert await overall(database) == pytest.approx((1, 10.0))
 
 
 async def test_an_order_that_never_arrived_has_no_errors(database: Database) -> None:
     """Its forecasts stay in its history, and count for nothing."""
     await new_order(database)
-    async with ForecastLog(database, Metrics()) as account:
-        account.show("ord_a", 1, eta(), knew)
+    async with ForecastLog(database, Metrics()) as forecast_log:
+        forecast_log.add("ord_a", 1, eta(), knew)
         await ended(database, OrderStatus.CANCELLED, cancelled_at=NOW + timedelta(seconds=100))
-        account.arrived("ord_a")
-        await account.written()
+        forecast_log.order_ended("ord_a")
+        await forecast_log.flush()
     assert await overall(database) == (0, None)
     assert await database.pool.fetchval("SELECT count(*) FROM eta_open_accounts") == 0
 
@@ -196,7 +196,7 @@ async def test_what_a_dead_node_left_is_settled_by_another(database: Database) -
     """And each order once, though two nodes look at the same time."""
     await new_order(database)
     async with ForecastLog(database, Metrics()) as dead:
-        dead.show("ord_a", 1, eta(0.0, 330.0), knew)
+        dead.add("ord_a", 1, eta(0.0, 330.0), knew)
     await ended(database, OrderStatus.DELIVERED, delivered_at=NOW + timedelta(seconds=300))
 
     async def settle() -> None:
@@ -212,15 +212,15 @@ async def test_a_forecast_that_comes_late_is_added_up_too(database: Database) ->
     await new_order(database)
     metrics = Metrics()
     async with ForecastLog(database, metrics) as one, ForecastLog(database, metrics) as two:
-        one.show("ord_a", 1, eta(0.0, 310.0), knew)
-        await one.written()
+        one.add("ord_a", 1, eta(0.0, 310.0), knew)
+        await one.flush()
         await ended(database, OrderStatus.DELIVERED, delivered_at=NOW + timedelta(seconds=300))
-        one.arrived("ord_a")
-        await one.written()
-        two.show("ord_a", 1, eta(1.0, 330.0), knew)
-        await two.written()
-        two.arrived("ord_a")
-        await two.written()
+        one.order_ended("ord_a")
+        await one.flush()
+        two.add("ord_a", 1, eta(1.0, 330.0), knew)
+        await two.flush()
+        two.order_ended("ord_a")
+        await two.flush()
     assert await overall(database) == pytest.approx((2, 20.0))
 
 
@@ -228,12 +228,12 @@ async def test_the_metric_takes_the_first_forecast_after_the_pickup(database: Da
     """One observation for each order."""
     await new_order(database, picked_up_at=NOW + timedelta(seconds=10))
     metrics = Metrics()
-    async with ForecastLog(database, metrics) as account:
+    async with ForecastLog(database, metrics) as forecast_log:
         for after, to_go in ((0.0, 900.0), (20.0, 345.0), (40.0, 300.0)):
-            account.show("ord_a", 1, eta(after, to_go), knew)
+            forecast_log.add("ord_a", 1, eta(after, to_go), knew)
         await ended(database, OrderStatus.DELIVERED, delivered_at=NOW + timedelta(seconds=300))
-        account.arrived("ord_a")
-        await account.written()
+        forecast_log.order_ended("ord_a")
+        await forecast_log.flush()
     assert b"tracker_eta_error_seconds_count 1.0" in metrics.text()
     assert b"tracker_eta_error_seconds_sum 45.0" in metrics.text()
 
@@ -243,12 +243,12 @@ async def test_forecasts_go_with_the_fixes_of_their_day(database: Database) -> N
     driver = Driver(id="drv_a", number=0, name="a", vehicle="car", created_at=NOW)
     number = (await insert_driver(database, driver, b"a")).number
     await new_order(database)
-    async with ForecastLog(database, Metrics()) as account:
-        account.show("ord_a", number, eta(0.0, 310.0), knew)
-        account.show("ord_a", number, eta(20.0, 310.0), knew)
+    async with ForecastLog(database, Metrics()) as forecast_log:
+        forecast_log.add("ord_a", number, eta(0.0, 310.0), knew)
+        forecast_log.add("ord_a", number, eta(20.0, 310.0), knew)
         await ended(database, OrderStatus.DELIVERED, delivered_at=NOW + timedelta(seconds=300))
-        account.arrived("ord_a")
-        await account.written()
+        forecast_log.order_ended("ord_a")
+        await forecast_log.flush()
     await delete_old_forecasts(database, NOW + timedelta(seconds=10))
     assert [each.made_at for each in await select_forecasts(database, "ord_a", 10)] == [
         NOW + timedelta(seconds=20)

@@ -15,8 +15,8 @@ from tracker.config import Config
 from tracker.database import Database
 from tracker.domain.eta.model import ArrivalSample, EtaModels, Passage
 from tracker.domain.geo import LonLat, Plane, bearing, distance, interpolate
-from tracker.domain.route_choice.observed_streets import NONE, ObservedStreets, StreetPassage
-from tracker.domain.route_choice.preference import LAWFUL, OTHERS, DrivenPath
+from tracker.domain.route_choice.observed_streets import NO_STREETS, ObservedStreets, StreetPassage
+from tracker.domain.route_choice.preference import LAWFUL, OTHER_PREFERENCES, DrivenPath
 from tracker.eta.evaluation.baselines import Baselines
 from tracker.eta.evaluation.recorded_trips import RecordedFix, RecordedStop, RecordedTrip
 from tracker.eta.evaluation.replay import Replay
@@ -251,9 +251,9 @@ async def test_where_nothing_is_known_nothing_changes(router: Router) -> None:
     line = (PLANE.to_lonlat(0, 0), PLANE.to_lonlat(100, 0))
     elsewhere.learn((StreetPassage("far", line, 10.0, True, True),), line[-1], TODAY)
     places = [STATION, ESPLANADE, CATHEDRAL]
-    for manner in (LAWFUL, OTHERS[3]):
+    for manner in (LAWFUL, OTHER_PREFERENCES[3]):
         before = await router.route(places, "car", edges=True, manner=manner)
-        assert await router.route(places, "car", edges=True, manner=manner, streets=NONE) == before
+        assert await router.route(places, "car", edges=True, manner=manner, streets=NO_STREETS) == before
         after = await router.route(places, "car", edges=True, manner=manner, streets=elsewhere)
         assert after == before
 
@@ -286,7 +286,7 @@ async def test_of_a_way_its_streets_are_kept_and_not_its_places(router: Router, 
     lesson = await analyse_drive(arrival(seen(driven(actor))), router)
     assert lesson.way is None
     assert len(lesson.streets) > 10
-    assert set(lesson.off) == {LAWFUL, *OTHERS}
+    assert set(lesson.off) == {LAWFUL, *OTHER_PREFERENCES}
 
 
 async def test_without_the_router_neither_is_kept(map_file: MapExtract, database: Database) -> None:
@@ -299,8 +299,8 @@ async def test_without_the_router_neither_is_kept(map_file: MapExtract, database
         async with ModelTrainer(
             database, Metrics(), lambda: NOW, lambda one: analyse_drive(one, away)
         ) as learner:
-            learner.teach(lesson)
-            await learner.learn()
+            learner.add_sample(lesson)
+            await learner.train()
             assert learner.learned.of("car").whole.observed >= 60.0
 
 
@@ -322,8 +322,8 @@ async def test_in_the_database_there_is_no_place_of_a_driver(
     async with ModelTrainer(
         database, Metrics(), lambda: NOW, lambda one: analyse_drive(one, router)
     ) as learner:
-        learner.teach(lesson)
-        await learner._hand_in()
+        learner.add_sample(lesson)
+        await learner._store_samples()
         [waiting] = await database.pool.fetch("SELECT lesson FROM eta_lessons")
         held = {round(each, 9) for each in numbers(waiting["lesson"])}
         assert not any(round(place.lat, 9) in held or round(place.lon, 9) in held for place in places)
@@ -335,7 +335,7 @@ async def test_in_the_database_there_is_no_place_of_a_driver(
         for street in waiting["lesson"]["streets"]:
             assert set(street) == {"key", "line", "seconds", "whole", "joined"}
             assert street["whole"] or street["line"] == []
-        await learner.learn()
+        await learner.train()
         assert await database.pool.fetchval("SELECT count(*) FROM eta_lessons") == 0
         state = msgspec.json.decode(await database.pool.fetchval("SELECT state FROM eta_knowledge"))
         assert len(state["streets"]["known"]) > 10
@@ -370,7 +370,7 @@ async def test_the_second_time_a_forbidden_street_is_foreseen(router: Router, ac
             [trip(number, line, NOW + number * timedelta(hours=1))]
         )
         (leg,) = await router.route([line[0], line[-1]], "car", edges=True, streets=learnt.of("car").streets)
-        said.append((moments[1].real, moments[1].said))
+        said.append((moments[1].real, moments[1].forecasts))
         assert leads_through(leg.line)
     (first_real, first), (second_real, second) = said
     assert first["tracker"].seconds > second["tracker"].seconds

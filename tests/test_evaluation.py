@@ -16,7 +16,7 @@ from tracker.domain.eta.model import EtaModels
 from tracker.domain.geo import LonLat, Plane, distance
 from tracker.domain.order import Vehicle
 from tracker.domain.route import Edge, Leg
-from tracker.domain.route_choice.observed_streets import NONE, ObservedStreets, StreetPassage
+from tracker.domain.route_choice.observed_streets import NO_STREETS, ObservedStreets, StreetPassage
 from tracker.domain.route_choice.preference import LAWFUL, RoutePreference
 from tracker.errors import BadInput, NoRoute
 from tracker.eta.evaluation import Report, evaluate, read_trips
@@ -45,7 +45,7 @@ class StraightStreets:
         edges: bool = False,
         heading: float | None = None,
         manner: RoutePreference = LAWFUL,
-        streets: ObservedStreets = NONE,
+        streets: ObservedStreets = NO_STREETS,
     ) -> tuple[Leg, ...]:
         if self.broken:
             raise NoRoute("There are no streets.")
@@ -138,7 +138,7 @@ async def test_nothing_of_the_future_is_known() -> None:
 
 async def said(trip: RecordedTrip, until: datetime) -> list[tuple[int, datetime, dict[str, MethodForecast]]]:
     moments = await Replay(StraightStreets(), EtaModels(), Baselines()).run([trip])
-    return [(each.stop, each.at, each.said) for each in moments if each.at <= until]
+    return [(each.stop, each.at, each.forecasts) for each in moments if each.at <= until]
 
 
 async def test_without_any_street_there_are_forecasts_all_the_same() -> None:

@@ -16,7 +16,7 @@ from tracker.domain.geo import LonLat
 from tracker.domain.order import Driver, Vehicle
 from tracker.errors import StorageUnavailable
 from tracker.eta.driver_speeds import VALID_FOR, DriverSpeeds
-from tracker.eta.trainer import WAITING, ModelTrainer
+from tracker.eta.trainer import QUEUE_SIZE, ModelTrainer
 from tracker.metrics import Metrics
 
 NOW = datetime(2026, 11, 22, 16, 43, tzinfo=UTC)
@@ -64,15 +64,15 @@ async def test_a_node_that_starts_anew_goes_on(database: Database) -> None:
     """What one life has learned is what the next one begins with, to the last digit; then it learns more."""
     async with learner(database) as first:
         for number in range(30):
-            first.teach(arrival(edge=f"a.{number}"))
-        assert not await first.learn()
+            first.add_sample(arrival(edge=f"a.{number}"))
+        assert not await first.train()
         slow = first.learned.of("car").rates("car").router
         assert slow > EtaModel().rates("car").router
     async with learner(database) as second:
         assert known(second) == known(first)
         assert second.learned.arrivals == 30
-        second.teach(arrival())
-        await second.learn()
+        second.add_sample(arrival())
+        await second.train()
         assert second.learned.arrivals == 31
         assert second.learned.of("car").rates("car").router > slow
 
@@ -80,10 +80,10 @@ async def test_a_node_that_starts_anew_goes_on(database: Database) -> None:
 async def test_what_was_not_learned_before_the_end_is_learned_after_it(database: Database) -> None:
     """Lessons outlive the node that was taught them."""
     async with learner(database) as first:
-        first.teach(arrival())
+        first.add_sample(arrival())
     assert first.learned.arrivals == 0
     async with learner(database) as second:
-        await second.learn()
+        await second.train()
         assert second.learned.arrivals == 1
 
 
@@ -91,9 +91,9 @@ async def test_two_nodes_learn_each_lesson_once_and_know_the_same(database: Data
     """Taught and learning at the same time, both know in the end what one alone would."""
     async with learner(database) as one, learner(database) as two:
         for number in range(120):
-            (one if number % 2 else two).teach(arrival(edge=f"a.{number % 7}"))
+            (one if number % 2 else two).add_sample(arrival(edge=f"a.{number % 7}"))
         for _ in range(5):
-            await asyncio.gather(one.learn(), two.learn())
+            await asyncio.gather(one.train(), two.train())
         await one.catch_up()
         await two.catch_up()
         assert one.learned.arrivals == two.learned.arrivals == 120
@@ -104,9 +104,9 @@ async def test_two_nodes_learn_each_lesson_once_and_know_the_same(database: Data
 async def test_each_vehicle_learns_for_itself(database: Database) -> None:
     """What a car is taught says nothing of bicycles."""
     async with learner(database) as one:
-        one.teach(arrival("car"))
-        one.teach(arrival("bicycle", ratio=0.5))
-        await one.learn()
+        one.add_sample(arrival("car"))
+        one.add_sample(arrival("bicycle", ratio=0.5))
+        await one.train()
         assert one.learned.of("car").rates("car").router > one.learned.of("bicycle").rates("bicycle").router
         assert len(await select_knowledge(database, {})) == 2
 
@@ -118,8 +118,8 @@ async def test_what_is_in_use_is_replaced_and_never_changed(database: Database) 
         one.on_change = heard.append
         before = one.learned
         as_it_was = msgspec.json.encode(before)
-        one.teach(arrival())
-        await one.learn()
+        one.add_sample(arrival())
+        await one.train()
         assert one.learned is not before
         assert msgspec.json.encode(before) == as_it_was
         assert heard == [one.learned]
@@ -131,10 +131,10 @@ async def test_a_lesson_that_teaches_nothing_costs_only_itself(database: Databas
         arrival(), told=(ForecastSample(NOW - timedelta(minutes=5), 100.0, (1.0,)),)
     )
     async with learner(database) as one:
-        one.teach(odd)
-        one.teach(arrival())
+        one.add_sample(odd)
+        one.add_sample(arrival())
         await database.pool.execute("INSERT INTO eta_lessons (lesson) VALUES ($1)", {"vehicle": "ship"})
-        assert not await one.learn()
+        assert not await one.train()
         assert one.learned.of("car").whole.observed >= 120.0
         assert await database.pool.fetchval("SELECT count(*) FROM eta_lessons") == 0
 
@@ -144,8 +144,8 @@ async def test_knowledge_that_cannot_be_read_is_begun_anew(database: Database) -
     await upsert_knowledge(database, StoredKnowledge("car", 7, 500, b'{"whole": "?"}'), NOW)
     async with learner(database) as one:
         assert known(one) == msgspec.json.encode(EtaModel(), order="deterministic")
-        one.teach(arrival())
-        await one.learn()
+        one.add_sample(arrival())
+        await one.train()
     async with learner(database) as two:
         assert known(two) == known(one)
 
@@ -156,15 +156,15 @@ async def test_lessons_wait_for_the_database_within_bounds(database_url: str) ->
     async with Database.open(database_url) as database:
         one = learner(database, metrics)
         await one.catch_up()
-        one.teach(arrival())
-        await one.learn()
+        one.add_sample(arrival())
+        await one.train()
         await insert_lessons(database, [arrival()])
         used = one.learned
         await database.pool.close()
-        for _ in range(WAITING + 5):
-            one.teach(arrival())
+        for _ in range(QUEUE_SIZE + 5):
+            one.add_sample(arrival())
         with pytest.raises(StorageUnavailable):
-            await one.learn()
+            await one.train()
         assert one.learned is used
         assert b'tracker_eta_lessons_total{result="dropped"} 5.0' in metrics.text()
 

@@ -15,7 +15,7 @@ from tracker.config import Config
 from tracker.domain.geo import LonLat, distance
 from tracker.domain.order import Vehicle
 from tracker.domain.route import Route, Stop
-from tracker.domain.route_choice.preference import LAWFUL, OTHERS
+from tracker.domain.route_choice.preference import LAWFUL, OTHER_PREFERENCES
 from tracker.errors import ConfigError, NoRoute, RouterUnavailable
 from tracker.map.extract import MapExtract, find_map
 from tracker.routing import Router
@@ -168,7 +168,7 @@ async def test_a_driven_route_counts_down_to_its_end(router: Router) -> None:
 async def test_every_manner_gives_every_vehicle_a_way(router: Router) -> None:
     """Whatever was learned, a forecast has a route through its stops."""
     for vehicle in get_args(Vehicle):
-        for manner in (LAWFUL, *OTHERS):
+        for manner in (LAWFUL, *OTHER_PREFERENCES):
             legs = await router.route([STATION, ESPLANADE, CATHEDRAL], vehicle, manner=manner)
             assert len(legs) == 2
             assert all(leg.distance_m > 0 for leg in legs)

@@ -104,7 +104,7 @@ def side_by_side(moments: list[Moment], looks: list[Look], later: timedelta) -> 
         fixed = moment.at + later
         seen = [each for each in looks if SETTLED <= (each.at - fixed).total_seconds() <= SETTLED + 2.0]
         if seen:
-            yield moment.said["tracker"].seconds - (seen[-1].at - fixed).total_seconds(), seen[-1]
+            yield moment.forecasts["tracker"].seconds - (seen[-1].at - fixed).total_seconds(), seen[-1]
 
 
 def headlines(seconds: float) -> set[str]:

@@ -125,7 +125,7 @@ async def open_node(
             yield Node(
                 config=config,
                 database=database,
-                forecast_log=feedback.account,
+                forecast_log=feedback.forecast_log,
                 recorder=recorder,
                 router=router,
                 orders=orders,

@@ -4,7 +4,14 @@ import msgspec
 import pytest
 
 from tracker.domain.geo import LonLat
-from tracker.domain.route_choice.preference import ANOTHER, LAWFUL, WAYS, DrivenPath, RoutePreferences, off_by
+from tracker.domain.route_choice.preference import (
+    LAWFUL,
+    MAX_ERROR,
+    MIN_LEGS,
+    DrivenPath,
+    RoutePreferences,
+    length_error,
+)
 
 WAY = DrivenPath(LonLat(24.94, 60.17), 90.0, 1_000.0)
 
@@ -25,8 +32,8 @@ def test_a_fresh_installation_expects_the_lawful_way() -> None:
 
 def test_a_manner_is_believed_after_enough_ways_and_not_before() -> None:
     """However clear the first ones are."""
-    assert after(WAYS - 1, lawful=0.2, short=0.0).usual == LAWFUL
-    assert after(WAYS, lawful=0.2, short=0.0).usual == "short"
+    assert after(MIN_LEGS - 1, lawful=0.2, short=0.0).usual == LAWFUL
+    assert after(MIN_LEGS, lawful=0.2, short=0.0).usual == "short"
 
 
 def test_a_manner_that_is_hardly_better_is_not_believed() -> None:
@@ -52,6 +59,6 @@ def test_manners_survive_a_restart() -> None:
 
 def test_a_way_far_off_is_no_worse_than_another_way() -> None:
     """One driver who went shopping decides nothing."""
-    assert off_by(1_000.0, WAY) == 0.0
-    assert off_by(1_100.0, WAY) == pytest.approx(0.091, abs=0.001)
-    assert off_by(9_000.0, WAY) == off_by(None, WAY) == ANOTHER
+    assert length_error(1_000.0, WAY) == 0.0
+    assert length_error(1_100.0, WAY) == pytest.approx(0.091, abs=0.001)
+    assert length_error(9_000.0, WAY) == length_error(None, WAY) == MAX_ERROR

@@ -19,7 +19,7 @@ from tracker.domain.route_choice.observed_streets import (
     ObservedStreets,
     StreetPassage,
     beside,
-    piece_of,
+    line_between,
 )
 
 HELSINKI, SVALBARD, FIJI = LonLat(24.945, 60.17), LonLat(15.63, 78.22), LonLat(180.0, -16.8)
@@ -185,9 +185,9 @@ def test_a_piece_of_a_street_is_as_long_as_it_should_be(
     places = tuple(place(*each) for each in line)
     whole = sum(distance(a, b) for a, b in pairwise(places))
     begin, end = sorted((one * whole, other * whole))
-    piece = piece_of(places, begin, end)
+    piece = line_between(places, begin, end)
     assert sum(distance(a, b) for a, b in pairwise(piece)) == pytest.approx(end - begin, abs=0.05)
-    assert piece_of(places, end + 1.0, begin) == []
+    assert line_between(places, end + 1.0, begin) == []
 
 
 # --- sides

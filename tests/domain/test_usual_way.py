@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 
 from tracker.domain.geo import LonLat, Plane, distance, interpolate, steps
 from tracker.domain.leg import Edge, Leg
-from tracker.domain.route_choice.observed_streets import NONE, Beside, ObservedStreets, StreetPassage, beside
+from tracker.domain.route_choice.observed_streets import (
+    NO_STREETS,
+    Beside,
+    ObservedStreets,
+    StreetPassage,
+    beside,
+)
 from tracker.domain.route_choice.preferred_route import (
     ALIKE,
     BACK,
@@ -94,7 +100,7 @@ A, B = place(10), place(390)
 def way(
     streets: ObservedStreets, of: Leg, begin: LonLat = A, end: LonLat = B, heading: float | None = None
 ) -> PreferredRoute | None:
-    return Search(streets, of, by_time=False).way(begin, end, heading=heading)
+    return Search(streets, of, by_time=False).find(begin, end, heading=heading)
 
 
 def length(line: Sequence[LonLat]) -> float:
@@ -107,7 +113,7 @@ def length(line: Sequence[LonLat]) -> float:
 def test_where_nobody_was_seen_the_way_is_the_maps() -> None:
     """As long as it is not far dearer for being unseen."""
     one = leg("M0 M1 M2", 0.1, 0.9)
-    found = way(NONE, one, place(10), place(190))
+    found = way(NO_STREETS, one, place(10), place(190))
     assert found is not None
     assert found.streets == ("M0>M1", "M1>M2")
     assert length(found.line) == pytest.approx(180, abs=0.5)
@@ -116,7 +122,7 @@ def test_where_nobody_was_seen_the_way_is_the_maps() -> None:
 @pytest.mark.parametrize("by_time", [True, False])
 def test_a_way_that_drivers_know_is_taken(by_time: bool) -> None:
     """The map leads round by another street."""
-    found = Search(learned(STRAIGHT), leg(AROUND), by_time=by_time).way(A, B)
+    found = Search(learned(STRAIGHT), leg(AROUND), by_time=by_time).find(A, B)
     assert found is not None
     assert found.streets == tuple(keys(STRAIGHT))
     assert length(found.line) == pytest.approx(380, abs=0.5)
@@ -132,7 +138,7 @@ def test_who_chooses_by_time_takes_the_faster_street() -> None:
     streets = learned(AROUND)
     streets.learn(straight, FAR, TODAY)
     for by_time, nodes in ((True, AROUND), (False, STRAIGHT)):
-        found = Search(streets, leg(AROUND), by_time=by_time).way(place(0), place(400))
+        found = Search(streets, leg(AROUND), by_time=by_time).find(place(0), place(400))
         assert found is not None and found.streets == tuple(keys(nodes))
 
 
@@ -196,10 +202,10 @@ def test_a_leg_goes_on_where_the_one_before_ended() -> None:
     streets.known["M1>M2"].onward["M2>N2"] = TODAY.toordinal()
     streets.known["N1>M1"].onward["M1>M0"] = TODAY.toordinal()
     search = Search(streets, leg("M2 M1 M0", 0.5), by_time=False)
-    free = search.way(place(150), place(50))
+    free = search.find(place(150), place(50))
     assert free is not None and free.streets == ("M2>M1", "M1>M0")
     search = Search(streets, Leg((place(150), place(50)), 400.0, 40.0), by_time=False)
-    onward = search.way(place(150), place(50), entering="M1>M2")
+    onward = search.find(place(150), place(50), entering="M1>M2")
     assert onward is not None and onward.streets == ("M1>M2", "M2>N2", "N2>N1", "N1>M1", "M1>M0")
     assert distance(onward.line[0], place(150)) < 0.1
 
@@ -207,7 +213,9 @@ def test_a_leg_goes_on_where_the_one_before_ended() -> None:
 def test_a_leg_goes_on_in_the_middle_of_a_street_that_nobody_knows() -> None:
     """The leg before knew its first part, this one the rest: no metre is left out."""
     streets = learned("M2 M3")
-    found = Search(streets, leg("M1 M2 M3", 0.4), by_time=False).way(place(140), place(290), entering="M1>M2")
+    found = Search(streets, leg("M1 M2 M3", 0.4), by_time=False).find(
+        place(140), place(290), entering="M1>M2"
+    )
     assert found is not None
     assert distance(found.line[0], place(140)) < 0.1
     assert length(found.line) == pytest.approx(150, abs=0.5)
@@ -217,7 +225,7 @@ def test_a_street_that_is_not_there_any_more_begins_nothing() -> None:
     """It was forgotten meanwhile, or is far off: the way begins at what is near."""
     search = Search(learned(STRAIGHT), leg(AROUND), by_time=False)
     for key in ("gone", "M3>M4"):
-        found = search.way(A, B, entering=key)
+        found = search.find(A, B, entering=key)
         assert found is not None and found.streets == tuple(keys(STRAIGHT))
 
 
@@ -268,7 +276,7 @@ def test_a_way_never_jumps_into_the_middle_of_a_street() -> None:
 def test_a_leg_that_passes_its_last_street_twice_is_followed_whole() -> None:
     """Once round the block: only a part of the street is driven the second time."""
     of = leg("M0 M1 M2 N2 N1 M1 M2", 0.5, 0.3)
-    found = Search(learned("M0 M1"), of, by_time=False).way(place(50), place(200, 100))
+    found = Search(learned("M0 M1"), of, by_time=False).find(place(50), place(200, 100))
     assert found is not None
     assert found.streets == tuple(keys("M0 M1 M2 N2"))
     assert length(found.line) == pytest.approx(250, abs=0.5)
@@ -299,7 +307,7 @@ def test_odd_legs_are_no_errors(odd: str, by_time: bool, ways: tuple[str, ...]) 
     search = Search(learned(*ways), ODD_LEGS[odd], by_time=by_time)
     for begin, end in ((A, B), (A, A), (B, A), (FAR, B), (place(100), place(100))):
         for entering in ("", "M0>M1", "x"):
-            found = search.way(begin, end, heading=90.0, entering=entering)
+            found = search.find(begin, end, heading=90.0, entering=entering)
             assert found is None or len(found.line) >= 2
 
 
@@ -451,7 +459,7 @@ def test_no_way_is_cheaper_than_the_one_that_is_found(
     streets, of, begin, end = town
     at_most = LONGER * of.distance_m + SLACK
     judge = Judge(streets, of, begin, end)
-    best, found = judge.best(), Search(streets, of, by_time=False).way(begin, end)
+    best, found = judge.best(), Search(streets, of, by_time=False).find(begin, end)
     if found is None:
         assert best > at_most - 0.5 or judge.stands_still(best)
     else:
@@ -468,7 +476,7 @@ def test_a_way_is_a_line_over_its_streets(
     stop; without a jump."""
     streets, of, begin, end = town
     streets.right = 50.0 if sides else 0.0
-    found = Search(streets, of, by_time=by_time).way(begin, end, heading=heading)
+    found = Search(streets, of, by_time=by_time).find(begin, end, heading=heading)
     if found is None:
         return
     lines = Judge(streets, of, begin, end).lines

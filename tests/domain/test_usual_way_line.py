@@ -20,7 +20,7 @@ def test_streets_join_in_the_maps_own_places() -> None:
     length = sum(steps(CORNERS))
     leg = Leg((CORNERS[0], CORNERS[-1]), length, 60.0, (Edge(0, 1, length, 60.0, "residential", False),))
 
-    way = Search(streets, leg, by_time=False).way(CORNERS[0], CORNERS[-1], heading=60.0)
+    way = Search(streets, leg, by_time=False).find(CORNERS[0], CORNERS[-1], heading=60.0)
 
     assert way is not None
     assert way.streets == tuple(each.key for each in walked)

@@ -35,12 +35,14 @@ class DriverSpeeds:
         """
         return await select_pace(self._database, driver, self._now() - VALID_FOR) or SpeedFactor()
 
-    async def keep(self, paces: Mapping[int, SpeedFactor]) -> None:
+    async def keep(self, factors: Mapping[int, SpeedFactor]) -> None:
         """Store the changed speed factors, keyed by drivers.number. Raises StorageUnavailable."""
         now = self._now()
-        changed = [(driver, pace) for driver, pace in paces.items() if self._written.get(driver) != pace]
+        changed = [
+            (driver, factor) for driver, factor in factors.items() if self._written.get(driver) != factor
+        ]
         for batch in batched(changed, ROWS):
-            copies = {driver: msgspec.structs.replace(pace) for driver, pace in batch}
+            copies = {driver: msgspec.structs.replace(factor) for driver, factor in batch}
             await upsert_paces(self._database, copies, now)
             self._written |= copies
-        self._written = {driver: pace for driver, pace in self._written.items() if driver in paces}
+        self._written = {driver: factor for driver, factor in self._written.items() if driver in factors}

@@ -29,13 +29,13 @@ from tracker.domain.order import Vehicle
 from tracker.errors import StorageUnavailable
 from tracker.metrics import Metrics
 
-WAITING: Final = 2_000  # samples not stored yet, about 20 MB
-AT_ONCE: Final = 100  # samples per commit: less than 0.1 s of training
-LEARN_EVERY: Final = 5.0  # seconds; also the greatest lag of a node that did not train itself
+QUEUE_SIZE: Final = 2_000  # samples not stored yet, about 20 MB
+SAMPLES_PER_COMMIT: Final = 100  # samples per commit: less than 0.1 s of training
+TRAIN_EVERY: Final = 5.0  # seconds; also the greatest lag of a node that did not train itself
 END_WITHIN: Final = 2.0  # seconds for the last write at exit
 
 # Created before threads exist: see routing.engine.
-_read_knowledge: Final = msgspec.json.Decoder(EtaModel).decode
+_decode: Final = msgspec.json.Decoder(EtaModel).decode
 
 log = structlog.get_logger()
 
@@ -52,15 +52,15 @@ class ModelTrainer:
     ) -> None:
         self.learned = EtaModels()
         self.on_change: Callable[[EtaModels], None] = lambda _: None
-        self._database, self._metrics, self._now, self._judged = database, metrics, now, judged
+        self._database, self._metrics, self._now, self._analyse = database, metrics, now, judged
         self._stored: dict[Vehicle, StoredKnowledge] = {}
-        self._waiting: deque[ArrivalSample] = deque(maxlen=WAITING)
+        self._queue: deque[ArrivalSample] = deque(maxlen=QUEUE_SIZE)
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         """Load the stored models and start the task. Raises StorageUnavailable."""
         await self.catch_up()
-        self._task = asyncio.create_task(self._learn_forever())
+        self._task = asyncio.create_task(self._train_forever())
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -70,71 +70,71 @@ class ModelTrainer:
             await asyncio.gather(self._task, return_exceptions=True)
         with suppress(StorageUnavailable, TimeoutError):
             async with asyncio.timeout(END_WITHIN):
-                await self._hand_in()
+                await self._store_samples()
 
-    def teach(self, lesson: ArrivalSample) -> None:
+    def add_sample(self, sample: ArrivalSample) -> None:
         """Queue a sample without blocking. While the database is down, the oldest samples are dropped."""
-        if len(self._waiting) == WAITING:
+        if len(self._queue) == QUEUE_SIZE:
             self._metrics.lessons.labels("dropped").inc()
-        self._waiting.append(lesson)
+        self._queue.append(sample)
 
-    async def learn(self) -> bool:
+    async def train(self) -> bool:
         """Train on stored samples of all nodes; return whether more may wait. Raises StorageUnavailable."""
-        await self._hand_in()
+        await self._store_samples()
         async with self._database.transaction() as connection:
-            lessons = await take_lessons(connection, AT_ONCE)
-            if not lessons:
+            samples = await take_lessons(connection, SAMPLES_PER_COMMIT)
+            if not samples:
                 return False
             newest = self._stored | _by_vehicle(await select_knowledge(connection, self._versions))
-            learned, stored = await asyncio.to_thread(_learned, newest, lessons)
+            learned, stored = await asyncio.to_thread(_train, newest, samples)
             for each in stored.values():
                 await upsert_knowledge(connection, each, self._now())
-        self._metrics.lessons.labels("learned").inc(len(lessons))
+        self._metrics.lessons.labels("learned").inc(len(samples))
         self._stored = newest | stored
-        self._use({**self.learned.vehicles, **learned})
-        return len(lessons) == AT_ONCE
+        self._replace_models({**self.learned.vehicles, **learned})
+        return len(samples) == SAMPLES_PER_COMMIT
 
     async def catch_up(self) -> None:
         """Load the models that another node has stored since. Raises StorageUnavailable."""
         newer = await select_knowledge(self._database, self._versions)
         if newer:
             self._stored |= _by_vehicle(newer)
-            read = await asyncio.to_thread(lambda: {each.vehicle: _knowledge(each) for each in newer})
-            self._use({**self.learned.vehicles, **read})
+            read = await asyncio.to_thread(lambda: {each.vehicle: _decode_model(each) for each in newer})
+            self._replace_models({**self.learned.vehicles, **read})
 
     @property
     def _versions(self) -> dict[Vehicle, int]:
         return {vehicle: stored.version for vehicle, stored in self._stored.items()}
 
-    def _use(self, vehicles: dict[Vehicle, EtaModel]) -> None:
+    def _replace_models(self, vehicles: dict[Vehicle, EtaModel]) -> None:
         arrivals = sum(stored.arrivals for stored in self._stored.values())
         self.learned = EtaModels(arrivals, vehicles)
         self._metrics.arrivals_learned.set(arrivals)
         self.on_change(self.learned)
 
-    async def _hand_in(self) -> None:
-        batch = list(self._waiting)
+    async def _store_samples(self) -> None:
+        batch = list(self._queue)
         if not batch:
             return
-        self._waiting.clear()
+        self._queue.clear()
         try:
-            if self._judged is not None:
-                batch = [await self._judged(lesson) for lesson in batch]
+            if self._analyse is not None:
+                batch = [await self._analyse(sample) for sample in batch]
             await insert_lessons(self._database, batch)
         except (StorageUnavailable, asyncio.CancelledError):
-            room = WAITING - len(self._waiting)
-            self._waiting.extendleft(reversed(batch[-room:] if room else []))
+            free = QUEUE_SIZE - len(self._queue)
+            self._queue.extendleft(reversed(batch[-free:] if free else []))
             raise
 
-    async def _learn_forever(self) -> None:
+    async def _train_forever(self) -> None:
         while True:
-            await asyncio.sleep(LEARN_EVERY)
+            await asyncio.sleep(TRAIN_EVERY)
             try:
-                while await self.learn():
+                while await self.train():
                     pass
                 await self.catch_up()
             except StorageUnavailable:
-                log.warning("training_delayed", lessons=len(self._waiting))
+                log.warning("training_delayed", lessons=len(self._queue))
             except Exception as error:  # the models in use stay
                 log.error("training_failed", exc_info=error)
 
@@ -143,41 +143,41 @@ def _by_vehicle(stored: Iterable[StoredKnowledge]) -> dict[Vehicle, StoredKnowle
     return {each.vehicle: each for each in stored}
 
 
-def _learned(
-    before: dict[Vehicle, StoredKnowledge], lessons: Sequence[ArrivalSample]
+def _train(
+    before: dict[Vehicle, StoredKnowledge], samples: Sequence[ArrivalSample]
 ) -> tuple[dict[Vehicle, EtaModel], dict[Vehicle, StoredKnowledge]]:
     """Return the trained models of the samples' vehicles, and their stored form.
 
     Runs in a thread, on copies of the models.
     """
-    vehicles: list[Vehicle] = list(dict.fromkeys(lesson.vehicle for lesson in lessons))
-    known = {vehicle: _knowledge(before.get(vehicle)) for vehicle in vehicles}
+    vehicles: list[Vehicle] = list(dict.fromkeys(sample.vehicle for sample in samples))
+    models = {vehicle: _decode_model(before.get(vehicle)) for vehicle in vehicles}
     stored: dict[Vehicle, StoredKnowledge] = {}
-    for vehicle, knowledge in known.items():
-        mine = [lesson for lesson in lessons if lesson.vehicle == vehicle]
-        for lesson in mine:
-            _learn_one(knowledge, lesson)
+    for vehicle, model in models.items():
+        own_samples = [sample for sample in samples if sample.vehicle == vehicle]
+        for sample in own_samples:
+            _train_one(model, sample)
         old = before.get(vehicle)
         version, arrivals = (0, 0) if old is None else (old.version, old.arrivals)
-        state = msgspec.json.encode(knowledge)
-        stored[vehicle] = StoredKnowledge(vehicle, version + 1, arrivals + len(mine), state)
-    return known, stored
+        state = msgspec.json.encode(model)
+        stored[vehicle] = StoredKnowledge(vehicle, version + 1, arrivals + len(own_samples), state)
+    return models, stored
 
 
-def _learn_one(knowledge: EtaModel, lesson: ArrivalSample) -> None:
+def _train_one(model: EtaModel, sample: ArrivalSample) -> None:
     """Train with one sample; skip it if its values are invalid."""
     try:
-        knowledge.learn(lesson)
+        model.learn(sample)
     except (ArithmeticError, LookupError, ValueError) as error:
         log.warning("arrival_sample_skipped", why=type(error).__name__)
 
 
-def _knowledge(stored: StoredKnowledge | None) -> EtaModel:
+def _decode_model(stored: StoredKnowledge | None) -> EtaModel:
     """Decode a new model. Start a fresh one if another version stored it unreadably."""
     if stored is None:
         return EtaModel()
     try:
-        return _read_knowledge(stored.state)
+        return _decode(stored.state)
     except msgspec.DecodeError as error:
         log.warning("eta_model_reset", vehicle=stored.vehicle, why=type(error).__name__)
         return EtaModel()

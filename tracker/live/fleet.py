@@ -265,7 +265,7 @@ class Fleet:
         if live is None:
             return None
         eta = live.trip.eta(order_id, self._now())
-        self._feedback.shown(live.trip, order_id, eta)
+        self._feedback.record_forecast(live.trip, order_id, eta)
         return eta
 
     # --- time

@@ -151,4 +151,4 @@ class LiveViews:
     def _log_forecast(self, view: CustomerView) -> None:
         live = self._trips.get(view.order.driver_id or "")
         if live is not None and view.eta is not None:
-            self._feedback.shown(live.trip, view.order.id, view.eta)
+            self._feedback.record_forecast(live.trip, view.order.id, view.eta)

@@ -12,8 +12,14 @@ from tracker.domain.eta.model import ArrivalSample
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Vehicle
 from tracker.domain.route import Leg
-from tracker.domain.route_choice.observed_streets import NONE, ObservedStreets, StreetPassage
-from tracker.domain.route_choice.preference import LAWFUL, OTHERS, DrivenPath, RoutePreference, off_by
+from tracker.domain.route_choice.observed_streets import NO_STREETS, ObservedStreets, StreetPassage
+from tracker.domain.route_choice.preference import (
+    LAWFUL,
+    OTHER_PREFERENCES,
+    DrivenPath,
+    RoutePreference,
+    length_error,
+)
 from tracker.errors import NoRoute, RouterUnavailable
 
 
@@ -28,7 +34,7 @@ class Routes(Protocol):
         edges: bool = False,
         heading: float | None = None,
         manner: RoutePreference = LAWFUL,
-        streets: ObservedStreets = NONE,
+        streets: ObservedStreets = NO_STREETS,
     ) -> tuple[Leg, ...]: ...
 
     async def match_streets(
@@ -58,13 +64,13 @@ async def analyse_drive(arrival: ArrivalSample, router: Routes) -> ArrivalSample
 async def _errors(path: DrivenPath, arrival: ArrivalSample, router: Routes) -> dict[RoutePreference, float]:
     """Return, for each route preference, by how much its route misses the driven path."""
     errors: dict[RoutePreference, float] = {}
-    for manner in (LAWFUL, *OTHERS):
+    for manner in (LAWFUL, *OTHER_PREFERENCES):
         try:
             (leg,) = await router.route(
                 (path.begin, arrival.at), arrival.vehicle, heading=path.heading, manner=manner
             )
         except NoRoute:
-            errors[manner] = off_by(None, path)
+            errors[manner] = length_error(None, path)
         else:
-            errors[manner] = off_by(leg.distance_m, path)
+            errors[manner] = length_error(leg.distance_m, path)
     return errors

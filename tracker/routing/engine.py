@@ -12,7 +12,7 @@ from valhalla import ValhallaError
 from tracker.domain.geo import LonLat, distance
 from tracker.domain.leg import Leg
 from tracker.domain.order import Vehicle
-from tracker.domain.route_choice.observed_streets import NONE, ObservedStreets, StreetPassage
+from tracker.domain.route_choice.observed_streets import NO_STREETS, ObservedStreets, StreetPassage
 from tracker.domain.route_choice.preference import LAWFUL, RoutePreference
 from tracker.errors import NoRoute, RouterUnavailable
 from tracker.routing.backends import Backend
@@ -86,7 +86,7 @@ class Engine:
         edges: bool,
         heading: float | None = None,
         manner: RoutePreference = LAWFUL,
-        streets: ObservedStreets = NONE,
+        streets: ObservedStreets = NO_STREETS,
         bridge_m_s: float | None = None,
     ) -> tuple[Leg, ...]:
         """Return one leg between each two consecutive places; see `Router.route`.

@@ -35,7 +35,7 @@ def prefer_observed_streets(
             entering = ""
             continue
         search = Search(streets, leg, by_time=not manner.startswith("short"))
-        path = search.way(begin, end, heading=None if number else heading, entering=entering)
+        path = search.find(begin, end, heading=None if number else heading, entering=entering)
         found: Leg | None = leg
         if path is not None and path.streets != tuple(edge.key for edge in leg.edges):
             found = leg_along(backend, path.line, vehicle)

@@ -10,7 +10,7 @@ from typing import Final
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Vehicle
 from tracker.domain.route import Leg
-from tracker.domain.route_choice.observed_streets import NONE, ObservedStreets, StreetPassage
+from tracker.domain.route_choice.observed_streets import NO_STREETS, ObservedStreets, StreetPassage
 from tracker.domain.route_choice.preference import LAWFUL, RoutePreference
 from tracker.errors import NoRoute, RouterUnavailable
 from tracker.map.extract import MapExtract
@@ -101,7 +101,7 @@ class Router:
         edges: bool = False,
         heading: float | None = None,
         manner: RoutePreference = LAWFUL,
-        streets: ObservedStreets = NONE,
+        streets: ObservedStreets = NO_STREETS,
         bridge_m_s: float | None = None,
     ) -> tuple[Leg, ...]:
         """Return one leg between each two consecutive places; with *edges* each leg lists its streets.

@@ -141,7 +141,7 @@ class NoHindsight:
     async def order_changed(self, *_given: Any) -> None:
         """Nothing to learn."""
 
-    def shown(self, *_given: Any) -> None:
+    def record_forecast(self, *_given: Any) -> None:
         """Not kept."""
 
     async def keep(self, _trips: Any) -> None:

@@ -159,7 +159,7 @@ async def get_eta_history(order_id: str) -> Response:
     node, wanted = current_node(), query(PageQuery)
     await node.orders.get(order_id)
     key = decode_cursor(wanted.cursor)
-    await node.forecast_log.written()
+    await node.forecast_log.flush()
     arrived_at = await select_arrival(node.database, order_id)
     found = await select_forecasts(node.database, order_id, wanted.limit + 1, key and key[0])
     page_forecasts = found[: wanted.limit]
@@ -179,7 +179,7 @@ async def get_eta_report() -> Response:
     """
     node = current_node()
     begins, ends = query(ReportQuery).window(node.now())
-    await node.forecast_log.written()
+    await node.forecast_log.flush()
     found = await select_errors(node.database, begins, ends)
     by_bucket = {group.key: group.errors for group in found["bucket"]}
     drivers = sorted(found["driver"], key=lambda group: -group.errors.forecasts)[:DRIVERS]

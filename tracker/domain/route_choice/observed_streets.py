@@ -19,9 +19,9 @@ KEPT: Final = 5_000  # streets between crossings, about 8 km² of an inner city;
 FORGOTTEN_AFTER: Final = 60  # days without a passage
 SIDE: Final = 1.0, 8.0  # metres from the last street's centre line within which a stop is on one side
 SURE: Final = 20.0  # arrivals before a preferred side is believed
-OFTENER: Final = 2.0  # times as many arrivals as on the other side
+SIDE_RATIO: Final = 2.0  # times as many arrivals as on the other side
 CELLS: Final = 2_000.0, 1_000.0  # index cells per degree of latitude (56 m each) and of longitude
-ROUND: Final = 360_000  # cells around the earth
+CELLS_AROUND: Final = 360_000  # cells around the earth
 
 type Cell = tuple[int, int]
 
@@ -65,20 +65,20 @@ class ObservedStreets(msgspec.Struct, dict=True):
     left: float = 0.0
     day: int = 0  # of the last removal of unused streets
 
-    def learn(self, walked: Sequence[StreetPassage], stop: LonLat, day: date) -> None:
+    def learn(self, passages: Sequence[StreetPassage], stop: LonLat, day: date) -> None:
         """Add one path to a stop. Gaps join nothing.
 
         A partly driven street does not become known, but the turns from it or into it do.
         """
         today = day.toordinal()
-        for each in walked:
+        for each in passages:
             if each.whole:
                 self._pass(each, today)
-        for one, after in pairwise(walked):
+        for one, after in pairwise(passages):
             if after.joined and one.key != after.key and (street := self.known.get(one.key)) is not None:
                 street.onward[after.key] = max(today, street.onward.get(after.key, 0))
-        if walked and (last := self.known.get(walked[-1].key)) is not None:
-            self._arrive(beside(walked[-1].key, last.line, stop))
+        if passages and (last := self.known.get(passages[-1].key)) is not None:
+            self._arrive(beside(passages[-1].key, last.line, stop))
         if today > self.day or len(self.known) > KEPT * 1.1:
             self.day = max(today, self.day)
             self._forget(today)
@@ -96,26 +96,26 @@ class ObservedStreets(msgspec.Struct, dict=True):
         if abs(stop.left_m) < SIDE[0] or self.left + self.right < SURE:
             return False
         seldom, often = (self.left, self.right) if stop.left_m > 0.0 else (self.right, self.left)
-        return often > OFTENER * seldom
+        return often > SIDE_RATIO * seldom
 
     @cached_property
     def _cells(self) -> dict[Cell, set[str]]:
         """The streets that touch each cell; built on first use, then updated."""
         cells: dict[Cell, set[str]] = {}
         for key, street in self.known.items():
-            _enter(cells, key, street.line)
+            _add_to_cells(cells, key, street.line)
         return cells
 
-    def _pass(self, walked: StreetPassage, today: int) -> None:
-        street = self.known.get(walked.key)
+    def _pass(self, passage: StreetPassage, today: int) -> None:
+        street = self.known.get(passage.key)
         if street is None:
-            length = sum(steps(walked.line))
-            self.known[walked.key] = Street(walked.line, length, walked.seconds, 1, today)
+            length = sum(steps(passage.line))
+            self.known[passage.key] = Street(passage.line, length, passage.seconds, 1, today)
             if "_cells" in self.__dict__:
-                _enter(self._cells, walked.key, walked.line)
+                _add_to_cells(self._cells, passage.key, passage.line)
             return
         street.passed += 1
-        street.seconds += (walked.seconds - street.seconds) / street.passed
+        street.seconds += (passage.seconds - street.seconds) / street.passed
         street.day = max(today, street.day)
 
     def _arrive(self, stop: Beside) -> None:
@@ -135,7 +135,7 @@ class ObservedStreets(msgspec.Struct, dict=True):
         self.__dict__.pop("_cells", None)
 
 
-NONE: Final = ObservedStreets()  # without any driven path
+NO_STREETS: Final = ObservedStreets()  # without any driven path
 
 
 def beside(key: str, line: Sequence[LonLat], place: LonLat) -> Beside:
@@ -160,23 +160,23 @@ def beside(key: str, line: Sequence[LonLat], place: LonLat) -> Beside:
     return Beside(key, nearest, at, degrees(atan2(dx, dy)) % 360.0, left)
 
 
-def piece_of(line: tuple[LonLat, ...], begin_m: float, end_m: float) -> Sequence[LonLat]:
+def line_between(line: tuple[LonLat, ...], begin_m: float, end_m: float) -> Sequence[LonLat]:
     """Return the part of the line between two distances from its start; empty if there is none."""
     if begin_m <= 0.0 and end_m == inf:
         return line
-    piece: list[LonLat] = []
+    part: list[LonLat] = []
     passed = 0.0
     for (a, b), length in zip(pairwise(line), steps(line), strict=True):
         if length > 0.0 and begin_m <= end_m and passed < end_m and passed + length > begin_m:
-            if not piece:
-                piece.append(a if begin_m <= passed else interpolate(a, b, (begin_m - passed) / length))
-            piece.append(b if passed + length <= end_m else interpolate(a, b, (end_m - passed) / length))
+            if not part:
+                part.append(a if begin_m <= passed else interpolate(a, b, (begin_m - passed) / length))
+            part.append(b if passed + length <= end_m else interpolate(a, b, (end_m - passed) / length))
         passed += length
-    return piece
+    return part
 
 
 def _cell(place: LonLat) -> Cell:
-    return int(place.lat * CELLS[0] // 1), int(place.lon * CELLS[1] // 1) % ROUND
+    return int(place.lat * CELLS[0] // 1), int(place.lon * CELLS[1] // 1) % CELLS_AROUND
 
 
 def _cells_around(place: LonLat, within_m: float) -> Iterator[Cell]:
@@ -185,10 +185,10 @@ def _cells_around(place: LonLat, within_m: float) -> Iterator[Cell]:
     lon = lat / max(cos(radians(place.lat)), 0.001)
     north = range(floor((place.lat - lat) * CELLS[0]), floor((place.lat + lat) * CELLS[0]) + 1)
     east = range(floor((place.lon - lon) * CELLS[1]), floor((place.lon + lon) * CELLS[1]) + 1)
-    return ((one, other % ROUND) for one, other in product(north, east))
+    return ((one, other % CELLS_AROUND) for one, other in product(north, east))
 
 
-def _enter(cells: dict[Cell, set[str]], key: str, line: Sequence[LonLat]) -> None:
+def _add_to_cells(cells: dict[Cell, set[str]], key: str, line: Sequence[LonLat]) -> None:
     """Add the line to every cell that the bounding boxes of its segments touch.
 
     Segments longer than a cell are divided.
@@ -201,7 +201,7 @@ def _enter(cells: dict[Cell, set[str]], key: str, line: Sequence[LonLat]) -> Non
         elif abs(cell[0] - there[0]) <= 1 and abs(cell[1] - there[1]) <= 1:
             touched = product({cell[0], there[0]}, {cell[1], there[1]})
         else:
-            touched = _pieces(before, place)
+            touched = _cells_along(before, place)
         for each in touched:
             if each in cells:
                 cells[each].add(key)
@@ -210,7 +210,7 @@ def _enter(cells: dict[Cell, set[str]], key: str, line: Sequence[LonLat]) -> Non
         before, there = place, cell
 
 
-def _pieces(a: LonLat, b: LonLat) -> Iterator[Cell]:
+def _cells_along(a: LonLat, b: LonLat) -> Iterator[Cell]:
     east = (b.lon - a.lon + 180.0) % 360.0 - 180.0
     pieces = int(max(abs(b.lat - a.lat) * CELLS[0], abs(east) * CELLS[1])) + 1
     corners = [_cell(interpolate(a, b, number / pieces)) for number in range(pieces + 1)]

@@ -11,7 +11,7 @@ RoutePreference = Literal[
     "lawful", "unrestricted", "near_side", "far_side", "short", "short_near_side", "short_far_side"
 ]
 LAWFUL: Final[RoutePreference] = "lawful"  # the fastest legal route, and the default
-OTHERS: Final[tuple[RoutePreference, ...]] = (
+OTHER_PREFERENCES: Final[tuple[RoutePreference, ...]] = (
     "unrestricted",  # ignores turn restrictions
     "near_side",  # arrives with the stop on the driving side of the street
     "far_side",  # arrives with the stop across the street
@@ -19,13 +19,13 @@ OTHERS: Final[tuple[RoutePreference, ...]] = (
     "short_near_side",
     "short_far_side",
 )
-WAYS: Final = 20  # driven legs before another preference is believed
-FORGETS: Final = 0.997  # decay factor of the sums per leg
+MIN_LEGS: Final = 20  # driven legs before another preference is believed
+DECAY: Final = 0.997  # decay factor of the sums per leg
 BLUR: Final = 50.0  # metres of uncertainty in a path's length
-ANOTHER: Final = 0.25  # the largest length error: from here on the route is a different one
-CLEAR: Final = 1.0  # standard errors by which a preference must be better
-DOUBT: Final = 0.1  # prior standard deviation of one leg's evidence
-DOUBTS: Final = 10.0  # legs; weight of the prior
+MAX_ERROR: Final = 0.25  # the largest length error: from here on the route is a different one
+MIN_STANDARD_ERRORS: Final = 1.0  # standard errors by which a preference must be better
+PRIOR_DEVIATION: Final = 0.1  # prior standard deviation of one leg's evidence
+PRIOR_LEGS: Final = 10.0  # legs; weight of the prior
 
 
 class DrivenPath(msgspec.Struct, frozen=True):
@@ -45,18 +45,18 @@ class Evidence(msgspec.Struct):
     squared: float = 0.0
 
     def add(self, better: float) -> None:
-        self.ways = FORGETS * self.ways + 1.0
-        self.better = FORGETS * self.better + better
-        self.squared = FORGETS * self.squared + better * better
+        self.ways = DECAY * self.ways + 1.0
+        self.better = DECAY * self.better + better
+        self.squared = DECAY * self.squared + better * better
 
     @property
-    def surely(self) -> float:
+    def lower_bound(self) -> float:
         """A lower bound of the improvement; negative until there is clear evidence."""
-        if self.ways < WAYS * FORGETS**WAYS:
+        if self.ways < MIN_LEGS * DECAY**MIN_LEGS:
             return -1.0
-        worth = self.ways + DOUBTS
-        spread = (self.squared + DOUBTS * DOUBT**2) / worth
-        return self.better / worth - CLEAR * sqrt(spread / worth)
+        worth = self.ways + PRIOR_LEGS
+        spread = (self.squared + PRIOR_LEGS * PRIOR_DEVIATION**2) / worth
+        return self.better / worth - MIN_STANDARD_ERRORS * sqrt(spread / worth)
 
 
 class RoutePreferences(msgspec.Struct):
@@ -67,19 +67,19 @@ class RoutePreferences(msgspec.Struct):
     @property
     def usual(self) -> RoutePreference:
         """The preference that predicts paths best; `lawful` unless another is clearly better."""
-        best = max(self.evidence, key=lambda each: self.evidence[each].surely, default=LAWFUL)
-        return best if best in self.evidence and self.evidence[best].surely > 0.0 else LAWFUL
+        best = max(self.evidence, key=lambda each: self.evidence[each].lower_bound, default=LAWFUL)
+        return best if best in self.evidence and self.evidence[best].lower_bound > 0.0 else LAWFUL
 
     def learn(self, off: dict[RoutePreference, float]) -> None:
-        """Add the length error of each preference for one leg, see `off_by`."""
+        """Add the length error of each preference for one leg, see `length_error`."""
         if LAWFUL in off:
-            for manner in OTHERS:
+            for manner in OTHER_PREFERENCES:
                 if manner in off:
                     self.evidence.setdefault(manner, Evidence()).add(off[LAWFUL] - off[manner])
 
 
-def off_by(foretold_m: float | None, way: DrivenPath) -> float:
-    """Return the length error of a predicted route, 0 to ANOTHER. Without a route (None) it is ANOTHER."""
-    if foretold_m is None:
-        return ANOTHER
-    return min(abs(log((foretold_m + BLUR) / (way.metres + BLUR))), ANOTHER)
+def length_error(predicted_m: float | None, way: DrivenPath) -> float:
+    """Return the length error of a predicted route, 0 to MAX_ERROR; MAX_ERROR without a route."""
+    if predicted_m is None:
+        return MAX_ERROR
+    return min(abs(log((predicted_m + BLUR) / (way.metres + BLUR))), MAX_ERROR)

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from tracker.domain.geo import LonLat, Plane, distance
 from tracker.domain.leg import Leg
-from tracker.domain.route_choice.observed_streets import Beside, ObservedStreets, Street, beside, piece_of
+from tracker.domain.route_choice.observed_streets import Beside, ObservedStreets, Street, beside, line_between
 
 NEAR: Final = 25.0  # metres from a street within which a route may start or end
 AHEAD: Final = 60.0  # largest degrees between a driver's heading and their street
@@ -51,7 +51,7 @@ class _End(NamedTuple):
 type _Step = tuple[float, float, str, str, bool]
 
 
-class _Found(NamedTuple):
+class _StreetPath(NamedTuple):
     streets: tuple[str, ...]
     begin_m: float  # on the first street
     end_m: float  # on the last one
@@ -68,18 +68,18 @@ class Search:
         of_leg, self._onward = _of_leg(leg)
         self._of_leg = {key: street for key, street in of_leg.items() if key not in streets.known}
 
-    def way(
+    def find(
         self, begin: LonLat, end: LonLat, *, heading: float | None = None, entering: str = ""
     ) -> PreferredRoute | None:
         """Return the route between two places, or None if none is known.
 
         *entering* is the street on which the previous leg ended.
         """
-        starts = self._entered(begin, entering) or self._starts(begin, heading)
+        starts = self._start_on(begin, entering) or self._starts(begin, heading)
         found = self._shortest(starts, self._ends(end), end)
-        return None if found is None else self._told(found)
+        return None if found is None else self._route_along(found)
 
-    def _entered(self, place: LonLat, key: str) -> dict[Spot, float]:
+    def _start_on(self, place: LonLat, key: str) -> dict[Spot, float]:
         """Locate the place on this street, of which the previous leg may have known another part."""
         street = self._street(key)
         on = None if street is None else beside(key, street.line, place)
@@ -134,7 +134,7 @@ class Search:
 
     def _shortest(
         self, starts: Mapping[Spot, float], ends: Mapping[str, _End], place: LonLat
-    ) -> _Found | None:
+    ) -> _StreetPath | None:
         """Find the cheapest path by A*. The lower bound is a straight line to the stop's street."""
         if not ends:
             return None
@@ -150,7 +150,7 @@ class Search:
         while queue and queue[0][0] <= at_most:
             _, cost, key, before, is_end = heappop(queue)
             if is_end:
-                return _found(starts, ends, (*_path(came_from, before), key))
+                return _street_path(starts, ends, (*_path(came_from, before), key))
             if key in came_from:
                 continue
             came_from[key] = before
@@ -194,15 +194,15 @@ class Search:
             found.append((planned, street, cost + FIRST))
         return found
 
-    def _told(self, found: _Found) -> PreferredRoute | None:
+    def _route_along(self, found: _StreetPath) -> PreferredRoute | None:
         line: list[LonLat] = []
         for number, key in enumerate(found.streets):
             street = self._street(key)
             assert street is not None
             begin = found.begin_m if number == 0 else 0.0
             end = found.end_m if number == len(found.streets) - 1 else inf
-            piece = piece_of(street.line, begin, end)
-            line += piece[1:] if line and piece and line[-1] == piece[0] else piece
+            part = line_between(street.line, begin, end)
+            line += part[1:] if line and part and line[-1] == part[0] else part
         if len(line) < 2:
             return None
         return PreferredRoute(tuple(line), found.streets)
@@ -237,10 +237,10 @@ def _path(came_from: Mapping[str, str], key: str) -> tuple[str, ...]:
     return tuple(reversed(path))
 
 
-def _found(starts: Iterable[Spot], ends: Mapping[str, _End], path: tuple[str, ...]) -> _Found:
+def _street_path(starts: Iterable[Spot], ends: Mapping[str, _End], path: tuple[str, ...]) -> _StreetPath:
     begin = next(spot.along_m for spot in starts if spot.key == path[0])
     end = ends[path[-1]].along_m
-    return _Found(path, begin, max(end, begin) if len(path) == 1 else end)
+    return _StreetPath(path, begin, max(end, begin) if len(path) == 1 else end)
 
 
 def _between(a: float, b: float) -> float:

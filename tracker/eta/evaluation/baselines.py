@@ -9,7 +9,7 @@ from tracker.domain.eta.model import ROUTER_RATIO, STRAIGHT_SPEED
 from tracker.domain.order import Vehicle
 
 
-class Plain(NamedTuple):
+class BaselineInput(NamedTuple):
     """The inputs of every baseline at one time."""
 
     router_s: float | None  # the router's remaining seconds of driving; None without a route
@@ -24,14 +24,14 @@ class Baselines:
         self.constant = ROUTER_RATIO
         self._straight_s = 1.0  # per second at the prior speed
 
-    def said(self, vehicle: Vehicle, plain: Plain) -> dict[str, float]:
+    def forecasts(self, vehicle: Vehicle, inputs: BaselineInput) -> dict[str, float]:
         """Return the seconds to go by baseline name."""
-        straight = self._straight_s * plain.straight_m / STRAIGHT_SPEED[vehicle]
-        router = straight / self.constant if plain.router_s is None else plain.router_s
+        straight = self._straight_s * inputs.straight_m / STRAIGHT_SPEED[vehicle]
+        router = straight / self.constant if inputs.router_s is None else inputs.router_s
         return {
-            "router": router + plain.service_s,
-            "router_scaled": (router + plain.service_s) * self.constant,
-            "straight_line": straight + plain.service_s,
+            "router": router + inputs.service_s,
+            "router_scaled": (router + inputs.service_s) * self.constant,
+            "straight_line": straight + inputs.service_s,
         }
 
     def fit(self, router: Sequence[tuple[float, float]], straight: Sequence[tuple[float, float]]) -> None:
@@ -45,8 +45,8 @@ def best_constant(pairs: Sequence[tuple[float, float]]) -> float | None:
 
     It is the median of the ratios, weighted by the forecasts.
     """
-    ordered = sorted((real / said, said) for said, real in pairs if said > 0.0)
+    ordered = sorted((real / forecasts, forecasts) for forecasts, real in pairs if forecasts > 0.0)
     if not ordered:
         return None
-    reached = list(accumulate(said for _, said in ordered))
+    reached = list(accumulate(forecasts for _, forecasts in ordered))
     return ordered[bisect(reached, reached[-1] / 2)][0]

@@ -9,12 +9,12 @@ from tracker.domain.eta.model import ArrivalSample, EtaModels
 from tracker.domain.geo import distance
 from tracker.domain.order import Driver, Order, OrderStatus, Place
 from tracker.domain.route import Route, Stop
-from tracker.domain.route_choice.observed_streets import NONE
+from tracker.domain.route_choice.observed_streets import NO_STREETS
 from tracker.domain.route_choice.preference import LAWFUL
 from tracker.domain.tracks.track import Fix, rejection_reason
 from tracker.domain.trip import Trip
 from tracker.errors import NoRoute, RoutingError
-from tracker.eta.evaluation.baselines import Baselines, Plain
+from tracker.eta.evaluation.baselines import BaselineInput, Baselines
 from tracker.eta.evaluation.recorded_trips import RecordedTrip
 from tracker.routing.drive_analysis import Routes, analyse_drive
 
@@ -39,10 +39,10 @@ class Moment(NamedTuple):
     stop: int
     at: datetime
     real: float  # seconds
-    said: dict[str, MethodForecast]
+    forecasts: dict[str, MethodForecast]
 
 
-class _Live(NamedTuple):
+class _TripPair(NamedTuple):
     """One trip as the service drives it, and its copy on the router's own routes for the baselines."""
 
     trip: Trip
@@ -52,16 +52,16 @@ class _Live(NamedTuple):
 class _Event(NamedTuple):
     at: datetime
     trip: int
-    what: int  # the index of the stop reached; -1 for a fix
+    stop: int  # the index of the stop reached; -1 for a fix
     fix: Fix | None
 
 
 class Replay:
     """One run. The caller holds the learned models and the baselines, and passes them from run to run."""
 
-    def __init__(self, router: Routes, learned: EtaModels, peers: Baselines) -> None:
-        self._router, self._learned, self._peers = router, learned, peers
-        self._live: dict[int, _Live] = {}
+    def __init__(self, router: Routes, learned: EtaModels, baselines: Baselines) -> None:
+        self._router, self._learned, self._baselines = router, learned, baselines
+        self._pairs: dict[int, _TripPair] = {}
         self._arrivals: dict[int, list[ArrivalSample]] = {}
 
     async def run(
@@ -73,29 +73,29 @@ class Replay:
         for event in _events(trips):
             recorded = trips[event.trip]
             if event.fix is not None:
-                moments += await self._fix(event.trip, recorded, event.fix)
-            elif await self._reached(event.trip, event.what, event.at, last=len(recorded.stops) - 1):
+                moments += await self._receive_fix(event.trip, recorded, event.fix)
+            elif await self._arrive(event.trip, event.stop, event.at, last=len(recorded.stops) - 1):
                 done += 1
                 on_progress(done)
         return moments
 
-    async def _fix(self, number: int, recorded: RecordedTrip, fix: Fix) -> list[Moment]:
+    async def _receive_fix(self, number: int, recorded: RecordedTrip, fix: Fix) -> list[Moment]:
         now = fix.recorded_at
-        live = self._live.get(number)
-        if live is None:
+        pair = self._pairs.get(number)
+        if pair is None:
             if number in self._arrivals:
                 return []  # the trip has ended
-            live = _Live(_begun(recorded, self._learned), _begun(recorded, EtaModels()))
-            self._live[number] = live
+            pair = _TripPair(_new_trip(recorded, self._learned), _new_trip(recorded, EtaModels()))
+            self._pairs[number] = pair
             self._arrivals[number] = []
         if rejection_reason(fix, now=now, retention=RETENTION) is not None:
             return []
-        for trip in live:
+        for trip in pair:
             trip.receive_fix(fix, now)
             if trip.wants_route(now):
-                await self._route(trip, now, lawful=trip is live.lawful)
+                await self._route(trip, now, lawful=trip is pair.lawful)
         return [
-            Moment(number, index, now, real, self._said(live, index, now))
+            Moment(number, index, now, real, self._forecasts_of(pair, index, now))
             for index, reached in enumerate(recorded.arrived_at)
             if (real := (reached - now).total_seconds()) >= LEAST
         ]
@@ -112,15 +112,15 @@ class Replay:
                 edges=True,
                 heading=trip.heading,
                 manner=LAWFUL if lawful else trip.route_preference,
-                streets=NONE if lawful else trip.streets,
+                streets=NO_STREETS if lawful else trip.streets,
             )
         except RoutingError as error:
             trip.handle_no_route(unroutable=isinstance(error, NoRoute))
             return
         trip.take_route(Route(stops, legs))
 
-    def _said(self, live: _Live, index: int, now: datetime) -> dict[str, MethodForecast]:
-        eta = live.trip.eta(f"{index}", now)
+    def _forecasts_of(self, pair: _TripPair, index: int, now: datetime) -> dict[str, MethodForecast]:
+        eta = pair.trip.eta(f"{index}", now)
         assert eta.arrives_at is not None
         assert eta.earliest is not None
         assert eta.latest is not None
@@ -129,20 +129,22 @@ class Replay:
         )
         return {"tracker": MethodForecast(middle, low, high)} | {
             name: MethodForecast(seconds)
-            for name, seconds in self._peers.said(live.trip.vehicle, _plain(live.lawful, index)).items()
+            for name, seconds in self._baselines.forecasts(
+                pair.trip.vehicle, _baseline_input(pair.lawful, index)
+            ).items()
         }
 
-    async def _reached(self, number: int, stop: int, at: datetime, *, last: int) -> bool:
+    async def _arrive(self, number: int, stop: int, at: datetime, *, last: int) -> bool:
         """Process an arrival; return whether the trip has ended."""
-        live = self._live.get(number)
-        if live is not None and (arrival := live.trip.arrived(f"{stop}", "dropoff", at)) is not None:
+        pair = self._pairs.get(number)
+        if pair is not None and (arrival := pair.trip.arrived(f"{stop}", "dropoff", at)) is not None:
             self._arrivals[number].append(await analyse_drive(arrival, self._router))
         if stop != last:
             return False
         for arrival in self._arrivals.setdefault(number, []):
             self._learned.learn(arrival)
         self._arrivals[number] = []
-        self._live.pop(number, None)
+        self._pairs.pop(number, None)
         return True
 
 
@@ -156,10 +158,10 @@ def _events(trips: Sequence[RecordedTrip]) -> Iterator[_Event]:
     events += [
         _Event(fix.recorded_at, number, -1, fix) for number, trip in enumerate(trips) for fix in trip.fixes
     ]
-    yield from sorted(events, key=lambda each: (each.at, each.fix is not None, each.trip, each.what))
+    yield from sorted(events, key=lambda each: (each.at, each.fix is not None, each.trip, each.stop))
 
 
-def _begun(recorded: RecordedTrip, learned: EtaModels) -> Trip:
+def _new_trip(recorded: RecordedTrip, learned: EtaModels) -> Trip:
     driver = Driver(id="drv", number=1, name="", vehicle=recorded.vehicle, created_at=_EPOCH)
     trip = Trip(driver, learned=learned)
     stops = recorded.as_stops()
@@ -179,7 +181,7 @@ def _order(stop: Stop) -> Order:
     )
 
 
-def _plain(trip: Trip, index: int) -> Plain:
+def _baseline_input(trip: Trip, index: int) -> BaselineInput:
     newest, on_route, left = trip.track.newest, trip.course.on_route(index), trip.course.left
     assert newest is not None
     places = [newest.lonlat, *(stop.at for stop in trip.stops[left : index + 1])]
@@ -189,5 +191,5 @@ def _plain(trip: Trip, index: int) -> Plain:
     services = [stop.service_s or 0.0 for stop in trip.stops[left:index]]
     service = sum(services) - min(served, services[0]) if services else 0.0
     if trip.route is None or on_route is None or trip.progress is None:
-        return Plain(None, straight, service)
-    return Plain(trip.route.remaining(trip.progress, on_route)[1], straight, service)
+        return BaselineInput(None, straight, service)
+    return BaselineInput(trip.route.remaining(trip.progress, on_route)[1], straight, service)

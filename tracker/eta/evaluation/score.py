@@ -52,13 +52,15 @@ def _method(moments: Sequence[Moment], name: str, trips: int) -> Method:
 
 def _row(moments: Sequence[Moment], name: str, trips: int, changes: Sequence[bool]) -> Row:
     """Return one row. *changes* has an item per change of the displayed minute: whether it moved later."""
-    said = [(each.said[name], each.real) for each in moments]
-    ranges = [(one.low, one.high, real) for one, real in said if one.low is not None and one.high is not None]
+    forecasts = [(each.forecasts[name], each.real) for each in moments]
+    ranges = [
+        (one.low, one.high, real) for one, real in forecasts if one.low is not None and one.high is not None
+    ]
     return Row(
-        forecasts=len(said),
-        mae_s=_mean(abs(one.seconds - real) for one, real in said),
-        mape=_mean(abs(one.seconds - real) / real for one, real in said),
-        bias_s=_mean(one.seconds - real for one, real in said),
+        forecasts=len(forecasts),
+        mae_s=_mean(abs(one.seconds - real) for one, real in forecasts),
+        mape=_mean(abs(one.seconds - real) / real for one, real in forecasts),
+        bias_s=_mean(one.seconds - real for one, real in forecasts),
         coverage=_mean(float(low <= real <= high) for low, high, real in ranges),
         width_s=_mean(high - low for low, high, _ in ranges),
         shown_changes_per_trip=len(changes) / trips if trips else 0.0,
@@ -83,4 +85,4 @@ def _changes(moments: Sequence[Moment], name: str) -> Iterable[tuple[float, bool
 
 def _minute(moment: Moment, name: str) -> int:
     """Return the arrival as minutes since the epoch, rounded."""
-    return int((moment.at.timestamp() + moment.said[name].seconds + 30.0) // 60)
+    return int((moment.at.timestamp() + moment.forecasts[name].seconds + 30.0) // 60)

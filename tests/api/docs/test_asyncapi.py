@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.api.test_openapi import references
+from tests.api.docs.test_openapi import references
+from tests.messages.test_messages import SAMPLES
 from tests.service import Service
-from tests.test_messages import SAMPLES
 
 
 @pytest.fixture

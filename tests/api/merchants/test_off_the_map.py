@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.api.merchant import parse, wrong_fields
-from tests.api.test_stops import A, D, between, put, stand
+from tests.api.merchants.test_stops import A, D, between, put, stand
 from tests.service import Service
 
 

@@ -11,7 +11,8 @@ import pytest
 from tracker import messages
 from tracker.messages import FromCustomer, FromDriver, ToCustomer, ToDriver
 
-SAMPLES = sorted((Path(__file__).parent / "samples").glob("*_*.*.json"))  # direction.type[.variant].json
+# direction.type[.variant].json
+SAMPLES = sorted((Path(__file__).parent.parent / "samples").glob("*_*.*.json"))
 UNIONS: dict[str, Any] = {
     "from_driver": FromDriver,
     "to_driver": ToDriver,

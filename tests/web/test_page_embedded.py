@@ -14,7 +14,7 @@ from playwright.async_api import Browser, Page, expect
 from tests.browser import needs_chromium, on_the_way, opened
 from tests.service import Service, token_of
 
-DOC: Final = (Path(__file__).parent.parent / "docs" / "embedding.md").read_text(encoding="utf-8")
+DOC: Final = (Path(__file__).parent.parent.parent / "docs" / "embedding.md").read_text(encoding="utf-8")
 LINK: Final = "https://track.example/t/<token>"
 NO_SOCKET_SCRIPTS: Final = (
     "default-src 'none'; script-src {service}; style-src {service}; frame-src {service}"

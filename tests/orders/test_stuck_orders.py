@@ -4,9 +4,9 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tests.orders.test_lifecycle import DROPOFF, PICKUP, add_driver, kinds
 from tests.service import Service, hear, say, token_of
 from tests.test_end_to_end import fix, on_the_way
-from tests.test_orders import DROPOFF, PICKUP, add_driver, kinds
 from tracker.database import Database
 from tracker.database import orders as rows
 from tracker.database.milestones import insert_milestone

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.api.merchant import parse, problem, send_fixes
-from tests.api.test_milestones import route_of
+from tests.api.merchants.test_milestones import route_of
 from tests.service import Service, hear, say, token_of
 from tracker.domain.geo import LonLat, distance
 

@@ -9,7 +9,7 @@ import pytest
 
 from tracker.domain.eta.model import ArrivalSample, EtaModel
 
-STORED = Path(__file__).parents[1] / "samples" / "stored"
+STORED = Path(__file__).parents[2] / "samples" / "stored"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from tracker.routing import Router
 from tracker.routing.antimeridian import rotated
 from tracker.routing.polyline import decode, encode
 
-EXTRACTS = Path(__file__).parent / "extracts"
+EXTRACTS = Path(__file__).parent.parent / "extracts"
 
 
 def quiet(_: str) -> None:

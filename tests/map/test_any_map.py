@@ -21,7 +21,7 @@ from tracker.map.basemap.spread import EXTENT, PAD
 from tracker.map.extract import MapExtract
 from tracker.map.survey import surveyed
 
-EXTRACTS = Path(__file__).parent / "extracts"
+EXTRACTS = Path(__file__).parent.parent / "extracts"
 REAL = {path.name.removesuffix(".osm.pbf"): path for path in sorted(EXTRACTS.glob("*.pbf"))}
 CITY = {  # where the middle of each is; lon, lat
     "amsterdam": (4.931, 52.347),

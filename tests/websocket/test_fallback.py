@@ -13,7 +13,8 @@ import pytest_asyncio
 from websockets.exceptions import ConnectionClosed
 
 from tests import test_end_to_end
-from tests.api import test_driver_stream, test_tracking_ways
+from tests.api.driver import test_driver_stream
+from tests.api.tracking import test_transports
 from tests.service import Service, hear, running_service
 
 PROGRAM = "tests.fallback_node"
@@ -35,9 +36,7 @@ def rules_of(module: ModuleType) -> dict[str, Rule]:
 def rules_of_every_way(module: ModuleType) -> dict[str, Rule]:
     """Those that hold for each way of the live view, for its sockets."""
     marked = rules_of(module).items()
-    return {
-        name: by_sockets(rule) for name, rule in marked if test_tracking_ways.every_way.mark in marks(rule)
-    }
+    return {name: by_sockets(rule) for name, rule in marked if test_transports.every_way.mark in marks(rule)}
 
 
 def marks(rule: Rule) -> list[pytest.Mark]:
@@ -50,14 +49,14 @@ def by_sockets(rule: Rule) -> Rule:
     async def again(**given: object) -> None:
         await rule(**given)
 
-    others = [mark for mark in marks(rule) if mark != test_tracking_ways.every_way.mark]
+    others = [mark for mark in marks(rule) if mark != test_transports.every_way.mark]
     again.pytestmark = [*others, pytest.mark.parametrize("way", ["ws", "msgpack"]).mark]  # type: ignore[attr-defined]
     return again
 
 
 globals().update(rules_of(test_driver_stream))
 globals().update(rules_of(test_end_to_end))
-globals().update(rules_of_every_way(test_tracking_ways))
+globals().update(rules_of_every_way(test_transports))
 
 
 async def test_a_restart_sends_everybody_away(data_dir: Path, database_url: str) -> None:

@@ -12,7 +12,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.api.merchant import parse
-from tests.api.test_milestones import route_of
+from tests.api.merchants.test_milestones import route_of
 from tests.service import Service, hear, say
 
 

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.service import ADMIN_KEY
-from tests.test_stopping import START_WITHIN, processes_of, starting
+from tests.system.test_stopping import START_WITHIN, processes_of, starting
 from tracker.config import Config
 from tracker.map.extract import find_map
 from tracker.node import MAP_TIMEOUT_S

@@ -38,6 +38,9 @@ TODAY = date(2026, 11, 22)
 FAR = PLANE.to_lonlat(9_000.0, 9_000.0)
 
 
+MILLIMETRE = 0.001  # metres; a shorter way has both its ends at one place
+
+
 def place(x: float, y: float = 0.0) -> LonLat:
     return PLANE.to_lonlat(x, y)
 
@@ -444,7 +447,7 @@ class Judge:
     def stands_still(self, best: float) -> bool:
         """Whether the cheapest way has no length: it ends where it begins, or up to BACK before."""
         return any(
-            self.ends[key].along_m <= one.along_m and self.cost((key,)) <= best + 0.5
+            self.ends[key].along_m <= one.along_m + MILLIMETRE and self.cost((key,)) <= best + 0.5
             for key, one in self.starts.items()
             if key in self.ends
         )

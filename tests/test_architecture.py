@@ -90,6 +90,7 @@ PURE = {"msgspec", "regex", "shapely"}  # all that the core may use
 
 FUNCTION_LINES = 40
 FILE_LINES = 400
+FOLDER_MODULES = 15  # without __init__.py
 VAGUE_NAMES = {
     "utils", "util", "helpers", "helper", "common", "base", "misc", "manager", "managers", "handler",
     "handlers", "service", "services", "models", "processor", "data", "info",
@@ -346,3 +347,28 @@ def test_no_type_is_read_for_the_first_time_in_a_thread() -> None:
         and re.search(r"(\.decode\(.*type=|msgspec\.convert\(|Decoder\()", ast.unparse(node))
     ]
     assert found == []
+
+
+def test_folders_are_small() -> None:
+    """A folder that would hold more modules is split by subject first."""
+    counts = {
+        str(folder.relative_to(ROOT)): len([path for path in folder.glob("*.py") if path.stem != "__init__"])
+        for package in ("tracker", "driver_sim")
+        for folder in (ROOT / package, *(path for path in (ROOT / package).rglob("*") if path.is_dir()))
+    }
+    assert {folder: count for folder, count in counts.items() if count > FOLDER_MODULES} == {}
+
+
+def test_the_folders_of_the_api_are_independent() -> None:
+    """Endpoints for one kind of client import none of another's. The documentation describes all of them."""
+    folders = ("merchant", "driver", "tracking", "docs")
+    wrong = [
+        f"{module} imports {name}"
+        for module, name, _ in imports()
+        for folder in folders[:3]
+        for other in folders
+        if folder != other
+        and lies_in(module, f"tracker.api.{folder}")
+        and lies_in(name, f"tracker.api.{other}")
+    ]
+    assert wrong == []

@@ -112,6 +112,6 @@ def test_a_python_that_is_too_old_is_explained_in_a_sentence(tmp_path: Path) -> 
     """Without a Python that fits, one sentence names the versions and what to install."""
     found = find_python(tmp_path, '[ "$1" = --version ] && echo Python 3.9.2 || exit 1')
     assert found.returncode == 1
-    assert "Python 3.12, 3.13 or 3.14 is needed" in found.stderr
-    assert "Python 3.9.2 here" in found.stderr
+    assert "Python 3.12, 3.13 or 3.14 is required" in found.stderr
+    assert "found: Python 3.9.2" in found.stderr
     assert found.stderr.count("\n") == 1

@@ -23,7 +23,7 @@ TRIES = 60  # trips in which a fault of the service must show
 @pytest.fixture(autouse=True)
 def by_the_virtual_clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The simulation is the timer."""
-    monkeypatch.setattr(fleet, "TICK", 1e6)
+    monkeypatch.setattr(fleet, "TICK_S", 1e6)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     yield
     structlog.reset_defaults()

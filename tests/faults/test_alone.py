@@ -150,8 +150,8 @@ async def test_the_simulators_client_notices_a_dead_peer(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is heard of a connection that leads nowhere: it is given up, and all is sent again."""
-    monkeypatch.setattr(connection, "QUIET", 0.5)
-    monkeypatch.setattr(connection, "DEAD", 2.0)
+    monkeypatch.setattr(connection, "PING_AFTER", 0.5)
+    monkeypatch.setattr(connection, "ABORT_AFTER", 2.0)
     driver = await service.new_driver()
     async with Proxy.open(Random(1)) as proxy, asyncio.TaskGroup() as tasks:
         proxy.upstream = int(service.url.rsplit(":", 1)[1])

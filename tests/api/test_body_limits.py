@@ -149,7 +149,7 @@ async def test_notes_of_drivers_are_limited_like_those_of_customers(service: Ser
 
 
 async def test_a_first_message_is_short(service: Service) -> None:
-    """It holds a token; of whoever may be anybody nothing longer is looked into."""
+    """It holds only a token, so a longer message from an unauthenticated client is not parsed."""
     async with connect(f"{service.ws_url}/v1/drivers/stream", compression=None) as stranger:
         await say(stranger, type="fixes", id=1, fixes=[[]] * 60_000)
         async with asyncio.timeout(5):

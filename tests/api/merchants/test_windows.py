@@ -59,7 +59,7 @@ async def test_an_order_on_its_way_is_as_late_as_its_forecast(service: Service) 
 
 
 async def test_forecasts_wait_for_the_order_and_its_window(service: Service) -> None:
-    """A courier who stands at the pickup already is not at the door before the window; nor the next one's."""
+    """A courier who waits at the pickup reaches no dropoff before its window, nor the one after it."""
     driver = await service.new_driver()
     tomorrow = window(24 * 60, 26 * 60)
     order = await service.new_order(driver["id"], window=tomorrow)

@@ -18,7 +18,8 @@ import httpx
 import msgspec
 
 from tests.faults.attackers import BINARY, FIN, TEXT, frame_head, how_it_ended, request
-from tracker.api.merchant.requests import ORDER_BYTES, STOPS_BYTES
+from tracker.api.merchant.driver_bodies import STOPS_BYTES
+from tracker.api.merchant.order_bodies import ORDER_BYTES
 from tracker.messages import FRAME_BYTES, NOTE_BYTES
 
 ANSWERED_WITHIN: Final = 40.0  # seconds; a body that never ends is 408 after 30

@@ -11,7 +11,7 @@ from tracker.api.driver import stream as driver_stream
 from tracker.api.errors import register_errors
 from tracker.api.headers import add_security_headers
 from tracker.api.json_bodies import register_bodies
-from tracker.api.merchant import drivers, forecasts, history, links, map, orders
+from tracker.api.merchant import drivers, forecasts, history, links, map, orders, track
 from tracker.api.tracking import events, notes, page, poll
 from tracker.api.tracking import stream as tracking_stream
 from tracker.node import Node
@@ -33,6 +33,7 @@ ENDPOINTS: Final = (
     events,
     notes,
     poll,
+    track,
     tracking_stream,
 )
 

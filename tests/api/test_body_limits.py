@@ -10,7 +10,8 @@ from websockets.asyncio.client import connect
 
 from tests.api.merchant import DROPOFF, ORDER, all_pages, problem, wrong_fields
 from tests.service import Service, hear, say, token_of
-from tracker.api.merchant.requests import ORDER_BYTES, RULES, STOPS_BYTES
+from tracker.api.merchant.driver_bodies import STOPS_BYTES
+from tracker.api.merchant.order_bodies import ORDER_BYTES, RULES
 from tracker.messages import FRAME_BYTES
 from tracker.node import NOTE_BODIES_AT_ONCE, NOTES_AT_ONCE, REQUESTS_AT_ONCE
 

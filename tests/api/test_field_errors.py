@@ -12,16 +12,10 @@ from hypothesis import strategies as some
 
 from tracker.api.field_errors import DEPTH, is_well_formed, query_errors
 from tracker.api.json_bodies import parse
+from tracker.api.merchant.driver_bodies import NewDriver, StopsBody
 from tracker.api.merchant.map import RouteRequest
-from tracker.api.merchant.requests import (
-    NewDriver,
-    NewOrderBody,
-    OrderChangeBody,
-    OrderQuery,
-    StatusBody,
-    StopsBody,
-    TrackQuery,
-)
+from tracker.api.merchant.order_bodies import NewOrderBody, OrderChangeBody, StatusBody
+from tracker.api.merchant.queries import OrderQuery, TrackQuery
 from tracker.errors import NAMED, InvalidFields, Unparsable
 from tracker.messages.codecs import JsonCodec, MsgpackCodec
 

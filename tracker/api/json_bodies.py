@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import suppress
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from quart import Quart, Response, g, request
@@ -17,6 +17,22 @@ BODY_TIMEOUT: Final = 30.0  # seconds for the whole body
 REQUEST_TIMEOUT: Final = 408
 REMAINDER_TIMEOUT: Final = 5.0  # seconds for the rest of a request whose response is ready
 QUERY_FIELDS: Final = 50  # limit of one query string
+
+ShortText = Annotated[str, msgspec.Meta(max_length=200)]
+LongText = Annotated[str, msgspec.Meta(max_length=500)]
+Id = Annotated[str, msgspec.Meta(max_length=100)]
+
+
+class RequestBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A request body without unknown fields."""
+
+
+def apply_changes[T: msgspec.Struct](value: T, change: msgspec.Struct | msgspec.UnsetType) -> T:
+    """Return *value* with the fields that *change* sets."""
+    if change is msgspec.UNSET:
+        return value
+    values = {name: new for name, new in msgspec.structs.asdict(change).items() if new is not msgspec.UNSET}
+    return msgspec.structs.replace(value, **values)
 
 
 def register_bodies(app: Quart) -> None:

@@ -7,7 +7,8 @@ from tracker.api.auth import require_scope
 from tracker.api.describe import endpoint
 from tracker.api.idempotency import Creation, create_once
 from tracker.api.json_bodies import answer, body, query
-from tracker.api.merchant.requests import DriverChangeBody, DriverQuery, NewDriver, StopsBody
+from tracker.api.merchant.driver_bodies import DriverChangeBody, NewDriver, StopsBody
+from tracker.api.merchant.queries import DriverQuery
 from tracker.api.merchant.responses import (
     DriverAnswer,
     NewDriverAnswer,

@@ -1,65 +1,31 @@
-"""`/v1/orders/…/history` and `…/track`: the timeline of an order and its track."""
+"""`/v1/orders/…/history`: the timeline of an order, and its track in numbers."""
 
-import asyncio
-import hashlib
-import zlib
-from collections.abc import AsyncIterator, Sequence
-from datetime import datetime, timedelta
-from itertools import batched
+from datetime import datetime
 from typing import Final, Literal
 
 import msgspec
-from quart import Blueprint, Response, request
+from quart import Blueprint, Response
 
 from tracker.api.auth import require_scope
 from tracker.api.describe import endpoint
 from tracker.api.json_bodies import answer, query
 from tracker.api.merchant.orders import show_order
-from tracker.api.merchant.requests import TrackQuery
-from tracker.api.merchant.responses import OrderAnswer, Page, base_url, rounded
+from tracker.api.merchant.responses import OrderAnswer, base_url
 from tracker.api.merchant.track_export import (
     FORMATS,
-    GeoJsonWriter,
-    TrackFix,
-    Writer,
-    number_segments,
-    read_track_page,
-    simplify_chunks,
-    track_fix,
 )
 from tracker.api.merchant.track_summary import Summary, summarize
-from tracker.api.pagination import PageQuery, decode_cursor, encode_cursor, invalid_cursor, page
-from tracker.database import Queries
+from tracker.api.pagination import PageQuery, decode_cursor, invalid_cursor, page
 from tracker.database import fixes as rows
-from tracker.database.fixes import StoredFix, Window
 from tracker.database.orders import (
     TimelineEntry,
     TimelineKind,
-    count_track_fixes,
-    select_timeline,
     select_timeline_page,
 )
-from tracker.domain.order import Order, OrderStatus
-from tracker.domain.tracks.segments import GAP
-from tracker.errors import NotFound
-from tracker.messages import Position, Time, Uri, rfc3339
-from tracker.node import Node, current_node
+from tracker.messages import Time, Uri, rfc3339
+from tracker.node import current_node
 
-MAX_COUNTED: Final = 100_000  # fixes; counting them takes some 20 ms. Longer tracks have no ETag
-FORMAT_VERSION: Final = 2  # version of the formats, part of each ETag; increment it when one changes
-FIXES_PER_CHUNK: Final = 500  # encoding them blocks the event loop for some 7 ms
 DIGITS: Final = 19  # of a bigint
-MAX_AHEAD: Final = timedelta(seconds=60)  # how far `at` may lie in the future
-BY_ACCEPT: Final = {
-    "application/geo+json": "geojson",
-    "application/gpx+xml": "gpx",
-    "text/csv": "csv",
-    "application/x-ndjson": "ndjson",
-    "application/json": "json",
-}
-_STATUS_OF_KIND: Final = {"unassigned": OrderStatus.CREATED} | {
-    status.value: status for status in OrderStatus
-}
 
 blueprint = Blueprint("history", __name__)
 
@@ -104,15 +70,6 @@ class HistoryAnswer(msgspec.Struct, frozen=True):
     """Addresses of the track, by file name."""
 
 
-class WhereAnswer(msgspec.Struct, frozen=True):
-    at: Time
-    """The requested time."""
-    status: OrderStatus
-    """Status of the order at that time."""
-    position: Position
-    """The last believed fix up to that time."""
-
-
 @blueprint.get("/v1/orders/<order_id>/history")
 @require_scope("read")
 @endpoint(query=PageQuery, answer=HistoryAnswer)
@@ -130,163 +87,6 @@ async def get_history(order_id: str) -> Response:
     links = {f"track.{extension}": f"{base}.{extension}" for extension in (*FORMATS, "json")}
     shown = await show_order(node, order)
     return answer(HistoryAnswer(shown, timeline.items, timeline.next, summary, links))
-
-
-@blueprint.get("/v1/orders/<order_id>/track")
-@blueprint.get("/v1/orders/<order_id>/track.<extension>")
-@require_scope("read")
-@endpoint(query=TrackQuery, answer=(Page[TrackFix], WhereAnswer), media=tuple(BY_ACCEPT), others={304: None})
-async def get_track(order_id: str, extension: str | None = None) -> Response:
-    """Get the track of an order from assignment to completion; with at, the position at one time.
-
-    The extension (`.geojson`, `.gpx`, `.csv`, `.ndjson`, `.json`) or `Accept` chooses the format; the default
-    is GeoJSON. `.json` comes in pages. Every other format holds the whole track and is streamed.
-
-    After a gap of more than 120 s and after a change of driver GPX has a new `trkseg`, and GeoJSON is a
-    MultiLineString with nested `coordTimes`. Lines are cut at the antimeridian.
-    """
-    form = extension or _accepted_format()
-    if form not in BY_ACCEPT.values():
-        raise NotFound("track format")
-    node, wanted = current_node(), query(TrackQuery)
-    order = await node.orders.get(order_id)
-    if wanted.at is not None:
-        return answer(await _position_at(node, order, wanted.at))
-    windows = await rows.track_windows(node.database, order_id, wanted.from_, wanted.to)
-    etag = await _etag(node, order, windows, form)
-    response = Response(status=304) if _is_unchanged(etag) else await _track(node, order, windows, form)
-    response.headers["Vary"] = "Accept, Accept-Encoding"
-    response.headers["Cache-Control"] = "private, no-cache"
-    if etag is not None:
-        response.headers["ETag"] = f'"{etag}"'
-    return response
-
-
-# --- one position
-
-
-async def _position_at(node: Node, order: Order, at: datetime) -> WhereAnswer:
-    """Return the position of the order at a time. Raises NotFound if none is known."""
-    timeline = await select_timeline(node.database, order.id)
-    windows = await rows.track_windows(node.database, order.id)
-    stored = await rows.last_fix_at_or_before(node.database, windows, at)
-    if stored is None or at > node.now() + MAX_AHEAD:
-        raise NotFound("position of this order")
-    fix = stored.fix
-    position = Position(
-        fix.lat,
-        fix.lon,
-        rounded(fix.heading),
-        rounded(fix.speed),
-        rounded(fix.accuracy),
-        rfc3339(fix.recorded_at),
-    )
-    return WhereAnswer(rfc3339(at), _status_at(timeline, at), position)
-
-
-def _status_at(timeline: Sequence[TimelineEntry], at: datetime) -> OrderStatus:
-    status = OrderStatus.CREATED
-    for entry in timeline:
-        if entry.at <= at and entry.kind in _STATUS_OF_KIND:
-            status = _STATUS_OF_KIND[entry.kind]
-    return status
-
-
-# --- the whole track
-
-
-async def _track(node: Node, order: Order, windows: Sequence[Window], form: str) -> Response:
-    wanted = query(TrackQuery)
-    rejected = wanted.include == "rejected"
-    if form == "json":
-        return _page_response(await _page(node, windows, wanted))
-    chunks = number_segments(rows.track_fixes(node.database, windows, include_rejected=rejected))
-    if wanted.simplify:
-        chunks = simplify_chunks(chunks, wanted.simplify)
-    nothing: list[StoredFix] = []
-    first = await anext(chunks, nothing)  # raise errors before the response begins
-    format_ = FORMATS[form]
-    encoded = _encode(format_.writer(order, rejected), first, chunks, node.database, windows)
-    response = Response(_gzipped(encoded) if _wants_gzip() else encoded, content_type=format_.media_type)
-    if _wants_gzip():
-        response.headers["Content-Encoding"] = "gzip"
-    return response
-
-
-async def _page(node: Node, windows: Sequence[Window], wanted: TrackQuery) -> Page[TrackFix]:
-    rejected = wanted.include == "rejected"
-    key = decode_cursor(wanted.cursor)
-    found, more = await read_track_page(
-        node.database,
-        windows,
-        after=key and key[0],
-        limit=wanted.limit,
-        rejected=rejected,
-        metres=wanted.simplify or 0.0,
-    )
-    following = encode_cursor(found[-1].fix.recorded_at) if found and more else None
-    return Page([track_fix(stored, rejected=rejected) for stored in found], following)
-
-
-def _page_response(page: Page[TrackFix]) -> Response:
-    response = answer(page)
-    if _wants_gzip():
-        packer = zlib.compressobj(wbits=31)
-        response.set_data(packer.compress(msgspec.json.encode(page)) + packer.flush())
-        response.headers["Content-Encoding"] = "gzip"
-    return response
-
-
-async def _encode(
-    writer: Writer,
-    first: list[StoredFix],
-    chunks: AsyncIterator[list[StoredFix]],
-    queries: Queries,
-    windows: Sequence[Window],
-) -> AsyncIterator[bytes]:
-    yield writer.begin()
-    if isinstance(writer, GeoJsonWriter):  # after the first bytes, since this reads the whole track
-        yield writer.begin_lines(broken=await rows.is_track_broken(queries, windows, GAP))
-    yield writer.write(first)
-    async for chunk in chunks:
-        for piece in batched(chunk, FIXES_PER_CHUNK):
-            yield writer.write(piece)
-            await asyncio.sleep(0)
-    yield writer.end()
-
-
-async def _gzipped(encoded: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Compress a stream and flush each chunk, so that the response begins with the first one."""
-    packer = zlib.compressobj(level=5, wbits=31)
-    async for piece in encoded:
-        yield packer.compress(piece) + packer.flush(zlib.Z_SYNC_FLUSH)
-    yield packer.flush()
-
-
-def _wants_gzip() -> bool:
-    return request.accept_encodings.quality("gzip") > 0
-
-
-def _accepted_format() -> str:
-    best = request.accept_mimetypes.best_match(BY_ACCEPT, default="application/geo+json")
-    return BY_ACCEPT[best]
-
-
-async def _etag(node: Node, order: Order, windows: Sequence[Window], form: str) -> str | None:
-    """Return an ETag of the order, its fixes and their verdicts, or None from `MAX_COUNTED` fixes on."""
-    count, rejudgements = await count_track_fixes(node.database, windows, MAX_COUNTED)
-    if count >= MAX_COUNTED:
-        return None
-    variant = (form, request.query_string.hex(), _wants_gzip())
-    state = (FORMAT_VERSION, order.id, order.version, count, rejudgements, *variant)
-    return hashlib.sha256(repr(state).encode()).hexdigest()[:32]
-
-
-def _is_unchanged(etag: str | None) -> bool:
-    return etag is not None and request.if_none_match.contains_weak(etag)
-
-
-# --- the timeline
 
 
 def _timeline_key(cursor: str | None) -> tuple[datetime, int] | None:

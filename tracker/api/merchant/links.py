@@ -5,16 +5,21 @@ from quart import Blueprint, Response
 from tracker.api.auth import require_scope
 from tracker.api.describe import endpoint
 from tracker.api.idempotency import Creation, create_once
-from tracker.api.json_bodies import answer, body, query
-from tracker.api.merchant.requests import NewLinkBody
+from tracker.api.json_bodies import RequestBody, answer, body, query
 from tracker.api.merchant.responses import LinkAnswer, OpenAnswer, Page, link_answer, link_url, open_answer
 from tracker.api.pagination import PageQuery, decode_cursor, page
 from tracker.database import Connection
 from tracker.database.links import select_link, select_link_opens, select_links
 from tracker.errors import NotFound
+from tracker.messages import AwareTime
 from tracker.node import current_node
 
 blueprint = Blueprint("links", __name__)
+
+
+class NewLinkBody(RequestBody, frozen=True, kw_only=True):
+    expires_at: AwareTime | None = None
+    """When the link ends. Default: two hours after the order is over."""
 
 
 @blueprint.post("/v1/orders/<order_id>/links")

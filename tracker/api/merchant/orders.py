@@ -8,7 +8,8 @@ from tracker.api.auth import require_scope
 from tracker.api.describe import endpoint
 from tracker.api.idempotency import Creation, create_once
 from tracker.api.json_bodies import answer, body, query
-from tracker.api.merchant.requests import AssignBody, NewOrderBody, OrderChangeBody, OrderQuery, StatusBody
+from tracker.api.merchant.order_bodies import AssignBody, NewOrderBody, OrderChangeBody, StatusBody
+from tracker.api.merchant.queries import OrderQuery
 from tracker.api.merchant.responses import OrderAnswer, Page, link_url, order_answer, tracking_urls
 from tracker.api.pagination import decode_cursor, page
 from tracker.database import Connection, Queries

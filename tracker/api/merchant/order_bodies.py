@@ -1,19 +1,21 @@
-"""Request bodies and query strings of merchants, with their limits."""
+"""Request bodies of orders, with their limits."""
 
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final
 
 import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
-from tracker.api.pagination import PageQuery
-from tracker.database.orders import OrderFilter
-from tracker.domain.order import Customer, Driver, Order, OrderStatus, Place, StopKind, Vehicle
+from tracker.api.json_bodies import Id, LongText, RequestBody, ShortText, apply_changes
+from tracker.domain.order import Customer, Order, OrderStatus, Place
 from tracker.domain.privacy.visibility import DEFAULT_LIVE, Rule, Rules
 from tracker.errors import FieldError, InvalidFields
 from tracker.messages import AwareTime
 from tracker.messages.allowed_values import WORDS
 from tracker.orders.changes import NewOrder
+
+ORDER_BYTES: Final = 65_536  # of a body with one order: two addresses and texts in any script
+RULES: Final = 10  # for one field of a customer's view
 
 Latitude = Annotated[float, Meta(ge=-90, le=90, description="Degrees north, WGS 84.")]
 Longitude = Annotated[float, Meta(ge=-180, le=180, description="Degrees east, WGS 84.")]
@@ -25,11 +27,6 @@ StatusTime = Annotated[
     datetime,
     Meta(tz=True, description="When it happened, from the order's previous status to now. Default: now."),
 ]
-ShortText = Annotated[str, Meta(max_length=200)]
-LongText = Annotated[str, Meta(max_length=500)]
-Id = Annotated[str, Meta(max_length=100)]
-
-
 Anywhere = Annotated[
     bool,
     Meta(
@@ -38,73 +35,6 @@ Anywhere = Annotated[
         examples=[True],
     ),
 ]
-
-ORDER_BYTES: Final = 65_536  # of a body with one order: two addresses and texts in any script
-STOPS_BYTES: Final = 131_072  # of a body with 1,000 stops
-RULES: Final = 10  # for one field of a customer's view
-BBOX_RULE: Final = "must be west,south,east,north in degrees with south <= north, such as 24.9,60.1,25.0,60.2"
-
-
-class RequestBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A request body without unknown fields."""
-
-
-DriverName = Annotated[
-    str,
-    Meta(
-        min_length=1,
-        max_length=200,
-        pattern=r"\S",
-        description="The driver's name. Customers read the first name only, without titles.",
-        examples=["Dr. Anna Schmidt"],
-        extra={WORDS: "text of 1 to 200 characters that are not all spaces"},
-    ),
-]
-DisplayName = Annotated[
-    str,
-    Meta(
-        max_length=200,
-        description="What customers read in place of the first name: its first 20 characters. "
-        "An e-mail address or a phone number is never shown; the first name is shown then.",
-        examples=["Anna S."],
-    ),
-]
-DriverReference = Annotated[
-    str,
-    Meta(max_length=200, description="The merchant's own number of the driver.", examples=["D-17"]),
-]
-
-
-class NewDriver(RequestBody, frozen=True, kw_only=True):
-    name: DriverName
-    vehicle: Vehicle
-    """What the driver uses; routes and forecasts depend on it."""
-    reference: DriverReference | None = None
-    display_name: DisplayName | None = None
-
-
-class DriverChangeBody(RequestBody, frozen=True, kw_only=True):
-    """Changes to a driver (RFC 7396); null removes the display name or the reference."""
-
-    name: DriverName | UnsetType = UNSET
-    """The driver's name."""
-    vehicle: Vehicle | UnsetType = UNSET
-    """What the driver uses."""
-    reference: DriverReference | UnsetType | None = UNSET
-    """The merchant's own number of the driver; null removes it."""
-    display_name: DisplayName | UnsetType | None = UNSET
-    """What customers read in place of the first name; null removes it."""
-
-    def edit(self, driver: Driver) -> Driver:
-        """Return the driver with these changes."""
-        return _apply(driver, self)
-
-
-class DriverQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Filter of a list of drivers."""
-
-    reference: DriverReference | None = None
-    """Drivers with this number of the merchant's."""
 
 
 class NewPlace(RequestBody, frozen=True, kw_only=True):
@@ -253,13 +183,13 @@ class OrderChangeBody(RequestBody, frozen=True, kw_only=True):
     def edit(self, order: Order) -> Order:
         """Return the order with these changes. Raises InvalidFields if the window ends before it begins."""
         changes: dict[str, Any] = {
-            "pickup": _apply(order.pickup, self.pickup),
-            "dropoff": _apply(order.dropoff, self.dropoff),
+            "pickup": apply_changes(order.pickup, self.pickup),
+            "dropoff": apply_changes(order.dropoff, self.dropoff),
         }
         if self.reference is not UNSET:
             changes["reference"] = self.reference
         if self.customer is not UNSET:
-            changes["customer"] = self.customer and _apply(order.customer or Customer(), self.customer)
+            changes["customer"] = self.customer and apply_changes(order.customer or Customer(), self.customer)
         if self.window is not UNSET:
             changes["window_from"], changes["window_to"] = window_of(self.window)
         if self.visibility is not UNSET:
@@ -280,70 +210,6 @@ class StatusBody(RequestBody, frozen=True, kw_only=True):
     at: StatusTime | None = None
 
 
-class StopBody(RequestBody, frozen=True, kw_only=True):
-    order_id: Id
-    """Id of the order."""
-    kind: StopKind
-    """What happens there."""
-
-
-class StopsBody(RequestBody, frozen=True, kw_only=True):
-    """Every remaining stop once, in the sequence in which the driver is to serve them."""
-
-    body_bytes: ClassVar[int] = STOPS_BYTES
-
-    stops: Annotated[list[StopBody], Meta(max_length=1_000)]
-    """Every remaining stop once, in the sequence of serving."""
-
-
-class NewLinkBody(RequestBody, frozen=True, kw_only=True):
-    expires_at: AwareTime | None = None
-    """When the link ends. Default: two hours after the order is over."""
-
-
-class OrderQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Filter of a list of orders."""
-
-    status: str | None = None
-    """Orders with this status; several with commas."""
-    driver_id: Id | None = None
-    """Orders of this driver."""
-    reference: ShortText | None = None
-    """Orders with this number of the merchant's."""
-    from_: AwareTime | None = msgspec.field(name="from", default=None)
-    """Orders created at or after this time."""
-    to: AwareTime | None = None
-    """Orders created before this time."""
-    bbox: str | None = None
-    """Orders whose dropoff lies in west,south,east,north, in degrees."""
-
-    def filter(self) -> OrderFilter:
-        """Return the filter. Raises InvalidFields for an unknown status or a malformed box."""
-        return OrderFilter(
-            status=None if self.status is None else _statuses(self.status),
-            driver_id=self.driver_id,
-            reference=self.reference,
-            created_from=self.from_,
-            created_to=self.to,
-            bbox=None if self.bbox is None else parse_bbox(self.bbox),
-        )
-
-
-class TrackQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Part and accuracy of a track. `limit` and `cursor` count for `.json` only, which comes in pages."""
-
-    from_: AwareTime | None = msgspec.field(name="from", default=None)
-    """Fixes recorded at or after this time."""
-    to: AwareTime | None = None
-    """Fixes recorded before this time."""
-    simplify: Annotated[float, Meta(ge=0, le=10_000, description="Metres.")] | None = None
-    """Metres that the line may differ from the true one."""
-    include: Literal["rejected"] | None = None
-    """Add the doubted fixes, each with its reason."""
-    at: AwareTime | None = None
-    """Not the track, but where the order was at this time."""
-
-
 def window_of(window: NewWindow | None) -> tuple[datetime | None, datetime | None]:
     if window is None:
         return None, None
@@ -355,31 +221,3 @@ def window_of(window: NewWindow | None) -> tuple[datetime | None, datetime | Non
 def stored_rules(values: NewRules) -> dict[str, object]:
     kept: dict[str, object] = msgspec.to_builtins(values.rules())
     return kept
-
-
-def parse_bbox(text: str) -> tuple[float, float, float, float]:
-    """Parse `west,south,east,north`; west > east crosses the antimeridian. Raises InvalidFields."""
-    try:
-        west, south, east, north = map(float, text.split(","))
-    except ValueError:
-        raise InvalidFields([FieldError("bbox", BBOX_RULE)]) from None
-    if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south <= north <= 90):
-        raise InvalidFields([FieldError("bbox", BBOX_RULE)])
-    return west, south, east, north
-
-
-def _statuses(text: str) -> list[OrderStatus]:
-    try:
-        return [OrderStatus(status) for status in text.split(",")]
-    except ValueError:
-        possible = ", ".join(OrderStatus)
-        raise InvalidFields(
-            [FieldError("status", f"must be one or more of {possible}, separated by commas")]
-        ) from None
-
-
-def _apply[T: Struct](value: T, change: Struct | UnsetType) -> T:
-    if change is UNSET:
-        return value
-    values = {name: new for name, new in msgspec.structs.asdict(change).items() if new is not UNSET}
-    return msgspec.structs.replace(value, **values)

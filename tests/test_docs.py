@@ -21,6 +21,7 @@ PAGES: Final = sorted(
     path.relative_to(ROOT).as_posix()
     for path in (
         ROOT / "README.md",
+        ROOT / "CHANGELOG.md",
         ROOT / "CONTRIBUTING.md",
         ROOT / "SECURITY.md",
         ROOT / "bench/trips/README.md",
@@ -28,6 +29,7 @@ PAGES: Final = sorted(
     )
 )
 GUIDES: Final = (
+    "CHANGELOG.md",
     "CONTRIBUTING.md",
     "README.md",
     "SECURITY.md",

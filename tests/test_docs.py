@@ -56,7 +56,7 @@ GUIDES: Final = (
     "docs/your-city.md",
 )
 MOST_WORDS: Final = 25  # in a sentence
-MOST_LINES: Final = 140  # three screens
+MOST_LINES: Final = 130  # three screens
 MOST_CHARACTERS: Final = 120
 EXAMPLES_WITHIN: Final = 60  # seconds
 LINK: Final = re.compile(r"\]\(([^)\s]+)\)")

@@ -1,11 +1,13 @@
 """README, CONTRIBUTING and docs: links resolve, sentences are short, examples run."""
 
+import ast
 import asyncio
 import os
 import re
 import shutil
 import subprocess
 import sys
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -55,11 +57,15 @@ GUIDES: Final = (
     "docs/simulator.md",
     "docs/your-city.md",
 )
+CODE: Final = ("tracker", "driver_sim", "bench", "tests", "scripts", "sql", "web/src", "web/test")
 MOST_WORDS: Final = 25  # in a sentence
 MOST_LINES: Final = 130  # three screens
 MOST_CHARACTERS: Final = 120
 EXAMPLES_WITHIN: Final = 60  # seconds
 LINK: Final = re.compile(r"\]\(([^)\s]+)\)")
+IDENTIFIER: Final = re.compile(r"`([A-Za-z]\w*(?:\.[A-Za-z]\w*)*)(?:\(\))?`")
+# identifiers of others: PostgreSQL's settings, a placeholder, and the rule for secrets in files
+FOREIGN: Final = {"log_error_verbosity", "log_min_error_statement", "noun_verb", "TRACKER_SECRET_FILE"}
 BLOCK: Final = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -109,6 +115,39 @@ def test_files_that_are_named_exist(page: str) -> None:
     folders = {path for path in named - paths if path.startswith(("tracker/", "tests/", "sql/", "web/"))}
     roots = (ROOT, ROOT / "tracker", ROOT / "tests")
     assert {path for path in paths | folders if not any((root / path).exists() for root in roots)} == set()
+
+
+@cache
+def words_of_the_code() -> frozenset[str]:
+    """The names and strings of the code, without comments and docstrings, and the words of file names."""
+    paths = [path for folder in CODE for path in (ROOT / folder).rglob("*.*")] + list(ROOT.glob("*.*"))
+    words = {word for path in paths for word in re.findall(r"\w+", path.name)}
+    words |= set(re.findall(r"\w+", (ROOT / "Makefile").read_text("utf-8")))
+    for path in paths:
+        if path.suffix == ".py" and path != Path(__file__):
+            words |= python_words(path.read_text("utf-8"))
+        elif path.suffix in {".js", ".mjs", ".sql", ".toml", ".yml"}:
+            words |= set(re.findall(r"\w+", path.read_text("utf-8")))
+    return frozenset(words)
+
+
+def python_words(source: str) -> set[str]:
+    words = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            node.value.value = None  # a docstring
+        for _, value in ast.iter_fields(node):
+            if isinstance(value, str):
+                words.update(re.findall(r"\w+", value))
+    return words
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page != "CHANGELOG.md"])
+def test_identifiers_exist(page: str) -> None:
+    """Each part of a dotted, capitalised or snake-case identifier in the text is a word of the code."""
+    named = {name for name in IDENTIFIER.findall(BLOCK.sub("", text_of(page))) if re.search(r"[._A-Z]", name)}
+    unknown = {name for name in named - FOREIGN if not set(name.split(".")) <= words_of_the_code()}
+    assert unknown == set()
 
 
 @pytest.mark.parametrize("page", GUIDES)

@@ -79,6 +79,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     now: Callable[[], datetime]
     violations: RateLimit
     admission: Admission = msgspec.field(default_factory=Admission)
+    warned: set[str] = msgspec.field(default_factory=set)  # warnings that are logged once
 
 
 def current_node() -> Node:

@@ -123,6 +123,33 @@ async def test_links_begin_with_what_a_trusted_proxy_was_asked_for(guarded: Serv
     assert odd.json()["tracking_url"].startswith(f"{guarded.url}/t/")
 
 
+async def test_the_line_that_the_proxy_added_counts(guarded: Service) -> None:
+    """A client's own X-Forwarded-For above the proxy's line changes nothing."""
+
+    async def ask(forged: int) -> int:
+        lines = [("X-Forwarded-For", f"198.51.100.{forged}"), ("X-Forwarded-For", "192.0.2.7")]
+        answer = await guarded.http.get(f"/v1/track/{'A' * 44}", headers=lines)
+        return answer.status_code
+
+    statuses = [await ask(n) for n in range(GUESSES_AT_ONCE + 20)]
+    assert 429 in statuses[GUESSES_AT_ONCE:]
+
+
+async def test_an_untrusted_proxy_is_named_in_the_log_once(service: Service) -> None:
+    """With its address and the setting to change; what it claims is not logged."""
+    for _ in range(2):
+        await service.http.get("/livez", headers=as_from("198.51.100.78"))
+        async with connect(
+            f"{service.ws_url}/v1/drivers/stream", additional_headers=as_from("198.51.100.78")
+        ):
+            pass
+    text = service.log.read_text("utf-8")
+    (line,) = [line for line in text.splitlines() if "forwarded_headers_ignored" in line]
+    assert "127.0.0.1" in line
+    assert "TRACKER_TRUSTED_PROXIES" in line
+    assert "198.51.100.78" not in text
+
+
 async def test_nobody_elses_headers_are_believed(service: Service) -> None:
     """Without configured proxies those headers change nothing."""
     order = await service.new_order()

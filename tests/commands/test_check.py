@@ -4,10 +4,14 @@ import os
 import sys
 from asyncio.subprocess import PIPE, create_subprocess_exec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.broken_extracts import demo, unreadable
+from tracker.commands.check import check_address
+from tracker.config import Config
+from tracker.errors import ConfigError
 
 
 async def checked(data_dir: Path, database_url: str, **settings: str) -> tuple[int, list[str], list[str]]:
@@ -26,7 +30,7 @@ async def test_what_is_there_is_named(data_dir: Path, database_url: str) -> None
     status, found, _ = await checked(data_dir, database_url)
     assert status == 0
     assert {line.partition(":")[0] for line in found} == {
-        *("ok    data folder", "ok    database", "ok    map", "ok    map tiles"),
+        *("ok    address", "ok    data folder", "ok    database", "ok    map", "ok    map tiles"),
         *("ok    addresses", "ok    router"),
     }
     text = "\n".join(found)
@@ -64,3 +68,46 @@ async def test_a_file_that_is_no_map_is_named_once(
     wrong = [line for line in found if line.startswith("wrong")]
     assert (status, len(wrong), said) == (1, 1, [])
     assert wrong[0].startswith(f"wrong map: TRACKER_MAP: {extract} {why}")
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"public_url": "https://track.example"}, "all its clients count as one address"),
+        ({"public_url": "https://a.example/b", "trusted_proxies": "0.0.0.0/0"}, "clients can forge"),
+        ({"trusted_proxies": "10.0.0.0/8", "bind": "127.0.0.1:80"}, "add 127.0.0.1"),
+        ({"trusted_proxies": "127.0.0.1", "bind": "[::1]:80"}, "add ::1"),
+    ],
+)
+async def test_settings_for_a_proxy_that_do_not_fit_are_explained(
+    settings: dict[str, Any], words: str
+) -> None:
+    """One sentence names the setting, the fault and the fix."""
+    with pytest.raises(ConfigError, match=words):
+        _ = [line async for line in check_address(Config(**settings))]
+
+
+@pytest.mark.parametrize(
+    ("settings", "lines"),
+    [
+        ({}, ["links begin with the address of the request"]),
+        ({"public_url": "http://10.0.0.5"}, ["links begin with http://10.0.0.5"]),
+        (
+            {"public_url": "https://a.example", "trusted_proxies": "10.0.0.0/8,::1", "bind": "0.0.0.0:80"},
+            [
+                "links begin with https://a.example",
+                "X-Forwarded headers are believed from 10.0.0.0/8, ::1/128",
+            ],
+        ),
+        (
+            {"trusted_proxies": "127.0.0.0/8", "bind": "localhost:80"},
+            [
+                "links begin with the address of the request",
+                "X-Forwarded headers are believed from 127.0.0.0/8",
+            ],
+        ),
+    ],
+)
+async def test_settings_for_a_proxy_that_fit_are_named(settings: dict[str, Any], lines: list[str]) -> None:
+    """What links begin with, and whose headers count."""
+    assert [line async for line in check_address(Config(**settings))] == lines

@@ -5,6 +5,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final
 
 import msgspec
+import structlog
 from quart import has_websocket_context, request, websocket
 from quart.wrappers.base import BaseRequestWebsocket
 
@@ -14,6 +15,8 @@ from tracker.node import current_node
 KEPT_BITS: Final = {4: 24, 6: 48}  # of an address in the log, by IP version
 HOME_BITS: Final = 64  # of an IPv6 address: one customer owns the whole /64
 HOST: Final = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+ADDRESS_WITH_PORT: Final = re.compile(r"\[(.+)\](?::[0-9]+)?|([0-9.]+):[0-9]+")  # as some proxies write it
+FORWARDED: Final = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host")
 PURPOSES: Final = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")  # `prefetch`, `prefetch;prerender`
 AGENT_LENGTH: Final = 200  # characters of a User-Agent that are examined
 
@@ -35,6 +38,9 @@ _PREVIEW: Final = re.compile(
     r"(?<!cu)bot\b|crawler|spider|preview|facebookexternalhit|^whatsapp/|embedly|vkshare|slack-imgproxy",
     re.IGNORECASE,
 )
+
+
+log = structlog.get_logger()
 
 
 class ClientInfo(msgspec.Struct, frozen=True):
@@ -68,7 +74,7 @@ def client_info() -> ClientInfo:
     """Return the client of the current request."""
     current = _current_request()
     proxies = current_node().config.proxies
-    address = client_address(_peer(current), current.headers.get("X-Forwarded-For"), proxies)
+    address = client_address(_peer(current), _forwarded(current, "X-Forwarded-For"), proxies)
     purpose = ",".join(current.headers.get(name, "") for name in PURPOSES).lower()
     return ClientInfo(address, current.headers.get("User-Agent"), purpose)
 
@@ -78,19 +84,33 @@ def request_base_url() -> str:
     current = _current_request()
     scheme, host = current.scheme, current.host
     if is_trusted(_parse_address(_peer(current)), current_node().config.proxies):
-        scheme = _nearest_value(current.headers.get("X-Forwarded-Proto", "")).lower() or scheme
-        host = _nearest_value(current.headers.get("X-Forwarded-Host", "")) or host
+        scheme = _nearest_value(_forwarded(current, "X-Forwarded-Proto")).lower() or scheme
+        host = _nearest_value(_forwarded(current, "X-Forwarded-Host")) or host
     secure = scheme in {"https", "wss"}
     return f"{'https' if secure else 'http'}://{host if HOST.fullmatch(host) else current.host}/"
 
 
-def client_address(peer: str, forwarded: str | None, proxies: Networks) -> IPv4Address | IPv6Address | None:
+async def warn_of_untrusted_proxy() -> None:
+    """Log once if a peer that is not a configured proxy sends X-Forwarded-… headers, which are ignored."""
+    current, node = _current_request(), current_node()
+    if "untrusted_proxy" in node.warned or not any(name in current.headers for name in FORWARDED):
+        return
+    peer = _parse_address(_peer(current))
+    if is_trusted(peer, node.config.proxies):
+        return
+    node.warned.add("untrusted_proxy")
+    shown = network(peer) if peer is None or peer.is_global else str(peer)  # a global one may be a customer's
+    hint = "if the peer is your reverse proxy, add its address to TRACKER_TRUSTED_PROXIES"
+    log.warning("forwarded_headers_ignored", peer=shown, hint=hint)
+
+
+def client_address(peer: str, forwarded: str, proxies: Networks) -> IPv4Address | IPv6Address | None:
     """Return the address of the client: the peer's, or the one that trusted proxies forward.
 
     X-Forwarded-For is read from its end. Entries before the first untrusted address are ignored.
     """
     address = _parse_address(peer)
-    claims = (forwarded or "").split(",")
+    claims = forwarded.split(",")
     while claims and is_trusted(address, proxies):
         claimed = _parse_address(claims.pop())
         if claimed is None:
@@ -112,6 +132,11 @@ def _current_request() -> BaseRequestWebsocket:
 def _peer(current: BaseRequestWebsocket) -> str:
     client = current.scope.get("client") or ("",)
     return str(client[0])
+
+
+def _forwarded(current: BaseRequestWebsocket, name: str) -> str:
+    """Return a header's values, joined: a proxy may add a line of its own below the client's."""
+    return ",".join(current.headers.getlist(name))
 
 
 def _nearest_value(header: str) -> str:
@@ -145,8 +170,9 @@ def _first(names: tuple[tuple[str, str], ...], agent: str) -> str | None:
 
 
 def _parse_address(text: str) -> IPv4Address | IPv6Address | None:
+    with_port = ADDRESS_WITH_PORT.fullmatch(text.strip())
     try:
-        address = ip_address(text.strip())
+        address = ip_address((with_port[1] or with_port[2]) if with_port else text.strip())
     except ValueError:
         return None
     if isinstance(address, IPv6Address):

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import AsyncIterator, Callable, Sequence
+from ipaddress import ip_address
 from itertools import batched
 from typing import Final
 
@@ -39,7 +40,11 @@ async def check_all(config: Config, report: Say, say: Say, *, refresh: bool = Fa
     *report* gets a line for each finding, *say* the progress of long steps. With *refresh* it downloads a
     newer map if there is one. It builds what is missing: routing tiles, map tiles and addresses.
     """
-    steps = (("data folder", _data(config)), ("database", _database(config)))
+    steps = (
+        ("address", check_address(config)),
+        ("data folder", _data(config)),
+        ("database", _database(config)),
+    )
     findings = [await _report(name, step, report) for name, step in steps]
     if not await _report("map", _map(config, say, refresh), report):
         return False
@@ -65,6 +70,31 @@ async def _report(name: str, step: AsyncIterator[str], report: Say) -> bool:
         report(f"wrong {name}: {str(error).rstrip('.')}. {_EFFECTS.get(name, '')}".rstrip())
         return False
     return True
+
+
+async def check_address(config: Config) -> AsyncIterator[str]:
+    """Check that public URL, TLS and trusted proxies fit together. Raises ConfigError."""
+    https, host = (config.public_url or "").startswith("https:"), ip_address(_host(config))
+    if any(each.prefixlen == 0 for each in config.proxies):
+        why = "trusts every address, so clients can forge theirs; give only your reverse proxy's address"
+        raise ConfigError("TRACKER_TRUSTED_PROXIES", why)
+    if https and config.tls_cert is None and not config.proxies:
+        why = (
+            "is unset, but TRACKER_PUBLIC_URL begins with https:// and the service has no certificate. So a "
+            "reverse proxy is in front, and all its clients count as one address; set the proxy's address, "
+            "such as 127.0.0.1"
+        )
+        raise ConfigError("TRACKER_TRUSTED_PROXIES", why)
+    if config.proxies and host.is_loopback and not any(host in each for each in config.proxies):
+        why = f"does not hold {host}, but TRACKER_BIND admits only proxies on this machine; add {host}"
+        raise ConfigError("TRACKER_TRUSTED_PROXIES", why)
+    yield f"links begin with {config.public_url or 'the address of the request'}"
+    if config.proxies:
+        yield f"X-Forwarded headers are believed from {', '.join(map(str, config.proxies))}"
+
+
+def _host(config: Config) -> str:
+    return "127.0.0.1" if config.address[0] == "localhost" else config.address[0]
 
 
 async def _data(config: Config) -> AsyncIterator[str]:

@@ -209,11 +209,11 @@ async def test_one_load_of_a_page_opens_once_by_all_ways(service: Service, order
 
 def test_what_is_noted_tells_no_two_neighbours_apart() -> None:
     """24 bits of IPv4, 48 of IPv6; a family without its version."""
-    assert network(client_address("203.0.113.77", None, ())) == "203.0.113.0/24"
-    assert network(client_address("2001:db8:1:2::3", None, ())) == "2001:db8:1::/48"
-    assert network(client_address("::ffff:203.0.113.77", None, ())) == "203.0.113.0/24"
-    assert network(client_address("not an address", None, ())) is None
-    assert limit_key(client_address("2001:db8:1:2::3", None, ())) == "2001:db8:1:2::/64"
+    assert network(client_address("203.0.113.77", "", ())) == "203.0.113.0/24"
+    assert network(client_address("2001:db8:1:2::3", "", ())) == "2001:db8:1::/48"
+    assert network(client_address("::ffff:203.0.113.77", "", ())) == "203.0.113.0/24"
+    assert network(client_address("not an address", "", ())) is None
+    assert limit_key(client_address("2001:db8:1:2::3", "", ())) == "2001:db8:1:2::/64"
     chrome = (
         "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"
     )

@@ -4,6 +4,7 @@ import ast
 import asyncio
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,9 +14,12 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
+import click
 import pytest
 
+from driver_sim.__main__ import main as driver_sim
 from tests.service import ADMIN_KEY, Service
+from tracker.__main__ import main as tracker
 
 ROOT: Final = Path(__file__).parent.parent
 DOCS: Final = ROOT / "docs"
@@ -222,6 +226,75 @@ async def test_the_readmes_commands_work(service: Service, tmp_path: Path) -> No
     assert '"status":"picked_up"' in said
     assert said.splitlines()[-1].startswith(f"{service.url}/t/")
     assert (tmp_path / "order.gpx").read_text("utf-8").startswith("<?xml")
+
+
+def unknown_words(command: click.Command, words: list[str]) -> list[str]:
+    """Return the first word that is no subcommand of a group, or the options that the command lacks."""
+    if isinstance(command, click.Group):
+        found = command.commands.get(words[0]) if words else None
+        return words[:1] if found is None else unknown_words(found, words[1:])
+    known = {name for parameter in command.params for name in parameter.opts} | {"--help"}
+    return [word for word in words if word.startswith("--") and word not in known]
+
+
+def test_a_wrong_command_is_found() -> None:
+    """A subcommand and an option that do not exist are named."""
+    assert unknown_words(tracker, ["sreve"]) == ["sreve"]
+    assert unknown_words(tracker, ["keys", "create", "--nmae", "me"]) == ["--nmae"]
+    assert unknown_words(driver_sim, ["run", "--drivers", "3"]) == []
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "sh")])
+def test_commands_exist(page: str) -> None:
+    """Shell blocks use subcommands, options, make targets and modules that exist."""
+    commands = {"tracker": tracker, "driver-sim": driver_sim}
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    unknown = []
+    for line in "\n".join(blocks(page, "sh")).replace("\\\n", " ").splitlines():
+        if command := re.search(r"\.venv/bin/(tracker|driver-sim) (.*)", line):
+            unknown += unknown_words(commands[command[1]], shlex.split(command[2], comments=True))
+        if (target := re.match(r"make ([\w-]+)", line)) and target[1] not in targets:
+            unknown.append(target[1])
+        if module := re.search(r"python -m ([\w.]+)", line):
+            unknown += [] if find_spec(module[1]) else [module[1]]
+    assert unknown == []
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+@pytest.mark.asyncio(loop_scope="session")
+async def test_the_commands_of_your_city_work(service: Service, tmp_path: Path) -> None:
+    """The requests of docs/your-city.md return addresses and create an order, here in Helsinki."""
+    script = "\n".join(block for block in blocks("docs/your-city.md", "sh") if "curl" in block)
+    for stands, here in (
+        ("http://127.0.0.1:8080", service.url),
+        ("$(.venv/bin/tracker keys create --name me --scope orders)", ADMIN_KEY),
+        ('"lat": -37.8136, "lon": 144.9631', '"lat": 60.1713, "lon": 24.9440'),
+        ('"lat": -37.8183, "lon": 144.9671', '"lat": 60.1666, "lon": 24.9486'),
+    ):
+        assert stands in script
+        script = script.replace(stands, here)
+    said = await run("sh", "-c", f"set -e\n{script}".replace("curl ", "curl -fsS "), cwd=tmp_path)
+    assert '"address":' in said
+    assert f'"tracking_url":"{service.url}/t/' in said
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_the_replay_of_the_simulator_page_works(service: Service, tmp_path: Path) -> None:
+    """The replay command of docs/simulator.md drives a recorded track."""
+    driver = await service.new_driver()
+    points = [
+        f'<trkpt lat="{60.17 + n / 1e4}" lon="24.94"><time>2026-11-20T09:00:0{n}Z</time></trkpt>'
+        for n in range(4)
+    ]
+    track = f'<gpx version="1.1"><trk><trkseg>{"".join(points)}</trkseg></trk></gpx>'
+    (tmp_path / "ride.gpx").write_text(track, "utf-8")
+    [command] = [block for block in blocks("docs/simulator.md", "sh") if " replay " in block]
+    command = command.replace("http://127.0.0.1:8080", service.url)
+    command = command.replace(".venv/bin/driver-sim", f"{sys.executable} -m driver_sim")
+    environment = {"TOKEN": driver["token"], "PYTHONPATH": str(ROOT)}
+    await run("sh", "-c", command, cwd=tmp_path, **environment)
+    shown = await service.get(f"/v1/drivers/{driver['id']}")
+    assert shown["last_fix"]["lat"] == pytest.approx(60.1703)
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")

@@ -127,8 +127,8 @@ def test_near_another_customers_door_nothing_is_shown_then_or_later() -> None:
         assert (view.position is None, view.visibility) == ((True, "hidden") if near else (False, "live"))
         if near:
             assert (view.route, view.trail, view.freshness) == ((), None, "none")
-    assert all(distance(place, at(20.0)) > HIDING_RADIUS for place in trip.trails["ord_2"].places)
-    assert trip.trails["ord_2"].places[0].lon > at(20.0).lon
+    assert all(distance(place, at(20.0)) > HIDING_RADIUS for place in trip.visible["ord_2"].trail.places)
+    assert trip.visible["ord_2"].trail.places[0].lon > at(20.0).lon
 
 
 @pytest.mark.parametrize(
@@ -170,8 +170,8 @@ def test_new_stops_drop_the_route_and_keep_the_trail() -> None:
     )
     assert trip.route is None
     assert trip.wants_route(NOW + timedelta(seconds=6))
-    assert len(trip.trails["ord_1"].places) == 2
-    assert trip.trails["ord_2"].places == []
+    assert len(trip.visible["ord_1"].trail.places) == 2
+    assert trip.visible["ord_2"].trail.places == []
 
 
 def test_a_trail_is_bounded_and_says_when_it_was_thinned() -> None:

@@ -1,6 +1,6 @@
 """One driver on one route: it takes fixes and returns the view of each customer."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -10,25 +10,19 @@ from tracker.domain.eta.device_eta import DeviceEta
 from tracker.domain.eta.estimate import Eta, unknown_eta
 from tracker.domain.eta.model import ArrivalSample, EtaModels
 from tracker.domain.eta.progress import RouteProgress, heading_of
-from tracker.domain.eta.smoothing import SmoothedEta
-from tracker.domain.geo import LonLat, distance, tail_outside
+from tracker.domain.geo import LonLat, distance
 from tracker.domain.order import ON_THE_ROAD, Driver, Order, StopKind, Vehicle
-from tracker.domain.privacy.doors import HIDING_RADIUS, Doors
+from tracker.domain.privacy.doors import Doors
 from tracker.domain.privacy.visibility import (
-    Circumstances,
-    Rules,
-    VisibleFields,
-    awaits_window,
     coarse,
-    stuck_at,
-    visible_fields,
 )
 from tracker.domain.route import Progress, Route, Stop
 from tracker.domain.route_choice.observed_streets import ObservedStreets
 from tracker.domain.route_choice.preference import RoutePreference
 from tracker.domain.snapping import SnappedFix, snap_to_street
 from tracker.domain.tracks.track import Doubt, Fix, JudgedFix, Track
-from tracker.domain.view import CustomerView, Freshness, Trail, freshness_of
+from tracker.domain.view import CustomerView, Freshness, freshness_of
+from tracker.domain.visible_trip import VisibleTrip
 
 OFF_ROUTE_FIXES: Final = 3  # in a row, after which the driver has left the route
 REROUTE_PAUSE: Final = timedelta(seconds=10)
@@ -47,17 +41,11 @@ class Trip:
     ) -> None:
         self.driver = driver
         self.orders: dict[str, Order] = {}
-        self.rules: dict[str, Rules] = {}
+        self.visible: dict[str, VisibleTrip] = {}  # by order
         self.track = Track(driver.vehicle, judged_before)
         self.course = RouteProgress(driver.vehicle, (learned or EtaModels()).of(driver.vehicle))
-        self.trails: dict[str, Trail] = {}
         self.doors = Doors(None if self.track.newest is None else self.track.newest.lonlat)
         self._arrived_at: dict[str, datetime] = {}  # arrivals at the orders' dropoffs, by positions
-        self._stuck_at: dict[str, datetime] = {}  # when the orders count as stuck
-        self._lines: dict[str, tuple[LonLat, ...]] = {}  # an order's visible part of the route, cached
-        self._smoothed_etas: dict[str, SmoothedEta] = {}
-        self._line_begins_m: dict[str, float] = {}  # route metres where an order's visible line begins
-        self._hidden_routes: set[str] = set()  # orders whose route was hidden at the newest fix
         self._requested_at: datetime | None = None
         self._off_route_since: datetime | None = None  # when fixes first showed it
         self._requested_from: LonLat | None = None  # the driver's place at the last routing request
@@ -110,27 +98,28 @@ class Trip:
     def replan(self, orders: Sequence[Order], stops: Sequence[Stop]) -> None:
         """Replace the orders and stops; the route is dropped if the stops changed."""
         self.orders = {order.id: order for order in orders}
-        self.rules = {order.id: msgspec.convert(order.visibility, Rules) for order in orders}
-        self.trails = {order.id: self.trails.get(order.id) or Trail() for order in orders}
+        before = self.visible
+        self.visible = {one.id: before.get(one.id) or VisibleTrip(one, self.doors) for one in orders}
         if tuple(stops) != self.stops:
             self.course.take_stops(tuple(stops))
             self._unroutable = False
             self._route_changed()
-        self._hidden_routes &= self.orders.keys()
-        self.note_arrivals(self._arrived_at)
+        for order in orders:
+            self.visible[order.id].take(order, self._arrived_at.get(order.id))
         if self.doors.take(orders, stops):
-            self._lines.clear()
-            self._clear_trails(self.trails)
+            for visible in self.visible.values():
+                visible.change_doors()
 
     def note_arrivals(self, arrived_at: Mapping[str, datetime]) -> None:
         """Set when the driver arrived at the dropoffs of these orders; at the others they have not."""
         self._arrived_at = dict(arrived_at)
-        self._stuck_at = {one.id: stuck_at(one, arrived_at.get(one.id)) for one in self.orders.values()}
+        for order_id, visible in self.visible.items():
+            visible.note_arrival(arrived_at.get(order_id))
 
     def release(self, order_id: str) -> None:
         """Remove an order, so that its customer sees nothing more. `replan` removes its stops."""
-        for mapping in (self.orders, self.rules, self.trails):
-            mapping.pop(order_id, None)
+        self.orders.pop(order_id, None)
+        self.visible.pop(order_id, None)
         self.doors.end(order_id)
 
     def receive_fix(self, fix: Fix, now: datetime) -> Doubt | None:
@@ -220,38 +209,34 @@ class Trip:
         self._route_changed()
 
     def _route_changed(self) -> None:
-        self._lines.clear()
-        self._line_begins_m = dict.fromkeys(self.orders, self._along_m)  # the driver moved during the request
         self._off_route_since = None
-        for smoothed in self._smoothed_etas.values():
-            smoothed.reset()
+        for visible in self.visible.values():
+            visible.change_route(self._along_m)
         if self.route is None:
             self._requested_at = None
 
     def view(self, order_id: str, now: datetime) -> CustomerView:
         """Return what this order's customer may see now. Raises KeyError if the driver does not have it."""
-        order = self.orders[order_id]
-        index = self._dropoff_index(order_id)
-        stops_before = self.course.stops_before(index)
-        eta = self._eta(index, stops_before, now)
-        visible = self._visible(order, stops_before, eta, now)
-        position = self._position(order_id) if visible.position else None
+        visible = self.visible[order_id]
+        eta = self._eta(visible, now)
+        fields = visible.fields(self.position, eta, now)
+        position = visible.position(self.position, self._snapped) if fields.position else None
+        on_route = self.course.on_route(self._dropoff_index(order_id)) if fields.route else None
         return CustomerView(
-            order=order,
-            driver=self.driver if order.status in ON_THE_ROAD else None,
+            order=visible.order,
+            driver=self.driver if visible.order.status in ON_THE_ROAD else None,
             position=position,
-            eta=(eta if visible.exact else coarse(eta)) if visible.eta else None,
-            stops_before=stops_before if visible.stops_before else None,
-            route=self._visible_line(order_id, index) if visible.route else (),
-            trail=self.trails[order_id] if visible.position else None,
-            visibility="live" if visible.position else "hidden",
+            eta=(eta if fields.exact else coarse(eta)) if fields.eta else None,
+            stops_before=eta.stops_before if fields.stops_before else None,
+            route=visible.line(self.route, on_route, self._along_m),
+            trail=visible.trail if fields.position else None,
+            visibility="live" if fields.position else "hidden",
             freshness=self.freshness(position, now),
         )
 
     def eta(self, order_id: str, now: datetime) -> Eta:
         """Return the ETA of one order, visible or not. Raises KeyError if the driver does not have it."""
-        index = self._dropoff_index(order_id)
-        return self._eta(index, self.course.stops_before(index), now)
+        return self._eta(self.visible[order_id], now)
 
     def freshness(self, position: Fix | None, now: datetime) -> Freshness:
         """Classify the age of a position, by the time of its fix, so that no age is understated."""
@@ -261,8 +246,8 @@ class Trip:
     def _restart_after_jump(self, fix: Fix) -> None:
         """Restart the trails and the route after the marker jumped: the driver did not drive there."""
         self._snapped = None
-        for trail in self.trails.values():
-            trail.restart()
+        for visible in self.visible.values():
+            visible.trail.restart()
         if self.course.restart(fix):
             self._route_changed()
         else:
@@ -276,35 +261,12 @@ class Trip:
         located = None if self.course.off_route else self.progress
         self._snapped = snap_to_street(self.position, located, self._snapped)
         if self.doors.move(fix, None if self.progress is None else self.progress.at):
-            self._lines.clear()
-            self._line_begins_m = {
-                order_id: max(self._line_begins_m.get(order_id, 0.0), self._along_m)
-                for order_id in self.orders
-            }
-        for order_id, trail in self.trails.items():
-            self._extend_trail(order_id, trail, now)
-
-    def _extend_trail(self, order_id: str, trail: Trail, now: datetime) -> None:
-        """Add the newest fix to one customer's trail."""
-        index = self._dropoff_index(order_id)
-        stops_before = self.course.stops_before(index)
-        eta = self._eta(index, stops_before, now)
-        visible = self._visible(self.orders[order_id], stops_before, eta, now)
-        # A section driven while hidden is never shown later.
-        if not visible.route or order_id in self._hidden_routes:
-            self._line_begins_m[order_id] = self._along_m
-            self._lines.pop(order_id, None)
-        (self._hidden_routes.discard if visible.route else self._hidden_routes.add)(order_id)
-        position = self._position(order_id) if visible.position else None
-        if position is None:
-            trail.restart()
-            return
-        if trail.places and self.doors.hide_between(order_id, trail.places[-1], position.lonlat):
-            trail.restart()
-        version = trail.version
-        trail.grow(position.lonlat)
-        if trail.version != version:  # thinned: its segments are longer and may pass a door
-            self._clear_trails([order_id])
+            for visible in self.visible.values():
+                visible.leave_door(self._along_m)
+        for visible in self.visible.values():
+            fields = visible.fields(self.position, self._eta(visible, now), now)
+            position = visible.position(self.position, self._snapped) if fields.position else None
+            visible.move(position, self._along_m, shows_route=fields.route)
 
     @property
     def _along_m(self) -> float:
@@ -323,54 +285,17 @@ class Trip:
         else:
             self.drop_outdated_route(now)
 
-    def _position(self, order_id: str) -> Fix | None:
-        """Return the snapped position, unless snapping moves it near another customer's door."""
-        if self._snapped is None or self.doors.hide(order_id, self._snapped.fix.lonlat):
-            return self.position
-        return self._snapped.fix
-
-    def _clear_trails(self, order_ids: Iterable[str]) -> None:
-        """Cut the trails where they pass another customer's door; a new stop may lie on an old trail."""
-        for order_id in order_ids:
-            trail = self.trails[order_id]
-            clear = tail_outside(tuple(trail.places), self.doors.others(order_id), HIDING_RADIUS)
-            if clear != tuple(trail.places):
-                trail.restart(clear)
-
     def _dropoff_index(self, order_id: str) -> int:
         index = self.course.stop_at(order_id, "dropoff")
         if index is None:
             raise KeyError(order_id)
         return index
 
-    def _eta(self, index: int, stops_before: int, now: datetime) -> Eta:
-        fix = self.track.newest
+    def _eta(self, visible: VisibleTrip, now: datetime) -> Eta:
+        index = self._dropoff_index(visible.order.id)
+        fix, stops_before = self.track.newest, self.course.stops_before(index)
         if fix is None:
             return unknown_eta(now, stops_before)
-        foreseen = self.course.forecast(index, fix)
-        eta = foreseen.eta(now=now, last_fix_at=min(fix.recorded_at, now), stops_before=stops_before)
-        return self._smoothed_etas.setdefault(self.stops[index].order_id, SmoothedEta()).eta(eta)
-
-    def _visible(self, order: Order, stops_before: int, eta: Eta, now: datetime) -> VisibleFields:
-        position = self.position
-        circumstances = Circumstances(
-            status=order.status,
-            stops_before=stops_before,
-            eta_s=None if eta.arrives_at is None else (eta.arrives_at - now).total_seconds(),
-            distance_m=eta.distance_m,
-            near_other_dropoff=self.doors.hide(order.id, None if position is None else position.lonlat),
-            awaits_window=awaits_window(order, stops_before, now),
-            is_stuck=now >= self._stuck_at[order.id],
-        )
-        return visible_fields(self.rules[order.id], circumstances)
-
-    def _visible_line(self, order_id: str, index: int) -> tuple[LonLat, ...]:
-        """Return the route to this order's dropoff, after it has left all other customers' dropoffs."""
-        on_route = self.course.on_route(index)
-        if self.route is None or on_route is None or self.route.is_straight(0, on_route):
-            return ()
-        if order_id not in self._lines:
-            begin = self._line_begins_m.get(order_id, self._along_m)
-            whole = self.route.between(begin, self.route.stop_at_m(on_route))
-            self._lines[order_id] = tail_outside(whole, self.doors.others(order_id), HIDING_RADIUS)
-        return self._lines[order_id]
+        forecast = self.course.forecast(index, fix)
+        last_fix_at = min(fix.recorded_at, now)
+        return visible.smooth(forecast.eta(now=now, last_fix_at=last_fix_at, stops_before=stops_before))

@@ -78,7 +78,7 @@ def test_late_fixes_that_refute_the_newest_leave_the_marker_until_the_next() -> 
     assert last is not None and last.fix == fix(9, 45.0)
     receive(trip, fix(11, 55.0))
     assert trip.position == fix(11, 55.0)
-    assert trip.trails["ord_1"].places == [fix(11, 55.0).lonlat]
+    assert trip.visible["ord_1"].trail.places == [fix(11, 55.0).lonlat]
 
 
 def test_a_trip_goes_on_from_what_is_known() -> None:

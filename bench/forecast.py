@@ -20,7 +20,7 @@ from tracker.domain.order import Driver, Order, OrderStatus, Place
 from tracker.domain.route import Leg, Route, Stop
 from tracker.domain.route_choice.observed_streets import NO_STREETS, ObservedStreets
 from tracker.domain.route_choice.preference import LAWFUL, RoutePreference
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 from tracker.domain.trip import Trip
 from tracker.errors import NoRoute
 from tracker.eta.evaluation.recorded_trips import read_trips
@@ -159,7 +159,7 @@ def _per_fix(trips: Sequence[Trip]) -> list[float]:
     is robust against other load on the machine.
     """
     moves = [
-        (trip.course, _fix(trip.route, number), _fix(trip.route, number - 1))
+        (trip.route_progress, _fix(trip.route, number), _fix(trip.route, number - 1))
         for number in range(1, FIXES + 1)
         for trip in trips
         if trip.route
@@ -175,8 +175,8 @@ def _per_fix(trips: Sequence[Trip]) -> list[float]:
 def _cpu_seconds(moves: Sequence[tuple[RouteProgress, Fix, Fix]]) -> float:
     """Return the CPU seconds of these moves."""
     started = process_time()
-    for course, fix, before in moves:
-        course.move(fix, before)
-        course.note_forecasts(fix)
-        course.forecast(0, fix).eta(now=fix.recorded_at, last_fix_at=fix.recorded_at, stops_before=0)
+    for route_progress, fix, before in moves:
+        route_progress.move(fix, before)
+        route_progress.note_forecasts(fix)
+        route_progress.forecast(0, fix).eta(now=fix.recorded_at, last_fix_at=fix.recorded_at, stops_before=0)
     return process_time() - started

@@ -12,7 +12,7 @@ from tracker import recorder as recorder_module
 from tracker.database import Database
 from tracker.database.fixes import newest_states
 from tracker.database.partitions import fixes_in_default
-from tracker.domain.tracks.track import Fix, JudgedFix
+from tracker.domain.tracks.fix import Fix, JudgedFix
 from tracker.errors import StorageUnavailable
 from tracker.recorder import Recorded, Recorder
 

@@ -33,7 +33,7 @@ from driver_sim.client.reconnect import (
 )
 from driver_sim.urls import is_local, stream_uri
 from tracker.domain.reporting_policy import Policy
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 from tracker.messages import (
     Ack,
     AssignedOrder,

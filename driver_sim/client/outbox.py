@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 from tracker.messages import FIXES_PER_MESSAGE, Ack, DriverNote, Fixes, StatusReport
 
 MAX_IN_FLIGHT: Final = 8  # unanswered messages of fixes

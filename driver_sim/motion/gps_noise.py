@@ -11,7 +11,7 @@ from typing import Final
 
 from driver_sim.motion.ride import Motion
 from tracker.domain.geo import Plane
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 
 STANDING: Final = 0.3  # metres per second, below which a receiver has no heading
 RADIUS_68: Final = sqrt(-2.0 * log(1.0 - 0.68))  # of a circular 2-D Gaussian, in sigmas: 1.51

@@ -9,7 +9,7 @@ import msgspec
 
 from driver_sim.tracks.recording import RecordedStop, Recording
 from tracker.domain.order import Place, StopKind
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 
 
 class Timing(msgspec.Struct, frozen=True):

@@ -12,7 +12,7 @@ import msgspec
 from driver_sim.tracks.recording import Recording, by_time
 from driver_sim.tracks.values import parse_degrees, parse_number, parse_time
 from tracker.domain.geo import distance
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 
 OPTIONAL: Final = ("accuracy", "speed", "heading", "altitude", "battery")
 NO_TIME: Final = "no time"

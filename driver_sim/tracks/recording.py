@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 
 from tracker.domain.order import Vehicle
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 
 
 class BadTrack(Exception):

@@ -11,7 +11,7 @@ from msgspec import Meta
 from driver_sim.tracks.reading import OPTIONAL, Options, Point, Report, recording
 from driver_sim.tracks.recording import RecordedStop, Recording, by_time
 from tracker.domain.order import Vehicle
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 from tracker.messages import AwareTime
 
 Latitude = Annotated[float, Meta(ge=-90, le=90)]

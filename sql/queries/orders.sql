@@ -102,7 +102,7 @@ FROM (SELECT 1
 -- name: insert_timeline
 INSERT INTO timeline (order_id, at, kind, detail) VALUES ($1, $2, $3, $4);
 
--- name: select_course
+-- name: select_last_entry_times
 -- When the order entered its status or was last assigned, and the time of its last milestone from positions.
 SELECT max(at) FILTER (WHERE kind IN ('created', 'assigned', 'unassigned', 'picked_up', 'delivered', 'failed',
                                       'cancelled')) AS status_at,

@@ -15,7 +15,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.service import Service, hear, say
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 
 SAMPLES = [json.loads(path.read_bytes()) for path in Path("tests/samples").glob("from_driver.*.json")]
 FUZZED_FOR = 6.0  # seconds each

@@ -22,8 +22,8 @@ from tracker.database.fixes import (
 )
 from tracker.database.queries import sql
 from tracker.domain.geo import LonLat, distance
+from tracker.domain.tracks.fix import Fix, JudgedFix
 from tracker.domain.tracks.segments import GAP
-from tracker.domain.tracks.track import Fix, JudgedFix
 from tracker.messages import rfc3339
 from tracker.recorder import Recorder
 

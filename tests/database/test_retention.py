@@ -15,7 +15,7 @@ from tests.test_recorder import Bench, judged
 from tracker.database import Database
 from tracker.database.migrations import migrate
 from tracker.database.partitions import fixes_in_default, keep_partitions
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 from tracker.errors import StorageUnavailable
 from tracker.recorder import Recorder
 

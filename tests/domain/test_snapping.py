@@ -8,7 +8,7 @@ import pytest
 from tracker.domain.geo import LonLat
 from tracker.domain.route import Progress
 from tracker.domain.snapping import SnappedFix, snap_to_street
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ON_THE_LINE = LonLat(24.9450, 60.1700)

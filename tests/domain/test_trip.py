@@ -11,7 +11,7 @@ from tracker.domain.geo import LonLat, distance
 from tracker.domain.order import Driver, Order, OrderStatus, Place
 from tracker.domain.privacy.doors import HIDING_RADIUS
 from tracker.domain.route import Leg, Route, Stop
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 from tracker.domain.trip import OFF_ROUTE_FIXES, Trip
 from tracker.domain.view import TRAIL_LENGTH, Trail, view_without_trip
 
@@ -112,7 +112,7 @@ def test_only_stops_of_other_orders_are_counted() -> None:
     here = at(20.0)
     own = Stop("ord_1", "pickup", here), Stop("ord_1", "dropoff", here)
     trip.replan(orders, (own[0], Stop("ord_2", "dropoff", here), own[1]))
-    assert [trip.course.stops_before(index) for index in range(3)] == [0, 1, 1]
+    assert [trip.route_progress.stops_before(index) for index in range(3)] == [0, 1, 1]
     assert trip.view("ord_1", NOW).stops_before == 1
 
 
@@ -243,23 +243,23 @@ def test_one_fix_has_one_forecast_until_something_else_is_known() -> None:
     trip = routed(trip_with(order("ord_1", 40.0)))
     first = fix(1.0, 5.0)
     trip.receive_fix(first, NOW)
-    seen = trip.course.forecast(0, first)
-    assert trip.course.forecast(0, first) is seen
+    seen = trip.route_progress.forecast(0, first)
+    assert trip.route_progress.forecast(0, first) is seen
     trip.set_model(EtaModels())
-    again = trip.course.forecast(0, first)
+    again = trip.route_progress.forecast(0, first)
     assert again is not seen and again == seen
-    trip.course.speed_factor = SpeedFactor(900.0, 450.0)
-    slower = trip.course.forecast(0, first)
+    trip.route_progress.speed_factor = SpeedFactor(900.0, 450.0)
+    slower = trip.route_progress.forecast(0, first)
     assert slower.seconds > seen.seconds
-    trip.course.usual = {}
-    assert trip.course.forecast(0, first) is not slower
+    trip.route_progress.usual = {}
+    assert trip.route_progress.forecast(0, first) is not slower
     routed(trip, 10.0)
-    assert trip.course.forecast(0, first) != slower
+    assert trip.route_progress.forecast(0, first) != slower
     second = fix(2.0, 10.0)
     trip.receive_fix(second, NOW)
-    assert trip.course.forecast(0, second).metres < seen.metres
+    assert trip.route_progress.forecast(0, second).metres < seen.metres
     trip.replan(list(trip.orders.values()), (*trip.stops, Stop("ord_2", "dropoff", at(80.0))))
-    assert trip.course.forecast(0, second).basis == "straight_line"
+    assert trip.route_progress.forecast(0, second).basis == "straight_line"
 
 
 def test_progress_never_runs_backwards_on_a_clean_track() -> None:

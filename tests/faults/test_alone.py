@@ -22,7 +22,7 @@ from tests.faults.proxy import Proxy, Weather
 from tests.faults.watching import Watching, new_jobs
 from tests.faults.world import BACK_WITHIN, World, until
 from tests.service import Service
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 
 pytestmark = pytest.mark.long
 

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 from tracker.domain.order import Driver
-from tracker.domain.tracks import verdicts
-from tracker.domain.tracks.track import Fix, JudgedFix
+from tracker.domain.tracks import verdict_memory
+from tracker.domain.tracks.fix import Fix, JudgedFix
 from tracker.domain.trip import Trip
 from tracker.live.trip import JudgedBatch, LiveTrip
 
@@ -127,12 +127,12 @@ def test_late_duplicates_keep_the_stored_verdict() -> None:
 
 def test_what_is_remembered_is_bounded() -> None:
     """The oldest are forgotten first, stored or not."""
-    remembered = verdicts.Verdicts()
-    all_of_them = [JudgedFix(fix(n), NOW + second(n), NOW) for n in range(verdicts.UNSTORED_KEPT + 10)]
+    remembered = verdict_memory.VerdictMemory()
+    all_of_them = [JudgedFix(fix(n), NOW + second(n), NOW) for n in range(verdict_memory.UNSTORED_KEPT + 10)]
     for judged in all_of_them:
         remembered.remember(judged)
-    assert len(remembered.unstored()) == verdicts.UNSTORED_KEPT
+    assert len(remembered.unstored()) == verdict_memory.UNSTORED_KEPT
     remembered.stored(all_of_them)
     assert len(remembered.unstored()) == 0
     known = [remembered.first(judged.sent_at) is judged for judged in all_of_them]
-    assert known == [False] * (len(known) - verdicts.STORED_KEPT) + [True] * verdicts.STORED_KEPT
+    assert known == [False] * (len(known) - verdict_memory.STORED_KEPT) + [True] * verdict_memory.STORED_KEPT

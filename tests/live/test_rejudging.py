@@ -14,7 +14,8 @@ from tracker.database import Database
 from tracker.database.fixes import judged_around, newest_judged, newest_states
 from tracker.database.queries import sql
 from tracker.domain.order import Driver
-from tracker.domain.tracks.track import WINDOW, Fix, JudgedFix
+from tracker.domain.tracks.fix import Fix, JudgedFix
+from tracker.domain.tracks.track import WINDOW
 from tracker.domain.trip import Trip
 from tracker.errors import StorageUnavailable
 from tracker.live.trip import JudgedBatch, LiveTrip

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 from tracker.errors import Unparsable
 from tracker.messages import FIXES_PER_MESSAGE, Fixes, RawFixes
 from tracker.messages.codecs import SMALL_FRAME_BYTES, JsonCodec, MsgpackCodec, readings

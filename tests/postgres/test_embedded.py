@@ -16,7 +16,7 @@ import pytest
 from tests.test_recorder import Bench, fix
 from tracker.database import Database
 from tracker.database.migrations import migrate
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 from tracker.errors import ConfigError, StorageUnavailable
 from tracker.postgres.data_files import Postmaster
 from tracker.postgres.server import embedded

@@ -14,7 +14,7 @@ from tracker.config import Config
 from tracker.domain.geo import LonLat, Plane, bearing, distance
 from tracker.domain.order import Driver, Order, OrderStatus, Place
 from tracker.domain.route import Route, Stop
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 from tracker.domain.trip import Trip
 from tracker.map.extract import find_map
 from tracker.routing import Router

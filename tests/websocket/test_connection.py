@@ -18,7 +18,7 @@ from websockets.frames import Frame, Opcode
 from tests.echo import EchoServer, echo_server
 from tracker.messages import FRAME_BYTES
 from tracker.websocket import connection as ours
-from tracker.websocket import protocol, write_flow
+from tracker.websocket import frame_parser, write_flow
 from tracker.websocket.accept import Connection, Disconnected, QuartSocket
 
 CUT_WITHIN = 1.5  # seconds
@@ -209,7 +209,7 @@ async def test_frames_without_a_message_are_counted(
     echo: EchoServer, sent: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pings and empty fragments cost work and bring nothing: a flood of them ends with 4103."""
-    monkeypatch.setattr(protocol, "IDLE_FRAMES_AT_ONCE", 100)
+    monkeypatch.setattr(frame_parser, "IDLE_FRAMES_AT_ONCE", 100)
     async with raw(echo) as peer:
         if sent[0] == Opcode.CONT:
             peer.writer.write(frame(Opcode.TEXT, b"", fin=False))

@@ -7,7 +7,7 @@ import msgspec
 
 from tracker.database.pool import Queries, Row
 from tracker.domain.order import Driver
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 
 
 class Activity(msgspec.Struct, frozen=True):

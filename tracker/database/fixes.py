@@ -13,8 +13,7 @@ from typing import Final
 import msgspec
 
 from tracker.database.pool import Queries, Row
-from tracker.domain.tracks.fix import Doubt, Fix
-from tracker.domain.tracks.track import JudgedFix
+from tracker.domain.tracks.fix import Doubt, Fix, JudgedFix
 
 FIRST_CHUNK: Final = 500  # fixes; small, so that a response begins at once
 CHUNK: Final = 5_000  # fixes

@@ -42,7 +42,7 @@ class TimelineEntry(msgspec.Struct, frozen=True):
     number: int = 0  # order among entries of the same time
 
 
-class OrderCourse(NamedTuple):
+class LastEntryTimes(NamedTuple):
     """The last times in the timeline of an order."""
 
     status_at: datetime  # when it entered its status or was last assigned
@@ -194,11 +194,11 @@ async def insert_timeline(
     await queries.execute("insert_timeline", order_id, at, kind, dict(detail))
 
 
-async def select_course(queries: Queries, order_id: str) -> OrderCourse:
+async def select_last_entry_times(queries: Queries, order_id: str) -> LastEntryTimes:
     """Return the last times in the timeline of an existing order."""
-    row = await queries.fetchrow("select_course", order_id)
+    row = await queries.fetchrow("select_last_entry_times", order_id)
     assert row is not None
-    return OrderCourse(row["status_at"], row["seen_at"])
+    return LastEntryTimes(row["status_at"], row["seen_at"])
 
 
 async def select_timeline(queries: Queries, order_id: str) -> list[TimelineEntry]:

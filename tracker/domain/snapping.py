@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from tracker.domain.route import Progress
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 
 MOVING: Final = 2.0  # m/s; below this speed a receiver's heading is meaningless
 MAX_HEADING_DIFFERENCE: Final = 30.0  # degrees between the headings of the driver and the street, at most

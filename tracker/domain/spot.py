@@ -6,7 +6,7 @@ from math import cos, hypot, radians
 from typing import Final, NamedTuple
 
 from tracker.domain.geo import METRES_PER_DEGREE, LonLat
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 
 POINTS: Final = 64  # per spot at most, each the mean of equally many fixes
 PIECES: Final = 4  # of a spot; the means of the first and the last one show whether it is crossed

@@ -20,7 +20,8 @@ from tracker.domain.route import Progress, Route, Stop
 from tracker.domain.route_choice.observed_streets import ObservedStreets
 from tracker.domain.route_choice.preference import RoutePreference
 from tracker.domain.snapping import SnappedFix, snap_to_street
-from tracker.domain.tracks.track import Doubt, Fix, JudgedFix, Track
+from tracker.domain.tracks.fix import Doubt, Fix, JudgedFix
+from tracker.domain.tracks.track import Track
 from tracker.domain.view import CustomerView, Freshness, freshness_of
 from tracker.domain.visible_trip import VisibleTrip
 
@@ -43,7 +44,7 @@ class Trip:
         self.orders: dict[str, Order] = {}
         self.visible: dict[str, VisibleTrip] = {}  # by order
         self.track = Track(driver.vehicle, judged_before)
-        self.course = RouteProgress(driver.vehicle, (learned or EtaModels()).of(driver.vehicle))
+        self.route_progress = RouteProgress(driver.vehicle, (learned or EtaModels()).of(driver.vehicle))
         self.doors = Doors(None if self.track.newest is None else self.track.newest.lonlat)
         self._arrived_at: dict[str, datetime] = {}  # arrivals at the orders' dropoffs, by positions
         self._requested_at: datetime | None = None
@@ -60,17 +61,17 @@ class Trip:
 
     @property
     def stops(self) -> tuple[Stop, ...]:
-        return self.course.stops
+        return self.route_progress.stops
 
     @property
     def ahead(self) -> tuple[Stop, ...]:
         """The stops of the next route: those not left yet, whatever the status of their orders."""
-        return self.course.ahead
+        return self.route_progress.ahead
 
     @property
     def route(self) -> Route | None:
         """The route. It may lack the first stops: its stops are the last ones of `stops`."""
-        return self.course.route
+        return self.route_progress.route
 
     @property
     def heading(self) -> float | None:
@@ -80,20 +81,20 @@ class Trip:
     @property
     def route_preference(self) -> RoutePreference:
         """The route preference of such drivers, for the router only."""
-        return self.course.model.manners.usual
+        return self.route_progress.model.manners.usual
 
     @property
     def streets(self) -> ObservedStreets:
         """The streets that such drivers take, for the router only."""
-        return self.course.model.streets
+        return self.route_progress.model.streets
 
     @property
     def progress(self) -> Progress | None:
-        return self.course.progress
+        return self.route_progress.progress
 
     def set_model(self, learned: EtaModels) -> None:
         """Forecast with this model from now on. Earlier routes keep the street times of the old model."""
-        self.course.model = learned.of(self.vehicle)
+        self.route_progress.model = learned.of(self.vehicle)
 
     def replan(self, orders: Sequence[Order], stops: Sequence[Stop]) -> None:
         """Replace the orders and stops; the route is dropped if the stops changed."""
@@ -101,7 +102,7 @@ class Trip:
         before = self.visible
         self.visible = {one.id: before.get(one.id) or VisibleTrip(one, self.doors) for one in orders}
         if tuple(stops) != self.stops:
-            self.course.take_stops(tuple(stops))
+            self.route_progress.take_stops(tuple(stops))
             self._unroutable = False
             self._route_changed()
         for order in orders:
@@ -141,15 +142,15 @@ class Trip:
 
     def set_device_arrival(self, arrives_at: datetime | None, now: datetime) -> None:
         """Set the arrival at the next stop by the phone's own navigation; None: it has ended."""
-        self.course.device_eta = None if arrives_at is None else DeviceEta(now, arrives_at)
+        self.route_progress.device_eta = None if arrives_at is None else DeviceEta(now, arrives_at)
 
     def arrived(self, order_id: str, kind: StopKind, at: datetime) -> ArrivalSample | None:
         """Return the arrival sample of this stop; None if it is not a stop of this trip.
 
         Call it once, before `replan` removes the stop.
         """
-        index = self.course.stop_at(order_id, kind)
-        return None if index is None else self.course.arrived(index, at)
+        index = self.route_progress.stop_at(order_id, kind)
+        return None if index is None else self.route_progress.arrived(index, at)
 
     def wants_route(self, now: datetime) -> bool:
         """Return whether to request a route: there are stops but no route, or the driver is off it.
@@ -158,7 +159,7 @@ class Trip:
         """
         if not self.ahead or self.track.newest is None:
             return False
-        if self.route is not None and not self.has_left_route and not self.course.is_beside_streets:
+        if self.route is not None and not self.has_left_route and not self.route_progress.is_beside_streets:
             return False
         if self._requested_at is None or self._requested_from is None:
             return True
@@ -170,7 +171,7 @@ class Trip:
     @property
     def has_left_route(self) -> bool:
         """Whether the driver is off the route by OFF_ROUTE_FIXES fixes in a row."""
-        return self.course.off_route >= OFF_ROUTE_FIXES
+        return self.route_progress.off_route >= OFF_ROUTE_FIXES
 
     def note_route_request(self, now: datetime) -> None:
         """Record a routing request, so that the next one waits for REROUTE_PAUSE."""
@@ -179,8 +180,8 @@ class Trip:
 
     def take_route(self, route: Route | None) -> None:
         """Follow this route from now on; None: there is none."""
-        self.course.take_route(route, self.track.newest)
-        self._unroutable = self.course.is_beside_streets
+        self.route_progress.take_route(route, self.track.newest)
+        self._unroutable = self.route_progress.is_beside_streets
         self._route_changed()
 
     def handle_no_route(self, *, unroutable: bool) -> None:
@@ -195,17 +196,14 @@ class Trip:
             self._requested_at = requested_at  # keep the pause before the next request
 
     def drop_outdated_route(self, now: datetime) -> bool:
-        """Drop a route that the driver left DROP_AFTER ago and that was not replaced.
-
-        Return whether it was dropped.
-        """
+        """Drop a route that the driver left DROP_AFTER ago. Return whether it was dropped."""
         if self._off_route_since is None or now - self._off_route_since < DROP_AFTER:
             return False
         self._drop_route()
         return True
 
     def _drop_route(self) -> None:
-        self.course.take_route(None, None)
+        self.route_progress.take_route(None, None)
         self._route_changed()
 
     def _route_changed(self) -> None:
@@ -221,7 +219,7 @@ class Trip:
         eta = self._eta(visible, now)
         fields = visible.fields(self.position, eta, now)
         position = visible.position(self.position, self._snapped) if fields.position else None
-        on_route = self.course.on_route(self._dropoff_index(order_id)) if fields.route else None
+        on_route = self.route_progress.on_route(self._dropoff_index(order_id)) if fields.route else None
         return CustomerView(
             order=visible.order,
             driver=self.driver if visible.order.status in ON_THE_ROAD else None,
@@ -248,7 +246,7 @@ class Trip:
         self._snapped = None
         for visible in self.visible.values():
             visible.trail.restart()
-        if self.course.restart(fix):
+        if self.route_progress.restart(fix):
             self._route_changed()
         else:
             self._drop_route()
@@ -257,8 +255,8 @@ class Trip:
         ahead = fix.recorded_at - now > CLOCK_TOLERANCE
         self.position = msgspec.structs.replace(fix, recorded_at=now) if ahead else fix
         self._move_on_route(fix, before, now)
-        self.course.note_forecasts(fix)
-        located = None if self.course.off_route else self.progress
+        self.route_progress.note_forecasts(fix)
+        located = None if self.route_progress.off_route else self.progress
         self._snapped = snap_to_street(self.position, located, self._snapped)
         if self.doors.move(fix, None if self.progress is None else self.progress.at):
             for visible in self.visible.values():
@@ -275,7 +273,7 @@ class Trip:
 
     def _move_on_route(self, fix: Fix, before: Fix | None, now: datetime) -> None:
         route = self.route
-        self.course.move(fix, before)
+        self.route_progress.move(fix, before)
         if self.route is not route:
             self._route_changed()
         if not self.has_left_route:
@@ -286,16 +284,16 @@ class Trip:
             self.drop_outdated_route(now)
 
     def _dropoff_index(self, order_id: str) -> int:
-        index = self.course.stop_at(order_id, "dropoff")
+        index = self.route_progress.stop_at(order_id, "dropoff")
         if index is None:
             raise KeyError(order_id)
         return index
 
     def _eta(self, visible: VisibleTrip, now: datetime) -> Eta:
         index = self._dropoff_index(visible.order.id)
-        fix, stops_before = self.track.newest, self.course.stops_before(index)
+        fix, stops_before = self.track.newest, self.route_progress.stops_before(index)
         if fix is None:
             return unknown_eta(now, stops_before)
-        forecast = self.course.forecast(index, fix)
+        forecast = self.route_progress.forecast(index, fix)
         last_fix_at = min(fix.recorded_at, now)
         return visible.smooth(forecast.eta(now=now, last_fix_at=last_fix_at, stops_before=stops_before))

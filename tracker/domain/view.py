@@ -9,7 +9,7 @@ import msgspec
 from tracker.domain.eta.estimate import Eta
 from tracker.domain.geo import LonLat, distance
 from tracker.domain.order import Driver, Order
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 
 LIVE_FOR: Final = 15.0  # seconds, at least
 STALE_FOR: Final = 120.0  # seconds

@@ -19,7 +19,7 @@ from tracker.domain.privacy.visibility import (
 )
 from tracker.domain.route import Route
 from tracker.domain.snapping import SnappedFix
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 from tracker.domain.view import Trail
 
 

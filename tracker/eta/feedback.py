@@ -14,7 +14,7 @@ from tracker.domain.eta.estimate import Eta
 from tracker.domain.eta.model import EtaModels
 from tracker.domain.geo import distance
 from tracker.domain.order import Driver, Order, StopKind
-from tracker.domain.tracks.track import JudgedFix
+from tracker.domain.tracks.fix import JudgedFix
 from tracker.domain.trip import Trip
 from tracker.errors import StorageUnavailable
 from tracker.eta.driver_speeds import KEPT_EVERY, DriverSpeeds
@@ -61,7 +61,7 @@ class EtaFeedback:
         Raises StorageUnavailable.
         """
         trip = Trip(driver, fixes, self._trainer.learned)
-        trip.course.speed_factor = await self._driver_speeds.of(driver.number)
+        trip.route_progress.speed_factor = await self._driver_speeds.of(driver.number)
         return trip
 
     def record_forecast(self, trip: Trip, order_id: str, eta: Eta) -> None:
@@ -96,7 +96,9 @@ class EtaFeedback:
 
     async def _store_speed_factors(self, trips: Iterable[Trip]) -> None:
         try:
-            await self._driver_speeds.keep({trip.driver.number: trip.course.speed_factor for trip in trips})
+            await self._driver_speeds.keep(
+                {trip.driver.number: trip.route_progress.speed_factor for trip in trips}
+            )
         except StorageUnavailable as error:
             log.warning("speed_factors_delayed", why=str(error))
 

@@ -15,7 +15,7 @@ from tracker.domain.eta.device_eta import FARTHEST
 from tracker.domain.eta.estimate import Eta
 from tracker.domain.order import Driver, Order
 from tracker.domain.reporting_policy import Policy
-from tracker.domain.tracks.track import Fix, Rejection
+from tracker.domain.tracks.fix import Fix, Rejection
 from tracker.errors import NotFound, StorageUnavailable
 from tracker.eta.feedback import EtaFeedback
 from tracker.live.driver_connections import DriverConnections

@@ -131,7 +131,7 @@ class MilestoneWriter:
                 heading=trip.heading,
                 manner=trip.route_preference,
                 streets=trip.streets,
-                bridge_m_s=trip.course.model.rates(trip.vehicle).straight,
+                bridge_m_s=trip.route_progress.model.rates(trip.vehicle).straight,
             )
         except RoutingError as error:
             log.info("route_failed", driver=trip.driver.id, why=type(error).__name__, stops=len(stops))
@@ -139,7 +139,7 @@ class MilestoneWriter:
                 trip.handle_no_route(unroutable=isinstance(error, NoRoute))
             return
         if trip.ahead == stops:
-            trip.course.usual = {stop: usual_dwell(found) for stop, found in pins.items()}
+            trip.route_progress.usual = {stop: usual_dwell(found) for stop, found in pins.items()}
             trip.take_route(Route(stops, legs))
 
     async def _select_milestones(self, order_ids: set[str]) -> dict[str, dict[Milestone, datetime]]:

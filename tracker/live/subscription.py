@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from tracker.messages import End, ErrorReply, Heartbeat, NoteToCustomer, Pong, Snapshot, Update
-from tracker.websocket.frames import Frame
+from tracker.websocket.shared_frame import Frame
 
 NOTES_KEPT: Final = 20  # undelivered notes of one subscription; the oldest are dropped first
 STATUSES_KEPT: Final = 50  # queued updates, each with another status; far more than an order has

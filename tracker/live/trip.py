@@ -12,8 +12,8 @@ from tracker.domain.arrival.milestone import MilestoneReached
 from tracker.domain.geo import distance
 from tracker.domain.reporting_policy import Need, PolicyState, next_policy
 from tracker.domain.tracks.device_clock import NONE, DeviceClock
-from tracker.domain.tracks.track import Fix, JudgedFix, Rejection, validate_readings
-from tracker.domain.tracks.verdicts import Verdicts
+from tracker.domain.tracks.fix import Fix, JudgedFix, Rejection, validate_readings
+from tracker.domain.tracks.verdict_memory import VerdictMemory
 from tracker.domain.trip import Trip
 from tracker.messages import RejectedFix, ToDriver
 
@@ -61,9 +61,9 @@ class JudgedBatch(msgspec.Struct):
 class LiveTrip:
     """A trip and its state on this node."""
 
-    def __init__(self, trip: Trip, verdicts: Verdicts | None = None) -> None:
+    def __init__(self, trip: Trip, verdicts: VerdictMemory | None = None) -> None:
         self.trip = trip
-        self.verdicts = verdicts or Verdicts()
+        self.verdicts = verdicts or VerdictMemory()
         self.clock = DeviceClock()
         self.heard_at: datetime | None = None
         self.routing = False

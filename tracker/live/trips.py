@@ -9,8 +9,9 @@ from tracker.database import Database, drivers, fixes, orders
 from tracker.domain.order import Driver, Order
 from tracker.domain.privacy.doors import ENDED_KEPT
 from tracker.domain.route import Stop
-from tracker.domain.tracks.track import WINDOW, JudgedFix
-from tracker.domain.tracks.verdicts import Verdicts
+from tracker.domain.tracks.fix import JudgedFix
+from tracker.domain.tracks.track import WINDOW
+from tracker.domain.tracks.verdict_memory import VerdictMemory
 from tracker.domain.trip import Trip
 from tracker.errors import NotFound, StorageUnavailable
 from tracker.eta.feedback import EtaFeedback
@@ -39,7 +40,7 @@ class LiveTrips:
         self._database, self._router, self._now = database, router, now
         self._feedback, self._milestones = feedback, milestones
         self._live: dict[str, LiveTrip] = {}
-        self._verdicts: dict[str, Verdicts] = {}  # of unstored fixes, by driver whose trip was unloaded
+        self._verdicts: dict[str, VerdictMemory] = {}  # of unstored fixes, by driver whose trip was unloaded
         self._loading: dict[str, asyncio.Lock] = {}
         self._tasks: asyncio.TaskGroup
         self._on_route: Callable[[Trip], None]
@@ -116,7 +117,7 @@ class LiveTrips:
     async def _new_live(self, driver: Driver) -> LiveTrip:
         """Create a trip from the newest stored fixes and the kept verdicts of unstored ones."""
         stored = await fixes.newest_judged(self._database, driver.number, WINDOW)
-        verdicts = self._verdicts.get(driver.id) or Verdicts()
+        verdicts = self._verdicts.get(driver.id) or VerdictMemory()
         by_key = {judged.sent_at: verdicts.first(judged.sent_at) or judged for judged in stored}
         verdicts.stored(by_key.values())
         by_key |= {judged.sent_at: judged for judged in verdicts.unstored() if judged.judged}

@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from tracker.domain.tracks.track import Fix, Rejection, parse_fix
+from tracker.domain.tracks.fix import Fix, Rejection, parse_fix
 from tracker.errors import Unparsable
 from tracker.messages import FIXES_PER_MESSAGE, AwareTime, Fixes, FromDriver, Id, RawFixes
 from tracker.messages.allowed_values import path_and_detail

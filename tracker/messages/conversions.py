@@ -5,7 +5,7 @@ from datetime import datetime
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Driver, Order, Place
 from tracker.domain.privacy.display_name import name_for_customers
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 from tracker.domain.view import CustomerView
 from tracker.messages import (
     AssignedOrder,

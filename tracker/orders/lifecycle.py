@@ -163,7 +163,7 @@ class OrderLifecycle:
             if by_driver is not None and has_been(before, status):
                 return before
             check_change(before.status, status)
-            previous, seen_at = await rows.select_course(connection, order_id)
+            previous, seen_at = await rows.select_last_entry_times(connection, order_id)
             time = (
                 merchant_status_time(at, previous=previous, now=now)
                 if by_driver is None
@@ -269,7 +269,7 @@ class OrderLifecycle:
                 await self.unassign(order.id)
 
     async def _assign(self, connection: Connection, order: Order, driver_id: str) -> Order:
-        now = max(self._now(), (await rows.select_course(connection, order.id)).status_at)
+        now = max(self._now(), (await rows.select_last_entry_times(connection, order.id)).status_at)
         drivers = await driver_rows.lock_drivers(connection, sorted({driver_id, *drivers_of(order)}))
         if driver_id not in drivers:
             raise InvalidFields([FieldError("driver_id", "must be the id of a driver")])

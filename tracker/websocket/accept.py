@@ -11,8 +11,8 @@ from werkzeug.local import LocalProxy
 
 from tracker.websocket import write_flow
 from tracker.websocket.connection import CLOSE_TIMEOUT, GONE, Connection, Disconnected
-from tracker.websocket.frames import Frame
 from tracker.websocket.quart_socket import window_of
+from tracker.websocket.shared_frame import Frame
 from tracker.websocket.takeover import TakeoverConnection, UncompressedConnection, handle_of, is_supported
 
 __all__ = ["Connection", "Disconnected", "Frame", "QuartSocket", "Socket", "accept", "register_sockets"]

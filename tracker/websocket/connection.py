@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import Final
 
 from tracker.rate_limits import spread
-from tracker.websocket.frames import PING, Frame, encode
-from tracker.websocket.protocol import FrameParser
+from tracker.websocket.frame_parser import FrameParser
 from tracker.websocket.read_limiter import ReadLimiter
+from tracker.websocket.shared_frame import PING, Frame, encode
 from tracker.websocket.write_flow import NO_CONTEXT, WriteFlow
 
 PING_EVERY: Final = 20.0  # seconds without data from the peer

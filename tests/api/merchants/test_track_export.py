@@ -22,7 +22,7 @@ from tracker.api.merchant.track_export import (
 )
 from tracker.database.fixes import StoredFix
 from tracker.domain.order import Order, Place
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 from tracker.messages import rfc3339
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

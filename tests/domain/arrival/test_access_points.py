@@ -21,7 +21,7 @@ from tracker.domain.arrival.access_points import (
 )
 from tracker.domain.geo import LonLat, Plane, distance
 from tracker.domain.order import Place
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 PLANE = Plane(LonLat(24.9450, 60.1700))

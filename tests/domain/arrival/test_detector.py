@@ -15,7 +15,7 @@ from tracker.domain.arrival.milestone import Milestone, MilestoneReached
 from tracker.domain.geo import LonLat, Plane, distance
 from tracker.domain.order import Driver, Order, OrderStatus, Place, Vehicle
 from tracker.domain.route import Leg, Route, Stop
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 from tracker.domain.trip import Trip
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

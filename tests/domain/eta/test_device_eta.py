@@ -11,7 +11,7 @@ from tracker.domain.eta.model import ArrivalSample, EtaModel, ForecastSample
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Driver, Order, OrderStatus, Place
 from tracker.domain.route import Stop
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 from tracker.domain.trip import Trip
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -119,7 +119,7 @@ def test_what_was_said_of_a_stop_goes_with_it() -> None:
     second = trip.stops[1:]
     trip.set_device_arrival(NOW + timedelta(seconds=300), NOW)
     trip.replan([trip.orders["b"]], second)
-    assert trip.course.device_eta is None
+    assert trip.route_progress.device_eta is None
 
 
 def test_arrivals_teach_what_navigation_is_worth() -> None:

@@ -15,7 +15,7 @@ from tracker.domain.eta.travel_time import TravelTime
 from tracker.domain.geo import LonLat, Plane, distance
 from tracker.domain.order import Vehicle
 from tracker.domain.route import Leg, Progress, Route, Stop
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 
 NOW = datetime(2026, 11, 22, 16, 43, tzinfo=UTC)
 PLANE = Plane(LonLat(24.9450, 60.1700))

@@ -31,7 +31,7 @@ from tracker.domain.eta.speed_factor import SpeedFactor
 from tracker.domain.eta.travel_time import RouteSection, TravelTime, passages
 from tracker.domain.geo import LonLat, Plane, distance
 from tracker.domain.route import Edge, Leg, Route, Stop
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 
 NOW = datetime(2026, 11, 22, 16, 43, tzinfo=UTC)
 WIDER: tuple[Uncertainty, ...] = ("little", "way", "halt")  # nothing was learned of the second

@@ -13,7 +13,7 @@ from tracker.domain.eta.model import EtaModel
 from tracker.domain.eta.progress import RouteProgress
 from tracker.domain.geo import LonLat, Plane
 from tracker.domain.route import Leg, Route, Stop
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 
 NOW = datetime(2026, 11, 22, 16, 43, tzinfo=UTC)
 PLANE = Plane(LonLat(24.9450, 60.1700))
@@ -95,13 +95,13 @@ def test_waiting_teaches_nothing_of_how_long_a_stop_takes(
     opens_s: float | None, served_s: float | None
 ) -> None:
     """Ten minutes at a door that opened five minutes ago are five of service; before it opened, none."""
-    course = RouteProgress("car", EtaModel())
-    course.take_stops((stop("ord_a", 0, opens_s), stop("ord_b", 2_000)))
+    route_progress = RouteProgress("car", EtaModel())
+    route_progress.take_stops((stop("ord_a", 0, opens_s), stop("ord_b", 2_000)))
     before = None
     for one in [*(fix(0, at_s) for at_s in range(0, 401, 20)), fix(120, 410), fix(240, 430)]:
-        course.move(one, before)
+        route_progress.move(one, before)
         before = one
-    dwell = course.observations.dwell
+    dwell = route_progress.observations.dwell
     assert (dwell is None) == (served_s is None)
     if dwell is not None and served_s is not None:
         assert dwell.seconds == pytest.approx(served_s, abs=15)
@@ -109,18 +109,18 @@ def test_waiting_teaches_nothing_of_how_long_a_stop_takes(
 
 def test_another_window_changes_neither_the_route_nor_the_halt() -> None:
     """Only when the stop opens: the driver stands where they stood, on the way that they are on."""
-    course = RouteProgress("car", EtaModel())
+    route_progress = RouteProgress("car", EtaModel())
     plan = (stop("ord_a", 0), stop("ord_b", 2_000))
-    course.take_stops(plan)
+    route_progress.take_stops(plan)
     legs = [Leg((HERE, one.at), 1_000.0, 100.0) for one in plan]
-    course.take_route(Route(plan, tuple(legs)), fix(0, 0))
-    course.move(fix(0, 10), fix(0, 0))
-    route, since = course.route, course.dwell.since
+    route_progress.take_route(Route(plan, tuple(legs)), fix(0, 0))
+    route_progress.move(fix(0, 10), fix(0, 0))
+    route, since = route_progress.route, route_progress.dwell.since
     assert route is not None
     assert since is not None
-    course.take_stops((stop("ord_a", 0, 900), plan[1]))
-    assert course.route is route
-    assert course.dwell.since == since
-    assert course.forecast(1, fix(0, 10)).holds[0].opens_at == NOW + timedelta(seconds=900)
-    course.take_stops((stop("ord_a", 50), plan[1]))
-    assert course.route is None
+    route_progress.take_stops((stop("ord_a", 0, 900), plan[1]))
+    assert route_progress.route is route
+    assert route_progress.dwell.since == since
+    assert route_progress.forecast(1, fix(0, 10)).holds[0].opens_at == NOW + timedelta(seconds=900)
+    route_progress.take_stops((stop("ord_a", 50), plan[1]))
+    assert route_progress.route is None

@@ -10,7 +10,7 @@ from tracker.domain.geo import LonLat, distance
 from tracker.domain.order import Customer, Order, OrderStatus
 from tracker.domain.privacy.doors import HIDING_RADIUS, Door, Doors, EndedDoor, contacts
 from tracker.domain.route import Stop
-from tracker.domain.tracks.track import JudgedFix
+from tracker.domain.tracks.fix import JudgedFix
 from tracker.domain.trip import Trip
 from tracker.domain.view import CustomerView
 

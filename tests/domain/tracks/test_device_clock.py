@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tracker.domain.order import Driver
 from tracker.domain.tracks.device_clock import NONE, STEADY_WITHIN, DeviceClock
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 from tracker.domain.trip import Trip
 from tracker.live.trip import JudgedBatch, LiveTrip
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracker.domain.geo import LonLat, Plane, distance
+from tracker.domain.tracks.fix import Fix
 from tracker.domain.tracks.odometer import Odometer
-from tracker.domain.tracks.track import Fix
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 PLANE = Plane(LonLat(24.94, 60.17))

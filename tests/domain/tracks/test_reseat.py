@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from tests.domain.test_trip import NOW, STREET, fix, order, routed, trip_with
-from tracker.domain.tracks.track import Fix, JudgedFix
+from tracker.domain.tracks.fix import Fix, JudgedFix
 from tracker.domain.trip import Trip
 
 FAR = 0.126  # degrees of latitude: 14 km
@@ -57,7 +57,7 @@ def test_a_jump_teaches_no_pace_and_no_way() -> None:
 
 
 def _slowness(trip: Trip) -> float:
-    return trip.course.speed_factor.observed / trip.course.speed_factor.expected
+    return trip.route_progress.speed_factor.observed / trip.route_progress.speed_factor.expected
 
 
 def _begun() -> Trip:

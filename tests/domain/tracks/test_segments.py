@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracker.domain.geo import LonLat, distance
+from tracker.domain.tracks.fix import Fix
 from tracker.domain.tracks.segments import SegmentCounter, crossing
-from tracker.domain.tracks.track import Fix
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 

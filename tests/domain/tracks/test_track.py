@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from tracker.domain.geo import distance
 from tracker.domain.order import Vehicle
-from tracker.domain.tracks.track import WINDOW, Fix, JudgedFix, Track
+from tracker.domain.tracks.fix import Fix, JudgedFix
+from tracker.domain.tracks.track import WINDOW, Track
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 FAR = 0.126  # degrees of latitude: 14 km

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from driver_sim.motion.gps_noise import RADIUS_68, GaussMarkov, Receiver
 from driver_sim.motion.ride import Motion
 from tracker.domain.geo import LonLat, distance
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 
 HERE = LonLat(24.94, 60.17)
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)

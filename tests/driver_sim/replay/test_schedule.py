@@ -15,7 +15,7 @@ from driver_sim.replay.schedule import (
     stop_sequence,
 )
 from driver_sim.tracks.recording import RecordedStop, Recording
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 
 START = datetime(2024, 5, 1, 8, tzinfo=UTC)
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

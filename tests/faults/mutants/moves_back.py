@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 from tracker.__main__ import main
-from tracker.domain.tracks.track import JudgedFix, Track
+from tracker.domain.tracks.fix import JudgedFix
+from tracker.domain.tracks.track import Track
 
 _judge = Track.judge
 

@@ -11,7 +11,7 @@ import msgspec
 from tracker.domain.geo import LonLat, distance, interpolate
 from tracker.domain.leg import Leg
 from tracker.domain.order import ON_THE_ROAD, Customer, Driver, Order, Place, StopKind
-from tracker.domain.tracks.track import Fix, JudgedFix
+from tracker.domain.tracks.fix import Fix, JudgedFix
 from tracker.domain.trip import Trip
 from tracker.recorder import Recorded
 

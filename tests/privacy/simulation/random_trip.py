@@ -11,7 +11,7 @@ from tests.privacy.simulation.memory import street
 from tests.privacy.simulation.world import World
 from tracker.domain.geo import LonLat, distance
 from tracker.domain.order import Customer, Driver, Order, OrderStatus, Place, StopKind
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 
 METRES: Final = 111_195.0  # in a degree of latitude
 TOWN: Final = 1_200.0  # metres from its middle

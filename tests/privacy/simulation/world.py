@@ -15,7 +15,7 @@ from tests.privacy.exchanges import Exchange, Reading, Record, Said
 from tests.privacy.judge import Judge, Violation
 from tests.privacy.simulation.memory import Memory, NoHindsight, Streets
 from tracker.domain.order import Driver, Order, OrderStatus, StopKind
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 from tracker.live.fleet import Fleet
 from tracker.live.hub import Hub
 from tracker.live.milestones import MilestoneWriter

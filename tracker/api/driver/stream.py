@@ -17,7 +17,7 @@ from tracker.api.errors import close_code, problem_of
 from tracker.api.json_bodies import answer, raw_body
 from tracker.database import drivers
 from tracker.domain.order import Driver
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 from tracker.errors import (
     FieldError,
     InvalidFields,

@@ -13,7 +13,7 @@ from tracker.domain.link import Link, LinkOpen, Transport
 from tracker.domain.order import Driver, Order, OrderStatus, StopKind, Vehicle
 from tracker.domain.order_rules import late_s
 from tracker.domain.privacy.visibility import Rules
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 from tracker.messages import Time, Uri, WireEta, WirePickup, WirePlace, WireWindow, rfc3339, rfc3339_or_none
 from tracker.messages.conversions import timestamps, window, wire_pickup, wire_place
 from tracker.node import Node

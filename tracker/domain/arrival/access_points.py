@@ -13,7 +13,7 @@ import msgspec
 from tracker.domain.eta.ratio import Ratio
 from tracker.domain.geo import LonLat, distance, interpolate
 from tracker.domain.order import Place
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 
 AGREE: Final = 40.0  # metres between stops at one place
 ENOUGH: Final = 3  # stops at one place

@@ -21,7 +21,7 @@ from tracker.domain.arrival.milestone import (
 from tracker.domain.eta.progress import OFF_ROUTE
 from tracker.domain.geo import LonLat, distance
 from tracker.domain.order import ON_THE_ROAD, Order, OrderStatus, StopKind
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 from tracker.domain.trip import Trip
 
 SLOT: Final = 4.0  # seconds; the distance to the dropoff is computed once in each
@@ -110,13 +110,13 @@ def _remaining(
     picked_up = order.status is OrderStatus.PICKED_UP or "departed_pickup" in state.recorded
     if "approaching" in state.recorded or not picked_up:
         return None, None
-    index, fix = trip.course.stop_at(order.id, "dropoff"), fixes[-1]
+    index, fix = trip.route_progress.stop_at(order.id, "dropoff"), fixes[-1]
     if index is None or (len(fixes) > 1 and _same_slot(fixes[-2], fix)):
         return None, None
     metres = distance(order.dropoff.lonlat, fix.lonlat)
     if metres > SOON_M + SOON_S * BRISK[trip.vehicle]:
         return metres, inf
-    foreseen = trip.course.forecast(index, fix)
+    foreseen = trip.route_progress.forecast(index, fix)
     return foreseen.metres, foreseen.to_go(fix.recorded_at)
 
 
@@ -127,13 +127,13 @@ def _same_slot(before: Fix, fix: Fix) -> bool:
 
 def _stop_area(trip: Trip, order: Order, kind: StopKind, fix: Fix) -> StopArea:
     place = order.pickup if kind == "pickup" else order.dropoff
-    index = trip.course.stop_at(order.id, kind)
+    index = trip.route_progress.stop_at(order.id, kind)
     if index is None:
         return StopArea((place.lonlat,))
     if distance(place.lonlat, fix.lonlat) > FAR:
         return StopArea((place.lonlat,), None, False)
     is_next = all(stop.order_id == order.id for stop in trip.stops[:index])
-    leg = trip.course.on_route(index)
+    leg = trip.route_progress.on_route(index)
     if trip.route is None or leg is None:
         return StopArea((place.lonlat,), None, is_next)
     route_end: LonLat = trip.route.legs[leg].line[-1]

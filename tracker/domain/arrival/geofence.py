@@ -9,7 +9,7 @@ import msgspec
 
 from tracker.domain.geo import LonLat, Plane, distance, interpolate
 from tracker.domain.order import Vehicle
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 
 ENTER: Final = 60.0  # metres from a stop; a driver who stands within has arrived
 CLOSE: Final = 30.0  # metres; further out, confirmation takes longer, as it may be a red light

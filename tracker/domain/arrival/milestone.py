@@ -13,7 +13,7 @@ import msgspec
 from tracker.domain.arrival.geofence import ENTER, LEAVE, Observation, Standstill, detect_arrival
 from tracker.domain.geo import distance
 from tracker.domain.order import Order
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 
 Milestone = Literal["arrived_at_pickup", "departed_pickup", "approaching", "arrived_at_dropoff"]
 

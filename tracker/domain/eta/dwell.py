@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from tracker.domain.geo import METRES_PER_DEGREE, LonLat, distance
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 
 AT_STOP: Final = 30.0  # metres; a driver who halts within them serves the stop
 AT_DOOR: Final = 20.0  # metres; within them, whatever the route distance

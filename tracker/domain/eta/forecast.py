@@ -16,7 +16,7 @@ from tracker.domain.eta.travel_time import TravelTime
 from tracker.domain.geo import distance
 from tracker.domain.order import Vehicle
 from tracker.domain.route import Progress, Stop
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 
 STILL_SERVING: Final = 15.0  # seconds; lower bound of the remaining service time at a stop
 UNKNOWN: Final = Ratio()  # of a place without observed stops

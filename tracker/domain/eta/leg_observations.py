@@ -11,7 +11,7 @@ from tracker.domain.geo import LonLat, distance
 from tracker.domain.order import StopKind, Vehicle
 from tracker.domain.route import Route, Stop
 from tracker.domain.route_choice.preference import DrivenPath
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 
 LONGEST_STEP: Final = 120.0  # seconds between two fixes; over a longer gap the speed is unknown
 FORECAST_EVERY: Final = timedelta(seconds=15)  # between two kept forecasts

@@ -15,14 +15,14 @@ from tracker.domain.eta.speed_factor import SpeedFactor
 from tracker.domain.eta.travel_time import RouteSection, TravelTime
 from tracker.domain.order import StopKind, Vehicle
 from tracker.domain.route import Progress, Route, Stop
-from tracker.domain.tracks.track import TOP_SPEED, Fix
+from tracker.domain.tracks.fix import Fix
+from tracker.domain.tracks.track import TOP_SPEED
 
 OFF_ROUTE: Final = 45.0  # metres; measured: 0.9 false alarms per 100 km on real GPS, 1.9 at 30 m
 BACKWARDS: Final = 120.0  # degrees between the driver's heading and the route's; beyond, off the route
 ACROSS: Final = 45.0  # degrees; beyond, on another street if also beyond BESIDE
 BESIDE: Final = 20.0  # metres from the route
-# Metres from the route. The router searches for streets within 300 m, so no route starts from further away.
-LOST: Final = 400.0
+LOST: Final = 400.0  # metres from the route; the router finds no street further than 300 m away
 SLACK: Final = 100.0  # metres beyond the reach at top speed: route lines cut corners
 MOVING: Final = 2.0  # m/s; below it, a receiver's heading is noise
 

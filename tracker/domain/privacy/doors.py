@@ -16,7 +16,7 @@ import msgspec
 from tracker.domain.geo import LonLat, Plane, distance
 from tracker.domain.order import Customer, Order
 from tracker.domain.route import Stop
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 
 HIDING_RADIUS: Final = 100.0  # metres around a door
 SAME_PLACE: Final = 30.0  # metres between two doors; for nearer ones, the customers count as one

@@ -8,7 +8,7 @@ from typing import Final
 
 from tracker.domain.geo import LonLat, distance
 from tracker.domain.spot import Spot
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 
 GAP: Final = 120.0  # seconds between two fixes; a longer gap does not count as motion
 UNKNOWN_ACCURACY: Final = 12.0  # metres, for a fix without an accuracy or with 0

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from tracker.domain.geo import LonLat
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 
 GAP: Final = timedelta(seconds=120)  # a longer time between two fixes starts a new segment
 

@@ -10,29 +10,8 @@ from datetime import datetime
 from typing import Final
 
 from tracker.domain.order import Vehicle
-from tracker.domain.tracks.fix import (
-    Doubt,
-    Fix,
-    JudgedFix,
-    Rejection,
-    parse_fix,
-    rejection_reason,
-    validate_readings,
-    without_impossible_values,
-)
+from tracker.domain.tracks.fix import Doubt, Fix, JudgedFix
 from tracker.domain.tracks.window import Conflict, Window, is_teleport
-
-__all__ = [
-    "Doubt",
-    "Fix",
-    "JudgedFix",
-    "Rejection",
-    "Track",
-    "parse_fix",
-    "rejection_reason",
-    "validate_readings",
-    "without_impossible_values",
-]
 
 ACCURACY_LIMIT: Final = 200.0  # metres; a fix of worse accuracy is stored, but doubted
 JUMP_AFTER: Final = 3  # consistent doubted fixes in a row that move the marker all the same

@@ -12,7 +12,7 @@ from msgspec import Meta
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Vehicle
 from tracker.domain.route import Stop
-from tracker.domain.tracks.track import Fix, without_impossible_values
+from tracker.domain.tracks.fix import Fix, without_impossible_values
 from tracker.errors import BadInput
 
 Latitude = Annotated[float, Meta(ge=-90, le=90)]

@@ -11,7 +11,7 @@ from tracker.domain.order import Driver, Order, OrderStatus, Place
 from tracker.domain.route import Route, Stop
 from tracker.domain.route_choice.observed_streets import NO_STREETS
 from tracker.domain.route_choice.preference import LAWFUL
-from tracker.domain.tracks.track import Fix, rejection_reason
+from tracker.domain.tracks.fix import Fix, rejection_reason
 from tracker.domain.trip import Trip
 from tracker.errors import NoRoute, RoutingError
 from tracker.eta.evaluation.baselines import BaselineInput, Baselines
@@ -182,11 +182,11 @@ def _order(stop: Stop) -> Order:
 
 
 def _baseline_input(trip: Trip, index: int) -> BaselineInput:
-    newest, on_route, left = trip.track.newest, trip.course.on_route(index), trip.course.left
+    newest, on_route, left = trip.track.newest, trip.route_progress.on_route(index), trip.route_progress.left
     assert newest is not None
     places = [newest.lonlat, *(stop.at for stop in trip.stops[left : index + 1])]
     straight = sum(distance(a, b) for a, b in pairwise(places))
-    since = trip.course.dwell.since
+    since = trip.route_progress.dwell.since
     served = 0.0 if since is None else (newest.recorded_at - since).total_seconds()
     services = [stop.service_s or 0.0 for stop in trip.stops[left:index]]
     service = sum(services) - min(served, services[0]) if services else 0.0

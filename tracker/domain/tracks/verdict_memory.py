@@ -10,7 +10,7 @@ UNSTORED_KEPT: Final = 2_000  # fixes of one driver that are not stored yet; abo
 STORED_KEPT: Final = 64  # the size of a track's window
 
 
-class Verdicts:
+class VerdictMemory:
     """Judged fixes by key, which is the device's own time. Bounded: the oldest are evicted first."""
 
     __slots__ = ("_stored", "_unstored")

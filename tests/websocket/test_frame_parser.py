@@ -14,7 +14,7 @@ from tracker.messages import FRAME_BYTES
 from tracker.rate_limits import spread
 from tracker.websocket import read_limiter
 from tracker.websocket.connection import Connection
-from tracker.websocket.protocol import IDLE_FRAMES_AT_ONCE, FrameCount, FrameParser
+from tracker.websocket.frame_parser import IDLE_FRAMES_AT_ONCE, FrameCount, FrameParser
 from tracker.websocket.read_limiter import (
     AT_ONCE,
     FLOOD,

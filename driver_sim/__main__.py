@@ -187,8 +187,8 @@ def replay(
     --original-times or --as-fast-as-possible, where the orders would end before they begin.
 
     The command skips points, values and features that it cannot use, and prints them with their lines. The
-    exit status is 1 if nothing in a file can be replayed, if the service rejects every fix of a track, or if
-    fixes remain unacknowledged.
+    exit status is 1 if nothing in a file can be replayed, or if the service rejects every fix of a track. It
+    is also 1 if fixes remain unacknowledged.
     """
     if token is None and api_key is None:
         raise click.UsageError(

@@ -120,7 +120,7 @@ def client_address(peer: str, forwarded: str, proxies: Networks) -> IPv4Address 
 
 
 def is_trusted(address: IPv4Address | IPv6Address | None, proxies: Networks) -> bool:
-    """Tell whether this is a configured proxy."""
+    """Return whether this is a configured proxy."""
     return address is not None and any(address in each for each in proxies)
 
 

@@ -54,7 +54,7 @@ TABLE: Final[dict[type[errors.TrackerError], Problem]] = {
     errors.TooLarge: Problem(
         413, 1009, "too-large", "Too large", "The body exceeds the limit; send less at once."
     ),
-    errors.AccessError: Problem(403, 4003, "forbidden", "Forbidden", "The key is good, but not for this."),
+    errors.AccessError: Problem(403, 4003, "forbidden", "Forbidden", "The key is valid but lacks the scope."),
     errors.Unauthenticated: Problem(
         401,
         4001,
@@ -62,7 +62,7 @@ TABLE: Final[dict[type[errors.TrackerError], Problem]] = {
         "Unauthenticated",
         "The key or token is missing, unknown or revoked.",
     ),
-    errors.Forbidden: Problem(403, 4003, "forbidden", "Forbidden", "The key is good, but not for this."),
+    errors.Forbidden: Problem(403, 4003, "forbidden", "Forbidden", "The key is valid but lacks the scope."),
     errors.NotFound: Problem(
         404,
         4003,

@@ -26,7 +26,7 @@ _NEITHER_BRACKETS_NOR_QUOTES: Final = bytes(set(range(256)) - set(b'[]{}"'))
 
 
 def is_well_formed(data: bytes) -> bool:
-    """Tell whether this is JSON of at most `DEPTH` levels, without building objects."""
+    """Return whether this is JSON of at most `DEPTH` levels, without building objects."""
     try:
         msgspec.json.decode(data, type=msgspec.Raw)
     except (msgspec.DecodeError, UnicodeError, RecursionError):

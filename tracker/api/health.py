@@ -41,14 +41,14 @@ class Readiness(Struct, frozen=True, kw_only=True, omit_defaults=True):
 @blueprint.get("/livez")
 @endpoint(answer=Liveness)
 async def livez() -> Response:
-    """Tell whether the process runs."""
+    """Report that the process runs."""
     return answer(Liveness())
 
 
 @blueprint.get("/readyz")
 @endpoint(answer=Readiness, others={503: Readiness})
 async def readyz() -> Response:
-    """Tell whether the node takes requests: 200, or 503 with what is wrong.
+    """Report whether the node accepts requests: 200, or 503 with what is wrong.
 
     `degraded` is what is missing and does not stop anything; `preparing` is what is still being made.
     """

@@ -99,8 +99,8 @@ def interpolate(a: LonLat, b: LonLat, share: float) -> LonLat:
 def tail_outside(line: tuple[LonLat, ...], places: Iterable[LonLat], radius_m: float) -> tuple[LonLat, ...]:
     """Return the part of the line after it last leaves the circles of *radius_m* around the places.
 
-    Empty if the line ends within a circle. The cut lies on the segment, 1 % and 0.1 m outside the circle, so
-    that neither the ellipsoid nor rounding to six decimals moves a remaining place back inside.
+    Empty if the line ends within a circle. The cut lies on the segment, 1 % and 0.1 m outside the circle.
+    So neither the ellipsoid nor rounding to six decimals moves a remaining place back inside.
     """
     radius = radius_m * 1.01 + 0.1
     cut = max((_last_within(line, place, radius) for place in places), default=-1.0)

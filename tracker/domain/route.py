@@ -57,8 +57,10 @@ _Query = tuple[float, float, float, float, float, float]
 sine and cosine of the driver's heading, or zeros."""
 
 _Candidate = tuple[float, int, float, float, float, float]
-"""Cost of a place on the line, its segment, the share (0..1) of that before it, its metres from the fix, and
-the metres that the segment leads east and north. The smallest tuple is the best place."""
+"""A place on the line: its cost, its segment, the share (0..1) of the segment before it, its metres from the
+fix, and the metres that the segment leads east and north.
+
+The smallest tuple is the best place."""
 
 
 class Route:

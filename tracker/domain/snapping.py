@@ -23,7 +23,7 @@ def snap_to_street(fix: Fix, progress: Progress | None, before: SnappedFix | Non
     """Snap a fix to the street if that is certain. *progress* locates this fix on the route; None: it is off.
 
     A moving driver is on the street if they are near it and head along it. The heading of a standing driver
-    is meaningless, so they stay on the street on which they arrived for as long as they are near it.
+    is meaningless. So they stay on the street on which they arrived while they are near it.
     """
     if progress is None or fix.accuracy is None:
         return SnappedFix(fix)

@@ -1,8 +1,8 @@
 """Driver speeds: each driver's recent speed factor, stored so that it survives a restart of the node.
 
-Recomputing it from the fixes of the last half hour would need the routes of that time, and would match every
-driver's track just when all of them reconnect. Storing two numbers per driver every 30 s costs one statement.
-A node that is killed loses 30 s of a 15-minute average.
+Recomputing it from the fixes of the last half hour would need the routes of that time. It would also match
+every driver's track just when all of them reconnect. Storing two numbers per driver every 30 s costs one
+statement. A node that is killed loses 30 s of a 15-minute average.
 """
 
 from collections.abc import Callable, Mapping

@@ -47,7 +47,7 @@ class TrackedOrder(Struct, frozen=True):
     """An order as its customer sees it."""
 
     status: OrderStatus
-    """Where the order stands."""
+    """Status of the order."""
     reference: str | None
     """The merchant's own number. Null if not given."""
     timestamps: dict[str, Time]

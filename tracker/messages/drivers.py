@@ -52,7 +52,7 @@ class AssignedOrder(Struct, frozen=True):
     reference: str | None
     """The merchant's own number. Null if not given."""
     status: OrderStatus
-    """Where the order stands."""
+    """Status of the order."""
     pickup: WirePickup
     """Where to pick the order up."""
     dropoff: WirePlace
@@ -108,7 +108,7 @@ class StatusReport(Struct, tag="status", tag_field="type"):
     status: Literal["picked_up", "delivered", "failed"]
     """What the order has become."""
     reason: str | None = None
-    """Why, in words; at most 500 characters."""
+    """Reason as text, at most 500 characters."""
     at: AwareTime | None = None
     """When it happened, by the device's clock. Default: now."""
 

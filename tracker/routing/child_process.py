@@ -79,7 +79,7 @@ async def _keep_running(program: Program, first: asyncio.Future[Child]) -> None:
             if not first.done():
                 first.set_result(child)
             await child.process.wait()
-        log.warning("router_died", code=child.process.returncode, last_words=list(child.last_lines)[-3:])
+        log.warning("router_died", code=child.process.returncode, last_lines=list(child.last_lines)[-3:])
         await asyncio.sleep(RESTART_DELAY)
 
 

@@ -1,7 +1,8 @@
 """Driving side: the regions with left-hand traffic, and copies of extracts that tag their streets with it.
 
 The engine's builder reads the side from a database of countries, which no extract contains, or from the tag
-`driving_side` on each way, which mappers set on the country instead. Without either it assumes the right.
+`driving_side` on each way. Mappers set that tag on the country instead. Without either the builder assumes
+the right.
 The side determines the cost of turns and the side of the street on which a stop lies.
 
 `python -m tracker.routing.driving_side EXTRACT FOLDER TARGET` surveys the extract. It writes TARGET if the

@@ -43,7 +43,7 @@ class TimelineRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     driver_id: str | msgspec.UnsetType | None = msgspec.UNSET
     """Id of the driver who was assigned or unassigned, or who reported it."""
     reason: str | msgspec.UnsetType = msgspec.UNSET
-    """Why, in words. Absent once erased."""
+    """Reason as text. Absent once erased."""
     from_: Sender | msgspec.UnsetType = msgspec.field(name="from", default=msgspec.UNSET)
     """Sender of a note."""
     text: str | msgspec.UnsetType = msgspec.UNSET

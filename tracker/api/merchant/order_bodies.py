@@ -41,7 +41,7 @@ class NewPlace(RequestBody, frozen=True, kw_only=True):
     lat: Latitude
     lon: Longitude
     address: LongText | None = None
-    """Address in words, for people; at most 500 characters."""
+    """Address as people write it, at most 500 characters."""
     service_s: ServiceSeconds | None = None
 
     def place(self) -> Place:
@@ -143,7 +143,7 @@ class PlaceChange(RequestBody, frozen=True, kw_only=True):
     lat: Latitude | UnsetType = UNSET
     lon: Longitude | UnsetType = UNSET
     address: LongText | UnsetType | None = UNSET
-    """Address in words, for people; at most 500 characters."""
+    """Address as people write it, at most 500 characters."""
     service_s: ServiceSeconds | UnsetType | None = UNSET
 
 
@@ -206,7 +206,7 @@ class StatusBody(RequestBody, frozen=True, kw_only=True):
     status: OrderStatus
     """Status that the order gets. `created` unassigns it."""
     reason: LongText | None = None
-    """Why, in words; at most 500 characters."""
+    """Reason as text, at most 500 characters."""
     at: StatusTime | None = None
 
 

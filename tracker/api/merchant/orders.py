@@ -32,9 +32,9 @@ blueprint = Blueprint("orders", __name__)
 async def create_order() -> Response:
     """Create an order and its tracking link; with a driver_id, assign it at once.
 
-    A stop at 0, 0, one that lies on the map only with `lat` and `lon` swapped, and one more than 100 km off
-    the map are refused, unless `anywhere` is true. Any other stop off the map is accepted: its forecasts are
-    straight lines.
+    Unless `anywhere` is true, the service rejects three kinds of stops: at 0, 0; on the map only with `lat`
+    and `lon` swapped; and more than 100 km off the map. It accepts any other stop off the map, with
+    straight-line forecasts.
     """
     wanted, node = await body(NewOrderBody), current_node()
     new = wanted.order()

@@ -47,7 +47,7 @@ class OrderAnswer(Struct, frozen=True, kw_only=True):
     reference: str | None
     """The merchant's own number of the order. Null if not given."""
     status: OrderStatus
-    """Where the order stands."""
+    """Status of the order."""
     created_at: Time
     """When the order was created."""
     driver_id: str | None

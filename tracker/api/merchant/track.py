@@ -78,8 +78,8 @@ async def get_track(order_id: str, extension: str | None = None) -> Response:
     The extension (`.geojson`, `.gpx`, `.csv`, `.ndjson`, `.json`) or `Accept` chooses the format; the default
     is GeoJSON. `.json` comes in pages. Every other format holds the whole track and is streamed.
 
-    After a gap of more than 120 s and after a change of driver GPX has a new `trkseg`, and GeoJSON is a
-    MultiLineString with nested `coordTimes`. Lines are cut at the antimeridian.
+    A new segment begins after a gap of more than 120 s and after a change of driver. GPX then has a new
+    `trkseg`, and GeoJSON is a MultiLineString with nested `coordTimes`. Lines are cut at the antimeridian.
     """
     form = extension or _accepted_format()
     if form not in BY_ACCEPT.values():

@@ -1,7 +1,7 @@
 """Estimate of how far one device's clock is ahead of the server's.
 
 Each message gives one sample: the time of its newest fix minus the time of its receipt. A fix cannot arrive
-before it is recorded, so a sample never exceeds the true offset, and the largest of several steady ones is
+before it is recorded, so a sample never exceeds the true offset. The largest of several steady ones is
 closest to it. Only a fast clock gives positive samples, so three of them settle the offset. A slow clock is
 like a device that sends stored fixes, so it takes more samples, and no message may have come on time.
 """

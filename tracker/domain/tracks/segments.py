@@ -30,8 +30,8 @@ class SegmentCounter:
 def crossing(a: LonLat, b: LonLat) -> tuple[LonLat, LonLat, float] | None:
     """Return where the shorter line from *a* to *b* crosses the antimeridian; None if it does not.
 
-    The result holds the place on the side of *a*, at longitude 180 or -180, the same place on the side of
-    *b*, and the share (0..1) of the line before it (RFC 7946, 3.1.9).
+    The result holds the place twice, at longitude 180 and -180: first on the side of *a*, then of *b*. The
+    third value is the share (0..1) of the line before it (RFC 7946, 3.1.9).
     """
     if abs(b.lon - a.lon) <= 180.0:
         return None

@@ -44,6 +44,7 @@ GUIDES: Final = (
     "docs/architecture.md",
     "docs/arrival.md",
     "docs/benchmarks.md",
+    "docs/database.md",
     "docs/dependencies.md",
     "docs/deployment.md",
     "docs/embedding.md",

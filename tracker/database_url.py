@@ -4,31 +4,108 @@ asyncpg parses URLs with urllib, which ends a password at `#` and fails on `[`. 
 parameter to the server, which then refuses the connection.
 """
 
+import re
 from typing import Final
 from urllib.parse import quote
+
+import msgspec
 
 SSL_MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 # Parameters of libpq that asyncpg reads from a URL; then parameters of libpq that have no effect here.
 _PASSED_ON: Final = {
-    *("gsslib", "krbsrvname", "options", "passfile", "service", "servicefile", "sslcert", "sslcrl", "sslkey"),
+    *("gsslib", "krbsrvname", "options", "passfile", "service", "sslcert", "sslcrl", "sslkey"),
     *("sslmode", "sslnegotiation", "sslpassword", "sslrootcert", "ssl_max_protocol_version"),
     *("ssl_min_protocol_version", "target_session_attrs"),
 }
 _WITHOUT_EFFECT: Final = {
-    *("application_name", "channel_binding", "client_encoding", "connect_timeout"),
-    *("fallback_application_name", "gssdelegation", "gssencmode", "keepalives", "keepalives_count"),
-    *("keepalives_idle", "keepalives_interval", "load_balance_hosts", "max_protocol_version"),
-    *("min_protocol_version", "replication", "require_auth", "requirepeer", "requiressl", "sslcertmode"),
-    *("sslcompression", "sslcrldir", "sslsni", "tcp_user_timeout"),
+    *("channel_binding", "client_encoding", "connect_timeout"),
+    *("fallback_application_name", "gssdelegation", "gssencmode", "load_balance_hosts"),
+    *("max_protocol_version", "min_protocol_version", "replication", "require_auth", "requirepeer"),
+    *("requiressl", "sslcertmode", "sslcompression", "sslcrldir", "sslsni"),
 }
+_PAIR: Final = re.compile(r"\s*(\w+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|((?:[^\s'\\]|\\.)*))(?:\s+|$)", re.DOTALL)
 _OWN: Final = {"host", "hostaddr", "port", "user", "password", "dbname"}
+# Parameters of libpq that this service applies itself -> field of Address.
+_APPLIED: Final = {"application_name": "name", "servicefile": "service_file"}
+# The same for the sockets -> field of Keepalive.
+_SOCKETS: Final = {
+    "keepalives": "on",
+    "keepalives_idle": "idle_s",
+    "keepalives_interval": "interval_s",
+    "keepalives_count": "count",
+    "tcp_user_timeout": "user_timeout_ms",
+}
+
+
+class Keepalive(msgspec.Struct, frozen=True):
+    """When the kernel gives up a TCP connection whose peer is silent. 0 leaves a value to the system."""
+
+    on: int = 1
+    idle_s: int = 30
+    interval_s: int = 10
+    count: int = 3
+    user_timeout_ms: int = 30_000
+
+
+class Address(msgspec.Struct, frozen=True):
+    """A database as asyncpg needs it."""
+
+    url: str
+    keepalive: Keepalive = Keepalive()
+    name: str = "tracker"  # as pg_stat_activity shows it
+    service_file: str | None = None
 
 
 def asyncpg_url(url: str) -> str:
     """Return the same connection as a URL with everything in parameters, which asyncpg reads correctly.
 
+    Raises ValueError, as `read` does.
+    """
+    return read(url).url
+
+
+def read(url: str) -> Address:
+    """Read a URL or libpq's other form, `host=… dbname=…`.
+
     Raises ValueError, whose text says what is wrong and how to fix it and never holds the password.
     """
+    found = _checked(_keywords(url) if _has_keywords(url) else _of_url(url))
+    sockets = {field: _whole(name, found.pop(name)) for name, field in _SOCKETS.items() if found.get(name)}
+    applied = {field: found.pop(name) for name, field in _APPLIED.items() if found.get(name)}
+    if (address := found.pop("hostaddr", "")) != "":
+        found["host"] = address
+    _check_ports(found)
+    kept = (f"{name}={quote(value, safe='')}" for name, value in found.items() if value.strip(","))
+    return Address(f"postgresql://?{'&'.join(kept)}".rstrip("?"), Keepalive(**sockets), **applied)
+
+
+def _has_keywords(url: str) -> bool:
+    """Return whether this is `host=… dbname=…`; libpq looks for the scheme of a URL first."""
+    return "=" in url and "://" not in url.partition("=")[0]
+
+
+def _keywords(text: str) -> dict[str, str]:
+    """Parse libpq's `name = 'value'` pairs, in which a backslash escapes the next character."""
+    found: dict[str, str] = {}
+    rest = text.strip()
+    while rest:
+        pair = _PAIR.match(rest)
+        if pair is None:
+            where = f"after {list(found)[-1]!r}" if found else "at its start"
+            raise ValueError(f"cannot be read {where}; write name='value', with \\' for a ' in the value")
+        name, quoted, plain = pair.groups()
+        found[name] = re.sub(r"\\(.)", r"\1", plain if quoted is None else quoted, flags=re.DOTALL)
+        rest = rest[pair.end() :]
+    return found
+
+
+def _whole(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise ValueError(f"has {name}={text}; it is a whole number")
+    return int(text)
+
+
+def _of_url(url: str) -> dict[str, str]:
     scheme, _, rest = url.partition("://")
     if scheme not in {"postgres", "postgresql"}:
         raise ValueError("must begin with postgresql:// or postgres://")
@@ -40,13 +117,17 @@ def asyncpg_url(url: str) -> str:
     found = _hosts(hostlist) | _user(credentials)
     if database:
         found["dbname"] = _decoded(database, "the database's name")
-    if question:
-        found |= _parameters(query)
-    if (address := found.pop("hostaddr", "")) != "":
-        found["host"] = address
-    _check_ports(found)
-    kept = (f"{name}={quote(value, safe='')}" for name, value in found.items() if value.strip(","))
-    return f"postgresql://?{'&'.join(kept)}".rstrip("?")
+    return found | _parameters(query) if question else found
+
+
+def _checked(found: dict[str, str]) -> dict[str, str]:
+    """Check the names, and drop the parameters without effect."""
+    for name in found:
+        if name not in _PASSED_ON | _WITHOUT_EFFECT | _OWN | _APPLIED.keys() | _SOCKETS.keys():
+            raise ValueError(f"has the parameter {name!r}, which PostgreSQL does not know; remove it")
+    if found.get("sslmode", "prefer") not in SSL_MODES:
+        raise ValueError(f"has sslmode={found['sslmode']}; it is one of {', '.join(SSL_MODES)}")
+    return {name: value for name, value in found.items() if name not in _WITHOUT_EFFECT}
 
 
 def _check_ports(found: dict[str, str]) -> None:
@@ -131,10 +212,5 @@ def _parameters(query: str) -> dict[str, str]:
             raise ValueError(f"has the parameter {name!r} without a value; write {name}=…")
         if name == "ssl" and value == "true":  # as JDBC writes it, which libpq reads too
             name, value = "sslmode", "require"
-        if name not in _PASSED_ON | _WITHOUT_EFFECT | _OWN:
-            raise ValueError(f"has the parameter {name!r}, which PostgreSQL does not know; remove it")
-        if name not in _WITHOUT_EFFECT:
-            found[name] = _decoded(value, f"the parameter {name}")
-    if found.get("sslmode", "prefer") not in SSL_MODES:
-        raise ValueError(f"has sslmode={found['sslmode']}; it is one of {', '.join(SSL_MODES)}")
+        found[name] = _decoded(value, f"the parameter {name}")
     return found

@@ -15,7 +15,7 @@ SELECT count(*) FROM (SELECT FROM fixes_default LIMIT 100000) AS counted;
 SELECT number FROM drivers WHERE number = ANY ($1::bigint[]) ORDER BY number FOR KEY SHARE;
 
 -- name: create_incoming
-CREATE TEMPORARY TABLE IF NOT EXISTS incoming (LIKE fixes) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE incoming (LIKE fixes) ON COMMIT DROP;
 
 -- name: insert_incoming
 -- In the order of the key, so that two batches with the same rows cannot deadlock.

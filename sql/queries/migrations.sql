@@ -1,8 +1,5 @@
 -- name: lock_migrations
-SELECT pg_advisory_lock(hashtext('tracker migrations'));
-
--- name: unlock_migrations
-SELECT pg_advisory_unlock(hashtext('tracker migrations'));
+SELECT pg_advisory_xact_lock(hashtext('tracker migrations'));
 
 -- name: create_migrations
 CREATE TABLE IF NOT EXISTS migrations (

@@ -3,3 +3,10 @@ SELECT 1;
 
 -- name: server_version
 SELECT current_setting('server_version');
+
+-- name: backend_pid
+SELECT pg_backend_pid();
+
+-- name: limit_transaction
+-- What a connection asks for at its start, for the current transaction only.
+SELECT set_config('jit', 'off', true), set_config('idle_in_transaction_session_timeout', '15s', true);

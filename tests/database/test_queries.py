@@ -11,11 +11,12 @@ from tracker.system.package_files import folder
 async def test_every_statement_prepares(database: Database) -> None:
     """No statement names a table, column or type that the migrated schema lacks."""
     wrong = []
-    async with database.pool.acquire() as connection:
-        await connection.execute(sql("create_incoming"))  # a table of the session that some work on
+    async with database.pool.acquire() as connection, connection.transaction():
+        await connection.execute(sql("create_incoming"))  # a table of the transaction that some work on
         for name, statement in statements().items():
             try:
-                await connection.prepare(statement)
+                async with connection.transaction():
+                    await connection.prepare(statement)
             except asyncpg.PostgresError as error:
                 wrong.append(f"{name}: {error}")
     assert not wrong

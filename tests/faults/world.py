@@ -1,7 +1,7 @@
 """World: a service, its database, bad networks, drivers and customers, all real; and what they witnessed."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -72,11 +72,15 @@ class World:
         drivers: int = 8,
         rate: int = 4,
         module: str = "tracker",
+        through: Callable[[str], str] = lambda url: url,
     ) -> AsyncIterator[Self]:
-        """Everybody connected and streaming; `rate`: fixes a second of each driver."""
+        """Everybody connected and streaming; `rate`: fixes a second of each driver.
+
+        *through* makes the service's own URL of the database, such as a pooler's.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         url = await cluster.new_database()
-        node = Node(folder, data_dir, url, module)
+        node = Node(folder, data_dir, through(url), module)
         world = cls(cluster, url, node, seed)
         world._rate = rate
         async with AsyncExitStack() as stack:

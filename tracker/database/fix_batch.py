@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final
 import asyncpg
 import msgspec
 
-from tracker.database.pool import Connection, in_transaction, storage_errors
+from tracker.database.connection.errors import storage_errors
+from tracker.database.pool import Connection, in_transaction
 from tracker.domain.tracks.device_clock import FUTURE_LIMIT
 from tracker.domain.tracks.fix import JudgedFix
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Final
 import asyncpg
 import msgspec
 
-from tracker.database.pool import connect, storage_errors
+from tracker.database.connection.errors import storage_errors
+from tracker.database.connection.opening import connect
 from tracker.database.queries import sql
 from tracker.errors import ConfigError
 from tracker.system.package_files import folder
 
 if TYPE_CHECKING:
-    from tracker.database.pool import Session
+    from tracker.database.connection.session import Session
 
 OLDEST_SERVER: Final = 15
 LOCK_TIMEOUT: Final = 300.0  # seconds that another node may take for its migrations
@@ -38,25 +39,35 @@ def migrations() -> list[Migration]:
 
 
 async def migrate(url: str) -> list[str]:
-    """Apply the missing migrations and return their names. Nodes that start at once wait for each other.
+    """Apply the missing migrations and return the names of those that this call applied.
 
-    Each file is one transaction: after a failure, the files before it stay applied. Unknown names belong to
-    a newer version and are ignored. Raises StorageUnavailable, and ConfigError if a file fails or was changed
-    after it was applied, or if the server is too old.
+    Each file is one transaction: after a failure, the files before it stay applied. Nodes that start at once
+    take turns, by a lock that ends with the transaction, so a pooler may stand between. Unknown names belong
+    to a newer version and are ignored. Raises StorageUnavailable, and ConfigError if a file fails or was
+    changed after it was applied, or if the server is too old.
     """
+    done: list[str] = []
     async with connect(url) as session, _rights_named():
         version = session.get_server_version().major
         if version < OLDEST_SERVER:
             raise ConfigError("DATABASE_URL", f"is PostgreSQL {version}; {OLDEST_SERVER} or newer is needed")
         with storage_errors():
-            await session.fetchval(sql("lock_migrations"), timeout=LOCK_TIMEOUT)
-            await session.execute(sql("create_migrations"))
-            rows = await session.fetch(sql("select_migrations"))
-            todo = missing(migrations(), {row["name"]: row["checksum"] for row in rows})
-            for migration in todo:
-                await _apply(session, migration)
-            await session.fetchval(sql("unlock_migrations"))
-    return [migration.name for migration in todo]
+            while (name := await _apply_next(session)) is not None:
+                done.append(name)
+    return done
+
+
+async def _apply_next(session: "Session") -> str | None:
+    """Apply the first missing migration; None if none is missing."""
+    async with session.transaction():
+        await session.fetchval(sql("lock_migrations"), timeout=LOCK_TIMEOUT)
+        await session.execute(sql("create_migrations"))
+        rows = await session.fetch(sql("select_migrations"))
+        todo = missing(migrations(), {row["name"]: row["checksum"] for row in rows})
+        if not todo:
+            return None
+        await _apply(session, todo[0])
+        return todo[0].name
 
 
 async def pending(url: str) -> list[str]:
@@ -90,9 +101,8 @@ async def _rights_named() -> AsyncIterator[None]:
 
 async def _apply(session: "Session", migration: Migration) -> None:
     try:
-        async with session.transaction():
-            await session.execute(migration.script)
-            await session.execute(sql("insert_migration"), migration.name, migration.checksum)
+        await session.execute(migration.script)
+        await session.execute(sql("insert_migration"), migration.name, migration.checksum)
     except asyncpg.InsufficientPrivilegeError:
         raise
     except (asyncpg.SyntaxOrAccessError, asyncpg.IntegrityConstraintViolationError) as error:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 import asyncpg
 import msgspec
 
-from tracker.database.pool import Database, storage_errors
+from tracker.database.connection.errors import storage_errors
+from tracker.database.pool import Database
 from tracker.database.queries import sql
 
 if TYPE_CHECKING:

@@ -4,47 +4,29 @@ Every call is bounded: ACQUIRE_TIMEOUT to get a connection, and COMMAND_TIMEOUT 
 timeout the connection is terminated: a frozen server does not answer, not even to a cancel request.
 """
 
-import asyncio
-import ssl
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final, Protocol, Self
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self, cast
 
 import asyncpg
-import msgspec
 
+from tracker.database.connection.errors import storage_errors
+from tracker.database.connection.opening import ACQUIRE_TIMEOUT, is_shared, pool_of
 from tracker.database.queries import sql
-from tracker.database_url import asyncpg_url
-from tracker.errors import ConfigError, StorageUnavailable
+from tracker.errors import StorageUnavailable
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
 
     type Pool = asyncpg.Pool[asyncpg.Record]
+    from tracker.database.connection.session import Session
+
     type Raw = PoolConnectionProxy[asyncpg.Record]
-    type Session = asyncpg.Connection[asyncpg.Record]
 
 type Row = asyncpg.Record
 
-ACQUIRE_TIMEOUT: Final = 2.0  # seconds until there is a connection
-COMMAND_TIMEOUT: Final = 3.0  # seconds a statement may take
 API_CONNECTIONS: Final = 8
 INGEST_CONNECTIONS: Final = 3  # two commit pipelines and a spare
-
-# The server is unreachable, stopping, starting, full or out of connections; a retry may succeed.
-_AWAY: Final = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.PostgresSystemError,
-    asyncpg.ReadOnlySQLTransactionError,
-    asyncpg.IdleInTransactionSessionTimeoutError,
-    asyncpg.LockNotAvailableError,
-    asyncpg.TransactionRollbackError,  # deadlocks
-    asyncpg.InternalClientError,
-    asyncpg.InterfaceError,
-    OSError,  # TimeoutError is one
-)
 
 
 class Queries(Protocol):
@@ -100,9 +82,10 @@ class Database:
 
         Raises StorageUnavailable if the server does not answer, ConfigError if the URL is wrong.
         """
+        shared = await is_shared(url)
         async with (
-            _pool(url, "tracker", API_CONNECTIONS) as pool,
-            _pool(url, "tracker ingest", INGEST_CONNECTIONS) as ingest,
+            pool_of(url, "", API_CONNECTIONS, shared=shared) as pool,
+            pool_of(url, " ingest", INGEST_CONNECTIONS, shared=shared) as ingest,
         ):
             yield cls(pool, ingest)
 
@@ -130,54 +113,35 @@ class Database:
             return await Connection(raw).execute(name, *args)
 
 
-@contextmanager
-def storage_errors() -> Iterator[None]:
-    """Translate every error that means an unavailable database to StorageUnavailable."""
-    try:
-        yield
-    except _AWAY as error:
-        if isinstance(error, ValueError):  # asyncpg's client-side DataError: a wrong argument
-            raise
-        raise StorageUnavailable(f"The database does not answer ({type(error).__name__}).") from error
-
-
-@contextmanager
-def _url_errors() -> Iterator[None]:
-    """Translate errors about DATABASE_URL to ConfigError, and connection errors to StorageUnavailable."""
-    try:
-        yield
-    except (
-        asyncpg.InvalidCatalogNameError,
-        asyncpg.InvalidAuthorizationSpecificationError,
-        asyncpg.ClientConfigurationError,
-        asyncpg.InsufficientPrivilegeError,
-        ssl.SSLError,
-        ValueError,  # asyncpg raises it for invalid arguments
-    ) as error:
-        raise ConfigError("DATABASE_URL", str(error)) from error
-    except OSError as error:
-        if "SSL upgrade" in str(error):
-            why = f"{error}; leave out sslmode, or turn on TLS at the server"
-            raise ConfigError("DATABASE_URL", why) from error
-        what = str(error) or type(error).__name__
-        why = f"The database does not answer ({what}); is it running, and is DATABASE_URL right?"
-        raise StorageUnavailable(why) from error
-
-
 @asynccontextmanager
 async def acquire(pool: "Pool") -> AsyncIterator["Raw"]:
-    """Acquire a connection; release it afterwards, or terminate it after StorageUnavailable."""
+    """Acquire a connection; release it afterwards, or terminate it after StorageUnavailable.
+
+    If one is found dead, the network may have dropped them all: the pool then opens new ones.
+    """
     with storage_errors():
-        raw = await pool.acquire(timeout=ACQUIRE_TIMEOUT)
+        raw = await _living(pool)
     try:
         yield raw
-    except StorageUnavailable:
+    except StorageUnavailable as error:
         with suppress(asyncpg.InterfaceError):  # a terminated connection is back in the pool already
             raw.terminate()
+        if isinstance(error.__cause__, TimeoutError):
+            await pool.expire_connections()
         raise
     finally:
         with storage_errors():
             await pool.release(raw, timeout=ACQUIRE_TIMEOUT)
+
+
+async def _living(pool: "Pool") -> "Raw":
+    """Acquire a connection that answers."""
+    raw = await pool.acquire(timeout=ACQUIRE_TIMEOUT)
+    if await cast("Session", raw).answers():
+        return raw
+    raw.terminate()
+    await pool.expire_connections()
+    return await pool.acquire(timeout=ACQUIRE_TIMEOUT)
 
 
 @asynccontextmanager
@@ -196,66 +160,3 @@ async def in_transaction(raw: "Raw") -> AsyncIterator[None]:
         raise
     with storage_errors():
         await transaction.commit()
-
-
-@asynccontextmanager
-async def connect(url: str) -> AsyncIterator["Session"]:
-    """Open one connection without a statement timeout, for migrations. Raises as `Database.open` does."""
-    with storage_errors(), _url_errors():
-        session = await asyncpg.connect(
-            asyncpg_url(url), timeout=ACQUIRE_TIMEOUT, server_settings={"timezone": "UTC"}
-        )
-    try:
-        yield session
-    finally:
-        session.terminate()
-
-
-@asynccontextmanager
-async def _pool(url: str, name: str, size: int) -> AsyncIterator["Pool"]:
-    with storage_errors(), _url_errors():
-        pool = await asyncpg.create_pool(
-            asyncpg_url(url),
-            min_size=0,  # above 0 the pool would log a traceback each second while the server is away
-            max_inactive_connection_lifetime=0,
-            max_size=size,
-            timeout=ACQUIRE_TIMEOUT,
-            command_timeout=COMMAND_TIMEOUT,
-            max_cached_statement_lifetime=0,
-            init=_prepare_connection,
-            reset=_keep_session,
-            server_settings={
-                "application_name": name,
-                "timezone": "UTC",
-                "jit": "off",
-                "idle_in_transaction_session_timeout": "15s",
-            },
-        )
-        await pool.release(await pool.acquire(timeout=ACQUIRE_TIMEOUT))  # raises now if the URL is wrong
-    try:
-        yield pool
-    finally:
-        await _close(pool)
-
-
-async def _close(pool: "Pool") -> None:
-    try:
-        with storage_errors():
-            await asyncio.wait_for(pool.close(), ACQUIRE_TIMEOUT)
-    except StorageUnavailable:
-        pool.terminate()
-
-
-async def _prepare_connection(connection: "Session") -> None:
-    """Convert jsonb from and to plain values with msgspec."""
-    await connection.set_type_codec(
-        "jsonb",
-        schema="pg_catalog",
-        encoder=lambda value: b"\x01" + msgspec.json.encode(value),  # the version byte of the binary form
-        decoder=lambda data: msgspec.json.decode(data[1:]),
-        format="binary",
-    )
-
-
-async def _keep_session(_connection: "Session") -> None:
-    """Skip RESET ALL on release: no session setting is changed, and it would cost a round trip."""

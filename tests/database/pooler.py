@@ -1,0 +1,110 @@
+"""A real PgBouncer in transaction mode, before the tests' server."""
+
+import asyncio
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final, Self
+from urllib.parse import parse_qs, quote, urlsplit
+
+import asyncpg
+import pytest
+
+from tracker.database_url import asyncpg_url
+from tracker.postgres.data_files import OsUser
+
+UP_WITHIN: Final = 10.0  # seconds
+SERVER_SESSIONS: Final = 3  # fewer than the service has connections, so that transactions change sessions
+PROGRAM: Final = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
+
+needs_pgbouncer = pytest.mark.skipif(
+    PROGRAM is None, reason="PgBouncer is not installed: apt-get install pgbouncer"
+)
+
+
+class PgBouncer:
+    """One pooler on a Unix socket and a TCP port. It does not run as root, so it runs as the server does."""
+
+    def __init__(self, folder: Path, server: str, **settings: str) -> None:
+        self._folder = folder
+        self._port = _free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        target = {name: value[0] for name, value in parse_qs(urlsplit(asyncpg_url(server)).query).items()}
+        wanted = ("host", "port", "user", "password")
+        self._database = target.get("dbname", "postgres")
+        pairs = " ".join(f"{name}='{target[name]}'" for name in wanted if name in target)
+        options = {
+            "listen_addr": "127.0.0.1",
+            "listen_port": str(self._port),
+            "unix_socket_dir": str(folder),
+            "auth_type": "any",
+            "pool_mode": "transaction",
+            "default_pool_size": str(SERVER_SESSIONS),
+            "server_login_retry": "1",
+            "logfile": str(folder / "pgbouncer.log"),
+            **settings,
+        }
+        lines = [f"{name} = {value}" for name, value in options.items()]
+        self._ini = folder / "pgbouncer.ini"
+        self._ini.write_text("\n".join(["[databases]", f"* = {pairs}", "[pgbouncer]", *lines, ""]))
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, server: str, **settings: str) -> AsyncIterator[Self]:
+        """A pooler before this server, up. Its folder is short, for the socket."""
+        account = OsUser.fitting()
+        with tempfile.TemporaryDirectory(prefix="pgb-") as name:
+            folder = Path(name)
+            account.take(folder)
+            pooler = cls(folder, server, **settings)
+            try:
+                await pooler.start()
+                yield pooler
+            finally:
+                pooler.kill()
+
+    def url(self, server: str, *, tcp: bool = False) -> str:
+        """The database of this URL, through the pooler."""
+        query = parse_qs(urlsplit(asyncpg_url(server)).query)
+        host = "127.0.0.1" if tcp else quote(str(self._folder), safe="")
+        return f"postgresql://tracker@/{query['dbname'][0]}?host={host}&port={self._port}"
+
+    async def start(self) -> None:
+        """Returns when it accepts connections."""
+        assert PROGRAM is not None
+        with (self._folder / "output.log").open("ab") as output:
+            self._process = OsUser.fitting().popen([PROGRAM, str(self._ini)], output)
+        async with asyncio.timeout(UP_WITHIN):
+            while not await self._is_up():
+                assert self._process.poll() is None, (self._folder / "output.log").read_text()
+                await asyncio.sleep(0.02)
+
+    def kill(self) -> None:
+        """-9: every connection is cut."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+        (self._folder / f".s.PGSQL.{self._port}").unlink(missing_ok=True)
+
+    async def _is_up(self) -> bool:
+        try:
+            connection = await asyncpg.connect(
+                f"postgresql://tracker@127.0.0.1:{self._port}/{self._database}?sslmode=disable",
+                statement_cache_size=0,
+                timeout=2,
+            )
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return False
+        await connection.close()
+        return True
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

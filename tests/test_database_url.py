@@ -2,7 +2,7 @@
 
 import pytest
 
-from tracker.database_url import asyncpg_url
+from tracker.database_url import Address, Keepalive, asyncpg_url, read
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,34 @@ def test_what_libpq_accepts_is_accepted(url: str, parameters: str) -> None:
     assert asyncpg_url(url) == f"postgresql://?{parameters}"
 
 
+@pytest.mark.parametrize(
+    ("text", "parameters"),
+    [
+        ("host=h port=5433 dbname=db sslmode=require", "host=h&port=5433&dbname=db&sslmode=require"),
+        ("host=/run/pg  dbname = 'a b'", "host=%2Frun%2Fpg&dbname=a%20b"),
+        (r"host=h user=u password='p\'w\\ x'", "host=h&user=u&password=p%27w%5C%20x"),
+        (r"host=h password=a\ b", "host=h&password=a%20b"),
+        ("dbname=postgresql://x host=h", "dbname=postgresql%3A%2F%2Fx&host=h"),
+        ("service=shop passfile=/etc/pgpass", "service=shop&passfile=%2Fetc%2Fpgpass"),
+    ],
+)
+def test_libpqs_other_form_is_accepted(text: str, parameters: str) -> None:
+    """`name=value` pairs, with quotes and backslashes as libpq reads them."""
+    assert asyncpg_url(text) == f"postgresql://?{parameters}"
+
+
+def test_what_the_service_applies_itself() -> None:
+    """The name of the connections, the keepalive of their sockets, and the file of services."""
+    asked = "keepalives=1&keepalives_idle=5&keepalives_interval=6&keepalives_count=7&tcp_user_timeout=8"
+    address = read(f"postgresql://h/db?application_name=shop&servicefile=/etc/pg&{asked}")
+    assert address == Address(
+        "postgresql://?host=h&dbname=db", Keepalive(1, 5, 6, 7, 8), name="shop", service_file="/etc/pg"
+    )
+    assert read("postgresql://h/db") == Address(
+        "postgresql://?host=h&dbname=db", Keepalive(), "tracker", None
+    )
+
+
 def test_the_empty_url_asks_for_the_defaults() -> None:
     """As `psql` without arguments."""
     assert asyncpg_url("postgresql://") == asyncpg_url("postgresql:///") == "postgresql://"
@@ -59,6 +87,10 @@ def test_the_empty_url_asks_for_the_defaults() -> None:
         ("postgresql://u:secret@h/db?schema=public",
          "has the parameter 'schema', which PostgreSQL does not know"),
         ("postgresql://u:secret@h/db?pgbouncer=true", "remove it"),
+        ("postgresql://u:secret@h/db?tcp_user_timeout=soon", "has tcp_user_timeout=soon; it is a"),
+        ("host=h password='secret", "cannot be read after 'host'; write name='value'"),
+        ("password=the secret host=h", "cannot be read after 'password'"),
+        ("host=h schema=secret", "has the parameter 'schema'"),
     ],
 )  # fmt: skip
 def test_what_libpq_refuses_is_refused_with_the_mend(url: str, says: str) -> None:

@@ -12,6 +12,7 @@ from quart import current_app
 
 from tracker.config import Config
 from tracker.database import Database
+from tracker.database.connection.opening import wait_for_database
 from tracker.database.migrations import migrate, pending
 from tracker.domain.area import Area
 from tracker.errors import ConfigError
@@ -176,7 +177,8 @@ async def database_url(config: Config, say: Say) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def _schema_checked(url: str, say: Say, *, migrating: bool) -> AsyncIterator[None]:
-    """Apply missing migrations before the block, or refuse to start. Raises ConfigError."""
+    """Wait for the database, then apply missing migrations or refuse to start. Raises ConfigError."""
+    await wait_for_database(url, say)
     if migrating and (applied := await migrate(url)):
         say(f"Database brought up to date ({len(applied)} steps)")
     elif not migrating and (todo := await pending(url)):

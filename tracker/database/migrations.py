@@ -48,13 +48,17 @@ async def migrate(url: str) -> list[str]:
     """
     done: list[str] = []
     async with connect(url) as session, _rights_named():
-        version = session.get_server_version().major
-        if version < OLDEST_SERVER:
-            raise ConfigError("DATABASE_URL", f"is PostgreSQL {version}; {OLDEST_SERVER} or newer is needed")
+        _check_version(session)
         with storage_errors():
             while (name := await _apply_next(session)) is not None:
                 done.append(name)
     return done
+
+
+def _check_version(session: "Session") -> None:
+    version = session.get_server_version().major
+    if version < OLDEST_SERVER:
+        raise ConfigError("DATABASE_URL", f"is PostgreSQL {version}; {OLDEST_SERVER} or newer is needed")
 
 
 async def _apply_next(session: "Session") -> str | None:
@@ -73,6 +77,7 @@ async def _apply_next(session: "Session") -> str | None:
 async def pending(url: str) -> list[str]:
     """Return what `migrate` would apply; change nothing. Raises StorageUnavailable, ConfigError."""
     async with connect(url) as session, _rights_named():
+        _check_version(session)
         with storage_errors():
             begun = await session.fetchval(sql("has_migrations"))
             rows = await session.fetch(sql("select_migrations")) if begun else []

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 # From the bottom up. A room imports itself and rooms of lower layers; never its neighbours, never upwards.
 LAYERS = (
     {"database_url", "errors", "logs", "metrics", "rate_limits", "system", "time_zones", "tokens"},
-    {"config", "domain", "postgres", "websocket"},
+    {"config", "domain", "postgres", "websocket", "write_behind"},
     {"database", "map", "messages"},
     {"phone_apps", "recorder", "routing"},
     {"eta"},

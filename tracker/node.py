@@ -112,18 +112,20 @@ async def open_node(
         EtaFeedback.open(database, router, metrics, now) as feedback,
     ):
         orders = _order_lifecycle(database, router, now, lambda: fleet)
+        milestones = MilestoneWriter(database, orders.note_milestone, metrics)
         fleet = Fleet(
             database=database,
             recorder=recorder,
             router=router,
             hub=(hub := Hub(link_tokens.cursor_key)),
             feedback=feedback,
-            milestones=MilestoneWriter(database, orders.note_milestone, metrics, map_resources["area"]),
+            milestones=milestones,
+            area=map_resources["area"],
             metrics=metrics,
             retention=timedelta(days=config.retention_days),
             now=now,
         )
-        async with fleet.running(), maintenance_running(database, config, metrics, now):
+        async with milestones.running(), fleet.running(), maintenance_running(database, config, metrics, now):
             yield Node(
                 config=config,
                 database=database,

@@ -22,7 +22,8 @@ FORESEEN: Final = frozenset(  # what the faults make it say: the database is awa
         *("maintenance_failed", "driver_drain_timed_out", "notification_failed", "link_open_failed"),
         *("forecasts_delayed", "training_delayed", "request_failed", "fixes_without_partition"),
         *(
-            "milestone_write_failed",
+            "milestones_delayed",
+            "access_points_delayed",
             "speed_factors_delayed",
             "stuck_order_report_failed",
             "customer_erasure_failed",

@@ -93,6 +93,10 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         """When the order ended; None while it is open."""
         return self.delivered_at or self.failed_at or self.cancelled_at
 
+    def place(self, kind: StopKind) -> Place:
+        """Return the place of the order's pickup or dropoff."""
+        return self.pickup if kind == "pickup" else self.dropoff
+
 
 class Driver(msgspec.Struct, frozen=True, kw_only=True):
     """A driver. `number` is the short key of their fixes in the database, never exposed."""

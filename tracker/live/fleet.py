@@ -1,7 +1,7 @@
 """Fleet: connects the drivers' connections, live trips, views, milestones and the recorder."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from time import perf_counter
@@ -10,7 +10,7 @@ from typing import Any, Final
 import structlog
 
 from tracker.database import Database
-from tracker.domain.arrival.milestone import MilestoneReached
+from tracker.domain.area import Area
 from tracker.domain.eta.device_eta import FARTHEST
 from tracker.domain.eta.estimate import Eta
 from tracker.domain.order import Driver, Order
@@ -50,6 +50,7 @@ class Fleet:
         hub: Hub,
         feedback: EtaFeedback,
         milestones: MilestoneWriter,
+        area: Callable[[], Area | None],
         metrics: Metrics,
         retention: timedelta,
         now: Callable[[], datetime],
@@ -57,7 +58,7 @@ class Fleet:
         self._recorder, self._metrics, self._now, self._retention = recorder, metrics, now, retention
         self._hub, self._feedback, self._milestones = hub, feedback, milestones
         self._connections = DriverConnections(metrics)
-        self._trips = LiveTrips(database, router, feedback, milestones, now)
+        self._trips = LiveTrips(database, router, feedback, milestones, now, area=area)
         self.views = LiveViews(database, hub, self._trips, feedback, now)
         metrics.subscribers.set_function(lambda: len(hub))
         self._undelivered: list[OrderChange] = []  # committed, not yet published
@@ -139,7 +140,7 @@ class Fleet:
     def _publish(self, live: LiveTrip) -> None:
         self.views.publish(live.trip)
         self._trips.consider_route(live)
-        self._write_milestones(live.take_milestones())
+        self._milestones.add(live.take_milestones())
 
     async def set_device_arrival(self, driver_id: str, arrives_at: datetime | None) -> None:
         """Take the navigation app's arrival time at the next stop, by the device's clock; None clears it."""
@@ -153,12 +154,6 @@ class Fleet:
         """Return how far the device's clock is ahead of the server's, by its fixes; zero if unknown."""
         live = self._trips.get(driver_id)
         return timedelta(0) if live is None else live.clock.ahead
-
-    def _write_milestones(self, reached: Iterable[MilestoneReached] = ()) -> None:
-        """Queue milestones for the timelines and start a task that writes them."""
-        self._milestones.add(reached)
-        if self._milestones.has_work:
-            self._tasks.create_task(self._milestones.write())
 
     def connect(self, driver_id: str, connection: ConnectedDriver) -> None:
         """Register a driver's connection, which replaces an older one. Raises RateLimited."""
@@ -221,7 +216,6 @@ class Fleet:
         lives = [live for live in found if live is not None]
         await self._feedback.order_changed(order, [live.trip for live in lives])
         self._milestones.order_changed(order, lives)
-        self._write_milestones()
         for driver_id in change.driver_ids:
             await self._replan(driver_id)
         if change.note is not None:
@@ -278,7 +272,6 @@ class Fleet:
             self._trips.forget_idle(self._is_needed)
             self.views.prune()
             await self._retry_undelivered()
-            self._write_milestones()
 
     async def _review_trips(self) -> None:
         for number, live in enumerate(self._trips):

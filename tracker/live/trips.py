@@ -5,15 +5,20 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+import structlog
+
 from tracker.database import Database, drivers, fixes, orders
+from tracker.database.access_points import select_pins
+from tracker.domain.area import Area
+from tracker.domain.arrival.access_points import AccessPoint, place_key, routing_target, usual_dwell
 from tracker.domain.order import Driver, Order
 from tracker.domain.privacy.doors import ENDED_KEPT
-from tracker.domain.route import Stop
+from tracker.domain.route import Route, Stop
 from tracker.domain.tracks.fix import JudgedFix
 from tracker.domain.tracks.track import WINDOW
 from tracker.domain.tracks.verdict_memory import VerdictMemory
 from tracker.domain.trip import Trip
-from tracker.errors import NotFound, StorageUnavailable
+from tracker.errors import NoRoute, NotFound, RoutingError, StorageUnavailable
 from tracker.eta.feedback import EtaFeedback
 from tracker.live.milestones import MilestoneWriter
 from tracker.live.trip import LiveTrip, Span
@@ -22,6 +27,8 @@ from tracker.routing import Router
 ENDED_LOOKBACK: Final = timedelta(hours=72)  # before the newest fix; no driver stays longer at one door
 IDLE_AFTER: Final = timedelta(minutes=10)  # then an unneeded trip is unloaded
 VERDICTS_KEPT: Final = 100  # drivers
+
+log = structlog.get_logger()
 
 type Plan = tuple[list[Order], list[Stop]]
 
@@ -36,9 +43,11 @@ class LiveTrips:
         feedback: EtaFeedback,
         milestones: MilestoneWriter,
         now: Callable[[], datetime],
+        *,
+        area: Callable[[], Area | None],
     ) -> None:
         self._database, self._router, self._now = database, router, now
-        self._feedback, self._milestones = feedback, milestones
+        self._feedback, self._milestones, self._area = feedback, milestones, area
         self._live: dict[str, LiveTrip] = {}
         self._verdicts: dict[str, VerdictMemory] = {}  # of unstored fixes, by driver whose trip was unloaded
         self._loading: dict[str, asyncio.Lock] = {}
@@ -107,7 +116,7 @@ class LiveTrips:
                 if driver is None:
                     raise NotFound("driver")
                 live = await self._new_live(driver)
-                await self._milestones.follow(live, *await self.plan(driver_id))
+                await self._set_plan(live, await self.plan(driver_id))
                 await self._restore_doors(live.trip)
                 self._live[driver_id] = live
                 self._verdicts.pop(driver_id, None)
@@ -160,10 +169,24 @@ class LiveTrips:
                 return None
             plan = await self.plan(driver_id)
             if live is not None:
-                await self._milestones.follow(live, *plan)
+                await self._set_plan(live, plan)
                 self.consider_route(live)
                 self._on_route(live.trip)
         return plan
+
+    async def _set_plan(self, live: LiveTrip, plan: Plan) -> None:
+        """Set the trip's orders and stops; read the earlier milestones of orders that are new to it.
+
+        Raises StorageUnavailable.
+        """
+        orders, stops = plan
+        order_ids = [order.id for order in orders]
+        unwatched = {order_id for order_id in order_ids if not live.milestones.watches(order_id)}
+        recorded = await self._milestones.recorded(unwatched)
+        area = self._area()
+        live.trip.replan(orders, stops if area is None else area.far_last(stops))
+        live.milestones.begin(recorded, order_ids)
+        live.note_arrivals()
 
     def consider_route(self, live: LiveTrip) -> None:
         """Request a route if the trip needs one and no request is pending."""
@@ -175,10 +198,53 @@ class LiveTrips:
 
     async def _route(self, live: LiveTrip) -> None:
         try:
-            await self._milestones.route(live, self._router)
+            await self._find_route(live.trip)
         finally:
             live.routing = False
         if self._live.get(live.trip.driver.id) is not live:
             return  # unloaded in the meantime
         self._on_route(live.trip)
         self.consider_route(live)
+
+    async def _find_route(self, trip: Trip) -> None:
+        """Route the trip through the access points of its stops.
+
+        A leg without a path is a straight line. If the router fails, drop a route that the driver has left.
+        """
+        stops, newest = trip.ahead, trip.track.newest
+        if newest is None:
+            return
+        points = await self._access_points(trip, stops)
+        places = [newest.lonlat, *(routing_target(points.get(stop, ()), stop.at) for stop in stops)]
+        try:
+            legs = await self._router.route(
+                places,
+                trip.vehicle,
+                edges=True,
+                heading=trip.heading,
+                manner=trip.route_preference,
+                streets=trip.streets,
+                bridge_m_s=trip.route_progress.model.rates(trip.vehicle).straight,
+            )
+        except RoutingError as error:
+            log.info("route_failed", driver=trip.driver.id, why=type(error).__name__, stops=len(stops))
+            if trip.ahead == stops:
+                trip.handle_no_route(unroutable=isinstance(error, NoRoute))
+            return
+        if trip.ahead == stops:
+            trip.route_progress.usual = {stop: usual_dwell(found) for stop, found in points.items()}
+            trip.take_route(Route(stops, legs))
+
+    async def _access_points(self, trip: Trip, stops: Sequence[Stop]) -> dict[Stop, list[AccessPoint]]:
+        """Return the access points of stops that have any; none while the database is unavailable."""
+        orders = trip.orders
+        keys = {
+            stop: place_key(orders[stop.order_id].place(stop.kind))
+            for stop in stops
+            if stop.order_id in orders
+        }
+        try:
+            points = await select_pins(self._database, set(keys.values())) if keys else {}
+        except StorageUnavailable:
+            return {}
+        return {stop: points[key] for stop, key in keys.items() if key in points}

@@ -65,17 +65,20 @@ class World:
 
     async def start(self) -> None:
         hub = Hub(b"a key")
+        milestones = MilestoneWriter(self.memory, self.memory.note, Metrics())  # type: ignore[arg-type]
         self.fleet = Fleet(
             database=self.memory,  # type: ignore[arg-type]
             recorder=self.memory,  # type: ignore[arg-type]
             router=Streets(),  # type: ignore[arg-type]
             hub=hub,
             feedback=NoHindsight(),  # type: ignore[arg-type]
-            milestones=MilestoneWriter(self.memory, self.memory.note, Metrics()),  # type: ignore[arg-type]
+            milestones=milestones,
+            area=lambda: None,
             metrics=Metrics(),
             retention=RETENTION,
             now=lambda: self.now,
         )
+        await self._node.enter_async_context(milestones.running())
         await self._node.enter_async_context(self.fleet.running())
 
     async def stop(self) -> None:

@@ -126,7 +126,7 @@ def _same_slot(before: Fix, fix: Fix) -> bool:
 
 
 def _stop_area(trip: Trip, order: Order, kind: StopKind, fix: Fix) -> StopArea:
-    place = order.pickup if kind == "pickup" else order.dropoff
+    place = order.place(kind)
     index = trip.route_progress.stop_at(order.id, kind)
     if index is None:
         return StopArea((place.lonlat,))

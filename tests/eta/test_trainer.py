@@ -5,20 +5,21 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from tracker.database import Database
 from tracker.database.drivers import insert_driver
-from tracker.database.eta_model import StoredKnowledge, insert_lessons, select_knowledge, upsert_knowledge
+from tracker.database.eta_model import StoredKnowledge, select_knowledge, upsert_knowledge
 from tracker.domain.eta.ensemble import terms_of
 from tracker.domain.eta.model import ArrivalSample, EtaModel, EtaModels, ForecastSample, Passage
 from tracker.domain.eta.speed_factor import SpeedFactor
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Driver, Vehicle
-from tracker.errors import StorageUnavailable
 from tracker.eta.driver_speeds import VALID_FOR, DriverSpeeds
 from tracker.eta.trainer import QUEUE_SIZE, ModelTrainer
 from tracker.metrics import Metrics
 
+WAIT_S = 20.0
 NOW = datetime(2026, 11, 22, 16, 43, tzinfo=UTC)
 PLACE = LonLat(24.94, 60.17)
 
@@ -65,14 +66,14 @@ async def test_a_node_that_starts_anew_goes_on(database: Database) -> None:
     async with learner(database) as first:
         for number in range(30):
             first.add_sample(arrival(edge=f"a.{number}"))
-        assert not await first.train()
+        await first.flush(WAIT_S)
         slow = first.learned.of("car").rates("car").router
         assert slow > EtaModel().rates("car").router
     async with learner(database) as second:
         assert known(second) == known(first)
         assert second.learned.arrivals == 30
         second.add_sample(arrival())
-        await second.train()
+        await second.flush(WAIT_S)
         assert second.learned.arrivals == 31
         assert second.learned.of("car").rates("car").router > slow
 
@@ -83,7 +84,7 @@ async def test_what_was_not_learned_before_the_end_is_learned_after_it(database:
         first.add_sample(arrival())
     assert first.learned.arrivals == 0
     async with learner(database) as second:
-        await second.train()
+        await second.flush(WAIT_S)
         assert second.learned.arrivals == 1
 
 
@@ -93,9 +94,7 @@ async def test_two_nodes_learn_each_lesson_once_and_know_the_same(database: Data
         for number in range(120):
             (one if number % 2 else two).add_sample(arrival(edge=f"a.{number % 7}"))
         for _ in range(5):
-            await asyncio.gather(one.train(), two.train())
-        await one.catch_up()
-        await two.catch_up()
+            await asyncio.gather(one.flush(WAIT_S), two.flush(WAIT_S))
         assert one.learned.arrivals == two.learned.arrivals == 120
         assert known(one) == known(two)
         assert one.learned.of("car").whole.observed == pytest.approx(120 * 120.0)
@@ -106,7 +105,7 @@ async def test_each_vehicle_learns_for_itself(database: Database) -> None:
     async with learner(database) as one:
         one.add_sample(arrival("car"))
         one.add_sample(arrival("bicycle", ratio=0.5))
-        await one.train()
+        await one.flush(WAIT_S)
         assert one.learned.of("car").rates("car").router > one.learned.of("bicycle").rates("bicycle").router
         assert len(await select_knowledge(database, {})) == 2
 
@@ -119,7 +118,7 @@ async def test_what_is_in_use_is_replaced_and_never_changed(database: Database) 
         before = one.learned
         as_it_was = msgspec.json.encode(before)
         one.add_sample(arrival())
-        await one.train()
+        await one.flush(WAIT_S)
         assert one.learned is not before
         assert msgspec.json.encode(before) == as_it_was
         assert heard == [one.learned]
@@ -134,7 +133,7 @@ async def test_a_lesson_that_teaches_nothing_costs_only_itself(database: Databas
         one.add_sample(odd)
         one.add_sample(arrival())
         await database.pool.execute("INSERT INTO eta_lessons (lesson) VALUES ($1)", {"vehicle": "ship"})
-        assert not await one.train()
+        await one.flush(WAIT_S)
         assert one.learned.of("car").whole.observed >= 120.0
         assert await database.pool.fetchval("SELECT count(*) FROM eta_lessons") == 0
 
@@ -145,7 +144,7 @@ async def test_knowledge_that_cannot_be_read_is_begun_anew(database: Database) -
     async with learner(database) as one:
         assert known(one) == msgspec.json.encode(EtaModel(), order="deterministic")
         one.add_sample(arrival())
-        await one.train()
+        await one.flush(WAIT_S)
     async with learner(database) as two:
         assert known(two) == known(one)
 
@@ -153,19 +152,19 @@ async def test_knowledge_that_cannot_be_read_is_begun_anew(database: Database) -
 async def test_lessons_wait_for_the_database_within_bounds(database_url: str) -> None:
     """While it is away the newest are kept and the others counted; what is in use stays in use."""
     metrics = Metrics()
-    async with Database.open(database_url) as database:
-        one = learner(database, metrics)
-        await one.catch_up()
+    async with Database.open(database_url) as database, learner(database, metrics) as one:
         one.add_sample(arrival())
-        await one.train()
-        await insert_lessons(database, [arrival()])
+        for _ in range(2):  # the second round finds nothing
+            await one.flush(WAIT_S)
         used = one.learned
+        assert used.arrivals == 1
         await database.pool.close()
         for _ in range(QUEUE_SIZE + 5):
             one.add_sample(arrival())
-        with pytest.raises(StorageUnavailable):
-            await one.train()
+        with capture_logs() as logs:
+            await one.flush(WAIT_S)
         assert one.learned is used
+        assert [(each["event"], each["waiting"]) for each in logs] == [("training_delayed", QUEUE_SIZE)]
         assert b'tracker_eta_lessons_total{result="dropped"} 5.0' in metrics.text()
 
 

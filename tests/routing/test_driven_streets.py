@@ -30,6 +30,7 @@ from tracker.routing.polyline import decode
 from tracker.routing.tiles import prepare_tiles
 
 NOW = datetime(2026, 11, 22, 16, 43, tzinfo=UTC)
+WAIT_S = 60.0
 TODAY = date(2026, 11, 22)
 STATION, CATHEDRAL = LonLat(24.9414, 60.1710), LonLat(24.9522, 60.1695)
 ESPLANADE = LonLat(24.9478, 60.1676)
@@ -300,7 +301,7 @@ async def test_without_the_router_neither_is_kept(map_file: MapExtract, database
             database, Metrics(), lambda: NOW, lambda one: analyse_drive(one, away)
         ) as learner:
             learner.add_sample(lesson)
-            await learner.train()
+            await learner.flush(WAIT_S)
             assert learner.learned.of("car").whole.observed >= 60.0
 
 
@@ -323,7 +324,9 @@ async def test_in_the_database_there_is_no_place_of_a_driver(
         database, Metrics(), lambda: NOW, lambda one: analyse_drive(one, router)
     ) as learner:
         learner.add_sample(lesson)
-        await learner._store_samples()
+        async with database.transaction() as another_trainer:
+            await another_trainer.fetchval("lock_learning")
+            await learner.flush(WAIT_S)
         [waiting] = await database.pool.fetch("SELECT lesson FROM eta_lessons")
         held = {round(each, 9) for each in numbers(waiting["lesson"])}
         assert not any(round(place.lat, 9) in held or round(place.lon, 9) in held for place in places)
@@ -335,7 +338,7 @@ async def test_in_the_database_there_is_no_place_of_a_driver(
         for street in waiting["lesson"]["streets"]:
             assert set(street) == {"key", "line", "seconds", "whole", "joined"}
             assert street["whole"] or street["line"] == []
-        await learner.train()
+        await learner.flush(WAIT_S)
         assert await database.pool.fetchval("SELECT count(*) FROM eta_lessons") == 0
         state = msgspec.json.decode(await database.pool.fetchval("SELECT state FROM eta_knowledge"))
         assert len(state["streets"]["known"]) > 10

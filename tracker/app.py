@@ -1,6 +1,6 @@
 """The Quart app of one node: the only list of blueprints."""
 
-from typing import Final
+from typing import Any, Final
 
 from quart import Quart
 
@@ -45,7 +45,9 @@ def create_app(node: Node, *, taking_over: bool = True) -> Quart:
     With *taking_over*, the app's WebSockets use the server's TCP connection directly.
     """
     app = Quart("tracker", static_folder=None)
+    app.asgi_app = _below_prefix(app.asgi_app, node.config.path_prefix)  # type: ignore[method-assign]
     app.config["RESPONSE_TIMEOUT"] = None  # streams have no end
+    app.url_map.merge_slashes = False  # its redirects name the scheme and host behind the proxy
     app.extensions["tracker"] = node
     register_errors(app)
     register_sockets(app, taking_over=taking_over)
@@ -57,3 +59,16 @@ def create_app(node: Node, *, taking_over: bool = True) -> Quart:
     for module in ENDPOINTS:
         app.register_blueprint(module.blueprint)
     return app
+
+
+def _below_prefix(app: Any, prefix: str) -> Any:
+    """Serve *app* below a path prefix too, whether or not the proxy in front removes the prefix."""
+
+    async def serve(scope: Any, receive: Any, send: Any) -> None:
+        path = scope.get("path", "")
+        if path == prefix or path.startswith(f"{prefix}/"):
+            raw_path = scope["raw_path"].removeprefix(prefix.encode())
+            scope = scope | {"path": path.removeprefix(prefix) or "/", "raw_path": raw_path or b"/"}
+        await app(scope, receive, send)
+
+    return serve if prefix else app

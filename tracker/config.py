@@ -24,6 +24,15 @@ LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 NOT_YET: Final = "is not supported by this version; unset it"
 # Kubernetes sets these in each container if a Service is called "tracker".
 INJECTED: Final = re.compile(r"TRACKER_PORT(_.*)?|TRACKER_SERVICE_.*")
+PREFIX: Final = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)*")  # the same in raw and decoded paths
+# The first segments of the service's own paths. A prefix like one of them could not be told from a path.
+OWN_PATHS: Final = tuple(
+    f"/{name}/"
+    for name in (
+        *("api", "asyncapi.json", "dispatch", "docs", "drive", "embed", "favicon.ico", "ingest", "livez"),
+        *("map", "metrics", "openapi.json", "readyz", "robots.txt", "static", "t", "tiles", "v1"),
+    )
+)
 CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 # name in the environment -> field of Config
@@ -101,6 +110,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             raise ConfigError("TRACKER_DATA_DIR", why) from error
 
     @property
+    def path_prefix(self) -> str:
+        """The path of `public_url`, such as `/tracking`; empty without one."""
+        return urlsplit(self.public_url or "").path.rstrip("/")
+
+    @property
     def address(self) -> tuple[str, int]:
         """Host and port of `bind`."""
         host, _, port = self.bind.rpartition(":")
@@ -169,6 +183,7 @@ def _check(config: Config) -> None:
     _check_bind(config.bind)
     _check_database_url(config.database_url)
     _check_address("TRACKER_PUBLIC_URL", config.public_url)
+    _check_prefix(config.path_prefix)
     if config.router != "child":
         _check_address("TRACKER_ROUTER", config.router)
     _check_length("TRACKER_ADMIN_KEY", config.admin_key)
@@ -211,6 +226,15 @@ def _check_address(name: str, url: str | None) -> None:
         raise ConfigError(name, "must not contain ? or #; write it like https://track.example")
     if parts.username is not None or re.search(r"\s", url):
         raise ConfigError(name, "must not contain a user or spaces; write it like https://track.example")
+
+
+def _check_prefix(prefix: str) -> None:
+    if not PREFIX.fullmatch(prefix):
+        why = f"has the path {prefix!r}; use letters, digits and - . _ ~ only, like https://shop.example/tracking"
+        raise ConfigError("TRACKER_PUBLIC_URL", why)
+    if f"{prefix}/".startswith(OWN_PATHS):
+        why = f"has the path {prefix}, like paths of the service; choose another, such as /tracking"
+        raise ConfigError("TRACKER_PUBLIC_URL", why)
 
 
 def _check_days(name: str, days: int) -> None:

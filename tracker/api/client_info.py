@@ -79,6 +79,16 @@ def client_info() -> ClientInfo:
     return ClientInfo(address, current.headers.get("User-Agent"), purpose)
 
 
+def base_url() -> str:
+    """Return the start of this service's URLs, without a slash at the end."""
+    return (current_node().config.public_url or request_base_url()).rstrip("/")
+
+
+def public_path(path: str) -> str:
+    """Return the path at which clients find *path*: below the path prefix of TRACKER_PUBLIC_URL."""
+    return current_node().config.path_prefix + path
+
+
 def request_base_url() -> str:
     """Return the origin that the client asked, with a slash, such as `https://track.example/`."""
     current = _current_request()

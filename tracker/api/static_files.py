@@ -9,6 +9,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from tracker.api.client_info import public_path
 from tracker.system.package_files import folder
 
 FOLDERS: Final = ("src", "style", "icons", "vendor")
@@ -69,6 +70,11 @@ class WebFiles:
 @cache
 def web_files() -> WebFiles:
     return WebFiles(folder("web"))
+
+
+def static_url(name: str) -> str:
+    """Return the URL path of a file for clients."""
+    return public_path(web_files().url(name))
 
 
 def _files_below(root: Path) -> Iterator[Path]:

@@ -12,12 +12,27 @@ export class NotSent extends Error {
   }
 }
 
+/**
+ * The parts of a tracking link, without trailing text such as a full stop:
+ * `https://shop.example/tracking/t/<token>` -> `{service: 'https://shop.example/tracking', token: '<token>'}`
+ * @param {string|URL} url
+ */
+function parse(url) {
+  const { origin, pathname } = new URL(url, globalThis.location?.href);
+  const [, prefix, token] = /^(.*?)\/(?:t|embed)\/([\w-]+)/.exec(pathname) ?? [];
+  if (!token) throw new TypeError(`not a tracking link: ${origin}/…`);
+  return { service: origin + prefix, token };
+}
+
+/** The base URL of the service behind a tracking link. @param {string|URL} url */
+export function serviceOf(url) {
+  return parse(url).service;
+}
+
 /** `https://track.example/t/<token>` -> `https://track.example/v1/track/<token>` @param {string} url */
 export function linkOf(url) {
-  const { origin, pathname } = new URL(url, globalThis.location?.href);
-  const token = /\/(?:t|embed)\/([\w-]+)/.exec(pathname)?.[1]; // without trailing text, such as a full stop
-  if (!token) throw new TypeError(`not a tracking link: ${origin}/…`);
-  return `${origin}/v1/track/${token}`;
+  const { service, token } = parse(url);
+  return `${service}/v1/track/${token}`;
 }
 
 /**

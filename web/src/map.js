@@ -36,7 +36,7 @@ export class MapView {
    * @param {HTMLElement} container
    * @param {{service: string, dark: boolean, reducedMotion: boolean, center: LonLat,
    *   padding: () => maplibre.PaddingOptions, onControl: (byUser: boolean) => void, onMissing: () => void}} options
-   *   service: the origin of style, tiles and fonts; reducedMotion: no animations; onControl: the user took
+   *   service: the base URL of style, tiles and fonts; reducedMotion: no animations; onControl: the user took
    *   control of the map, or returned it; onMissing: the service has no map
    */
   constructor(container, { service, dark, reducedMotion, center, padding, onControl, onMissing }) {

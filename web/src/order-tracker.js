@@ -10,6 +10,7 @@
  * `order-connection`; `order-missing` if the link does not work. `element.stream` is the OrderStream.
  */
 
+import { serviceOf } from './link.js';
 import { OrderStream } from './stream.js';
 import { OrderView } from './view.js';
 
@@ -78,7 +79,7 @@ export class OrderTracker extends HTMLElement {
     await styled; // so that no unstyled content flashes
     if (signal.aborted) return;
     this._root.append(tracker ?? /** @type {Node} */ (page.querySelector('main')));
-    if (tracker) this._show(JSON.parse(page.getElementById('snapshot')?.textContent ?? ''), address.origin);
+    if (tracker) this._show(JSON.parse(page.getElementById('snapshot')?.textContent ?? ''), serviceOf(address));
     else this._emit('order-missing', null);
   }
 

@@ -21,7 +21,7 @@ export class OrderView {
    * @param {Document|ShadowRoot} root
    * @param {import('./stream.js').OrderStream} stream that has a state
    * @param {{service: string, onCard?: (card: import('./card.js').Card) => void,
-   *   languages?: readonly string[]}} options service: the origin of map and tiles
+   *   languages?: readonly string[]}} options service: the base URL of map and tiles
    */
   constructor(root, stream, { service, onCard = () => {}, languages = navigator.languages }) {
     this._page = new Page(root);

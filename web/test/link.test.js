@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { test } from 'node:test';
 
-import { linkOf, sendNote } from '../src/link.js';
+import { linkOf, sendNote, serviceOf } from '../src/link.js';
 
 test('a tracking link gives the API address, whatever text follows it', () => {
   assert.equal(linkOf('https://track.example/t/abc'), 'https://track.example/v1/track/abc');
@@ -12,6 +12,14 @@ test('a tracking link gives the API address, whatever text follows it', () => {
     assert.equal(linkOf(`https://track.example/t/a-b_c${more}`), 'https://track.example/v1/track/a-b_c');
   }
   assert.throws(() => linkOf('https://track.example/other'), TypeError);
+});
+
+test('a service may stand below a path', () => {
+  for (const page of ['t', 'embed']) {
+    assert.equal(linkOf(`https://shop.example/tracking/${page}/a-b`), 'https://shop.example/tracking/v1/track/a-b');
+    assert.equal(serviceOf(`https://shop.example/a/b/${page}/a-b.?x=/t/c#/t/d`), 'https://shop.example/a/b');
+    assert.equal(serviceOf(`https://track.example/${page}/a-b/t/c`), 'https://track.example');
+  }
 });
 
 test('a note is sent, or refused with a retry delay', async () => {

@@ -186,8 +186,9 @@ def test_tags_become_layers_and_kinds(
 @pytest.mark.parametrize("theme", PALETTES)
 def test_a_style_is_whole(theme: Any) -> None:
     """Names are unique, labels come after the marker layer, and every font and tile address is ours."""
+    box = (24.0, 60.0, 25.0, 61.0)
     made = style(
-        theme, bounds=(24.0, 60.0, 25.0, 61.0), zooms=(11, 15), static=lambda name: f"/static/v/{name}"
+        theme, bounds=box, zooms=(11, 15), static=lambda name: f"/static/v/{name}", tiles="/below/tiles"
     )
     ids = [layer["id"] for layer in made["layers"]]
     assert len(ids) == len(set(ids))

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from inspect import cleandoc
 from typing import Any, Final, get_args
+from urllib.parse import urlsplit
 
 import msgspec
 from quart import Blueprint, Response
 
+from tracker.api.client_info import base_url
 from tracker.api.describe import endpoint
 from tracker.api.docs.schemas import schemas_of
 from tracker.api.json_bodies import answer
@@ -55,7 +57,13 @@ blueprint = Blueprint("asyncapi", __name__)
 @endpoint(answer=dict[str, Any])
 async def asyncapi_json() -> Response:
     """Describe the messages of the WebSockets as AsyncAPI 3.0."""
-    return answer(describe())
+    return answer(describe() | {"servers": {"service": _server(base_url())}})
+
+
+def _server(url: str) -> dict[str, str]:
+    parts = urlsplit(url)
+    server = {"host": parts.netloc, "protocol": "wss" if parts.scheme == "https" else "ws"}
+    return server | ({"pathname": parts.path} if parts.path else {})
 
 
 def describe() -> dict[str, Any]:

@@ -15,6 +15,7 @@ from quart import Blueprint, Quart, Response, current_app
 from werkzeug.routing import Rule
 
 from tracker.api.auth import View
+from tracker.api.client_info import base_url
 from tracker.api.describe import JSON, EndpointSpec, endpoint, spec_of
 from tracker.api.docs.examples import (
     CREATED_EXAMPLES,
@@ -111,7 +112,7 @@ async def openapi_json() -> Response:
     app = current_app
     if "openapi" not in app.extensions:
         app.extensions["openapi"] = describe(app)
-    return answer(app.extensions["openapi"])
+    return answer(app.extensions["openapi"] | {"servers": [{"url": base_url()}]})
 
 
 def describe(app: Quart) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import msgspec
 from quart import Blueprint, Response
 
 from tracker.api.auth import require_scope
+from tracker.api.client_info import base_url
 from tracker.api.describe import endpoint
 from tracker.api.idempotency import Creation, create_once
 from tracker.api.json_bodies import answer, body, query
@@ -15,7 +16,6 @@ from tracker.api.merchant.responses import (
     Page,
     StopAnswer,
     StopsAnswer,
-    base_url,
     driver_answer,
 )
 from tracker.api.pagination import decode_cursor, page
@@ -204,5 +204,5 @@ def _new_driver_answer(node: Node, driver: Driver, token: str) -> NewDriverAnswe
         reference=driver.reference,
         created_at=rfc3339(driver.created_at),
         token=token,
-        setup=setup_for(driver, token, base=base_url(node), mqtt_url=node.config.mqtt_url),
+        setup=setup_for(driver, token, base=base_url(), mqtt_url=node.config.mqtt_url),
     )

@@ -7,10 +7,11 @@ import msgspec
 from quart import Blueprint, Response
 
 from tracker.api.auth import require_scope
+from tracker.api.client_info import base_url
 from tracker.api.describe import endpoint
 from tracker.api.json_bodies import answer, query
 from tracker.api.merchant.orders import show_order
-from tracker.api.merchant.responses import OrderAnswer, base_url
+from tracker.api.merchant.responses import OrderAnswer
 from tracker.api.merchant.track_export import (
     FORMATS,
 )
@@ -83,7 +84,7 @@ async def get_history(order_id: str) -> Response:
     timeline = page(found, wanted.limit, _entry, lambda entry: (entry.at, str(entry.number)))
     windows = await rows.track_windows(node.database, order_id)
     summary = await summarize(node.database, windows)
-    base = f"{base_url(node)}/v1/orders/{order_id}/track"
+    base = f"{base_url()}/v1/orders/{order_id}/track"
     links = {f"track.{extension}": f"{base}.{extension}" for extension in (*FORMATS, "json")}
     shown = await show_order(node, order)
     return answer(HistoryAnswer(shown, timeline.items, timeline.next, summary, links))

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from tracker.api.client_info import request_base_url
+from tracker.api.client_info import base_url
 from tracker.database.drivers import Activity
 from tracker.domain.eta.estimate import Eta
 from tracker.domain.link import Link, LinkOpen, Transport
@@ -18,12 +18,6 @@ from tracker.messages import Time, Uri, WireEta, WirePickup, WirePlace, WireWind
 from tracker.messages.conversions import timestamps, window, wire_pickup, wire_place
 from tracker.node import Node
 from tracker.phone_apps.setup import Setup
-
-
-def base_url(node: Node) -> str:
-    """Return the base of this service's URLs, without a trailing slash."""
-    return (node.config.public_url or request_base_url()).rstrip("/")
-
 
 LateSeconds = Annotated[
     int, Meta(description="How long the arrival (forecast, then real) is after `window.to`; null if unknown.")
@@ -276,7 +270,7 @@ class Page[T](Struct, frozen=True):
 
 def link_url(node: Node, link_id: str) -> str:
     """Return the URL that the customer opens."""
-    return f"{base_url(node)}/t/{node.link_tokens.token(link_id)}"
+    return f"{base_url()}/t/{node.link_tokens.token(link_id)}"
 
 
 def tracking_urls(node: Node, orders: dict[str, Order], links: list[Link]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The customer's page, its static files, and the tiles and style of the map."""
 
 from typing import Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import msgspec
 from markupsafe import Markup
@@ -9,8 +9,9 @@ from quart import Blueprint, Response, render_template, request
 from quart.blueprints import BlueprintSetupState
 from werkzeug.routing import PathConverter
 
+from tracker.api.client_info import public_path
 from tracker.api.headers import POLICY, add_cors_headers, add_page_headers
-from tracker.api.static_files import WebFile, web_files
+from tracker.api.static_files import WebFile, static_url, web_files
 from tracker.api.tracking.card import STEPS, VEHICLES, describe
 from tracker.api.tracking.link import find_link, snapshot_of
 from tracker.domain.privacy.display_name import initial
@@ -68,7 +69,7 @@ async def start() -> Response:
         200,
         "Order tracking",
         ["To see where your order is, open the tracking link that the shop sent you."],
-        [("API documentation", "/docs")],
+        [("API documentation", public_path("/docs"))],
     )
 
 
@@ -99,21 +100,14 @@ async def embedded(token: str) -> Response:
 
 def _redirect(token: str) -> Response:
     page = "embed" if request.path.startswith("/embed/") else "t"
-    prefix = urlsplit(current_node().config.public_url or "").path.strip("/")
-    location = location_of(
-        page, token, request.scope["raw_path"], request.query_string, is_below=bool(prefix)
-    )
+    location = location_of(public_path(f"/{page}/{token}"), request.query_string)
     return Response(b"", 308, {"Location": location, "Cache-Control": NO_STORE, "X-Robots-Tag": "noindex"})
 
 
-def location_of(page: str, token: str, raw_path: bytes, query: bytes, *, is_below: bool) -> str:
-    """Return the location of a token's page on the requested host, with the same query string.
-
-    Below a path prefix it is relative to *raw_path*, since a proxy may have removed the prefix.
-    """
-    up = "../" * (raw_path.count(b"/") - 1) if is_below else "/"
+def location_of(path: str, query: bytes) -> str:
+    """Return the location of *path* on the requested host, with the same query string."""
     kept = quote(query, safe="%=&+,;:@/?!*'()$-._~")
-    return f"{up}{page}/{token}{kept and f'?{kept}'}"
+    return f"{path}{kept and f'?{kept}'}"
 
 
 def _template_context(snapshot: Snapshot) -> dict[str, object]:
@@ -128,7 +122,7 @@ def _template_context(snapshot: Snapshot) -> dict[str, object]:
         "vehicle_name": VEHICLES.get(driver.vehicle, "") if driver else "",
         "pill": "Ended" if snapshot.visibility == "ended" else "Connecting…",
         "snapshot": _data_block(snapshot),
-        "static": web_files().url,
+        "static": static_url,
         "dark": DARK_MEDIA.get(request.args.get("theme", ""), PREFERS_DARK),
         "map": "off" if "no-map" in request.args else "wait" if current_node().basemap.ready else "sketch",
     }
@@ -155,7 +149,7 @@ async def _no_such_link() -> Response:
 
 async def _message(status: int, title: str, paragraphs: list[str], links: list[tuple[str, str]]) -> Response:
     page = await render_template(
-        "message.html", title=title, paragraphs=paragraphs, links=links, static=web_files().url
+        "message.html", title=title, paragraphs=paragraphs, links=links, static=static_url
     )
     return _html(status, page)
 
@@ -205,9 +199,8 @@ def _basemap() -> Basemap:
 async def map_style() -> Response:
     theme: Theme = "dark" if request.args.get("theme") == "dark" else "light"
     basemap = _basemap()
-    found = style(
-        theme, bounds=basemap.coverage, zooms=(basemap.min_zoom, basemap.max_zoom), static=web_files().url
-    )
+    zooms = basemap.min_zoom, basemap.max_zoom
+    found = style(theme, bounds=basemap.coverage, zooms=zooms, static=static_url, tiles=public_path("/tiles"))
     headers = {"Cache-Control": REVALIDATE}
     return Response(msgspec.json.encode(found), 200, headers, content_type="application/json")
 

@@ -16,22 +16,24 @@ CLOSE_BY: Final = 15  # zoom level; from here on the districts replace the name 
 LABELS_BEGIN: Final = "labels-begin"  # the page draws its lines below this layer
 
 
-def style(theme: Theme, *, bounds: Bounds, zooms: tuple[int, int], static: Callable[[str], str]) -> Layer:
-    """Return the style. *static* returns the URL of a file in `web/`. The tiles have relative URLs."""
+def style(
+    theme: Theme, *, bounds: Bounds, zooms: tuple[int, int], static: Callable[[str], str], tiles: str
+) -> Layer:
+    """Return the style. *static* returns the URL path of a file in `web/`; *tiles* is that of the tiles."""
     palette = PALETTES[theme]
     return {
         "version": 8,
         "name": f"tracker {theme}",
-        "sources": {SOURCE: _source(bounds, zooms)},
+        "sources": {SOURCE: _source(bounds, zooms, tiles)},
         "font-faces": _fonts(static),
         "layers": [*_ground(palette), *_roads(palette), *_labels(palette)],
     }
 
 
-def _source(bounds: Bounds, zooms: tuple[int, int]) -> Layer:
+def _source(bounds: Bounds, zooms: tuple[int, int], tiles: str) -> Layer:
     return {
         "type": "vector",
-        "tiles": ["/tiles/{z}/{x}/{y}.mvt"],
+        "tiles": [f"{tiles}/{{z}}/{{x}}/{{y}}.mvt"],
         "bounds": list(bounds),
         "minzoom": zooms[0],
         "maxzoom": zooms[1],

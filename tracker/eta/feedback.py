@@ -16,6 +16,7 @@ from tracker.domain.geo import distance
 from tracker.domain.order import Driver, Order, StopKind
 from tracker.domain.tracks.fix import JudgedFix
 from tracker.domain.trip import Trip
+from tracker.domain.view import CustomerView
 from tracker.errors import StorageUnavailable
 from tracker.eta.driver_speeds import KEPT_EVERY, DriverSpeeds
 from tracker.eta.forecast_log import ForecastBasis, ForecastLog
@@ -67,6 +68,12 @@ class EtaFeedback:
     def record_forecast(self, trip: Trip, order_id: str, eta: Eta) -> None:
         """Record a forecast that a customer sees."""
         self.forecast_log.add(order_id, trip.driver.number, eta, lambda: _forecast_basis(trip))
+
+    def record_views(self, trip: Trip, views: Iterable[CustomerView]) -> None:
+        """Record the forecasts in views that customers were sent."""
+        for view in views:
+            if view.eta is not None:
+                self.record_forecast(trip, view.order.id, view.eta)
 
     async def order_changed(self, order: Order, trips: Iterable[Trip]) -> None:
         """Train on the stops that the order has just reached. Call it before they leave the trips."""

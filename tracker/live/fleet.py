@@ -21,6 +21,7 @@ from tracker.eta.feedback import EtaFeedback
 from tracker.live.driver_connections import DriverConnections
 from tracker.live.hub import Hub
 from tracker.live.milestones import MilestoneWriter
+from tracker.live.publisher import Publisher
 from tracker.live.trip import ConnectedDriver, JudgedBatch, LiveTrip, Receipt
 from tracker.live.trips import LiveTrips
 from tracker.live.views import LiveViews
@@ -58,19 +59,34 @@ class Fleet:
         self._recorder, self._metrics, self._now, self._retention = recorder, metrics, now, retention
         self._hub, self._feedback, self._milestones = hub, feedback, milestones
         self._connections = DriverConnections(metrics)
-        self._trips = LiveTrips(database, router, feedback, milestones, now, area=area)
-        self.views = LiveViews(database, hub, self._trips, feedback, now)
+        self._tasks, publisher = asyncio.TaskGroup(), Publisher(hub)
+        self._trips = LiveTrips(
+            database=database,
+            router=router,
+            feedback=feedback,
+            milestones=milestones,
+            area=area,
+            publisher=publisher,
+            tasks=self._tasks,
+            now=now,
+        )
+        self.views = LiveViews(
+            database=database,
+            hub=hub,
+            trips=self._trips,
+            publisher=publisher,
+            feedback=feedback,
+            now=now,
+        )
         metrics.subscribers.set_function(lambda: len(hub))
         self._undelivered: list[OrderChange] = []  # committed, not yet published
         self._shielded: set[asyncio.Task[Any]] = set()
-        self._tasks: asyncio.TaskGroup
         self.draining = False
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Run the routing tasks, the timer and the shielded work during the block."""
-        async with asyncio.TaskGroup() as self._tasks:
-            self._trips.use(self._tasks, self.views.publish)
+        async with self._tasks:
             timer = self._tasks.create_task(self._tick_forever())
             keeper = self._tasks.create_task(self._feedback.keep(lambda: [live.trip for live in self._trips]))
             try:
@@ -108,8 +124,7 @@ class Fleet:
         live = await self._trips.of(driver.id)
         before = live.trip.track.newest
         batch = live.receive_fixes(readings, now=now, retention=self._retention)
-        if live.trip.track.newest is not before:
-            self._publish(live)
+        self._publish_move(live, before)
         if batch.unknown:
             await self._judge_late(live, batch, now)
         return batch
@@ -134,13 +149,13 @@ class Fleet:
             before = live.trip.track.newest
             stored, span = await self._trips.recall(live, [judged.at for judged in batch.unknown])
             live.judge_late(batch, stored, span, now)
-        if live.trip.track.newest is not before:
-            self._publish(live)
+            self._publish_move(live, before)
 
-    def _publish(self, live: LiveTrip) -> None:
-        self.views.publish(live.trip)
-        self._trips.consider_route(live)
-        self._milestones.add(live.take_milestones())
+    def _publish_move(self, live: LiveTrip, before: Fix | None) -> None:
+        """Publish what the newest fix changed, unless it is still *before*."""
+        if live.trip.track.newest is not before:
+            self._trips.publish(live)
+            self._milestones.add(live.take_milestones())
 
     async def set_device_arrival(self, driver_id: str, arrives_at: datetime | None) -> None:
         """Take the navigation app's arrival time at the next stop, by the device's clock; None clears it."""
@@ -183,7 +198,7 @@ class Fleet:
         """Publish the driver's new name and vehicle to watchers."""
         live = await self._trips.driver_changed(driver_id)
         if live is not None:
-            self.views.publish(live.trip)
+            self._trips.publish(live)
 
     # --- orders
 
@@ -216,13 +231,13 @@ class Fleet:
         lives = [live for live in found if live is not None]
         await self._feedback.order_changed(order, [live.trip for live in lives])
         self._milestones.order_changed(order, lives)
-        for driver_id in change.driver_ids:
-            await self._replan(driver_id)
+        replanned = [await self._replan(driver_id) for driver_id in change.driver_ids]
         if change.note is not None:
             self._deliver_note(order, change.note)
-        view = await self.views.publish_order(change.order_id)
-        if view.order.ended_at is not None:
-            self._hub.finish(order.id, End(view.order.status.value))  # type: ignore[arg-type]  # one of the ended
+        if not any(live is not None and order.id in live.trip.orders for live in replanned):
+            await self.views.publish_order(order.id)  # no trip has published it
+        if order.ended_at is not None:
+            self._hub.finish(order.id, End(order.status.value))  # type: ignore[arg-type]  # one of the ended
 
     def _release(self, order: Order, driver_ids: Sequence[str]) -> None:
         """Release the order from former drivers at once, so that its customer sees nothing more of them."""
@@ -239,15 +254,18 @@ class Fleet:
 
     def _deliver_note(self, order: Order, note: Note) -> None:
         if note.sender == "driver":
-            self._hub.note(order.id, note.text, rfc3339(note.at))
+            if (channel := self._hub.channel(order.id)) is not None:
+                channel.note(note.text, rfc3339(note.at))
         elif (connection := self._connections.get(order.driver_id or "")) is not None:
             connection.push(NoteToDriver(order.id, note.text, rfc3339(note.at)))
 
-    async def _replan(self, driver_id: str) -> None:
+    async def _replan(self, driver_id: str) -> LiveTrip | None:
+        """Follow and send the driver's new plan; return their trip if it is live."""
         todo = await self._trips.replan(driver_id, is_connected=lambda: driver_id in self._connections)
         connection = self._connections.get(driver_id)
         if todo is not None and connection is not None:
             connection.push(Orders([assigned_order(order) for order in todo[0]]))
+        return self._trips.get(driver_id)
 
     async def assigned_orders(self, driver_id: str) -> list[Order]:
         """Return the driver's orders in stop sequence. Raises StorageUnavailable."""
@@ -281,14 +299,11 @@ class Fleet:
                 self._review(live, self._now())
 
     def _review(self, live: LiveTrip, now: datetime) -> None:
-        if live.trip.drop_outdated_route(now):
-            self.views.publish(live.trip)
-        self._trips.consider_route(live)  # the router may be back although the driver sends nothing
-        is_watched = self.views.review(live.trip, now)
-        if live.reconsider_policy(now, watched=is_watched):
+        self._trips.review(live, now)
+        if live.reconsider_policy(now, watched=self._hub.is_watched(live.trip.orders)):
             connection = self._connections.get(live.trip.driver.id)
             if connection is not None:
                 connection.push(PolicyChange(live.policy_state.policy))
 
     def _is_needed(self, live: LiveTrip) -> bool:
-        return live.trip.driver.id in self._connections or self.views.has_channel(live.trip)
+        return live.trip.driver.id in self._connections or self._hub.has_channel(live.trip.orders)

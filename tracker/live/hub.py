@@ -2,10 +2,13 @@
 
 import hmac
 from collections import Counter, deque
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from secrets import token_hex
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from tracker.domain.view import CustomerView, Trail
 from tracker.errors import TooManyConnections
 from tracker.live.subscription import NOTES_KEPT, Outgoing, Subscription
 from tracker.messages import CustomerState, End, Heartbeat, NoteToCustomer, Snapshot, Update
@@ -21,15 +24,33 @@ SIGNATURE: Final = 12  # characters of a cursor that prove that this service iss
 REVISION_DIGITS: Final = 15
 
 
-class _Channel:
-    """An order that customers of this node watch, or watched in the last two minutes."""
+class SentTrail(NamedTuple):
+    """The trail that a channel's state holds: its source and how much of it."""
 
-    __slots__ = ("changed", "notes", "revision", "state", "subscriptions", "tag")
+    source: Trail | None = None
+    version: int = 0  # of the source
+    places: int = 0  # how many of its places were sent
+    at: datetime = datetime.min.replace(tzinfo=UTC)
+
+
+class Channel:
+    """An order that customers of this node watch, or watched in the last two minutes.
+
+    It holds the only record of what its watchers know: `view`, `trail` and `reviewed_at` describe `state`.
+    """
+
+    __slots__ = (
+        *("changed", "notes", "revision", "reviewed_at", "state"),
+        *("subscriptions", "tag", "trail", "view"),
+    )
 
     def __init__(self, tag: str) -> None:
         self.tag = tag
         self.revision = 0
-        self.state: dict[str, Any] = {}  # as published last; empty before the first time
+        self.view: CustomerView | None = None  # as published last; None before the first time
+        self.state: dict[str, Any] = {}  # the same in wire fields
+        self.trail = SentTrail()
+        self.reviewed_at = self.trail.at  # when the view was last computed
         self.changed: dict[str, int] = {}  # the revision that last changed each field
         self.notes: deque[tuple[int, Outgoing]] = deque(maxlen=NOTES_KEPT)
         self.subscriptions: set[Subscription] = set()
@@ -38,11 +59,47 @@ class _Channel:
     def cursor(self) -> str:
         return f"{self.tag}-{self.revision}"
 
-    def advance(self) -> str:
-        self.revision += 1
-        return self.cursor
+    def snapshot(self, now: str) -> Snapshot:
+        """Return the published state. A view must have been published before."""
+        return Snapshot(cursor=self.cursor, now=now, **self.state)
 
-    def revision_of(self, cursor: str) -> int | None:
+    def updates_since(self, cursor: str, now: str) -> list[Outgoing] | None:
+        """Return the notes after *cursor* and one update of all changed fields; None: send a snapshot.
+
+        An order that has ended takes a snapshot.
+        """
+        since = self._revision_of(cursor)
+        if since is None or not self.state or self.state["visibility"] == "ended":
+            return None
+        notes = [note for revision, note in self.notes if revision > since]
+        fields = {name: self.state[name] for name, at in self.changed.items() if at > since}
+        return notes + ([Outgoing(Update(cursor=self.cursor, now=now, **fields))] if fields else [])
+
+    def publish(self, state: CustomerState, now: str) -> None:
+        """Set the state and offer the changed fields to every subscription."""
+        before, self.state = self.state, dict(state)
+        changed = {
+            name: value
+            for name, value in state.items()
+            if (known := before.get(name)) is not value and known != value
+        }
+        if not before or not changed:
+            return
+        self.revision += 1
+        self.changed.update(dict.fromkeys(changed, self.revision))
+        update = Outgoing(Update(cursor=self.cursor, now=now, **changed))
+        for subscription in self.subscriptions:
+            subscription.offer(update)
+
+    def note(self, text: str, at: str) -> None:
+        """Send a driver's note to every subscription, and to clients that reconnect."""
+        note = Outgoing(NoteToCustomer(text, at))
+        self.revision += 1
+        self.notes.append((self.revision, note))
+        for subscription in self.subscriptions:
+            subscription.offer_note(note)
+
+    def _revision_of(self, cursor: str) -> int | None:
         """Return a cursor's revision, or None if this channel did not issue the cursor."""
         tag, _, digits = cursor.partition("-")
         if tag != self.tag or not (digits.isascii() and digits.isdecimal()) or len(digits) > REVISION_DIGITS:
@@ -60,38 +117,36 @@ class Hub:
 
     def __init__(self, key: bytes = b"") -> None:
         self._key = key
-        self._channels: dict[str, _Channel] = {}
-        self._idle_since: dict[
-            str, float
-        ] = {}  # channels without a customer, and since when; the oldest first
+        self._channels: dict[str, Channel] = {}
+        self._idle_since: dict[str, float] = {}  # when channels lost their last customer; the oldest first
         self._addresses: Counter[str] = Counter()
         self._count = 0
 
     def __len__(self) -> int:
         return self._count
 
-    def watched_orders(self) -> list[str]:
-        """Return the orders with at least one subscription."""
-        return [order_id for order_id, channel in self._channels.items() if channel.subscriptions]
+    def channel(self, order_id: str) -> Channel | None:
+        """Return the order's channel; None if no customer has watched the order in the last two minutes."""
+        return self._channels.get(order_id)
 
-    def is_watched(self, order_id: str) -> bool:
-        channel = self._channels.get(order_id)
-        return channel is not None and bool(channel.subscriptions)
+    def has_channel(self, order_ids: Iterable[str]) -> bool:
+        """Whether a customer watches one of the orders, or may reconnect to it."""
+        return any(order_id in self._channels for order_id in order_ids)
 
-    def has_channel(self, order_id: str) -> bool:
-        """Whether a customer watches the order, or did in the last two minutes."""
-        return order_id in self._channels
+    def is_watched(self, order_ids: Iterable[str]) -> bool:
+        return any(self._subscriptions(order_id) for order_id in order_ids)
 
     # --- subscriptions
 
-    def open(self, order_id: str) -> None:
+    def open(self, order_id: str) -> Channel:
         """Open the order's channel, or keep it open, so that its cursors stay valid."""
         channel = self._channels.get(order_id)
         if channel is None:
-            channel = self._channels[order_id] = _Channel(self._new_tag(order_id))
+            channel = self._channels[order_id] = Channel(self._tag(order_id, token_hex(NONCE // 2)))
         if not channel.subscriptions:
             self._idle_since.pop(order_id, None)
             self._idle_since[order_id] = monotonic()
+        return channel
 
     def subscribe(self, order_id: str, link_id: str, address: str = "") -> Subscription:
         """Add a subscription. Take the snapshot afterwards: before it, updates in between would be lost.
@@ -99,10 +154,9 @@ class Hub:
         Raises TooManyConnections.
         """
         self._check_limits(order_id, link_id, address)
-        self.open(order_id)
-        self._idle_since.pop(order_id, None)
         subscription = Subscription(link_id, address)
-        self._channels[order_id].subscriptions.add(subscription)
+        self.open(order_id).subscriptions.add(subscription)
+        self._idle_since.pop(order_id, None)
         self._addresses[address] += 1
         self._count += 1
         return subscription
@@ -140,18 +194,11 @@ class Hub:
 
     # --- cursors
 
-    def cursor(self, order_id: str) -> str:
-        channel = self._channels.get(order_id)
-        return channel.cursor if channel else ""
-
     def issued(self, order_id: str, cursor: str) -> bool:
         """Whether this service issued the cursor for this order, even before a restart."""
         tag = cursor.partition("-")[0]
         sent = tag.encode("utf-8", "replace")
         return hmac.compare_digest(sent, self._tag(order_id, tag[:NONCE]).encode("utf-8", "replace"))
-
-    def _new_tag(self, order_id: str) -> str:
-        return self._tag(order_id, token_hex(NONCE // 2))
 
     def _tag(self, order_id: str, nonce: str) -> str:
         signed = hmac.digest(self._key, f"{order_id} {nonce}".encode("utf-8", "replace"), "sha256")
@@ -159,53 +206,11 @@ class Hub:
 
     # --- messages
 
-    def snapshot(self, order_id: str, now: str) -> Snapshot:
-        """Return the published state. The order must have been published before."""
-        channel = self._channels[order_id]
-        return Snapshot(cursor=channel.cursor, now=now, **channel.state)
-
-    def updates_since(self, order_id: str, cursor: str, now: str) -> list[Outgoing] | None:
-        """Return the notes after *cursor* and one update of all changed fields; None: send a snapshot."""
-        channel = self._channels[order_id]
-        since = channel.revision_of(cursor)
-        if since is None or not channel.state:
-            return None
-        notes = [note for revision, note in channel.notes if revision > since]
-        fields = {name: channel.state[name] for name, at in channel.changed.items() if at > since}
-        return notes + ([Outgoing(Update(cursor=channel.cursor, now=now, **fields))] if fields else [])
-
     def heartbeat(self, order_id: str, subscription: Subscription, now: str) -> Outgoing:
         """Return a heartbeat; its cursor covers only what the subscription has delivered."""
-        cursor = self.cursor(order_id) if subscription.is_empty else subscription.cursor
+        channel = self._channels.get(order_id)
+        cursor = channel.cursor if channel is not None and subscription.is_empty else subscription.cursor
         return Outgoing(Heartbeat(cursor, now))
-
-    def publish(self, order_id: str, state: CustomerState, now: str) -> None:
-        """Set the order's state and offer the changed fields to every subscription."""
-        if (channel := self._channels.get(order_id)) is None:
-            return
-        before, channel.state = channel.state, dict(state)
-        changed = {name: value for name, value in state.items() if not _equal(before.get(name), value)}
-        if not before or not changed:
-            return
-        update = Outgoing(Update(cursor=channel.advance(), now=now, **changed))
-        channel.changed.update(dict.fromkeys(changed, channel.revision))
-        for subscription in channel.subscriptions:
-            subscription.offer(update)
-
-    def note(self, order_id: str, text: str, at: str) -> None:
-        """Send a driver's note to every subscription, and to clients that reconnect."""
-        if (channel := self._channels.get(order_id)) is None:
-            return
-        note = Outgoing(NoteToCustomer(text, at))
-        channel.advance()
-        channel.notes.append((channel.revision, note))
-        for subscription in channel.subscriptions:
-            subscription.offer_note(note)
-
-    def forget_notes(self, order_id: str) -> None:
-        """Stop replaying the order's earlier notes to clients that reconnect."""
-        if (channel := self._channels.get(order_id)) is not None:
-            channel.notes.clear()
 
     def finish(self, order_id: str, end: End) -> None:
         """End every subscription of an order that has ended."""
@@ -228,7 +233,3 @@ class Hub:
     def _subscriptions(self, order_id: str) -> list[Subscription]:
         channel = self._channels.get(order_id)
         return list(channel.subscriptions) if channel else []
-
-
-def _equal(before: object, after: object) -> bool:
-    return before is after or before == after

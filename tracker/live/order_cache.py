@@ -31,7 +31,7 @@ class OrderCache:
         cached = self._orders.get(order_id)
         if cached is not None and cached.version >= order.version:
             return cached
-        if self._hub.has_channel(order_id):
+        if self._hub.channel(order_id) is not None:
             self._orders[order_id] = order
         return order
 

@@ -21,6 +21,7 @@ from tracker.domain.trip import Trip
 from tracker.errors import NoRoute, NotFound, RoutingError, StorageUnavailable
 from tracker.eta.feedback import EtaFeedback
 from tracker.live.milestones import MilestoneWriter
+from tracker.live.publisher import Publisher
 from tracker.live.trip import LiveTrip, Span
 from tracker.routing import Router
 
@@ -38,25 +39,22 @@ class LiveTrips:
 
     def __init__(
         self,
+        *,
         database: Database,
         router: Router,
         feedback: EtaFeedback,
         milestones: MilestoneWriter,
-        now: Callable[[], datetime],
-        *,
+        publisher: Publisher,
+        tasks: asyncio.TaskGroup,
         area: Callable[[], Area | None],
+        now: Callable[[], datetime],
     ) -> None:
         self._database, self._router, self._now = database, router, now
-        self._feedback, self._milestones, self._area = feedback, milestones, area
+        self._feedback, self._milestones, self._publisher = feedback, milestones, publisher
+        self._area, self._tasks = area, tasks
         self._live: dict[str, LiveTrip] = {}
         self._verdicts: dict[str, VerdictMemory] = {}  # of unstored fixes, by driver whose trip was unloaded
         self._loading: dict[str, asyncio.Lock] = {}
-        self._tasks: asyncio.TaskGroup
-        self._on_route: Callable[[Trip], None]
-
-    def use(self, tasks: asyncio.TaskGroup, on_route: Callable[[Trip], None]) -> None:
-        """Start routing in *tasks*; call *on_route* with each trip whose route or plan changed."""
-        self._tasks, self._on_route = tasks, on_route
 
     def __iter__(self) -> Iterator[LiveTrip]:
         return iter(list(self._live.values()))
@@ -120,7 +118,7 @@ class LiveTrips:
                 await self._restore_doors(live.trip)
                 self._live[driver_id] = live
                 self._verdicts.pop(driver_id, None)
-                self.consider_route(live)
+                self._consider_route(live)
         return self._live[driver_id]
 
     async def _new_live(self, driver: Driver) -> LiveTrip:
@@ -155,6 +153,21 @@ class LiveTrips:
         """Return the lock for reading a driver's plan, so that no earlier plan overwrites a later one."""
         return self._loading.setdefault(driver_id, asyncio.Lock())
 
+    # --- publishing
+
+    def publish(self, live: LiveTrip) -> None:
+        """Publish the views of the trip's watched orders, and request a route if the trip needs one."""
+        self._feedback.record_views(live.trip, self._publisher.publish(live.trip, self._now()))
+        self._consider_route(live)
+
+    def review(self, live: LiveTrip, now: datetime) -> None:
+        """Publish what time alone has changed; the router may be back although the driver sends nothing."""
+        if live.trip.drop_outdated_route(now):
+            self.publish(live)
+        else:
+            self._feedback.record_views(live.trip, self._publisher.review(live.trip, now))
+            self._consider_route(live)
+
     # --- plans and routes
 
     async def plan(self, driver_id: str) -> Plan:
@@ -170,8 +183,7 @@ class LiveTrips:
             plan = await self.plan(driver_id)
             if live is not None:
                 await self._set_plan(live, plan)
-                self.consider_route(live)
-                self._on_route(live.trip)
+                self.publish(live)
         return plan
 
     async def _set_plan(self, live: LiveTrip, plan: Plan) -> None:
@@ -188,7 +200,7 @@ class LiveTrips:
         live.milestones.begin(recorded, order_ids)
         live.note_arrivals()
 
-    def consider_route(self, live: LiveTrip) -> None:
+    def _consider_route(self, live: LiveTrip) -> None:
         """Request a route if the trip needs one and no request is pending."""
         now = self._now()
         if not live.routing and live.trip.wants_route(now):
@@ -197,14 +209,17 @@ class LiveTrips:
             self._tasks.create_task(self._route(live))
 
     async def _route(self, live: LiveTrip) -> None:
+        before = live.trip.route
         try:
             await self._find_route(live.trip)
         finally:
             live.routing = False
         if self._live.get(live.trip.driver.id) is not live:
             return  # unloaded in the meantime
-        self._on_route(live.trip)
-        self.consider_route(live)
+        if live.trip.route is before:
+            self._consider_route(live)
+        else:
+            self.publish(live)
 
     async def _find_route(self, trip: Trip) -> None:
         """Route the trip through the access points of its stops.

@@ -7,9 +7,9 @@ from tracker.database import Database
 from tracker.domain.link import Link
 from tracker.domain.order import Order
 from tracker.domain.trip import Trip
-from tracker.domain.view import CustomerView, view_without_trip
+from tracker.domain.view import view_without_trip
 from tracker.eta.feedback import EtaFeedback
-from tracker.live.hub import Hub
+from tracker.live.hub import Channel, Hub
 from tracker.live.order_cache import OrderCache
 from tracker.live.publisher import Publisher
 from tracker.live.subscription import Outgoing, Subscription
@@ -18,19 +18,20 @@ from tracker.messages import Snapshot, rfc3339
 
 
 class LiveViews:
-    """Connects the live trips to the hub; everything published about a trip passes through it."""
+    """Opens live views of orders, and caches the orders and links that customers watch."""
 
     def __init__(
         self,
+        *,
         database: Database,
         hub: Hub,
         trips: LiveTrips,
+        publisher: Publisher,
         feedback: EtaFeedback,
         now: Callable[[], datetime],
     ) -> None:
-        self._hub, self._trips, self._feedback = hub, trips, feedback
-        self._now = now
-        self._publisher = Publisher(hub, self._log_forecast)
+        self._hub, self._trips, self._publisher = hub, trips, publisher
+        self._feedback, self._now = feedback, now
         self._cache = OrderCache(database, hub)
 
     # --- orders and links
@@ -52,8 +53,8 @@ class LiveViews:
 
         Raises NotFound, StorageUnavailable.
         """
-        if self._hub.has_channel(order_id):
-            self._hub.forget_notes(order_id)
+        if (channel := self._hub.channel(order_id)) is not None:
+            channel.notes.clear()
             await self._cache.reread(order_id)
             await self.publish_order(order_id)
 
@@ -78,77 +79,54 @@ class LiveViews:
         """
         subscription = self._hub.subscribe(order_id, link_id, address)
         try:
-            view, now = await self._view(order_id), self._now()
+            channel = await self._open(order_id)
         except BaseException:
             self.unsubscribe(order_id, subscription)
             raise
-        self._publisher.refresh(view, now)
-        replay = (
-            None if view.visibility == "ended" else self._hub.updates_since(order_id, cursor, rfc3339(now))
-        )
-        subscription.start(self._hub.cursor(order_id), notes_too=replay is not None)
-        if replay is None:
-            return subscription, [Outgoing(self._hub.snapshot(order_id, rfc3339(now)))]
-        return subscription, replay
+        now = rfc3339(self._now())
+        replay = channel.updates_since(cursor, now)
+        subscription.start(channel.cursor, notes_too=replay is not None)
+        return subscription, [Outgoing(channel.snapshot(now))] if replay is None else replay
 
     def unsubscribe(self, order_id: str, subscription: Subscription) -> None:
         self._hub.unsubscribe(order_id, subscription)
 
     async def snapshot(self, order_id: str) -> Snapshot:
         """Return the current state without subscribing. Raises NotFound."""
-        self._hub.open(order_id)
-        view, now = await self._view(order_id), self._now()
-        self._hub.open(order_id)
-        self._publisher.refresh(view, now)
-        return self._hub.snapshot(order_id, rfc3339(now))
+        self._hub.open(order_id)  # so that the order is cached
+        return (await self._open(order_id)).snapshot(rfc3339(self._now()))
 
-    async def _view(self, order_id: str) -> CustomerView:
-        """Return what the customer may see of the order's newest version."""
+    async def _open(self, order_id: str) -> Channel:
+        """Return the order's channel, brought up to date."""
+        self._refresh(*await self._newest(order_id))
+        return self._hub.open(order_id)
+
+    async def _newest(self, order_id: str) -> tuple[Order, Trip | None]:
+        """Return the order's newest version and the trip that has it, which becomes live."""
         while True:
             order = await self._cache.order(order_id)
             if order.driver_id is None or order.ended_at is not None:
-                return view_without_trip(order)
-            live = await self._trips.of(order.driver_id)
+                return order, None
+            trip = (await self._trips.of(order.driver_id)).trip
             if self._cache.is_newest(order):
-                return (
-                    live.trip.view(order_id, self._now())
-                    if order_id in live.trip.orders
-                    else view_without_trip(order)
-                )
+                return order, trip if order_id in trip.orders else None
+
+    def _refresh(self, order: Order, trip: Trip | None) -> None:
+        now = self._now()
+        if trip is None:
+            self._publisher.refresh(view_without_trip(order), now)
+        else:
+            self._feedback.record_views(trip, self._publisher.refresh(trip.view(order.id, now), now))
 
     # --- publishing
 
-    async def publish_order(self, order_id: str) -> CustomerView:
-        """Publish a changed order to its watchers and return the view."""
-        view, now = await self._view(order_id), self._now()
-        self._publisher.publish(view, now)
-        return view
-
-    def publish(self, trip: Trip) -> None:
-        """Publish the views of all watched orders of a trip."""
-        now = self._now()
-        for order_id in trip.orders:
-            if self._hub.is_watched(order_id):
-                self._publisher.publish(trip.view(order_id, now), now)
-
-    def review(self, trip: Trip, now: datetime) -> bool:
-        """Publish what time alone has changed; return whether a customer watches."""
-        watched = [order_id for order_id in trip.orders if self._hub.is_watched(order_id)]
-        for order_id in watched:
-            self._publisher.review(trip, order_id, now)
-        return bool(watched)
-
-    def has_channel(self, trip: Trip) -> bool:
-        """Whether a customer watches an order of the trip, or may reconnect to it."""
-        return any(self._hub.has_channel(order_id) for order_id in trip.orders)
+    async def publish_order(self, order_id: str) -> None:
+        """Publish a changed order to its watchers; the trip that has it becomes live."""
+        order, trip = await self._newest(order_id)
+        if self._hub.is_watched([order_id]):
+            self._refresh(order, trip)
 
     def prune(self) -> None:
-        """Remove the orders whose channels have expired."""
+        """Remove the orders whose channels have expired from the cache."""
         for order_id in self._hub.prune():
-            self._publisher.forget(order_id)
             self._cache.forget(order_id)
-
-    def _log_forecast(self, view: CustomerView) -> None:
-        live = self._trips.get(view.order.driver_id or "")
-        if live is not None and view.eta is not None:
-            self._feedback.record_forecast(live.trip, view.order.id, view.eta)

@@ -36,7 +36,8 @@ class Memory:
         if name == "select_driver":
             return _driver_row(self.drivers.get(given[0]))
         assert name == "select_order", name
-        return _order_row(self.orders[given[0]])
+        order = self.orders.get(given[0])
+        return None if order is None else _order_row(order)
 
     async def fetch(self, name: str, *given: Any) -> Any:
         read = getattr(self, f"_{name}", None)
@@ -141,7 +142,7 @@ class NoHindsight:
     async def order_changed(self, *_given: Any) -> None:
         """Nothing to learn."""
 
-    def record_forecast(self, *_given: Any) -> None:
+    def record_views(self, *_given: Any) -> None:
         """Not kept."""
 
     async def keep(self, _trips: Any) -> None:

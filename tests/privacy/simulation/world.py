@@ -46,8 +46,9 @@ class Watcher:
 class World:
     """Drivers, orders and customers of one trip, and the node that serves them."""
 
-    def __init__(self) -> None:
+    def __init__(self, router: Streets | None = None, feedback: NoHindsight | None = None) -> None:
         self.now = BEGIN
+        self.router, self.feedback = router or Streets(), feedback or NoHindsight()
         self.memory = Memory()
         self.records: list[tuple[float, int, Record]] = []
         self.watchers: list[Watcher] = []
@@ -69,9 +70,9 @@ class World:
         self.fleet = Fleet(
             database=self.memory,  # type: ignore[arg-type]
             recorder=self.memory,  # type: ignore[arg-type]
-            router=Streets(),  # type: ignore[arg-type]
+            router=self.router,  # type: ignore[arg-type]
             hub=hub,
-            feedback=NoHindsight(),  # type: ignore[arg-type]
+            feedback=self.feedback,  # type: ignore[arg-type]
             milestones=milestones,
             area=lambda: None,
             metrics=Metrics(),

@@ -10,7 +10,7 @@ import pytest
 from tests.domain.test_trip import NOW, at, fix, order, routed, trip_with
 from tracker.domain.order import OrderStatus
 from tracker.domain.trip import Trip
-from tracker.domain.view import CustomerView, view_without_trip
+from tracker.domain.view import CustomerView, Trail, view_without_trip
 from tracker.live.hub import Channel, Hub
 from tracker.live.publisher import ETA_CHANGE, REVIEW_EVERY, TRAIL_LAG, Publisher
 from tracker.live.subscription import Subscription
@@ -39,6 +39,12 @@ class Watched:
     @property
     def channel(self) -> Channel:
         return self.hub.open("ord_1")
+
+    @property
+    def trail(self) -> Trail:
+        trail = self.trip.view("ord_1", NOW).trail
+        assert trail is not None
+        return trail
 
     def moves(self, steps: float, seconds: float) -> list[dict[str, Any]]:
         """Report a fix; return what the watcher is sent."""
@@ -196,7 +202,7 @@ def test_a_trail_that_was_replaced_is_sent_at_once() -> None:
     watched = Watched("ord_1")
     for n in range(100):
         watched.moves(n / 10, float(n))
-    watched.trip.trails["ord_1"].restart([at(9.0), at(9.5)])
+    watched.trail.restart([at(9.0), at(9.5)])
     (update,) = watched.moves(10.0, 100.0)
     assert places(update["trail"]) == 3
 
@@ -206,12 +212,12 @@ def test_the_end_of_a_trail_is_sent_to_a_parked_drivers_customer() -> None:
     watched = Watched("ord_1")
     for n in range(300):
         watched.moves(n / 10, float(n))
-    behind = len(watched.trip.trails["ord_1"].places) - places(watched.snapshot()["trail"])
+    behind = len(watched.trail.places) - places(watched.snapshot()["trail"])
     assert behind > 0
     watched.trip.receive_fix(fix(29.9, 300.0), second(300))
     for n in range(301, 312):
         watched.review(n)
-    assert places(watched.snapshot()["trail"]) == len(watched.trip.trails["ord_1"].places)
+    assert places(watched.snapshot()["trail"]) == len(watched.trail.places)
 
 
 @pytest.mark.parametrize("watched_before", [False, True])
@@ -223,7 +229,7 @@ def test_a_new_customer_gets_the_whole_trail(watched_before: bool) -> None:
     for n in range(300):
         watched.moves(n / 10, float(n))
     watched.refresh(300.0)
-    assert places(watched.snapshot()["trail"]) == len(watched.trip.trails["ord_1"].places) == 300
+    assert places(watched.snapshot()["trail"]) == len(watched.trail.places) == 300
     assert len(watched.sent()) == watched_before
 
 

@@ -13,7 +13,7 @@ from tests.privacy.simulation.world import BEGIN, World
 from tracker.domain.geo import LonLat
 from tracker.domain.leg import Leg
 from tracker.domain.order import Driver, Order, OrderStatus, Place
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 from tracker.domain.trip import Trip
 from tracker.domain.view import CustomerView
 from tracker.errors import RouterUnavailable

@@ -12,7 +12,7 @@ from tests.live.test_trips import LAT, LON, new_order
 from tests.privacy.simulation.memory import NoHindsight
 from tests.privacy.simulation.world import World
 from tracker.domain.order import Driver, OrderStatus
-from tracker.domain.tracks.track import Fix
+from tracker.domain.tracks.fix import Fix
 from tracker.domain.trip import Trip
 from tracker.domain.view import CustomerView
 from tracker.errors import NotFound

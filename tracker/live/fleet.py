@@ -117,7 +117,8 @@ class Fleet:
     async def receive(self, driver: Driver, readings: Sequence[Fix | Rejection]) -> JudgedBatch:
         """Judge fixes once and publish what they change; `record` stores them.
 
-        Live views do not wait for storage: customers see the driver move before the commit.
+        Live views do not wait for storage: customers see the driver move before the commit. Late fixes are
+        judged by the fixes stored around them; without the database, by each other only.
         Raises NotFound, StorageUnavailable before any fix is judged.
         """
         now = self._now()
@@ -126,7 +127,11 @@ class Fleet:
         batch = live.receive_fixes(readings, now=now, retention=self._retention)
         self._publish_move(live, before)
         if batch.unknown:
-            await self._judge_late(live, batch, now)
+            async with live.recall_lock:
+                before = live.trip.track.newest
+                stored, span = await self._trips.recall(live, [judged.at for judged in batch.unknown])
+                live.judge_late(batch, stored, span, now)
+                self._publish_move(live, before)
         return batch
 
     async def record(self, driver: Driver, batch: JudgedBatch) -> Receipt:
@@ -142,14 +147,6 @@ class Fleet:
         if live is not None:
             live.verdicts.stored(batch.fixes)
         return Receipt(recorded.stored, recorded.duplicates, batch.rejected)
-
-    async def _judge_late(self, live: LiveTrip, batch: JudgedBatch, now: datetime) -> None:
-        """Judge late fixes by the fixes stored around them; without the database, by each other only."""
-        async with live.recall_lock:
-            before = live.trip.track.newest
-            stored, span = await self._trips.recall(live, [judged.at for judged in batch.unknown])
-            live.judge_late(batch, stored, span, now)
-            self._publish_move(live, before)
 
     def _publish_move(self, live: LiveTrip, before: Fix | None) -> None:
         """Publish what the newest fix changed, unless it is still *before*."""
@@ -202,13 +199,6 @@ class Fleet:
 
     # --- orders
 
-    async def notes_erased(self, order_id: str) -> None:
-        """Drop notes and customer data from memory that were erased from the database."""
-        try:
-            await self.views.notes_erased(order_id)
-        except (StorageUnavailable, NotFound):
-            self.views.forget(order_id)
-
     async def order_changed(self, change: OrderChange) -> None:
         """Send drivers their orders, and customers their order's new state.
 
@@ -226,9 +216,11 @@ class Fleet:
 
     async def _order_changed(self, change: OrderChange) -> None:
         order = await self.views.order_changed(change.order_id)
-        self._release(order, change.driver_ids)
         found = [self._trips.get(driver_id) for driver_id in change.driver_ids]
         lives = [live for live in found if live is not None]
+        for live in lives:  # at once, so that the customer sees nothing more of former drivers
+            if live.trip.driver.id != order.driver_id or order.ended_at is not None:
+                live.trip.release(order.id)
         await self._feedback.order_changed(order, [live.trip for live in lives])
         self._milestones.order_changed(order, lives)
         replanned = [await self._replan(driver_id) for driver_id in change.driver_ids]
@@ -238,19 +230,6 @@ class Fleet:
             await self.views.publish_order(order.id)  # no trip has published it
         if order.ended_at is not None:
             self._hub.finish(order.id, End(order.status.value))  # type: ignore[arg-type]  # one of the ended
-
-    def _release(self, order: Order, driver_ids: Sequence[str]) -> None:
-        """Release the order from former drivers at once, so that its customer sees nothing more of them."""
-        for driver_id in driver_ids:
-            live = self._trips.get(driver_id)
-            if live is not None and (driver_id != order.driver_id or order.ended_at is not None):
-                live.trip.release(order.id)
-
-    async def _retry_undelivered(self) -> None:
-        undelivered, self._undelivered = self._undelivered, []
-        for change in undelivered:
-            with suppress(StorageUnavailable, NotFound):
-                await self.order_changed(change)
 
     def _deliver_note(self, order: Order, note: Note) -> None:
         if note.sender == "driver":
@@ -283,26 +262,27 @@ class Fleet:
     # --- time
 
     async def _tick_forever(self) -> None:
-        """Update every second what time alone changes: freshness and silent drivers' forecasts."""
+        """Update every second what time alone changes, and retry undelivered changes."""
         while True:
             await asyncio.sleep(TICK_S)
             await self._review_trips()
             self._trips.forget_idle(self._is_needed)
             self.views.prune()
-            await self._retry_undelivered()
+            undelivered, self._undelivered = self._undelivered, []
+            for change in undelivered:
+                with suppress(StorageUnavailable, NotFound):
+                    await self.order_changed(change)
 
     async def _review_trips(self) -> None:
         for number, live in enumerate(self._trips):
             if number % TRIPS_PER_YIELD == 0:
                 await asyncio.sleep(0)
-            if live is self._trips.get(live.trip.driver.id):
-                self._review(live, self._now())
-
-    def _review(self, live: LiveTrip, now: datetime) -> None:
-        self._trips.review(live, now)
-        if live.reconsider_policy(now, watched=self._hub.is_watched(live.trip.orders)):
-            connection = self._connections.get(live.trip.driver.id)
-            if connection is not None:
+            driver_id, now = live.trip.driver.id, self._now()
+            if live is not self._trips.get(driver_id):
+                continue
+            self._trips.review(live, now)
+            is_changed = live.reconsider_policy(now, watched=self._hub.is_watched(live.trip.orders))
+            if is_changed and (connection := self._connections.get(driver_id)) is not None:
                 connection.push(PolicyChange(live.policy_state.policy))
 
     def _is_needed(self, live: LiveTrip) -> bool:

@@ -153,7 +153,10 @@ class Hub:
 
         Raises TooManyConnections.
         """
-        self._check_limits(order_id, link_id, address)
+        if address and self._addresses[address] >= VIEWS_PER_ADDRESS:
+            raise TooManyConnections(f"At most {VIEWS_PER_ADDRESS} live views at a time from one address.")
+        if sum(one.link_id == link_id for one in self._subscriptions(order_id)) >= VIEWS_PER_LINK:
+            raise TooManyConnections(f"At most {VIEWS_PER_LINK} live views at a time of one tracking link.")
         subscription = Subscription(link_id, address)
         self.open(order_id).subscriptions.add(subscription)
         self._idle_since.pop(order_id, None)
@@ -184,13 +187,6 @@ class Hub:
         for order_id in gone:
             del self._idle_since[order_id], self._channels[order_id]
         return gone
-
-    def _check_limits(self, order_id: str, link_id: str, address: str) -> None:
-        if address and self._addresses[address] >= VIEWS_PER_ADDRESS:
-            raise TooManyConnections(f"At most {VIEWS_PER_ADDRESS} live views at a time from one address.")
-        views = sum(one.link_id == link_id for one in self._subscriptions(order_id))
-        if views >= VIEWS_PER_LINK:
-            raise TooManyConnections(f"At most {VIEWS_PER_LINK} live views at a time of one tracking link.")
 
     # --- cursors
 

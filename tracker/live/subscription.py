@@ -2,9 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
 from time import perf_counter
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -162,8 +161,14 @@ class Subscription:
                 return queue.popleft()
         if not self._updates:
             return None if self.end is None else Outgoing(self.end)
-        may_go = not self._paused and (self.end is not None or self._has_credit())
-        return self._take_update() if may_go else None
+        unconfirmed = None if self.end is not None else self._unconfirmed
+        if self._paused or (unconfirmed is not None and len(unconfirmed) >= UNCONFIRMED_UPDATES):
+            return None
+        update = self._updates.pop(0)
+        self.cursor = update.cursor or self.cursor
+        if unconfirmed is not None:
+            unconfirmed.append(self.cursor)
+        return update
 
     def confirm(self, cursor: str) -> None:
         """Record that the client has displayed everything up to *cursor*; ignore a cursor never sent."""
@@ -172,16 +177,6 @@ class Subscription:
         elif cursor in self._unconfirmed:
             del self._unconfirmed[: self._unconfirmed.index(cursor) + 1]
         self._ready.set()
-
-    def _has_credit(self) -> bool:
-        return self._unconfirmed is None or len(self._unconfirmed) < UNCONFIRMED_UPDATES
-
-    def _take_update(self) -> Outgoing:
-        update = self._updates.pop(0)
-        self.cursor = update.cursor or self.cursor
-        if self._unconfirmed is not None and self.end is None:
-            self._unconfirmed.append(self.cursor)
-        return update
 
 
 def _changes_status(older: Update, newer: Update) -> bool:
@@ -201,9 +196,7 @@ def conflate(older: Outgoing, newer: Outgoing) -> Outgoing | None:
 
 def merge(older: Update, newer: Update) -> Update:
     """Return one update with the fields of both; the newer one's win."""
-    changes = {name: value for name, value in _fields(newer) if value is not msgspec.UNSET}
-    return msgspec.structs.replace(older, **changes)
-
-
-def _fields(update: Update) -> Iterator[tuple[str, Any]]:
-    return ((name, getattr(update, name)) for name in update.__struct_fields__)
+    fields = ((name, getattr(newer, name)) for name in newer.__struct_fields__)
+    return msgspec.structs.replace(
+        older, **{name: value for name, value in fields if value is not msgspec.UNSET}
+    )

@@ -135,7 +135,12 @@ class LiveTrip:
         for fix in accepted:
             judged = first(fix.recorded_at)
             if judged is None:
-                judged = JudgedFix(_corrected(fix, correction), fix.recorded_at, now)
+                sent_at = fix.recorded_at
+                judged = JudgedFix(
+                    msgspec.structs.replace(fix, recorded_at=sent_at - correction) if correction else fix,
+                    sent_at,
+                    now,
+                )
                 self.verdicts.remember(judged)
             fixes.append(judged)
         return fixes
@@ -186,8 +191,3 @@ class LiveTrip:
         self.policy_state = next_policy(self.policy_state, need, now)
         trip.report_every = self.policy_state.policy.interval_s
         return before != self.policy_state.policy
-
-
-def _corrected(fix: Fix, correction: timedelta) -> Fix:
-    """Return the fix with its time by the server's clock."""
-    return msgspec.structs.replace(fix, recorded_at=fix.recorded_at - correction) if correction else fix

@@ -8,6 +8,7 @@ from tracker.domain.link import Link
 from tracker.domain.order import Order
 from tracker.domain.trip import Trip
 from tracker.domain.view import view_without_trip
+from tracker.errors import NotFound, StorageUnavailable
 from tracker.eta.feedback import EtaFeedback
 from tracker.live.hub import Channel, Hub
 from tracker.live.order_cache import OrderCache
@@ -49,14 +50,15 @@ class LiveViews:
         self._cache.forget(order_id)
 
     async def notes_erased(self, order_id: str) -> None:
-        """Delete the order's notes from memory, read it again and publish it.
-
-        Raises NotFound, StorageUnavailable.
-        """
-        if (channel := self._hub.channel(order_id)) is not None:
-            channel.notes.clear()
+        """Drop notes and customer data from memory that were erased from the database."""
+        if (channel := self._hub.channel(order_id)) is None:
+            return
+        channel.notes.clear()
+        try:
             await self._cache.reread(order_id)
             await self.publish_order(order_id)
+        except (StorageUnavailable, NotFound):
+            self._cache.forget(order_id)
 
     async def link(self, link_id: str) -> Link | None:
         """Return a link, from the cache if it was opened recently."""

@@ -132,7 +132,7 @@ async def erase_driver(driver_id: str) -> Response:
             raise Conflict("The driver got an order in the meantime; retry.")
     await node.fleet.driver_revoked(driver_id)
     for order_id in erased.orders:
-        await node.fleet.notes_erased(order_id)
+        await node.fleet.views.notes_erased(order_id)
     await rows.delete_fixes_of_driver(node.database, erased.number)  # fixes that arrived during the erasure
     return Response(status=204)
 

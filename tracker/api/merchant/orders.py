@@ -133,7 +133,7 @@ async def erase_customer(order_id: str) -> Response:
     """
     node = current_node()
     await node.orders.erase_customer(order_id)
-    await node.fleet.notes_erased(order_id)
+    await node.fleet.views.notes_erased(order_id)
     return Response(status=204)
 
 

@@ -60,7 +60,7 @@ class Metrics:
             ["result"],
             registry=registry,
         )
-        self.lessons = Counter(
+        self.arrival_samples = Counter(
             "tracker_eta_lessons",
             "Arrival samples, by what happened to them.",
             ["result"],

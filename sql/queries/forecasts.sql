@@ -6,10 +6,10 @@ FROM unnest($1::text[], $2::timestamptz[], $3::bigint[], $4::timestamptz[], $5::
             $7::real[], $8::integer[], $9::text[], $10::boolean[], $11::timestamptz[], $12::real[])
 ON CONFLICT (order_id, made_at) DO NOTHING;
 
--- name: open_eta_accounts
+-- name: insert_open_orders
 -- In sequence, so that two nodes with the same orders cannot deadlock.
 INSERT INTO eta_open_accounts (order_id)
-SELECT order_id FROM unnest($1::text[]) AS told (order_id) ORDER BY order_id
+SELECT order_id FROM unnest($1::text[]) AS forecast (order_id) ORDER BY order_id
 ON CONFLICT (order_id) DO NOTHING;
 
 -- name: select_eta_forecasts
@@ -25,7 +25,7 @@ SELECT order_arrived_at(o) FROM orders o WHERE o.id = $1;
 -- name: select_milestone
 SELECT min(at) FROM timeline WHERE order_id = $1 AND kind = $2;
 
--- name: lock_ended_accounts
+-- name: lock_ended_orders
 SELECT a.order_id
 FROM eta_open_accounts a
 JOIN orders o ON o.id = a.order_id
@@ -43,7 +43,7 @@ WITH arrived AS (
     SELECT o.id, order_arrived_at(o) AS arrived_at
     FROM orders o
     WHERE o.id = ANY ($1::text[])
-), told AS (
+), forecast AS (
     SELECT f.order_id, f.driver, a.arrived_at,
            extract(hour FROM f.made_at AT TIME ZONE 'UTC')::integer AS hour,
            extract(epoch FROM a.arrived_at - f.made_at)::float8 AS to_go_s,
@@ -57,11 +57,11 @@ WITH arrived AS (
 SELECT order_id, ($2::integer[])[width_bucket(to_go_s / 60, $2::integer[]::float8[])], hour, d.number, arrived_at,
        count(*), sum(abs(error_s)), sum(error_s), sum(abs(error_s) / to_go_s), count(*) FILTER (WHERE held),
        sum(width_s)
-FROM told
-LEFT JOIN drivers d ON d.number = told.driver
+FROM forecast
+LEFT JOIN drivers d ON d.number = forecast.driver
 GROUP BY order_id, 2, hour, d.number, arrived_at;
 
--- name: close_eta_accounts
+-- name: delete_open_orders
 DELETE FROM eta_open_accounts WHERE order_id = ANY ($1::text[]);
 
 -- name: select_first_errors

@@ -1,4 +1,4 @@
-"""The account of forecasts: bounded, off the hot path, and right whichever node keeps it."""
+"""Forecast log: bounded, off the hot path, and right whichever node keeps it."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tracker.database import Database
 from tracker.database.drivers import insert_driver
-from tracker.database.forecasts import delete_old_forecasts, select_errors, select_forecasts, settle_accounts
+from tracker.database.forecasts import delete_old_forecasts, insert_errors, select_errors, select_forecasts
 from tracker.database.orders import insert_order, insert_timeline
 from tracker.domain.eta.estimate import Basis, Eta
 from tracker.domain.eta.forecast_error import KEPT_EVERY, MOVED, ForecastRecord, is_worth_recording
@@ -192,23 +192,23 @@ async def test_an_order_that_never_arrived_has_no_errors(database: Database) -> 
     assert await database.pool.fetchval("SELECT count(*) FROM eta_open_accounts") == 0
 
 
-async def test_what_a_dead_node_left_is_settled_by_another(database: Database) -> None:
+async def test_another_node_computes_the_errors_that_a_dead_one_left(database: Database) -> None:
     """And each order once, though two nodes look at the same time."""
     await new_order(database)
     async with ForecastLog(database, Metrics()) as dead:
         dead.add("ord_a", 1, eta(0.0, 330.0), knew)
     await ended(database, OrderStatus.DELIVERED, delivered_at=NOW + timedelta(seconds=300))
 
-    async def settle() -> None:
+    async def compute() -> None:
         async with database.transaction() as connection:
-            await settle_accounts(connection, 10)
+            await insert_errors(connection, 10)
 
-    await asyncio.gather(*(settle() for _ in range(4)))
+    await asyncio.gather(*(compute() for _ in range(4)))
     assert await overall(database) == pytest.approx((1, 30.0))
 
 
 async def test_a_forecast_that_comes_late_is_added_up_too(database: Database) -> None:
-    """Another node wrote it after the order had been settled: nothing counts twice."""
+    """Another node wrote it after the errors were computed: nothing counts twice."""
     await new_order(database)
     metrics = Metrics()
     async with ForecastLog(database, metrics) as one, ForecastLog(database, metrics) as two:

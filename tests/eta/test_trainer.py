@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from tracker.database import Database
 from tracker.database.drivers import insert_driver
-from tracker.database.eta_model import StoredKnowledge, select_knowledge, upsert_knowledge
+from tracker.database.eta_model import StoredModel, select_models, upsert_model
 from tracker.domain.eta.ensemble import terms_of
 from tracker.domain.eta.model import ArrivalSample, EtaModel, EtaModels, ForecastSample, Passage
 from tracker.domain.eta.speed_factor import SpeedFactor
@@ -24,14 +24,14 @@ NOW = datetime(2026, 11, 22, 16, 43, tzinfo=UTC)
 PLACE = LonLat(24.94, 60.17)
 
 
-def told_terms(router: float, crow: float) -> tuple[float, ...]:
+def forecast_terms(router: float, crow: float) -> tuple[float, ...]:
     return terms_of(router, router, crow, crow, service=0.0, speed=None)
 
 
 def arrival(vehicle: Vehicle = "car", ratio: float = 2.0, edge: str = "a.1") -> ArrivalSample:
     """A way that took `ratio` of the router's time, foretold as the router had it."""
     told = tuple(
-        ForecastSample(NOW - timedelta(seconds=to_go), to_go / ratio, told_terms(to_go / ratio, to_go))
+        ForecastSample(NOW - timedelta(seconds=to_go), to_go / ratio, forecast_terms(to_go / ratio, to_go))
         for to_go in (600.0, 300.0, 100.0)
     )
     return ArrivalSample(
@@ -46,7 +46,7 @@ def arrival(vehicle: Vehicle = "car", ratio: float = 2.0, edge: str = "a.1") -> 
     )
 
 
-def learner(database: Database, metrics: Metrics | None = None) -> ModelTrainer:
+def trainer(database: Database, metrics: Metrics | None = None) -> ModelTrainer:
     return ModelTrainer(database, metrics or Metrics(), lambda: NOW)
 
 
@@ -56,20 +56,20 @@ def known(one: ModelTrainer, vehicle: Vehicle = "car") -> bytes:
 
 async def test_a_fresh_installation_knows_what_anybody_knows(database: Database) -> None:
     """Nothing in the database: the cold knowledge, and no error."""
-    async with learner(database) as fresh:
+    async with trainer(database) as fresh:
         assert fresh.learned.arrivals == 0
         assert known(fresh) == msgspec.json.encode(EtaModel(), order="deterministic")
 
 
 async def test_a_node_that_starts_anew_goes_on(database: Database) -> None:
     """What one life has learned is what the next one begins with, to the last digit; then it learns more."""
-    async with learner(database) as first:
+    async with trainer(database) as first:
         for number in range(30):
             first.add_sample(arrival(edge=f"a.{number}"))
         await first.flush(WAIT_S)
         slow = first.learned.of("car").rates("car").router
         assert slow > EtaModel().rates("car").router
-    async with learner(database) as second:
+    async with trainer(database) as second:
         assert known(second) == known(first)
         assert second.learned.arrivals == 30
         second.add_sample(arrival())
@@ -79,18 +79,18 @@ async def test_a_node_that_starts_anew_goes_on(database: Database) -> None:
 
 
 async def test_what_was_not_learned_before_the_end_is_learned_after_it(database: Database) -> None:
-    """Lessons outlive the node that was taught them."""
-    async with learner(database) as first:
+    """Samples outlive the node that queued them."""
+    async with trainer(database) as first:
         first.add_sample(arrival())
     assert first.learned.arrivals == 0
-    async with learner(database) as second:
+    async with trainer(database) as second:
         await second.flush(WAIT_S)
         assert second.learned.arrivals == 1
 
 
-async def test_two_nodes_learn_each_lesson_once_and_know_the_same(database: Database) -> None:
+async def test_two_nodes_train_on_each_sample_once_and_hold_the_same_models(database: Database) -> None:
     """Taught and learning at the same time, both know in the end what one alone would."""
-    async with learner(database) as one, learner(database) as two:
+    async with trainer(database) as one, trainer(database) as two:
         for number in range(120):
             (one if number % 2 else two).add_sample(arrival(edge=f"a.{number % 7}"))
         for _ in range(5):
@@ -102,18 +102,18 @@ async def test_two_nodes_learn_each_lesson_once_and_know_the_same(database: Data
 
 async def test_each_vehicle_learns_for_itself(database: Database) -> None:
     """What a car is taught says nothing of bicycles."""
-    async with learner(database) as one:
+    async with trainer(database) as one:
         one.add_sample(arrival("car"))
         one.add_sample(arrival("bicycle", ratio=0.5))
         await one.flush(WAIT_S)
         assert one.learned.of("car").rates("car").router > one.learned.of("bicycle").rates("bicycle").router
-        assert len(await select_knowledge(database, {})) == 2
+        assert len(await select_models(database, {})) == 2
 
 
 async def test_what_is_in_use_is_replaced_and_never_changed(database: Database) -> None:
     """Forecasts read one whole value; who wants to know of the next is told."""
     heard: list[EtaModels] = []
-    async with learner(database) as one:
+    async with trainer(database) as one:
         one.on_change = heard.append
         before = one.learned
         as_it_was = msgspec.json.encode(before)
@@ -124,12 +124,12 @@ async def test_what_is_in_use_is_replaced_and_never_changed(database: Database) 
         assert heard == [one.learned]
 
 
-async def test_a_lesson_that_teaches_nothing_costs_only_itself(database: Database) -> None:
+async def test_an_invalid_sample_costs_only_itself(database: Database) -> None:
     """A forecast of another make, and one that cannot be read at all: the others are learned."""
     odd = msgspec.structs.replace(
         arrival(), told=(ForecastSample(NOW - timedelta(minutes=5), 100.0, (1.0,)),)
     )
-    async with learner(database) as one:
+    async with trainer(database) as one:
         one.add_sample(odd)
         one.add_sample(arrival())
         await database.pool.execute("INSERT INTO eta_lessons (lesson) VALUES ($1)", {"vehicle": "ship"})
@@ -138,21 +138,21 @@ async def test_a_lesson_that_teaches_nothing_costs_only_itself(database: Databas
         assert await database.pool.fetchval("SELECT count(*) FROM eta_lessons") == 0
 
 
-async def test_knowledge_that_cannot_be_read_is_begun_anew(database: Database) -> None:
+async def test_a_model_that_cannot_be_decoded_is_reset(database: Database) -> None:
     """Another version's form stops no start."""
-    await upsert_knowledge(database, StoredKnowledge("car", 7, 500, b'{"whole": "?"}'), NOW)
-    async with learner(database) as one:
+    await upsert_model(database, StoredModel("car", 7, 500, b'{"whole": "?"}'), NOW)
+    async with trainer(database) as one:
         assert known(one) == msgspec.json.encode(EtaModel(), order="deterministic")
         one.add_sample(arrival())
         await one.flush(WAIT_S)
-    async with learner(database) as two:
+    async with trainer(database) as two:
         assert known(two) == known(one)
 
 
-async def test_lessons_wait_for_the_database_within_bounds(database_url: str) -> None:
+async def test_samples_wait_for_the_database_within_bounds(database_url: str) -> None:
     """While it is away the newest are kept and the others counted; what is in use stays in use."""
     metrics = Metrics()
-    async with Database.open(database_url) as database, learner(database, metrics) as one:
+    async with Database.open(database_url) as database, trainer(database, metrics) as one:
         one.add_sample(arrival())
         for _ in range(2):  # the second round finds nothing
             await one.flush(WAIT_S)
@@ -168,7 +168,7 @@ async def test_lessons_wait_for_the_database_within_bounds(database_url: str) ->
         assert b'tracker_eta_lessons_total{result="dropped"} 5.0' in metrics.text()
 
 
-# --- the drivers' own pace
+# --- the drivers' speed factors
 
 
 async def new_driver(database: Database, name: str = "a") -> Driver:
@@ -176,20 +176,20 @@ async def new_driver(database: Database, name: str = "a") -> Driver:
     return await insert_driver(database, driver, name.encode())
 
 
-async def test_a_pace_outlives_its_node(database: Database) -> None:
+async def test_a_speed_factor_outlives_its_node(database: Database) -> None:
     """Another node goes on with it, and is not changed by what the first does afterwards."""
     number = (await new_driver(database)).number
-    pace = SpeedFactor(300.0, 200.0)
+    factor = SpeedFactor(300.0, 200.0)
     first = DriverSpeeds(database, lambda: NOW)
-    await first.keep({number: pace})
-    pace.add(60.0, 60.0)
+    await first.keep({number: factor})
+    factor.add(60.0, 60.0)
     second = await DriverSpeeds(database, lambda: NOW + timedelta(minutes=5)).of(number)
     assert second == SpeedFactor(300.0, 200.0)
-    await first.keep({number: pace})
-    assert await DriverSpeeds(database, lambda: NOW).of(number) == pace
+    await first.keep({number: factor})
+    assert await DriverSpeeds(database, lambda: NOW).of(number) == factor
 
 
-async def test_an_old_pace_is_worth_nothing(database: Database) -> None:
+async def test_an_old_speed_factor_is_ignored(database: Database) -> None:
     """After half an hour the driver is like anybody; so is one who was never heard of."""
     number = (await new_driver(database)).number
     await DriverSpeeds(database, lambda: NOW).keep({number: SpeedFactor(300.0, 200.0)})
@@ -202,9 +202,9 @@ async def test_who_stands_still_costs_nothing(database: Database) -> None:
     """Only what has changed is written; a driver who was erased meanwhile hinders nobody."""
     one, two = [(await new_driver(database, name)).number for name in "ab"]
     now = NOW
-    paces = DriverSpeeds(database, lambda: now)
-    await paces.keep({one: SpeedFactor(1.0, 1.0), two: SpeedFactor(1.0, 1.0), 10**9: SpeedFactor(1.0, 1.0)})
+    speeds = DriverSpeeds(database, lambda: now)
+    await speeds.keep({one: SpeedFactor(1.0, 1.0), two: SpeedFactor(1.0, 1.0), 10**9: SpeedFactor(1.0, 1.0)})
     now += timedelta(minutes=1)
-    await paces.keep({one: SpeedFactor(2.0, 1.0), two: SpeedFactor(1.0, 1.0)})
+    await speeds.keep({one: SpeedFactor(2.0, 1.0), two: SpeedFactor(1.0, 1.0)})
     rows = await database.pool.fetch("SELECT driver, updated_at FROM driver_paces ORDER BY driver")
     assert {row["driver"]: row["updated_at"] for row in rows} == {one: now, two: NOW}

@@ -60,7 +60,7 @@ class Rows:
     async def fetch(self, name: str, keys: Sequence[str]) -> list[tuple[Any, ...]]:
         if name == "select_milestones":
             return [entry for entry in self.timeline if entry[0] in keys]
-        assert name == "select_pins"
+        assert name == "select_access_points"
         return [(key, *point) for key in keys for point in self.access_points.get(key, [])]
 
     @asynccontextmanager
@@ -69,10 +69,10 @@ class Rows:
         yield self
 
     async def execute(self, name: str, place: str, *columns: Sequence[Any]) -> None:
-        if name == "insert_pins":
+        if name == "insert_access_points":
             self.access_points[place] = list(zip(*columns, strict=True))
         else:
-            assert name in ("lock_pins", "delete_pins")
+            assert name in ("lock_access_points", "delete_access_points")
 
 
 @pytest.fixture

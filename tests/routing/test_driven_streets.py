@@ -325,7 +325,7 @@ async def test_in_the_database_there_is_no_place_of_a_driver(
     ) as learner:
         learner.add_sample(lesson)
         async with database.transaction() as another_trainer:
-            await another_trainer.fetchval("lock_learning")
+            await another_trainer.fetchval("lock_training")
             await learner.flush(WAIT_S)
         [waiting] = await database.pool.fetch("SELECT lesson FROM eta_lessons")
         held = {round(each, 9) for each in numbers(waiting["lesson"])}

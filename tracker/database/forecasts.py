@@ -33,10 +33,10 @@ class ErrorsOf(msgspec.Struct, frozen=True):
 
 
 async def insert_forecasts(connection: Connection, forecasts: Sequence[ForecastRecord]) -> None:
-    """Insert forecasts, and mark their orders as open for the computation of errors. Keeps existing rows."""
+    """Insert forecasts, and open their orders for the computation of errors. Keeps existing rows."""
     columns = [[getattr(each, name) for each in forecasts] for name in _COLUMNS]
     await connection.execute("insert_eta_forecasts", *columns)
-    await connection.execute("open_eta_accounts", sorted({each.order_id for each in forecasts}))
+    await connection.execute("insert_open_orders", sorted({each.order_id for each in forecasts}))
 
 
 async def select_forecasts(
@@ -58,7 +58,7 @@ async def select_milestone(queries: Queries, order_id: str, kind: StopKind) -> d
     return at
 
 
-async def settle_accounts(
+async def insert_errors(
     connection: Connection, limit: int, order_ids: Sequence[str] | None = None
 ) -> list[float]:
     """Compute the errors of ended orders, of *order_ids* or of any. Return those of the first forecasts.
@@ -67,12 +67,12 @@ async def settle_accounts(
     each takes other orders. An order that never arrived is closed without errors.
     """
     wanted = None if order_ids is None else list(order_ids)
-    rows = await connection.fetch("lock_ended_accounts", wanted, limit)
+    rows = await connection.fetch("lock_ended_orders", wanted, limit)
     if not (ended := [row["order_id"] for row in rows]):
         return []
     await connection.execute("delete_eta_errors", ended)
     await connection.execute("insert_eta_errors", ended, list(BUCKETS), COUNTED_FROM)
-    await connection.execute("close_eta_accounts", ended)
+    await connection.execute("delete_open_orders", ended)
     return [row["off_s"] for row in await connection.fetch("select_first_errors", ended)]
 
 

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from tracker.database import Database
-from tracker.database.eta_model import select_pace, upsert_paces
+from tracker.database.eta_model import select_speed_factor, upsert_speed_factors
 from tracker.domain.eta.speed_factor import SpeedFactor
 
 KEPT_EVERY: Final = 30.0  # seconds
@@ -33,7 +33,7 @@ class DriverSpeeds:
 
         Raises StorageUnavailable.
         """
-        return await select_pace(self._database, driver, self._now() - VALID_FOR) or SpeedFactor()
+        return await select_speed_factor(self._database, driver, self._now() - VALID_FOR) or SpeedFactor()
 
     async def keep(self, factors: Mapping[int, SpeedFactor]) -> None:
         """Store the changed speed factors, keyed by drivers.number. Raises StorageUnavailable."""
@@ -43,6 +43,6 @@ class DriverSpeeds:
         ]
         for batch in batched(changed, ROWS):
             copies = {driver: msgspec.structs.replace(factor) for driver, factor in batch}
-            await upsert_paces(self._database, copies, now)
+            await upsert_speed_factors(self._database, copies, now)
             self._written |= copies
         self._written = {driver: factor for driver, factor in self._written.items() if driver in factors}

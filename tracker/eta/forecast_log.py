@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Final, Self
 
 from tracker.database import Database
-from tracker.database.forecasts import insert_forecasts, settle_accounts
+from tracker.database.forecasts import insert_errors, insert_forecasts
 from tracker.domain.eta.estimate import Eta
 from tracker.domain.eta.forecast_error import ForecastRecord, is_worth_recording
 from tracker.metrics import Metrics
@@ -19,8 +19,8 @@ from tracker.write_behind import WriteBehind
 QUEUE_SIZE: Final = 20_000  # forecasts, about 10 MB
 ROWS_PER_COMMIT: Final = 2_000
 WRITE_EVERY: Final = 1.0  # seconds
-SWEEP_EVERY: Final = 30.0  # seconds between two sweeps for ended orders that no node has settled
-ORDERS_AT_ONCE: Final = 200  # orders settled in one transaction
+SWEEP_EVERY: Final = 30.0  # seconds between two sweeps for ended orders whose errors no node has computed
+ORDERS_AT_ONCE: Final = 200  # orders whose errors one transaction computes
 LAST_RECORDS: Final = 50_000  # orders; beyond it, the least recently inserted are dropped
 WAIT: Final = 1.0  # seconds that a reader waits for queued forecasts
 
@@ -91,7 +91,7 @@ class ForecastLog:
             return
         ended = set(self._ended)
         async with self._database.transaction() as connection:
-            errors = await settle_accounts(connection, ORDERS_AT_ONCE, None if is_sweep else sorted(ended))
+            errors = await insert_errors(connection, ORDERS_AT_ONCE, None if is_sweep else sorted(ended))
         if is_sweep:
             self._swept_at = monotonic()
         else:

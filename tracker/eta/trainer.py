@@ -16,11 +16,11 @@ import structlog
 
 from tracker.database import Database
 from tracker.database.eta_model import (
-    StoredKnowledge,
-    insert_lessons,
-    select_knowledge,
-    take_lessons,
-    upsert_knowledge,
+    StoredModel,
+    insert_arrival_samples,
+    select_models,
+    take_arrival_samples,
+    upsert_model,
 )
 from tracker.domain.eta.model import ArrivalSample, EtaModel, EtaModels
 from tracker.domain.order import Vehicle
@@ -50,7 +50,7 @@ class ModelTrainer:
         self.learned = EtaModels()
         self.on_change: Callable[[EtaModels], None] = lambda _: None
         self._database, self._metrics, self._now, self._analyse = database, metrics, now, analyse
-        self._stored: dict[Vehicle, StoredKnowledge] = {}
+        self._stored: dict[Vehicle, StoredModel] = {}
         self._samples = WriteBehind(
             self._insert,
             then=self._train,
@@ -59,7 +59,7 @@ class ModelTrainer:
             every_s=TRAIN_EVERY,
             delayed="training_delayed",
             failed="training_failed",
-            dropped=metrics.lessons.labels("dropped").inc,
+            dropped=metrics.arrival_samples.labels("dropped").inc,
         )
 
     async def __aenter__(self) -> Self:
@@ -87,27 +87,27 @@ class ModelTrainer:
     async def _insert(self, samples: Sequence[ArrivalSample]) -> None:
         if self._analyse is not None:
             samples = [await self._analyse(sample) for sample in samples]
-        await insert_lessons(self._database, samples)
+        await insert_arrival_samples(self._database, samples)
 
     async def _train(self) -> None:
         """Train on stored samples of all nodes, then load the models that other nodes have stored."""
         async with self._database.transaction() as connection:
-            samples = await take_lessons(connection, SAMPLES_PER_COMMIT)
+            samples = await take_arrival_samples(connection, SAMPLES_PER_COMMIT)
             if samples:
-                newest = self._stored | _by_vehicle(await select_knowledge(connection, self._versions))
+                newest = self._stored | _by_vehicle(await select_models(connection, self._versions))
                 learned, stored = await asyncio.to_thread(_train_models, newest, samples)
                 for each in stored.values():
-                    await upsert_knowledge(connection, each, self._now())
+                    await upsert_model(connection, each, self._now())
         if not samples:
             await self._load_newer()
             return
-        self._metrics.lessons.labels("learned").inc(len(samples))
+        self._metrics.arrival_samples.labels("learned").inc(len(samples))
         self._stored = newest | stored
         self._replace_models({**self.learned.vehicles, **learned})
         self._samples.wake()  # more may wait
 
     async def _load_newer(self) -> None:
-        newer = await select_knowledge(self._database, self._versions)
+        newer = await select_models(self._database, self._versions)
         if newer:
             self._stored |= _by_vehicle(newer)
             read = await asyncio.to_thread(lambda: {each.vehicle: _decode_model(each) for each in newer})
@@ -120,20 +120,20 @@ class ModelTrainer:
         self.on_change(self.learned)
 
 
-def _by_vehicle(stored: Iterable[StoredKnowledge]) -> dict[Vehicle, StoredKnowledge]:
+def _by_vehicle(stored: Iterable[StoredModel]) -> dict[Vehicle, StoredModel]:
     return {each.vehicle: each for each in stored}
 
 
 def _train_models(
-    before: dict[Vehicle, StoredKnowledge], samples: Sequence[ArrivalSample]
-) -> tuple[dict[Vehicle, EtaModel], dict[Vehicle, StoredKnowledge]]:
+    before: dict[Vehicle, StoredModel], samples: Sequence[ArrivalSample]
+) -> tuple[dict[Vehicle, EtaModel], dict[Vehicle, StoredModel]]:
     """Return the trained models of the samples' vehicles, and their stored form.
 
     Runs in a thread, on copies of the models.
     """
     vehicles: list[Vehicle] = list(dict.fromkeys(sample.vehicle for sample in samples))
     models = {vehicle: _decode_model(before.get(vehicle)) for vehicle in vehicles}
-    stored: dict[Vehicle, StoredKnowledge] = {}
+    stored: dict[Vehicle, StoredModel] = {}
     for vehicle, model in models.items():
         own_samples = [sample for sample in samples if sample.vehicle == vehicle]
         for sample in own_samples:
@@ -144,11 +144,11 @@ def _train_models(
         old = before.get(vehicle)
         version, arrivals = (0, 0) if old is None else (old.version, old.arrivals)
         state = msgspec.json.encode(model)
-        stored[vehicle] = StoredKnowledge(vehicle, version + 1, arrivals + len(own_samples), state)
+        stored[vehicle] = StoredModel(vehicle, version + 1, arrivals + len(own_samples), state)
     return models, stored
 
 
-def _decode_model(stored: StoredKnowledge | None) -> EtaModel:
+def _decode_model(stored: StoredModel | None) -> EtaModel:
     """Decode a new model. Start a fresh one if another version stored it unreadably."""
     if stored is None:
         return EtaModel()

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from tracker.database import Database
-from tracker.database.access_points import lock_pins, replace_pins
+from tracker.database.access_points import lock_access_points, replace_access_points
 from tracker.database.milestones import select_milestones
 from tracker.domain.arrival.access_points import add_stop, place_key, stopping_place
 from tracker.domain.arrival.milestone import Milestone, MilestoneReached
@@ -99,8 +99,8 @@ class MilestoneWriter:
     async def _update_access_points(self, served: Sequence[ServedStop]) -> None:
         for place, at, dwell_s in served:
             async with self._database.transaction() as connection:
-                points = await lock_pins(connection, place)
-                await replace_pins(connection, place, add_stop(points, at, dwell_s))
+                points = await lock_access_points(connection, place)
+                await replace_access_points(connection, place, add_stop(points, at, dwell_s))
 
 
 def _served_stops(order: Order, live: LiveTrip) -> Iterator[ServedStop]:

@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 
 from tracker.database import Database, drivers, fixes, orders
-from tracker.database.access_points import select_pins
+from tracker.database.access_points import select_access_points
 from tracker.domain.area import Area
 from tracker.domain.arrival.access_points import AccessPoint, place_key, routing_target, usual_dwell
 from tracker.domain.order import Driver, Order
@@ -259,7 +259,7 @@ class LiveTrips:
             if stop.order_id in orders
         }
         try:
-            points = await select_pins(self._database, set(keys.values())) if keys else {}
+            points = await select_access_points(self._database, set(keys.values())) if keys else {}
         except StorageUnavailable:
             return {}
         return {stop: points[key] for stop, key in keys.items() if key in points}

@@ -33,7 +33,7 @@ class Readiness(Struct, frozen=True, kw_only=True, omit_defaults=True):
     wrong: list[str] = []
     """Why it is not ready: `draining`, `database`, `lag`."""
     degraded: list[str] = []
-    """What is missing and stops nothing: `router`, `basemap`, `addresses`, `default_partition`."""
+    """Missing parts; the node serves without them: `router`, `basemap`, `addresses`, `default_partition`."""
     preparing: list[str] = []
     """What is still being made."""
 
@@ -50,7 +50,8 @@ async def livez() -> Response:
 async def readyz() -> Response:
     """Report whether the node accepts requests: 200, or 503 with what is wrong.
 
-    `degraded` is what is missing and does not stop anything; `preparing` is what is still being made.
+    `degraded` lists missing parts without which the node still serves; `preparing` lists parts that are not
+    ready yet.
     """
     wrong = await _failures(current_node())
     if wrong:

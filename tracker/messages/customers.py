@@ -79,7 +79,7 @@ class Snapshot(Struct, tag="snapshot", tag_field="type"):
     order: TrackedOrder
     """The order."""
     driver: TrackedDriver | None
-    """Who brings it. Null before assignment."""
+    """Driver of the order. Null before assignment."""
     position: Position | None
     """Where the driver is. Null while hidden or unknown."""
     eta: WireEta | None
@@ -106,7 +106,7 @@ class Update(Struct, tag="update", tag_field="type", omit_defaults=True):
     order: TrackedOrder | UnsetType = UNSET
     """The order."""
     driver: TrackedDriver | None | UnsetType = UNSET
-    """Who brings it. Null before assignment."""
+    """Driver of the order. Null before assignment."""
     position: Position | None | UnsetType = UNSET
     """Where the driver is. Null while hidden or unknown."""
     eta: WireEta | None | UnsetType = UNSET

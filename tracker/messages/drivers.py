@@ -58,7 +58,7 @@ class AssignedOrder(Struct, frozen=True):
     dropoff: WirePlace
     """Where to bring it."""
     customer: WireCustomer | None
-    """Who waits for it. Null if not given."""
+    """Who receives the order. Null if not given."""
     window: WireWindow | None
     """When the customer expects it. Null if not given."""
 
@@ -106,7 +106,7 @@ class StatusReport(Struct, tag="status", tag_field="type"):
     order_id: str
     """Id of the order."""
     status: Literal["picked_up", "delivered", "failed"]
-    """What the order has become."""
+    """New status of the order."""
     reason: str | None = None
     """Reason as text, at most 500 characters."""
     at: AwareTime | None = None
@@ -160,7 +160,7 @@ class Ack(Struct, tag="ack", tag_field="type", omit_defaults=True):
 
 class Welcome(Struct, tag="welcome", tag_field="type"):
     driver: WireDriver
-    """Whose token it is."""
+    """The driver of this token."""
     orders: list[AssignedOrder]
     """The driver's open orders, in stop sequence."""
     now: Time
@@ -192,9 +192,9 @@ class NoteToDriver(Struct, tag="message", tag_field="type"):
 
 class Slow(Struct, tag="slow", tag_field="type"):
     retry_s: float = 5
-    """Seconds after which to send again."""
+    """Seconds to wait before sending again."""
     reason: str = "storage"
-    """What is behind."""
+    """What the service waits for."""
 
 
 ToDriver = Ack | Welcome | Orders | PolicyChange | NoteToDriver | Slow | ErrorReply | Ping | Pong

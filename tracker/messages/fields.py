@@ -36,7 +36,7 @@ class WireEta(Struct, frozen=True):
     arrives_at: Time | None
     """Forecast arrival at the dropoff: the median. Null if nothing is known."""
     earliest: Time | None
-    """Start of the interval that holds the arrival with 80 %."""
+    """Start of the interval that contains the arrival in 80 % of cases."""
     latest: Time | None
     """End of that interval."""
     distance_m: float | None

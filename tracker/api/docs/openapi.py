@@ -93,7 +93,7 @@ SUBPROTOCOL: Final = {
 }
 RETRY_AFTER: Final = {
     "Retry-After": {
-        "description": "Seconds after which to try again.",
+        "description": "Seconds to wait before a retry.",
         "schema": {"type": "integer", "minimum": 1},
         "example": 5,
     }

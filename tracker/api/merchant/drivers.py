@@ -37,7 +37,7 @@ blueprint = Blueprint("drivers", __name__)
 @require_scope("orders")
 @endpoint(body=NewDriver, answer=NewDriverAnswer, status=201, creates=True)
 async def create_driver() -> Response:
-    """Create a driver. The answer shows the token, this once, and the settings of each phone app."""
+    """Create a driver. The response has the token, which no later one shows, and each app's settings."""
     wanted = await body(NewDriver)
     node, token = current_node(), new_driver_token()
 

@@ -73,9 +73,9 @@ class WireEdge(Struct, frozen=True):
     end: int
     """Index of its last point in the leg's coordinates."""
     length_m: float
-    """Metres."""
+    """Length in metres."""
     duration_s: float
-    """Seconds."""
+    """Driving time in seconds."""
     road_class: str
     """Class of the road as Valhalla names it, such as `residential`."""
     signal: bool
@@ -86,9 +86,9 @@ class WireLeg(Struct, frozen=True):
     geometry: LineString
     """Line of the leg."""
     distance_m: float
-    """Metres."""
+    """Length in metres."""
     duration_s: float
-    """Seconds."""
+    """Driving time in seconds."""
     edges: list[WireEdge]
     """Pieces of street, in sequence."""
 

@@ -19,7 +19,7 @@ RULES: Final = 10  # for one field of a customer's view
 
 Latitude = Annotated[float, Meta(ge=-90, le=90, description="Degrees north, WGS 84.")]
 Longitude = Annotated[float, Meta(ge=-180, le=180, description="Degrees east, WGS 84.")]
-ServiceSeconds = Annotated[float, Meta(ge=0, le=86_400, description="How long the driver needs there.")]
+ServiceSeconds = Annotated[float, Meta(ge=0, le=86_400, description="Seconds that the driver needs there.")]
 ReadyTime = Annotated[
     datetime, Meta(tz=True, description="When it can be picked up; forecasts and sequences wait for it.")
 ]
@@ -113,7 +113,7 @@ class NewOrderBody(RequestBody, frozen=True, kw_only=True):
     reference: ShortText | None = None
     """The merchant's own number; at most 200 characters."""
     customer: NewCustomer | None = None
-    """Who waits for it."""
+    """Who receives the order."""
     driver_id: Id | None = None
     """Id of the driver to assign at once."""
     window: NewWindow | None = None

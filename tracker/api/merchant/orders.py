@@ -105,7 +105,7 @@ async def patch_order(order_id: str) -> Response:
 async def assign_order(order_id: str) -> Response:
     """Assign the order to a driver and insert its stops where they add least driving.
 
-    A former driver loses sight of the order at once; the tracking link stays.
+    A former driver can no longer read the order; the tracking link stays.
     """
     wanted = await body(AssignBody)
     return await _answer(await current_node().orders.assign(order_id, wanted.driver_id))

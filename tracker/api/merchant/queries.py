@@ -63,7 +63,7 @@ class TrackQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     include: Literal["rejected"] | None = None
     """Add the doubted fixes, each with its reason."""
     at: AwareTime | None = None
-    """Not the track, but where the order was at this time."""
+    """Return the position of the order at this time instead of the track."""
 
 
 def parse_bbox(text: str) -> tuple[float, float, float, float]:

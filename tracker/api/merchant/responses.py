@@ -20,7 +20,7 @@ from tracker.node import Node
 from tracker.phone_apps.setup import Setup
 
 LateSeconds = Annotated[
-    int, Meta(description="How long the arrival (forecast, then real) is after `window.to`; null if unknown.")
+    int, Meta(description="Seconds from `window.to` to the arrival, forecast or real; null if unknown.")
 ]
 
 
@@ -51,7 +51,7 @@ class OrderAnswer(Struct, frozen=True, kw_only=True):
     dropoff: WirePlace
     """Where the order goes."""
     customer: CustomerAnswer | None
-    """Who waits for it. Null if not given or erased."""
+    """Who receives the order. Null if not given or erased."""
     window: WireWindow | None
     """When the customer expects it. Null if not given."""
     eta: WireEta | None
@@ -187,7 +187,7 @@ class NewDriverAnswer(Struct, frozen=True, kw_only=True):
     created_at: Time
     """When the driver was created."""
     token: str
-    """Token of the driver. It is shown this once."""
+    """Token of the driver. No later response shows it."""
     setup: Setup
     """What each phone app needs."""
 

@@ -24,7 +24,7 @@ NO_STORE: Final = "no-store"
 blueprint = Blueprint("tracking_poll", __name__)
 
 WaitSeconds = Annotated[
-    float, msgspec.Meta(ge=0, le=LONGEST_WAIT, description="How long to wait for new messages.")
+    float, msgspec.Meta(ge=0, le=LONGEST_WAIT, description="Seconds to wait for new messages.")
 ]
 
 Visit = Annotated[

@@ -170,16 +170,16 @@ async def test_the_page_itself_is_not_framed(service: Service) -> None:
 async def test_the_stream_and_the_bare_socket_work_as_documented(service: Service, browser: Browser) -> None:
     """Both examples of a page that draws for itself, on another origin."""
     async with on_the_way(service) as (order, drive):
-        body = filled(example('id="told"') + example('id="bare"'), service, order)
+        body = filled(example('id="status"') + example('id="bare"'), service, order)
         async with shop(body) as url, opened(browser, url) as page:
             await drive(1)
             await expect(page.locator("#bare")).to_have_text(re.compile(r"picked_up 60\.\d+"))
-            await expect(page.locator("#told")).to_have_text(re.compile(r"picked_up, 20\d\d-"))
-            for socket in ("#bare", "#told"):
+            await expect(page.locator("#status")).to_have_text(re.compile(r"picked_up, 20\d\d-"))
+            for socket in ("#bare", "#status"):
                 before = await page.locator(socket).text_content() or ""
                 assert "undefined" not in before
             await service.post(f"/v1/orders/{order['id']}/status", {"status": "delivered"})
-            for told in ("#bare", "#told"):
+            for told in ("#bare", "#status"):
                 await expect(page.locator(told)).to_have_text(re.compile("delivered"))
 
 

@@ -107,7 +107,7 @@ async def _learn_streets(router: Router) -> ObservedStreets:
 
 
 async def _compute_routes(
-    router: Router, manner: RoutePreference, streets: ObservedStreets = NO_STREETS
+    router: Router, preference: RoutePreference, streets: ObservedStreets = NO_STREETS
 ) -> tuple[list[Route], float]:
     """Return routes through two stops, and the CPU milliseconds of one, summed over all threads."""
     random, routes, learned = Random(1), list[Route](), EtaModels()
@@ -115,7 +115,9 @@ async def _compute_routes(
     while len(routes) < ROUTES:
         places = [LonLat(random.uniform(WEST, EAST), random.uniform(SOUTH, NORTH)) for _ in range(3)]
         try:
-            legs = await router.route(places, "car", edges=True, heading=90.0, manner=manner, streets=streets)
+            legs = await router.route(
+                places, "car", edges=True, heading=90.0, preference=preference, streets=streets
+            )
         except NoRoute:
             continue
         routes.append(_make_route(places, legs, learned))

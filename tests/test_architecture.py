@@ -14,8 +14,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-# From the bottom up. A room imports itself and rooms of lower layers; never its neighbours, never upwards.
-LAYERS = (
+# From the bottom up. A package imports itself and packages of lower rows, never of its own row or above.
+ROWS = (
     {"database_url", "errors", "logs", "metrics", "rate_limits", "system", "time_zones", "tokens"},
     {"config", "domain", "postgres", "websocket", "write_behind"},
     {"database", "map", "messages"},
@@ -29,11 +29,10 @@ LAYERS = (
     {"commands"},
     {"__main__"},
 )
-ROOM_OF = {"postgres_files": "postgres", "mailbox": "hub"}  # two files, one room
 
-# The simulator is a program of its own: it knows the words and the wire, and nothing else of the service.
+# The simulator is a separate program: it imports the core and the messages, and nothing else of the service.
 SIMULATOR_MAY_IMPORT = ("tracker.domain", "tracker.messages")
-SIMULATOR_LAYERS = (
+SIMULATOR_ROWS = (
     {"errors", "urls"},
     {"merchant_api", "motion", "tracks"},
     {"client"},
@@ -42,7 +41,7 @@ SIMULATOR_LAYERS = (
     {"__main__"},
 )
 
-# Each library has a home, so that replacing it changes one room. Everything else is free of it.
+# Each library has a home, so that replacing it changes one package. No other package imports it.
 HOMES = {
     "asyncpg": ("tracker.database", "tracker.database.migrations", "tracker.postgres.server"),
     "click": ("tracker.__main__", "driver_sim.__main__"),
@@ -52,7 +51,6 @@ HOMES = {
     "hypercorn": ("tracker.websocket.http11", "tracker.server", "tracker.websocket.takeover"),
     "markupsafe": ("tracker.api",),
     "mapbox_vector_tile": ("tracker.map.basemap",),
-    "nats": ("tracker.bus",),
     "numpy": ("tracker.map.basemap", "tracker.map.extent"),
     "osmium": (
         "tracker.map.basemap",
@@ -156,9 +154,9 @@ def module_names() -> frozenset[str]:
     return frozenset(modules())
 
 
-def room(module: str) -> str:
-    name = module.split(".")[1] if "." in module else "__init__"
-    return ROOM_OF.get(name, name)
+def package_of(module: str) -> str:
+    """Return the package or module right below the root, such as `api`."""
+    return module.split(".")[1] if "." in module else "__init__"
 
 
 def lies_in(module: str, *homes: str) -> bool:
@@ -166,25 +164,26 @@ def lies_in(module: str, *homes: str) -> bool:
     return any(module == home or module.startswith((f"{home}.", f"{home}_")) for home in homes)
 
 
-def test_every_module_has_a_layer() -> None:
-    """A new file is given its place in the table before it is used."""
-    rooms = {room(module) for module in modules() if module.startswith("tracker.")}
-    assert rooms - set().union(*LAYERS) == set()
+def test_every_module_has_a_row() -> None:
+    """A new module gets its place in the table first, and a removed one leaves it."""
+    packages = {package_of(module) for module in modules() if module.startswith("tracker.")}
+    assert packages == set().union(*ROWS)
 
 
 def test_imports_go_downwards() -> None:
-    """No room of the service imports a neighbour or a room above it."""
-    height = {name: layer for layer, rooms in enumerate(LAYERS) for name in rooms}
+    """No package of the service imports one of its own row or of a row above."""
+    height = {name: row for row, packages in enumerate(ROWS) for name in packages}
     wrong = [
         f"{module} imports {name}"
         for module, name, _ in imports()
         if lies_in(module, "tracker") and lies_in(name, "tracker") and name != "tracker"
-        if room(module) != room(name) and height.get(room(module), 0) <= height.get(room(name), 0)
+        if package_of(module) != package_of(name)
+        and height.get(package_of(module), 0) <= height.get(package_of(name), 0)
     ]
     assert wrong == []
 
 
-def test_the_simulator_knows_only_the_words_and_the_wire() -> None:
+def test_the_simulator_imports_only_the_core_and_the_messages() -> None:
     """driver_sim could be moved into a repository of its own with the core and the messages."""
     wrong = [
         f"{module} imports {name}"
@@ -198,14 +197,14 @@ def test_the_simulator_knows_only_the_words_and_the_wire() -> None:
 
 def test_the_simulators_imports_go_downwards() -> None:
     """Each package of driver_sim imports lower rows only, in annotations too."""
-    height = {name: layer for layer, rooms in enumerate(SIMULATOR_LAYERS) for name in rooms}
+    height = {name: row for row, packages in enumerate(SIMULATOR_ROWS) for name in packages}
     inner = [one for one in imports() if one.module.startswith("driver_sim.")]
-    assert {room(module) for module in modules() if module.startswith("driver_sim.")} == height.keys()
+    assert {package_of(module) for module in modules() if module.startswith("driver_sim.")} == height.keys()
     wrong = [
         f"{module} imports {name}"
         for module, name, _ in inner
-        if name.startswith("driver_sim.") and room(module) != room(name)
-        if height[room(module)] <= height[room(name)]
+        if name.startswith("driver_sim.") and package_of(module) != package_of(name)
+        if height[package_of(module)] <= height[package_of(name)]
     ]
     assert wrong == []
 
@@ -230,7 +229,7 @@ def test_there_are_no_cycles() -> None:
         pytest.fail(" -> ".join(error.args[1]))
 
 
-def test_each_library_lives_at_home() -> None:
+def test_each_library_has_one_home() -> None:
     """A library is imported in its home only; one that is not in the table is not used at all."""
     wrong = [
         f"{module} imports {library}"
@@ -240,6 +239,7 @@ def test_each_library_lives_at_home() -> None:
         if not lies_in(module, *HOMES.get(library, ()))
     ]
     assert wrong == []
+    assert {home for homes in HOMES.values() for home in homes} <= module_names()
 
 
 def test_the_core_does_no_io() -> None:
@@ -321,7 +321,7 @@ def test_functions_are_small() -> None:
 
 
 def test_files_are_small() -> None:
-    """A file that has outgrown its room is split."""
+    """A file that is too long is split by subject."""
     lengths = {
         str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines())
         for package in ("tracker", "driver_sim")

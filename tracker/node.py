@@ -37,6 +37,7 @@ from tracker.postgres.server import embedded
 from tracker.rate_limits import RateLimit
 from tracker.recorder import Recorder
 from tracker.routing import Router
+from tracker.system.progress import Say
 from tracker.tokens import LinkTokens
 
 FIXES_AT_ONCE: Final = 20_000  # of one driver: the backlog of five and a half hours at 1 Hz
@@ -51,8 +52,6 @@ GUESSES_PER_S: Final = 1.0
 VIOLATIONS_AT_ONCE: Final = 3  # connections of one driver, or of one link and address, ended for a violation
 VIOLATIONS_PER_S: Final = 0.2
 MAP_TIMEOUT_S: Final = 60.0  # how long a start waits for what is made from the map
-
-Say = Callable[[str], None]
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,11 +1,9 @@
 """Server: listening socket, bounded connections on Hypercorn, drain on SIGTERM."""
 
 import asyncio
-import os
 import resource
 import signal
 import socket
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Final
@@ -21,6 +19,7 @@ from tracker.errors import ConfigError
 from tracker.messages import FRAME_BYTES
 from tracker.system.gc_policy import short_passes
 from tracker.system.memory import MemoryLimit
+from tracker.system.stopping import start_watchdog
 from tracker.websocket.accept import Connection
 from tracker.websocket.http11 import ALPN, Client
 
@@ -33,7 +32,6 @@ RESERVED: Final = 48  # file descriptors for the service itself: database, map, 
 REFUSED_WITHIN: Final = 1.0  # seconds
 GRACE: Final = 3.0  # seconds for requests in progress
 DRAINED_WITHIN: Final = 12.0  # seconds for fixes and updates in flight
-ENDED_WITHIN: Final = 18.0  # seconds from SIGTERM to a forced exit
 _PROBLEM: Final = b'{"type":"/problems/overloaded","title":"Too many clients","status":503}\n'
 FULL: Final = (
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n"
@@ -78,7 +76,7 @@ async def serve(
                 await stop.wait()
             else:
                 await _stop_signal().wait()
-                _start_watchdog()
+                start_watchdog()
             log.info("drain_started")
             await _drained(drain)
         await clients.end()
@@ -197,15 +195,3 @@ def _stop_signal() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     return stop
-
-
-def _start_watchdog() -> None:
-    """Exit by force after ENDED_WITHIN, so that no client holds the process."""
-
-    def force_exit() -> None:
-        log.warning("exit_forced", after_s=ENDED_WITHIN)
-        os._exit(0)
-
-    watchdog = threading.Timer(ENDED_WITHIN, force_exit)
-    watchdog.daemon = True
-    watchdog.start()

@@ -79,9 +79,9 @@ def _format_places(places: Sequence[Place | None]) -> str:
     present = [place for place in places if place is not None]
     if not present:
         return ""
-    word = "" if isinstance(present[0], str) else "line " if len(present) == 1 else "lines "
+    noun = "" if isinstance(present[0], str) else "line " if len(present) == 1 else "lines "
     more = f" and {len(present) - MAX_PLACES} more" if len(present) > MAX_PLACES else ""
-    return f" ({word}{', '.join(str(place) for place in present[:MAX_PLACES])}{more})"
+    return f" ({noun}{', '.join(str(place) for place in present[:MAX_PLACES])}{more})"
 
 
 def recording(name: str, points: Iterable[Point], options: Options, report: Report) -> Recording | None:

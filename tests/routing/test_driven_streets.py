@@ -252,10 +252,12 @@ async def test_where_nothing_is_known_nothing_changes(router: Router) -> None:
     line = (PLANE.to_lonlat(0, 0), PLANE.to_lonlat(100, 0))
     elsewhere.learn((StreetPassage("far", line, 10.0, True, True),), line[-1], TODAY)
     places = [STATION, ESPLANADE, CATHEDRAL]
-    for manner in (LAWFUL, OTHER_PREFERENCES[3]):
-        before = await router.route(places, "car", edges=True, manner=manner)
-        assert await router.route(places, "car", edges=True, manner=manner, streets=NO_STREETS) == before
-        after = await router.route(places, "car", edges=True, manner=manner, streets=elsewhere)
+    for preference in (LAWFUL, OTHER_PREFERENCES[3]):
+        before = await router.route(places, "car", edges=True, preference=preference)
+        assert (
+            await router.route(places, "car", edges=True, preference=preference, streets=NO_STREETS) == before
+        )
+        after = await router.route(places, "car", edges=True, preference=preference, streets=elsewhere)
         assert after == before
 
 

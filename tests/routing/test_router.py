@@ -168,8 +168,8 @@ async def test_a_driven_route_counts_down_to_its_end(router: Router) -> None:
 async def test_every_manner_gives_every_vehicle_a_way(router: Router) -> None:
     """Whatever was learned, a forecast has a route through its stops."""
     for vehicle in get_args(Vehicle):
-        for manner in (LAWFUL, *OTHER_PREFERENCES):
-            legs = await router.route([STATION, ESPLANADE, CATHEDRAL], vehicle, manner=manner)
+        for preference in (LAWFUL, *OTHER_PREFERENCES):
+            legs = await router.route([STATION, ESPLANADE, CATHEDRAL], vehicle, preference=preference)
             assert len(legs) == 2
             assert all(leg.distance_m > 0 for leg in legs)
 
@@ -177,8 +177,8 @@ async def test_every_manner_gives_every_vehicle_a_way(router: Router) -> None:
 async def test_who_stops_on_the_other_side_turns_round_where_a_street_ends(router: Router) -> None:
     """Southward on Fabianinkatu, the stop on its eastern side: past it, and back from the end of a street."""
     places = [LonLat(24.949299, 60.169183), LonLat(24.949515, 60.167464)]
-    (past,) = await router.route(places, "car", heading=178.0, manner="short_far_side")
-    (back,) = await router.route(places, "car", heading=178.0, manner="short_near_side")
+    (past,) = await router.route(places, "car", heading=178.0, preference="short_far_side")
+    (back,) = await router.route(places, "car", heading=178.0, preference="short_near_side")
     assert past.distance_m == pytest.approx(192, abs=10)
     assert back.distance_m == pytest.approx(357, abs=10)
     assert len(set(back.line)) < len(back.line)
@@ -187,14 +187,14 @@ async def test_who_stops_on_the_other_side_turns_round_where_a_street_ends(route
 async def test_a_stop_at_a_crossing_is_on_its_own_street(router: Router) -> None:
     """Within 8 m of it other streets have other sides: the way leads to the likeliest one that fits."""
     places = [LonLat(24.939219, 60.167727), LonLat(24.939506, 60.167486)]
-    (leg,) = await router.route(places, "car", heading=328.3, manner="short_near_side")
+    (leg,) = await router.route(places, "car", heading=328.3, preference="short_near_side")
     assert leg.distance_m == pytest.approx(226, abs=10)
 
 
 async def test_from_a_stop_with_a_side_the_way_goes_on_as_it_came(router: Router) -> None:
     """Nobody turns round in the middle of a street because a parcel was handed over: that would be 358 m."""
     places = [LonLat(24.946471, 60.169851), LonLat(24.938608, 60.167472), LonLat(24.94288, 60.166773)]
-    _, onward = await router.route(places, "car", manner="short_near_side")
+    _, onward = await router.route(places, "car", preference="short_near_side")
     assert onward.distance_m == pytest.approx(885, abs=15)
 
 

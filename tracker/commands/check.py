@@ -1,7 +1,7 @@
 """`tracker check`: verify each part that a node needs, and say how to fix what is wrong."""
 
 import shutil
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from ipaddress import ip_address
 from itertools import batched
 from typing import Final
@@ -20,8 +20,8 @@ from tracker.map.extract import MapExtract, find_map, in_use, prepare_map
 from tracker.map.survey import read_survey
 from tracker.node import database_url
 from tracker.routing import Router
+from tracker.system.progress import Say
 
-Say = Callable[[str], None]
 MIN_FREE_DISK: Final = 100_000_000  # bytes; with less the database cannot work for long
 # The service starts without these parts. What it does then, and the fix.
 _EFFECTS: Final = {

@@ -1,6 +1,6 @@
 """`tracker keys`: API keys for merchants' programs."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from tracker.config import Config
@@ -8,9 +8,8 @@ from tracker.database import Database
 from tracker.database.api_keys import ApiKey, Scope, insert_api_key, revoke_api_key, select_api_keys
 from tracker.database.migrations import migrate
 from tracker.node import database_url, utc_now
+from tracker.system.progress import Say
 from tracker.tokens import hash_token, new_api_key, new_id
-
-type Say = Callable[[str], None]
 
 
 async def create_key(config: Config, say: Say, name: str, scope: Scope) -> str:

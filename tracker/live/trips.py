@@ -237,7 +237,7 @@ class LiveTrips:
                 trip.vehicle,
                 edges=True,
                 heading=trip.heading,
-                manner=trip.route_preference,
+                preference=trip.route_preference,
                 streets=trip.streets,
                 bridge_m_s=trip.route_progress.model.rates(trip.vehicle).straight,
             )

@@ -25,7 +25,7 @@ from tracker.map.survey import Survey, surveyed
 from tracker.system.file_lock import locked
 from tracker.system.package_files import remove_all
 from tracker.system.processes import Program, completed
-from tracker.system.progress import Percent
+from tracker.system.progress import Percent, Say
 
 MAX_ADDRESSES: Final = 20_000  # of a large extract, sampled from all of it
 BUFFERED: Final = 4 * MAX_ADDRESSES  # addresses held in memory while reading
@@ -64,14 +64,12 @@ def _quiet(_: str) -> None:
 
 
 @asynccontextmanager
-async def open_address_index(
-    map_file: MapExtract, say: Callable[[str], None] = _quiet
-) -> AsyncIterator[AddressIndex]:
+async def open_address_index(map_file: MapExtract, say: Say = _quiet) -> AsyncIterator[AddressIndex]:
     """Yield the address index, like `load_address_index`. Raises MapUnavailable."""
     yield await load_address_index(map_file, say)
 
 
-async def load_address_index(map_file: MapExtract, say: Callable[[str], None] = _quiet) -> AddressIndex:
+async def load_address_index(map_file: MapExtract, say: Say = _quiet) -> AddressIndex:
     """Return the address index; build it if there is none (1 s for a city). Raises MapUnavailable."""
     path = map_file.folder / FILE
     if not path.is_file():
@@ -83,7 +81,7 @@ async def load_address_index(map_file: MapExtract, say: Callable[[str], None] = 
     return msgspec.json.decode(content, type=AddressIndex)
 
 
-async def _build(map_file: MapExtract, path: Path, say: Callable[[str], None]) -> None:
+async def _build(map_file: MapExtract, path: Path, say: Say) -> None:
     arguments = ("-m", "tracker.map.addresses", str(map_file.path), str(path))
     try:
         child = await completed(Program("addresses", arguments, {}, ENDS_WITHIN), out=say)

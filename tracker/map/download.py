@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import IO, Final
 
@@ -12,6 +12,7 @@ import msgspec
 from tracker.errors import ConfigError
 from tracker.map.extract_format import fault_of
 from tracker.system.file_lock import locked
+from tracker.system.progress import Say
 
 LARGEST: Final = 8 * 2**30  # bytes; the tiles of such an extract need several times as much
 FREE: Final = 3  # times the extract's size that must be free on disk, for it and its tiles
@@ -19,8 +20,6 @@ TRIES: Final = 5  # attempts if the connection fails
 PAUSE: Final = 1.0  # seconds before the first retry; each later pause is one second longer
 TIMEOUT: Final = httpx.Timeout(30.0, connect=10.0)
 STEP: Final = 1  # per cent between two lines of progress
-
-Say = Callable[[str], None]
 
 
 class _Origin(msgspec.Struct, frozen=True):

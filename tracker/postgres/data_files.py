@@ -162,7 +162,7 @@ class StartCancelled(StorageUnavailable):
     """The start was cancelled, and its effects are undone."""
 
 
-def initialise(data: Path, account: OsUser, log: Path, cancelled: threading.Event | None = None) -> None:
+def initialise(data: Path, os_user: OsUser, log: Path, cancelled: threading.Event | None = None) -> None:
     """Create an empty cluster. *data* appears only when it is complete.
 
     Raises StorageUnavailable, ConfigError, and StartCancelled if the event is set.
@@ -170,11 +170,11 @@ def initialise(data: Path, account: OsUser, log: Path, cancelled: threading.Even
     new = data.with_name("postgres.new")
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(mode=0o700)
-    account.take(new)
+    os_user.take(new)
     options = ["--username=tracker", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-instructions"]
     unicode = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     with log.open("ab") as output:
-        child = account.popen([programs() / "initdb", "-D", new, *options, *unicode], output)
+        child = os_user.popen([programs() / "initdb", "-D", new, *options, *unicode], output)
     try:
         status = _wait(child, log, cancelled or threading.Event())
     except StorageUnavailable:
@@ -206,18 +206,18 @@ def clear_remains(data: Path, sockets: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def socket_folder(data: Path, account: OsUser) -> Path:
+def socket_folder(data: Path, os_user: OsUser) -> Path:
     """Return a private folder for the socket, whose path is limited to about 100 bytes.
 
     Raises ConfigError if another user owns a folder of that name.
     """
-    name = "tracker-" + hashlib.sha256(f"{account.owner} {data}".encode()).hexdigest()[:12]
+    name = "tracker-" + hashlib.sha256(f"{os_user.owner} {data}".encode()).hexdigest()[:12]
     roots = (Path(tempfile.gettempdir()), Path("/tmp"))
     folders = [root / name for root in roots if len(os.fsencode(root / name)) + 14 <= SOCKET_PATH_LIMIT]
     folder = folders[0]
     folder.mkdir(mode=0o700, exist_ok=True)
-    account.take(folder)
-    is_ours = folder.lstat().st_uid == account.owner and stat.S_ISDIR(folder.lstat().st_mode)
+    os_user.take(folder)
+    is_ours = folder.lstat().st_uid == os_user.owner and stat.S_ISDIR(folder.lstat().st_mode)
     if not is_ours:
         raise ConfigError("TRACKER_DATA_DIR", f"{folder} belongs to another user; remove it")
     folder.chmod(0o700)

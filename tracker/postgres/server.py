@@ -182,17 +182,17 @@ class _Server:
         return None
 
     def _start(self) -> Postmaster:
-        account = OsUser.fitting()
-        account.check(self._data_dir)
+        os_user = OsUser.fitting()
+        os_user.check(self._data_dir)
         if not self._data.exists():
             self._say(f"Setting up the database in {self._data} (once, some seconds) …")
-            initialise(self._data, account, self._log, self.cancelled)
-        account.take(self._data)
-        sockets = socket_folder(self._data, account)
+            initialise(self._data, os_user, self._log, self.cancelled)
+        os_user.take(self._data)
+        sockets = socket_folder(self._data, os_user)
         clear_remains(self._data, sockets)
         self._say("Starting the database …")
         for _ in _poll_until(ORPHANS_TIMEOUT):
-            log_offset = self._spawn(account, sockets)
+            log_offset = self._spawn(os_user, sockets)
             try:
                 postmaster = self._ready()
             except StartCancelled:
@@ -204,15 +204,15 @@ class _Server:
                 break
         raise self._failure("The database did not start")
 
-    def _spawn(self, account: OsUser, sockets: Path) -> int:
+    def _spawn(self, os_user: OsUser, sockets: Path) -> int:
         """Start the server process; return the offset in the log at which its output begins."""
         if self._log.exists() and self._log.stat().st_size > LOG_LIMIT:
             self._log.replace(self._log.with_suffix(".log.1"))
         settings = {**SETTINGS, "unix_socket_directories": f'"{sockets}"'}
-        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        options = [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]
         with self._log.open("ab") as log:
             log_offset = log.tell()
-            self._child = account.popen([programs() / "postgres", "-D", self._data, *options], log)
+            self._child = os_user.popen([programs() / "postgres", "-D", self._data, *options], log)
         return log_offset
 
     def _ready(self) -> Postmaster | None:

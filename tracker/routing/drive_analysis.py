@@ -33,7 +33,7 @@ class Routes(Protocol):
         *,
         edges: bool = False,
         heading: float | None = None,
-        manner: RoutePreference = LAWFUL,
+        preference: RoutePreference = LAWFUL,
         streets: ObservedStreets = NO_STREETS,
     ) -> tuple[Leg, ...]: ...
 
@@ -64,13 +64,13 @@ async def analyse_drive(arrival: ArrivalSample, router: Routes) -> ArrivalSample
 async def _errors(path: DrivenPath, arrival: ArrivalSample, router: Routes) -> dict[RoutePreference, float]:
     """Return, for each route preference, by how much its route misses the driven path."""
     errors: dict[RoutePreference, float] = {}
-    for manner in (LAWFUL, *OTHER_PREFERENCES):
+    for preference in (LAWFUL, *OTHER_PREFERENCES):
         try:
             (leg,) = await router.route(
-                (path.begin, arrival.at), arrival.vehicle, heading=path.heading, manner=manner
+                (path.begin, arrival.at), arrival.vehicle, heading=path.heading, preference=preference
             )
         except NoRoute:
-            errors[manner] = length_error(None, path)
+            errors[preference] = length_error(None, path)
         else:
-            errors[manner] = length_error(leg.distance_m, path)
+            errors[preference] = length_error(leg.distance_m, path)
     return errors

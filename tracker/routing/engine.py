@@ -85,7 +85,7 @@ class Engine:
         *,
         edges: bool,
         heading: float | None = None,
-        manner: RoutePreference = LAWFUL,
+        preference: RoutePreference = LAWFUL,
         streets: ObservedStreets = NO_STREETS,
         bridge_m_s: float | None = None,
     ) -> tuple[Leg, ...]:
@@ -95,7 +95,7 @@ class Engine:
         """
 
         def request_legs(some: Sequence[LonLat], first: int) -> Sequence[_RawLeg | None]:
-            return self._legs(some, vehicle, None if first else heading, manner)
+            return self._legs(some, vehicle, None if first else heading, preference)
 
         raw: list[_RawLeg | None] = []
         for first in range(0, len(places) - 1, PLACES_AT_ONCE - 1):
@@ -112,7 +112,7 @@ class Engine:
         if not edges or not streets.known:
             return tuple(legs)
         return prefer_observed_streets(
-            self._backend, places, legs, vehicle, streets=streets, heading=heading, manner=manner
+            self._backend, places, legs, vehicle, streets=streets, heading=heading, preference=preference
         )
 
     def match_streets(self, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[StreetPassage, ...]:
@@ -167,7 +167,7 @@ class Engine:
         return [[inf if seconds is None else seconds for seconds in row] for row in durations]
 
     def _legs(
-        self, places: Sequence[LonLat], vehicle: Vehicle, heading: float | None, manner: RoutePreference
+        self, places: Sequence[LonLat], vehicle: Vehicle, heading: float | None, preference: RoutePreference
     ) -> list[_RawLeg]:
         """Return the legs, starting from streets in three steps until a route is found.
 
@@ -177,7 +177,7 @@ class Engine:
         """
         for nearby in (NEAR, NEAR_CONNECTED):
             with suppress(_NotConnected):
-                return self._legs_within(nearby, places, vehicle, heading, manner)
+                return self._legs_within(nearby, places, vehicle, heading, preference)
         return self._legs_within(ANYWHERE, places, vehicle, None, LAWFUL)
 
     def _legs_within(
@@ -186,9 +186,9 @@ class Engine:
         places: Sequence[LonLat],
         vehicle: Vehicle,
         heading: float | None,
-        manner: RoutePreference,
+        preference: RoutePreference,
     ) -> list[_RawLeg]:
-        request = route_request(places, vehicle, nearby=nearby, heading=heading, manner=manner)
+        request = route_request(places, vehicle, nearby=nearby, heading=heading, preference=preference)
         try:
             answer = self._backend.route(request)
             return _read_route(answer).trip.legs

@@ -94,8 +94,8 @@ def leg_along(backend: Backend, line: Sequence[LonLat], vehicle: Vehicle) -> Leg
     walk = _walk(backend, request, line)
     if walk is None:
         return None
-    walked, edges = walk
-    return Leg(walked, sum(steps(walked)), sum(edge.duration_s for edge in edges), edges)
+    path, edges = walk
+    return Leg(path, sum(steps(path)), sum(edge.duration_s for edge in edges), edges)
 
 
 def match_streets(backend: Backend, places: Sequence[LonLat], vehicle: Vehicle) -> tuple[StreetPassage, ...]:
@@ -151,14 +151,14 @@ def _walk(
     None if there is no walk, or if its length differs by more than 1 % and 10 m.
     """
     walk = _trace(backend, request)
-    walked = () if walk is None else decode(walk.shape)
-    if walk is None or len(walked) < 2:
+    path = () if walk is None else decode(walk.shape)
+    if walk is None or len(path) < 2:
         return None
-    metres = list(accumulate(steps(walked), initial=0.0))
+    metres = list(accumulate(steps(path), initial=0.0))
     expected = sum(steps(line))
     if abs(metres[-1] - expected) > max(10.0, 0.01 * expected):
         return None
-    return walked, tuple(_edges(metres, walk.edges))
+    return path, tuple(_edges(metres, walk.edges))
 
 
 def _edges(metres: list[float], raw: list[_RawEdge]) -> list[Edge]:

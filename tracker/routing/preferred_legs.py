@@ -21,7 +21,7 @@ def prefer_observed_streets(
     *,
     streets: ObservedStreets,
     heading: float | None,
-    manner: RoutePreference,
+    preference: RoutePreference,
 ) -> tuple[Leg, ...]:
     """Replace each leg by one along observed streets.
 
@@ -34,7 +34,7 @@ def prefer_observed_streets(
             preferred.append(leg)
             entering = ""
             continue
-        search = Search(streets, leg, by_time=not manner.startswith("short"))
+        search = Search(streets, leg, by_time=not preference.startswith("short"))
         path = search.find(begin, end, heading=None if number else heading, entering=entering)
         found: Leg | None = leg
         if path is not None and path.streets != tuple(edge.key for edge in leg.edges):

@@ -49,20 +49,20 @@ def route_request(
     *,
     nearby: Nearby,
     heading: float | None,
-    manner: RoutePreference,
+    preference: RoutePreference,
 ) -> str:
     """Return the request for a route through the places."""
-    locations = _locations(places, nearby, manner)
+    locations = _locations(places, nearby, preference)
     if heading is not None:
         locations[0] |= {"heading": round(heading) % 360, "heading_tolerance": HEADING_TOLERANCE}
     costing = COSTINGS[vehicle]
     request = {
         "locations": locations,
         "costing": costing,
-        "costing_options": {costing: _options(manner)},
+        "costing_options": {costing: _options(preference)},
         "directions_type": "none",
     }
-    return as_text(request if manner == LAWFUL else request | {"date_time": ONE_DIRECTION_SEARCH})
+    return as_text(request if preference == LAWFUL else request | {"date_time": ONE_DIRECTION_SEARCH})
 
 
 def location(place: LonLat, nearby: Nearby) -> dict[str, float | str]:
@@ -82,7 +82,7 @@ def as_text(request: Mapping[str, object]) -> str:
 
 
 def _locations(
-    places: Sequence[LonLat], nearby: Nearby, manner: RoutePreference
+    places: Sequence[LonLat], nearby: Nearby, preference: RoutePreference
 ) -> list[dict[str, float | str]]:
     """Return the JSON objects of the places.
 
@@ -90,7 +90,7 @@ def _locations(
     route leaves each stop in the direction in which it arrived.
     """
     locations = [location(place, nearby) for place in places]
-    side = _side(manner)
+    side = _side(preference)
     if side:
         locations = [each | {"node_snap_tolerance": 0} for each in locations]
         locations[1:] = [each | side for each in locations[1:]]
@@ -98,15 +98,15 @@ def _locations(
     return locations
 
 
-def _options(manner: RoutePreference) -> dict[str, bool]:
-    if manner == "unrestricted":
+def _options(preference: RoutePreference) -> dict[str, bool]:
+    if preference == "unrestricted":
         return {"ignore_restrictions": True}
-    return {"shortest": True} if manner.startswith("short") else {}
+    return {"shortest": True} if preference.startswith("short") else {}
 
 
-def _side(manner: RoutePreference) -> dict[str, float | str]:
+def _side(preference: RoutePreference) -> dict[str, float | str]:
     """Return on which side of the street the route arrives at a stop."""
-    if not manner.endswith("_side"):
+    if not preference.endswith("_side"):
         return {}
-    side = "same" if manner.endswith("near_side") else "opposite"
+    side = "same" if preference.endswith("near_side") else "opposite"
     return {"preferred_side": side, "street_side_tolerance": SIDE_TOLERANCE, "radius": BESIDE}

@@ -100,14 +100,14 @@ class Router:
         *,
         edges: bool = False,
         heading: float | None = None,
-        manner: RoutePreference = LAWFUL,
+        preference: RoutePreference = LAWFUL,
         streets: ObservedStreets = NO_STREETS,
         bridge_m_s: float | None = None,
     ) -> tuple[Leg, ...]:
         """Return one leg between each two consecutive places; with *edges* each leg lists its streets.
 
         *heading* (degrees) is that of a moving driver: the route begins in this direction if it can.
-        *manner* is how drivers choose their route, and *streets* are the ones they were observed to take
+        *preference* is how drivers choose their route, and *streets* are the ones they were observed to take
         (only with *edges*). Both are for forecasts; never give such a route to anyone as directions.
         With *bridge_m_s*, a leg without a route is a straight line at this speed (m/s) with `straight` set,
         unless all legs are.
@@ -123,7 +123,7 @@ class Router:
                 vehicle,
                 edges=edges,
                 heading=heading,
-                manner=manner,
+                preference=preference,
                 streets=streets,
                 bridge_m_s=bridge_m_s,
             )

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from time import monotonic
 from typing import IO, Final
 
+type Say = Callable[[str], None]  # receives one line about a long step, for people to read
+
 EVERY: Final = 1.0  # seconds between two lines
 STEP: Final = 10  # per cent between two lines of a job, if the output is not a terminal
 _PERCENT: Final = re.compile(r"(?P<job>.+): (?P<percent>\d{1,3}) %")
@@ -19,7 +21,7 @@ class Percent:
 
     def __init__(
         self,
-        say: Callable[[str], None],
+        say: Say,
         job: str,
         *,
         quiet_for: float = 0.0,
@@ -54,7 +56,7 @@ class Teller:
         self._stream = stream
         self._indent = indent
         self._rewrites = stream.isatty()
-        self._shown: dict[str, int] = {}  # per cent, by job
+        self._last_percent: dict[str, int] = {}  # per cent, by job
         self._is_open = False  # whether the next line overwrites the last one
 
     def say(self, text: str) -> None:
@@ -67,11 +69,11 @@ class Teller:
         if self._rewrites:
             self._write(text, ends=percent >= 100)
         elif self._is_due(job, percent):
-            self._shown[job] = percent
+            self._last_percent[job] = percent
             self._write(text, ends=True)
 
     def _is_due(self, job: str, percent: int) -> bool:
-        last = self._shown.get(job)
+        last = self._last_percent.get(job)
         return last is None or percent < last or percent >= last + STEP or (percent >= 100 > last)
 
     def _write(self, text: str, *, ends: bool) -> None:

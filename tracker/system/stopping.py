@@ -34,20 +34,21 @@ class Stop:
         if self.asked.is_set():
             return
         self.asked.set()
-        self._start_watchdog()
+        start_watchdog(self._status)
         if not self.serving and self._task is not None:
             self._task.cancel()
 
-    def _start_watchdog(self) -> None:
-        """Exit by force after ENDED_WITHIN, so that no client or child process holds this process."""
 
-        def force_exit() -> None:
-            log.warning("exit_forced", after_s=ENDED_WITHIN)
-            os._exit(self._status)
+def start_watchdog(status: int = 0) -> None:
+    """Exit by force after ENDED_WITHIN, so that no client or child process holds this process."""
 
-        watchdog = threading.Timer(ENDED_WITHIN, force_exit)
-        watchdog.daemon = True
-        watchdog.start()
+    def force_exit() -> None:
+        log.warning("exit_forced", after_s=ENDED_WITHIN)
+        os._exit(status)
+
+    watchdog = threading.Timer(ENDED_WITHIN, force_exit)
+    watchdog.daemon = True
+    watchdog.start()
 
 
 @asynccontextmanager

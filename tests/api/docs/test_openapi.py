@@ -34,8 +34,8 @@ NOT_PLAIN = re.compile(r"^(Wire|Given)|(Answer|Body)$|_")  # what classes are ca
 def whole() -> Any:
     """The document, made without a service."""
     app = Quart(__name__)
-    for room in PUBLISHED:
-        app.register_blueprint(room.blueprint)
+    for module in PUBLISHED:
+        app.register_blueprint(module.blueprint)
     return msgspec.json.decode(msgspec.json.encode(describe(app)))
 
 

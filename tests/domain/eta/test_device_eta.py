@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.domain.eta.device_eta import HOLDS, DeviceEta, Opinions, Trust
+from tracker.domain.eta.device_eta import HOLDS, DeviceEta, DeviceEtaAccuracy, EtaPair
 from tracker.domain.eta.model import ArrivalSample, EtaModel, ForecastSample
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Driver, Order, OrderStatus, Place
@@ -15,13 +15,13 @@ from tracker.domain.tracks.fix import Fix
 from tracker.domain.trip import Trip
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-AGREEING = Opinions(400.0, 300.0)
+AGREEING = EtaPair(400.0, 300.0)
 
 
-def after(arrivals: int, *, ours: float, said: float, real: float = 300.0) -> Trust:
-    trust = Trust()
+def after(arrivals: int, *, ours: float, said: float, real: float = 300.0) -> DeviceEtaAccuracy:
+    trust = DeviceEtaAccuracy()
     for _ in range(arrivals):
-        trust.learn([(Opinions(ours, said), real)])
+        trust.learn([(EtaPair(ours, said), real)])
     return trust
 
 
@@ -67,28 +67,28 @@ def test_a_word_counts_for_a_minute() -> None:
 
 def test_unknown_navigation_counts_as_much_as_we_do() -> None:
     """Until something came true the answer lies between both."""
-    assert 300.0 < Trust().combine(AGREEING) < 400.0
+    assert 300.0 < DeviceEtaAccuracy().combine(AGREEING) < 400.0
 
 
 def test_who_was_right_is_believed() -> None:
     """After many arrivals the answer is that of the one that errs less."""
     assert after(200, ours=500.0, said=300.0).combine(AGREEING) == pytest.approx(300.0, rel=0.05)
-    erratic = Trust()
+    erratic = DeviceEtaAccuracy()
     for said in (150.0, 600.0) * 100:
-        erratic.learn([(Opinions(300.0, said), 300.0)])
+        erratic.learn([(EtaPair(300.0, said), 300.0)])
     assert erratic.combine(AGREEING) > 380.0
 
 
 def test_navigation_that_is_always_too_early_is_corrected() -> None:
     """What it says is taken for what it has meant: here half as long again."""
     trust = after(300, ours=600.0, said=200.0)
-    assert trust.combine(Opinions(300.0, 200.0)) == pytest.approx(300.0, rel=0.1)
+    assert trust.combine(EtaPair(300.0, 200.0)) == pytest.approx(300.0, rel=0.1)
 
 
 def test_words_about_another_place_change_nothing() -> None:
     """Three times longer or shorter than our own answer: the driver is guided elsewhere."""
-    assert Trust().combine(Opinions(100.0, 600.0)) == 100.0
-    assert after(50, ours=100.0, said=900.0).combine(AGREEING) == Trust().combine(AGREEING)
+    assert DeviceEtaAccuracy().combine(EtaPair(100.0, 600.0)) == 100.0
+    assert after(50, ours=100.0, said=900.0).combine(AGREEING) == DeviceEtaAccuracy().combine(AGREEING)
 
 
 @given(st.floats(0.0, 1e5), st.floats(0.0, 1e5), st.integers(0, 30), st.floats(0.0, 1e4))
@@ -96,8 +96,8 @@ def test_the_answer_is_never_negative_nor_further_than_both(
     ours: float, said: float, arrivals: int, real: float
 ) -> None:
     """Whatever was learned; a fresh one stays between both."""
-    assert after(arrivals, ours=ours, said=said, real=real).combine(Opinions(ours, said)) >= 0.0
-    joined = Trust().combine(Opinions(ours, said))
+    assert after(arrivals, ours=ours, said=said, real=real).combine(EtaPair(ours, said)) >= 0.0
+    joined = DeviceEtaAccuracy().combine(EtaPair(ours, said))
     assert min(ours, said) - 1e-6 <= joined <= max(ours, said) + 1e-6
 
 
@@ -125,7 +125,7 @@ def test_what_was_said_of_a_stop_goes_with_it() -> None:
 def test_arrivals_teach_what_navigation_is_worth() -> None:
     """What both said is kept with each forecast, and held against what came true."""
     knowledge = EtaModel()
-    told = ForecastSample(NOW, 380.0, (), Opinions(400.0, 300.0))
+    told = ForecastSample(NOW, 380.0, (), EtaPair(400.0, 300.0))
     for _ in range(100):
         arrived_at = NOW + timedelta(seconds=300)
         knowledge.learn(

@@ -121,6 +121,6 @@ def test_another_window_changes_neither_the_route_nor_the_halt() -> None:
     route_progress.take_stops((stop("ord_a", 0, 900), plan[1]))
     assert route_progress.route is route
     assert route_progress.dwell.since == since
-    assert route_progress.forecast(1, fix(0, 10)).holds[0].opens_at == NOW + timedelta(seconds=900)
+    assert route_progress.forecast(1, fix(0, 10)).waits[0].opens_at == NOW + timedelta(seconds=900)
     route_progress.take_stops((stop("ord_a", 50), plan[1]))
     assert route_progress.route is None

@@ -44,7 +44,7 @@ class StraightStreets:
         *,
         edges: bool = False,
         heading: float | None = None,
-        manner: RoutePreference = LAWFUL,
+        preference: RoutePreference = LAWFUL,
         streets: ObservedStreets = NO_STREETS,
     ) -> tuple[Leg, ...]:
         if self.broken:

@@ -14,7 +14,7 @@ from shapely import LineString, Point
 from tracker.config import Config
 from tracker.map.basemap import Basemap, BasemapFailed, ensure_basemap
 from tracker.map.basemap.coastline import land_and_sea
-from tracker.map.basemap.layers import LayerRule, looks
+from tracker.map.basemap.layers import LayerRule, layer_rules
 from tracker.map.basemap.osm_features import Feature
 from tracker.map.basemap.palette import PALETTES
 from tracker.map.basemap.street_names import join_streets
@@ -180,7 +180,7 @@ def test_tags_become_layers_and_kinds(
     tags: dict[str, str], shape: Any, expected: list[tuple[str, str]]
 ) -> None:
     """An object is drawn as its tags say, once for each thing that it is."""
-    assert [(look.layer, look.kind) for look in looks(tags, shape)] == expected
+    assert [(rule.layer, rule.kind) for rule in layer_rules(tags, shape)] == expected
 
 
 @pytest.mark.parametrize("theme", PALETTES)

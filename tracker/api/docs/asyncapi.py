@@ -89,9 +89,9 @@ def _types(channel: Channel) -> list[type[msgspec.Struct]]:
 
 
 def _message(type_: type[msgspec.Struct], schema: dict[str, Any]) -> dict[str, Any]:
-    words = cleandoc(type_.__doc__ or "")
+    description = cleandoc(type_.__doc__ or "")
     message = {"name": type_.__struct_config__.tag, "payload": schema}
-    return message | ({"description": words} if words else {})
+    return message | ({"description": description} if description else {})
 
 
 def _channel(channel: Channel) -> dict[str, Any]:
@@ -103,7 +103,7 @@ def _channel(channel: Channel) -> dict[str, Any]:
         },
         "bindings": {"ws": {"method": "GET"}},
     }
-    parameters = {name: {"description": words} for name, words in channel.parameters.items()}
+    parameters = {name: {"description": description} for name, description in channel.parameters.items()}
     return content | ({"parameters": parameters} if parameters else {})
 
 

@@ -131,7 +131,7 @@ def describe(app: Quart) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {"title": "Tracker", "version": version("order-tracker"), "description": DESCRIPTION},
-        "tags": [{"name": name, "description": words} for name, words in TAGS.items()],
+        "tags": [{"name": name, "description": description} for name, description in TAGS.items()],
         "paths": paths,
         "components": {"schemas": components, "securitySchemes": SECURITY},
     }

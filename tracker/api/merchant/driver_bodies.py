@@ -6,7 +6,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from tracker.api.json_bodies import Id, RequestBody, apply_changes
 from tracker.domain.order import Driver, StopKind, Vehicle
-from tracker.messages.allowed_values import WORDS
+from tracker.messages.allowed_values import PHRASE
 
 STOPS_BYTES: Final = 131_072  # of a body with 1,000 stops
 
@@ -18,7 +18,7 @@ DriverName = Annotated[
         pattern=r"\S",
         description="The driver's name. Customers read the first name only, without titles.",
         examples=["Dr. Anna Schmidt"],
-        extra={WORDS: "text of 1 to 200 characters that are not all spaces"},
+        extra={PHRASE: "text of 1 to 200 characters that are not all spaces"},
     ),
 ]
 DisplayName = Annotated[

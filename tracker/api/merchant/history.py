@@ -86,8 +86,8 @@ async def get_history(order_id: str) -> Response:
     summary = await summarize(node.database, windows)
     base = f"{base_url()}/v1/orders/{order_id}/track"
     links = {f"track.{extension}": f"{base}.{extension}" for extension in (*FORMATS, "json")}
-    shown = await show_order(node, order)
-    return answer(HistoryAnswer(shown, timeline.items, timeline.next, summary, links))
+    order_answer = await show_order(node, order)
+    return answer(HistoryAnswer(order_answer, timeline.items, timeline.next, summary, links))
 
 
 def _timeline_key(cursor: str | None) -> tuple[datetime, int] | None:

@@ -11,7 +11,7 @@ from tracker.domain.order import Customer, Order, OrderStatus, Place
 from tracker.domain.privacy.visibility import DEFAULT_LIVE, Rule, Rules
 from tracker.errors import FieldError, InvalidFields
 from tracker.messages import AwareTime
-from tracker.messages.allowed_values import WORDS
+from tracker.messages.allowed_values import PHRASE
 from tracker.orders.changes import NewOrder
 
 ORDER_BYTES: Final = 65_536  # of a body with one order: two addresses and texts in any script
@@ -80,7 +80,7 @@ VisibilityRule = Annotated[
     Rule | Annotated[list[Rule], Meta(max_length=RULES, description="One of them suffices.")],
     Meta(
         extra={
-            WORDS: 'always, never, {"stops": n}, {"eta_s": n} or {"distance_m": n} with n of at least 0, '
+            PHRASE: 'always, never, {"stops": n}, {"eta_s": n} or {"distance_m": n} with n of at least 0, '
             f"or a list of at most {RULES} of these"
         }
     ),

@@ -51,8 +51,8 @@ class Format(Struct, frozen=True):
 
 
 def track_fix(stored: StoredFix, *, rejected: bool) -> TrackFix:
-    shown = msgspec.structs.asdict(FixAnswer.of(stored.fix, stored.received_at))
-    return TrackFix(**shown, reason=stored.reason if rejected else UNSET)
+    values = msgspec.structs.asdict(FixAnswer.of(stored.fix, stored.received_at))
+    return TrackFix(**values, reason=stored.reason if rejected else UNSET)
 
 
 class NdjsonWriter:

@@ -72,9 +72,9 @@ async def poll(token: str) -> Response:
         await find_link(current_node(), token)
         return _no_store(Response(status=204))
     async with open_session(current_node(), token, "poll", wanted.cursor, wanted.visit) as session:
-        news = await _collect(session, wanted.wait_s)
-        if news:
-            messages = b",".join(outgoing.json().encode() for outgoing in news)
+        pending = await _collect(session, wanted.wait_s)
+        if pending:
+            messages = b",".join(outgoing.json().encode() for outgoing in pending)
             content = b'{"messages":[%b],"cursor":%b}' % (messages, msgspec.json.encode(session.cursor))
             return _no_store(Response(content, content_type="application/json"))
         return _restarting_response() if session.subscription.restarting else _no_store(Response(status=204))

@@ -37,8 +37,8 @@ class AccessPoint(msgspec.Struct, frozen=True):
 def place_key(place: Place) -> str:
     """Return a key of the coordinate (to about 10 m) and the address, which it does not disclose."""
     key = f"{place.lat:.4f},{place.lon:.4f}"
-    words = " ".join((place.address or "").casefold().split())
-    return f"{key}:{blake2b(words.encode(), digest_size=8).hexdigest()}" if words else key
+    text = " ".join((place.address or "").casefold().split())
+    return f"{key}:{blake2b(text.encode(), digest_size=8).hexdigest()}" if text else key
 
 
 def stopping_place(fixes: Sequence[Fix], given: LonLat, served_at: datetime) -> LonLat | None:

@@ -19,59 +19,59 @@ ERROR_PRIOR: Final = 10.0  # arrivals; weight of ERROR
 
 
 class DeviceEta(NamedTuple):
-    """The arrival at the next stop, as the phone reported it at `said_at`. Both times are server time."""
+    """The arrival at the next stop, as the phone reported it at `reported_at`. Both times are server time."""
 
-    said_at: datetime
+    reported_at: datetime
     arrives_at: datetime
 
     def seconds(self, at: datetime) -> float | None:
         """Return the seconds to go at *at*; None if the report is too old or its arrival is past."""
-        if abs((at - self.said_at).total_seconds()) > HOLDS:
+        if abs((at - self.reported_at).total_seconds()) > HOLDS:
             return None
         left = (self.arrives_at - at).total_seconds()
         return left if left > 0.0 else None
 
 
-class Opinions(NamedTuple):
+class EtaPair(NamedTuple):
     """Seconds to the next stop at one time: our forecast without the phone, and the phone's."""
 
     ours: float
-    said: float
+    reported: float
 
     @property
     def agree(self) -> bool:
         """Whether both can refer to the same place."""
-        return 1.0 / PLAUSIBLE <= (self.said + BLUR) / (self.ours + BLUR) <= PLAUSIBLE
+        return 1.0 / PLAUSIBLE <= (self.reported + BLUR) / (self.ours + BLUR) <= PLAUSIBLE
 
 
-class Trust(msgspec.Struct):
+class DeviceEtaAccuracy(msgspec.Struct):
     """The measured errors of our forecasts and of the phones', which decide their weights."""
 
     real: Ratio = msgspec.field(default_factory=Ratio)  # actual and reported seconds
     ours: Ratio = msgspec.field(default_factory=Ratio)  # squares of residuals, and arrivals
     theirs: Ratio = msgspec.field(default_factory=Ratio)
 
-    def combine(self, opinions: Opinions) -> float:
+    def combine(self, pair: EtaPair) -> float:
         """Return the seconds combined from both, weighted towards the one with the smaller error."""
-        if not opinions.agree:
-            return opinions.ours
+        if not pair.agree:
+            return pair.ours
         ours, theirs = (each.ratio(ERROR**2, ERROR_PRIOR) for each in (self.ours, self.theirs))
         share = ours / (ours + theirs)
-        said = log(self._calibrated(opinions.said) + BLUR)
-        return exp((1.0 - share) * log(opinions.ours + BLUR) + share * said) - BLUR
+        reported = log(self._calibrated(pair.reported) + BLUR)
+        return exp((1.0 - share) * log(pair.ours + BLUR) + share * reported) - BLUR
 
-    def learn(self, samples: Sequence[tuple[Opinions, float]]) -> None:
+    def learn(self, samples: Sequence[tuple[EtaPair, float]]) -> None:
         """Update the errors with the forecasts and actual seconds of one arrival. Arrivals weigh the same."""
-        agreeing = [(opinions, real) for opinions, real in samples if opinions.agree]
+        agreeing = [(pair, real) for pair, real in samples if pair.agree]
         if not agreeing:
             return
         each = 1.0 / len(agreeing)
-        for opinions, real in agreeing:
-            self.ours.add(each * residual(opinions.ours, real) ** 2, each)
-            self.theirs.add(each * residual(self._calibrated(opinions.said), real) ** 2, each)
-        for opinions, real in agreeing:
-            self.real.add(each * real, each * opinions.said)
+        for pair, real in agreeing:
+            self.ours.add(each * residual(pair.ours, real) ** 2, each)
+            self.theirs.add(each * residual(self._calibrated(pair.reported), real) ** 2, each)
+        for pair, real in agreeing:
+            self.real.add(each * real, each * pair.reported)
 
-    def _calibrated(self, said: float) -> float:
+    def _calibrated(self, reported: float) -> float:
         """Scale reported to actual seconds: navigation ignores traffic lights and lifts."""
-        return said * self.real.ratio(1.0, RATIO_PRIOR)
+        return reported * self.real.ratio(1.0, RATIO_PRIOR)

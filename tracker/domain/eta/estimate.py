@@ -5,7 +5,7 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from tracker.domain.eta.device_eta import Opinions
+from tracker.domain.eta.device_eta import EtaPair
 from tracker.domain.eta.interval import Spread
 from tracker.domain.eta.model import ForecastSample
 
@@ -41,7 +41,7 @@ def unknown_eta(now: datetime, stops_before: int) -> Eta:
     )
 
 
-class Hold(NamedTuple):
+class OpeningWait(NamedTuple):
     """The wait of an early driver at a stop before the forecast's stop."""
 
     opens_at: datetime  # the wait ends then
@@ -64,9 +64,9 @@ class Forecast(msgspec.Struct, frozen=True, gc=False):
     basis: Basis
     spread: Spread
     terms: tuple[float, ...]  # inputs of the ensemble, see TERMS; empty without a route
-    opinions: Opinions | None = None  # set if the phone's navigation reported this stop's arrival
+    opinions: EtaPair | None = None  # set if the phone's navigation reported this stop's arrival
     strain: float = 1.0  # see SpeedFactor.strain; already applied to the spread
-    holds: tuple[Hold, ...] = ()
+    waits: tuple[OpeningWait, ...] = ()
     opens_at: datetime | None = None  # of the stop itself: service does not begin earlier
 
     @property
@@ -76,15 +76,15 @@ class Forecast(msgspec.Struct, frozen=True, gc=False):
 
     def to_go(self, at: datetime) -> float:
         """Return the seconds from *at*, the time of the fix, to the stop, with waits at earlier stops."""
-        if not self.holds:
+        if not self.waits:
             return self.seconds
-        return max(self.seconds, *(hold.to_go(at) for hold in self.holds))
+        return max(self.seconds, *(wait.to_go(at) for wait in self.waits))
 
     def as_sample(self, at: datetime) -> ForecastSample:
         """Return the sample to keep until the arrival is known."""
         return ForecastSample(at, self.seconds, self.terms, self.opinions, self.strain)
 
-    def with_delay(self, seconds: float, opinions: Opinions | None = None) -> "Forecast":
+    def with_delay(self, seconds: float, opinions: EtaPair | None = None) -> "Forecast":
         """Return a copy with *seconds* added to the driving time (negative: less driving)."""
         driving = max(self.driving + seconds, 0.0)
         return msgspec.structs.replace(self, driving=driving, opinions=opinions)
@@ -100,7 +100,7 @@ class Forecast(msgspec.Struct, frozen=True, gc=False):
         median = now + MICROSECOND * round(1e6 * (max(self.driving - driven, 0.0) + self.serving))
         earliest = now + MICROSECOND * round(1e6 * max(low - driven, 0.0))
         latest = now + MICROSECOND * round(1e6 * (high - driven + age))
-        if self.holds or self.opens_at is not None:
+        if self.waits or self.opens_at is not None:
             median, earliest, latest = self._with_waits(Arrival(median, earliest, latest))
         return Eta(
             arrives_at=median,
@@ -115,7 +115,7 @@ class Forecast(msgspec.Struct, frozen=True, gc=False):
 
     def _with_waits(self, arrival: "Arrival") -> "Arrival":
         """Delay *arrival* by the waits at earlier stops and until the stop itself opens."""
-        for opens_at, then_s in self.holds:
+        for opens_at, then_s in self.waits:
             low, high = self.spread.around(then_s)
             arrival = arrival.not_before(opens_at, then_s, max(low, 0.0), high)
         return arrival if self.opens_at is None else arrival.not_before(self.opens_at)

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from tracker.domain.eta.ensemble import OF_SERVICE, main_uncertainty, terms_of
-from tracker.domain.eta.estimate import Forecast, Hold
+from tracker.domain.eta.estimate import Forecast, OpeningWait
 from tracker.domain.eta.interval import WIDEST
 from tracker.domain.eta.model import EtaModel, Rates
 from tracker.domain.eta.ratio import Ratio
@@ -50,7 +50,7 @@ class StopForecasts(msgspec.Struct, gc=False):
 
     def _with_waits(self, forecast: Forecast, index: int) -> Forecast:
         """Add the waits until this stop and earlier ones open. Skip opening times in the past."""
-        holds, opens_at = [], None
+        waits, opens_at = [], None
         for place in self.with_opening:
             at = self.stops[place].opens_at
             if at is None or at <= self.fix.recorded_at or not self.left <= place <= index:
@@ -58,8 +58,8 @@ class StopForecasts(msgspec.Struct, gc=False):
             if place == index:
                 opens_at = at
             else:
-                holds.append(Hold(at, max(forecast.seconds - self.to(place).seconds, 0.0)))
-        return msgspec.structs.replace(forecast, holds=tuple(holds), opens_at=opens_at)
+                waits.append(OpeningWait(at, max(forecast.seconds - self.to(place).seconds, 0.0)))
+        return msgspec.structs.replace(forecast, waits=tuple(waits), opens_at=opens_at)
 
     def _forecast(self, index: int) -> Forecast:
         crow, rates = self._crow(index), self.model.rates(self.vehicle)

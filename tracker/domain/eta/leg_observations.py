@@ -121,7 +121,7 @@ class LegObservations:
         if route is not None:
             self.route_ends(route)
         self._detect_gap(arrived_at)
-        told = tuple(each for each in self._forecasts.pop(key_of(stop), ()) if each.at < arrived_at)
+        samples = tuple(each for each in self._forecasts.pop(key_of(stop), ()) if each.at < arrived_at)
         begun, begun_at, driven_passages, dwell = (
             self._leg_from,
             self._leg_at,
@@ -136,7 +136,7 @@ class LegObservations:
             vehicle=vehicle,
             at=stop.at,
             arrived_at=arrived_at,
-            told=told,
+            told=samples,
             passages=driven_passages,
             straight_m=distance(begun, stop.at) if is_complete and begun else 0.0,
             drove_m=self._metres,

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from tracker.domain.eta.device_eta import Opinions, Trust
+from tracker.domain.eta.device_eta import DeviceEtaAccuracy, EtaPair
 from tracker.domain.eta.ensemble import TERMS, Ensemble, main_uncertainty
 from tracker.domain.eta.interval import Residuals
 from tracker.domain.eta.ratio import Ratio
@@ -67,7 +67,7 @@ class ForecastSample(msgspec.Struct, frozen=True, gc=False):
     at: datetime
     eta_s: float
     terms: tuple[float, ...]  # seconds, in the order of ensemble.TERMS
-    opinions: Opinions | None = None  # of the next stop, if the phone's navigation reported one too
+    opinions: EtaPair | None = None  # of the next stop, if the phone's navigation reported one too
     strain: float = 1.0  # see SpeedFactor.strain
 
 
@@ -118,7 +118,7 @@ class EtaModel(msgspec.Struct, dict=True):
     lately: Ratio = msgspec.field(default_factory=Ratio)  # recent seconds, and those predicted by the above
     lately_at: datetime | None = None
     manners: RoutePreferences = msgspec.field(default_factory=RoutePreferences)
-    navigator: Trust = msgspec.field(default_factory=Trust)
+    navigator: DeviceEtaAccuracy = msgspec.field(default_factory=DeviceEtaAccuracy)
     streets: ObservedStreets = msgspec.field(default_factory=ObservedStreets)
 
     def ratio(self, edge: Edge) -> float:
@@ -166,16 +166,15 @@ class EtaModel(msgspec.Struct, dict=True):
     def learn(self, arrival: ArrivalSample) -> None:
         """Update the model with one arrival. Evaluate its forecasts before the arrival changes the ratios."""
         vars(self).clear()  # cached properties
-        real = [(told, (arrival.arrived_at - told.at).total_seconds()) for told in arrival.told]
+        real = [(one, (arrival.arrived_at - one.at).total_seconds()) for one in arrival.told]
         if real:
-            self.navigator.learn([(told.opinions, seconds) for told, seconds in real if told.opinions])
+            self.navigator.learn([(one.opinions, seconds) for one, seconds in real if one.opinions])
         # Skip forecasts that had no route or that another version made.
-        if comparable := [(told, s) for told, s in real if s >= NEAR and len(told.terms) == len(TERMS)]:
+        if comparable := [(one, s) for one, s in real if s >= NEAR and len(one.terms) == len(TERMS)]:
             self.residuals.learn(
-                (told.eta_s, main_uncertainty(told.terms), told.strain, seconds)
-                for told, seconds in comparable
+                (one.eta_s, main_uncertainty(one.terms), one.strain, seconds) for one, seconds in comparable
             )
-            self.weights.learn((told.terms, seconds) for told, seconds in comparable)
+            self.weights.learn((one.terms, seconds) for one, seconds in comparable)
         self._learn_traffic(arrival)
         self.manners.learn(arrival.off)
         self.streets.learn(arrival.streets, arrival.at, arrival.arrived_at.date())

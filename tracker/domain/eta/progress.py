@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from tracker.domain.eta.device_eta import DeviceEta, Opinions
+from tracker.domain.eta.device_eta import DeviceEta, EtaPair
 from tracker.domain.eta.dwell import DwellDetector
 from tracker.domain.eta.estimate import Forecast
 from tracker.domain.eta.forecast import StopForecasts
@@ -185,9 +185,9 @@ class RouteProgress:
         device_s = self.device_eta.seconds(fix.recorded_at)
         if device_s is None or (next_stop := self.left) > index:
             return forecast
-        opinions = Opinions(forecasts.to(next_stop).seconds, device_s)
-        later = self.model.navigator.combine(opinions) - opinions.ours
-        return forecast.with_delay(later, opinions if index == next_stop else None)
+        pair = EtaPair(forecasts.to(next_stop).seconds, device_s)
+        later = self.model.navigator.combine(pair) - pair.ours
+        return forecast.with_delay(later, pair if index == next_stop else None)
 
     def _forecasts_from(self, fix: Fix) -> StopForecasts:
         """Return the forecasts without the device ETA, cached because one fix needs them several times."""

@@ -73,9 +73,9 @@ class RoutePreferences(msgspec.Struct):
     def learn(self, off: dict[RoutePreference, float]) -> None:
         """Add the length error of each preference for one leg, see `length_error`."""
         if LAWFUL in off:
-            for manner in OTHER_PREFERENCES:
-                if manner in off:
-                    self.evidence.setdefault(manner, Evidence()).add(off[LAWFUL] - off[manner])
+            for preference in OTHER_PREFERENCES:
+                if preference in off:
+                    self.evidence.setdefault(preference, Evidence()).add(off[LAWFUL] - off[preference])
 
 
 def length_error(predicted_m: float | None, way: DrivenPath) -> float:

@@ -111,7 +111,7 @@ class Replay:
                 trip.vehicle,
                 edges=True,
                 heading=trip.heading,
-                manner=LAWFUL if lawful else trip.route_preference,
+                preference=LAWFUL if lawful else trip.route_preference,
                 streets=NO_STREETS if lawful else trip.streets,
             )
         except RoutingError as error:

@@ -77,7 +77,7 @@ def _store_features(
     try:
         extract = survey.readable(map_file.path, map_file.folder)
         for feature in read_features(extract, left_out, on_object, nodes_file):
-            if feature.look == COAST:
+            if feature.rule == COAST:
                 coastline.extend(shapely.get_parts(feature.geometry))
             else:
                 _store(spool, ground, feature, left_out)
@@ -88,14 +88,14 @@ def _store_features(
 
 
 def _store(spool: Spool, ground: Ground, feature: Feature, left_out: LeftOut) -> None:
-    look, area = feature.look, feature.geometry.area
+    rule, area = feature.rule, feature.geometry.area
     try:
         for zooms in (FAR, NEAR):
-            if look.min_zoom < zooms.stop:
+            if rule.min_zoom < zooms.stop:
                 for tile, piece in ground.spread(feature.geometry, zooms.start):
-                    spool.add(zxy_to_tileid(*tile), _write((area, look, shapely.to_wkb(piece))))
+                    spool.add(zxy_to_tileid(*tile), _write((area, rule, shapely.to_wkb(piece))))
     except UNREADABLE:
-        left_out.add(look.layer, "cannot be cut")
+        left_out.add(rule.layer, "cannot be cut")
 
 
 def _draw(spool: Spool, left_out: LeftOut, percent: Percent) -> Iterator[Tile]:
@@ -112,4 +112,4 @@ def _load(spool: Spool, key: int) -> list[Feature]:
     records = sorted(
         (_read(record) for record in spool.records(key)), key=lambda each: (each[1] != OCEAN, -each[0])
     )
-    return join_streets(Feature(look, shapely.from_wkb(piece)) for _, look, piece in records)
+    return join_streets(Feature(rule, shapely.from_wkb(piece)) for _, rule, piece in records)

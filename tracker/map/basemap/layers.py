@@ -21,7 +21,7 @@ class LayerRule(NamedTuple):
     more: dict[str, str | int | float | bool]
 
 
-def looks(tags: Tags, shape: Shape) -> list[LayerRule]:
+def layer_rules(tags: Tags, shape: Shape) -> list[LayerRule]:
     """Return all rules for an object; a museum is both a building and a point of interest."""
     match shape:
         case "point":
@@ -30,7 +30,7 @@ def looks(tags: Tags, shape: Shape) -> list[LayerRule]:
             found = [_road(tags), _rail(tags), _waterway(tags), _boundary(tags), _pier(tags)]
         case "area":
             found = [_building(tags), _ground(tags), _poi(tags), _house_number(tags)]
-    return [look for look in found if look is not None]
+    return [rule for rule in found if rule is not None]
 
 
 # --- roads: highway -> (kind, min_zoom)

@@ -10,7 +10,7 @@ import shapely
 from shapely import Point
 from shapely.geometry.base import BaseGeometry
 
-from tracker.map.basemap.layers import LayerRule, looks
+from tracker.map.basemap.layers import LayerRule, layer_rules
 from tracker.map.basemap.left_out import LeftOut, Undrawable
 from tracker.map.basemap.mercator import Place, area, lines, to_mercator
 
@@ -26,7 +26,7 @@ IN_MEMORY: Final = 256 * 2**20  # bytes; for a larger extract the locations of n
 class Feature(msgspec.Struct, frozen=True):
     """One object on the map; the geometry is in Web Mercator metres, y northwards."""
 
-    look: LayerRule
+    rule: LayerRule
     geometry: BaseGeometry
 
 
@@ -52,11 +52,11 @@ def _features(item: Any, left_out: LeftOut) -> list[Feature]:
     layer = "unknown"
     try:
         tags = dict(item.tags)
-        found = _looks(item, tags)
+        found = _rules(item, tags)
         if not found:
             return []
         layer = found[0].layer
-        return [Feature(look, shape) for look, shape in _shapes(item, found)]
+        return [Feature(rule, shape) for rule, shape in _shapes(item, found)]
     except Undrawable as error:
         left_out.add(layer, str(error))
     except UNREADABLE:
@@ -64,12 +64,12 @@ def _features(item: Any, left_out: LeftOut) -> list[Feature]:
     return []
 
 
-def _looks(item: Any, tags: dict[str, str]) -> list[LayerRule]:
+def _rules(item: Any, tags: dict[str, str]) -> list[LayerRule]:
     if item.is_node():
-        return looks(tags, "point")
+        return layer_rules(tags, "point")
     if item.is_way():
-        return [COAST] if tags.get("natural") == "coastline" else looks(tags, "line")
-    return looks(tags, "area") if item.is_area() else []
+        return [COAST] if tags.get("natural") == "coastline" else layer_rules(tags, "line")
+    return layer_rules(tags, "area") if item.is_area() else []
 
 
 def _shapes(item: Any, found: list[LayerRule]) -> Iterator[tuple[LayerRule, BaseGeometry]]:
@@ -77,13 +77,13 @@ def _shapes(item: Any, found: list[LayerRule]) -> Iterator[tuple[LayerRule, Base
         if not item.location.valid():
             raise Undrawable("without a location")
         at = to_mercator(Point(item.lon, item.lat))
-        yield from ((look, at) for look in found)
+        yield from ((rule, at) for rule in found)
     elif item.is_way():
         pieces = [line for piece in _pieces(item) for line in lines(piece)]
         if not pieces:
             complete = all(node.location.valid() for node in item.nodes)
             raise Undrawable("fewer than two places" if complete else "outside the extract")
-        yield from ((look, line) for look in found for line in pieces)
+        yield from ((rule, line) for rule in found for line in pieces)
     else:
         yield from _areas(item, found)
 
@@ -95,9 +95,9 @@ def _areas(item: Any, found: list[LayerRule]) -> Iterator[tuple[LayerRule, BaseG
         for ring in item.outer_rings()
     ]
     shape = area((ring, holes) for ring, holes in outer if len(ring) > 3)
-    for look in found:
-        labelled = look.layer == "pois" or look.kind == "address"
-        yield look, (shape.representative_point() if labelled else shape)
+    for rule in found:
+        labelled = rule.layer == "pois" or rule.kind == "address"
+        yield rule, (shape.representative_point() if labelled else shape)
 
 
 def _pieces(way: Any) -> list[list[Place]]:

@@ -13,16 +13,16 @@ def join_streets(features: Iterable[Feature]) -> list[Feature]:
     groups: defaultdict[tuple[object, ...], list[Feature]] = defaultdict(list)
     others: list[Feature] = []
     for feature in features:
-        if feature.look.layer == "roads":
-            look = feature.look
-            groups[(look.kind, look.min_zoom, *sorted(look.more.items()))].append(feature)
+        if feature.rule.layer == "roads":
+            rule = feature.rule
+            groups[(rule.kind, rule.min_zoom, *sorted(rule.more.items()))].append(feature)
         else:
             others.append(feature)
     return others + [joined for group in groups.values() for joined in _joined(group)]
 
 
 def _joined(group: list[Feature]) -> list[Feature]:
-    look = group[0].look
+    rule = group[0].rule
     pieces = shapely.get_parts([feature.geometry for feature in group])
     merged = shapely.line_merge(shapely.multilinestrings(pieces))
-    return [Feature(look, line) for line in shapely.get_parts(merged)]
+    return [Feature(rule, line) for line in shapely.get_parts(merged)]

@@ -54,8 +54,8 @@ def _fonts(static: Callable[[str], str]) -> Layer:
     }
 
 
-def _layer(name: str, kind: str, source_layer: str, condition: Any, **look: Layer | float) -> Layer:
-    layer = {"id": name, "type": kind, "source": SOURCE, "source-layer": source_layer, **look}
+def _layer(name: str, kind: str, source_layer: str, condition: Any, **attributes: Layer | float) -> Layer:
+    layer = {"id": name, "type": kind, "source": SOURCE, "source-layer": source_layer, **attributes}
     return layer if condition is None else {**layer, "filter": condition}
 
 
@@ -183,29 +183,33 @@ def _labels(palette: Palette) -> list[Layer]:
     return [  # MapLibre places later layers first
         beginning,
         _name(
-            "house-number", "buildings", house, ink=(palette.poi_name, palette.halo), look=(17, _HOUSE_NUMBER)
+            "house-number",
+            "buildings",
+            house,
+            ink=(palette.poi_name, palette.halo),
+            label=(17, _HOUSE_NUMBER),
         ),
-        _name("poi-name", "pois", None, ink=(palette.poi_name, palette.halo), look=(15, _POI_NAME)),
+        _name("poi-name", "pois", None, ink=(palette.poi_name, palette.halo), label=(15, _POI_NAME)),
         _name(
-            "street-name", "roads", streets, ink=(palette.street_name, palette.halo), look=(13, _STREET_NAME)
+            "street-name", "roads", streets, ink=(palette.street_name, palette.halo), label=(13, _STREET_NAME)
         ),
         _name(
             "water-name",
             "water",
             ["has", "name"],
             ink=(palette.water_name, palette.halo),
-            look=(13, _WATER_NAME),
+            label=(13, _WATER_NAME),
         ),
         _name(
             "district-name",
             "places",
             district,
             ink=(palette.place_name, palette.halo),
-            look=(12, _DISTRICT_NAME),
+            label=(12, _DISTRICT_NAME),
         ),
         {
             **_name(
-                "town-name", "places", town, ink=(palette.place_name, palette.halo), look=(0, _TOWN_NAME)
+                "town-name", "places", town, ink=(palette.place_name, palette.halo), label=(0, _TOWN_NAME)
             ),
             "maxzoom": CLOSE_BY,
         },
@@ -254,8 +258,8 @@ _DISTRICT_NAME: Final = {
 _TOWN_NAME: Final = {**_SEMIBOLD, "text-field": ["get", "name"], "text-size": _by_zoom(8, 13, 14, 20)}
 
 
-def _name(name: str, source: str, condition: Any, *, ink: tuple[str, str], look: tuple[int, Layer]) -> Layer:
-    """*ink* holds the colours of letters and halo, *look* the first zoom level and the layout."""
-    (min_zoom, layout), (colour, halo) = look, ink
+def _name(name: str, source: str, condition: Any, *, ink: tuple[str, str], label: tuple[int, Layer]) -> Layer:
+    """*ink* holds the colours of letters and halo, *label* the first zoom level and the layout."""
+    (min_zoom, layout), (colour, halo) = label, ink
     paint = {"text-color": colour, "text-halo-color": halo, "text-halo-width": 1.6}
     return _layer(name, "symbol", source, condition, paint=paint, layout=layout, minzoom=min_zoom)

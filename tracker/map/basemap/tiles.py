@@ -29,7 +29,7 @@ def cut(
 ) -> Iterator[Tile]:
     """Yield the tiles of these zoom levels inside one tile, without those that are only land."""
     for zoom in zooms:
-        visible = [feature for feature in features if feature.look.min_zoom <= zoom]
+        visible = [feature for feature in features if feature.rule.min_zoom <= zoom]
         shapes = _simplify([feature.geometry for feature in visible], zoom)
         tree = STRtree(shapes)
         for tile in _tiles(within, zoom):
@@ -70,16 +70,16 @@ def _encode_tile(pieces: Iterable[tuple[Feature, BaseGeometry]], tile: TileId, l
     layers: dict[str, list[Encodable]] = {name: [] for name in LAYERS}
     sea: list[BaseGeometry] = []
     for feature, shape in pieces:
-        look = feature.look
+        rule = feature.rule
         try:
             inside = in_units(shape, tile)
         except (Undrawable, *UNREADABLE):
-            left_out.add(look.layer, "cannot be encoded")
+            left_out.add(rule.layer, "cannot be encoded")
             continue
         if not inside.is_empty:
-            properties = {"kind": look.kind, "min_zoom": look.min_zoom, **look.more}
-            layers[look.layer].append({"geometry": inside, "properties": properties})
-            if look.kind == "ocean":
+            properties = {"kind": rule.kind, "min_zoom": rule.min_zoom, **rule.more}
+            layers[rule.layer].append({"geometry": inside, "properties": properties})
+            if rule.kind == "ocean":
                 sea.append(inside)
     if not any(layers.values()):
         return b""

@@ -188,7 +188,9 @@ class Recorder:
         submission = _Submission(driver, fixes, rejudged, newest_fix)
         self._last_call_at = submission.since
         self._behind_since = self._behind_since or submission.since
-        self._enqueue((submission,))
+        self._queue.append(submission)
+        self._waiting += submission.size
+        self._work.set()
         self._unanswered.append(submission)
         return await submission.answer
 
@@ -209,11 +211,6 @@ class Recorder:
             raise StorageUnavailable("The server is shutting down; reconnect.")
         if self._waiting + rows > ROWS_WAITING:
             raise StorageUnavailable("Too many fixes are waiting to be stored; retry later.")
-
-    def _enqueue(self, submissions: Sequence[_Submission]) -> None:
-        self._queue.extend(submissions)
-        self._waiting += sum(submission.size for submission in submissions)
-        self._work.set()
 
     def _dequeue(self) -> list[_Submission]:
         """Return the oldest unanswered submissions, up to the size of one commit."""

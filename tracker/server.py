@@ -122,19 +122,16 @@ class Clients:
         assert task is not None
         self._open[task] = writer
         try:
+            loop = asyncio.get_running_loop()
             over = writer.get_extra_info("socket").fileno() - _most_descriptors()
-            if over >= RESERVED // 2:
+            if over >= RESERVED // 2:  # the kernel assigns the lowest free number
                 writer.transport.abort()
-            elif over >= 0 or not self._has_memory():  # the kernel assigns the lowest free number
+            elif over >= 0 or not self._memory.admits(len(self._open) - 1, loop.time()):
                 await _refuse(reader, writer)
             else:
-                loop = asyncio.get_running_loop()
                 await Client(self._app, loop, self.hypercorn, self._context, {}, reader, writer)
         finally:
             del self._open[task]
-
-    def _has_memory(self) -> bool:
-        return self._memory.admits(len(self._open) - 1, asyncio.get_running_loop().time())
 
     async def end(self) -> None:
         """Close WebSockets with 1012, give requests in progress GRACE, then abort all connections."""

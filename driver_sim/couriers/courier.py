@@ -152,17 +152,13 @@ class Courier:
             await self._report_stop(stop, failed="no route to the address")
         elif await self._drive_to(leg, stop):
             self.activity = "at pickup" if stop.kind == "pickup" else "at dropoff"
-            await self._wait_until_open(stop)
+            while (left := self._seconds_until_open(stop)) > 0.0:  # not sped up
+                await self.client.wait_for_change(left)
             await asyncio.sleep(
                 (stop.service_s or 0.0) * self._random.uniform(0.6, 1.3) / self._tempo.speed_up
             )
             if self._is_assigned(stop):
                 await self._report_stop(stop)
-
-    async def _wait_until_open(self, stop: Stop) -> None:
-        """Wait until the order is ready and its window begins, or it is taken away. Not sped up."""
-        while (left := self._seconds_until_open(stop)) > 0.0:
-            await self.client.wait_for_change(left)
 
     def _seconds_until_open(self, stop: Stop) -> float:
         """Return the seconds until the earliest service. Merchants may change the window."""

@@ -65,14 +65,12 @@ class Report:
     @property
     def lines(self) -> list[str]:
         """One line for each problem: `ride.gpx: skipped 3 points: no time (lines 7, 9, 12)`."""
-        return [
-            f"{self.file}: {_format_count(what, len(places))}{why}{_format_places(places)}"
-            for (what, why), places in self._entries.items()
-        ]
-
-
-def _format_count(what: str, count: int) -> str:
-    return f"skipped {count} {what}{'' if count == 1 else 's'}: " if what else ""
+        found = []
+        for (what, why), places in self._entries.items():
+            count = len(places)
+            skipped = f"skipped {count} {what}{'' if count == 1 else 's'}: " if what else ""
+            found.append(f"{self.file}: {skipped}{why}{_format_places(places)}")
+        return found
 
 
 def _format_places(places: Sequence[Place | None]) -> str:

@@ -71,9 +71,10 @@ def bearer_token(header: str | None) -> str:
 
 async def find_api_key(node: Node, key: str) -> ApiKey:
     """Find an API key. Raises Unauthenticated for an unknown or revoked key, RateLimited."""
-    if node.config.admin_key is not None and _is_equal(key, node.config.admin_key):
+    key_hash, admin_key = hash_token(key), node.config.admin_key
+    if admin_key is not None and hmac.compare_digest(key_hash, hash_token(admin_key)):  # in constant time
         return ApiKey(ADMIN_KEY_ID, "admin")
-    found = await select_api_key(node.database, hash_token(key))
+    found = await select_api_key(node.database, key_hash)
     if found is None:
         raise credential_error(
             node, Unauthenticated("Unknown or revoked API key; check it, or create a new one.")
@@ -91,8 +92,3 @@ def credential_error(node: Node, error: TrackerError) -> TrackerError:
     return RateLimited(
         "Too many unknown keys, tokens or links from this address; check yours and retry later."
     )
-
-
-def _is_equal(key: str, expected_key: str) -> bool:
-    """Compare in a time that does not depend on where they differ."""
-    return hmac.compare_digest(hash_token(key), hash_token(expected_key))

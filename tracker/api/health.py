@@ -1,7 +1,7 @@
 """`/livez`, `/readyz`, `/metrics`: the state of this node, for monitoring."""
 
 from contextlib import suppress
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from msgspec import Struct
 from quart import Blueprint, Response
@@ -10,7 +10,6 @@ from tracker.api.describe import endpoint
 from tracker.api.json_bodies import answer
 from tracker.database.partitions import fixes_in_default
 from tracker.errors import StorageUnavailable
-from tracker.map.preparation import Preparation
 from tracker.node import Node, current_node
 
 LAG_LIMIT: Final = 2.0  # seconds that fixes may wait for their commit in a ready node in a ready node
@@ -57,10 +56,9 @@ async def readyz() -> Response:
     if wrong:
         return answer(Readiness(status="not ready", wrong=wrong), 503)
     node = current_node()
-    degraded, preparing = (
-        await _degraded(node),
-        [part.name for part in _map_preparations(node) if part.pending],
-    )
+    degraded = await _degraded(node)
+    preparations = (node.router.preparation, node.basemap, node.addresses)
+    preparing = [part.name for part in preparations if part is not None and part.pending]
     return answer(Readiness(status="ready", degraded=degraded, preparing=preparing))
 
 
@@ -83,10 +81,6 @@ async def _degraded(node: Node) -> list[str]:
         if await fixes_in_default(node.database):  # fixes of days without a partition need an operator
             degraded.append("default_partition")
     return degraded
-
-
-def _map_preparations(node: Node) -> list[Preparation[Any]]:
-    return [part for part in (node.router.preparation, node.basemap, node.addresses) if part is not None]
 
 
 @blueprint.get("/metrics")

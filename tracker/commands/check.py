@@ -74,7 +74,8 @@ async def _report(name: str, step: AsyncIterator[str], report: Say) -> bool:
 
 async def check_address(config: Config) -> AsyncIterator[str]:
     """Check that public URL, TLS and trusted proxies fit together. Raises ConfigError."""
-    https, host = (config.public_url or "").startswith("https:"), ip_address(_host(config))
+    https, (host_name, _) = (config.public_url or "").startswith("https:"), config.address
+    host = ip_address("127.0.0.1" if host_name == "localhost" else host_name)
     if any(each.prefixlen == 0 for each in config.proxies):
         why = "trusts every address, so clients can forge theirs; give only your reverse proxy's address"
         raise ConfigError("TRACKER_TRUSTED_PROXIES", why)
@@ -93,10 +94,6 @@ async def check_address(config: Config) -> AsyncIterator[str]:
         yield f"X-Forwarded headers are believed from {', '.join(map(str, config.proxies))}"
 
 
-def _host(config: Config) -> str:
-    return "127.0.0.1" if config.address[0] == "localhost" else config.address[0]
-
-
 async def _data(config: Config) -> AsyncIterator[str]:
     config.make_data_dir()
     free = shutil.disk_usage(config.data_dir).free
@@ -107,7 +104,7 @@ async def _data(config: Config) -> AsyncIterator[str]:
 
 
 async def _database(config: Config) -> AsyncIterator[str]:
-    async with database_url(config, _quiet) as url:
+    async with database_url(config, lambda _: None) as url:
         missing = await pending(url)
         if missing and config.database_url is not None:
             raise ConfigError("DATABASE_URL", f"{len(missing)} migrations are missing: run `tracker migrate`")
@@ -187,7 +184,3 @@ async def _connected_pairs(
             continue
         found.append((pair[0], pair[1]))
     return found
-
-
-def _quiet(_: str) -> None:
-    pass

@@ -111,7 +111,7 @@ def _scan(extract: Path) -> _Findings:
 def _in_order(extract: Path, found: _Findings) -> Iterator[Any]:
     """Yield all objects, and note the faults that the builders can't handle."""
     reader = osmium.FileProcessor(str(extract))
-    if _places_on_ways_only(reader.header):
+    if any("LocationsOnWays" in reader.header.get(f"pbf_optional_feature_{n}") for n in range(4)):
         found.faults.add("no nodes, locations on ways")
     last = (0, 0)
     items: Iterator[Any] = iter(reader)
@@ -126,10 +126,6 @@ def _in_order(extract: Path, found: _Findings) -> Iterator[Any]:
             found.faults.add("deleted objects")
         last = here
         yield item
-
-
-def _places_on_ways_only(header: Any) -> bool:
-    return any("LocationsOnWays" in header.get(f"pbf_optional_feature_{n}") for n in range(4))
 
 
 def _write_beside(path: Path, write: Callable[[Path], object]) -> None:

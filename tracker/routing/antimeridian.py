@@ -4,7 +4,6 @@ The engine routes wrongly where longitudes jump, because its distance heuristic 
 builder gets such an extract rotated by 180 degrees, and every request and answer is rotated in transit.
 """
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -58,9 +57,5 @@ def _rotated_field(key: str, value: Any) -> Any:
     if key == "lon":
         return rotated(value)
     if key in _LINES and isinstance(value, str):
-        return encode(_rotated_places(decode(value)))
+        return encode([LonLat(rotated(place.lon), place.lat) for place in decode(value)])
     return _rotated_value(value)
-
-
-def _rotated_places(places: Iterable[LonLat]) -> list[LonLat]:
-    return [LonLat(rotated(place.lon), place.lat) for place in places]

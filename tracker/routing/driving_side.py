@@ -75,16 +75,12 @@ def write_sides(extract: Path, target: Path, cells: frozenset[tuple[int, int]], 
         objects: Iterator[Any] = iter(reader.handler_for_filtered(writer))
         for item in objects:
             if item.is_node():
-                _add_rotated(writer, item)
+                if (at := item.location).valid():
+                    writer.add_node(Node(item, location=(rotated(at.lon), at.lat)))
             elif any(key in item.tags for key in STREETS) and _begins_in(item, cells):
                 writer.add_way(Way(item, tags={TAG: "left", **dict(item.tags)}))
             else:
                 writer.add_way(item)
-
-
-def _add_rotated(writer: Any, node: Any) -> None:
-    if node.location.valid():
-        writer.add_node(Node(node, location=(rotated(node.location.lon), node.location.lat)))
 
 
 def _begins_in(way: Any, cells: frozenset[tuple[int, int]]) -> bool:

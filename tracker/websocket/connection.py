@@ -64,7 +64,8 @@ class Connection(asyncio.BufferedProtocol):
         self._lost: asyncio.Future[None] = self._loop.create_future()
         self._close_timer: asyncio.TimerHandle | None = None
         self._ping_timer: asyncio.TimerHandle | None = self._call_later(spread(PING_EVERY), self._check_peer)
-        self._write_flow = WriteFlow(transport, self._reset)
+        # A peer that reads nothing would not read a close frame either, so its connection is reset.
+        self._write_flow = WriteFlow(transport, transport.abort)
         transport.set_protocol(self)
         self._resume_reading()
 
@@ -220,10 +221,6 @@ class Connection(asyncio.BufferedProtocol):
         if silent >= PING_EVERY / 2 and not self._write_flow.is_waiting and self._parser.is_open:
             self._transport.write(PING)
         self._ping_timer = self._call_later(min(PING_EVERY, SILENT_AFTER - silent), self._check_peer)
-
-    def _reset(self) -> None:
-        """Reset the connection: a peer that reads nothing would not read a close frame."""
-        self._transport.abort()
 
     # --- the end
 

@@ -158,14 +158,21 @@ def _schemas(spec: list[EndpointSpec]) -> tuple[Schemas, dict[str, Any]]:
 def _operation(rule: Rule, view: View, schemas: Schemas) -> dict[str, Any]:
     spec, scope = spec_of(view), getattr(view, "needed_scope", None)
     summary, _, rest = inspect.cleandoc(view.__doc__ or "").partition("\n")
+    tags = [tag for path, tag in TAG_OF_PATH.items() if rule.rule.startswith(path)]
     operation: dict[str, Any] = {
         "operationId": rule.endpoint.rpartition(".")[2],
-        "tags": [_tag(rule)],
+        "tags": tags[:1] or ["Operations"],
         "summary": summary,
         "description": "\n\n".join(
             filter(None, [rest.strip(), _credential_note(spec, scope), _websocket_note(rule)])
         ),
-        "parameters": [*_path_parameters(rule), *_query_parameters(spec)],
+        "parameters": [
+            *(
+                {"name": name, "in": "path", "required": True, **PATH_PARAMETERS[name]}
+                for name in sorted(rule.arguments)
+            ),
+            *_query_parameters(spec),
+        ],
         "responses": dict(_responses(rule, spec, scope, schemas)),
     }
     if scope is not None or spec.by_driver:
@@ -174,10 +181,6 @@ def _operation(rule: Rule, view: View, schemas: Schemas) -> dict[str, Any]:
         content = {"schema": schemas[spec.body], "example": EXAMPLES[spec.body]}
         operation["requestBody"] = {"required": True, "content": {JSON: content}}
     return operation
-
-
-def _tag(rule: Rule) -> str:
-    return next((tag for path, tag in TAG_OF_PATH.items() if rule.rule.startswith(path)), "Operations")
 
 
 def _credential_note(spec: EndpointSpec, scope: str | None) -> str:
@@ -192,11 +195,6 @@ def _websocket_note(rule: Rule) -> str:
         if rule.websocket
         else ""
     )
-
-
-def _path_parameters(rule: Rule) -> Iterator[dict[str, Any]]:
-    for name in sorted(rule.arguments):
-        yield {"name": name, "in": "path", "required": True, **PATH_PARAMETERS[name]}
 
 
 def _query_parameters(spec: EndpointSpec) -> Iterator[dict[str, Any]]:

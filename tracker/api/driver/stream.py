@@ -47,7 +47,7 @@ async def stream() -> None:
         raise StorageUnavailable("The server is shutting down; reconnect.")
     token = bearer(websocket.headers.get("Authorization"))
     driver = None if token is None else await _authenticate(node, token)
-    subprotocol = _agreed_subprotocol(websocket.requested_subprotocols)
+    subprotocol = next((name for name in websocket.requested_subprotocols if name in CODECS), None)
     socket = await accept(websocket, subprotocol, FRAME_BYTES)
     codec = CODECS[subprotocol or "tracker.v1"]()
     try:
@@ -71,10 +71,6 @@ async def _authenticate(node: Node, token: str) -> Driver:
     """Wait for the client back-off and return the driver. Raises RateLimited, Unauthenticated."""
     await await_backoff(node, token)
     return await find_driver(node, token)
-
-
-def _agreed_subprotocol(offered: list[str]) -> str | None:
-    return next((name for name in offered if name in CODECS), None)
 
 
 def bearer(header: str | None) -> str | None:

@@ -23,7 +23,6 @@ from tracker.database import Connection
 from tracker.database import drivers as rows
 from tracker.database.orders import select_stops
 from tracker.domain.order import Driver
-from tracker.domain.route import Stop
 from tracker.errors import Conflict, NoSequence, NotFound, RouterUnavailable
 from tracker.messages import rfc3339
 from tracker.node import Node, current_node
@@ -170,12 +169,9 @@ async def optimize_stops(driver_id: str) -> Response:
 
 
 async def _stops(driver_id: str) -> Response:
-    stops = await select_stops(current_node().database, driver_id)
-    return answer(StopsAnswer([_stop_answer(stop) for stop in stops]))
-
-
-def _stop_answer(stop: Stop) -> StopAnswer:
-    return StopAnswer(stop.order_id, stop.kind, stop.at.lat, stop.at.lon, stop.service_s)
+    found = await select_stops(current_node().database, driver_id)
+    stops = [StopAnswer(one.order_id, one.kind, one.at.lat, one.at.lon, one.service_s) for one in found]
+    return answer(StopsAnswer(stops))
 
 
 def _require_driver(driver: Driver | None) -> Driver:

@@ -1,6 +1,5 @@
 """`/v1/orders/…/eta/history` and `/v1/reports/eta`: past forecasts and their errors."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
@@ -14,7 +13,6 @@ from tracker.api.merchant.responses import rounded
 from tracker.api.pagination import PageQuery, decode_cursor, encode_cursor
 from tracker.database.forecasts import (
     Errors,
-    ErrorsOf,
     count_judged_orders,
     select_arrival,
     select_errors,
@@ -187,7 +185,7 @@ async def get_eta_report() -> Response:
         from_=rfc3339(begins),
         to=rfc3339(ends),
         orders=await count_judged_orders(node.database, begins, ends),
-        overall=ErrorRow(**_row(_overall(found["overall"]))),
+        overall=ErrorRow(**_row(found["overall"][0].errors if found["overall"] else NO_ERRORS)),
         buckets={
             label: ErrorRow(**_row(by_bucket.get(bucket, NO_ERRORS))) for bucket, label in _labels().items()
         },
@@ -213,10 +211,6 @@ def _forecast(kept: ForecastRecord, arrived_at: datetime | None) -> ForecastAnsw
         error_s=rounded(error),
         held=None if arrived_at is None or error is None else kept.covers(arrived_at),
     )
-
-
-def _overall(groups: Sequence[ErrorsOf]) -> Errors:
-    return groups[0].errors if groups else NO_ERRORS
 
 
 def _labels() -> dict[int, str]:

@@ -81,7 +81,8 @@ async def get_track(order_id: str, extension: str | None = None) -> Response:
     A new segment begins after a gap of more than 120 s and after a change of driver. GPX then has a new
     `trkseg`, and GeoJSON is a MultiLineString with nested `coordTimes`. Lines are cut at the antimeridian.
     """
-    form = extension or _accepted_format()
+    accepted = request.accept_mimetypes.best_match(BY_ACCEPT, default="application/geo+json")
+    form = extension or BY_ACCEPT[accepted]
     if form not in BY_ACCEPT.values():
         raise NotFound("track format")
     node, wanted = current_node(), query(TrackQuery)
@@ -90,7 +91,8 @@ async def get_track(order_id: str, extension: str | None = None) -> Response:
         return answer(await _position_at(node, order, wanted.at))
     windows = await rows.track_windows(node.database, order_id, wanted.from_, wanted.to)
     etag = await _etag(node, order, windows, form)
-    response = Response(status=304) if _is_unchanged(etag) else await _track(node, order, windows, form)
+    is_unchanged = etag is not None and request.if_none_match.contains_weak(etag)
+    response = Response(status=304) if is_unchanged else await _track(node, order, windows, form)
     response.headers["Vary"] = "Accept, Accept-Encoding"
     response.headers["Cache-Control"] = "private, no-cache"
     if etag is not None:
@@ -203,11 +205,6 @@ def _wants_gzip() -> bool:
     return request.accept_encodings.quality("gzip") > 0
 
 
-def _accepted_format() -> str:
-    best = request.accept_mimetypes.best_match(BY_ACCEPT, default="application/geo+json")
-    return BY_ACCEPT[best]
-
-
 async def _etag(node: Node, order: Order, windows: Sequence[Window], form: str) -> str | None:
     """Return an ETag of the order, its fixes and their verdicts, or None from `MAX_COUNTED` fixes on."""
     count, rejudgements = await count_track_fixes(node.database, windows, MAX_COUNTED)
@@ -216,7 +213,3 @@ async def _etag(node: Node, order: Order, windows: Sequence[Window], form: str) 
     variant = (form, request.query_string.hex(), _wants_gzip())
     state = (FORMAT_VERSION, order.id, order.version, count, rejudgements, *variant)
     return hashlib.sha256(repr(state).encode()).hexdigest()[:32]
-
-
-def _is_unchanged(etag: str | None) -> bool:
-    return etag is not None and request.if_none_match.contains_weak(etag)

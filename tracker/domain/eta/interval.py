@@ -62,12 +62,8 @@ class Bucket(msgspec.Struct):
     def learn(self, residuals: list[float]) -> None:
         """Add the median of one leg's residuals in this bucket: the errors of a leg are correlated."""
         self.residuals = [*self.residuals[1 - KEPT :], sorted(residuals)[len(residuals) // 2]]
-        self.spread = self._quantiles()
-
-    def _quantiles(self) -> Spread:
-        """Return the spread between the tails; the cold residuals count as additional ones."""
-        ordered = sorted([*self.residuals, *COLD_RESIDUALS])
-        return Spread(min(_quantile(ordered, TAIL), 0.0), max(_quantile(ordered, 1.0 - TAIL), 0.0))
+        ordered = sorted([*self.residuals, *COLD_RESIDUALS])  # the cold ones count as additional ones
+        self.spread = Spread(min(_quantile(ordered, TAIL), 0.0), max(_quantile(ordered, 1.0 - TAIL), 0.0))
 
 
 def _buckets() -> list[Bucket]:

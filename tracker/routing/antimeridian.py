@@ -4,15 +4,12 @@ The engine routes wrongly where longitudes jump, because its distance heuristic 
 builder gets such an extract rotated by 180 degrees, and every request and answer is rotated in transit.
 """
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 
 from tracker.domain.geo import LonLat
 from tracker.routing.polyline import decode, encode
-
-if TYPE_CHECKING:
-    from tracker.routing.backends import Backend
 
 _LINES: Final = ("shape", "encoded_polyline")  # fields that hold an encoded line, in requests and answers
 
@@ -22,26 +19,8 @@ def rotated(lon: float) -> float:
     return lon - 180.0 if lon > 0.0 else lon + 180.0
 
 
-class RotatedBackend:
-    """A backend with rotated tiles that takes and returns true coordinates. Not thread-safe."""
-
-    def __init__(self, engine: "Backend") -> None:
-        self._engine = engine
-
-    def route(self, request: str) -> str:
-        return _rotated_text(self._engine.route(_rotated_text(request)))
-
-    def trace_attributes(self, request: str) -> str:
-        return _rotated_text(self._engine.trace_attributes(_rotated_text(request)))
-
-    def matrix(self, request: str) -> str:
-        return self._engine.matrix(_rotated_text(request))  # the answer has no coordinates
-
-    def status(self) -> str:
-        return self._engine.status()
-
-
-def _rotated_text(text: str) -> str:
+def rotated_text(text: str) -> str:
+    """Return a request or answer of the engine with every place rotated."""
     return msgspec.json.encode(_rotated_value(msgspec.json.decode(text))).decode()
 
 

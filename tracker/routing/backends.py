@@ -7,7 +7,7 @@ from typing import Final, Protocol
 from valhalla import Actor
 
 from tracker.map.extract import MapExtract
-from tracker.routing.antimeridian import RotatedBackend
+from tracker.routing.antimeridian import rotated_text
 from tracker.routing.child_process import run_valhalla
 from tracker.routing.http_client import HttpBackend
 from tracker.routing.tiles import prepare_tiles, tiles_are_rotated
@@ -24,6 +24,25 @@ class Backend(Protocol):
     def trace_attributes(self, request: str) -> str: ...
     def matrix(self, request: str) -> str: ...
     def status(self) -> str: ...
+
+
+class RotatedBackend:
+    """A backend with rotated tiles that takes and returns true coordinates. Not thread-safe."""
+
+    def __init__(self, engine: Backend) -> None:
+        self._engine = engine
+
+    def route(self, request: str) -> str:
+        return rotated_text(self._engine.route(rotated_text(request)))
+
+    def trace_attributes(self, request: str) -> str:
+        return rotated_text(self._engine.trace_attributes(rotated_text(request)))
+
+    def matrix(self, request: str) -> str:
+        return self._engine.matrix(rotated_text(request))  # the answer has no coordinates
+
+    def status(self) -> str:
+        return self._engine.status()
 
 
 @asynccontextmanager

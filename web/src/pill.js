@@ -34,7 +34,7 @@ export function pill(state, connection, fresh, age) {
   }
 }
 
-/** The title of a fallback transport; empty for WebSocket. @param {Connection} connection @param {string} way */
-export function pillTitle(connection, way) {
-  return connection === 'live' ? (TITLES[way] ?? '') : '';
+/** The title of a fallback transport; empty for WebSocket. @param {Connection} connection @param {string} transport */
+export function pillTitle(connection, transport) {
+  return connection === 'live' ? (TITLES[transport] ?? '') : '';
 }

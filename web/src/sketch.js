@@ -24,9 +24,9 @@ export function fit(places, width, height, { top, right, bottom, left }) {
   const squeeze = Math.cos((middle[1] * Math.PI) / 180);
   const wide = (Math.max(...lons) - Math.min(...lons)) * METRES * squeeze;
   const high = (Math.max(...lats) - Math.min(...lats)) * METRES;
-  const room = [Math.max(1, width - left - right), Math.max(1, height - top - bottom)];
-  const scale = Math.max(MIN_SCALE, wide / room[0], high / room[1]);
-  const centre = [left + room[0] / 2, top + room[1] / 2];
+  const inner = [Math.max(1, width - left - right), Math.max(1, height - top - bottom)];
+  const scale = Math.max(MIN_SCALE, wide / inner[0], high / inner[1]);
+  const centre = [left + inner[0] / 2, top + inner[1] / 2];
   /** @param {LonLat} place @returns {Point} */
   const at = ([lon, lat]) => [
     centre[0] + ((lon - middle[0]) * METRES * squeeze) / scale,

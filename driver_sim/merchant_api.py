@@ -1,5 +1,6 @@
 """MerchantApi: the endpoints for merchants that the simulator uses."""
 
+import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, Self
@@ -87,6 +88,7 @@ class MerchantApi:
             headers={"Authorization": f"Bearer {api_key}"},
             timeout=TIMEOUT,
             trust_env=not is_local(url),
+            verify=ssl.create_default_context(),  # the system's authorities and SSL_CERT_FILE, as for sockets
         )
 
     async def __aenter__(self) -> Self:

@@ -7,8 +7,6 @@ from datetime import datetime, timedelta
 from time import perf_counter
 from typing import Any, Final
 
-import structlog
-
 from tracker.database import Database
 from tracker.domain.area import Area
 from tracker.domain.eta.device_eta import FARTHEST
@@ -35,8 +33,6 @@ from tracker.routing import Router
 TICK_S: Final = 1.0
 TRIPS_PER_YIELD: Final = 50  # trips reviewed before the event loop runs other tasks
 ONLINE_FOR: Final = timedelta(seconds=60)
-
-log = structlog.get_logger()
 
 
 class Fleet:

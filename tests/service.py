@@ -17,6 +17,7 @@ import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.privacy.recording import recorded
+from tests.waiting import until
 
 ROOT: Final = Path(__file__).parent.parent
 ADMIN_KEY: Final = "an-admin-key-for-tests-only"
@@ -94,6 +95,18 @@ async def say(socket: ClientConnection, **message: object) -> None:
     await socket.send(msgspec.json.encode(message).decode())
 
 
+async def metric(service: Service, name: str) -> float:
+    text = (await service.http.get("/metrics")).text
+    return float(next(line for line in text.splitlines() if line.startswith(f"{name} ")).split()[1])
+
+
+async def until_metric(service: Service, name: str, value: float) -> None:
+    async def has_value() -> bool:
+        return await metric(service, name) == value
+
+    await until(has_value, 30)
+
+
 async def hear(socket: ClientConnection, *types: str, within: float = 10.0) -> Any:
     """The next message of one of these types; others are passed over."""
     async with asyncio.timeout(within):
@@ -154,23 +167,24 @@ async def running_service(
 
 async def _serving(process: asyncio.subprocess.Process, log: Path) -> str:
     """The address that it says it serves on."""
-    async with asyncio.timeout(START_WITHIN):
-        while process.returncode is None:
-            for line in log.read_text(errors="replace").splitlines():
-                if line.startswith("Serving on "):
-                    return line.removeprefix("Serving on ")
-            await asyncio.sleep(0.05)
-    raise AssertionError(f"the service ended with {process.returncode}:\n{log.read_text(errors='replace')}")
+
+    def address() -> str:
+        text = log.read_text(errors="replace")
+        assert process.returncode is None, f"the service ended with {process.returncode}:\n{text}"
+        lines = (line for line in text.splitlines() if line.startswith("Serving on "))
+        return next(lines, "").removeprefix("Serving on ")
+
+    return await until(address, START_WITHIN)
 
 
 async def _ready(service: Service) -> None:
-    async with asyncio.timeout(START_WITHIN):
-        while True:
-            with suppress(httpx.TransportError):
-                ready = await service.http.get("/readyz")
-                if ready.is_success and "preparing" not in ready.json():
-                    return
-            await asyncio.sleep(0.05)
+    async def is_ready() -> bool:
+        with suppress(httpx.TransportError):
+            ready = await service.http.get("/readyz")
+            return ready.is_success and "preparing" not in ready.json()
+        return False
+
+    await until(is_ready, START_WITHIN)
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

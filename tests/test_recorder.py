@@ -211,7 +211,7 @@ async def test_a_caller_that_goes_away_takes_nothing_along(bench: Bench) -> None
     driver = await bench.driver()
     leaving = asyncio.create_task(bench.record(driver, fix(0)))
     staying = asyncio.create_task(bench.record(driver, fix(1)))
-    await asyncio.sleep(0)
+    await asyncio.sleep(0)  # yields, so that both calls begin
     leaving.cancel()
     assert await staying == Recorded(1, 0)
 
@@ -222,7 +222,7 @@ async def test_what_is_waiting_is_committed_at_the_end(database: Database) -> No
         bench = Bench(database, recorder)
         driver = await bench.driver()
         waiting = [asyncio.create_task(bench.record(driver, fix(second))) for second in range(20)]
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # yields, so that all calls begin
     assert sum(one.stored for one in await asyncio.gather(*waiting)) == 20 == await bench.count()
     with pytest.raises(StorageUnavailable):
         await bench.record(driver, fix(99))

@@ -18,6 +18,7 @@ from websockets.frames import Frame, Opcode
 
 from tests.echo import echo_server
 from tests.service import Service, hear, running_service, say, token_of
+from tests.waiting import until
 from tracker import server
 from tracker.api import json_bodies
 from tracker.rate_limits import RateLimit
@@ -126,7 +127,7 @@ async def test_a_connection_waits_for_its_next_request(monkeypatch: pytest.Monke
         for _ in range(2):
             writer.write(asked)
             assert (await reader.readuntil(b"hello")).startswith(b"HTTP/1.1 200 ")
-            await asyncio.sleep(0.6)
+            await asyncio.sleep(0.6)  # simulates an idle client, for longer than HEADERS_WITHIN
         writer.write(asked[:20])
         begun = monotonic()
         assert await reader.read() == b""
@@ -166,7 +167,7 @@ async def test_a_refusal_is_seen_before_the_connection_ends(service: Service) ->
             for _ in range(20):
                 writer.write(b"x" * 10_000)
                 await writer.drain()
-                await asyncio.sleep(0)
+                await asyncio.sleep(0)  # yields, as a client that writes steadily
             async with asyncio.timeout(5):
                 assert (await reader.readline()).startswith(f"HTTP/1.1 {status} ".encode())
             writer.transport.abort()
@@ -212,7 +213,7 @@ async def pour(courier: Any, said: bytes) -> None:
     while not courier.transport.is_closing() and courier.close_code is None:
         if courier.transport.get_write_buffer_size() < len(said):
             courier.transport.write(said)
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(0.005)  # simulates a flood of bounded speed
 
 
 ECHO_ALONE = """
@@ -248,10 +249,11 @@ async def test_256_descriptors_are_survived() -> None:
 
 
 async def until_answered(port: int, status: int) -> None:
-    async with asyncio.timeout(10), httpx.AsyncClient(trust_env=False) as http:
-        while True:
-            with suppress(httpx.TransportError):
-                headers = {"Connection": "close"}
-                if (await http.get(f"http://127.0.0.1:{port}/", headers=headers)).status_code == status:
-                    return
-            await asyncio.sleep(0.1)
+    async def is_answered() -> bool:
+        with suppress(httpx.TransportError):
+            headers = {"Connection": "close"}
+            return (await http.get(f"http://127.0.0.1:{port}/", headers=headers)).status_code == status
+        return False
+
+    async with httpx.AsyncClient(trust_env=False) as http:
+        await until(is_answered)

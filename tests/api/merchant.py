@@ -7,6 +7,7 @@ import asyncpg
 import httpx
 
 from tests.service import Service
+from tests.waiting import until
 
 PICKUP = {"lat": 60.1713, "lon": 24.9440}
 DROPOFF = {"lat": 60.1666, "lon": 24.9486}
@@ -86,3 +87,13 @@ def rfc3339(at: datetime) -> str:
 def parse(text: str) -> datetime:
     assert text.endswith("Z")
     return datetime.fromisoformat(text)
+
+
+async def eta_by(service: Service, order: Any, basis: str) -> Any:
+    """The forecast, once it has this basis."""
+
+    async def eta() -> Any:
+        found = await service.get(f"/v1/orders/{order['id']}/eta")
+        return found if found["basis"] == basis else None
+
+    return await until(eta)

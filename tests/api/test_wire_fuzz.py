@@ -118,7 +118,7 @@ async def test_no_frame_disturbs_the_service(service: Service, seed: int, *, bin
             await say(courier, type="fixes", id=number, fixes=[fix])
             assert (await hear(courier, "ack"))["stored"] == 1
             longest = max(longest, monotonic() - begun)
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.05)  # simulates the interval between fixes
     token, frames, codes = await abusing
     assert frames > 150
     assert codes <= ALLOWED

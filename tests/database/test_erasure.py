@@ -9,6 +9,7 @@ import asyncpg
 
 from tests.api.merchant import problem, send_fixes
 from tests.service import Service, hear, running_service, say, token_of
+from tests.waiting import until
 from tracker.database import Database
 from tracker.database.customers import ERASED_AT_ONCE, erase_expired_customers
 
@@ -215,10 +216,12 @@ async def test_customers_data_expires(data_dir: Path, database_url: str) -> None
     await add_order(database, "ord_open", None)
     held = "SELECT id FROM orders WHERE customer IS NOT NULL OR dropoff_address IS NOT NULL ORDER BY id"
     async with running_service(data_dir, database_url, TRACKER_CUSTOMER_RETENTION_DAYS="1") as node:
-        async with asyncio.timeout(20):
-            while len(rows := await database.fetch(held)) > 2:  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
-        assert [row["id"] for row in rows] == ["ord_open", "ord_young"]
+
+        async def is_erased() -> bool:
+            return len(await database.fetch(held)) <= 2
+
+        await until(is_erased, 20)
+        assert [row["id"] for row in await database.fetch(held)] == ["ord_open", "ord_young"]
         old = await node.get("/v1/orders/ord_old/history")
         assert CANARY not in str(old)
         assert (old["order"]["customer"], old["order"]["dropoff"]["lat"]) == (None, 60.1)

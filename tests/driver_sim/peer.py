@@ -1,6 +1,5 @@
 """A peer that speaks the driver's side of the protocol and can break it at any chosen place."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -111,10 +110,3 @@ async def peer() -> AsyncIterator[Peer]:
     ) as server:
         it.server = server
         yield it
-
-
-async def until(condition: Callable[[], bool], within: float = 10.0) -> None:
-    """Returns when the condition holds; TimeoutError if it doesn't within so many seconds."""
-    async with asyncio.timeout(within):
-        while not condition():  # noqa: ASYNC110 - the conditions are those of many objects
-            await asyncio.sleep(0.005)

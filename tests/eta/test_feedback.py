@@ -11,7 +11,8 @@ import asyncpg
 import msgspec
 
 from tests.api.merchant import backdate, rfc3339, send_fixes
-from tests.service import Service, running_service, token_of
+from tests.service import Service, metric, running_service, token_of, until_metric
+from tests.waiting import until
 from tracker.domain.geo import LonLat, distance, interpolate
 from tracker.routing.circuit_breaker import FAILURES
 
@@ -20,25 +21,13 @@ EVERY = 5.0  # seconds between two fixes
 WITHIN = 30.0  # seconds
 
 
-async def metric(service: Service, name: str) -> float:
-    text = (await service.http.get("/metrics")).text
-    return float(next(line for line in text.splitlines() if line.startswith(f"{name} ")).split()[1])
-
-
-async def until_metric(service: Service, name: str, value: float) -> None:
-    async with asyncio.timeout(WITHIN):
-        while await metric(service, name) != value:  # noqa: ASYNC110 - another process raises no event
-            await asyncio.sleep(0.1)
-
-
 async def route_of(service: Service, order: Any) -> list[LonLat]:
     """What the customer sees of the way, once there is one."""
-    async with asyncio.timeout(WITHIN):
-        while True:
-            snapshot = await service.get(f"/v1/track/{token_of(order)}")
-            if snapshot["route"] is not None:
-                return [LonLat(*place) for place in snapshot["route"]["coordinates"]]
-            await asyncio.sleep(0.1)
+
+    async def route() -> Any:
+        return (await service.get(f"/v1/track/{token_of(order)}"))["route"]
+
+    return [LonLat(*place) for place in (await until(route, WITHIN))["coordinates"]]
 
 
 def along(line: list[LonLat]) -> list[LonLat]:

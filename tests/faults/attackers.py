@@ -88,7 +88,7 @@ async def drive(port: int, token: str, counts: Counts, extensions: str = "") -> 
         return ends
     counts[status] += 1
     ends[1].transport.abort()
-    await asyncio.sleep(PAUSE)
+    await asyncio.sleep(PAUSE)  # simulates an attacker who comes back
     return None
 
 
@@ -105,7 +105,7 @@ async def heard(ends: Ends, counts: Counts, within: float) -> AsyncIterator[None
     finally:
         ended.cancel()
         ends[1].transport.abort()
-    await asyncio.sleep(PAUSE)
+    await asyncio.sleep(PAUSE)  # simulates an attacker who comes back
 
 
 async def oversize(port: int, seconds: float, tokens: list[str], counts: Counts) -> None:
@@ -156,12 +156,12 @@ async def _flood(port: int, seconds: float, token: str, counts: Counts, frame: b
                 ends[1].write(frame * 100)
                 await ends[1].drain()
                 counts["frames"] += 100
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.01)  # simulates 10,000 frames a second
         if answers.done():
             counts[answers.result()] += 1
         answers.cancel()
         ends[1].transport.abort()
-        await asyncio.sleep(PAUSE)
+        await asyncio.sleep(PAUSE)  # simulates an attacker who comes back
 
 
 @cache
@@ -201,7 +201,7 @@ async def stalled_readers(
                 ends.append((reader, writer))
     counts["readers"] = len(ends)
     print("{}", flush=True)  # all are there
-    await asyncio.sleep(seconds)
+    await asyncio.sleep(seconds)  # simulates customers who stay
     for _, writer in ends:
         writer.transport.abort()
 

@@ -156,13 +156,13 @@ async def _measured(seconds: float, customers: int, orders: list[list[str]]) -> 
         ):
             others = Watching(node, await new_jobs(node, customers))
             async with others.running():
-                await asyncio.sleep(5.0)  # everybody has arrived, routes are there
+                await asyncio.sleep(5.0)  # simulates calm, in which everybody arrives and routes are computed
                 stretches = []
                 for number, states in enumerate(orders):
                     for state in states:
                         stretch = await _stretch(state, seconds, attackers, sink)
                         stretches.append((state, number, stretch))
-                        await asyncio.sleep(CALM)
+                        await asyncio.sleep(CALM)  # simulates the calm between attacks
                 unseen = len(others.unseen(time() - CALM))
             stood = msgspec.json.decode((await stalls.communicate())[0], type=list[Stall])
     return Measured(stretches, sorted(others.seen(), key=lambda one: one.sent), unseen, stood)
@@ -177,7 +177,7 @@ async def _stretch(state: str, seconds: float, attackers: Attackers, sink: int) 
 
 async def quiet(seconds: float) -> Stretch:
     began, taken = time(), stolen()
-    await asyncio.sleep(seconds)
+    await asyncio.sleep(seconds)  # simulates calm
     return Stretch(began=began, ended=began + seconds, stolen=stolen() - taken)
 
 

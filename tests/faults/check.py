@@ -8,7 +8,8 @@ import asyncpg
 
 from tests.faults.happenings import CATALOGUE, newest_true_fix
 from tests.faults.ledger import StoredRow, verdict
-from tests.faults.world import IN_THE_PIPE, Watched, World, until
+from tests.faults.world import IN_THE_PIPE, Watched, World
+from tests.waiting import becomes_true
 
 SHOWN_WITHIN: Final = 10.0  # seconds
 SOCKETS_GONE_WITHIN: Final = 45.0  # seconds
@@ -28,7 +29,7 @@ async def run(world: World, names: Sequence[str], pause: float = 0.5) -> None:
     """These happenings, one after the other."""
     for name in names:
         await CATALOGUE[name](world)
-        await asyncio.sleep(pause * world.random.random())
+        await asyncio.sleep(pause * world.random.random())  # simulates irregular faults
 
 
 async def all_wrong(
@@ -75,7 +76,7 @@ async def _orders_end(world: World) -> None:
                     said = await watched.device.ask(type="status", order_id=watched.order_id, status=status)
                     if said is None or said["type"] != "ack":
                         world.violations.append(f"a driver could not say {status}: {said}")
-    await until(lambda: all(watched.customer.end for watched in world.watched), SHOWN_WITHIN)
+    await becomes_true(lambda: all(watched.customer.end for watched in world.watched), SHOWN_WITHIN)
     for watched in world.watched:
         customer = watched.customer
         if (customer.end, customer.status) != ("delivered", "delivered"):
@@ -91,7 +92,7 @@ async def _everybody_leaves(world: World, within: float) -> None:
         await world.stop(anybody)
     idle = world.idle
     assert idle is not None
-    await until(lambda: world.node.held().sockets == 0, within)
+    await becomes_true(lambda: world.node.held().sockets == 0, within)
     held = world.node.held()
     if held.sockets:
         world.violations.append(f"{held.sockets} sockets are left of clients who have gone")

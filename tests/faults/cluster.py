@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import asyncpg
 
+from tests.waiting import until
 from tracker.postgres.data_files import PORT, OsUser, clear_remains, initialise, programs, socket_folder
 from tracker.postgres.server import SETTINGS
 
@@ -59,11 +60,15 @@ class Cluster:
 
     async def start(self) -> None:
         """Returns when it accepts connections; a killed one repairs itself first."""
-        async with asyncio.timeout(UP_WITHIN):
-            while not await self._is_up():
-                if self._process is None or self._process.poll() is not None:
-                    self._spawn()
-                await asyncio.sleep(POLL)
+
+        async def is_up() -> bool:
+            if await self._is_up():
+                return True
+            if self._process is None or self._process.poll() is not None:
+                self._spawn()
+            return False
+
+        await until(is_up, UP_WITHIN)
 
     def kill(self) -> None:
         """-9 to the postmaster; its children see it and go."""

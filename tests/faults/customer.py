@@ -5,12 +5,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from random import Random
-from time import monotonic
 from typing import Any, Final
 
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+
+from tests.waiting import becomes_true
 
 LIVE_FOR: Final = 17.0  # seconds: the devices report several times a second, and the timer has a second
 SILENT_AFTER: Final = 45.0  # seconds; heartbeats come every 20
@@ -52,9 +53,8 @@ class Customer:
             with suppress(OSError, TimeoutError, WebSocketException):
                 attempt = await self._watch(attempt)
             if self.end is None:
-                await asyncio.sleep(
-                    self._random.uniform(0.05, min(LONGEST_PAUSE, 0.25 * 2 ** min(attempt, 5)))
-                )
+                longest = min(LONGEST_PAUSE, 0.25 * 2 ** min(attempt, 5))
+                await asyncio.sleep(self._random.uniform(0.05, longest))  # simulates a page's back-off
 
     async def _watch(self, attempt: int) -> int:
         query = f"?cursor={self.state['cursor']}" if self.state else ""
@@ -111,9 +111,4 @@ class Customer:
 
     async def until_shows(self, recorded_at: str, within: float) -> bool:
         """Whether it came to show a position at least that new."""
-        latest = monotonic() + within
-        while (self.shows or "") < recorded_at:
-            if monotonic() > latest:
-                return False
-            await asyncio.sleep(0.05)
-        return True
+        return await becomes_true(lambda: (self.shows or "") >= recorded_at, within)

@@ -104,7 +104,8 @@ class Device:
             with suppress(OSError, TimeoutError, WebSocketException):
                 await self._converse()
             attempt = 0 if len(self.acks) > before else attempt + 1
-            await asyncio.sleep(self._random.uniform(0.05, min(LONGEST_PAUSE, 0.25 * 2 ** min(attempt, 5))))
+            longest = min(LONGEST_PAUSE, 0.25 * 2 ** min(attempt, 5))
+            await asyncio.sleep(self._random.uniform(0.05, longest))  # simulates a phone's back-off
 
     async def _converse(self) -> None:
         try:
@@ -156,7 +157,7 @@ class Device:
         """A peer that says nothing for 45 s is dead, and so is one that does not answer."""
         self._heard_at = monotonic()
         while True:
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(1.0)  # simulates a phone's timer
             oldest = min((since for _, since in self._in_flight.values()), default=monotonic())
             if monotonic() - min(self._heard_at, oldest) > ANSWER_WITHIN:
                 socket.transport.abort()

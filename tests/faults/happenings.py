@@ -16,7 +16,8 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 
 from tests.faults.device import Device
 from tests.faults.proxy import FINE, Weather
-from tests.faults.world import World, until
+from tests.faults.world import World
+from tests.waiting import becomes_true, until
 
 Happening = Callable[[World], Awaitable[None]]
 FROZEN: Final = 8.0  # seconds; longer than a call to the database may take
@@ -47,9 +48,9 @@ async def service_killed(world: World) -> None:
 async def service_frozen(world: World) -> None:
     """SIGSTOP, and on."""
     world.node.freeze()
-    await asyncio.sleep(world.random.uniform(2, 6) * world.haste)
+    await asyncio.sleep(world.random.uniform(2, 6) * world.haste)  # simulates the freeze
     world.node.thaw()
-    await until(lambda: all(one.connected or one.stopped for one in world.devices), 30)
+    await becomes_true(lambda: all(one.connected or one.stopped for one in world.devices), 30)
 
 
 @happening
@@ -74,7 +75,7 @@ async def killed_while_nothing_can_be_stored(world: World) -> None:
     began = monotonic()
     world.cluster.freeze()
     try:
-        await asyncio.sleep(2.5)
+        await asyncio.sleep(2.5)  # simulates the freeze
         await world.node.kill()
         world.away.append((began, monotonic()))
     finally:
@@ -91,7 +92,7 @@ async def database_killed(world: World) -> None:
     world.kills += 1
     world.cluster.kill()
     began = monotonic()
-    await asyncio.sleep(world.random.uniform(1, AWAY) * world.haste)
+    await asyncio.sleep(world.random.uniform(1, AWAY) * world.haste)  # simulates the outage
     world.away.append((began, monotonic()))
     await world.cluster.start()
     await world.stores_again(monotonic())
@@ -100,8 +101,13 @@ async def database_killed(world: World) -> None:
 @happening
 async def backend_killed(world: World) -> None:
     """-9 to the process behind one of our connections: the server throws all of them out."""
-    world.kills += await world.cluster.kill_a_backend()
-    await asyncio.sleep(0.3)  # until the postmaster has seen it
+    connection = await asyncpg.connect(world.database_url, timeout=5)
+    try:
+        if await world.cluster.kill_a_backend():
+            world.kills += 1
+            await until(connection.is_closed)  # the postmaster has noticed it
+    finally:
+        connection.terminate()
     await world.cluster.start()
     await world.stores_again(monotonic())
 
@@ -112,7 +118,7 @@ async def database_frozen(world: World) -> None:
     began = monotonic()
     world.cluster.freeze()
     try:
-        await asyncio.sleep(FROZEN)
+        await asyncio.sleep(FROZEN)  # simulates the freeze
         world.away.append((began, monotonic()))
     finally:
         world.cluster.thaw()
@@ -133,7 +139,7 @@ async def partition_missing(world: World) -> None:
     )
     device = world.watched[0].device
     device.make_backlog(20, day + timedelta(hours=1), timedelta(seconds=7))
-    await until(lambda: not device.unacknowledged, 5)
+    await becomes_true(lambda: not device.unacknowledged, 5)
     with suppress(asyncpg.PostgresError, OSError):
         connection = await asyncpg.connect(world.database_url, timeout=5)
         try:
@@ -160,7 +166,7 @@ async def retention(world: World) -> None:
     device = await world.new_spare()
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     device.make_backlog(50, midnight - 28 * A_DAY, timedelta(hours=1))
-    await until(lambda: not device.unacknowledged, 10)
+    await becomes_true(lambda: not device.unacknowledged, 10)
     device.ledger.forgotten_before = midnight - 25 * A_DAY
     with suppress(asyncpg.PostgresError, OSError):
         connection = await asyncpg.connect(world.database_url, timeout=5)
@@ -176,13 +182,13 @@ async def retention(world: World) -> None:
 async def erasure(world: World) -> None:
     """A driver is erased while streaming, and comes again with everything: nothing of them stays."""
     device = await world.new_spare()
-    await until(lambda: len(device.ledger.acked) > 0, 10)
+    await becomes_true(lambda: len(device.ledger.acked) > 0, 10)
     device.ledger.erased = True
     async with world.node.merchant() as http:
         answer = await http.delete(f"/v1/drivers/{device.driver_id}")
         if not answer.is_success:
             world.violations.append(f"erasing a driver: {answer.status_code}")
-        if not await until(lambda: device.stopped, 10):
+        if not await becomes_true(lambda: device.stopped, 10):
             world.violations.append("an erased driver went on streaming")
         await device.send_by_http(http, sorted(device.ledger.made)[-50:])
     await world.stop(device)
@@ -195,7 +201,7 @@ async def _weather(world: World, weather: Weather, seconds: float) -> None:
     """On one of the networks, the customers' too."""
     proxy = world.random.choice(world.all_networks)
     proxy.change(weather)
-    await asyncio.sleep(seconds * world.haste)
+    await asyncio.sleep(seconds * world.haste)  # simulates bad weather
     proxy.change(FINE)
 
 
@@ -238,7 +244,7 @@ async def half_open(world: World) -> None:
     """One network forgets its connections and tells nobody; later it resets them."""
     proxy = world.random.choice(world.all_networks)
     proxy.half_open()
-    await asyncio.sleep(world.random.uniform(2, 5) * world.haste)
+    await asyncio.sleep(world.random.uniform(2, 5) * world.haste)  # simulates the half-open time
     proxy.cut()
 
 
@@ -264,7 +270,7 @@ async def clock_steps(world: World) -> None:
     device = world.watched[-1].device
     for skew in (timedelta(hours=3), -A_DAY, timedelta(0)):
         device.skew = skew
-        await asyncio.sleep(1.2 * world.haste)
+        await asyncio.sleep(1.2 * world.haste)  # simulates a time of wrong clocks
 
 
 @happening
@@ -282,7 +288,7 @@ async def second_phone(world: World) -> None:
     """A second device with the same token: the first is told 4009 once, and stays away until opened again."""
     device = world.random.choice(world.watched).device
     before = device.closes.count(4009)
-    if not await until(lambda: device.connected, 10):
+    if not await becomes_true(lambda: device.connected, 10):
         return
     with suppress(OSError, WebSocketException, TimeoutError):
         async with connect(
@@ -291,7 +297,7 @@ async def second_phone(world: World) -> None:
             compression=None,
             proxy=None,
         ):
-            if not await until(lambda: device.stopped, 10):
+            if not await becomes_true(lambda: device.stopped, 10):
                 world.violations.append("the older of two phones was not told")
     if device.closes.count(4009) != before + 1:
         world.violations.append(
@@ -340,7 +346,7 @@ async def storm(world: World, per_second: int = 300, seconds: float = 2.0) -> No
         while done < passed * per_second:
             await connect_and_reset(world.node.port, speak=done % 2 == 0)
             done += 1
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)  # simulates the storm's rate
 
 
 CATALOGUE["storm"] = storm

@@ -13,6 +13,7 @@ import httpx
 import msgspec
 
 from tests.service import ADMIN_KEY, SECRET
+from tests.waiting import until
 
 ROOT: Final = Path(__file__).parents[2]  # mutants are modules of the tests
 UP_WITHIN: Final = 120.0  # seconds; the first start draws the map
@@ -72,13 +73,14 @@ class Node:
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,
             )
-        async with asyncio.timeout(UP_WITHIN):
-            while not (port := self._announced(log)):
-                assert self.process.returncode is None, f"the service did not start:\n{log.read_text()}"
-                await asyncio.sleep(0.05)
-            self.port = port
-            while not await self.is_ready():  # noqa: ASYNC110 - there is nothing to be woken by
-                await asyncio.sleep(0.05)
+        process = self.process
+
+        def announced() -> int:
+            assert process.returncode is None, f"the service did not start:\n{log.read_text()}"
+            return self._announced(log)
+
+        self.port = await until(announced, UP_WITHIN)
+        await until(self.is_ready, UP_WITHIN)
 
     @staticmethod
     def _announced(log: Path) -> int:

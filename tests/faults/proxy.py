@@ -119,7 +119,7 @@ class Proxy:
         if weather.bytes_per_s is not None:
             pause += size / weather.bytes_per_s
         if pause > 0:
-            await asyncio.sleep(pause)
+            await asyncio.sleep(pause)  # simulates a slow network
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

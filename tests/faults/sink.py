@@ -51,7 +51,7 @@ async def _take_frames(reader: asyncio.StreamReader, writer: asyncio.StreamWrite
             writer.write(_goodbye(TOO_BIG))
             told_at = monotonic()
         if told_at is not None:
-            await asyncio.sleep(REST)
+            await asyncio.sleep(REST)  # simulates a slow reader
             if monotonic() - told_at > CUT_AFTER:
                 return
 

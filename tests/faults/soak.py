@@ -78,7 +78,7 @@ async def _soak(minutes: float, seed: int, drivers: int, rate: int) -> dict[str,
 async def _disturb(world: World, seconds: float, names: Iterator[str], happened: Counter[str]) -> None:
     latest = monotonic() + seconds
     while monotonic() < latest:
-        await asyncio.sleep(world.random.uniform(*PAUSE))
+        await asyncio.sleep(world.random.uniform(*PAUSE))  # simulates irregular faults
         name = next(names)
         happened[name] += 1
         known = len(world.violations)
@@ -93,7 +93,7 @@ async def _tell(world: World, happened: Counter[str]) -> None:
     """A line each minute, for who waits."""
     minute = 0
     while True:
-        await asyncio.sleep(60)
+        await asyncio.sleep(60)  # simulates no fault: a line each minute
         minute += 1
         memory = 0.0
         with suppress(OSError, KeyError, AssertionError):

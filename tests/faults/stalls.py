@@ -26,7 +26,7 @@ def watch(core: int, over: threading.Event, stalls: list[Stall]) -> None:
     os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY))
     while not over.is_set():
         due = time() + SLEEP
-        sleep(SLEEP)
+        sleep(SLEEP)  # simulates nothing: its lateness is measured
         if (woke := time()) - due > LATE:
             stalls.append((due, woke))
 

@@ -20,8 +20,9 @@ from tests.faults.happenings import storm
 from tests.faults.node import Node
 from tests.faults.proxy import Proxy, Weather
 from tests.faults.watching import Watching, new_jobs
-from tests.faults.world import BACK_WITHIN, World, until
+from tests.faults.world import BACK_WITHIN, World
 from tests.service import Service
+from tests.waiting import becomes_true, until
 from tracker.domain.tracks.fix import Fix
 
 pytestmark = pytest.mark.long
@@ -73,20 +74,20 @@ async def test_after_a_freeze_nothing_old_is_called_live(
     """The service stands still for longer than a position is live; what it says next is honest."""
     async with World.open(tmp_path, data_dir, cluster, seed=6, drivers=2) as world:
         customer = world.watched[0].customer
-        assert await until(lambda: customer.state.get("freshness") == "live", 10)
+        await until(lambda: customer.state.get("freshness") == "live", 10)
         world.making.clear()
         for watched in world.watched:
             await world.stop(watched.device)
         world.node.freeze()
-        await asyncio.sleep(LIVE_FOR + 2)
+        await asyncio.sleep(LIVE_FOR + 2)  # simulates the freeze
         world.node.thaw()
-        assert await until(lambda: customer.state["freshness"] == "stale", 3.0)
+        await until(lambda: customer.state["freshness"] == "stale", 3.0)
         assert customer.faults == []
         for watched in world.watched:
             world.begin(watched.device)
         assert await world.everybody_back()
         world.making.set()
-        assert await until(lambda: customer.state["freshness"] == "live", 5.0)
+        await until(lambda: customer.state["freshness"] == "live", 5.0)
         wrong = await all_wrong(world)
     assert wrong == []
 
@@ -102,7 +103,7 @@ async def test_a_thousand_connects_and_resets_a_second(
         await storm(world, per_second=1_000, seconds=2.0)
         before = world.node.held()
         await storm(world, per_second=1_000, seconds=5.0)
-        assert await until(lambda: world.node.held().files <= before.files + 4, 40)
+        await until(lambda: world.node.held().files <= before.files + 4, 40)
         assert world.node.held().rss_mb < before.rss_mb + MEMORY
         wrong = await all_wrong(world)
     assert wrong == []
@@ -125,7 +126,7 @@ async def _come_and_go(node: Node, token: str, times: int) -> None:
         (reader, writer), _ = await connect(node.port, "/v1/drivers/stream", token)
         await reader.read(1)
         writer.transport.abort()
-    assert await until(lambda: node.held().sockets == 0, 10)
+    await until(lambda: node.held().sockets == 0, 10)
 
 
 async def test_with_256_descriptors_some_are_refused_and_nobody_suffers(
@@ -137,10 +138,10 @@ async def test_with_256_descriptors_some_are_refused_and_nobody_suffers(
         resource.prlimit(world.node.pid, resource.RLIMIT_NOFILE, (256, 256))
         counts: Counter[str] = Counter()
         crowd = asyncio.create_task(stalled_readers(world.node.port, 3.0, links, counts))
-        assert await until(crowd.done, 60)
+        await until(crowd.done, 60)
         assert counts["101"] + counts["503"] + counts["cut"] == 400
         assert 100 < counts["101"] < 256
-        assert await until(lambda: world.node.held().files < 100, 40)
+        await until(lambda: world.node.held().files < 100, 40)
         assert await world.node.is_ready()
         wrong = await all_wrong(world)
     assert wrong == []
@@ -157,10 +158,10 @@ async def test_the_simulators_client_notices_a_dead_peer(
         proxy.upstream = int(service.url.rsplit(":", 1)[1])
         client = DriverClient(f"http://127.0.0.1:{proxy.port}", driver["token"], random=Random(1))
         tasks.create_task(client.run())
-        assert await until(lambda: client.connected, 10)
+        await until(lambda: client.connected, 10)
         proxy.half_open()
         client.add(Fix(datetime.now(UTC), 60.17, 24.94))
-        assert await until(lambda: client.connections == 2, 15)
+        await until(lambda: client.connections == 2, 15)
         assert await client.close()
     assert client.outbox.counts["acked"] == 1
 
@@ -173,11 +174,11 @@ async def test_killed_between_commit_and_acknowledgement(
     async with World.open(tmp_path, data_dir, cluster, seed=5, drivers=1, module=module) as world:
         process = world.node.process
         assert process is not None
-        assert await until(lambda: process.returncode is not None, 20)
+        await until(lambda: process.returncode is not None, 20)
         assert world.unacknowledged > 0
         await world.node.start("tracker")
         world.connect_networks()
-        assert await until(lambda: world.devices[0].connected, 10)
+        await until(lambda: world.devices[0].connected, 10)
         wrong = await all_wrong(world)
     assert wrong == []
     assert world.devices[0].duplicates > 0
@@ -190,11 +191,11 @@ async def test_the_databases_disk_is_full(data_dir: Path, tmp_path: Path) -> Non
         Cluster.open(tmp_path / "cluster", tmpfs_mb=220) as cluster,
         World.open(tmp_path / "node", data_dir, cluster, seed=8, drivers=4, rate=20) as world,
     ):
-        assert await until(lambda: world.acknowledged > 40, 10)
+        await until(lambda: world.acknowledged > 40, 10)
         filler = cluster.fill_disk()
-        assert await until(lambda: any(device.slows for device in world.devices), 60)
+        await until(lambda: any(device.slows for device in world.devices), 60)
         stuck = world.acknowledged
-        assert not await until(lambda: world.acknowledged > stuck + 20, 5)
+        assert not await becomes_true(lambda: world.acknowledged > stuck + 20, 5)
         filler.unlink()
         await cluster.start()
         wrong = await all_wrong(world)
@@ -211,7 +212,7 @@ async def test_an_attack_costs_no_memory(cluster: Cluster, data_dir: Path, tmp_p
     async with attacked_node(cluster, tmp_path, data_dir) as node, Attackers.running(node) as attackers:
         others = Watching(node, await new_jobs(node, 4))
         async with others.running():
-            await asyncio.sleep(2.0)
+            await asyncio.sleep(2.0)  # simulates the time before the attack, to compare with
             others.seen()
             attacked = await attackers.attack(kind, 4.0)
             seen = others.seen()
@@ -227,7 +228,7 @@ async def test_a_frozen_database_makes_no_queue_grow(
 ) -> None:
     """Devices that go on making fixes while nothing can be stored keep them; the service does not."""
     async with World.open(tmp_path, data_dir, cluster, seed=11, drivers=4, rate=400) as world:
-        assert await until(lambda: world.acknowledged > 2_000, 20)
+        await until(lambda: world.acknowledged > 2_000, 20)
         before = world.node.held().rss_mb
         await run(world, ["database_frozen"])
         assert world.node.held().rss_mb < before + 4 * MEMORY

@@ -154,7 +154,8 @@ class Watching:
     async def _drive(self, driver: Peer, job: Job, phase: float) -> None:
         step = int((monotonic() - self._began) / FIX_EVERY) + 1
         while True:
-            await asyncio.sleep(self._began + (step + phase) * FIX_EVERY - monotonic())
+            due = self._began + (step + phase) * FIX_EVERY
+            await asyncio.sleep(due - monotonic())  # simulates the interval between fixes
             at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
             fix = {"recorded_at": at, "lat": 60.1711 + step % 2 * 1e-5, "lon": 24.9449, "speed": 0.5}
             body = msgspec.json.encode({"type": "fixes", "id": step, "fixes": [fix]})

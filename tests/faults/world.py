@@ -16,6 +16,7 @@ from tests.faults.customer import Customer
 from tests.faults.device import Device
 from tests.faults.node import Held, Node
 from tests.faults.proxy import FINE, Proxy
+from tests.waiting import becomes_true
 
 MAKE_EVERY: Final = 0.5  # seconds
 BACK_WITHIN: Final = 10.0  # seconds until everybody has reconnected
@@ -160,7 +161,7 @@ class World:
                 if not device.stopped:
                     for step in range(max(1, int(self._rate * MAKE_EVERY))):
                         device.make(datetime.now(UTC) - timedelta(seconds=step / self._rate))
-            await asyncio.sleep(MAKE_EVERY)
+            await asyncio.sleep(MAKE_EVERY)  # simulates the interval between fixes
 
     # --- what the faults need
 
@@ -184,11 +185,11 @@ class World:
             self.violations.append(f"{waiting} drivers were not back within {BACK_WITHIN:.0f} s")
 
     async def everybody_back(self, within: float = BACK_WITHIN) -> bool:
-        return await until(lambda: all(one.connected or one.stopped for one in self.devices), within)
+        return await becomes_true(lambda: all(one.connected or one.stopped for one in self.devices), within)
 
     async def stores_again(self, since: float) -> None:
         """Waits for the first commit after the database's return."""
-        if await until(lambda: self._newest_ack() > since, 30.0):
+        if await becomes_true(lambda: self._newest_ack() > since, 30.0):
             self.recoveries.append(self._newest_ack_after(since) - since)
         else:
             self.violations.append("nothing was stored within 30 s of the database's return")
@@ -215,17 +216,7 @@ class World:
     async def flush(self, within: float = 60.0) -> bool:
         """Nobody makes anything new; whether every buffer became empty."""
         self.making.clear()
-        return await until(lambda: self.unacknowledged == 0, within)
-
-
-async def until(condition: Any, within: float) -> bool:
-    """Whether it came true in time."""
-    latest = monotonic() + within
-    while not condition():
-        if monotonic() > latest:
-            return False
-        await asyncio.sleep(0.05)
-    return True
+        return await becomes_true(lambda: self.unacknowledged == 0, within)
 
 
 async def _post(http: httpx.AsyncClient, path: str, body: object) -> Any:

@@ -136,7 +136,7 @@ async def test_dying_sessions_lose_no_change(bench: Bench) -> None:
     async def drive(node: Node) -> None:
         for one in (STALE, *TRUE):
             batch = node.judge(one)
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # yields, so that the nodes interleave
             while True:
                 with suppress(StorageUnavailable):
                     await node.record(batch)

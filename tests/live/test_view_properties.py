@@ -9,6 +9,7 @@ import pytest
 
 from tests.service import Service, hear, say, token_of
 from tests.test_end_to_end import fix, on_the_way
+from tests.waiting import becomes_true
 from tests.watchers import WAYS, Watcher
 
 STEPS = 60
@@ -28,7 +29,7 @@ async def watch_with_cuts(service: Service, token: str, ways: list[Any], watcher
         await asyncio.wait([watching])
         if watching.done() and not watching.cancelled() and watcher.ended is None:
             watching.result()
-        await asyncio.sleep(random.choice([0.0, 0.05, 0.4]))
+        await asyncio.sleep(random.choice([0.0, 0.05, 0.4]))  # simulates a network that is away
 
 
 async def drive(service: Service, driver: Any, order: Any, random: Random) -> None:
@@ -46,7 +47,7 @@ async def drive(service: Service, driver: Any, order: Any, random: Random) -> No
             if step == STEPS // 2:
                 await say(courier, type="status", id=2000, order_id=order["id"], status="picked_up")
                 await hear(courier, "ack")
-            await asyncio.sleep(random.choice([0.0, 0.02, 0.1, 0.3]))
+            await asyncio.sleep(random.choice([0.0, 0.02, 0.1, 0.3]))  # simulates an irregular device
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -88,14 +89,16 @@ def has_cursor(watcher: Watcher) -> bool:
 
 async def settled(service: Service, token: str, watchers: list[Watcher]) -> None:
     """Waits until all hold what one who looks now is shown; fails the test where they never do."""
-    deadline = asyncio.get_running_loop().time() + SETTLES_WITHIN
-    while True:
+    different: list[Watcher] = []
+    expected: dict[str, Any] = {}
+
+    async def is_settled() -> bool:
+        nonlocal different, expected
         fresh = await service.get(f"/v1/track/{token}")
         expected = {name: fresh[name] for name in watchers[0].state}
         different = [watcher for watcher in watchers if watcher.state != expected]
-        if not different:
-            assert len(expected["trail"]["coordinates"]) > 10
-            return
-        if asyncio.get_running_loop().time() > deadline:
-            assert different[0].state == expected
-        await asyncio.sleep(0.2)
+        return not different
+
+    if not await becomes_true(is_settled, SETTLES_WITHIN, every=0.2):
+        assert different[0].state == expected
+    assert len(expected["trail"]["coordinates"]) > 10

@@ -1,6 +1,5 @@
 """A map that takes longer than a start waits: the service serves without it until it is ready."""
 
-import asyncio
 import fcntl
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,6 +12,7 @@ import pytest
 
 from tests.service import ADMIN_KEY
 from tests.system.test_stopping import START_WITHIN, processes_of, starting
+from tests.waiting import until
 from tracker.config import Config
 from tracker.map.extract import find_map
 from tracker.node import MAP_TIMEOUT_S
@@ -39,9 +39,10 @@ def locks_of(data_dir: Path) -> tuple[Path, Path]:
 
 
 async def until_ready(http: httpx.AsyncClient, wanted: dict[str, Any]) -> None:
-    async with asyncio.timeout(START_WITHIN):
-        while (await http.get("/readyz")).json() != wanted:  # noqa: ASYNC110 - the service's state, not ours
-            await asyncio.sleep(0.1)
+    async def is_ready() -> bool:
+        return bool((await http.get("/readyz")).json() == wanted)
+
+    await until(is_ready, START_WITHIN)
 
 
 async def basis(http: httpx.AsyncClient, order: Any, token: str) -> str:
@@ -68,9 +69,11 @@ async def test_the_service_serves_before_its_map_is_made(tmp_path: Path) -> None
             assert (await http.get("/map/style.json")).status_code == 503
         await until_ready(http, {"status": "ready"})
         assert (await http.get("/map/style.json")).status_code == 200
-        async with asyncio.timeout(START_WITHIN):
-            while await basis(http, order, driver["token"]) != "route":  # noqa: ASYNC110
-                await asyncio.sleep(1.0)
+
+        async def is_routed() -> bool:
+            return await basis(http, order, driver["token"]) == "route"
+
+        await until(is_routed, START_WITHIN, every=1.0)
         await http.aclose()
         assert await service.end() == 0
     assert processes_of(tmp_path) == []

@@ -7,6 +7,7 @@ from typing import Any
 from tests.orders.test_lifecycle import DROPOFF, PICKUP, add_driver, kinds
 from tests.service import Service, hear, say, token_of
 from tests.test_end_to_end import fix, on_the_way
+from tests.waiting import until
 from tracker.database import Database
 from tracker.database import orders as rows
 from tracker.database.milestones import insert_milestone
@@ -128,9 +129,8 @@ async def test_an_order_a_day_after_its_window_shows_no_driver(service: Service)
 
 
 async def until_stuck(service: Service, order: Any) -> None:
-    async with asyncio.timeout(WITHIN):
-        while True:
-            history = await service.get(f"/v1/orders/{order['id']}/history")
-            if [entry["kind"] for entry in history["timeline"]].count("stuck") == 1:
-                return
-            await asyncio.sleep(0.2)
+    async def is_stuck() -> bool:
+        history = await service.get(f"/v1/orders/{order['id']}/history")
+        return [entry["kind"] for entry in history["timeline"]].count("stuck") == 1
+
+    await until(is_stuck, WITHIN)

@@ -6,7 +6,7 @@ import signal
 import stat
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 
@@ -14,6 +14,7 @@ import asyncpg
 import pytest
 
 from tests.test_recorder import Bench, fix
+from tests.waiting import until
 from tracker.database import Database
 from tracker.database.migrations import migrate
 from tracker.domain.tracks.fix import Fix
@@ -64,13 +65,15 @@ async def answer(url: str) -> int:
 
 @asynccontextmanager
 async def retrying(url: str) -> AsyncIterator[asyncpg.Connection]:
-    """A connection, as soon as somebody answers; to be used under a timeout."""
-    while True:
-        try:
-            connection = await asyncpg.connect(url)
-            break
-        except (OSError, asyncpg.PostgresError):
-            await asyncio.sleep(0.02)
+    """A connection, as soon as somebody answers."""
+
+    async def connected() -> asyncpg.Connection | None:
+        with suppress(OSError, asyncpg.PostgresError):
+            return await asyncpg.connect(url)
+        return None
+
+    connection = await until(connected)
+    assert connection is not None
     try:
         yield connection
     finally:
@@ -214,11 +217,15 @@ async def test_nobody_there_and_wrong_urls_are_told_apart(postgres: str) -> None
 
 async def until_stored(bench: Bench, driver: int, one: Fix) -> Recorded:
     """As a device does: what was not acknowledged is sent again."""
-    while True:
-        try:
+
+    async def recorded() -> Recorded | None:
+        with suppress(StorageUnavailable):
             return await bench.record(driver, one)
-        except StorageUnavailable:
-            await asyncio.sleep(0.1)
+        return None
+
+    stored = await until(recorded, 30)
+    assert stored is not None
+    return stored
 
 
 async def test_the_recorder_survives_the_death_of_the_server(folder: Path) -> None:

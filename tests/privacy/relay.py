@@ -120,7 +120,7 @@ class Relay:
             if client.transport is not None:
                 client.transport.abort()
         await asyncio.gather(*self._joining)
-        await asyncio.sleep(0)  # for the other sides, which hear of it now
+        await asyncio.sleep(0)  # yields, so that the other sides end as well
 
     def _accept(self) -> asyncio.Protocol:
         self.lines.append(line := Line(next(_numbers)))

@@ -67,7 +67,7 @@ async def drive(courier: Any, places: list[LonLat]) -> None:
     for place in places:
         await say(courier, type="fixes", id=1, fixes=[fix(0.0, place.lat, place.lon)])
         await hear(courier, "ack")
-        await asyncio.sleep(0.12)
+        await asyncio.sleep(0.12)  # simulates the interval between fixes
 
 
 def coordinates(message: dict[str, Any], *fields: str) -> list[LonLat]:

@@ -108,7 +108,7 @@ class Trip:
         self.at = target if metres <= STEP else interpolate(self.at, target, STEP / metres)
         await say(courier, type="fixes", id=1, fixes=[fix(0.0, self.at.lat, self.at.lon, accuracy=ACCURACY)])
         await hear(courier, "ack")
-        await asyncio.sleep(self.pause)
+        await asyncio.sleep(self.pause)  # simulates the interval between fixes
 
     async def end(self, courier: Any, order: Any) -> bool:
         if self.chance.random() < 0.2:

@@ -3,13 +3,14 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from tests.waiting import until
 from tracker.config import Config
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Vehicle
@@ -94,12 +95,6 @@ def children() -> set[int]:
     return found
 
 
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(WAIT):
-        while not condition():  # noqa: ASYNC110 - another process raises no event of ours
-            await asyncio.sleep(0.02)
-
-
 async def answers(router: Router) -> bool:
     try:
         return len(await router.route([STATION, CATHEDRAL], "car")) == 1
@@ -115,9 +110,7 @@ async def test_a_child_that_dies_takes_nobody_with_it(map_file: MapExtract, conf
         [child] = children() - before
         os.kill(child, signal.SIGKILL)
         await until(lambda: child not in children())
-        async with asyncio.timeout(WAIT):
-            while not await answers(router):  # noqa: ASYNC110 - and seldom enough for the breaker
-                await asyncio.sleep(0.4)
+        await until(lambda: answers(router), WAIT, every=0.4)  # seldom enough for the circuit breaker
     assert children() == before
 
 

@@ -5,7 +5,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -13,6 +13,7 @@ from typing import Final
 import httpx
 import pytest
 
+from tests.waiting import until
 from tracker.config import Config
 from tracker.map.extract import find_map
 
@@ -82,13 +83,6 @@ async def starting(data_dir: Path, **settings: str) -> AsyncIterator[Starting]:
         if process.returncode is None:
             process.kill()
             await process.wait()
-
-
-async def until(is_so: Callable[[], bool]) -> None:
-    """Looks at processes of others, which raise no event of ours."""
-    async with asyncio.timeout(ENDS_WITHIN):
-        while not is_so():  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
 
 
 def caught(pid: int) -> int:

@@ -34,7 +34,7 @@ async def test_what_a_failed_task_held_is_freed_at_once() -> None:
     gc.disable()
     try:
         seen = await in_a_group()
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # yields, so that the task's end is processed
         assert seen() is None
     finally:
         gc.enable()

@@ -66,7 +66,7 @@ async def looking(service: Service, browser: Browser, url: str) -> AsyncIterator
                 eta: Any = watcher.state.get("eta") or {}
                 arrives_at = eta.get("arrives_at")
                 looks.append(Look(datetime.now(UTC), said, arrives_at and datetime.fromisoformat(arrives_at)))
-                await asyncio.sleep(EVERY)
+                await asyncio.sleep(EVERY)  # simulates a customer who looks now and then
 
         watching = tasks.create_task(watcher.watch(by_socket(service, url.rsplit("/", 1)[1])))
         looking = tasks.create_task(look())

@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 from websockets.frames import Frame, Opcode
 
 from tests.echo import EchoServer, echo_server
+from tests.waiting import until
 from tracker.messages import FRAME_BYTES
 from tracker.websocket import connection as ours
 from tracker.websocket import frame_parser, write_flow
@@ -98,10 +99,12 @@ def resident() -> int:
         return int(statm.read().split()[1]) * resource.getpagesize()
 
 
+def open_descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+
+
 async def until_ended(echo: EchoServer, within: float) -> None:
-    async with asyncio.timeout(within):
-        while not all(isinstance(one, Connection) and one.has_ended for one in echo.sockets):  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
+    await until(lambda: all(isinstance(one, Connection) and one.has_ended for one in echo.sockets), within)
 
 
 async def test_both_kinds_say_the_same(either: EchoServer) -> None:
@@ -254,7 +257,7 @@ async def test_a_slow_reader_is_not_cut(echo: EchoServer, monkeypatch: pytest.Mo
         got = 0
         while got < 8 * size:
             got += len(await peer.reader.read(40_000))
-            await asyncio.sleep(0.05)  # this reader's pace
+            await asyncio.sleep(0.05)  # simulates a slow reader
             assert not echo.sockets[0].has_ended  # type: ignore[attr-defined]
 
 
@@ -310,13 +313,11 @@ async def test_nothing_is_left_of_connections_that_came_and_went(echo: EchoServe
     async with connect(echo.url) as peer:
         await peer.send("warm")
         await peer.recv()
-    before = len(asyncio.all_tasks()), len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    tasks, descriptors = len(asyncio.all_tasks()), open_descriptors()
     for _ in range(50):
         async with raw(echo):
             pass
-    async with asyncio.timeout(5):
-        while (len(asyncio.all_tasks()), len(os.listdir("/proc/self/fd"))) > before:  # noqa: ASYNC110, PTH208
-            await asyncio.sleep(0.02)
+    await until(lambda: len(asyncio.all_tasks()) <= tasks and open_descriptors() <= descriptors)
 
 
 async def test_everybody_is_told_of_a_restart_and_stalled_ones_are_cut() -> None:
@@ -347,7 +348,6 @@ async def test_what_ended_waits_for_no_pass_of_the_collector(echo: EchoServer) -
     def there() -> Counter[str]:
         return Counter(name for one in gc.get_objects() if (name := type(one).__name__) in kinds)
 
-    await asyncio.sleep(0.1)
     gc.collect()
     before = there()
     gc.disable()
@@ -358,8 +358,6 @@ async def test_what_ended_waits_for_no_pass_of_the_collector(echo: EchoServer) -
                 await peer.reader.read(3)
         await until_ended(echo, 5.0)
         echo.sockets.clear()
-        async with asyncio.timeout(5):
-            while max((there() - before).values(), default=0) > 1:  # noqa: ASYNC110 - there is nothing to be woken by
-                await asyncio.sleep(0.05)
+        await until(lambda: max((there() - before).values(), default=0) <= 1)
     finally:
         gc.enable()

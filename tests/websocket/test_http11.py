@@ -14,6 +14,7 @@ import pytest
 import trustme
 
 from tests.echo import echo_server
+from tests.waiting import until
 from tracker import server
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -192,13 +193,11 @@ async def test_broken_clients_leave_no_error_line(
         ):
             _, writer = await asyncio.open_connection("127.0.0.1", echo.port)
             writer.write(said)
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # yields, so that the bytes leave
             writer.transport.abort()
             with suppress(ConnectionError, TimeoutError):
                 await asyncio.wait_for(told(await asyncio.open_connection("127.0.0.1", echo.port), said), 0.3)
-        async with asyncio.timeout(20):
-            while len(asyncio.all_tasks()) > before:  # noqa: ASYNC110 - nobody tells of the end of a connection
-                await asyncio.sleep(0.05)
+        await until(lambda: len(asyncio.all_tasks()) <= before, 20)
         stalled.close()
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
 
@@ -220,9 +219,7 @@ async def test_a_handshake_that_is_refused_ends_the_connection(said: bytes) -> N
         for _ in range(5):
             answer = await told(await asyncio.open_connection("127.0.0.1", echo.port), said)
             assert answer.startswith(b"HTTP/1.1 400 ")
-        async with asyncio.timeout(10):
-            while len(asyncio.all_tasks()) > before:  # noqa: ASYNC110 - nobody tells of the end of a connection
-                await asyncio.sleep(0.02)
+        await until(lambda: len(asyncio.all_tasks()) <= before)
 
 
 async def stalling(port: int, said: bytes) -> socket.socket:

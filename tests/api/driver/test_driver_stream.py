@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from tests.api.merchant import parse
 from tests.api.merchants.test_milestones import route_of
 from tests.service import Service, hear, say
+from tests.waiting import until
 
 
 def fix(seconds_ago: float = 0.0, **more: object) -> dict[str, Any]:
@@ -282,8 +283,8 @@ async def test_the_phones_own_navigation_moves_the_forecast(service: Service) ->
         alone, now = await arrival(), datetime.now(UTC)
         later = now + 2.0 * (alone - now)
         await say(courier, type="navigation", arrives_at=later.isoformat())
-        async with asyncio.timeout(30):
-            while True:
-                if alone + timedelta(seconds=5) < await arrival() < later:
-                    break
-                await asyncio.sleep(0.1)
+
+        async def has_moved() -> bool:
+            return alone + timedelta(seconds=5) < await arrival() < later
+
+        await until(has_moved, 30)

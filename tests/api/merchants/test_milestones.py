@@ -1,6 +1,5 @@
 """What positions show of an order, by a program that drives real streets and knows the public interface."""
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -11,6 +10,7 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection
 
 from tests.service import Service, hear, running_service, say, token_of
+from tests.waiting import until
 from tracker.domain.geo import LonLat, distance, interpolate
 
 MILESTONES = ["arrived_at_pickup", "departed_pickup", "approaching", "arrived_at_dropoff"]
@@ -64,26 +64,25 @@ def along(line: Sequence[LonLat], metres: float = 36.0) -> Iterator[tuple[float,
 
 async def route_of(service: Service, order: Any) -> list[LonLat]:
     """The way to the dropoff as the customer is shown it, once it is there."""
-    async with asyncio.timeout(WITHIN):
-        while True:
-            route = (await service.get(f"/v1/track/{token_of(order)}"))["route"]
-            if route:
-                return [LonLat(lon, lat) for lon, lat in route["coordinates"]]
-            await asyncio.sleep(0.05)
+
+    async def route() -> Any:
+        return (await service.get(f"/v1/track/{token_of(order)}"))["route"]
+
+    return [LonLat(lon, lat) for lon, lat in (await until(route, WITHIN))["coordinates"]]
 
 
 async def timeline(service: Service, order: Any) -> list[str]:
     return [entry["kind"] for entry in (await service.get(f"/v1/orders/{order['id']}/history"))["timeline"]]
 
 
-async def milestones(service: Service, order: Any, *, until: str) -> list[str]:
+async def milestones(service: Service, order: Any, *, last: str) -> list[str]:
     """Those in the timeline, as soon as this one is among them."""
-    async with asyncio.timeout(WITHIN):
-        while True:
-            kinds = await timeline(service, order)
-            if until in kinds:
-                return [kind for kind in kinds if kind in MILESTONES]
-            await asyncio.sleep(0.05)
+
+    async def kinds() -> list[str]:
+        found = await timeline(service, order)
+        return [kind for kind in found if kind in MILESTONES] if last in found else []
+
+    return await until(kinds, WITHIN)
 
 
 async def everything_is_written(service: Service) -> None:
@@ -92,7 +91,7 @@ async def everything_is_written(service: Service) -> None:
     order = await service.new_order(driver["id"], **ENDS)
     async with courier_of(service, driver) as courier:
         await courier.send([PICKUP] * 4)
-    await milestones(service, order, until="arrived_at_pickup")
+    await milestones(service, order, last="arrived_at_pickup")
 
 
 async def fetch(service: Service, courier: Courier, order: Any) -> list[LonLat]:
@@ -113,10 +112,10 @@ async def test_a_delivery_shows_each_milestone_once(service: Service) -> None:
     order = await service.new_order(driver["id"], **ENDS)
     async with courier_of(service, driver) as courier:
         rest = await fetch(service, courier, order)
-        assert await milestones(service, order, until="arrived_at_pickup") == MILESTONES[:1]
+        assert await milestones(service, order, last="arrived_at_pickup") == MILESTONES[:1]
         await courier.send(list(along(rest)))
         await courier.send([DROPOFF] * 6)
-        assert await milestones(service, order, until="arrived_at_dropoff") == MILESTONES
+        assert await milestones(service, order, last="arrived_at_dropoff") == MILESTONES
         away = list(along(rest[::-1]))[:8]
         await courier.send([*away, *away[::-1], *[DROPOFF] * 6])
         await courier.report(order, "delivered")
@@ -146,7 +145,7 @@ async def test_a_single_false_fix_at_the_door_causes_nothing(service: Service) -
         await everything_is_written(service)
         assert "arrived_at_dropoff" not in await timeline(service, order)
         await courier.send([DROPOFF] * 4)
-        await milestones(service, order, until="arrived_at_dropoff")
+        await milestones(service, order, last="arrived_at_dropoff")
 
 
 async def test_delivered_at_the_door_is_arrived(service: Service) -> None:
@@ -158,7 +157,7 @@ async def test_delivered_at_the_door_is_arrived(service: Service) -> None:
         courier.at = datetime.now(UTC) - timedelta(seconds=20)
         await courier.send([(DROPOFF[0] + 0.0015, DROPOFF[1]), DROPOFF])
         await courier.report(order, "delivered")
-    await milestones(service, order, until="arrived_at_dropoff")
+    await milestones(service, order, last="arrived_at_dropoff")
     kinds = await timeline(service, order)
     assert set(MILESTONES[2:]) <= set(kinds)
 
@@ -171,11 +170,11 @@ async def test_a_restart_in_the_middle_repeats_nothing(data_dir: Path, database_
         async with courier_of(service, driver) as courier:
             rest = await fetch(service, courier, order)
             await courier.send(list(along(rest))[:8])
-            await milestones(service, order, until="departed_pickup")
+            await milestones(service, order, last="departed_pickup")
             at = courier.at
         assert await service.stop() == 0
     async with running_service(data_dir, database_url) as service, courier_of(service, driver) as courier:
         courier.at = at
         await courier.send([PICKUP] * 6)
         await courier.send([*along(rest), *[DROPOFF] * 6])
-        assert await milestones(service, order, until="arrived_at_dropoff") == MILESTONES
+        assert await milestones(service, order, last="arrived_at_dropoff") == MILESTONES

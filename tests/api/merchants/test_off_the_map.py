@@ -1,24 +1,12 @@
 """Drivers and stops off the map: forecasts stay honest, for them and for everybody else."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
-from tests.api.merchant import parse, wrong_fields
+from tests.api.merchant import eta_by, parse, wrong_fields
 from tests.api.merchants.test_stops import A, D, between, put, stand
 from tests.service import Service
-
-
-async def eta_by(service: Service, order: Any, basis: str) -> Any:
-    """The forecast, once it has this basis."""
-    async with asyncio.timeout(10):
-        while True:
-            eta = await service.get(f"/v1/orders/{order['id']}/eta")
-            if eta["basis"] == basis:
-                return eta
-            await asyncio.sleep(0.05)
 
 
 async def test_a_courier_who_leaves_the_map_is_not_forecast_by_the_old_route(service: Service) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.api.merchant import parse, problem, send_fixes
+from tests.api.merchant import eta_by, parse, problem, send_fixes
 from tests.api.merchants.test_milestones import route_of
 from tests.service import Service, hear, say, token_of
 from tracker.domain.geo import LonLat, distance
@@ -155,13 +155,7 @@ async def test_a_driver_who_serves_another_stop_first_is_followed(service: Servi
             await say(socket, type="status", id=n, order_id=order["id"], status=status)
             assert (await hear(socket, "ack", "error"))["type"] == "ack"
     assert await sequence(service, driver) == [(first["id"], "pickup"), (first["id"], "dropoff")]
-    async with asyncio.timeout(10):
-        while True:
-            eta = await service.get(f"/v1/orders/{first['id']}/eta")
-            if eta["basis"] == "route":
-                break
-            await asyncio.sleep(0.05)
-    assert eta["stops_before"] == 0
+    assert (await eta_by(service, first, "route"))["stops_before"] == 0
 
 
 async def test_the_route_leads_to_where_drivers_really_stop(service: Service) -> None:

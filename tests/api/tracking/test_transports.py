@@ -12,7 +12,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.api.merchant import problem, rfc3339, wrong_fields
-from tests.service import Service, hear, running_service, say, token_of
+from tests.service import Service, hear, running_service, say, token_of, until_metric
 from tests.test_end_to_end import fix, on_the_way
 from tests.watchers import WAYS, Watcher, by_events, by_polls, by_socket
 
@@ -301,6 +301,4 @@ async def test_closing_a_stream_ends_its_watch(service: Service) -> None:
     for way in WAYS.values():
         async with aclosing(way(service, token)) as messages:
             await anext(messages)
-        async with asyncio.timeout(5.0):
-            while "tracker_subscribers 0.0" not in (await service.http.get("/metrics")).text:  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
+        await until_metric(service, "tracker_subscribers", 0)

@@ -27,7 +27,7 @@ async def move(service: Service, driver: Any, seconds: float, hertz: float) -> N
         for n in range(int(seconds * hertz)):
             await say(courier, type="fixes", id=n, fixes=[fix(0.0, *on_the_way(n / 2_000))])
             await hear(courier, "ack")
-            await asyncio.sleep(max(0.0, begun + (n + 1) / hertz - clock()))
+            await asyncio.sleep(max(0.0, begun + (n + 1) / hertz - clock()))  # simulates the rate
 
 
 def has_position(watcher: Watcher) -> bool:
@@ -48,7 +48,7 @@ async def test_a_slow_reader_that_tells_what_it_showed_is_never_behind(service: 
         driving = asyncio.create_task(move(service, driver, CHANGING, 10.0))
         while not driving.done():
             message = await hear(customer, "update", "heartbeat", within=20.0)
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.5)  # simulates a slow reader
             if message.get("position"):
                 shown = parse(message["position"]["recorded_at"])
                 ages.append((datetime.now(UTC) - shown).total_seconds())

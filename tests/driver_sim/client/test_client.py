@@ -13,7 +13,8 @@ from websockets.asyncio.server import ServerConnection
 from driver_sim.client.client import DriverClient
 from driver_sim.client.pending_reports import ReportRejected
 from driver_sim.client.reconnect import PermanentDisconnect
-from tests.driver_sim.peer import Peer, peer, until
+from tests.driver_sim.peer import Peer, peer
+from tests.waiting import until
 from tracker.domain.tracks.fix import Fix
 
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -103,7 +103,7 @@ class World:
     async def settle(self) -> None:
         """Until routes and milestones are there."""
         for _ in range(4):
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # yields to the tasks of the fleet
 
     async def look(self) -> None:
         """The timer."""

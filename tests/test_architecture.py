@@ -372,3 +372,15 @@ def test_the_folders_of_the_api_are_independent() -> None:
         and lies_in(name, f"tracker.api.{other}")
     ]
     assert wrong == []
+
+
+def test_tests_wait_for_conditions() -> None:
+    """`tests.waiting` is the one way to wait. A sleep says which delay it simulates or to whom it yields."""
+    mute = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in (ROOT / "tests").rglob("*.py")
+        if path.name != "waiting.py"
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1)
+        if re.search(r"\bsleep\(", line) and not re.search(r"  # (simulates|yields)\b", line)
+    ]
+    assert mute == []

@@ -220,14 +220,17 @@ def check_doors(scene: Scene) -> None:
     doors = {"first": [SECOND, THIRD], "second": [FIRST, THIRD], "by_rule": [FIRST, SECOND]}
     doors["revoked"] = doors["second"]
     for name, others in doors.items():
-        for message in scene.all[name].messages():
-            for place in coordinates(message, "position", "trail"):
-                assert all(distance(place, door) > HIDING_RADIUS for door in others), name
+        messages = scene.all[name].messages()
+        places = [place for message in messages for place in coordinates(message, "position", "trail")]
+        assert places, name
+        assert all(distance(place, door) > HIDING_RADIUS for place in places for door in others), name
     open_until = {"first": (SECOND, "second"), "second": (FIRST, "first"), "third": (SECOND, "second")}
     open_until["by_rule"] = open_until["third"]
     for name, (door, closing) in open_until.items():
-        for message in said_between(scene.all[name], None, scene.at[f"{closing} over"][0]):
-            assert all(distance(place, door) > HIDING_RADIUS for place in coordinates(message, "route")), name
+        messages = said_between(scene.all[name], None, scene.at[f"{closing} over"][0])
+        places = [place for message in messages for place in coordinates(message, "route")]
+        assert places, name
+        assert all(distance(place, door) > HIDING_RADIUS for place in places), name
 
 
 def check_who_carries(scene: Scene) -> None:

@@ -104,7 +104,12 @@ def open_descriptors() -> int:
 
 
 async def until_ended(echo: EchoServer, within: float) -> None:
-    await until(lambda: all(isinstance(one, Connection) and one.has_ended for one in echo.sockets), within)
+
+    def have_ended() -> bool:
+        return all(isinstance(one, Connection) and one.has_ended for one in echo.sockets)
+
+    assert echo.sockets
+    await until(have_ended, within)
 
 
 async def test_both_kinds_say_the_same(either: EchoServer) -> None:

@@ -149,5 +149,6 @@ async def test_a_false_first_fix_is_taken_back(service: Service, service_databas
     assert len(answer.json()["geometry"]["coordinates"]) == 10
     seen = await service.get(f"/v1/track/{token_of(order)}")
     assert seen["position"]["lat"] == true[-1]["lat"]
+    assert seen["trail"]["coordinates"]
     assert all(abs(lat - P[0]) < 0.01 for _, lat in seen["trail"]["coordinates"])
     assert (await service.get(f"/v1/drivers/{driver['id']}"))["last_fix"]["lat"] == true[-1]["lat"]

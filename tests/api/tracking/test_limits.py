@@ -14,6 +14,7 @@ from tests.service import Service, hear, say, token_of
 from tests.waiting import until
 from tests.watchers import WAYS, Watcher, by_events
 from tracker.api.client_info import agent_family, client_address, limit_key, network
+from tracker.errors import TooManyConnections
 from tracker.live.hub import VIEWS_PER_ADDRESS, VIEWS_PER_LINK, Hub
 
 
@@ -59,7 +60,7 @@ def test_an_address_has_a_thousand_live_views_at_a_time() -> None:
     views = [
         (f"ord_{n}", hub.subscribe(f"ord_{n}", f"lnk_{n}", "192.0.2.1")) for n in range(VIEWS_PER_ADDRESS)
     ]
-    with pytest.raises(Exception, match="one address"):
+    with pytest.raises(TooManyConnections, match="one address"):
         hub.subscribe("ord_x", "lnk_x", "192.0.2.1")
     hub.subscribe("ord_x", "lnk_x", "192.0.2.2")
     hub.unsubscribe(*views[0])

@@ -206,7 +206,10 @@ async def test_both_styles_ask_nobody_else(service: Service) -> None:
         style = await service.get(f"/map/style.json?theme={theme}")
         assert "OpenStreetMap contributors" in style["sources"]["map"]["attribution"]
         fonts = [face["url"] for faces in style["font-faces"].values() for face in faces]
-        assert all(address.startswith("/") for address in [*fonts, *style["sources"]["map"]["tiles"]])
+        tiles = style["sources"]["map"]["tiles"]
+        assert fonts
+        assert tiles
+        assert all(address.startswith("/") for address in [*fonts, *tiles])
 
 
 async def test_the_start_page_leads_to_the_documentation(service: Service) -> None:

@@ -107,9 +107,13 @@ async def _run(url: str, statement: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder that all started services share: the map's tiles are made in it once."""
-    return tmp_path_factory.mktemp("data")
+def data_dir(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder that all started services share, in all processes: the map is prepared in it once."""
+    folder = tmp_path_factory.getbasetemp()
+    if hasattr(pytestconfig, "workerinput"):
+        folder = folder.parent
+    (shared := folder / "data").mkdir(exist_ok=True)
+    return shared
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

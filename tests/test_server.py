@@ -132,12 +132,14 @@ async def test_a_connection_waits_for_its_next_request(monkeypatch: pytest.Monke
         begun = monotonic()
         assert await reader.read() == b""
         assert monotonic() - begun < 1.0
+        writer.transport.abort()
         reader, writer = await asyncio.open_connection("127.0.0.1", echo.port)
         writer.write(asked)
         await reader.readuntil(b"hello")
         begun = monotonic()
         assert await reader.read() == b""
         assert 1.0 < monotonic() - begun < 4.0
+        writer.transport.abort()
 
 
 async def test_a_body_must_be_there_in_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.broken_extracts import demo, unreadable
-from tracker.commands.check import check_address
+from tracker.commands.check import check_address, check_all
 from tracker.config import Config
 from tracker.errors import ConfigError
 
@@ -64,9 +64,12 @@ async def test_a_file_that_is_no_map_is_named_once(
 ) -> None:
     """Nothing is tried with it."""
     (extract := tmp_path / "town.osm.pbf").write_bytes(content)
-    status, found, said = await checked(tmp_path, database_url, TRACKER_MAP=str(extract))
+    found: list[str] = []
+    said: list[str] = []
+    config = Config(data_dir=tmp_path, database_url=database_url, map=str(extract))
+    is_usable = await check_all(config, found.append, said.append)
     wrong = [line for line in found if line.startswith("wrong")]
-    assert (status, len(wrong), said) == (1, 1, [])
+    assert (is_usable, len(wrong), said) == (False, 1, [])
     assert wrong[0].startswith(f"wrong map: TRACKER_MAP: {extract} {why}")
 
 

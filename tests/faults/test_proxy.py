@@ -1,7 +1,7 @@
 """Proxy: each kind of bad network is really one."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from random import Random
 from time import monotonic
 
@@ -40,26 +40,39 @@ class _Caller:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
 
-    @classmethod
-    async def to(cls, proxy: Proxy) -> "_Caller":
-        return cls(*await asyncio.open_connection("127.0.0.1", proxy.port))
-
     async def echo(self, words: bytes = WORDS, within: float = 5.0) -> bytes:
         self.writer.write(words)
         async with asyncio.timeout(within):
             return await self.reader.readexactly(len(words))
 
 
+type Call = Callable[[], Awaitable[_Caller]]
+
+
+@pytest.fixture
+async def call(proxy: Proxy) -> AsyncIterator[Call]:
+    """Opens a connection through the proxy, which ends with the test."""
+    callers: list[_Caller] = []
+
+    async def opened() -> _Caller:
+        callers.append(_Caller(*await asyncio.open_connection("127.0.0.1", proxy.port)))
+        return callers[-1]
+
+    yield opened
+    for caller in callers:
+        caller.writer.transport.abort()
+
+
 @pytest.mark.parametrize("weather", [FINE, Weather(piece=1), Weather(delay_s=0.01, jitter_s=0.01)])
-async def test_what_is_passed_on_is_unchanged(proxy: Proxy, weather: Weather) -> None:
+async def test_what_is_passed_on_is_unchanged(proxy: Proxy, call: Call, weather: Weather) -> None:
     """Whole, byte by byte, or late: in the same order."""
     proxy.change(weather)
-    assert await (await _Caller.to(proxy)).echo() == WORDS
+    assert await (await call()).echo() == WORDS
 
 
-async def test_a_delay_and_a_narrow_line_take_their_time(proxy: Proxy) -> None:
+async def test_a_delay_and_a_narrow_line_take_their_time(proxy: Proxy, call: Call) -> None:
     """There and back."""
-    caller = await _Caller.to(proxy)
+    caller = await call()
     for weather, seconds in ((Weather(delay_s=0.1), 0.2), (Weather(bytes_per_s=len(WORDS) * 10), 0.2)):
         proxy.change(weather)
         began = monotonic()
@@ -67,9 +80,9 @@ async def test_a_delay_and_a_narrow_line_take_their_time(proxy: Proxy) -> None:
         assert seconds * 0.95 <= monotonic() - began < seconds + 1.0
 
 
-async def test_a_stall_loses_nothing(proxy: Proxy) -> None:
+async def test_a_stall_loses_nothing(proxy: Proxy, call: Call) -> None:
     """Nothing moves until it is over; then everything comes."""
-    caller = await _Caller.to(proxy)
+    caller = await call()
     await caller.echo()
     proxy.change(Weather(stalled=True))
     with pytest.raises(TimeoutError):
@@ -79,27 +92,27 @@ async def test_a_stall_loses_nothing(proxy: Proxy) -> None:
         assert await caller.reader.readexactly(len(WORDS)) == WORDS
 
 
-async def test_a_connection_is_cut_after_so_many_bytes(proxy: Proxy) -> None:
+async def test_a_connection_is_cut_after_so_many_bytes(proxy: Proxy, call: Call) -> None:
     """What is over the limit never arrives, and both sides are reset."""
     proxy.change(Weather(cut_after=10))
-    caller = await _Caller.to(proxy)
+    caller = await call()
     with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
         await caller.echo()
 
 
-async def test_a_half_open_connection_swallows_and_a_new_one_works(proxy: Proxy) -> None:
+async def test_a_half_open_connection_swallows_and_a_new_one_works(proxy: Proxy, call: Call) -> None:
     """Nobody is told; whoever connects anew is served."""
-    old = await _Caller.to(proxy)
+    old = await call()
     await old.echo()
     proxy.half_open()
     with pytest.raises(TimeoutError):
         await old.echo(within=0.2)
-    assert await (await _Caller.to(proxy)).echo() == WORDS
+    assert await (await call()).echo() == WORDS
 
 
-async def test_everybody_is_reset(proxy: Proxy) -> None:
+async def test_everybody_is_reset(proxy: Proxy, call: Call) -> None:
     """`cut` ends what is open and keeps nothing."""
-    caller = await _Caller.to(proxy)
+    caller = await call()
     await caller.echo()
     proxy.cut()
     with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):

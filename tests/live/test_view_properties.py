@@ -50,7 +50,7 @@ async def drive(service: Service, driver: Any, order: Any, random: Random) -> No
             await asyncio.sleep(random.choice([0.0, 0.02, 0.1, 0.3]))  # simulates an irregular device
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 5))])
 async def test_all_readers_end_with_equal_states(service: Service, seed: int) -> None:
     """Whatever was cut or conflate, by whichever way: the same state, trail included, and every word."""
     random = Random(seed)

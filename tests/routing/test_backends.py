@@ -29,8 +29,8 @@ WAIT = 20.0  # seconds
 
 
 @pytest.fixture(scope="session")
-def map_file(tmp_path_factory: pytest.TempPathFactory) -> MapExtract:
-    return find_map(Config(data_dir=tmp_path_factory.mktemp("engines")))
+def map_file(data_dir: Path) -> MapExtract:
+    return find_map(Config(data_dir=data_dir))
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

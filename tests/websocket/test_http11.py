@@ -68,10 +68,11 @@ async def told(ends: Ends, *said: bytes) -> bytes:
     reader, writer = ends
     for piece in said:
         writer.write(piece)
-    async with asyncio.timeout(10):
-        everything = await reader.read()
-    writer.transport.abort()
-    return everything
+    try:
+        async with asyncio.timeout(10):
+            return await reader.read()
+    finally:
+        writer.transport.abort()
 
 
 async def test_a_preface_of_http2_is_refused(dialer: Dialer) -> None:

@@ -2,8 +2,8 @@
 
 import asyncio
 import os
-import subprocess
 import sys
+from asyncio.subprocess import PIPE
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -176,26 +176,40 @@ async def test_what_was_sent_before_slow_is_still_answered(service: Service, ser
     assert (await service.http.get("/readyz")).status_code == 200
 
 
+COMMANDS = """
+import sys
+from tracker.__main__ import main
+for line in sys.stdin:
+    main(line.rstrip("\\n").split("\\t"), standalone_mode=False)
+    print(flush=True)
+"""
+
+
 async def test_keys_are_listed_and_revoked(service: Service, service_database: str, data_dir: Any) -> None:
     """`tracker keys`: made, shown without the key itself, and refused at once when revoked."""
+    environment = {**os.environ, "DATABASE_URL": service_database, "TRACKER_DATA_DIR": str(data_dir)}
+    program = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", COMMANDS), env=environment, stdin=PIPE, stdout=PIPE
+    )
 
-    def tracker(*arguments: str) -> str:
-        environment = {**os.environ, "DATABASE_URL": service_database, "TRACKER_DATA_DIR": str(data_dir)}
-        return subprocess.run(
-            [sys.executable, "-m", "tracker", "keys", *arguments],
-            env=environment,
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout.strip()
+    async def keys(*arguments: str) -> list[str]:
+        """What the command prints. All run in one interpreter, which loads the program once."""
+        assert program.stdin and program.stdout
+        program.stdin.write("\t".join(["keys", *arguments]).encode() + b"\n")
+        lines: list[str] = []
+        async with asyncio.timeout(30):
+            while line := (await program.stdout.readline()).decode().strip():
+                lines.append(line)
+        return lines
 
-    key = await asyncio.to_thread(tracker, "create", "--name", "a till", "--scope", "read")
+    (key,) = await keys("create", "--name", "a till", "--scope", "read")
     async with httpx.AsyncClient(base_url=service.url, headers={"Authorization": f"Bearer {key}"}) as http:
         assert (await http.get("/v1/orders")).status_code == 200
-        listed = await asyncio.to_thread(tracker, "list")
-        line = next(line for line in listed.splitlines() if line.endswith("a till"))
-        assert key not in listed
+        (line,) = [each for each in await keys("list") if each.endswith("a till")]
+        assert key not in line
         assert "in use" in line
-        assert await asyncio.to_thread(tracker, "revoke", line.split()[0]) == "Revoked."
+        assert await keys("revoke", line.split()[0]) == ["Revoked."]
         assert (await http.get("/v1/orders")).status_code == 401
-    assert "revoked" in await asyncio.to_thread(tracker, "list")
+    (line,) = [each for each in await keys("list") if each.endswith("a till")]
+    assert "revoked" in line
+    await program.communicate()

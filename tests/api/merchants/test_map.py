@@ -1,6 +1,7 @@
 """What programs may ask of the map: its bounds, its addresses, the way between places."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,9 +28,9 @@ CATHEDRAL = {"lat": 60.1695, "lon": 24.9522}
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def map_file(tmp_path_factory: pytest.TempPathFactory) -> MapExtract:
+async def map_file(data_dir: Path) -> MapExtract:
     """The demo area, with routing tiles."""
-    found = find_map(Config(data_dir=tmp_path_factory.mktemp("map")))
+    found = find_map(Config(data_dir=data_dir))
     async with Router.open(found, lambda _: None):
         return found
 

@@ -1,4 +1,4 @@
-"""Fan-out and the conflating mailbox."""
+"""Fan-out and the conflating subscription."""
 
 import asyncio
 from typing import Any

@@ -12,7 +12,7 @@ import pytest
 from pmtiles.reader import MmapSource, all_tiles
 
 from tests.nasty_extracts import LONG, NASTY, SEVERAL_SCRIPTS, Nasty, town, write_extract
-from tracker.map import addresses as gazetteer
+from tracker.map import addresses as index_module
 from tracker.map.addresses import AddressIndex, read
 from tracker.map.basemap import Basemap, osm_features
 from tracker.map.basemap.archive import tile_at
@@ -39,7 +39,7 @@ class Made(msgspec.Struct, frozen=True):
 
     basemap: Basemap
     tiles: dict[tuple[int, int, int], dict[str, Any]]
-    gazetteer: AddressIndex
+    index: AddressIndex
     said: list[str]
 
     def names(self, layer: str = "roads", zoom: int = 15) -> set[str]:
@@ -75,7 +75,7 @@ def coordinates(geometry: Any) -> Iterator[tuple[float, float]]:
 
 def check_everything(found: Made, middle: tuple[float, float]) -> None:
     """What holds for every map: bounds around the bulk, few tiles, nothing that leaves its tile."""
-    west, south, east, north = found.gazetteer.bbox
+    west, south, east, north = found.index.bbox
     lon, lat = found.basemap.center
     assert lon == pytest.approx(middle[0], abs=0.01) or abs(lon - middle[0]) == pytest.approx(360, abs=0.01)
     assert lat == pytest.approx(middle[1], abs=0.01)
@@ -86,7 +86,7 @@ def check_everything(found: Made, middle: tuple[float, float]) -> None:
             for feature in layer["features"]:
                 for place in coordinates(feature["geometry"]["coordinates"]):
                     assert all(-PAD <= each <= EXTENT + PAD for each in place)
-    for each in found.gazetteer.addresses:
+    for each in found.index.addresses:
         assert -180 <= each.lon <= 180 and -90 <= each.lat <= 90
         assert each.address.isprintable() and each.address.strip() == each.address != ""
 
@@ -97,7 +97,7 @@ def test_real_extracts_serve(name: str, tmp_path: Path) -> None:
     found = made(REAL[name], tmp_path)
     check_everything(found, CITY[name])
     assert len(found.names()) > 3
-    assert len(found.gazetteer.addresses) >= 10
+    assert len(found.index.addresses) >= 10
     assert found.said[-1 if "left out" not in found.said[-1] else -2] == "Map tiles: 100 %"
 
 
@@ -110,7 +110,7 @@ def test_nasty_extracts_serve(name: str, tmp_path: Path) -> None:
         check_everything(found, nasty.middle)
     assert found.tiles, "an archive has at least one tile"
     assert (len(found.names() - {""}) >= 1) == nasty.streets
-    assert not nasty.streets or len(found.gazetteer.addresses) >= 1
+    assert not nasty.streets or len(found.index.addresses) >= 1
 
 
 def test_one_bad_feature_is_counted_and_costs_nothing_else(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_both_sides_of_the_antimeridian_are_drawn(tmp_path: Path) -> None:
     for x in (0, 2**15 - 1):
         layers = {layer for (_, column, _), tile in at_15.items() if column == x for layer in tile}
         assert {"roads", "buildings", "water"} <= layers
-    for west, _, east, _ in (found.gazetteer.bbox, found.basemap.bounds):
+    for west, _, east, _ in (found.index.bbox, found.basemap.bounds):
         assert west == pytest.approx(179.995) and east == pytest.approx(-179.995)
 
 
@@ -157,7 +157,7 @@ def test_villages_without_street_names_have_addresses(tmp_path: Path) -> None:
     """`addr:place` stands for the street, and a house may have a name instead of a number."""
     name = "houses without numbers or streets"
     found = made(write_extract(tmp_path / "a.osm.pbf", NASTY[name]), tmp_path / "made")
-    addresses = [each.address for each in found.gazetteer.addresses]
+    addresses = [each.address for each in found.index.addresses]
     assert addresses == ["Little Village 7", "Mill Lane 8", "Rose Cottage, Mill Lane"]
 
 
@@ -165,7 +165,7 @@ def test_two_towns_are_both_on_the_map(tmp_path: Path) -> None:
     """An extract of several cities has tiles around each and none between."""
     nasty = Nasty([*town(), *town((6.0, 51.0), first=100)])
     found = made(write_extract(tmp_path / "a.osm.pbf", nasty), tmp_path / "made")
-    assert found.gazetteer.bbox == (5.0, 50.0, 6.004, 51.004)
+    assert found.index.bbox == (5.0, 50.0, 6.004, 51.004)
     assert len(found.tiles) <= 2 * FEW_TILES
     for lon, lat in ((5.002, 50.002), (6.002, 51.002)):
         assert "roads" in found.tiles[tile_at(lon, lat, 15)]
@@ -200,6 +200,6 @@ def test_a_large_extract_has_the_same_addresses(tmp_path: Path, monkeypatch: pyt
     """Also with its nodes on disk."""
     survey, path = surveyed(REAL["nyc"], tmp_path), tmp_path / "repaired.osm.pbf"
     in_memory = read(path, survey)
-    monkeypatch.setattr(gazetteer, "IN_MEMORY", 0)
+    monkeypatch.setattr(index_module, "IN_MEMORY", 0)
     assert read(path, survey, nodes_file=tmp_path / "nodes") == in_memory
     assert len(in_memory.addresses) > 1000

@@ -7,7 +7,7 @@ from playwright.async_api import Browser, expect
 
 from tests.browser import WAY, needs_chromium, on_the_way, opened, place_of, style_of
 from tests.service import Service
-from tests.web.test_web_modules import WEB
+from tests.web.test_modules import WEB
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), needs_chromium]
 

@@ -13,7 +13,7 @@ import pytest_asyncio
 from websockets.exceptions import ConnectionClosed
 
 from tests import test_end_to_end
-from tests.api.driver import test_driver_stream
+from tests.api.driver import test_stream
 from tests.api.tracking import test_transports
 from tests.service import Service, hear, running_service
 
@@ -54,7 +54,7 @@ def by_sockets(rule: Rule) -> Rule:
     return again
 
 
-globals().update(rules_of(test_driver_stream))
+globals().update(rules_of(test_stream))
 globals().update(rules_of(test_end_to_end))
 globals().update(rules_of_every_way(test_transports))
 

@@ -34,10 +34,10 @@ def fix(seconds: float, east: float, accuracy: float | None = 8.0) -> Fix:
 
 
 def after(*metres_east: float) -> list[AccessPoint]:
-    pins: list[AccessPoint] = []
+    points: list[AccessPoint] = []
     for east in metres_east:
-        pins = add_stop(pins, PLANE.to_lonlat(east, 0.0), 60.0)
-    return pins
+        points = add_stop(points, PLANE.to_lonlat(east, 0.0), 60.0)
+    return points
 
 
 def test_three_who_agree_move_the_target() -> None:
@@ -48,29 +48,29 @@ def test_three_who_agree_move_the_target() -> None:
 
 def test_those_who_disagree_move_nothing() -> None:
     """Three deliveries at three doors are three access points of one stop each."""
-    pins = after(-60.0, 0.0, 60.0)
-    assert [pin.n for pin in pins] == [1, 1, 1]
-    assert routing_target(pins, GIVEN) == GIVEN
+    points = after(-60.0, 0.0, 60.0)
+    assert [point.n for point in points] == [1, 1, 1]
+    assert routing_target(points, GIVEN) == GIVEN
 
 
 def test_what_is_too_far_is_never_the_target() -> None:
     """A stop more than 150 m from the present coordinate was for somebody else."""
-    pins = after(140.0, 140.0, 140.0)
-    assert routing_target(pins, GIVEN) != GIVEN
+    points = after(140.0, 140.0, 140.0)
+    assert routing_target(points, GIVEN) != GIVEN
     elsewhere = PLANE.to_lonlat(-20.0, 0.0)
-    assert routing_target(pins, elsewhere) == elsewhere
+    assert routing_target(points, elsewhere) == elsewhere
 
 
-def test_the_better_known_pin_wins() -> None:
+def test_the_better_known_access_point_wins() -> None:
     """Of two doors, the target is the one with more stops."""
-    pins = after(*[60.0] * 3, *[-60.0] * 5)
-    assert distance(routing_target(pins, GIVEN), PLANE.to_lonlat(-60.0, 0.0)) < 1.0
+    points = after(*[60.0] * 3, *[-60.0] * 5)
+    assert distance(routing_target(points, GIVEN), PLANE.to_lonlat(-60.0, 0.0)) < 1.0
 
 
 def test_the_time_at_the_door_is_added_up() -> None:
     """A delivery without a known arrival counts as a stop, not as a duration."""
-    (pin,) = add_stop(add_stop([], GIVEN, 90.0), GIVEN, None)
-    assert (pin.n, pin.dwells, pin.dwell_s) == (2, 1, 90.0)
+    (point,) = add_stop(add_stop([], GIVEN, 90.0), GIVEN, None)
+    assert (point.n, point.dwells, point.dwell_s) == (2, 1, 90.0)
 
 
 def test_how_long_they_stay_is_of_the_address_whichever_door() -> None:
@@ -83,20 +83,20 @@ def test_how_long_they_stay_is_of_the_address_whichever_door() -> None:
 @given(st.lists(st.floats(-500, 500), max_size=40))
 def test_an_address_costs_a_few_rows(east: list[float]) -> None:
     """The number of access points is bounded, and the target is within reach."""
-    pins = after(*east)
-    assert len(pins) <= KEPT_PER_ADDRESS
-    assert all(pin.n >= 1 and pin.dwells == pin.n for pin in pins)
-    found = routing_target(pins, GIVEN)
+    points = after(*east)
+    assert len(points) <= KEPT_PER_ADDRESS
+    assert all(point.n >= 1 and point.dwells == point.n for point in points)
+    found = routing_target(points, GIVEN)
     assert distance(found, GIVEN) <= REACH
-    assert found == GIVEN or any(pin.at == found and pin.n >= ENOUGH for pin in pins)
+    assert found == GIVEN or any(point.at == found and point.n >= ENOUGH for point in points)
 
 
 @given(st.lists(st.floats(-20, 20), min_size=3, max_size=30))
 def test_a_pin_is_where_its_stops_are(east: list[float]) -> None:
     """An access point is the mean of its stops, to the metre."""
-    (pin,) = after(*east)
-    assert pin.n == len(east)
-    assert distance(pin.at, PLANE.to_lonlat(sum(east) / len(east), 0.0)) < 1.0
+    (point,) = after(*east)
+    assert point.n == len(east)
+    assert distance(point.at, PLANE.to_lonlat(sum(east) / len(east), 0.0)) < 1.0
 
 
 def test_the_driver_stood_where_two_fixes_agree() -> None:

@@ -243,7 +243,7 @@ def test_what_nobody_takes_any_more_is_forgotten() -> None:
     assert streets.known["east"].onward == {}
 
 
-def test_a_lesson_that_comes_late_forgets_nothing() -> None:
+def test_a_sample_that_comes_late_forgets_nothing() -> None:
     """Its day is not the newest one."""
     streets = learned((walked("east"),))
     streets.learn((walked("on", ON),), FAR, TODAY - timedelta(days=10))
@@ -273,7 +273,7 @@ def test_streets_survive_a_restart() -> None:
     assert sorted(again.around(place(98, 3), NEAR)) == sorted(streets.around(place(98, 3), NEAR))
 
 
-def test_knowledge_of_the_version_before_knows_no_streets() -> None:
+def test_a_model_of_the_version_before_knows_no_streets() -> None:
     """It is read, and learns them."""
     written = msgspec.to_builtins(EtaModel())
     del written["streets"]

@@ -17,26 +17,26 @@ WAY = DrivenPath(LonLat(24.94, 60.17), 90.0, 1_000.0)
 
 
 def after(ways: int, *, lawful: float, short: float) -> RoutePreferences:
-    manners = RoutePreferences()
+    preferences = RoutePreferences()
     for _ in range(ways):
-        manners.learn({"lawful": lawful, "short": short})
-    return manners
+        preferences.learn({"lawful": lawful, "short": short})
+    return preferences
 
 
 def test_a_fresh_installation_expects_the_lawful_way() -> None:
     """Nothing learned, nothing assumed; and a way that nobody judged teaches nothing."""
-    manners = RoutePreferences()
-    manners.learn({})
-    assert manners.usual == LAWFUL
+    preferences = RoutePreferences()
+    preferences.learn({})
+    assert preferences.usual == LAWFUL
 
 
-def test_a_manner_is_believed_after_enough_ways_and_not_before() -> None:
+def test_a_preference_is_believed_after_enough_ways_and_not_before() -> None:
     """However clear the first ones are."""
     assert after(MIN_LEGS - 1, lawful=0.2, short=0.0).usual == LAWFUL
     assert after(MIN_LEGS, lawful=0.2, short=0.0).usual == "short"
 
 
-def test_a_manner_that_is_hardly_better_is_not_believed() -> None:
+def test_a_preference_that_is_hardly_better_is_not_believed() -> None:
     """The evidence has to be clear."""
     assert after(60, lawful=0.100, short=0.099).usual == LAWFUL
     assert after(60, lawful=0.0, short=0.2).usual == LAWFUL
@@ -44,17 +44,17 @@ def test_a_manner_that_is_hardly_better_is_not_believed() -> None:
 
 def test_drivers_who_change_are_followed() -> None:
     """What was seen long ago counts less."""
-    manners = after(200, lawful=0.2, short=0.0)
+    preferences = after(200, lawful=0.2, short=0.0)
     for _ in range(600):
-        manners.learn({"lawful": 0.0, "short": 0.2})
-    assert manners.usual == LAWFUL
+        preferences.learn({"lawful": 0.0, "short": 0.2})
+    assert preferences.usual == LAWFUL
 
 
-def test_manners_survive_a_restart() -> None:
+def test_preferences_survive_a_restart() -> None:
     """They are plain values."""
-    manners = after(30, lawful=0.2, short=0.0)
-    again = msgspec.json.decode(msgspec.json.encode(manners), type=RoutePreferences)
-    assert again == manners and again.usual == "short"
+    preferences = after(30, lawful=0.2, short=0.0)
+    again = msgspec.json.decode(msgspec.json.encode(preferences), type=RoutePreferences)
+    assert again == preferences and again.usual == "short"
 
 
 def test_a_way_far_off_is_no_worse_than_another_way() -> None:

@@ -42,7 +42,7 @@ def test_a_route_that_does_not_pass_where_the_driver_is_goes_at_once() -> None:
     assert trip.wants_route(NOW + timedelta(seconds=3))
 
 
-def test_a_jump_teaches_no_pace_and_no_way() -> None:
+def test_a_jump_teaches_no_speed_factor_and_no_path() -> None:
     """The speed factor stays as before the false cluster, and driving counts from its end."""
     trip = _begun()
     before = _slowness(trip)

@@ -80,7 +80,7 @@ async def test_items_wait_for_their_round(store: Store) -> None:
     async with store.queue() as queue:
         queue.add(1)
         for _ in range(10):
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # yields to the queue's task
         assert store.items == []
         queue.wake()
         async with asyncio.timeout(WAIT_S):
@@ -179,7 +179,7 @@ async def test_a_flush_waits_for_a_round_of_its_own(store: Store) -> None:
         await store.begun.wait()
         queue.add(2)
         flush = asyncio.create_task(queue.flush(WAIT_S))
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # yields, so that the flush begins
         store.open.set()
         await flush
         assert store.items == [1, 2]

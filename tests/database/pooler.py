@@ -1,6 +1,5 @@
 """A real PgBouncer in transaction mode, before the tests' server."""
 
-import asyncio
 import shutil
 import socket
 import subprocess
@@ -14,6 +13,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import asyncpg
 import pytest
 
+from tests.waiting import until
 from tracker.database_url import asyncpg_url
 from tracker.postgres.data_files import OsUser
 
@@ -78,10 +78,13 @@ class PgBouncer:
         assert PROGRAM is not None
         with (self._folder / "output.log").open("ab") as output:
             self._process = OsUser.fitting().popen([PROGRAM, str(self._ini)], output)
-        async with asyncio.timeout(UP_WITHIN):
-            while not await self._is_up():
-                assert self._process.poll() is None, (self._folder / "output.log").read_text()
-                await asyncio.sleep(0.02)
+        process = self._process
+
+        async def is_up() -> bool:
+            assert process.poll() is None, (self._folder / "output.log").read_text()
+            return await self._is_up()
+
+        await until(is_up, UP_WITHIN)
 
     def kill(self) -> None:
         """-9: every connection is cut."""

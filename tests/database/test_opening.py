@@ -6,6 +6,7 @@ import socket
 import pytest
 
 from tests.database.odd_server import odd_server, refusal, version
+from tests.waiting import until
 from tracker.database.connection import opening
 from tracker.database.connection.opening import connect, wait_for_database
 from tracker.database.migrations import migrate, pending
@@ -49,8 +50,7 @@ async def test_a_server_that_starts_is_waited_for(
     async with asyncio.timeout(20):
         async with odd_server(answer) as url:
             waiting = asyncio.create_task(wait_for_database(url, told.append))
-            while len(told) < 2:  # noqa: ASYNC110 - there is nothing to be woken by
-                await asyncio.sleep(0.01)
+            await until(lambda: len(told) >= 2)
         async with odd_server(version("17.2"), int(url.rpartition(":")[2].partition("/")[0])):
             await waiting
     assert "The database does not answer (" in told[0]

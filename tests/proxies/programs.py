@@ -21,6 +21,8 @@ import pytest
 import trustme
 from websockets.asyncio.client import connect
 
+from tests.waiting import until
+
 DEPLOY: Final = Path(__file__).parents[2] / "deploy"
 START_WITHIN: Final = 20.0  # seconds
 STOP_WITHIN: Final = 10.0  # seconds
@@ -183,10 +185,13 @@ class Proxy:
             self._process = await asyncio.create_subprocess_exec(
                 *self._command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
             )
-        async with asyncio.timeout(START_WITHIN):
-            while not await self._listens():
-                assert self._process.returncode is None, (self._folder / "output.log").read_text("utf-8")
-                await asyncio.sleep(0.02)
+        process = self._process
+
+        async def listens() -> bool:
+            assert process.returncode is None, (self._folder / "output.log").read_text("utf-8")
+            return await self._listens()
+
+        await until(listens, START_WITHIN)
 
     async def _listens(self) -> bool:
         with suppress(OSError):

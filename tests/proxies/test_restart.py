@@ -15,6 +15,7 @@ from driver_sim.client.client import DriverClient
 from tests.proxies.programs import Proxy
 from tests.service import Service, token_of
 from tests.test_end_to_end import on_the_way
+from tests.waiting import until
 from tracker.domain.tracks.fix import Fix
 
 WITHIN = 60.0  # seconds
@@ -35,7 +36,7 @@ class Watcher:
         while not self.end:
             with suppress(OSError, httpx.HTTPError, WebSocketException):
                 await self._watch()
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.05)  # simulates a client's back-off
 
     async def _over_websocket(self) -> None:
         async with self._proxy.socket(f"{self._link}/stream?cursor={self.state.get('cursor', '')}") as socket:
@@ -126,5 +127,4 @@ async def test_a_restart_under_load_loses_nothing(
 
 async def connected(loads: list[Load], times: int) -> None:
     """Wait until each client has connected this often."""
-    while min(load.connections() for load in loads) < times:  # noqa: ASYNC110 - many clients, no event
-        await asyncio.sleep(0.02)
+    await until(lambda: min(load.connections() for load in loads) >= times, 60)

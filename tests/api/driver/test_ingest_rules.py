@@ -72,7 +72,7 @@ async def test_the_same_key_with_other_content_is_a_duplicate(service: Service) 
 
 
 @pytest.mark.parametrize(
-    ("ahead", "every"), [(3 * HOUR, 0.25), (-24 * HOUR, 0.45)], ids=["3 h ahead", "a day behind"]
+    ("ahead", "every"), [(3 * HOUR, 0.25), (-24 * HOUR, 0.6)], ids=["3 h ahead", "a day behind"]
 )
 async def test_a_device_whose_clock_is_steadily_wrong_is_shown_right(
     service: Service, ahead: float, every: float

@@ -30,7 +30,12 @@ STREAM = Path(__file__).parents[2] / "web" / "src" / "stream.js"
 LEFT_IN: Edits = {
     "nginx": (("location / {", "location /tracking/ {"),),
     "haproxy": (("default_backend tracker", "use_backend tracker if { path_beg /tracking/ }"),),
-    "caddy": (("reverse_proxy {", "reverse_proxy /tracking/* {"),),
+    "caddy": (
+        (
+            "reverse_proxy {$UPSTREAM:127.0.0.1:8080} {",
+            "reverse_proxy /tracking/* {$UPSTREAM:127.0.0.1:8080} {",
+        ),
+    ),
 }
 REMOVED: Edits = {
     "nginx": (*LEFT_IN["nginx"], ("proxy_pass http://tracker;", "proxy_pass http://tracker/;")),
@@ -38,7 +43,12 @@ REMOVED: Edits = {
         *LEFT_IN["haproxy"],
         ("backend tracker\n", "backend tracker\n    http-request replace-path /tracking(/.*) \\1\n"),
     ),
-    "caddy": (("reverse_proxy {", "uri strip_prefix /tracking\n\treverse_proxy {"),),
+    "caddy": (
+        (
+            "reverse_proxy {$UPSTREAM:127.0.0.1:8080} {",
+            "uri strip_prefix /tracking\n\treverse_proxy {$UPSTREAM:127.0.0.1:8080} {",
+        ),
+    ),
 }
 WATCH = """
 const { OrderStream } = await import(process.env.STREAM);
@@ -58,6 +68,15 @@ async def below(data_dir: Path, service_database: str) -> AsyncIterator[Service]
         TRACKER_PUBLIC_URL=f"https://shop.example{PREFIX}",
     ) as running:
         yield running
+
+
+@pytest.mark.parametrize("name", LEFT_IN)
+def test_the_changes_are_documented(name: str) -> None:
+    """Each line that the tests change for the path is in docs/reverse-proxies.md."""
+    page = (Path(__file__).parents[2] / "docs" / "reverse-proxies.md").read_text("utf-8")
+    for _, after in (*LEFT_IN[name], *REMOVED[name]):
+        for line in after.splitlines():
+            assert line.strip().replace("{$UPSTREAM:127.0.0.1:8080}", "{$UPSTREAM…}") in page
 
 
 def started(

@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 
 from tests.proxies.programs import PROGRAMS, Certificate, Proxy, running_proxy
-from tests.proxies.upstream import Upstream, raw_exchange, running_upstream
+from tests.proxies.upstream import Upstream, extended_connect, raw_exchange, running_upstream
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
@@ -92,6 +92,15 @@ async def test_a_websocket_is_passed_on(proxy: Proxy, upstream: Upstream, writte
     await ask(proxy, "Connection: Upgrade", f"Upgrade: {written}", *key)
     assert [value.lower() for value in upstream.values("upgrade")] == ["websocket"]
     assert [value.lower() for value in upstream.values("connection")] == ["upgrade"]
+
+
+async def test_over_http2_too_only_a_websocket_is_passed_on(proxy: Proxy, upstream: Upstream) -> None:
+    """HAProxy takes WebSockets over HTTP/2 (RFC 8441), nginx and Caddy don't. None passes h2c on."""
+    for protocol, passes in (("h2c", False), ("websocket", proxy.name == "haproxy")):
+        before = len(upstream.heads)
+        await extended_connect(proxy.ports.https, proxy.certificate.trusting, protocol)
+        upgrades = upstream.values("upgrade") if len(upstream.heads) > before else []
+        assert upgrades == (["websocket"] if passes else []), protocol
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,10 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.events import ConnectionTerminated, ResponseReceived, StreamReset
+
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
 
 
@@ -52,5 +56,27 @@ async def raw_exchange(port: int, context: ssl.SSLContext, request: bytes, withi
                 async with asyncio.timeout(0.3):
                     return head + await reader.read(65_536)
             return head
+    finally:
+        writer.transport.abort()
+
+
+async def extended_connect(port: int, context: ssl.SSLContext, protocol: str, within: float = 10.0) -> bytes:
+    """Ask for a protocol over HTTP/2 (RFC 8441); the answer's status, or empty if the stream was reset."""
+    context.set_alpn_protocols(["h2"])
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+    http2 = H2Connection(H2Configuration(client_side=True, header_encoding=None))
+    http2.initiate_connection()
+    asked = {":method": "CONNECT", ":protocol": protocol, ":scheme": "https", ":path": "/livez"}
+    asked |= {":authority": f"127.0.0.1:{port}", "sec-websocket-version": "13"}
+    http2.send_headers(1, list(asked.items()))
+    try:
+        async with asyncio.timeout(within):
+            while True:
+                writer.write(http2.data_to_send())
+                for event in http2.receive_data(await reader.read(65_536)):
+                    if isinstance(event, ResponseReceived):
+                        return dict(event.headers)[b":status"]
+                    if isinstance(event, StreamReset | ConnectionTerminated):
+                        return b""
     finally:
         writer.transport.abort()

@@ -270,7 +270,7 @@ def test_only_the_settings_are_read_from_the_environment() -> None:
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
     }
-    assert readers <= {"tracker.config", "tracker.commands.demo", "tracker.system.processes"}
+    assert readers <= {"tracker.config.sources", "tracker.commands.demo", "tracker.system.processes"}
 
 
 def test_sql_stands_in_sql_files() -> None:

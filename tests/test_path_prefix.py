@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 from quart import Quart
 from websockets.asyncio.client import connect
+from werkzeug.routing import Rule
 
 from tests.service import Service, hear, running_service, token_of
 from tracker.app import ENDPOINTS
@@ -24,16 +25,25 @@ async def prefixed(data_dir: Path, service_database: str) -> AsyncIterator[Servi
         yield running
 
 
+def rules() -> list[Rule]:
+    """All routes of the service."""
+    app = Quart(__name__, static_folder=None)
+    for module in ENDPOINTS:
+        app.register_blueprint(module.blueprint)
+    return list(app.url_map.iter_rules())
+
+
 @asked_at
 async def test_every_address_that_a_page_names_is_below_the_prefix(prefixed: Service, below: str) -> None:
     """Pages, their files, the map's style with its tiles and fonts: each is found there."""
     order = await prefixed.new_order()
     assert order["tracking_url"] == f"{PUBLIC}/t/{token_of(order)}"
-    named: set[str] = set()
-    for path in ("", "/", f"/t/{token_of(order)}", f"/embed/{token_of(order)}", "/docs", "/t/unknown"):
-        page = await prefixed.http.get(f"{below}{path}")
-        assert page.headers["Content-Type"].startswith("text/html"), path
-        named |= set(re.findall(r'(?:href|src|data-description)="(/[^"]*)"', page.text))
+    paths = {rule.rule for rule in rules() if not rule.arguments and not rule.rule.startswith("/v1/")}
+    paths |= {"", f"/t/{token_of(order)}", f"/embed/{token_of(order)}", "/t/unknown"}
+    answers = [await prefixed.http.get(f"{below}{path}") for path in paths]
+    pages = [answer for answer in answers if answer.headers["Content-Type"].startswith("text/html")]
+    assert len(pages) >= 6
+    named = {path for page in pages for path in re.findall(r'="(/[^"]*)"', page.text)}
     style = (await prefixed.http.get(f"{below}/map/style.json")).json()
     fonts = [face["url"] for faces in style["font-faces"].values() for face in faces]
     (tiles,) = style["sources"]["map"]["tiles"]
@@ -97,12 +107,16 @@ async def test_doubled_slashes_do_not_redirect(prefixed: Service, below: str) ->
 
 def test_no_path_of_the_service_can_be_the_prefix() -> None:
     """`/t/t/<token>` could be either. Config refuses what begins like a path of the service."""
-    app = Quart(__name__)
-    for module in ENDPOINTS:
-        app.register_blueprint(module.blueprint)
-    paths = {
-        f"{rule.rule}/"
-        for rule in app.url_map.iter_rules()
-        if rule.rule not in {"/", "/static/<path:filename>"}
-    }
+    paths = {f"{rule.rule}/" for rule in rules() if rule.rule != "/"}
     assert {path for path in paths if not path.startswith(OWN_PATHS)} == set()
+
+
+def test_no_file_of_a_page_names_a_path_of_the_service() -> None:
+    """Scripts build URLs on the link's, styles name files beside them, templates use variables."""
+    root = Path(__file__).parents[1] / "web"
+    names = "|".join(re.escape(path.strip("/")) for path in OWN_PATHS)
+    pattern = re.compile(rf"""["'`(]/(?:{names})(?![\w-]|/\$)""")
+    files = [file for name in ("src", "style", "templates") for file in (root / name).rglob("*.*")]
+    texts = {file.name: file.read_text("utf-8") for file in files}
+    assert len(texts) > 20
+    assert [name for name, text in texts.items() if pattern.search(text)] == []

@@ -125,7 +125,7 @@ def haproxy_command(folder: Path, text: str, ports: Ports, certificate: Certific
 
 def caddy_command(folder: Path, text: str, ports: Ports, certificate: Certificate) -> list[str]:
     host = "{$PUBLIC_HOST:localhost} {"
-    local = f"auto_https disable_redirects\n\thttp_port {ports.http}\n\tadmin off"
+    local = f"http_port {ports.http}\n\tadmin off"
     filled = replaced(
         text,
         ("{\n\tgrace_period", f"{{\n\t{local}\n\tgrace_period"),

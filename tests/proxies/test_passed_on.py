@@ -119,9 +119,7 @@ async def test_metrics_are_not_public(proxy: Proxy, upstream: Upstream, path: st
 
 
 async def test_plain_http_is_sent_to_https(proxy: Proxy) -> None:
-    """With its path. Caddy does so by itself; the tests turn that off, because it needs port 80."""
-    if proxy.name == "caddy":
-        pytest.skip("Caddy's own redirect needs port 80")
+    """With its path; Caddy does so without a line in its file."""
     async with proxy.client() as client:
         answer = await client.get(f"http://127.0.0.1:{proxy.ports.http}/t/token?lang=de")
     assert answer.status_code == 308

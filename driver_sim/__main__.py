@@ -21,6 +21,7 @@ from tracker.domain.order import Vehicle
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.version_option(package_name="order-tracker")
 def main() -> None:
     """Try out the tracking service with simulated couriers or recorded tracks.
 

@@ -23,7 +23,7 @@ from tests.waiting import until
 pytestmark = pytest.mark.long
 
 MEMORY = 10.0  # MB
-MORE = 48_000_000  # bytes: half of them are the service's reserve
+MORE = 64_000_000  # bytes: 40 MB of them are the service's reserve
 GROUP = 256_000_000  # bytes
 MEMORY_GROUPS = Path("/sys/fs/cgroup/memory")
 

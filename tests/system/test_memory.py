@@ -2,11 +2,12 @@
 
 import resource
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tracker.system import memory
-from tracker.system.memory import LOOK_EVERY, RESERVE, UNLIMITED, MemoryLimit, remaining
+from tracker.system.memory import GROWTH, LOOK_EVERY, RESERVE, UNLIMITED, MemoryLimit, remaining
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def test_while_memory_is_short_nobody_more_than_were_there_comes(monkeypatch: py
     assert not room.admits(500, now)
     assert not room.admits(500, now + LOOK_EVERY)
     assert room.admits(499, now + LOOK_EVERY)
-    left["bytes"], now = RESERVE, now + 1.0
+    left["bytes"], now = RESERVE + 10_000 * GROWTH, now + 1.0
     assert room.admits(10_000, now)
     left["bytes"], now = RESERVE - 1, now + 1.0
     assert room.admits(499, now), "so many had room, and nothing was given back"
@@ -46,3 +47,44 @@ def test_while_memory_is_short_nobody_more_than_were_there_comes(monkeypatch: py
     assert room.admits(10_000, now)
     left["bytes"], now = RESERVE - 1, now + 1.0
     assert not room.admits(400, now)
+
+
+def test_connected_clients_may_still_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The more clients are connected, the more must be free for another one."""
+    monkeypatch.setattr(memory, "remaining", lambda: RESERVE + 1_000 * GROWTH)
+    assert MemoryLimit().admits(1_000, 1.0)
+    assert not MemoryLimit().admits(1_001, 1.0)
+
+
+V1 = {
+    "limit": "memory/memory.limit_in_bytes",
+    "used": "memory/memory.usage_in_bytes",
+    "stat": "memory/memory.stat",
+}
+V2 = {"limit": "memory.max", "used": "memory.current", "stat": "memory.stat"}
+
+
+@pytest.mark.parametrize(("files", "prefix"), [(V1, "total_"), (V2, "")])
+def test_a_group_counts_what_the_kernel_counts(
+    files: dict[str, str], prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kernel memory and files in /tmp count as used; the page cache does not, because it can be dropped."""
+    (tmp_path / "memory").mkdir()
+    (tmp_path / files["limit"]).write_text("256000000\n")
+    (tmp_path / files["used"]).write_text("200000000\n")
+    stat = {"rss": 120_000_000, "active_file": 30_000_000, "inactive_file": 20_000_000, "shmem": 20_000_000}
+    (tmp_path / files["stat"]).write_text(
+        "".join(f"{prefix}{name} {value}\n" for name, value in stat.items())
+    )
+    monkeypatch.setattr(memory, "_groups", tmp_path)
+    monkeypatch.setattr(memory, "_of_process", lambda: UNLIMITED)
+    assert remaining() == 256_000_000 - 200_000_000 + 50_000_000
+
+
+def test_a_group_without_a_limit_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`max` is no number, and means no limit."""
+    (tmp_path / "memory.max").write_text("max\n")
+    (tmp_path / "memory.current").write_text("200000000\n")
+    monkeypatch.setattr(memory, "_groups", tmp_path)
+    monkeypatch.setattr(memory, "_of_process", lambda: UNLIMITED)
+    assert remaining() == UNLIMITED

@@ -1,6 +1,11 @@
 """MemoryLimit: admit clients only while the process is below its memory limit.
 
 At the limit the kernel kills the process, or an allocation fails anywhere, so new clients are refused before.
+A control group's limit also covers what the kernel holds for the group: sockets, page tables, the page cache.
+
+Connected clients may still grow: one that stops reading takes 27 KiB more than an idle one. So the limiter
+keeps that much free for each, besides a fixed reserve.
+
 CPython reuses freed memory but rarely returns it to the system. So the limiter also remembers how many
 clients there were when memory became short: as many can be served again.
 """
@@ -10,7 +15,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-RESERVE: Final = 24_000_000  # bytes for the clients that are connected
+# Bytes: 24 MB for requests in progress, 8 for code that the kernel would otherwise read from disk repeatedly,
+# 8 for another program in the group, such as a health check.
+RESERVE: Final = 40_000_000
+GROWTH: Final = 28_000  # bytes that a connected client may still take
 EASE: Final = 2.0  # times RESERVE; with more left, memory was returned to the system
 LOOK_EVERY: Final = 0.1  # seconds
 UNLIMITED: Final = 1 << 60  # bytes; the kernel's own value for "no limit" is larger
@@ -30,7 +38,7 @@ class MemoryLimit:
         """Return whether a client may join *clients* others. Memory is read at most every LOOK_EVERY."""
         if now - self._looked_at >= LOOK_EVERY:
             self._looked_at = now
-            left = remaining()
+            left = remaining() - GROWTH * clients
             self._is_short = left < RESERVE
             if self._is_short:
                 self._fitted = max(self._fitted, clients)
@@ -59,14 +67,16 @@ def _of_process() -> int:
 
 
 def _of_group() -> int:
-    """Read cgroup v2, else v1. Reclaimable memory (the page cache) does not count as used."""
-    for folder, limit, used in (
-        (_groups, "memory.max", "anon "),
-        (_groups / "memory", "memory.limit_in_bytes", "total_rss "),
+    """Read cgroup v2, else v1. The page cache doesn't count as used: the kernel drops it before it kills."""
+    for folder, prefix, limit, used in (
+        (_groups, "", "memory.max", "memory.current"),
+        (_groups / "memory", "total_", "memory.limit_in_bytes", "memory.usage_in_bytes"),
     ):
         for group in _own_groups(folder):
             with suppress(OSError, ValueError):
-                return int((group / limit).read_text()) - _number(used, str(group / "memory.stat"))
+                left = int((group / limit).read_text()) - int((group / used).read_text())
+                files = (f"{prefix}active_file ", f"{prefix}inactive_file ")
+                return left + sum(_number(name, str(group / "memory.stat")) for name in files)
     return UNLIMITED
 
 

@@ -22,6 +22,7 @@ from tests.waiting import until
 from tracker import server
 from tracker.api import json_bodies
 from tracker.rate_limits import RateLimit
+from tracker.system.memory import MemoryLimit
 from tracker.websocket import http11
 
 WATCHERS = 500
@@ -98,6 +99,24 @@ async def test_with_all_descriptors_in_use_clients_are_refused(monkeypatch: pyte
         async with connect(echo.url) as peer:
             await peer.send("in")
             assert await peer.recv() == "in"
+
+
+@pytest.mark.parametrize("short_of", ["descriptors", "memory"])
+async def test_a_full_node_is_alive(monkeypatch: pytest.MonkeyPatch, short_of: str) -> None:
+    """`/livez` is 200 though everything else is 503: a restart would disconnect all who are served."""
+    if short_of == "descriptors":
+        monkeypatch.setattr(server, "_most_descriptors", lambda: 1)
+        monkeypatch.setattr(server, "RESERVED", 20_000)
+    else:
+        monkeypatch.setattr(MemoryLimit, "admits", lambda *_: False)
+    async with echo_server() as echo:
+        for path, status in (("/livez", b"200"), ("/readyz", b"503"), ("/livezz", b"503")):
+            reader, writer = await asyncio.open_connection("127.0.0.1", echo.port)
+            writer.write(b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n" % path.encode())
+            answer = await asyncio.wait_for(reader.read(), 5)
+            assert answer.startswith(b"HTTP/1.1 " + status)
+            assert answer.endswith(b'{"status":"live"}') == (status == b"200")
+            writer.close()
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "])

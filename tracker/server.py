@@ -37,6 +37,11 @@ FULL: Final = (
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n"
     b"Content-Type: application/problem+json\r\nContent-Length: %d\r\n\r\n%s" % (len(_PROBLEM), _PROBLEM)
 )
+_LIVE: Final = b'{"status":"live"}'
+LIVE: Final = (
+    b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
+    b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(_LIVE), _LIVE)
+)
 
 log = structlog.get_logger()
 
@@ -161,13 +166,17 @@ def _most_descriptors() -> int:
 
 
 async def _refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answer 503. Read the request first: a close with unread bytes would reset the connection."""
+    """Answer 503, but 200 to `/livez`: a supervisor must not restart a node because it is full.
+
+    Read the request first: a close with unread bytes would reset the connection.
+    """
+    head = b""
+    with suppress(TimeoutError, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        async with asyncio.timeout(REFUSED_WITHIN):
+            head = await reader.readuntil(b"\r\n\r\n")
     with suppress(TimeoutError, OSError):
         async with asyncio.timeout(REFUSED_WITHIN):
-            await reader.readuntil(b"\r\n\r\n")
-    with suppress(TimeoutError, OSError):
-        async with asyncio.timeout(REFUSED_WITHIN):
-            writer.write(FULL)
+            writer.write(LIVE if head.startswith(b"GET /livez ") else FULL)
             writer.close()
             await writer.wait_closed()
     writer.transport.abort()

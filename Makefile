@@ -1,6 +1,6 @@
 # `make help` lists the targets. They install what they need into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-long coverage check bench soak lock clean
+.PHONY: help install demo test test-long test-containers coverage check bench soak lock clean
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
@@ -14,6 +14,7 @@ help:
 	@echo 'make install   set up .venv with all dependencies'
 	@echo 'make test      run the tests in two processes (ARGS=tests/test_architecture.py runs some of them, in one)'
 	@echo 'make test-long run the tests that take minutes: faults, attacks, mutants'
+	@echo 'make test-containers build the image, run the composition with Podman, and test both (as root)'
 	@echo 'make check     run the linters, the type checkers and the tests'
 	@echo 'make coverage  run the tests and report their line and branch coverage, also in htmlcov/'
 	@echo 'make bench     run the benchmarks (ARGS=--help lists the options)'
@@ -39,6 +40,9 @@ endif
 
 test-long: install
 	@exec $(RUN)python -m pytest -m long $(ARGS)
+
+test-containers: install
+	@exec $(RUN)python -m pytest -m containers tests/containers $(ARGS)
 
 check: install lint types test
 

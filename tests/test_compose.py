@@ -20,10 +20,12 @@ from msgspec.structs import replace
 
 import driver_sim.__main__
 import tracker.__main__
-from tracker.config import SECRETS, SETTINGS, Config
+from tracker.config import Config
+from tracker.config.settings import SETTINGS
 from tracker.database_url import asyncpg_url
 
 ROOT = Path(__file__).parent.parent
+SECRETS = {name: setting.file_name for name, setting in SETTINGS.items() if setting.secret}
 PROGRAMS = {"tracker": tracker.__main__.main, "driver-sim": driver_sim.__main__.main}
 
 
@@ -179,9 +181,9 @@ def test_every_setting_is_passed_on(compose: dict[str, Any], dockerfile: Dockerf
     """The service gets each setting once: from the composition or the image, as a value or as a file."""
     given = {**environment(dockerfile), **compose["services"]["tracker"]["environment"]}
     for name in SETTINGS:
-        assert (name in given) + (name in SECRETS and f"{name}_FILE" in given) == 1, name
+        assert (name in given) + (SECRETS.get(name) in given) == 1, name
     passed = compose["services"]["tracker"]["environment"]
-    assert set(passed) <= {*SETTINGS, *(f"{name}_FILE" for name in SECRETS)}
+    assert set(passed) <= {*SETTINGS, *SECRETS.values()}
 
 
 def test_the_defaults_are_those_of_the_service(compose: dict[str, Any]) -> None:

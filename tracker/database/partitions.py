@@ -1,4 +1,7 @@
-"""Daily partitions of the fixes: created ahead, dropped after the retention time."""
+"""Daily partitions of the fixes: created ahead, dropped after the retention time.
+
+The SQL functions that create and drop them are in `sql/migrations/0002_partitions.sql`.
+"""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Final

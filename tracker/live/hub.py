@@ -1,122 +1,30 @@
 """Hub: the channels of this node, from each watched order to its subscriptions."""
 
-import hmac
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable
-from datetime import UTC, datetime
-from secrets import token_hex
 from time import monotonic
-from typing import Any, Final, NamedTuple
+from typing import Final
 
-from tracker.domain.view import CustomerView, Trail
 from tracker.errors import TooManyConnections
-from tracker.live.subscription import NOTES_KEPT, Outgoing, Subscription
-from tracker.messages import CustomerState, End, Heartbeat, NoteToCustomer, Snapshot, Update
+from tracker.live.channel import Channel
+from tracker.live.cursors import CursorTags
+from tracker.live.subscription import Outgoing, Subscription
+from tracker.messages import End, Heartbeat
 
-CHANNEL_KEPT_S: Final = (
-    120.0  # after the last customer left, so that a reconnecting client gets what it missed
-)
+CHANNEL_KEPT_S: Final = 120.0  # after the last customer has left, for clients that reconnect
 CHANNELS_KEPT: Final = 1_000  # of orders without a customer; the longest idle one goes first
 VIEWS_PER_LINK: Final = 50  # concurrent live views
 VIEWS_PER_ADDRESS: Final = 1_000
-NONCE: Final = 6  # random characters in a cursor
-SIGNATURE: Final = 12  # characters of a cursor that prove that this service issued it for this order
-REVISION_DIGITS: Final = 15
-
-
-class SentTrail(NamedTuple):
-    """The trail that a channel's state holds: its source and how much of it."""
-
-    source: Trail | None = None
-    version: int = 0  # of the source
-    places: int = 0  # how many of its places were sent
-    at: datetime = datetime.min.replace(tzinfo=UTC)
-
-
-class Channel:
-    """An order that customers of this node watch, or watched in the last two minutes.
-
-    It holds the only record of what its watchers know: `view`, `trail` and `reviewed_at` describe `state`.
-    """
-
-    __slots__ = (
-        *("changed", "notes", "revision", "reviewed_at", "state"),
-        *("subscriptions", "tag", "trail", "view"),
-    )
-
-    def __init__(self, tag: str) -> None:
-        self.tag = tag
-        self.revision = 0
-        self.view: CustomerView | None = None  # as published last; None before the first time
-        self.state: dict[str, Any] = {}  # the same in wire fields
-        self.trail = SentTrail()
-        self.reviewed_at = self.trail.at  # when the view was last computed
-        self.changed: dict[str, int] = {}  # the revision that last changed each field
-        self.notes: deque[tuple[int, Outgoing]] = deque(maxlen=NOTES_KEPT)
-        self.subscriptions: set[Subscription] = set()
-
-    @property
-    def cursor(self) -> str:
-        return f"{self.tag}-{self.revision}"
-
-    def snapshot(self, now: str) -> Snapshot:
-        """Return the published state. A view must have been published before."""
-        return Snapshot(cursor=self.cursor, now=now, **self.state)
-
-    def updates_since(self, cursor: str, now: str) -> list[Outgoing] | None:
-        """Return the notes after *cursor* and one update of all changed fields; None: send a snapshot.
-
-        An order that has ended takes a snapshot.
-        """
-        since = self._revision_of(cursor)
-        if since is None or not self.state or self.state["visibility"] == "ended":
-            return None
-        notes = [note for revision, note in self.notes if revision > since]
-        fields = {name: self.state[name] for name, at in self.changed.items() if at > since}
-        return notes + ([Outgoing(Update(cursor=self.cursor, now=now, **fields))] if fields else [])
-
-    def publish(self, state: CustomerState, now: str) -> None:
-        """Set the state and offer the changed fields to every subscription."""
-        before, self.state = self.state, dict(state)
-        changed = {
-            name: value
-            for name, value in state.items()
-            if (known := before.get(name)) is not value and known != value
-        }
-        if not before or not changed:
-            return
-        self.revision += 1
-        self.changed.update(dict.fromkeys(changed, self.revision))
-        update = Outgoing(Update(cursor=self.cursor, now=now, **changed))
-        for subscription in self.subscriptions:
-            subscription.offer(update)
-
-    def note(self, text: str, at: str) -> None:
-        """Send a driver's note to every subscription, and to clients that reconnect."""
-        note = Outgoing(NoteToCustomer(text, at))
-        self.revision += 1
-        self.notes.append((self.revision, note))
-        for subscription in self.subscriptions:
-            subscription.offer_note(note)
-
-    def _revision_of(self, cursor: str) -> int | None:
-        """Return a cursor's revision, or None if this channel did not issue the cursor."""
-        tag, _, digits = cursor.partition("-")
-        if tag != self.tag or not (digits.isascii() and digits.isdecimal()) or len(digits) > REVISION_DIGITS:
-            return None
-        revision = int(digits)
-        return revision if revision <= self.revision else None
 
 
 class Hub:
     """The channels of this node. All methods are synchronous, so no update is lost after a snapshot.
 
-    A cursor is `<tag>-<revision>`. The tag belongs to one order and one process, and is signed with *key*.
     A cursor from another order or an earlier process, or a forged one, counts as absent.
     """
 
     def __init__(self, key: bytes = b"") -> None:
-        self._key = key
+        self._cursor_tags = CursorTags(key)
         self._channels: dict[str, Channel] = {}
         self._idle_since: dict[str, float] = {}  # when channels lost their last customer; the oldest first
         self._addresses: Counter[str] = Counter()
@@ -136,13 +44,17 @@ class Hub:
     def is_watched(self, order_ids: Iterable[str]) -> bool:
         return any(self._subscriptions(order_id) for order_id in order_ids)
 
+    def issued(self, order_id: str, cursor: str) -> bool:
+        """Whether this service issued the cursor for this order, even before a restart."""
+        return self._cursor_tags.issued(order_id, cursor)
+
     # --- subscriptions
 
     def open(self, order_id: str) -> Channel:
         """Open the order's channel, or keep it open, so that its cursors stay valid."""
         channel = self._channels.get(order_id)
         if channel is None:
-            channel = self._channels[order_id] = Channel(self._tag(order_id, token_hex(NONCE // 2)))
+            channel = self._channels[order_id] = Channel(self._cursor_tags.create(order_id))
         if not channel.subscriptions:
             self._idle_since.pop(order_id, None)
             self._idle_since[order_id] = monotonic()
@@ -187,18 +99,6 @@ class Hub:
         for order_id in gone:
             del self._idle_since[order_id], self._channels[order_id]
         return gone
-
-    # --- cursors
-
-    def issued(self, order_id: str, cursor: str) -> bool:
-        """Whether this service issued the cursor for this order, even before a restart."""
-        tag = cursor.partition("-")[0]
-        sent = tag.encode("utf-8", "replace")
-        return hmac.compare_digest(sent, self._tag(order_id, tag[:NONCE]).encode("utf-8", "replace"))
-
-    def _tag(self, order_id: str, nonce: str) -> str:
-        signed = hmac.digest(self._key, f"{order_id} {nonce}".encode("utf-8", "replace"), "sha256")
-        return nonce + signed.hex()[:SIGNATURE]
 
     # --- messages
 

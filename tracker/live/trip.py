@@ -7,8 +7,8 @@ from typing import Protocol
 
 import msgspec
 
-from tracker.domain.arrival.detector import MilestoneDetector
 from tracker.domain.arrival.milestone import MilestoneReached
+from tracker.domain.arrival.milestone_detector import MilestoneDetector
 from tracker.domain.geo import distance
 from tracker.domain.reporting_policy import Need, PolicyState, next_policy
 from tracker.domain.tracks.device_clock import NONE, DeviceClock

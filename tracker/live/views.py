@@ -10,7 +10,8 @@ from tracker.domain.trip import Trip
 from tracker.domain.view import view_without_trip
 from tracker.errors import NotFound, StorageUnavailable
 from tracker.eta.feedback import EtaFeedback
-from tracker.live.hub import Channel, Hub
+from tracker.live.channel import Channel
+from tracker.live.hub import Hub
 from tracker.live.order_cache import OrderCache
 from tracker.live.publisher import Publisher
 from tracker.live.subscription import Outgoing, Subscription

@@ -1,7 +1,7 @@
 """FrameParser: RFC 6455 frames from bytes, as messages in the receive queue or a reason to close.
 
 Each call parses a bounded number of frames, so that a flood of tiny ones does not delay other connections.
-The remaining bytes stay in the parser's buffer.
+The remaining bytes stay in the parser's buffer. The library `websockets` unmasks and checks each frame.
 """
 
 import logging

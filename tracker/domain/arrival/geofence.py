@@ -13,7 +13,7 @@ from tracker.domain.tracks.fix import Fix
 
 ENTER: Final = 60.0  # metres from a stop; a driver who stands within has arrived
 CLOSE: Final = 30.0  # metres; further out, confirmation takes longer, as it may be a red light
-LEAVE: Final = 100.0  # metres; a driver further away has left
+LEAVE: Final = 100.0  # metres; a driver further away has left. ENTER and LEAVE differ for hysteresis
 MAX_ROUTE: Final = 150.0  # metres still to drive; with more, the driver is on another street, however near
 # m/s; a slower driver stands. Nobody walks past so slowly either
 SPEED_OF_STANDING: Final[Mapping[Vehicle, float]] = {"car": 2.0, "scooter": 2.0, "bicycle": 2.0, "foot": 0.6}

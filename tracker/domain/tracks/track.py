@@ -11,7 +11,8 @@ from typing import Final
 
 from tracker.domain.order import Vehicle
 from tracker.domain.tracks.fix import Doubt, Fix, JudgedFix
-from tracker.domain.tracks.window import Conflict, Window, is_teleport
+from tracker.domain.tracks.teleport import is_teleport
+from tracker.domain.tracks.window import Conflict, Window
 
 ACCURACY_LIMIT: Final = 200.0  # metres; a fix of worse accuracy is stored, but doubted
 JUMP_AFTER: Final = 3  # consistent doubted fixes in a row that move the marker all the same

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tracker.domain.arrival.detector import MilestoneDetector
 from tracker.domain.arrival.milestone import Milestone, MilestoneReached
+from tracker.domain.arrival.milestone_detector import MilestoneDetector
 from tracker.domain.geo import LonLat, Plane, distance
 from tracker.domain.order import Driver, Order, OrderStatus, Place, Vehicle
 from tracker.domain.route import Leg, Route, Stop

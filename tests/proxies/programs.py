@@ -12,6 +12,7 @@ import ssl
 import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -63,7 +64,7 @@ class Certificate(msgspec.Struct, frozen=True):
     @classmethod
     def make(cls, folder: Path) -> "Certificate":
         authority = trustme.CA()
-        issued = authority.issue_cert("127.0.0.1", "localhost")
+        issued = authority.issue_cert("127.0.0.1", "::1")
         made = cls(folder / "ca.pem", folder / "cert.pem", folder / "key.pem", folder / "both.pem")
         authority.cert_pem.write_to_path(made.authority)
         issued.private_key_pem.write_to_path(made.key)
@@ -95,17 +96,33 @@ def replaced(text: str, *pairs: tuple[str, str]) -> str:
     return text
 
 
+@cache
+def has_ipv6() -> bool:
+    """Whether this machine has the loopback address ::1; some containers don't."""
+    with suppress(OSError), socket.socket(socket.AF_INET6) as probe:
+        probe.bind(("::1", 0))
+        return True
+    return False
+
+
+def without_ipv6(text: str, sign: str) -> str:
+    """Return the lines that do not listen on IPv6 addresses, if this machine has none."""
+    return text if has_ipv6() else "".join(line for line in text.splitlines(True) if sign not in line)
+
+
 def nginx_command(folder: Path, text: str, ports: Ports, certificate: Certificate) -> list[str]:
     filled = replaced(
         text,
         ("listen 80;", f"listen 127.0.0.1:{ports.http};"),
+        ("listen [::]:80;", f"listen [::1]:{ports.http};"),
         ("listen 443 ssl", f"listen 127.0.0.1:{ports.https} ssl"),
+        ("listen [::]:443 ssl", f"listen [::1]:{ports.https} ssl"),
         ("server_name track.example", "server_name 127.0.0.1"),
         ("/etc/letsencrypt/live/track.example/fullchain.pem", str(certificate.chain)),
         ("/etc/letsencrypt/live/track.example/privkey.pem", str(certificate.key)),
         ("server 127.0.0.1:8080;", f"server {ports.upstream};"),
     )
-    (folder / "tracker.conf").write_text(filled, "utf-8")
+    (folder / "tracker.conf").write_text(without_ipv6(filled, "[::1]"), "utf-8")
     user = "user root;" if os.geteuid() == 0 else ""  # its workers write into the test's folder
     (folder / "nginx.conf").write_text(NGINX.format(folder=folder, user=user), "utf-8")
     return ["nginx", "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf")]
@@ -115,21 +132,24 @@ def haproxy_command(folder: Path, text: str, ports: Ports, certificate: Certific
     filled = replaced(
         text,
         ("bind :80", f"bind 127.0.0.1:{ports.http}"),
+        ("bind :::80", f"bind ::1:{ports.http}"),
         ("bind :443", f"bind 127.0.0.1:{ports.https}"),
+        ("bind :::443", f"bind ::1:{ports.https}"),
         ("/etc/haproxy/track.example.pem", str(certificate.both)),
         ("server tracker 127.0.0.1:8080", f"server tracker {ports.upstream}"),
     )
-    (folder / "haproxy.cfg").write_text(filled, "utf-8")
+    (folder / "haproxy.cfg").write_text(without_ipv6(filled, "bind ::1:"), "utf-8")
     return ["haproxy", "-db", "-f", str(folder / "haproxy.cfg")]
 
 
 def caddy_command(folder: Path, text: str, ports: Ports, certificate: Certificate) -> list[str]:
     host = "{$PUBLIC_HOST:localhost} {"
+    addresses = "127.0.0.1 [::1]" if has_ipv6() else "127.0.0.1"
     local = f"http_port {ports.http}\n\tadmin off"
     filled = replaced(
         text,
         ("{\n\tgrace_period", f"{{\n\t{local}\n\tgrace_period"),
-        (host, f"{host}\n\tbind 127.0.0.1\n\ttls {certificate.chain} {certificate.key}"),
+        (host, f"{host}\n\tbind {addresses}\n\ttls {certificate.chain} {certificate.key}"),
     )
     (folder / "Caddyfile").write_text(filled, "utf-8")
     return ["caddy", "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]

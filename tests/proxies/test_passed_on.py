@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tests.proxies.programs import PROGRAMS, Certificate, Proxy, running_proxy
+from tests.proxies.programs import PROGRAMS, Certificate, Proxy, has_ipv6, running_proxy
 from tests.proxies.upstream import Upstream, extended_connect, raw_exchange, running_upstream
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -50,6 +50,15 @@ async def test_the_service_learns_who_asks_for_what(proxy: Proxy, upstream: Upst
     assert upstream.values("x-forwarded-proto") == ["https"]
     assert upstream.values("x-forwarded-host") == [host]
     assert upstream.values("host") == [host]
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="needs IPv6 on the loopback interface")
+async def test_a_visitor_may_come_over_ipv6(proxy: Proxy, upstream: Upstream) -> None:
+    """The service learns that address."""
+    async with proxy.client(http2=False) as client:
+        url, host = f"https://[::1]:{proxy.ports.https}/livez", f"127.0.0.1:{proxy.ports.https}"
+        assert (await client.get(url, headers={"Host": host})).status_code == 200
+    assert upstream.values("x-forwarded-for") == ["::1"]
 
 
 async def test_headers_of_the_connection_cannot_take_the_address_away(

@@ -8,6 +8,8 @@ if __name__ == "__main__" or os.path.basename(sys.argv[0]) == "tracker":  # noqa
     # Imports take a second or more. Until they end no resource is open, so a signal may exit at once.
     for _number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(_number, lambda *_: os._exit(0))
+    if sys.argv[1:2] == ["serve"]:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it reloads certificates, and never ends a service
 
 from collections.abc import Callable, Coroutine
 from functools import lru_cache

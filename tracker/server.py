@@ -4,6 +4,7 @@ import asyncio
 import resource
 import signal
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Final
@@ -15,8 +16,10 @@ from hypercorn.utils import wrap_app
 from quart import Quart
 
 from tracker.config import Config
+from tracker.config.checks import check_tls
 from tracker.errors import ConfigError
 from tracker.messages import FRAME_BYTES
+from tracker.system.certificates import Certificates
 from tracker.system.gc_policy import short_passes
 from tracker.system.memory import MemoryLimit
 from tracker.system.stopping import start_watchdog
@@ -91,15 +94,52 @@ async def serve(
 
 @asynccontextmanager
 async def _accepting(clients: "Clients", config: Config, listening: socket.socket) -> AsyncIterator[None]:
-    context = clients.hypercorn.create_ssl_context() if config.tls_cert is not None else None
+    certificates = _certificates(clients.hypercorn, config)
+    context = None if certificates is None else certificates.context
     shaken_within = None if context is None else HEADERS_WITHIN
     server = await asyncio.start_server(
         clients.serve, sock=listening, backlog=BACKLOG, ssl=context, ssl_handshake_timeout=shaken_within
     )
     try:
-        yield
+        async with _certificates_renewed(certificates):
+            yield
     finally:
         server.close()  # without wait_closed, which would wait for every client
+
+
+def _certificates(hypercorn: HypercornConfig, config: Config) -> Certificates | None:
+    if config.tls_cert is None or config.tls_key is None:
+        return None
+
+    def make() -> ssl.SSLContext:
+        check_tls(config.tls_cert, config.tls_key)
+        context = hypercorn.create_ssl_context()
+        assert context is not None
+        return context
+
+    return Certificates(make, (config.tls_cert, config.tls_key))
+
+
+@asynccontextmanager
+async def _certificates_renewed(certificates: Certificates | None) -> AsyncIterator[None]:
+    """Reload the certificates when their files change and on SIGHUP, which without TLS has no effect."""
+    loop = asyncio.get_running_loop()
+
+    def hang_up() -> None:
+        log.info("hang_up_received", effect="none" if certificates is None else "certificates are reloaded")
+        if certificates is not None:
+            certificates.reload()
+
+    loop.add_signal_handler(signal.SIGHUP, hang_up)
+    watch = None if certificates is None else asyncio.create_task(certificates.watch())
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the drain goes on
+        if watch is not None:
+            watch.cancel()
+            await asyncio.wait([watch])
 
 
 async def _drained(drain: Callable[[], Awaitable[None]]) -> None:

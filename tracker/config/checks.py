@@ -44,7 +44,7 @@ def check(config: "Config") -> None:
     _check_days("TRACKER_CUSTOMER_RETENTION_DAYS", config.customer_retention_days)
     if config.log_level not in LOG_LEVELS:
         raise ConfigError("TRACKER_LOG_LEVEL", f"must be one of {', '.join(LOG_LEVELS)}")
-    _check_tls(config.tls_cert, config.tls_key)
+    check_tls(config.tls_cert, config.tls_key)
     _check_proxies(config)
     for name, value in (("NATS_URL", config.nats_url), ("TRACKER_MQTT_URL", config.mqtt_url)):
         if value is not None:
@@ -97,7 +97,8 @@ def _check_length(name: str, secret: str | None) -> None:
         raise ConfigError(name, f"must have at least {SECRET_MIN_LENGTH} characters")
 
 
-def _check_tls(cert: Path | None, key: Path | None) -> None:
+def check_tls(cert: Path | None, key: Path | None) -> None:
+    """Raise ConfigError if certificate and key cannot be used."""
     if cert is None and key is None:
         return
     if cert is None or key is None:

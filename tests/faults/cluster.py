@@ -16,7 +16,8 @@ from urllib.parse import quote
 import asyncpg
 
 from tests.waiting import until
-from tracker.postgres.data_files import PORT, OsUser, clear_remains, initialise, programs, socket_folder
+from tracker.postgres.data_files import PORT, OsUser, clear_remains, initialise, socket_folder
+from tracker.postgres.programs import Programs, programs_for
 from tracker.postgres.server import SETTINGS
 
 UP_WITHIN: Final = 60.0  # seconds
@@ -28,10 +29,11 @@ _numbers = count(1)
 class Cluster:
     """One server; what is done to it is done by its own process id."""
 
-    def __init__(self, folder: Path, tmpfs_mb: int | None = None) -> None:
+    def __init__(self, folder: Path, tmpfs_mb: int | None = None, programs: Programs | None = None) -> None:
         self._folder = folder
         self._tmpfs_mb = tmpfs_mb
         self._data = folder / "disk" / "postgres"
+        self._programs = programs or programs_for(self._data)
         self._account = OsUser.fitting()
         self._process: subprocess.Popen[bytes] | None = None
         self._keeper: subprocess.Popen[bytes] | None = None  # holds the private mount namespace
@@ -39,9 +41,11 @@ class Cluster:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, folder: Path, tmpfs_mb: int | None = None) -> AsyncIterator[Self]:
+    async def open(
+        cls, folder: Path, tmpfs_mb: int | None = None, programs: Programs | None = None
+    ) -> AsyncIterator[Self]:
         """A new server, up; with `tmpfs_mb` its data lie on a disk of that size that only it sees."""
-        cluster = cls(folder, tmpfs_mb)
+        cluster = cls(folder, tmpfs_mb, programs)
         try:
             await asyncio.to_thread(cluster._set_up)
             await cluster.start()
@@ -127,11 +131,11 @@ class Cluster:
         self._sockets = socket_folder(self._data, self._account)
         log = self._folder / "postgres.log"
         if self._tmpfs_mb is None:
-            initialise(self._data, self._account, log)
+            initialise(self._data, self._account, self._programs, log)
             return
         new = self._folder / "made"
         new.mkdir()
-        initialise(new / "postgres", self._account, log)
+        initialise(new / "postgres", self._account, self._programs, log)
         disk = self._folder / "disk"
         mounted = f'mount -t tmpfs -o size={self._tmpfs_mb}m,mode=755 faults "$1"'
         script = mounted + ' && cp -a "$2" "$1"/ && echo ready && exec sleep 3600'
@@ -151,7 +155,7 @@ class Cluster:
             settings |= {"max_wal_size": "64MB", "min_wal_size": "32MB"}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         inside = [] if self._keeper is None else ["nsenter", "-t", str(self._keeper.pid), "-m", "--"]
-        server = [str(programs() / "postgres"), "-D", str(self._data)]
+        server = [str(self._programs.folder / "postgres"), "-D", str(self._data)]
         command = [*inside, *self._account.prefix, *server, *options]
         account = OsUser((), self._account.uid, self._account.gid)
         with (self._folder / "postgres.log").open("ab") as log:

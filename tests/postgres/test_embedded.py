@@ -19,7 +19,9 @@ from tracker.database import Database
 from tracker.database.migrations import migrate
 from tracker.domain.tracks.fix import Fix
 from tracker.errors import ConfigError, StorageUnavailable
+from tracker.postgres import server
 from tracker.postgres.data_files import Postmaster
+from tracker.postgres.programs import installed
 from tracker.postgres.server import embedded
 from tracker.recorder import Recorded, Recorder
 
@@ -27,7 +29,10 @@ from tracker.recorder import Recorded, Recorder
 SERVICE = """
 import asyncio, sys
 from pathlib import Path
+from tracker.postgres import watchdog
 from tracker.postgres.server import embedded
+
+watchdog.ADOPTED_WITHIN_S = int(sys.argv[2])
 
 async def main():
     async with embedded(Path(sys.argv[1]), lambda words: None) as url:
@@ -95,10 +100,12 @@ def frozen(postmaster: int) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def service(folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+async def service(folder: Path, adopted_within: int = 60) -> AsyncIterator[asyncio.subprocess.Process]:
     """Another process that uses the server of that folder; ended in order unless it is dead by then."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", SERVICE, folder, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        *(sys.executable, "-c", SERVICE, folder, str(adopted_within)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdin is not None
     assert process.stdout is not None
@@ -124,6 +131,7 @@ async def test_it_answers_on_a_private_socket_only_and_ends_with_its_user(folder
         await connection.close()
     assert not postmaster.alive()
     assert "Setting up" in words[0]
+    assert words[1] == f"Starting the database ({next(installed())}) …"
 
 
 async def test_the_second_start_is_quick_and_finds_the_data(folder: Path) -> None:
@@ -148,6 +156,72 @@ async def test_a_server_outlives_a_killed_service_and_is_adopted(folder: Path) -
         postmaster = Postmaster.read(folder / "postgres")
     assert postmaster is not None
     assert not postmaster.alive()
+
+
+async def test_a_server_that_nobody_adopts_is_stopped(folder: Path) -> None:
+    """After -9 to its service, and a pause for a restart; the watchdog ends with it."""
+    async with service(folder, adopted_within=1) as process:
+        postmaster = Postmaster.read(folder / "postgres")
+        assert postmaster is not None
+        await watched(folder)
+        process.kill()
+        await process.wait()
+        assert postmaster.alive()
+        await until(lambda: not postmaster.alive() and not watchdogs(folder), 30)
+
+
+async def test_a_server_in_use_is_not_stopped(folder: Path) -> None:
+    """The service that started it is dead, and another has adopted it."""
+    async with service(folder, adopted_within=1) as process, service(folder, adopted_within=1):
+        before = pid_of(folder)
+        await watched(folder)
+        process.kill()
+        await process.wait()
+        for _ in range(40):
+            assert watchdogs(folder)
+            await asyncio.sleep(0.1)  # simulates a service at work
+        assert pid_of(folder) == before
+
+
+async def watched(folder: Path) -> None:
+    """Until the watchdog has begun."""
+    await until(lambda: watchdogs(folder), 10)
+
+
+def watchdogs(folder: Path) -> list[int]:
+    """The watchdogs of this folder's server."""
+    return [
+        int(process.name)
+        for process in Path("/proc").iterdir()
+        if process.name.isdecimal() and is_watchdog(process, folder)
+    ]
+
+
+def is_watchdog(process: Path, folder: Path) -> bool:
+    try:
+        words = (process / "cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return b"tracker-postgres-watchdog" in words and bytes(folder / "postgres") in words
+
+
+async def test_its_log_does_not_grow_for_ever(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it runs, a long log moves aside, and the server goes on writing to the same file."""
+    monkeypatch.setattr(server, "LOG_LIMIT", 20_000)
+    log = folder / "postgres.log"
+    async with embedded(folder, quiet) as url:
+        connection = await asyncpg.connect(url)
+        chatter = "DO $$ BEGIN FOR n IN 1..200 LOOP RAISE LOG 'round %', n; END LOOP; END $$"
+        async with asyncio.timeout(30):
+            for _ in range(2):
+                (folder / "postgres.log.1").unlink(missing_ok=True)
+                while not (folder / "postgres.log.1").exists():
+                    await connection.execute(chatter)
+                await until(lambda: log.stat().st_size < 20_000)  # it is emptied after the copy
+        await connection.execute("DO $$ BEGIN RAISE LOG 'the last word'; END $$")
+        await connection.close()
+    assert "the last word" in log.read_text()
+    assert log.stat().st_size < 200_000
 
 
 async def test_who_leaves_last_stops_it(folder: Path) -> None:
@@ -199,7 +273,7 @@ async def test_a_server_that_cannot_start_says_where_to_look(folder: Path) -> No
     """A broken data folder ends in an error that names the log, not in waiting."""
     async with embedded(folder, quiet):
         pass
-    (folder / "postgres" / "PG_VERSION").write_text("12\n")
+    (folder / "postgres" / "postgresql.conf").write_text("no setting\n")
     with pytest.raises(StorageUnavailable, match=r"postgres\.log"):
         async with embedded(folder, quiet):
             pass

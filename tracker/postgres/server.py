@@ -11,10 +11,13 @@ The rules:
   it, later ones (or one restarted after a kill) find it by `postmaster.pid`, and the last one stops it. The
   kernel releases the locks of dead processes.
 - A server that dies while it is in use is restarted.
+- A watchdog stops a server that nobody has used for a minute, because its services were killed.
 """
 
 import asyncio
 import fcntl
+import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -33,13 +36,14 @@ from tracker.postgres.data_files import (
     StartCancelled,
     clear_remains,
     initialise,
-    programs,
     socket_folder,
 )
+from tracker.postgres.programs import Programs, programs_for
+from tracker.postgres.watchdog import start_watchdog, stop_watchdog
 
 START_TIMEOUT: Final = 120.0  # seconds; a killed server first recovers from its WAL
 STOP_TIMEOUT: Final = 8.0  # seconds for a fast shutdown; after an immediate one the next start recovers
-LOG_LIMIT: Final = 10_000_000  # bytes; a longer log is rotated at the next start
+LOG_LIMIT: Final = 10_000_000  # bytes; a longer log becomes postgres.log.1
 ORPHANS_TIMEOUT: Final = 10.0  # seconds until the last processes of a killed server have exited
 POLL: Final = 0.02  # seconds
 WATCH_EVERY: Final = 0.5  # seconds
@@ -102,6 +106,9 @@ class _Server:
         self._data_dir = data_dir.absolute()
         self._data = self._data_dir / "postgres"
         self._log = self._data_dir / "postgres.log"
+        self._lock = self._data_dir / "postgres.lock"  # held to start, stop or join
+        self._users = self._data_dir / "postgres.users"  # held, shared, by each service that uses the server
+        self._watchdog: subprocess.Popen[bytes] | None = None
         self._say = say
         self._use: IO[bytes] | None = None  # holds the shared lock
         self._child: subprocess.Popen[bytes] | None = None
@@ -117,7 +124,7 @@ class _Server:
         self._data_dir.mkdir(parents=True, exist_ok=True)
         with self._locked():
             self._ensure_running()
-            self._use = (self._data_dir / "postgres.users").open("ab")
+            self._use = self._users.open("ab")
             fcntl.flock(self._use, fcntl.LOCK_SH)
 
     async def watch(self) -> None:
@@ -127,6 +134,18 @@ class _Server:
             found = Postmaster.read(self._data)
             if found is None or not found.alive():
                 await _run_to_end(self._restart)
+            elif self._log.exists() and self._log.stat().st_size > LOG_LIMIT:
+                await _run_to_end(self._bound_log_alone)
+
+    def _bound_log(self) -> None:
+        """Move a log that is too long aside. The server has the file open to append, so it is emptied."""
+        if self._log.exists() and self._log.stat().st_size > LOG_LIMIT:
+            shutil.copyfile(self._log, self._log.with_suffix(".log.1"))
+            os.truncate(self._log, 0)
+
+    def _bound_log_alone(self) -> None:
+        with suppress(TrackerError, OSError), self._locked():
+            self._bound_log()
 
     def _restart(self) -> None:
         with suppress(TrackerError), self._locked():  # the next turn tries again
@@ -152,7 +171,7 @@ class _Server:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Hold the lock that one service needs to start, stop or join. Raises StorageUnavailable."""
-        with (self._data_dir / "postgres.lock").open("ab") as lock:
+        with self._lock.open("ab") as lock:
             for _ in _poll_until(START_TIMEOUT):
                 try:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -182,37 +201,37 @@ class _Server:
         return None
 
     def _start(self) -> Postmaster:
-        os_user = OsUser.fitting()
-        os_user.check(self._data_dir)
+        os_user, programs = OsUser.fitting(), programs_for(self._data)
+        os_user.check(self._data_dir, programs)
         if not self._data.exists():
             self._say(f"Setting up the database in {self._data} (once, some seconds) …")
-            initialise(self._data, os_user, self._log, self.cancelled)
+            initialise(self._data, os_user, programs, self._log, self.cancelled)
         os_user.take(self._data)
         sockets = socket_folder(self._data, os_user)
         clear_remains(self._data, sockets)
-        self._say("Starting the database …")
+        self._say(f"Starting the database ({programs}) …")
         for _ in _poll_until(ORPHANS_TIMEOUT):
-            log_offset = self._spawn(os_user, sockets)
+            log_offset = self._spawn(os_user, programs, sockets)
             try:
                 postmaster = self._ready()
             except StartCancelled:
                 self._undo_start(sockets)
                 raise
             if postmaster is not None:
+                self._watchdog = start_watchdog(postmaster.pid, postmaster.data, self._lock, self._users)
                 return postmaster
             if b"pre-existing shared memory" not in self._log.read_bytes()[log_offset:]:
                 break
         raise self._failure("The database did not start")
 
-    def _spawn(self, os_user: OsUser, sockets: Path) -> int:
+    def _spawn(self, os_user: OsUser, programs: Programs, sockets: Path) -> int:
         """Start the server process; return the offset in the log at which its output begins."""
-        if self._log.exists() and self._log.stat().st_size > LOG_LIMIT:
-            self._log.replace(self._log.with_suffix(".log.1"))
+        self._bound_log()
         settings = {**SETTINGS, "unix_socket_directories": f'"{sockets}"'}
         options = [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]
         with self._log.open("ab") as log:
             log_offset = log.tell()
-            self._child = os_user.popen([programs() / "postgres", "-D", self._data, *options], log)
+            self._child = os_user.popen([programs.folder / "postgres", "-D", self._data, *options], log)
         return log_offset
 
     def _ready(self) -> Postmaster | None:
@@ -254,8 +273,14 @@ class _Server:
                 if self._child is not None:
                     self._child.poll()  # reaps the child process
                 if not found.alive():
+                    self._end_watchdog()
                     return
         raise self._failure("The database did not stop")
+
+    def _end_watchdog(self) -> None:
+        if self._watchdog is not None:
+            stop_watchdog(self._watchdog)
+            self._watchdog = None
 
     def _failure(self, what: str) -> StorageUnavailable:
         lines = self._log.read_text("utf-8", "replace").splitlines()[-3:] if self._log.exists() else []

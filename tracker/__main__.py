@@ -22,6 +22,7 @@ import msgspec
 import uvloop
 
 from tracker import logs
+from tracker.commands import backup as backup_command
 from tracker.commands import demo as demo_command
 from tracker.commands import eta as eta_command
 from tracker.commands import keys as keys_command
@@ -115,6 +116,30 @@ def migrate() -> None:
     """
     applied = run(migrate_command.migrate(load_config(), say))
     click.echo("\n".join(f"applied {name}" for name in applied) or "The database is up to date.")
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def backup(file: Path) -> None:
+    """Write a backup of the whole database to FILE, while the service runs.
+
+    It needs no programs of PostgreSQL. Keep TRACKER_SECRET with it: customers' links are derived from that.
+    """
+    saved = run(backup_command.backup(load_config(), say, file))
+    size = file.stat().st_size / 1e6
+    click.echo(f"Saved {saved.rows:,} rows of {len(saved.tables)} tables in {file} ({size:,.1f} MB).")
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def restore(file: Path) -> None:
+    """Fill an empty database from the backup FILE, and bring it up to date.
+
+    Without DATABASE_URL it creates the database in TRACKER_DATA_DIR. Stop the service first.
+    """
+    restored = run(backup_command.restore(load_config(), say, file))
+    made = f"{restored.made_at:%Y-%m-%d %H:%M} UTC"
+    click.echo(f"Restored {restored.rows:,} rows of {len(restored.tables)} tables as of {made}.")
 
 
 @main.group()

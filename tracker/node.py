@@ -177,6 +177,23 @@ async def database_url(config: Config, say: Say) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
+async def existing_database_url(config: Config, say: Say) -> AsyncIterator[str]:
+    """Yield the database's URL as `database_url` does, but never create a database. Raises ConfigError."""
+    if config.database_url is None and not has_database(config):
+        why = (
+            f"there is no database in {config.data_dir.absolute()}; set it to the data folder of your service"
+        )
+        raise ConfigError("TRACKER_DATA_DIR", f"{why}, or set DATABASE_URL. `tracker migrate` creates one")
+    async with database_url(config, say) as url:
+        yield url
+
+
+def has_database(config: Config) -> bool:
+    """Return whether the data folder holds an embedded database."""
+    return (config.data_dir / "postgres").exists()
+
+
+@asynccontextmanager
 async def _schema_checked(url: str, say: Say, *, migrating: bool) -> AsyncIterator[None]:
     """Wait for the database, then apply missing migrations or refuse to start. Raises ConfigError."""
     await wait_for_database(url, say)

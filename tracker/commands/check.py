@@ -18,7 +18,8 @@ from tracker.map.basemap import missing_features, open_basemap
 from tracker.map.download import as_size
 from tracker.map.extract import MapExtract, find_map, in_use, prepare_map
 from tracker.map.survey import read_survey
-from tracker.node import database_url
+from tracker.node import database_url, has_database
+from tracker.postgres.programs import programs_for
 from tracker.routing import Router
 from tracker.system.progress import Say
 
@@ -104,6 +105,10 @@ async def _data(config: Config) -> AsyncIterator[str]:
 
 
 async def _database(config: Config) -> AsyncIterator[str]:
+    if config.database_url is None and not has_database(config):
+        programs = programs_for(config.data_dir / "postgres")
+        yield f"{config.data_dir.absolute()} has none yet; the first start creates it with {programs}"
+        return
     async with database_url(config, lambda _: None) as url:
         missing = await pending(url)
         if missing and config.database_url is not None:

@@ -7,7 +7,7 @@ from tracker.config import Config
 from tracker.database import Database
 from tracker.database.api_keys import ApiKey, Scope, insert_api_key, revoke_api_key, select_api_keys
 from tracker.database.migrations import migrate
-from tracker.node import database_url, utc_now
+from tracker.node import existing_database_url, utc_now
 from tracker.system.progress import Say
 from tracker.tokens import hash_token, new_api_key, new_id
 
@@ -39,8 +39,8 @@ async def revoke_key(config: Config, say: Say, key_id: str) -> bool:
 
 @asynccontextmanager
 async def _open_database(config: Config, say: Say) -> AsyncIterator[Database]:
-    """Open the database. An embedded one is migrated first."""
-    async with database_url(config, say) as url:
+    """Open the database, which must exist. An embedded one is migrated first."""
+    async with existing_database_url(config, say) as url:
         if config.database_url is None:
             await migrate(url)
         async with Database.open(url) as database:

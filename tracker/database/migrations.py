@@ -1,7 +1,7 @@
 """Migrations: apply sql/migrations/NNNN_what.sql in order, each once, forward only."""
 
 import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Container, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -38,8 +38,8 @@ def migrations() -> list[Migration]:
     return [Migration(path.name, path.read_text("utf-8")) for path in paths]
 
 
-async def migrate(url: str) -> list[str]:
-    """Apply the missing migrations and return the names of those that this call applied.
+async def migrate(url: str, only: Container[str] | None = None) -> list[str]:
+    """Apply the missing migrations, or *only* some, and return the names of those that this call applied.
 
     Each file is one transaction: after a failure, the files before it stay applied. Nodes that start at once
     take turns, by a lock that ends with the transaction, so a pooler may stand between. Unknown names belong
@@ -50,7 +50,7 @@ async def migrate(url: str) -> list[str]:
     async with connect(url) as session, _rights_named():
         _check_version(session)
         with storage_errors():
-            while (name := await _apply_next(session)) is not None:
+            while (name := await _apply_next(session, only)) is not None:
                 done.append(name)
     return done
 
@@ -61,13 +61,14 @@ def _check_version(session: "Session") -> None:
         raise ConfigError("DATABASE_URL", f"is PostgreSQL {version}; {OLDEST_SERVER} or newer is needed")
 
 
-async def _apply_next(session: "Session") -> str | None:
+async def _apply_next(session: "Session", only: Container[str] | None) -> str | None:
     """Apply the first missing migration; None if none is missing."""
     async with session.transaction():
         await session.fetchval(sql("lock_migrations"), timeout=LOCK_TIMEOUT)
         await session.execute(sql("create_migrations"))
         rows = await session.fetch(sql("select_migrations"))
         todo = missing(migrations(), {row["name"]: row["checksum"] for row in rows})
+        todo = [migration for migration in todo if only is None or migration.name in only]
         if not todo:
             return None
         await _apply(session, todo[0])
@@ -76,13 +77,17 @@ async def _apply_next(session: "Session") -> str | None:
 
 async def pending(url: str) -> list[str]:
     """Return what `migrate` would apply; change nothing. Raises StorageUnavailable, ConfigError."""
+    return [migration.name for migration in missing(migrations(), await applied_migrations(url))]
+
+
+async def applied_migrations(url: str) -> dict[str, bytes]:
+    """Return the checksums of what is applied, by name. Raises StorageUnavailable, ConfigError."""
     async with connect(url) as session, _rights_named():
         _check_version(session)
         with storage_errors():
             begun = await session.fetchval(sql("has_migrations"))
             rows = await session.fetch(sql("select_migrations")) if begun else []
-    todo = missing(migrations(), {row["name"]: row["checksum"] for row in rows})
-    return [migration.name for migration in todo]
+    return {row["name"]: row["checksum"] for row in rows}
 
 
 def missing(known: list[Migration], applied: Mapping[str, bytes]) -> list[Migration]:

@@ -171,10 +171,18 @@ async def _serving(process: asyncio.subprocess.Process, log: Path) -> str:
     def address() -> str:
         text = log.read_text(errors="replace")
         assert process.returncode is None, f"the service ended with {process.returncode}:\n{text}"
-        lines = (line for line in text.splitlines() if line.startswith("Serving on "))
-        return next(lines, "").removeprefix("Serving on ")
+        return next((url for line in text.splitlines() if (url := url_in(line))), "")
 
     return await until(address, START_WITHIN)
+
+
+def url_in(line: str) -> str:
+    """The URL in the log line of a service that has started; empty in every other line."""
+    with suppress(msgspec.DecodeError):
+        event = msgspec.json.decode(line)
+        if isinstance(event, dict) and event.get("event") == "service_started":
+            return str(event["url"])
+    return ""
 
 
 async def _ready(service: Service) -> None:

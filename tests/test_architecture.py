@@ -60,7 +60,7 @@ HOMES = {
         "tracker.map.survey",
     ),
     "pmtiles": ("tracker.map.basemap",),
-    "prometheus_client": ("tracker.metrics", "tracker.api.health"),
+    "prometheus_client": ("tracker.metrics",),
     "quart": (
         "tracker.api",
         "tracker.app",

@@ -15,6 +15,7 @@ import pytest
 import pytest_asyncio
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
+from websockets.typing import Origin
 
 from tests.conftest import temporary_database
 from tests.service import ADMIN_KEY, SECRET, Service, hear, running_service, say, token_of
@@ -27,6 +28,7 @@ NAME, PHONE, ADDRESS, NOTE = (
     "canary behind the door",
 )
 LAT, LON = 60.16871, 24.93452
+CANARY_ORIGIN = Origin("https://canary.example")
 REFERENCE, EMAIL = "REF-CANARY-77", "canary@example.org"
 PLANTED = ["Kanaria", "7654321", "Kanarianpolku", "canary", "CANARY", "60.1687", "24.9345", ADMIN_KEY, SECRET]
 
@@ -85,7 +87,12 @@ def filled(path: str, ids: dict[str, str]) -> str:
 async def one_call(service: Service, method: str, path: str, body: Any) -> None:
     content = body if isinstance(body, bytes | None) else json.dumps(body).encode()
     with suppress(httpx.TransportError):
-        await service.http.request(method, f"{path}?at={NOTE}&bbox={LON},{LAT},{NOTE}", content=content)
+        await service.http.request(
+            method,
+            f"{path}?at={NOTE}&bbox={LON},{LAT},{NOTE}",
+            content=content,
+            headers={"X-Request-Id": "canary"},
+        )
 
 
 async def everything_by_socket(service: Service, driver: Any, order: Any) -> None:
@@ -104,7 +111,7 @@ async def everything_by_socket(service: Service, driver: Any, order: Any) -> Non
         await hear(customer, "snapshot")
     for url in (f"/v1/drivers/stream?{NOTE.replace(' ', '')}", "/v1/track/canary-token/stream"):
         with suppress(Exception):
-            async with connect(service.ws_url + url) as socket:
+            async with connect(service.ws_url + url, origin=CANARY_ORIGIN) as socket:
                 await say(socket, type="hello", token=f"tdt_canary{driver['token']}")
                 await socket.recv()
 
@@ -158,13 +165,13 @@ async def test_nothing_of_anybody_is_ever_logged(talkative: tuple[Service, str])
 
 
 async def test_every_line_of_the_log_is_one_event(talkative: tuple[Service, str]) -> None:
-    """Once it serves, each line is JSON with its event, level and time."""
+    """From the first step of the start on, each line is JSON with its event, level and time."""
     service, _ = talkative
     await service.http.get("/v1/nothing")
-    said = service.log.read_text().splitlines()
-    serving = next(number for number, line in enumerate(said) if line.startswith("Serving on "))
-    events = [msgspec.json.decode(line) for line in said[serving + 1 :]]
-    assert events
+    events = [msgspec.json.decode(line) for line in service.log.read_text().splitlines()]
+    names = [event["event"] for event in events]
+    assert names[0] == "service_starting"
+    assert {"service_started", "socket_opened", "socket_closed", "request_refused"} <= set(names)
     assert all({"event", "level", "timestamp"} <= event.keys() for event in events)
 
 

@@ -105,7 +105,8 @@ def serve(*, migrate: bool) -> None:
     Without DATABASE_URL it starts an embedded PostgreSQL in TRACKER_DATA_DIR and stops it at the end.
     """
     config = load_config()
-    _run(lambda stop: serve_command.serve(config, stop, say, migrate=migrate), status=0)
+    told = Teller(sys.stderr, log=serve_command.log_progress).say
+    _run(lambda stop: serve_command.serve(config, stop, told, migrate=migrate), status=0)
 
 
 @main.command()

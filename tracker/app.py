@@ -4,7 +4,6 @@ from typing import Any, Final
 
 from quart import Quart
 
-from tracker.api import health
 from tracker.api.allowance import add_rate_limit_headers
 from tracker.api.client_info import warn_of_untrusted_proxy
 from tracker.api.docs import asyncapi, openapi, swagger_ui
@@ -13,6 +12,8 @@ from tracker.api.errors import register_errors
 from tracker.api.headers import add_security_headers
 from tracker.api.json_bodies import register_bodies
 from tracker.api.merchant import drivers, forecasts, history, links, map, orders, track
+from tracker.api.monitoring import health
+from tracker.api.monitoring.requests import register_request_log
 from tracker.api.tracking import events, notes, page, poll
 from tracker.api.tracking import stream as tracking_stream
 from tracker.node import Node
@@ -49,6 +50,7 @@ def create_app(node: Node, *, taking_over: bool = True) -> Quart:
     app.config["RESPONSE_TIMEOUT"] = None  # streams have no end
     app.url_map.merge_slashes = False  # its redirects name the scheme and host behind the proxy
     app.extensions["tracker"] = node
+    register_request_log(app)
     register_errors(app)
     register_sockets(app, taking_over=taking_over)
     app.before_request(warn_of_untrusted_proxy)

@@ -68,6 +68,13 @@ def listen(config: Config) -> socket.socket:
     return listening
 
 
+def url_of(listening: socket.socket, config: Config) -> str:
+    """Return the URL of the listener, without a slash at the end."""
+    scheme = "http" if config.tls_cert is None else "https"
+    host, port = listening.getsockname()[:2]
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
 async def serve(
     app: Quart,
     config: Config,
@@ -172,6 +179,7 @@ class Clients:
             if over >= RESERVED // 2:  # the kernel assigns the lowest free number
                 writer.transport.abort()
             elif over >= 0 or not self._memory.admits(len(self._open) - 1, loop.time()):
+                log.info("connection_refused", reason="descriptors" if over >= 0 else "memory")
                 await _refuse(reader, writer)
             else:
                 await Client(self._app, loop, self.hypercorn, self._context, {}, reader, writer)

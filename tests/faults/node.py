@@ -12,7 +12,7 @@ from typing import Any, Final
 import httpx
 import msgspec
 
-from tests.service import ADMIN_KEY, SECRET
+from tests.service import ADMIN_KEY, SECRET, url_in
 from tests.waiting import until
 
 ROOT: Final = Path(__file__).parents[2]  # mutants are modules of the tests
@@ -85,8 +85,8 @@ class Node:
     @staticmethod
     def _announced(log: Path) -> int:
         for line in log.read_text(errors="replace").splitlines():
-            if line.startswith("Serving on "):
-                return int(line.rsplit(":", 1)[1])
+            if url := url_in(line):
+                return int(url.rsplit(":", 1)[1])
         return 0
 
     async def is_ready(self) -> bool:

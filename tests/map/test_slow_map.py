@@ -10,7 +10,7 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from tests.service import ADMIN_KEY
+from tests.service import ADMIN_KEY, url_in
 from tests.system.test_stopping import START_WITHIN, processes_of, starting
 from tests.waiting import until
 from tracker.config import Config
@@ -57,7 +57,7 @@ async def test_the_service_serves_before_its_map_is_made(tmp_path: Path) -> None
     """After a minute, with a sketch and straight lines; then with the map and routes, without a restart."""
     async with starting(tmp_path, TRACKER_ADMIN_KEY=ADMIN_KEY) as service:
         with held(*locks_of(tmp_path)):
-            url = (await service.until("Serving on ")).removeprefix("Serving on ")
+            url = url_in(await service.until("service_started"))
             headers = {"Authorization": f"Bearer {ADMIN_KEY}"}
             http = httpx.AsyncClient(trust_env=False, base_url=url, headers=headers, timeout=30.0)
             missing = ["router", "basemap"]
@@ -84,7 +84,7 @@ async def test_a_signal_ends_what_is_made_while_serving(tmp_path: Path) -> None:
     async with starting(tmp_path) as service:
         with held(*locks_of(tmp_path)):
             await service.until("The map takes longer")
-            await service.until("Serving on ")
+            await service.until("service_started")
             assert await service.end() == 0
     assert processes_of(tmp_path) == []
     assert MAP_TIMEOUT_S < START_WITHIN

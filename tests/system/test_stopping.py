@@ -13,6 +13,7 @@ from typing import Final
 import httpx
 import pytest
 
+from tests.service import url_in
 from tests.waiting import until
 from tracker.config import Config
 from tracker.map.extract import find_map
@@ -28,7 +29,7 @@ PHASES: Final = (
     "Street network: joining",
     "Map tiles:",
     "The street network is ready",
-    "Serving on",
+    "service_started",
 )
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks at /proc")
@@ -125,7 +126,7 @@ async def broken_off(data_dir: Path, phase: str, number: signal.Signals = signal
 async def serves(data_dir: Path) -> None:
     """The next start works, and ends as well."""
     async with starting(data_dir) as service:
-        url = (await service.until("Serving on ")).removeprefix("Serving on ")
+        url = url_in(await service.until("service_started"))
         async with httpx.AsyncClient(trust_env=False, timeout=START_WITHIN) as http:
             assert (await http.get(f"{url}/map/style.json")).is_success
             assert (await http.get(f"{url}/readyz")).json() == {"status": "ready"}

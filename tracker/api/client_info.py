@@ -93,7 +93,7 @@ def request_base_url() -> str:
     """Return the origin that the client asked, with a slash, such as `https://track.example/`."""
     current = _current_request()
     scheme, host = current.scheme, current.host
-    if is_trusted(_parse_address(_peer(current)), current_node().config.proxies):
+    if is_from_trusted_proxy(current):
         scheme = _nearest_value(_forwarded(current, "X-Forwarded-Proto")).lower() or scheme
         host = _nearest_value(_forwarded(current, "X-Forwarded-Host")) or host
     secure = scheme in {"https", "wss"}
@@ -132,6 +132,11 @@ def client_address(peer: str, forwarded: str, proxies: Networks) -> IPv4Address 
 def is_trusted(address: IPv4Address | IPv6Address | None, proxies: Networks) -> bool:
     """Return whether this is a configured proxy."""
     return address is not None and any(address in each for each in proxies)
+
+
+def is_from_trusted_proxy(current: BaseRequestWebsocket) -> bool:
+    """Return whether the peer that sent *current* is a configured proxy."""
+    return is_trusted(_parse_address(_peer(current)), current_node().config.proxies)
 
 
 def _current_request() -> BaseRequestWebsocket:

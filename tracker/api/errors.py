@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, NamedTuple, cast
 
 import msgspec
 import structlog
-from quart import Blueprint, Quart, Response
+from quart import Blueprint, Quart, Response, g
 from werkzeug.exceptions import HTTPException
 
 from tracker import errors
@@ -227,6 +227,7 @@ async def _unexpected_error_response(error: Exception) -> Response:
 
 
 def _response(problem: ProblemDetails) -> Response:
+    g.problem = problem.type.rpartition("/")[2]  # for the log
     response = Response(msgspec.json.encode(problem), status=problem.status, content_type=PROBLEM_JSON)
     response.headers["Cache-Control"] = "no-store"
     if problem.status == HTTPStatus.UNAUTHORIZED:

@@ -50,6 +50,12 @@ def run(config: Config, drivers: int = 3, port: int | None = None) -> int:
         return 1
 
 
+class _Step(msgspec.Struct, frozen=True):
+    """A log line of the service; `step` is empty unless it reports the progress of the start."""
+
+    step: str = ""
+
+
 class _Demo:
     """The child processes of one demo, and what it prints."""
 
@@ -136,10 +142,17 @@ class _Demo:
     # --- the output of the child processes
 
     def _show_progress(self, line: str) -> None:
-        """Log a line of the service. Until the links are printed, also show it unless it is JSON."""
+        """Log a line of the service. Until the links are printed, also show the steps of its start."""
         self._append_to_log(line)
-        if not line.startswith("{") and not self._has_links:
-            self._teller.say(line)
+        if self._has_links:
+            return
+        try:
+            event = msgspec.json.decode(line, type=_Step)
+        except msgspec.DecodeError:
+            self._teller.say(line)  # not a log line, such as the error that ended the service
+        else:
+            if event.step:
+                self._teller.say(event.step)
 
     def _append_to_log(self, line: str) -> None:
         with self._log.open("a", encoding="utf-8") as log:

@@ -1,22 +1,45 @@
 """`tracker serve`: one node, from its listening socket to its drain."""
 
+import platform
 from collections.abc import Callable
+from importlib.metadata import version
+from time import monotonic
 
+import structlog
+
+from tracker import logs
 from tracker.app import create_app
 from tracker.config import Config
 from tracker.node import open_node
-from tracker.server import BACKLOG, listen
+from tracker.server import BACKLOG, listen, url_of
 from tracker.server import serve as serve_app
 from tracker.system.stopping import Stop
+
+log = structlog.get_logger()
+
+
+def log_progress(text: str) -> None:
+    """Log a step of the start, such as `Map tiles: 40 %`."""
+    log.info("start_progressed", step=text)
 
 
 async def serve(config: Config, stop: Stop, say: Callable[[str], None], *, migrate: bool) -> None:
     """Run a node until *stop* is asked for. Cancelling it before it serves closes what is open."""
-    with listen(config) as listening:
-        async with open_node(config, say=say, migrating=migrate) as node:
-            stop.serving = True
-            listening.listen(BACKLOG)  # only now, so that early clients wait in the queue instead of failing
-            scheme = "http" if config.tls_cert is None else "https"
-            host, port = listening.getsockname()[:2]
-            say(f"Serving on {scheme}://{f'[{host}]' if ':' in host else host}:{port}")
-            await serve_app(create_app(node), config, listening, node.fleet.drain, stop.asked)
+    release, begun = version("order-tracker"), monotonic()
+    async with logs.flushing():
+        with listen(config) as listening:
+            log.info("service_starting", version=release, python=platform.python_version())
+            async with open_node(config, say=say, migrating=migrate) as node:
+                stop.serving = True
+                # Only now, so that early clients wait in the queue instead of failing.
+                listening.listen(BACKLOG)
+                log.info(
+                    "service_started",
+                    url=url_of(listening, config),
+                    version=release,
+                    database="embedded" if config.database_url is None else "external",
+                    map=node.map_file.path.name,
+                    after_s=round(monotonic() - begun, 1),
+                )
+                await serve_app(create_app(node), config, listening, node.fleet.drain, stop.asked)
+        log.info("service_stopped")

@@ -49,11 +49,12 @@ class Teller:
     """Shows the progress of long jobs: on a terminal in one line that is overwritten, else in few lines.
 
     A line that begins with `JOB: NN %` is progress. Without a terminal, each job shows its first percentage,
-    its last, and one for each STEP between.
+    its last, and one for each STEP between. With *log*, that function writes all lines that stay.
     """
 
-    def __init__(self, stream: IO[str], *, indent: str = "") -> None:
+    def __init__(self, stream: IO[str], *, indent: str = "", log: Say | None = None) -> None:
         self._stream = stream
+        self._log = log
         self._indent = indent
         self._rewrites = stream.isatty()
         self._last_percent: dict[str, int] = {}  # per cent, by job
@@ -78,6 +79,10 @@ class Teller:
 
     def _write(self, text: str, *, ends: bool) -> None:
         begin = "\x1b[K" if self._is_open else ""
-        self._stream.write(f"{begin}{self._indent}{text}" + ("\n" if ends else "\r"))
+        if ends and self._log is not None:
+            self._stream.write(begin)
+            self._log(text)
+        else:
+            self._stream.write(f"{begin}{self._indent}{text}" + ("\n" if ends else "\r"))
         self._stream.flush()
         self._is_open = not ends

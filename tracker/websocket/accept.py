@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import Any, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
 import quart.wrappers.base
-from quart import Quart, Response, Websocket
+import structlog
+from quart import Quart, Response, Websocket, g
 from werkzeug.local import LocalProxy
 
 from tracker.websocket import write_flow
@@ -15,7 +16,21 @@ from tracker.websocket.quart_socket import window_of
 from tracker.websocket.shared_frame import Frame
 from tracker.websocket.takeover import TakeoverConnection, UncompressedConnection, handle_of, is_supported
 
-__all__ = ["Connection", "Disconnected", "Frame", "QuartSocket", "Socket", "accept", "register_sockets"]
+__all__ = [
+    "Connection",
+    "Disconnected",
+    "Frame",
+    "QuartSocket",
+    "Socket",
+    "accept",
+    "refuse",
+    "register_sockets",
+]
+
+log = structlog.get_logger()
+
+NO_CLOSE_FRAME: Final = 1006  # RFC 6455: the connection ended without one
+REFUSED_BYTES: Final = 4_096  # of a message to a socket that is closed at once
 
 # Quart 0.23 raises this error when the peer disconnects. Quart 0.22 lacks it and cancels the task instead.
 _Gone: type[Exception] = getattr(quart.wrappers.base, "ClientDisconnectedError", ConnectionError)
@@ -37,6 +52,10 @@ class Socket(Protocol):
     def close_code(self) -> int | None:
         """The code with which this side closed; None if the peer closed first or the connection is open."""
 
+    @property
+    def peer_close_code(self) -> int | None:
+        """The code in the peer's close frame; None if there was none, or if the server does not report it."""
+
 
 def register_sockets(app: Quart, *, taking_over: bool = True) -> None:
     """Prepare the app for `accept`, which takes connections over if the Hypercorn version is supported."""
@@ -48,6 +67,18 @@ def register_sockets(app: Quart, *, taking_over: bool = True) -> None:
 
 async def accept(websocket: Websocket, subprotocol: str | None, message_bytes: int) -> Socket:
     """Complete the handshake. A message over *message_bytes* closes a taken-over connection with 1009."""
+    g.socket = await _accept(websocket, subprotocol, message_bytes)
+    log.info("socket_opened", route=websocket.url_rule.rule if websocket.url_rule else None)
+    return cast("Socket", g.socket)
+
+
+async def refuse(websocket: Websocket, code: int, reason: str) -> None:
+    """Complete the handshake and close at once: a browser's script sees close codes, but no HTTP status."""
+    g.socket, g.refusal = await _accept(websocket, None, REFUSED_BYTES), reason
+    await g.socket.close(code, reason)
+
+
+async def _accept(websocket: Websocket, subprotocol: str | None, message_bytes: int) -> Socket:
     handle = handle_of(cast("Mapping[str, Any]", websocket.scope))
     if handle is None:
         await websocket.accept(subprotocol=subprotocol)
@@ -76,6 +107,7 @@ class QuartSocket:
         self._window = window_of(cast("Mapping[str, Any]", websocket.scope))
         self._closed = False
         self.close_code: int | None = None
+        self.peer_close_code: int | None = None  # Quart does not report it
 
     async def receive(self) -> str | bytes:
         if self._closed:

@@ -120,6 +120,11 @@ class Connection(asyncio.BufferedProtocol):
         """The code with which this side closed; None if the peer closed first or the connection is open."""
         return self._parser.close_code
 
+    @property
+    def peer_close_code(self) -> int | None:
+        """The code in the peer's close frame; None if there was none."""
+        return self._parser.peer_close_code
+
     # --- for the event loop
 
     def get_buffer(self, _sizehint: int) -> memoryview:

@@ -140,6 +140,12 @@ class FrameParser:
         sent = self._framing.close_sent
         return None if sent is None or self._framing.close_rcvd_then_sent else sent.code
 
+    @property
+    def peer_close_code(self) -> int | None:
+        """The code in the peer's close frame; None if there was none."""
+        received = self._framing.close_rcvd
+        return None if received is None else int(received.code)
+
     # --- output
 
     def to_send(self) -> tuple[bytes, bool]:

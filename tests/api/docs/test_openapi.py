@@ -10,7 +10,6 @@ import pytest
 from quart import Quart
 
 from tests.service import Service
-from tracker.api import health
 from tracker.api.describe import endpoint, spec_of
 from tracker.api.docs import asyncapi, openapi
 from tracker.api.docs.examples import EXAMPLES
@@ -20,6 +19,7 @@ from tracker.api.errors import ProblemDetails
 from tracker.api.json_bodies import RequestBody, parse
 from tracker.api.merchant import drivers, forecasts, history, links, map, orders, track
 from tracker.api.merchant.map import RouteRequest
+from tracker.api.monitoring import health
 from tracker.api.tracking import events, notes, poll
 from tracker.api.tracking import stream as tracking_stream
 

@@ -5,7 +5,6 @@ from typing import Any, Final
 
 import msgspec
 
-from tracker.api import health
 from tracker.api.docs.example_delivery import (
     CURSOR,
     DRIVER,
@@ -45,6 +44,7 @@ from tracker.api.merchant import (
     track,
     track_export,
 )
+from tracker.api.monitoring import health
 from tracker.api.tracking import notes, poll
 from tracker.domain.tracks.fix import Fix
 from tracker.map.addresses import Address

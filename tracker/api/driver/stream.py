@@ -84,12 +84,13 @@ def bearer(header: str | None) -> str | None:
 
 
 async def find_driver(node: Node, token: str) -> Driver:
-    """Find the driver with this token. Raises Unauthenticated, RateLimited."""
+    """Find the driver with this token; later log lines hold their id. Raises Unauthenticated, RateLimited."""
     driver = await drivers.select_driver_by_token(node.database, hash_token(token))
     if driver is None:
         raise credential_error(
             node, Unauthenticated("Unknown or replaced driver token; get a new one from the merchant.")
         )
+    structlog.contextvars.bind_contextvars(driver=driver.id)
     return driver
 
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from random import random
 from typing import Final
 
+import structlog
 from quart import Blueprint, Response, request
 
 from tracker.api.describe import endpoint
@@ -24,6 +25,7 @@ HEADERS: Final = {
 }
 
 blueprint = Blueprint("tracking_events", __name__)
+log = structlog.get_logger()
 
 
 @blueprint.get("/v1/track/<token>/events")
@@ -56,14 +58,18 @@ async def _prepend(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[by
 
 async def _chunks(node: Node, token: str, cursor: str, visit: str) -> AsyncIterator[bytes]:
     async with open_session(node, token, "sse", cursor, visit) as session:
-        session.begin()
-        yield b"retry: %d\n\n" % RETRY
-        while (outgoing := await session.next()) is not None:
-            is_end = isinstance(outgoing.message, End)
-            yield _event(outgoing, session.cursor + END_SUFFIX if is_end else outgoing.cursor)
-            if is_end:
-                return
-        yield b"retry: %d\n\n" % (random() * SPREAD)
+        log.info("event_stream_opened")
+        try:
+            session.begin()
+            yield b"retry: %d\n\n" % RETRY
+            while (outgoing := await session.next()) is not None:
+                is_end = isinstance(outgoing.message, End)
+                yield _event(outgoing, session.cursor + END_SUFFIX if is_end else outgoing.cursor)
+                if is_end:
+                    return
+            yield b"retry: %d\n\n" % (random() * SPREAD)
+        finally:
+            log.info("event_stream_closed")
 
 
 def _event(outgoing: Outgoing, id_: str | None) -> bytes:

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from time import perf_counter
 from typing import Final
 
+from structlog.contextvars import bind_contextvars
+
 from tracker.api.client_info import client_info
 from tracker.api.tracking.link import OpenLink, link_id_of, look_up, record_opening
 from tracker.domain.link import Transport
@@ -118,6 +120,7 @@ async def open_session(
         subscription, initial = await node.fleet.views.subscribe(
             open_link.order_id, open_link.link.id, cursor=cursor, address=client.address
         )
+    bind_contextvars(order=open_link.order_id, link=open_link.link.id)
     try:
         open_link = await look_up(node, link_id)  # it may have been revoked before the subscription
         if not node.hub.issued(open_link.order_id, cursor):

@@ -29,7 +29,7 @@ from tracker.messages import (
 from tracker.node import Node, current_node
 from tracker.rate_limits import RateLimit
 from tracker.system.tracebacks import clear_traceback
-from tracker.websocket.accept import Disconnected, Socket, accept
+from tracker.websocket.accept import Disconnected, Socket, accept, refuse
 
 MESSAGES_AT_ONCE: Final = 60  # of one connection; pages send `seen` twice a second
 MESSAGES_PER_S: Final = 10.0
@@ -68,8 +68,7 @@ async def _reject(error: TrackerError) -> None:
     """Reject with an HTTP status; accept and close for browsers, whose scripts see close codes only."""
     if "Origin" not in websocket.headers:
         raise error
-    socket = await accept(websocket, None, NOTE_BYTES)
-    await socket.close(close_code(error), problem_of(type(error)).code.replace("-", "_"))
+    await refuse(websocket, close_code(error), problem_of(type(error)).code.replace("-", "_"))
 
 
 class _Connection:

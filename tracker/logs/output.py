@@ -1,24 +1,31 @@
-"""Logs: one structured line for each event, on standard error, without personal data or secrets.
+"""Output: one line for each event, on standard error: JSON, or readable lines on a terminal.
 
 Logs hold no token, coordinate, phone number or name. An exception's text may quote input or stored data, so
 only its type and places in the code are logged. For the log records of libraries, only the place in their
 code is logged.
 """
 
+import asyncio
+import atexit
 import logging
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Final
 
 import structlog
 
+from tracker.logs.folding import Folding
+
 FRAMES: Final = 12  # innermost frames logged of each exception
 CHAIN: Final = 4  # exceptions logged of a chain of causes
+FLUSH_EVERY: Final = 1.0  # seconds
 
 log = structlog.get_logger()
+_folding: Final = Folding(structlog.processors.JSONRenderer())
 
 
 def set_up(level: str) -> None:
@@ -27,12 +34,15 @@ def set_up(level: str) -> None:
     renderer: structlog.types.Processor = (
         structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
     )
+    _folding.render = renderer
+    atexit.register(_folding.flush, early=True)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _without_values,
+            _folding,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
@@ -43,6 +53,23 @@ def set_up(level: str) -> None:
     sys.excepthook = _log_crash
     sys.unraisablehook = lambda args: _log_crash(args.exc_type, args.exc_value, args.exc_traceback)
     threading.excepthook = lambda args: _log_crash(args.exc_type, args.exc_value, args.exc_traceback)
+
+
+@asynccontextmanager
+async def flushing() -> AsyncIterator[None]:
+    """Write the counts of repeated events in time during the block, and the remaining ones at its end."""
+    task = asyncio.create_task(_flush_forever())
+    try:
+        yield
+    finally:
+        task.cancel()
+        _folding.flush(early=True)
+
+
+async def _flush_forever() -> None:
+    while True:
+        await asyncio.sleep(FLUSH_EVERY)
+        _folding.flush()
 
 
 def outline(error: BaseException) -> str:

@@ -31,9 +31,17 @@ LEFT_OUT: Final = (
 Podman = Callable[..., str]
 
 
+class CannotProvide(Exception):
+    """An image is neither there nor to be had."""
+
+
 def provide(images: list[str], podman: Podman) -> None:
-    """Pull each image that is missing; where that fails, make a stand-in under its name."""
+    """Pull each missing image; where that fails, make a stand-in under its name. Raises CannotProvide."""
     missing = [image for image in images if not _is_there(image, podman) and not _pulled(image, podman)]
+    if missing and shutil.which("debootstrap") is None:
+        raise CannotProvide(
+            f"{', '.join(missing)} cannot be pulled; without debootstrap there are no stand-ins"
+        )
     if missing:
         with _root() as root:
             for image in missing:

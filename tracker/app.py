@@ -6,6 +6,7 @@ from quart import Quart
 
 from tracker.api.allowance import add_rate_limit_headers
 from tracker.api.client_info import warn_of_untrusted_proxy
+from tracker.api.compression import compress
 from tracker.api.docs import asyncapi, openapi, swagger_ui
 from tracker.api.driver import stream as driver_stream
 from tracker.api.errors import register_errors
@@ -55,6 +56,7 @@ def create_app(node: Node, *, taking_over: bool = True) -> Quart:
     register_sockets(app, taking_over=taking_over)
     app.before_request(warn_of_untrusted_proxy)
     app.before_websocket(warn_of_untrusted_proxy)
+    app.after_request(compress)  # the last of them: Quart runs them in reverse
     app.after_request(add_security_headers)
     app.after_request(add_rate_limit_headers)
     register_bodies(app)

@@ -13,6 +13,7 @@ TrackerError
 ├── Conflict               not possible in the current state
 │   ├── ForbiddenTransition
 │   ├── NoSequence         no route leads through all stops of a driver
+│   ├── StaleVersion       the order has another version than the client expects
 │   └── IdempotencyMismatch
 ├── Throttled              over a rate or connection limit; retry later
 │   ├── TooManyConnections
@@ -117,6 +118,13 @@ class ForbiddenTransition(Conflict):
 
 class NoSequence(Conflict):
     """The driver's stops cannot be sequenced: no route leads through all of them."""
+
+
+class StaleVersion(Conflict):
+    """The order has another version than the client expects."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"The order has version {version}, which If-Match does not name; read it again.")
 
 
 class IdempotencyMismatch(Conflict):

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from tracker.api.close import CloseConnection
+from tracker.api.errors import CloseConnection
 from tracker.errors import RateLimited
 from tracker.node import Node
 from tracker.tokens import hash_token

@@ -23,6 +23,15 @@ _log = structlog.get_logger("tracker.api")
 blueprint = Blueprint("problems", __name__)
 
 
+class CloseConnection(Exception):
+    """Close the WebSocket now, from any depth of an endpoint, with this close code and reason."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(f"{code} {reason}")
+        self.code = code
+        self.reason = reason
+
+
 class Problem(NamedTuple):
     """How one kind of error appears: in HTTP, as a close code, and on its page."""
 
@@ -84,6 +93,13 @@ TABLE: Final[dict[type[errors.TrackerError], Problem]] = {
         "no-sequence",
         "No sequence",
         "No route on the map connects all stops of this driver; their sequence is unchanged.",
+    ),
+    errors.StaleVersion: Problem(
+        412,
+        4000,
+        "stale-version",
+        "Changed meanwhile",
+        "The order has another version than `If-Match` names; read it again.",
     ),
     errors.IdempotencyMismatch: Problem(
         409,
@@ -229,7 +245,7 @@ async def _unexpected_error_response(error: Exception) -> Response:
 def _response(problem: ProblemDetails) -> Response:
     g.problem = problem.type.rpartition("/")[2]  # for the log
     response = Response(msgspec.json.encode(problem), status=problem.status, content_type=PROBLEM_JSON)
-    response.headers["Cache-Control"] = "no-store"
+    response.headers["Cache-Control"] = "private, no-store"
     if problem.status == HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = 'Bearer realm="tracker"'
     if problem.status in {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS}:

@@ -3,8 +3,7 @@
 import asyncio
 from typing import Final
 
-from tracker.api.close import CloseConnection
-from tracker.api.errors import problem_of
+from tracker.api.errors import CloseConnection, problem_of
 from tracker.domain.order import Driver, OrderStatus
 from tracker.errors import NotFound, RateLimited, TrackerError, Unparsable
 from tracker.messages import Ack, DriverNote, ErrorReply, FromDriver, Hello, RawFixes, StatusReport

@@ -8,8 +8,8 @@ from typing import Final, assert_never
 
 import structlog
 
-from tracker.api.close import CloseConnection
 from tracker.api.driver.messages import decode_frame, forward_note, report_status
+from tracker.api.errors import CloseConnection
 from tracker.domain.order import Driver
 from tracker.errors import NotFound, StorageUnavailable, Unparsable
 from tracker.live.trip import Receipt

@@ -9,11 +9,10 @@ from quart import Blueprint, Response, request, websocket
 from tracker.api.allowance import take_allowance
 from tracker.api.auth import credential_error
 from tracker.api.client_backoff import await_backoff, record_violations
-from tracker.api.close import CloseConnection
 from tracker.api.describe import endpoint
 from tracker.api.driver.messages import await_hello
 from tracker.api.driver.session import DriverSession
-from tracker.api.errors import close_code, problem_of
+from tracker.api.errors import CloseConnection, close_code, problem_of
 from tracker.api.json_bodies import answer, raw_body
 from tracker.database import drivers
 from tracker.domain.order import Driver

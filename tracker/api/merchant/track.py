@@ -12,6 +12,7 @@ import msgspec
 from quart import Blueprint, Response, request
 
 from tracker.api.auth import require_scope
+from tracker.api.compression import accepts_gzip
 from tracker.api.describe import endpoint
 from tracker.api.json_bodies import answer, query
 from tracker.api.merchant.queries import TrackQuery
@@ -94,7 +95,6 @@ async def get_track(order_id: str, extension: str | None = None) -> Response:
     is_unchanged = etag is not None and request.if_none_match.contains_weak(etag)
     response = Response(status=304) if is_unchanged else await _track(node, order, windows, form)
     response.headers["Vary"] = "Accept, Accept-Encoding"
-    response.headers["Cache-Control"] = "private, no-cache"
     if etag is not None:
         response.headers["ETag"] = f'"{etag}"'
     return response
@@ -137,7 +137,7 @@ async def _track(node: Node, order: Order, windows: Sequence[Window], form: str)
     wanted = query(TrackQuery)
     rejected = wanted.include == "rejected"
     if form == "json":
-        return _page_response(await _page(node, windows, wanted))
+        return answer(await _page(node, windows, wanted))
     chunks = number_segments(rows.track_fixes(node.database, windows, include_rejected=rejected))
     if wanted.simplify:
         chunks = simplify_chunks(chunks, wanted.simplify)
@@ -145,8 +145,8 @@ async def _track(node: Node, order: Order, windows: Sequence[Window], form: str)
     first = await anext(chunks, nothing)  # raise errors before the response begins
     format_ = FORMATS[form]
     encoded = _encode(format_.writer(order, rejected), first, chunks, node.database, windows)
-    response = Response(_gzipped(encoded) if _wants_gzip() else encoded, content_type=format_.media_type)
-    if _wants_gzip():
+    response = Response(_gzipped(encoded) if accepts_gzip() else encoded, content_type=format_.media_type)
+    if accepts_gzip():
         response.headers["Content-Encoding"] = "gzip"
     return response
 
@@ -164,15 +164,6 @@ async def _page(node: Node, windows: Sequence[Window], wanted: TrackQuery) -> Pa
     )
     following = encode_cursor(found[-1].fix.recorded_at) if found and more else None
     return Page([track_fix(stored, rejected=rejected) for stored in found], following)
-
-
-def _page_response(page: Page[TrackFix]) -> Response:
-    response = answer(page)
-    if _wants_gzip():
-        packer = zlib.compressobj(wbits=31)
-        response.set_data(packer.compress(msgspec.json.encode(page)) + packer.flush())
-        response.headers["Content-Encoding"] = "gzip"
-    return response
 
 
 async def _encode(
@@ -201,15 +192,11 @@ async def _gzipped(encoded: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     yield packer.flush()
 
 
-def _wants_gzip() -> bool:
-    return request.accept_encodings.quality("gzip") > 0
-
-
 async def _etag(node: Node, order: Order, windows: Sequence[Window], form: str) -> str | None:
     """Return an ETag of the order, its fixes and their verdicts, or None from `MAX_COUNTED` fixes on."""
     count, rejudgements = await count_track_fixes(node.database, windows, MAX_COUNTED)
     if count >= MAX_COUNTED:
         return None
-    variant = (form, request.query_string.hex(), _wants_gzip())
+    variant = (form, request.query_string.hex(), accepts_gzip())
     state = (FORMAT_VERSION, order.id, order.version, count, rejudgements, *variant)
     return hashlib.sha256(repr(state).encode()).hexdigest()[:32]

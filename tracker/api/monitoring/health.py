@@ -12,7 +12,7 @@ from tracker.database.partitions import fixes_in_default
 from tracker.errors import StorageUnavailable
 from tracker.node import Node, current_node
 
-LAG_LIMIT: Final = 2.0  # seconds that fixes may wait for their commit in a ready node in a ready node
+LAG_LIMIT: Final = 2.0  # seconds that fixes may wait for their commit in a ready node
 
 blueprint = Blueprint("control", __name__)
 

@@ -1,6 +1,6 @@
 """The customer's page, its static files, and the tiles and style of the map."""
 
-from typing import Final
+from typing import Final, cast
 from urllib.parse import quote
 
 import msgspec
@@ -10,6 +10,7 @@ from quart.blueprints import BlueprintSetupState
 from werkzeug.routing import PathConverter
 
 from tracker.api.client_info import public_path
+from tracker.api.compression import accepts_gzip
 from tracker.api.headers import POLICY, add_cors_headers, add_page_headers
 from tracker.api.static_files import WebFile, static_url, web_files
 from tracker.api.tracking.card import STEPS, VEHICLES, describe
@@ -28,6 +29,7 @@ PREFERS_DARK: Final = "(prefers-color-scheme: dark)"
 DARK_MEDIA: Final = {"light": "not all", "dark": "all"}  # media query of the dark colours, by `?theme=`
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
 REVALIDATE: Final = "public, no-cache"
+PLAIN: Final = "text/plain; charset=utf-8"
 ONE_DAY: Final = "public, max-age=86400"
 NO_STORE: Final = "no-store"  # what a tracking link shows must not be cached
 
@@ -174,11 +176,24 @@ async def static_file(name: str) -> Response:
     return _file(file, IMMUTABLE if is_current else REVALIDATE)
 
 
+@blueprint.get("/favicon.ico")
+async def favicon() -> Response:
+    """Send the icon. Browsers ask for it by this name if a document does not name one."""
+    return _file(cast("WebFile", web_files().find("icons/pin.svg")), ONE_DAY)
+
+
+@blueprint.get("/robots.txt")
+async def robots() -> Response:
+    """Tell crawlers that they may not open tracking links."""
+    lines = ["User-agent: *", *(f"Disallow: {public_path(path)}" for path in ("/t/", "/embed/"))]
+    return Response("\n".join(lines) + "\n", 200, {"Cache-Control": ONE_DAY}, content_type=PLAIN)
+
+
 def _file(file: WebFile, caching: str) -> Response:
     headers = {"Cache-Control": caching, "ETag": f'"{file.etag}"', "Vary": "Accept-Encoding"}
     if request.if_none_match.contains(file.etag):
         return Response(b"", 304, headers)
-    if file.gzipped is not None and request.accept_encodings["gzip"] > 0:
+    if file.gzipped is not None and accepts_gzip():
         return Response(
             file.gzipped, 200, {**headers, "Content-Encoding": "gzip"}, content_type=file.content_type
         )

@@ -8,9 +8,8 @@ from quart import Blueprint, websocket
 
 from tracker.api.client_backoff import await_backoff, record_violations
 from tracker.api.client_info import client_info
-from tracker.api.close import CloseConnection
 from tracker.api.describe import endpoint
-from tracker.api.errors import close_code, problem_of
+from tracker.api.errors import CloseConnection, close_code, problem_of
 from tracker.api.tracking.notes import add_note
 from tracker.api.tracking.session import TrackingSession, open_session
 from tracker.errors import TooManyConnections, TrackerError

@@ -20,10 +20,10 @@ WHERE idempotency.created_at < $5
 RETURNING true;
 
 -- name: select_kept_answer
-SELECT request, status, body FROM idempotency WHERE api_key = $1 AND key = $2;
+SELECT request, status, headers, body FROM idempotency WHERE api_key = $1 AND key = $2;
 
 -- name: keep_answer
-UPDATE idempotency SET status = $3, body = $4 WHERE api_key = $1 AND key = $2;
+UPDATE idempotency SET status = $3, headers = $4, body = $5 WHERE api_key = $1 AND key = $2;
 
 -- name: delete_old_answers
 DELETE FROM idempotency WHERE created_at < $1;

@@ -23,6 +23,7 @@ class EndpointSpec(msgspec.Struct, frozen=True, kw_only=True):
     others: Mapping[int, Any] = {}  # by further status: type of the JSON response; None: no content
     by_driver: bool = False  # requires the driver's token
     creates: bool = False  # accepts an Idempotency-Key
+    versioned: bool = False  # accepts If-Match with versions of an order
 
 
 NO_SPEC: Final = EndpointSpec()

@@ -6,7 +6,7 @@ a driver's token, which the database holds nowhere else.
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -19,6 +19,7 @@ from tracker.errors import FieldError, IdempotencyMismatch, InvalidFields
 from tracker.node import current_node
 
 HEADER = "Idempotency-Key"
+REPLAYED = "Idempotent-Replayed"
 KEY_LENGTH = 255  # characters
 
 
@@ -27,6 +28,7 @@ class Creation(NamedTuple):
 
     answer: Any
     status: int = 201
+    headers: Mapping[str, str] = {}
     after: Callable[[], Awaitable[None]] | None = None
 
 
@@ -39,14 +41,16 @@ async def create_once(create: Callable[[Connection], Awaitable[Creation]]) -> Re
     request_hash = b"" if key is None else await _request_hash()
     async with current_node().database.transaction() as connection:
         if key is not None and (stored := await _claim(connection, key, request_hash)) is not None:
-            return _response(stored.body, stored.status)
+            return _response(stored, {REPLAYED: "true"})
         creation = await create(connection)
-        body = msgspec.json.encode(creation.answer)
+        kept = KeptAnswer(
+            request_hash, creation.status, creation.headers, msgspec.json.encode(creation.answer)
+        )
         if key is not None:
-            await keep_answer(connection, g.api_key.id, key, creation.status, body)
+            await keep_answer(connection, g.api_key.id, key, kept)
     if creation.after is not None:
         await creation.after()
-    return _response(body, creation.status)
+    return _response(kept)
 
 
 def _key() -> str | None:
@@ -70,5 +74,5 @@ async def _claim(connection: Connection, key: str, request_hash: bytes) -> KeptA
     return stored
 
 
-def _response(body: bytes, status: int) -> Response:
-    return Response(body, status=status, content_type="application/json")
+def _response(kept: KeptAnswer, headers: Mapping[str, str] = {}) -> Response:
+    return Response(kept.body, kept.status, {**kept.headers, **headers}, content_type="application/json")

@@ -1,5 +1,6 @@
 """API keys, and the responses stored for an Idempotency-Key."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final, Literal, NamedTuple
 
@@ -32,6 +33,7 @@ class KeptAnswer(NamedTuple):
 
     request: bytes
     status: int
+    headers: Mapping[str, str]
     body: bytes
 
 
@@ -70,8 +72,9 @@ async def claim_idempotency_key(
     return KeptAnswer(*row)
 
 
-async def keep_answer(queries: Queries, api_key: str, key: str, status: int, body: bytes) -> None:
-    await queries.execute("keep_answer", api_key, key, status, body)
+async def keep_answer(queries: Queries, api_key: str, key: str, kept: KeptAnswer) -> None:
+    """Store the response for a key that this transaction has claimed."""
+    await queries.execute("keep_answer", api_key, key, kept.status, dict(kept.headers), kept.body)
 
 
 async def delete_old_answers(queries: Queries, now: datetime) -> None:

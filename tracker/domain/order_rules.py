@@ -1,12 +1,12 @@
 """Rules for changes of an order and for the values that clients send with them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from tracker.domain.area import Area, place_error
 from tracker.domain.order import Order, OrderStatus, Place, StopKind, check_transition
-from tracker.errors import Conflict, FieldError, InvalidFields, NotFound
+from tracker.errors import Conflict, FieldError, InvalidFields, NotFound, StaleVersion
 
 MERCHANT_AHEAD: Final = timedelta(seconds=1)  # tolerance for a merchant's clock; within it, now
 MILLISECOND: Final = timedelta(milliseconds=1)  # the resolution of the API
@@ -17,6 +17,12 @@ def require_order(order: Order | None, by_driver: str | None = None) -> Order:
     if order is None or (by_driver is not None and order.driver_id != by_driver):
         raise NotFound("order")
     return order
+
+
+def check_version(order: Order, wanted: Collection[int] | None) -> None:
+    """Check that the order has one of the *wanted* versions; None: any. Raises StaleVersion."""
+    if wanted is not None and order.version not in wanted:
+        raise StaleVersion(order.version)
 
 
 def drivers_of(*orders: Order) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 Transactions lock the order first and then its drivers by id, so that they cannot deadlock.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -21,6 +21,7 @@ from tracker.domain.link import Link
 from tracker.domain.order import OPEN, Order, OrderStatus, check_transition
 from tracker.domain.order_rules import (
     check_change,
+    check_version,
     driver_status_time,
     drivers_of,
     has_been,
@@ -106,10 +107,16 @@ class OrderLifecycle:
             order.id, (new.driver_id,), appended_to=new.driver_id
         )
 
-    async def patch(self, order_id: str, edit: Callable[[Order], Order]) -> Order:
-        """Replace the order with the result of *edit*. Raises NotFound, Conflict once it has ended."""
+    async def patch(
+        self, order_id: str, edit: Callable[[Order], Order], versions: Collection[int] | None = None
+    ) -> Order:
+        """Replace the order, if it has one of these *versions*, with the result of *edit*.
+
+        Raises NotFound, StaleVersion, Conflict once it has ended.
+        """
         async with self._database.transaction() as connection:
             before = require_order(await rows.lock_order(connection, order_id))
+            check_version(before, versions)
             if before.status not in OPEN:
                 raise Conflict(f"The order is {before.status} and can no longer be changed.")
             order = edit(before)
@@ -119,13 +126,15 @@ class OrderLifecycle:
         await self.notify(OrderChange(order_id, drivers_of(order)))
         return order
 
-    async def assign(self, order_id: str, driver_id: str) -> Order:
-        """Assign the order and insert its stops where they add least driving.
+    async def assign(self, order_id: str, driver_id: str, versions: Collection[int] | None = None) -> Order:
+        """Assign the order, if it has one of these *versions*; insert its stops where they add least driving.
 
-        Raises NotFound, InvalidFields for an unknown driver, ForbiddenTransition once it has ended.
+        Raises NotFound, StaleVersion, InvalidFields for an unknown driver, ForbiddenTransition once it has
+        ended.
         """
         async with self._database.transaction() as connection:
             before = require_order(await rows.lock_order(connection, order_id))
+            check_version(before, versions)
             if before.status not in OPEN:
                 check_transition(before.status, OrderStatus.ASSIGNED)
             if before.driver_id == driver_id:
@@ -147,12 +156,13 @@ class OrderLifecycle:
         at: datetime | None = None,
         by_driver: str | None = None,
         clock_ahead: timedelta = timedelta(0),
+        versions: Collection[int] | None = None,
     ) -> Order:
         """Set the status that a merchant or (*by_driver*) the order's own driver reports.
 
         A merchant's *at* must lie between the order's previous status and now. A driver's is corrected by
         *clock_ahead* and clamped to that range. A driver's repeated report is idempotent.
-        Raises NotFound (also for another driver's order), InvalidFields, ForbiddenTransition.
+        Raises NotFound (also for another driver's order), StaleVersion, InvalidFields, ForbiddenTransition.
         """
         now = self._now()
         detail = {} if reason is None else {"reason": require_text("reason", reason, REASON_BYTES)}
@@ -160,6 +170,7 @@ class OrderLifecycle:
             detail["driver_id"] = by_driver  # so that erasing the driver also erases the reason
         async with self._database.transaction() as connection:
             before = require_order(await rows.lock_order(connection, order_id), by_driver)
+            check_version(before, versions)
             if by_driver is not None and has_been(before, status):
                 return before
             check_change(before.status, status)

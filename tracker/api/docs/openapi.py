@@ -25,6 +25,7 @@ from tracker.api.docs.examples import (
     QUERY_EXAMPLES,
     problem_example,
 )
+from tracker.api.docs.header_fields import RETRY_AFTER, SUBPROTOCOL, request_headers, response_headers
 from tracker.api.docs.schemas import properties_of, schemas_of
 from tracker.api.errors import PROBLEM_JSON, Problem, ProblemDetails, problem_of
 from tracker.api.json_bodies import answer
@@ -34,6 +35,7 @@ from tracker.errors import (
     InvalidFields,
     NotFound,
     RateLimited,
+    StaleVersion,
     StorageUnavailable,
     TooLarge,
     TrackerError,
@@ -76,29 +78,6 @@ SECURITY: Final = {
         "description": "The token of one driver, from `POST /v1/drivers`.",
     },
 }
-IDEMPOTENCY_KEY: Final = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "description": "A repeated key with the same body returns the same response, with another body 409.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
-    "example": "5b1f0c6e-order-1042",
-}
-
-SUBPROTOCOL: Final = {
-    "Sec-WebSocket-Protocol": {
-        "description": "The selected subprotocol, if the client offered one.",
-        "schema": {"type": "string", "enum": ["tracker.v1", "tracker.v1.msgpack"]},
-        "example": "tracker.v1",
-    }
-}
-RETRY_AFTER: Final = {
-    "Retry-After": {
-        "description": "Seconds to wait before a retry.",
-        "schema": {"type": "integer", "minimum": 1},
-        "example": 5,
-    }
-}
-
 blueprint = Blueprint("openapi", __name__)
 
 
@@ -204,8 +183,7 @@ def _query_parameters(spec: EndpointSpec) -> Iterator[dict[str, Any]]:
             parameter = {"name": name, "in": "query", "required": name in schema.get("required", ())}
             example = {"example": QUERY_EXAMPLES[name]} if name in QUERY_EXAMPLES else {}
             yield {**parameter, "description": field.pop("description"), "schema": field, **example}
-    if spec.creates:
-        yield IDEMPOTENCY_KEY
+    yield from request_headers(spec)
 
 
 def _responses(
@@ -214,7 +192,7 @@ def _responses(
     if rule.websocket:
         yield "101", {"description": "Switching protocols", "headers": SUBPROTOCOL}
     else:
-        yield str(spec.status), _success(spec, schemas)
+        yield str(spec.status), _success(spec, schemas) | response_headers(spec, scope)
     for status, type_ in spec.others.items():
         yield str(status), _answer(status, type_, schemas)
     problems: dict[int, list[Problem]] = {}
@@ -278,3 +256,5 @@ def _possible_errors(rule: Rule, spec: EndpointSpec, scope: str | None) -> Itera
         yield InvalidFields
     if spec.creates:
         yield from (IdempotencyMismatch, InvalidFields)
+    if spec.versioned:
+        yield StaleVersion

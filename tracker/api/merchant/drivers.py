@@ -4,7 +4,7 @@ import msgspec
 from quart import Blueprint, Response
 
 from tracker.api.auth import require_scope
-from tracker.api.client_info import base_url
+from tracker.api.client_info import base_url, public_path
 from tracker.api.describe import endpoint
 from tracker.api.idempotency import Creation, create_once
 from tracker.api.json_bodies import answer, body, query
@@ -43,7 +43,8 @@ async def create_driver() -> Response:
     async def create(connection: Connection) -> Creation:
         driver = Driver(id=new_id("drv"), number=0, created_at=node.now(), **msgspec.structs.asdict(wanted))
         driver = await rows.insert_driver(connection, driver, hash_token(token))
-        return Creation(_new_driver_answer(node, driver, token))
+        location = public_path(f"/v1/drivers/{driver.id}")
+        return Creation(_new_driver_answer(node, driver, token), headers={"Location": location})
 
     return await create_once(create)
 

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from quart import Blueprint, Response
 
 from tracker.api.auth import require_scope
+from tracker.api.client_info import public_path
 from tracker.api.describe import endpoint
 from tracker.api.idempotency import Creation, create_once
 from tracker.api.json_bodies import answer, body, query
 from tracker.api.merchant.order_bodies import AssignBody, NewOrderBody, OrderChangeBody, StatusBody
 from tracker.api.merchant.queries import OrderQuery
 from tracker.api.merchant.responses import OrderAnswer, Page, link_url, order_answer, tracking_urls
+from tracker.api.merchant.versions import etag, if_match, order_response
 from tracker.api.pagination import decode_cursor, page
 from tracker.database import Connection, Queries
 from tracker.database.links import select_links, select_links_of_orders
@@ -46,6 +48,7 @@ async def create_order() -> Response:
         [link] = await select_links(connection, order.id)
         return Creation(
             order_answer(order, eta=None, tracking_url=link_url(node, link.id)),
+            headers={"Location": public_path(f"/v1/orders/{order.id}"), "ETag": etag(order.version)},
             after=lambda: node.orders.notify(change),
         )
 
@@ -69,15 +72,18 @@ async def list_orders() -> Response:
 
 @blueprint.get("/v1/orders/<order_id>")
 @require_scope("read")
-@endpoint(answer=OrderAnswer)
+@endpoint(answer=OrderAnswer, others={304: None})
 async def get_order(order_id: str) -> Response:
-    """Get an order."""
+    """Get an order; 304 if `If-None-Match` names its version and it has no forecast.
+
+    A forecast changes without a new version, so an order with one is always sent whole.
+    """
     return await _answer(await current_node().orders.get(order_id))
 
 
 @blueprint.patch("/v1/orders/<order_id>")
 @require_scope("orders")
-@endpoint(body=OrderChangeBody, answer=OrderAnswer, raises=(Conflict,))
+@endpoint(body=OrderChangeBody, answer=OrderAnswer, raises=(Conflict,), versioned=True)
 async def patch_order(order_id: str) -> Response:
     """Change the given fields of an order and keep the rest; 409 once it is over.
 
@@ -96,28 +102,30 @@ async def patch_order(order_id: str) -> Response:
             check_places(moved, node.area())
         return changed
 
-    return await _answer(await node.orders.patch(order_id, edit))
+    return await _answer(await node.orders.patch(order_id, edit, if_match()))
 
 
 @blueprint.post("/v1/orders/<order_id>/assign")
 @require_scope("orders")
-@endpoint(body=AssignBody, answer=OrderAnswer, raises=(ForbiddenTransition,))
+@endpoint(body=AssignBody, answer=OrderAnswer, raises=(ForbiddenTransition,), versioned=True)
 async def assign_order(order_id: str) -> Response:
     """Assign the order to a driver and insert its stops where they add least driving.
 
     A former driver can no longer read the order; the tracking link stays.
     """
     wanted = await body(AssignBody)
-    return await _answer(await current_node().orders.assign(order_id, wanted.driver_id))
+    return await _answer(await current_node().orders.assign(order_id, wanted.driver_id, if_match()))
 
 
 @blueprint.post("/v1/orders/<order_id>/status")
 @require_scope("orders")
-@endpoint(body=StatusBody, answer=OrderAnswer, raises=(ForbiddenTransition, Conflict))
+@endpoint(body=StatusBody, answer=OrderAnswer, raises=(ForbiddenTransition, Conflict), versioned=True)
 async def set_order_status(order_id: str) -> Response:
     """Set the status of an order; created unassigns it. 409 with the allowed ones if it cannot follow."""
     wanted, orders = await body(StatusBody), current_node().orders
-    order = await orders.set_status(order_id, wanted.status, reason=wanted.reason, at=wanted.at)
+    order = await orders.set_status(
+        order_id, wanted.status, reason=wanted.reason, at=wanted.at, versions=if_match()
+    )
     return await _answer(order)
 
 
@@ -160,7 +168,7 @@ def _no_eta(node: Node) -> Eta:
 
 
 async def _answer(order: Order) -> Response:
-    return answer(await show_order(current_node(), order))
+    return order_response(await show_order(current_node(), order))
 
 
 async def show_order(node: Node, order: Order) -> OrderAnswer:

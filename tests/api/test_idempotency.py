@@ -1,0 +1,69 @@
+"""Answers to writes that create something: where it is, and what a repeated key gets."""
+
+from typing import Any
+
+import pytest
+
+from tests.api.merchant import ORDER, problem
+from tests.service import Service
+
+REPLAYED = "Idempotent-Replayed"
+
+
+async def creating_writes(service: Service) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """Each path that creates something, with a body and another one."""
+    order = await service.new_order()
+    later = {"expires_at": "2999-01-01T00:00:00Z"}
+    return [
+        ("/v1/drivers", {"name": "Aino", "vehicle": "car"}, {"name": "Bo", "vehicle": "car"}),
+        ("/v1/orders", ORDER, ORDER | {"reference": "x"}),
+        (f"/v1/orders/{order['id']}/links", {}, later),
+    ]
+
+
+async def test_what_was_created_can_be_read_at_its_location(service: Service) -> None:
+    """Every 201 names where; what is there has the same id."""
+    for path, body, _ in await creating_writes(service):
+        made = await service.http.post(path, json=body)
+        assert made.status_code == 201, made.text
+        assert made.headers["Location"] == f"{path}/{made.json()['id']}"
+        assert (await service.get(made.headers["Location"]))["id"] == made.json()["id"]
+        assert REPLAYED not in made.headers
+
+
+async def test_a_repeated_key_gets_the_same_answer(service: Service) -> None:
+    """Status, headers and body, marked as replayed; another body is 409, another key creates another one."""
+    for number, (path, body, other) in enumerate(await creating_writes(service)):
+        key = {"Idempotency-Key": f"replayed-{number}"}
+        made, again = [await service.http.post(path, json=body, headers=key) for _ in range(2)]
+        assert (again.status_code, again.content) == (201, made.content)
+        assert {name: again.headers.get(name) for name in ("Location", "ETag", REPLAYED)} == {
+            **{name: made.headers.get(name) for name in ("Location", "ETag")},
+            REPLAYED: "true",
+        }
+        problem(await service.http.post(path, json=other, headers=key), 409, "idempotency-mismatch")
+        fresh = await service.http.post(path, json=body, headers={"Idempotency-Key": f"fresh-{number}"})
+        assert fresh.json()["id"] != made.json()["id"]
+        assert REPLAYED not in fresh.headers
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256])
+async def test_a_malformed_key_creates_nothing(service: Service, key: str) -> None:
+    """It is named as the wrong field."""
+    answer = await service.http.post("/v1/orders", json=ORDER, headers={"Idempotency-Key": key})
+    assert problem(answer, 422, "invalid-fields")["errors"][0]["field"] == "Idempotency-Key"
+
+
+async def test_every_creating_write_is_described_as_such(service: Service) -> None:
+    """Each operation with a 201 takes a key and says its Location."""
+    paths = (await service.get("/openapi.json"))["paths"]
+    creating = {
+        path: operation
+        for path, operations in paths.items()
+        for operation in operations.values()
+        if "201" in operation["responses"]
+    }
+    assert set(creating) == {"/v1/drivers", "/v1/orders", "/v1/orders/{order_id}/links"}
+    for path, operation in creating.items():
+        assert "Idempotency-Key" in {parameter["name"] for parameter in operation["parameters"]}, path
+        assert set(operation["responses"]["201"]["headers"]) >= {"Location", REPLAYED, "RateLimit"}, path

@@ -53,9 +53,9 @@ def test_libpqs_other_form_is_accepted(text: str, parameters: str) -> None:
 def test_what_the_service_applies_itself() -> None:
     """The name of the connections, the keepalive of their sockets, and the file of services."""
     asked = "keepalives=1&keepalives_idle=5&keepalives_interval=6&keepalives_count=7&tcp_user_timeout=8"
-    address = read(f"postgresql://h/db?application_name=shop&servicefile=/etc/pg&{asked}")
+    address = read(f"postgresql://h/db?application_name=shop&servicefile=/dev/null&{asked}")
     assert address == Address(
-        "postgresql://?host=h&dbname=db", Keepalive(1, 5, 6, 7, 8), name="shop", service_file="/etc/pg"
+        "postgresql://?host=h&dbname=db", Keepalive(1, 5, 6, 7, 8), name="shop", service_file="/dev/null"
     )
     assert read("postgresql://h/db") == Address(
         "postgresql://?host=h&dbname=db", Keepalive(), "tracker", None

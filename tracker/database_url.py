@@ -4,6 +4,7 @@ asyncpg parses URLs with urllib, which ends a password at `#` and fails on `[`. 
 parameter to the server, which then refuses the connection.
 """
 
+import os
 import re
 from typing import Final
 from urllib.parse import quote
@@ -24,6 +25,7 @@ _WITHOUT_EFFECT: Final = {
     *("requiressl", "sslcertmode", "sslcompression", "sslcrldir", "sslsni"),
 }
 _PAIR: Final = re.compile(r"\s*(\w+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|((?:[^\s'\\]|\\.)*))(?:\s+|$)", re.DOTALL)
+_FILES: Final = {"servicefile", "sslcert", "sslcrl", "sslkey", "sslrootcert"}
 _OWN: Final = {"host", "hostaddr", "port", "user", "password", "dbname"}
 # Parameters of libpq that this service applies itself -> field of Address.
 _APPLIED: Final = {"application_name": "name", "servicefile": "service_file"}
@@ -127,6 +129,11 @@ def _checked(found: dict[str, str]) -> dict[str, str]:
             raise ValueError(f"has the parameter {name!r}, which PostgreSQL does not know; remove it")
     if found.get("sslmode", "prefer") not in SSL_MODES:
         raise ValueError(f"has sslmode={found['sslmode']}; it is one of {', '.join(SSL_MODES)}")
+    for name in _FILES & found.keys():
+        if not os.access(found[name], os.R_OK):
+            raise ValueError(
+                f"has {name}={found[name]}, which cannot be read; give the path of a readable file"
+            )
     return {name: value for name, value in found.items() if name not in _WITHOUT_EFFECT}
 
 

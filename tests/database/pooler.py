@@ -4,13 +4,13 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, Self
 from urllib.parse import parse_qs, quote, urlsplit
 
-import asyncpg
 import pytest
 
 from tests.waiting import until
@@ -31,22 +31,21 @@ class PgBouncer:
 
     def __init__(self, folder: Path, server: str, **settings: str) -> None:
         self._folder = folder
-        self._port = _free_port()
+        self.port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
         target = {name: value[0] for name, value in parse_qs(urlsplit(asyncpg_url(server)).query).items()}
         wanted = ("host", "port", "user", "password")
-        self._database = target.get("dbname", "postgres")
         pairs = " ".join(f"{name}='{target[name]}'" for name in wanted if name in target)
         options = {
             "listen_addr": "127.0.0.1",
-            "listen_port": str(self._port),
+            "listen_port": str(self.port),
             "unix_socket_dir": str(folder),
             "auth_type": "any",
             "pool_mode": "transaction",
             "default_pool_size": str(SERVER_SESSIONS),
             "server_login_retry": "1",
             "logfile": str(folder / "pgbouncer.log"),
-            **settings,
+            **{name: value.format(folder=folder) for name, value in settings.items()},
         }
         lines = [f"{name} = {value}" for name, value in options.items()]
         self._ini = folder / "pgbouncer.ini"
@@ -54,11 +53,15 @@ class PgBouncer:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, server: str, **settings: str) -> AsyncIterator[Self]:
-        """A pooler before this server, up. Its folder is short, for the socket."""
+    async def open(
+        cls, server: str, *, files: Mapping[str, bytes] = MappingProxyType({}), **settings: str
+    ) -> AsyncIterator[Self]:
+        """A pooler before this server, up. Its folder has a short name, for the socket, and these files."""
         account = OsUser.fitting()
         with tempfile.TemporaryDirectory(prefix="pgb-") as name:
             folder = Path(name)
+            for file, content in files.items():
+                (folder / file).write_bytes(content)
             account.take(folder)
             pooler = cls(folder, server, **settings)
             try:
@@ -69,9 +72,13 @@ class PgBouncer:
 
     def url(self, server: str, *, tcp: bool = False) -> str:
         """The database of this URL, through the pooler."""
-        query = parse_qs(urlsplit(asyncpg_url(server)).query)
         host = "127.0.0.1" if tcp else quote(str(self._folder), safe="")
-        return f"postgresql://tracker@/{query['dbname'][0]}?host={host}&port={self._port}"
+        return f"postgresql://tracker@/{self.database(server)}?host={host}&port={self.port}"
+
+    @staticmethod
+    def database(server: str) -> str:
+        """The name in this URL."""
+        return parse_qs(urlsplit(asyncpg_url(server)).query)["dbname"][0]
 
     async def start(self) -> None:
         """Returns when it accepts connections."""
@@ -80,9 +87,9 @@ class PgBouncer:
             self._process = OsUser.fitting().popen([PROGRAM, str(self._ini)], output)
         process = self._process
 
-        async def is_up() -> bool:
+        def is_up() -> bool:
             assert process.poll() is None, (self._folder / "output.log").read_text()
-            return await self._is_up()
+            return self._is_up()
 
         await until(is_up, UP_WITHIN)
 
@@ -91,19 +98,14 @@ class PgBouncer:
         assert self._process is not None
         self._process.kill()
         self._process.wait()
-        (self._folder / f".s.PGSQL.{self._port}").unlink(missing_ok=True)
+        (self._folder / f".s.PGSQL.{self.port}").unlink(missing_ok=True)
 
-    async def _is_up(self) -> bool:
+    def _is_up(self) -> bool:
         try:
-            connection = await asyncpg.connect(
-                f"postgresql://tracker@127.0.0.1:{self._port}/{self._database}?sslmode=disable",
-                statement_cache_size=0,
-                timeout=2,
-            )
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with socket.create_connection(("127.0.0.1", self.port), 1.0):
+                return True
+        except OSError:
             return False
-        await connection.close()
-        return True
 
 
 def _free_port() -> int:

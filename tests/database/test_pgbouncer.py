@@ -11,12 +11,15 @@ import pytest
 
 from tests import test_end_to_end
 from tests.database.pooler import PgBouncer, needs_pgbouncer
+from tests.database.test_backup import content, fill
 from tests.faults.check import all_wrong
 from tests.faults.cluster import Cluster
 from tests.faults.world import World
 from tests.service import ROOT, running_service
 from tests.waiting import until
 from tracker.database import Database
+from tracker.database.backup.dump import dump
+from tracker.database.backup.restore import restore
 from tracker.database.connection.opening import connect, is_shared
 from tracker.database.migrations import migrate, migrations
 from tracker.errors import ConfigError, StorageUnavailable
@@ -108,22 +111,32 @@ async def test_a_whole_order(pooler: PgBouncer, database_url: str, data_dir: Pat
 
 
 async def test_a_restart_under_load_loses_nothing(data_dir: Path, tmp_path: Path) -> None:
-    """-9 to PgBouncer, twice: every acknowledged fix is stored once, and /readyz recovers."""
+    """-9 to PgBouncer, then to PostgreSQL behind it: every acknowledged fix is stored once."""
     async with (
         Cluster.open(tmp_path / "cluster") as cluster,
         PgBouncer.open(cluster.url) as pooler,
         World.open(tmp_path, data_dir, cluster, seed=12, drivers=4, through=pooler.url) as world,
     ):
-        for _ in range(2):
+        for victim in (pooler, cluster):
             before = world.acknowledged
             await until(lambda before=before: world.acknowledged > before + 40, 30)  # type: ignore[misc]
-            pooler.kill()
+            victim.kill()
             await asyncio.sleep(1.0)  # simulates the outage
-            await pooler.start()
+            await victim.start()
             await until(world.node.is_ready)
         wrong = await all_wrong(world)
     assert wrong == []
     assert world.acknowledged > 100
+
+
+async def test_a_backup_goes_through_it(
+    pooler: PgBouncer, database_url: str, empty_database_url: str, tmp_path: Path
+) -> None:
+    """One transaction reads all, and one writes all."""
+    await fill(database_url)
+    saved = await dump(pooler.url(database_url), tmp_path / "b", lambda _: None)
+    assert await restore(pooler.url(empty_database_url), tmp_path / "b", lambda _: None) == saved
+    assert await content(empty_database_url) == await content(database_url)
 
 
 async def test_what_it_refuses_is_a_matter_of_the_setting(pooler: PgBouncer, database_url: str) -> None:

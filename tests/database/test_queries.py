@@ -1,5 +1,7 @@
 """The named statements: each is there, and the database understands each."""
 
+import re
+
 import asyncpg
 import pytest
 
@@ -49,3 +51,14 @@ def test_a_name_stands_in_one_file_only() -> None:
     names = [name for file in files for name in parse(file.read_text("utf-8"))]
     assert len(files) > 5
     assert sorted(names) == sorted(statements())
+
+
+@pytest.mark.parametrize("name", sorted(statements()))
+def test_nothing_outlives_a_transaction(name: str) -> None:
+    """A pooler gives the session to somebody else: no lock, setting, listener or table of the session."""
+    statement = re.sub(r"--.*", "", statements()[name])
+    assert not re.search(r"\bpg_(try_)?advisory_lock\b|\b(UN)?LISTEN\b|\bWITH HOLD\b|\bPREPARE\b", statement)
+    assert not re.search(r"^\s*SET\s+(?!LOCAL)", statement)
+    assert not re.search(r"set_config\([^)]*false\)", statement)
+    if re.search(r"CREATE\s+TEMP", statement):
+        assert "ON COMMIT DROP" in statement

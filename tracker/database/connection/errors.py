@@ -39,6 +39,7 @@ _FIXES: Final = (
     ("database .* does not exist|no such database", "create it, or correct its name"),
     ("role .* does not exist|no such user", "create the user, or correct its name"),
     ("SASL authentication failed", "correct the user or the password"),
+    ("SSL required", "use sslmode=require"),
     ("pg_hba.conf", "allow this user, database and address there"),
     ("CERTIFICATE_VERIFY_FAILED|certificate verify failed", "check sslrootcert and the host's name"),
     ("unsupported startup parameter", "remove it, or add it to ignore_startup_parameters of PgBouncer"),

@@ -233,6 +233,9 @@ def _columns(order: Order) -> tuple[object, ...]:
         order.cancelled_at,
         order.closed_at,
         order.version,
+        order.instructions,
+        order.contact,
+        order.metadata,
     )
 
 
@@ -264,6 +267,9 @@ def _order(row: Row) -> Order:
         cancelled_at=row["cancelled_at"],
         closed_at=row["closed_at"],
         version=row["version"],
+        instructions=row["instructions"],
+        contact=row["contact"],
+        metadata=row["metadata"],
     )
 
 

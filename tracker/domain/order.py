@@ -87,6 +87,9 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     cancelled_at: datetime | None = None
     closed_at: datetime | None = None  # when the server received its end, whatever time was reported
     version: int = 1
+    instructions: str | None = None  # for the driver
+    contact: str | None = None  # phone number or URL that the driver gets instead of the customer's phone
+    metadata: dict[str, str] = {}  # the merchant's own pairs
 
     @property
     def ended_at(self) -> datetime | None:

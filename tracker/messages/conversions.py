@@ -92,16 +92,18 @@ def window(order: Order) -> WireWindow | None:
 
 
 def assigned_order(order: Order) -> AssignedOrder:
-    """Return the order as its driver sees it, without the customer's e-mail address."""
-    customer = order.customer
+    """Return the order as its driver sees it: no e-mail address, and no phone number beside a contact."""
+    customer, contact = order.customer, order.contact
     return AssignedOrder(
         order.id,
         order.reference,
         order.status,
         wire_pickup(order.pickup),
         wire_place(order.dropoff),
-        None if customer is None else WireCustomer(customer.name, customer.phone),
+        None if customer is None else WireCustomer(customer.name, None if contact else customer.phone),
         window(order),
+        order.instructions,
+        contact,
     )
 
 

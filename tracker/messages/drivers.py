@@ -41,7 +41,7 @@ class WireCustomer(Struct, frozen=True):
     name: str | None = None
     """Name of the customer. Null if not given."""
     phone: str | None = None
-    """Phone number of the customer. Null if not given."""
+    """Phone number of the customer. Null if not given, or if the order has a `contact`."""
 
 
 class AssignedOrder(Struct, frozen=True):
@@ -61,6 +61,10 @@ class AssignedOrder(Struct, frozen=True):
     """Who receives the order. Null if not given."""
     window: WireWindow | None
     """When the customer expects it. Null if not given."""
+    instructions: str | None = None
+    """What the driver has to know, at most 500 characters. Null if not given."""
+    contact: str | None = None
+    """Phone number or URL to reach the customer by, instead of `customer.phone`. Null if not given."""
 
 
 class WireDriver(Struct, frozen=True):

@@ -38,3 +38,6 @@ class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
     window_from: datetime | None = None
     window_to: datetime | None = None
     visibility: dict[str, object] = {}
+    instructions: str | None = None
+    contact: str | None = None
+    metadata: dict[str, str] = {}

@@ -62,6 +62,9 @@ ORDER: Final = responses.OrderAnswer(
     timestamps=TIMESTAMPS,
     visibility=Rules(),
     version=3,
+    instructions="Ring twice, the bell is loud.",
+    contact=None,
+    metadata={"shop": "12"},
     late_s=0,
 )
 NEW_ORDER: Final = msgspec.structs.replace(

@@ -67,6 +67,8 @@ EXAMPLES: Final[Mapping[Any, Any]] = {
             "reference": "1042",
             "customer": {"name": "Maija Virtanen", "phone": "+358 40 1234567"},
             "window": {"from": "2026-11-22T16:30:00Z", "to": "2026-11-22T17:00:00Z"},
+            "instructions": "Ring twice, the bell is loud.",
+            "metadata": {"shop": "12"},
         },
         order_bodies.OrderChangeBody: {"dropoff": {"address": "Kasarmikatu 36 B"}, "window": None},
         order_bodies.AssignBody: {"driver_id": DRIVER_ID},

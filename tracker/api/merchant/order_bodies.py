@@ -14,8 +14,10 @@ from tracker.messages import AwareTime
 from tracker.messages.allowed_values import PHRASE
 from tracker.orders.changes import NewOrder
 
-ORDER_BYTES: Final = 65_536  # of a body with one order: two addresses and texts in any script
+ORDER_BYTES: Final = 131_072  # of a body with one order: addresses, metadata and texts in any script
 RULES: Final = 10  # for one field of a customer's view
+PAIRS: Final = 50  # of metadata
+PAIRS_RULE: Final = f"{{…}} with at most {PAIRS} pairs: names of up to 100 characters, texts of up to 500"
 
 Latitude = Annotated[float, Meta(ge=-90, le=90, description="Degrees north, WGS 84.")]
 Longitude = Annotated[float, Meta(ge=-180, le=180, description="Degrees east, WGS 84.")]
@@ -26,6 +28,43 @@ ReadyTime = Annotated[
 StatusTime = Annotated[
     datetime,
     Meta(tz=True, description="When it happened, from the order's previous status to now. Default: now."),
+]
+Instructions = Annotated[
+    str,
+    Meta(
+        max_length=500,
+        description="What the driver has to know, at most 500 characters.",
+        examples=["Ring twice, the bell is loud."],
+    ),
+]
+Contact = Annotated[
+    str,
+    Meta(
+        max_length=500,
+        pattern=r"^(\+?[(0-9][0-9 ()./*#,;x-]{1,48}|https?://[^\s/?#]+(/\S*|[?#]\S*)?)(?![\s\S])",
+        description="Phone number, or http(s) URL, that the driver gets instead of the customer's phone.",
+        examples=["+358 40 7654321"],
+        extra={PHRASE: "a phone number, such as +358 40 7654321, or a URL that begins with https://"},
+    ),
+]
+PairName = Annotated[str, Meta(min_length=1, max_length=100)]
+PairValue = Annotated[str, Meta(max_length=500)]
+Metadata = Annotated[
+    dict[PairName, PairValue],
+    Meta(
+        max_length=PAIRS,
+        description=f"At most {PAIRS} pairs of text for your own programs, without personal data.",
+        examples=[{"shop": "12"}],
+        extra={PHRASE: PAIRS_RULE},
+    ),
+]
+MetadataChange = Annotated[
+    dict[PairName, PairValue | None],
+    Meta(
+        description="Pairs to add or replace (RFC 7396). A null value removes its pair.",
+        examples=[{"shop": "12", "lane": None}],
+        extra={PHRASE: PAIRS_RULE},
+    ),
 ]
 Anywhere = Annotated[
     bool,
@@ -120,6 +159,9 @@ class NewOrderBody(RequestBody, frozen=True, kw_only=True):
     """When the customer expects it."""
     visibility: NewRules | None = None
     """What the customer sees, and when."""
+    instructions: Instructions | None = None
+    contact: Contact | None = None
+    metadata: Metadata | None = None
     anywhere: Anywhere = False
 
     def order(self) -> NewOrder:
@@ -134,6 +176,9 @@ class NewOrderBody(RequestBody, frozen=True, kw_only=True):
             window_from=window_from,
             window_to=window_to,
             visibility={} if self.visibility is None else stored_rules(self.visibility),
+            instructions=self.instructions,
+            contact=self.contact,
+            metadata=self.metadata or {},
         )
 
 
@@ -161,7 +206,7 @@ class CustomerChange(RequestBody, frozen=True, kw_only=True):
 
 
 class OrderChangeBody(RequestBody, frozen=True, kw_only=True):
-    """Changes to an order (RFC 7396); null removes the customer, the window or the reference."""
+    """Changes to an order (RFC 7396); null removes an optional field."""
 
     body_bytes: ClassVar[int] = ORDER_BYTES
 
@@ -177,6 +222,12 @@ class OrderChangeBody(RequestBody, frozen=True, kw_only=True):
     """New window; null removes it."""
     visibility: NewRules | UnsetType | None = UNSET
     """New rules; null restores the default."""
+    instructions: Instructions | UnsetType | None = UNSET
+    """What the driver has to know; null removes it."""
+    contact: Contact | UnsetType | None = UNSET
+    """Phone number or URL instead of the customer's phone; null removes it."""
+    metadata: MetadataChange | UnsetType | None = UNSET
+    """Pairs to add, replace or, with null, remove; null instead of all pairs removes them all."""
     anywhere: Anywhere = False
     """Accept a place that looks like a mistake."""
 
@@ -186,8 +237,11 @@ class OrderChangeBody(RequestBody, frozen=True, kw_only=True):
             "pickup": apply_changes(order.pickup, self.pickup),
             "dropoff": apply_changes(order.dropoff, self.dropoff),
         }
-        if self.reference is not UNSET:
-            changes["reference"] = self.reference
+        for field in ("reference", "instructions", "contact"):
+            if (value := getattr(self, field)) is not UNSET:
+                changes[field] = value
+        if self.metadata is not UNSET:
+            changes["metadata"] = {} if self.metadata is None else merged_pairs(order.metadata, self.metadata)
         if self.customer is not UNSET:
             changes["customer"] = self.customer and apply_changes(order.customer or Customer(), self.customer)
         if self.window is not UNSET:
@@ -216,6 +270,14 @@ def window_of(window: NewWindow | None) -> tuple[datetime | None, datetime | Non
     if window.to < window.from_:
         raise InvalidFields([FieldError("window.to", "must not be before `from`")])
     return window.from_, window.to
+
+
+def merged_pairs(pairs: dict[str, str], change: dict[str, str | None]) -> dict[str, str]:
+    """Return the pairs after a merge patch (RFC 7396). Raises InvalidFields if they are too many."""
+    merged = {name: value for name, value in (pairs | change).items() if value is not None}
+    if len(merged) > PAIRS:
+        raise InvalidFields([FieldError("metadata", f"must have at most {PAIRS} pairs after the change")])
+    return merged
 
 
 def stored_rules(values: NewRules) -> dict[str, object]:

@@ -135,8 +135,8 @@ async def set_order_status(order_id: str) -> Response:
 async def erase_customer(order_id: str) -> Response:
     """Erase the customer's data of an order that is over; 409 while it is open.
 
-    Name, phone, e-mail, address texts, notes and reasons, and who opened its links are gone at once.
-    Coordinates, times and statuses stay. Idempotent. The service does the same
+    Name, phone, e-mail, address texts, instructions, contact, notes and reasons, and who opened its links are
+    gone at once. Coordinates, times, statuses and metadata stay. Idempotent. The service does the same
     TRACKER_CUSTOMER_RETENTION_DAYS after the end of each order.
     """
     node = current_node()

@@ -63,7 +63,13 @@ class OrderAnswer(Struct, frozen=True, kw_only=True):
     visibility: Rules
     """What the customer sees, and when."""
     version: int
-    """Grows by 1 with each change."""
+    """Grows by 1 with each change; also its `ETag`."""
+    instructions: str | None
+    """What the driver has to know. Null if not given or erased."""
+    contact: str | None
+    """What the driver gets instead of the customer's phone. Null if not given or erased."""
+    metadata: dict[str, str]
+    """The merchant's own pairs."""
     late_s: LateSeconds | None
 
 
@@ -87,6 +93,9 @@ def order_answer(
         timestamps=timestamps(order),
         visibility=msgspec.convert(order.visibility, Rules),
         version=order.version,
+        instructions=order.instructions,
+        contact=order.contact,
+        metadata=order.metadata,
         late_s=late_s(order.window_to, arrived_at or order.delivered_at or forecast),
     )
 

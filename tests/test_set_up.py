@@ -1,7 +1,11 @@
-"""The set-up: locked packages that agree with what is asked for, and a Python that is found or explained."""
+"""The set-up: locked packages that agree with what is asked for, and a Python that is found or explained.
+
+`tests/test_set_up_faults.py` runs the set-up itself.
+"""
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -74,14 +78,16 @@ def test_tests_run_with_what_the_product_runs_with() -> None:
     assert {name: dev.get(name) for name in run} == run
 
 
-def find_python(folder: Path, python3: str) -> subprocess.CompletedProcess[str]:
+def find_python(folder: Path, python3: str, system: str = "") -> subprocess.CompletedProcess[str]:
     """Runs the search where `python3` is this script and nothing else is installed."""
     fake = folder / "python3"
     fake.write_text(f"#!/bin/sh\n{python3}\n")
     fake.chmod(0o755)
+    (folder / "os-release").write_text(system)
+    (folder / "sed").symlink_to(shutil.which("sed") or "")
     return subprocess.run(
         ["/bin/sh", str(ROOT / "scripts" / "find-python.sh")],
-        env={"PATH": str(folder), "HOME": str(folder)},
+        env={"PATH": str(folder), "HOME": str(folder), "OS_RELEASE": str(folder / "os-release")},
         capture_output=True,
         text=True,
         timeout=30,
@@ -96,9 +102,12 @@ def test_a_python_that_is_new_enough_is_taken(tmp_path: Path) -> None:
     assert Path(found.stdout.strip()).resolve() == Path(sys.executable).resolve()
 
 
-def test_a_python_from_pyenv_is_found(tmp_path: Path) -> None:
-    """Where `python3` is too old, one of pyenv's versions is taken, selected there or not."""
-    version = tmp_path / ".pyenv" / "versions" / "3.13.0" / "bin"
+@pytest.mark.parametrize(
+    "place", [".pyenv/versions/3.13.0", ".local/share/uv/python/cpython-3.13.1-linux-x86_64-gnu"]
+)
+def test_a_python_from_pyenv_or_uv_is_found(tmp_path: Path, place: str) -> None:
+    """Where `python3` is too old, one that pyenv or uv installed is taken, selected there or not."""
+    version = tmp_path / place / "bin"
     version.mkdir(parents=True)
     launcher = version / "python3"
     launcher.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
@@ -108,10 +117,30 @@ def test_a_python_from_pyenv_is_found(tmp_path: Path) -> None:
     assert Path(found.stdout.strip()).resolve() == Path(sys.executable).resolve()
 
 
-def test_a_python_that_is_too_old_is_explained_in_a_sentence(tmp_path: Path) -> None:
-    """Without a Python that fits, one sentence names the versions and what to install."""
-    found = find_python(tmp_path, '[ "$1" = --version ] && echo Python 3.9.2 || exit 1')
+@pytest.mark.parametrize(
+    ("system", "command"),
+    [
+        ("ID=debian\nVERSION_ID=12", "~/.uv/bin/uv python install 3.13"),  # its newest Python is 3.11
+        ("ID=debian\nVERSION_ID=13", "apt-get install python3 python3-venv"),
+        ("ID=ubuntu\nVERSION_ID=22.04", "~/.uv/bin/uv python install 3.13"),
+        ("ID=ubuntu\nVERSION_ID=24.04", "apt-get install python3 python3-venv"),
+        ("ID=fedora\nVERSION_ID=42", "dnf install python3.13"),
+        ("", "~/.uv/bin/uv python install 3.13"),
+    ],
+)
+def test_a_python_that_is_too_old_is_explained(tmp_path: Path, system: str, command: str) -> None:
+    """Without a Python that fits, the set-up names the versions, and commands that work on this system."""
+    found = find_python(tmp_path, '[ "$1" = --version ] && echo Python 3.11.2 || exit 1', system)
     assert found.returncode == 1
     assert "Python 3.12, 3.13 or 3.14 is required" in found.stderr
-    assert "found: Python 3.9.2" in found.stderr
-    assert found.stderr.count("\n") == 1
+    assert "found: Python 3.11.2" in found.stderr
+    assert f"    {command}\n" in found.stderr
+    assert "newest" not in found.stderr
+
+
+def test_a_python_that_is_too_new_is_explained(tmp_path: Path) -> None:
+    """With a newer Python only, the set-up names the newest version that is supported."""
+    found = find_python(tmp_path, '[ "$1" = --version ] && echo Python 3.15.0 || exit 1')
+    assert found.returncode == 1
+    assert "found: Python 3.15.0" in found.stderr
+    assert "3.14 is the newest supported version." in found.stderr

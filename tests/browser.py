@@ -27,7 +27,7 @@ BETWEEN: Final = timedelta(seconds=1)  # a cyclist's time for each piece of the 
 WAY: Final = [(60.1713 - 0.00006 * n, 24.9440) for n in range(4)]  # 7 m each
 
 needs_chromium = pytest.mark.skipif(
-    CHROMIUM is None, reason="needs Chromium; CHROMIUM=/path/to/chromium names one"
+    CHROMIUM is None, reason="needs Chromium; `apt-get install chromium`, or CHROMIUM=/path/to/one"
 )
 
 

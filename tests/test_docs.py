@@ -177,7 +177,7 @@ async def run(*command: str, cwd: Path, **environment: str) -> str:
     return done.stdout
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl; `apt-get install curl` brings it")
 @pytest.mark.asyncio(loop_scope="session")
 async def test_the_readmes_commands_work(service: Service, tmp_path: Path) -> None:
     """The README's queries work as they stand, with only the address, the key and Python replaced."""
@@ -233,7 +233,7 @@ def test_commands_exist(page: str) -> None:
     assert unknown == []
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl; `apt-get install curl` brings it")
 @pytest.mark.asyncio(loop_scope="session")
 async def test_the_commands_of_your_city_work(service: Service, tmp_path: Path) -> None:
     """The requests of docs/your-city.md return addresses and create an order, here in Helsinki."""
@@ -270,7 +270,7 @@ async def test_the_replay_of_the_simulator_page_works(service: Service, tmp_path
     assert shown["last_fix"]["lat"] == pytest.approx(60.1703)
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl; `apt-get install curl` brings it")
 @pytest.mark.asyncio(loop_scope="session")
 async def test_the_phones_command_works(service: Service, tmp_path: Path) -> None:
     """The request of docs/phones.md stores a fix."""

@@ -22,7 +22,7 @@ SERVER_SESSIONS: Final = 3  # fewer than the service has connections, so that tr
 PROGRAM: Final = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
 
 needs_pgbouncer = pytest.mark.skipif(
-    PROGRAM is None, reason="PgBouncer is not installed: apt-get install pgbouncer"
+    PROGRAM is None, reason="needs PgBouncer; `apt-get install pgbouncer` brings it"
 )
 
 

@@ -64,7 +64,7 @@ async def test_other_answers_and_none_are_unhealthy() -> None:
         assert await check(TRACKER_BIND=f"127.0.0.1:{silent.sockets[0].getsockname()[1]}") == 1
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl on this machine; the image has it")
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl; `apt-get install openssl`")
 @pytest.mark.parametrize(("status", "result"), [("200 OK", 0), ("503 Service Unavailable", 1)])
 @pytest.mark.parametrize(("host", "bind"), [("127.0.0.1", "0.0.0.0"), ("::1", "[::]")])
 async def test_it_speaks_tls_when_the_service_does(status: str, result: int, host: str, bind: str) -> None:

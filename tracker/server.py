@@ -190,7 +190,9 @@ class Clients:
         """Close WebSockets with 1012, give requests in progress GRACE, then abort all connections."""
         await self._context.terminated.set()
         for writer in self._open.values():
-            if isinstance(connection := writer.transport.get_protocol(), Connection):
+            transport = writer.transport
+            # A TLS transport that was closed twice has no protocol any more, and asking for it raises.
+            if not transport.is_closing() and isinstance(connection := transport.get_protocol(), Connection):
                 connection.end(1012, "restarting")
         if self._open:
             await asyncio.wait(self._open, timeout=GRACE)

@@ -107,6 +107,14 @@ async def test_idle_connections_that_were_dropped_cost_no_call(
         assert await asyncio.gather(*(call() for _ in range(8))) == [False] * 8
 
 
+async def test_a_dropped_connection_closes_without_an_error(database_url: str) -> None:
+    """The pool closes expired connections in tasks of its own, whose errors nobody would see."""
+    async with firewall(database_url) as (wall, url), connect(url) as opened:
+        wall.forget()
+        await opened.close(timeout=0.1)
+        assert opened.is_closed()
+
+
 async def test_the_kernel_watches_each_tcp_connection(database_url: str) -> None:
     """Keepalive is on, with the values of DATABASE_URL or ours."""
     async with firewall(database_url) as (_, url):

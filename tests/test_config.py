@@ -1,5 +1,7 @@
 """Config: defaults, and the message that a wrong setting stops the start with."""
 
+import errno
+import os
 import re
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import trustme
 from click.testing import CliRunner
 
 from tracker.__main__ import main
-from tracker.config import SETTINGS, Config
+from tracker.config import SETTINGS, Config, cannot_listen
 from tracker.errors import ConfigError
 
 ROOT = Path(__file__).parent.parent
@@ -243,6 +245,18 @@ def test_a_data_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match=r"^TRACKER_DATA_DIR: .*/data cannot be written: Not a directory"):
         Config(data_dir=tmp_path / "file" / "data").make_data_dir()
+
+
+def test_an_address_that_cannot_be_listened_on_is_answered_with_the_fix() -> None:
+    """For each reason that the system gives."""
+    for number, fix in (
+        (errno.EADDRINUSE, "stop the program that uses it, or choose another port"),
+        (errno.EACCES, "choose a port of 1024 or more"),
+        (errno.EADDRNOTAVAIL, "choose an address of this machine, or 0.0.0.0 for all"),
+        (errno.EIO, "choose another address and port"),
+    ):
+        error = str(cannot_listen("10.0.0.1:80", OSError(number, os.strerror(number))))
+        assert error == f"TRACKER_BIND: cannot listen on 10.0.0.1:80: {os.strerror(number)}; {fix}"
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,8 @@ from hypercorn.config import Config as HypercornConfig
 from hypercorn.utils import wrap_app
 from quart import Quart
 
-from tracker.config import Config
+from tracker.config import Config, cannot_listen
 from tracker.config.checks import check_tls
-from tracker.errors import ConfigError
 from tracker.messages import FRAME_BYTES
 from tracker.system.certificates import Certificates
 from tracker.system.gc_policy import short_passes
@@ -63,7 +62,7 @@ def listen(config: Config) -> socket.socket:
         listening.bind((host, port))
     except OSError as error:
         listening.close()
-        raise ConfigError("TRACKER_BIND", f"cannot listen on {config.bind}: {error.strerror}") from error
+        raise cannot_listen(config.bind, error) from error
     listening.setblocking(False)
     return listening
 

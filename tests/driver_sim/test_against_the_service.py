@@ -137,6 +137,26 @@ async def test_errors_are_told_in_the_words_of_the_service(service: Service) -> 
         await DriverClient(service.url, "not-a-token").run()
 
 
+async def test_the_command_says_how_to_fix_a_wrong_address_key_or_token(
+    service: Service, tmp_path: Path
+) -> None:
+    """In one sentence, with exit status 1."""
+    track = tmp_path / "ride.csv"
+    track.write_text("lat,lon\n60.17,24.94\n60.171,24.941\n")
+    nowhere, wrong = ("--url", "http://127.0.0.1:9"), ("--url", service.url)
+    replay = ("replay", str(track), "--assume-speed", "5")
+    for arguments, fix in (
+        (
+            ("run", *nowhere, "--api-key", "x", "--wait", "0.1"),
+            "start the service, or give its address with --url.",
+        ),
+        (("run", *wrong, "--api-key", "x" * 20), "give a valid key with --api-key (`tracker keys create "),
+        ((*replay, *wrong, "--token", "x" * 20), "give the token of a driver with --token."),
+    ):
+        status, said = await ended("-m", "driver_sim", *arguments)
+        assert (status, fix in said, said.count("\n")) == (1, True, 1), said
+
+
 async def test_a_replay_of_which_everything_is_rejected_fails(service: Service, tmp_path: Path) -> None:
     """Fixes of long ago, sent under their own times: the exit status says that nothing was stored."""
     path = tmp_path / "old.csv"

@@ -17,7 +17,7 @@ import msgspec
 from rich.console import Console
 from rich.markup import escape
 
-from tracker.config import Config
+from tracker.config import Config, cannot_listen
 from tracker.errors import ConfigError
 from tracker.system.file_lock import try_lock
 from tracker.system.processes import Child, Program, running
@@ -247,7 +247,7 @@ def _can_listen(host: str, port: int) -> bool:
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 return False
-            raise ConfigError("TRACKER_BIND", f"cannot listen on {host}:{port}: {error.strerror}") from error
+            raise cannot_listen(f"{host}:{port}", error) from error
     return True
 
 

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from tracker.config import Config
 from tracker.database import Database
-from tracker.database.api_keys import ApiKey, Scope, insert_api_key, revoke_api_key, select_api_keys
+from tracker.database.api_keys import ApiKey, KnownKey, Scope, insert_api_key, revoke_api_key, select_api_keys
 from tracker.database.migrations import migrate
 from tracker.node import existing_database_url, utc_now
 from tracker.system.progress import Say
@@ -20,15 +20,16 @@ async def create_key(config: Config, say: Say, name: str, scope: Scope) -> str:
     return key
 
 
-async def list_keys(config: Config, say: Say) -> list[str]:
-    """Return one line for each key: id, scope, date of creation, state and name."""
+async def list_keys(config: Config, say: Say) -> list[KnownKey]:
+    """Return all keys, revoked ones too, oldest first."""
     async with _open_database(config, say) as database:
-        stored = await select_api_keys(database)
-    states = ["in use" if key.revoked_at is None else f"revoked {key.revoked_at:%Y-%m-%d}" for key in stored]
-    return [
-        f"{key.id}  {key.scope:6}  {key.created_at:%Y-%m-%d}  {state:18}  {key.name}"
-        for key, state in zip(stored, states, strict=True)
-    ]
+        return await select_api_keys(database)
+
+
+def as_line(key: KnownKey) -> str:
+    """Describe a key in one line: id, scope, date of creation, state and name."""
+    state = "in use" if key.revoked_at is None else f"revoked {key.revoked_at:%Y-%m-%d}"
+    return f"{key.id}  {key.scope:6}  {key.created_at:%Y-%m-%d}  {state:18}  {key.name}"
 
 
 async def revoke_key(config: Config, say: Say, key_id: str) -> bool:

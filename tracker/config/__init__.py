@@ -1,8 +1,18 @@
 """Config: all settings, read once. A wrong or unknown setting stops the start."""
 
-from tracker.config.checks import OWN_PATHS
+from tracker.config.checks import OWN_PATHS, cannot_listen
 from tracker.config.config import Config, Networks
 from tracker.config.settings import SETTINGS, Setting
 from tracker.config.sources import MASK, Value, read_values
 
-__all__ = ["MASK", "OWN_PATHS", "SETTINGS", "Config", "Networks", "Setting", "Value", "read_values"]
+__all__ = [
+    "MASK",
+    "OWN_PATHS",
+    "SETTINGS",
+    "Config",
+    "Networks",
+    "Setting",
+    "Value",
+    "cannot_listen",
+    "read_values",
+]

@@ -1,5 +1,6 @@
 """What a setting's value may be. Each error says what is wrong and how to fix it."""
 
+import errno
 import re
 import ssl
 from ipaddress import ip_address
@@ -18,6 +19,11 @@ SECRET_MIN_LENGTH: Final = 20  # characters
 LONGEST_RETENTION: Final = 36_500  # days
 WHOLE_DAYS: Final = f"must be a whole number of days from 1 to {LONGEST_RETENTION}"
 PREFIX: Final = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)*")  # the same in raw and decoded paths
+_LISTEN_FIXES: Final = {
+    errno.EADDRINUSE: "stop the program that uses it, or choose another port",
+    errno.EACCES: "choose a port of 1024 or more",
+    errno.EADDRNOTAVAIL: "choose an address of this machine, or 0.0.0.0 for all",
+}
 # The first segments of the service's own paths. A prefix like one of them could not be told from a path.
 OWN_PATHS: Final = tuple(
     f"/{name}/"
@@ -147,3 +153,9 @@ def _check_bind(bind: str) -> None:
             ip_address(host.strip("[]"))
         except ValueError:
             raise ConfigError("TRACKER_BIND", f"{host!r} is not an IP address") from None
+
+
+def cannot_listen(address: str, error: OSError) -> ConfigError:
+    """Return the error for an address and port that the system refuses, with the fix."""
+    fix = _LISTEN_FIXES.get(error.errno or 0, "choose another address and port")
+    return ConfigError("TRACKER_BIND", f"cannot listen on {address}: {error.strerror}; {fix}")

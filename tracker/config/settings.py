@@ -16,7 +16,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     meaning: str
     unset: str = ""  # what an absent value means, if the field has no default of its own
     secret: bool = False  # never shown; NAME_FILE or --NAME-file may name a file with the value
-    takes: Literal["text", "path", "log level"] = "text"
+    takes: Literal["address", "days", "level", "map", "networks", "path", "router", "text", "url"]
 
     @property
     def option(self) -> str:
@@ -37,6 +37,7 @@ _ALL: Final = (
         meaning="PostgreSQL 15 or newer, as a libpq URL such as postgresql://tracker@db/tracker.",
         unset="an embedded PostgreSQL in the data folder",
         secret=True,
+        takes="url",
     ),
     Setting(
         name="TRACKER_DATA_DIR",
@@ -44,10 +45,11 @@ _ALL: Final = (
         meaning="Folder for the embedded database, routing tiles, map tiles and the secret.",
         takes="path",
     ),
-    Setting(name="TRACKER_BIND", field="bind", meaning="Address and port to serve on."),
+    Setting(name="TRACKER_BIND", field="bind", takes="address", meaning="Address and port to serve on."),
     Setting(
         name="TRACKER_PUBLIC_URL",
         field="public_url",
+        takes="url",
         meaning="Start of tracking links. It may have a path, such as https://shop.example/tracking.",
         unset="from the request",
     ),
@@ -57,6 +59,7 @@ _ALL: Final = (
         meaning="An API key with every scope, of at least 20 characters.",
         unset="none",
         secret=True,
+        takes="text",
     ),
     Setting(
         name="TRACKER_SECRET",
@@ -64,25 +67,32 @@ _ALL: Final = (
         meaning="Tracking links are derived from it. It must be the same on every node.",
         unset="created in the data folder at the first start",
         secret=True,
+        takes="text",
     ),
     Setting(
         name="TRACKER_MAP",
         field="map",
+        takes="map",
         meaning="An OpenStreetMap extract (.osm.pbf): a path, or a URL that is downloaded once.",
         unset="central Helsinki",
     ),
     Setting(
         name="TRACKER_ROUTER",
         field="router",
+        takes="router",
         meaning="`child` runs Valhalla as a separate process; http://… uses one elsewhere.",
         unset="threads of the service",
     ),
     Setting(
-        name="TRACKER_RETENTION_DAYS", field="retention_days", meaning="Days until positions are deleted."
+        name="TRACKER_RETENTION_DAYS",
+        field="retention_days",
+        takes="days",
+        meaning="Days until positions are deleted.",
     ),
     Setting(
         name="TRACKER_CUSTOMER_RETENTION_DAYS",
         field="customer_retention_days",
+        takes="days",
         meaning="Days from an order's end until its customer's data is erased.",
     ),
     Setting(
@@ -102,6 +112,7 @@ _ALL: Final = (
     Setting(
         name="TRACKER_TRUSTED_PROXIES",
         field="trusted_proxies",
+        takes="networks",
         meaning="Comma-separated CIDR ranges of reverse proxies whose X-Forwarded headers are believed.",
         unset="none",
     ),
@@ -109,7 +120,7 @@ _ALL: Final = (
         name="TRACKER_LOG_LEVEL",
         field="log_level",
         meaning=f"The least severe log events to write: {', '.join(LOG_LEVELS)}.",
-        takes="log level",
+        takes="level",
     ),
     Setting(
         name="NATS_URL",
@@ -117,6 +128,7 @@ _ALL: Final = (
         meaning="Bus between several nodes. Not supported by this version.",
         unset="none",
         secret=True,
+        takes="url",
     ),
     Setting(
         name="TRACKER_MQTT_URL",
@@ -124,6 +136,7 @@ _ALL: Final = (
         meaning="Broker for positions over MQTT. Not supported by this version.",
         unset="none",
         secret=True,
+        takes="url",
     ),
 )
 SETTINGS: Final[Mapping[str, Setting]] = {setting.name: setting for setting in _ALL}

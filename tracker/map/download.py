@@ -106,7 +106,8 @@ class _Download:
         if answer.status_code >= 500 or answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
             raise _Interrupted(f"the server answers {answer.status_code}")
         if answer.status_code not in (httpx.codes.OK, httpx.codes.PARTIAL_CONTENT):
-            raise self._error(f"the server answers {answer.status_code} {answer.reason_phrase}")
+            why = f"the server answers {answer.status_code} {answer.reason_phrase}"
+            raise self._error(f"{why}; open the address in a browser, and correct it")
 
     async def _receive(self, answer: httpx.Response, begin: int) -> None:
         length = answer.headers.get("Content-Length")

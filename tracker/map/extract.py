@@ -116,7 +116,9 @@ def _configured_path(config: Config, setting: str) -> Path:
     if not path.exists():
         raise ConfigError("TRACKER_MAP", f"there is no file {path}; give the path of an .osm.pbf extract")
     if not path.is_file() or not os.access(path, os.R_OK):
-        raise ConfigError("TRACKER_MAP", f"{path} {fault_of(path) or 'is no regular file'}")
+        raise ConfigError(
+            "TRACKER_MAP", f"{path} {fault_of(path) or 'is no regular file; give an .osm.pbf extract'}"
+        )
     return path
 
 

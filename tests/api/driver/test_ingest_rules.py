@@ -1,6 +1,7 @@
 """The ingest rules at the wire: what is believed, what a driver is told, and what a customer sees of it."""
 
 import asyncio
+import json
 import os
 import sys
 from asyncio.subprocess import PIPE
@@ -212,4 +213,7 @@ async def test_keys_are_listed_and_revoked(service: Service, service_database: s
         assert (await http.get("/v1/orders")).status_code == 401
     (line,) = [each for each in await keys("list") if each.endswith("a till")]
     assert "revoked" in line
+    (one,) = [each for each in json.loads("".join(await keys("list", "--json"))) if each["name"] == "a till"]
+    assert (one["id"], one["scope"]) == (line.split()[0], "read")
+    assert one["created_at"] < one["revoked_at"]
     await program.communicate()

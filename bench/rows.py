@@ -7,7 +7,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-WIDTH = 180  # columns; keeps each row on one line, also in files
+WIDTH = 10_000  # columns: more than any row has, so that Rich cuts none, also in a file or a pipe
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +34,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def show(rows: Iterable[Row]) -> None:
-    """Print the rows as a table."""
+    """Print the rows as a table, each whole and on one line."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("what", "measured", "against", "ratio", ""):
         table.add_column(

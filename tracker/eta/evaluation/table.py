@@ -1,10 +1,13 @@
 """Table: print a report as text."""
 
+from typing import Final
+
 from rich.console import Console
 from rich.table import Table
 
 from tracker.eta.evaluation.score import Report, Row
 
+WIDTH: Final = 10_000  # columns: more than any row has, so that Rich cuts none
 HEADINGS = (
     "to go, min",
     "method",
@@ -33,7 +36,7 @@ def print_table(report: Report) -> None:
             if row.forecasts:
                 table.add_row(label, name, *_cells(row))
         table.add_section()
-    Console(width=110).print(table)
+    Console(width=WIDTH).print(table)
 
 
 def _cells(row: Row) -> tuple[str, ...]:

@@ -128,7 +128,7 @@ class Cluster:
 
     def _set_up(self) -> None:
         (self._folder / "disk").mkdir(parents=True)
-        self._sockets = socket_folder(self._data, self._account)
+        self._sockets = socket_folder(self._folder / "data", self._account)  # outside the disk
         log = self._folder / "postgres.log"
         if self._tmpfs_mb is None:
             initialise(self._data, self._account, self._programs, log)

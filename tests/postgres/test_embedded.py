@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic
 
 import asyncpg
@@ -100,10 +101,13 @@ def frozen(postmaster: int) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def service(folder: Path, adopted_within: int = 60) -> AsyncIterator[asyncio.subprocess.Process]:
+async def service(
+    folder: Path, adopted_within: int = 60, **environment: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
     """Another process that uses the server of that folder; ended in order unless it is dead by then."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", SERVICE, folder, str(adopted_within)),
+        env={**os.environ, **environment},
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
@@ -235,6 +239,21 @@ async def test_who_leaves_last_stops_it(folder: Path) -> None:
         assert postmaster.alive()
         assert second.returncode is None
     assert not postmaster.alive()
+
+
+async def test_a_command_with_another_temporary_folder_finds_the_server(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """systemd gives the service a private /tmp; a command from outside must use its server, not stop it."""
+    with TemporaryDirectory(dir="/tmp", prefix="t-") as short:
+        async with service(Path(short)) as first:
+            postmaster = Postmaster.read(Path(short, "postgres"))
+            assert postmaster is not None
+            assert postmaster.sockets.parent == Path(short)
+            async with service(Path(short), TMPDIR=str(tmp_path_factory.mktemp("other"))):
+                assert pid_of(Path(short)) == postmaster.pid
+            assert first.returncode is None
+        assert not postmaster.sockets.exists()
 
 
 async def test_ctrl_c_does_not_reach_the_server(folder: Path) -> None:

@@ -202,10 +202,12 @@ def clear_remains(data: Path, sockets: Path) -> None:
 def socket_folder(data: Path, os_user: OsUser) -> Path:
     """Return a private folder for the socket, whose path is limited to about 100 bytes.
 
+    It is in the data folder if its path is short enough: processes on one data folder may see different
+    temporary folders, as with `PrivateTmp=` of systemd, and a server whose socket is not found is stopped.
     Raises ConfigError if another user owns a folder of that name.
     """
     name = "tracker-" + hashlib.sha256(f"{os_user.owner} {data}".encode()).hexdigest()[:12]
-    roots = (Path(tempfile.gettempdir()), Path("/tmp"))
+    roots = (data.parent, Path(tempfile.gettempdir()), Path("/tmp"))
     folders = [root / name for root in roots if len(os.fsencode(root / name)) + 14 <= SOCKET_PATH_LIMIT]
     folder = folders[0]
     folder.mkdir(mode=0o700, exist_ok=True)

@@ -22,6 +22,7 @@ import msgspec
 from tracker.commands.options import RepeatableLearn, settings_as_options
 from tracker.commands.running import explained, load_config, run, run_until_stopped, say
 from tracker.config import Config, read_values
+from tracker.errors import TrackerError
 from tracker.system.progress import Teller
 
 if TYPE_CHECKING:
@@ -256,6 +257,31 @@ def check(*, refresh: bool, options: Mapping[str, str]) -> None:
     from tracker.commands.check import check_all
 
     sys.exit(0 if run(check_all(config, click.echo, say, refresh=refresh)) else 1)
+
+
+@main.group()
+def service() -> None:
+    """Run this installation under systemd."""
+
+
+@service.command("install")
+@click.option("--user", default="tracker", show_default=True, help="The user that the service runs as.")
+@click.option("--print", "print_only", is_flag=True, help="Print the unit and write nothing.")
+@click.option("--force", is_flag=True, help="Replace a unit that was changed.")
+@click.option("--to", "path", type=click.Path(path_type=Path), help="The file to write instead.")
+def install_service(user: str, path: Path | None, *, print_only: bool, force: bool) -> None:
+    """Write the systemd unit of this installation.
+
+    Writes only /etc/systemd/system/order-tracker.service, and prints the commands that start it. The unit
+    runs `tracker serve --migrate`. Its data folder is TRACKER_DATA_DIR, or else /var/lib/order-tracker.
+    """
+    from tracker.commands import systemd as command
+
+    try:
+        plan = command.plan(read_values()["TRACKER_DATA_DIR"].text, user, path)
+        click.echo(plan.text if print_only else plan.carry_out(force=force), nl=not print_only)
+    except (TrackerError, OSError) as error:
+        raise click.ClickException(str(error)) from error
 
 
 if __name__ == "__main__":

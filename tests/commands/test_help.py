@@ -155,7 +155,7 @@ def test_each_shell_gets_its_script_and_its_answers(shell: str, answer: str) -> 
 @pytest.mark.parametrize(
     ("words", "completed"),
     [
-        (("tracker", "ser"), "serve"),
+        (("tracker", "res"), "restore"),
         (("tracker", "serve", "--admin"), "--admin-key-file"),
         (("tracker", "serve", "--log-level", "wa"), "warning"),
         (("tracker", "keys", "re"), "revoke"),

@@ -9,27 +9,33 @@ from werkzeug.exceptions import ClientDisconnected
 
 from tracker.errors import TooLarge
 
-BUFFER_BYTES: Final = 262_144  # of one body; no endpoint accepts more
+BUFFER_BYTES: Final = 262_144  # of one body, until its endpoint asks for more
 DISCARDED_BYTES: Final = 33_554_432  # of an unused body; beyond that it is read slowly
 PAUSE: Final = 0.5  # seconds between two chunks of such a body
 
 
 class BoundedBody(Body):
-    """A request's body, buffered up to `BUFFER_BYTES`; longer bodies are counted and dropped."""
+    """A request's body, buffered up to the endpoint's limit; longer bodies are counted and dropped.
+
+    Until the endpoint reads it, at most `BUFFER_BYTES` are buffered and the client has to wait with the rest.
+    """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.received = 0  # bytes so far
         self._buffer = bytearray()
-        self._is_buffering = True
+        self._limit = BUFFER_BYTES
+        self._is_wanted = asyncio.Event()  # the endpoint reads or discards the body
         self._is_disconnected = False
         self._changed = asyncio.Event()
 
     # --- for the server
 
     async def put(self, data: bytes) -> None:
+        if self.received + len(data) > self._limit:
+            await self._is_wanted.wait()
         self.received += len(data)
-        if self._is_buffering and self.received <= BUFFER_BYTES:
+        if self.received <= self._limit:
             self._buffer += data
         else:
             self._buffer.clear()
@@ -55,6 +61,8 @@ class BoundedBody(Body):
 
     async def whole(self, limit: int) -> bytes:
         """Return the body. Raises TooLarge once it exceeds *limit* bytes, ClientDisconnected."""
+        self._limit = limit
+        self._is_wanted.set()
         while self.received <= limit and not self._complete.is_set():
             if self._is_disconnected:
                 raise ClientDisconnected
@@ -66,7 +74,8 @@ class BoundedBody(Body):
 
     async def discard(self) -> None:
         """Drop the rest. Return at its end, after `DISCARDED_BYTES`, or if the client disconnects."""
-        self._is_buffering = False
+        self._limit = 0
+        self._is_wanted.set()
         self._buffer.clear()
         while not (self._complete.is_set() or self._is_disconnected) and self.received <= DISCARDED_BYTES:
             self._changed.clear()

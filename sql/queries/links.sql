@@ -1,5 +1,5 @@
 -- name: insert_link
-INSERT INTO links (id, order_id, created_at, expires_at) VALUES ($1, $2, $3, $4) RETURNING *;
+INSERT INTO links (id, order_id, created_at, expires_at) VALUES ($1, $2, $3, $4);
 
 -- name: select_link
 SELECT * FROM links WHERE id = $1;

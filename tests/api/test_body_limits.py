@@ -10,8 +10,12 @@ from websockets.asyncio.client import connect
 
 from tests.api.merchant import DROPOFF, ORDER, all_pages, problem, wrong_fields
 from tests.service import Service, hear, say, token_of
+from tests.waiting import becomes_true, until
 from tracker.api.merchant.driver_bodies import STOPS_BYTES
 from tracker.api.merchant.order_bodies import ORDER_BYTES, RULES
+from tracker.api.merchant.orders import BULK_BYTES
+from tracker.api.request_body import BUFFER_BYTES, BoundedBody
+from tracker.errors import TooLarge
 from tracker.messages import FRAME_BYTES
 from tracker.node import NOTE_BODIES_AT_ONCE, NOTES_AT_ONCE, REQUESTS_AT_ONCE
 
@@ -30,6 +34,7 @@ async def limits(service: Service) -> list[tuple[str, str, int, dict[str, str]]]
         ("POST", "/v1/drivers", SMALL, {}),
         ("PUT", f"{of_driver}/stops", STOPS_BYTES, {}),
         ("POST", "/v1/orders", ORDER_BYTES, {}),
+        ("POST", "/v1/orders/bulk", BULK_BYTES, {}),
         ("PATCH", of_order, ORDER_BYTES, {}),
         ("POST", f"{of_order}/assign", SMALL, {}),
         ("POST", f"{of_order}/status", SMALL, {}),
@@ -41,12 +46,12 @@ async def limits(service: Service) -> list[tuple[str, str, int, dict[str, str]]]
 async def test_each_endpoint_has_a_limit(service: Service) -> None:
     """One byte beyond it is 413, with a length or in chunks; a body of that length is looked into."""
     for method, path, limit, headers in await limits(service):
-        for size, statuses in ((limit, {400, 422}), (limit + 1, {413}), (1_000_000, {413})):
+        for size, statuses in ((limit, {400, 422}), (limit + 1, {413}), (3_000_000, {413})):
             body = b'{"x":"%s"}' % (b"x" * (size - 8))
 
             async def pieces(body: bytes = body) -> AsyncIterator[bytes]:
-                for begin in range(0, len(body), 10_000):
-                    yield body[begin : begin + 10_000]
+                for begin in range(0, len(body), 50_000):
+                    yield body[begin : begin + 50_000]
 
             for content in (body, pieces()):
                 answer = await service.http.request(method, path, content=content, headers=headers)
@@ -215,3 +220,38 @@ def resident_mb(service: Service) -> float:
     with open(f"/proc/{service.process.pid}/status") as status:  # noqa: PTH123
         (line,) = [line for line in status if line.startswith("VmRSS")]
     return int(line.split()[1]) / 1024
+
+
+async def test_a_body_waits_until_it_is_wanted() -> None:
+    """Before the endpoint reads it, little is buffered; then all up to its limit, or nothing."""
+    body = BoundedBody(None, None)
+    chunks = [b"x" * 65_536] * 8
+
+    async def receive() -> None:
+        for chunk in chunks:
+            await body.put(chunk)
+        body.set_complete()
+
+    receiving = asyncio.create_task(receive())
+    await until(lambda: body.received == BUFFER_BYTES)
+    assert not await becomes_true(lambda: body.received > BUFFER_BYTES, within=0.2)
+    assert await body.whole(1_000_000) == b"".join(chunks)
+    await receiving
+
+
+@pytest.mark.parametrize("limit", [100_000, 400_000])
+async def test_a_body_beyond_its_limit_is_dropped(limit: int) -> None:
+    """However much came before the endpoint read it; the rest is taken and forgotten."""
+    body = BoundedBody(None, None)
+
+    async def receive() -> None:
+        for _ in range(16):
+            await body.put(b"x" * 65_536)
+        body.set_complete()
+
+    receiving = asyncio.create_task(receive())
+    with pytest.raises(TooLarge):
+        await body.whole(limit)
+    await body.discard()
+    await receiving
+    assert body.received == 16 * 65_536

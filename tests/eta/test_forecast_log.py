@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tracker.database import Database
 from tracker.database.drivers import insert_driver
 from tracker.database.forecasts import delete_old_forecasts, insert_errors, select_errors, select_forecasts
-from tracker.database.orders import insert_order, insert_timeline
+from tracker.database.orders import insert_orders, insert_timeline
 from tracker.domain.eta.estimate import Basis, Eta
 from tracker.domain.eta.forecast_error import KEPT_EVERY, MOVED, ForecastRecord, is_worth_recording
 from tracker.domain.order import Driver, Order, OrderStatus, Place
@@ -97,7 +97,7 @@ def test_what_is_kept_is_bounded_by_time_and_movement(steps: list[tuple[float, f
 async def new_order(database: Database, id_: str = "ord_a", **more: object) -> Order:
     place = Place(60.17, 24.94)
     order = Order(id=id_, created_at=NOW, pickup=place, dropoff=place, **more)  # type: ignore[arg-type]
-    await insert_order(database, order)
+    await insert_orders(database, [order])
     return order
 
 

@@ -89,7 +89,7 @@ async def test_an_order_made_with_a_driver_is_assigned_at_once(
     assert (await orders.get(order_id)).status is OrderStatus.ASSIGNED
     assert await stops(database, driver.id) == [(order_id, "pickup"), (order_id, "dropoff")]
     assert await kinds(database, order_id) == ["created", "assigned"]
-    assert notices == [OrderChange(order_id, (driver.id,), appended_to=driver.id)]
+    assert notices == [OrderChange(order_id, (driver.id,))]
 
 
 async def test_an_order_for_an_unknown_driver_is_not_made(orders: OrderLifecycle, database: Database) -> None:

@@ -62,9 +62,11 @@ CASES: dict[str, tuple[Order, float | None, bool]] = {  # with the hours since t
 
 async def stored(database: Database, case: str) -> Order:
     one, arrived, _ = CASES[case]
-    await rows.insert_order(database, one)
+    await rows.insert_orders(database, [one])
     if arrived is not None:
-        await rows.insert_assignment(database, one.id, (await add_driver(database)).number, one.created_at)
+        await rows.insert_assignments(
+            database, [(one.id, (await add_driver(database)).number, one.created_at)]
+        )
         assert await insert_milestone(database, one.id, "arrived_at_dropoff", ago(arrived))
     return one
 
@@ -87,7 +89,7 @@ async def test_several_nodes_report_an_order_once(database: Database) -> None:
     """Whoever comes first; the others pass it over without waiting."""
     old = [order(f"old_{n}", status="created", created=30.0) for n in range(40)]
     for one in old:
-        await rows.insert_order(database, one)
+        await rows.insert_orders(database, [one])
     reported = await asyncio.gather(*(report_stuck_orders(database, Metrics(), NOW) for _ in range(6)))
     assert sum(reported) == len(old)
     assert [await kinds(database, one.id) for one in old] == [["stuck"]] * len(old)

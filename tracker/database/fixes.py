@@ -202,3 +202,15 @@ def _fix(row: Row, at: datetime) -> Fix:
         row["altitude"],
         row["battery"],
     )
+
+
+async def count_track_fixes(queries: Queries, windows: Sequence[Window], limit: int) -> tuple[int, int]:
+    """Count the fixes of a track, doubted ones too, and the changes of its drivers' verdicts.
+
+    Counts at most *limit* fixes, which bounds the cost for long tracks.
+    """
+    drivers = [window.driver for window in windows]
+    begins, ends = [window.begins for window in windows], [window.ends for window in windows]
+    row = await queries.fetchrow("count_track_fixes", drivers, begins, ends, limit)
+    assert row is not None  # an aggregate always returns a row
+    return row["count"], row["rejudgements"]

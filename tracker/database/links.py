@@ -1,14 +1,15 @@
 """Tracking links."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from tracker.database.pool import Queries, Row
 from tracker.domain.link import Link, LinkOpen
 
 
-async def insert_link(queries: Queries, link: Link) -> None:
-    await queries.execute("insert_link", link.id, link.order_id, link.created_at, link.expires_at)
+async def insert_links(queries: Queries, links: Iterable[Link]) -> None:
+    rows = [(link.id, link.order_id, link.created_at, link.expires_at) for link in links]
+    await queries.executemany("insert_link", rows)
 
 
 async def select_link(queries: Queries, link_id: str) -> Link | None:

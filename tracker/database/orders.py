@@ -1,12 +1,11 @@
 """Orders with their stops, assignments and timelines."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
-from tracker.database.fixes import Window
 from tracker.database.pool import Queries, Row
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Customer, Order, OrderStatus, Place, StopKind
@@ -68,8 +67,8 @@ class OrderFilter(msgspec.Struct, frozen=True, kw_only=True):
     bbox: tuple[float, float, float, float] | None = None  # west, south, east, north of the dropoff
 
 
-async def insert_order(queries: Queries, order: Order) -> None:
-    await queries.execute("insert_order", *_columns(order))
+async def insert_orders(queries: Queries, orders: Iterable[Order]) -> None:
+    await queries.executemany("insert_order", [_columns(order) for order in orders])
 
 
 async def update_order(queries: Queries, order: Order) -> None:
@@ -130,10 +129,9 @@ async def select_ended_doors(queries: Queries, driver: int, since: datetime, lim
     ]
 
 
-async def append_stops(queries: Queries, order_id: str, kinds: Sequence[StopKind], driver_id: str) -> None:
-    """Append stops to the driver's sequence. The caller has locked the driver."""
-    for kind in kinds:
-        await queries.execute("append_stop", order_id, kind, driver_id)
+async def append_stops(queries: Queries, stops: Iterable[tuple[str, StopKind, str]]) -> None:
+    """Append stops (order, kind, driver) to their drivers' sequences. The caller has locked the drivers."""
+    await queries.executemany("append_stop", list(stops))
 
 
 async def delete_stops(queries: Queries, order_id: str, kinds: Sequence[StopKind] = BOTH_STOPS) -> None:
@@ -148,8 +146,9 @@ async def update_stop_sequence(
     await queries.execute("update_stop_sequence", driver_id, order_ids, kinds)
 
 
-async def insert_assignment(queries: Queries, order_id: str, driver: int, at: datetime) -> None:
-    await queries.execute("insert_assignment", order_id, driver, at)
+async def insert_assignments(queries: Queries, rows: Iterable[tuple[str, int, datetime]]) -> None:
+    """Insert assignments: the order, the driver's number, and since when."""
+    await queries.executemany("insert_assignment", list(rows))
 
 
 async def end_assignment(queries: Queries, order_id: str, at: datetime) -> None:
@@ -159,18 +158,6 @@ async def end_assignment(queries: Queries, order_id: str, at: datetime) -> None:
 async def select_assignments(queries: Queries, order_id: str) -> list[Assignment]:
     """Return the assignments, earliest first. They never overlap."""
     return [Assignment(*row) for row in await queries.fetch("select_assignments", order_id)]
-
-
-async def count_track_fixes(queries: Queries, windows: Sequence[Window], limit: int) -> tuple[int, int]:
-    """Count the fixes of a track, doubted ones too, and the changes of its drivers' verdicts.
-
-    Counts at most *limit* fixes, which bounds the cost for long tracks.
-    """
-    drivers = [window.driver for window in windows]
-    begins, ends = [window.begins for window in windows], [window.ends for window in windows]
-    row = await queries.fetchrow("count_track_fixes", drivers, begins, ends, limit)
-    assert row is not None  # an aggregate always returns a row
-    return row["count"], row["rejudgements"]
 
 
 async def select_timeline_page(
@@ -192,6 +179,12 @@ async def insert_timeline(
     queries: Queries, order_id: str, at: datetime, kind: TimelineKind, detail: Mapping[str, object]
 ) -> None:
     await queries.execute("insert_timeline", order_id, at, kind, dict(detail))
+
+
+async def insert_timelines(
+    queries: Queries, entries: Iterable[tuple[str, datetime, TimelineKind, Mapping[str, object]]]
+) -> None:
+    await queries.executemany("insert_timeline", [(*entry[:3], dict(entry[3])) for entry in entries])
 
 
 async def select_last_entry_times(queries: Queries, order_id: str) -> LastEntryTimes:

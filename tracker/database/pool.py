@@ -36,6 +36,7 @@ class Queries(Protocol):
     async def fetchrow(self, name: str, *args: object) -> Row | None: ...
     async def fetchval(self, name: str, *args: object) -> Any: ...
     async def execute(self, name: str, *args: object) -> str: ...
+    async def executemany(self, name: str, rows: Iterable[Sequence[object]]) -> None: ...
 
 
 class Connection:
@@ -111,6 +112,11 @@ class Database:
         """The server's command tag: `UPDATE 1`."""
         async with acquire(self.pool) as raw:
             return await Connection(raw).execute(name, *args)
+
+    async def executemany(self, name: str, rows: Iterable[Sequence[object]]) -> None:
+        """Run the statement with each row of arguments, all of them or none."""
+        async with acquire(self.pool) as raw:
+            await Connection(raw).executemany(name, rows)
 
 
 @asynccontextmanager

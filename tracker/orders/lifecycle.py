@@ -34,6 +34,7 @@ from tracker.errors import Conflict, FieldError, InvalidFields, NotFound, Tracke
 from tracker.messages import NOTE_BYTES
 from tracker.orders import steps
 from tracker.orders.changes import NewOrder, Note, OrderChange, Sender
+from tracker.orders.creation import Created, insert_orders, require_created
 from tracker.orders.sequencer import Sequencer, StopKey
 from tracker.orders.stop_sequences import StopSequences
 from tracker.tokens import new_id
@@ -65,14 +66,28 @@ class OrderLifecycle:
 
     async def notify(self, change: OrderChange) -> None:
         """Place appended stops and publish the change. It is committed, so failures are only logged."""
-        try:
-            await self._stops.place(change, self._now())
-        except TrackerError as error:
-            _log.info("stop_insertion_failed", order=change.order_id, why=type(error).__name__)
+        if change.appended_to is not None:
+            await self._place(change.appended_to, [change.order_id])
         try:
             await self._on_change(change)
         except TrackerError as error:
             _log.warning("notification_failed", order=change.order_id, why=type(error).__name__)
+
+    async def notify_created(self, orders: Sequence[Order]) -> None:
+        """Notify each driver once, however many orders they got. Nobody can watch a new order yet."""
+        by_driver: dict[str, list[str]] = {}
+        for order in orders:
+            if order.driver_id is not None:
+                by_driver.setdefault(order.driver_id, []).append(order.id)
+        for driver_id, order_ids in by_driver.items():
+            await self._place(driver_id, order_ids)
+            await self.notify(OrderChange(order_ids[-1], (driver_id,)))
+
+    async def _place(self, driver_id: str, order_ids: Sequence[str]) -> None:
+        try:
+            await self._stops.place(driver_id, order_ids, self._now())
+        except TrackerError as error:
+            _log.info("stop_insertion_failed", order=order_ids[-1], why=type(error).__name__)
 
     # --- reading
 
@@ -89,23 +104,14 @@ class OrderLifecycle:
     async def create(self, new: NewOrder) -> Order:
         """Create an order. Raises InvalidFields for an unknown driver."""
         async with self._database.transaction() as connection:
-            order, change = await self.insert(connection, new)
-        await self.notify(change)
+            [created] = await self.insert(connection, [new])
+        order = require_created(created).order
+        await self.notify_created([order])
         return order
 
-    async def insert(self, connection: Connection, new: NewOrder) -> tuple[Order, OrderChange]:
-        """Create an order inside the caller's transaction; the caller calls `notify` after the commit."""
-        now = self._now()
-        fields = {field: getattr(new, field) for field in new.__struct_fields__ if field != "driver_id"}
-        order = Order(id=new_id("ord"), created_at=now, **fields)
-        await rows.insert_order(connection, order)
-        await rows.insert_timeline(connection, order.id, now, "created", {})
-        await link_rows.insert_link(connection, Link(id=new_id("lnk"), order_id=order.id, created_at=now))
-        if new.driver_id is None:
-            return order, OrderChange(order.id)
-        return await self._assign(connection, order, new.driver_id), OrderChange(
-            order.id, (new.driver_id,), appended_to=new.driver_id
-        )
+    async def insert(self, connection: Connection, new: Sequence[NewOrder]) -> list[Created]:
+        """Create orders inside the caller's transaction, which calls `notify_created` after the commit."""
+        return await insert_orders(connection, new, self._now())
 
     async def patch(
         self, order_id: str, edit: Callable[[Order], Order], versions: Collection[int] | None = None
@@ -230,7 +236,7 @@ class OrderLifecycle:
             raise InvalidFields([FieldError("expires_at", "must be in the future")])
         order = require_order(await rows.lock_order(connection, order_id))
         link = Link(id=new_id("lnk"), order_id=order_id, created_at=now, expires_at=expires_at)
-        await link_rows.insert_link(connection, link)
+        await link_rows.insert_links(connection, [link])
         await rows.insert_timeline(connection, order_id, now, "link_created", {"link_id": link.id})
         return order, link
 

@@ -43,21 +43,32 @@ class Sequencer:
         return [_key(stops[n]) for n in found]
 
     async def insert(
-        self, stops: Sequence[Stop], order_id: str, vehicle: Vehicle, now: datetime, at: LonLat | None = None
+        self,
+        stops: Sequence[Stop],
+        order_ids: Sequence[str],
+        vehicle: Vehicle,
+        now: datetime,
+        at: LonLat | None = None,
     ) -> list[StopKey]:
-        """Return the sequence with the order's stops inserted where they delay the others least.
+        """Return the sequence with the orders' stops inserted, one by one, where they delay the others least.
 
         The first of the other stops stays first if it is open, because the driver is on the way there.
         Otherwise stops that can be served before it opens may precede it, from the driver's position *at*.
         Raises NoSequence, RouterUnavailable.
         """
         start, seconds = await self._seconds(stops, vehicle, at)
-        new = [n for n, stop in enumerate(stops) if stop.order_id == order_id]
-        old = [n for n, stop in enumerate(stops) if stop.order_id != order_id]
         timing = _timing(stops, now)
+        new = [[n for n, stop in enumerate(stops) if stop.order_id == order_id] for order_id in order_ids]
+        old = [n for n, stop in enumerate(stops) if stop.order_id not in order_ids]
         fixed = sum(timing.opens[stop] <= 0.0 for stop in old[:1])
-        found = await asyncio.to_thread(insertion, old, new, start, seconds, fixed=fixed, timing=timing)
-        return [_key(stops[n]) for n in found]
+
+        def inserted() -> list[int]:
+            found = old
+            for one in new:
+                found = insertion(found, one, start, seconds, fixed=fixed, timing=timing)
+            return found
+
+        return [_key(stops[n]) for n in await asyncio.to_thread(inserted)]
 
     async def _seconds(
         self, stops: Sequence[Stop], vehicle: Vehicle, at: LonLat | None

@@ -30,8 +30,8 @@ async def store(connection: Connection, order: Order) -> Order:
 async def assign(connection: Connection, order: Order, driver: Driver, at: datetime) -> None:
     """Append the order's remaining stops to those of *driver*, whom the caller has locked."""
     kinds = rows.BOTH_STOPS if order.picked_up_at is None else rows.BOTH_STOPS[1:]
-    await rows.append_stops(connection, order.id, kinds, driver.id)
-    await rows.insert_assignment(connection, order.id, driver.number, at)
+    await rows.append_stops(connection, [(order.id, kind, driver.id) for kind in kinds])
+    await rows.insert_assignments(connection, [(order.id, driver.number, at)])
     await rows.insert_timeline(connection, order.id, at, "assigned", {"driver_id": driver.id})
 
 

@@ -11,7 +11,6 @@ from tracker.domain.geo import LonLat
 from tracker.domain.order import Driver
 from tracker.domain.order_rules import check_sequence
 from tracker.errors import Conflict, InvalidFields, NotFound
-from tracker.orders.changes import OrderChange
 from tracker.orders.sequencer import Sequencer, StopKey
 
 
@@ -52,21 +51,21 @@ class StopSequences:
             raise Conflict("The driver's stops changed in the meantime; retry.") from error
         return sequence
 
-    async def place(self, change: OrderChange, now: datetime) -> None:
-        """Move appended stops to where they add least driving; without a route they stay last.
+    async def place(self, driver_id: str, order_ids: Sequence[str], now: datetime) -> None:
+        """Move the appended stops of these orders to where they add least driving.
 
-        Raises NoSequence, RouterUnavailable.
+        Without a route they stay last. Raises NoSequence, RouterUnavailable.
         """
-        if change.appended_to is None or self._sequencer is None:
+        if self._sequencer is None:
             return
-        driver = await driver_rows.select_driver(self._database, change.appended_to)
-        stops = await rows.select_stops(self._database, change.appended_to)
+        driver = await driver_rows.select_driver(self._database, driver_id)
+        stops = await rows.select_stops(self._database, driver_id)
         if driver is None or len({stop.order_id for stop in stops}) < 2:
             return
-        first = next(stop for stop in stops if stop.order_id != change.order_id)
-        waits = first.opens_at is not None and first.opens_at > now
+        opens_at = [stop.opens_at for stop in stops if stop.order_id not in order_ids][:1]
+        waits = not opens_at or (opens_at[0] is not None and opens_at[0] > now)
         at = await self._position(driver) if waits else None
-        sequence = await self._sequencer.insert(stops, change.order_id, driver.vehicle, now, at)
+        sequence = await self._sequencer.insert(stops, order_ids, driver.vehicle, now, at)
         async with self._database.transaction() as connection:
             await driver_rows.lock_drivers(connection, [driver.id])
             if await rows.select_stops(connection, driver.id) == stops:  # otherwise another change came first

@@ -7,6 +7,7 @@ import pytest
 
 from tests.api.merchant import ORDER, fixes_from, problem, send_fixes
 from tests.service import Service
+from tests.waiting import until
 
 
 async def test_the_etag_of_an_order_is_its_version(service: Service) -> None:
@@ -93,10 +94,12 @@ async def test_an_order_with_a_forecast_is_always_sent(service: Service) -> None
     async with service.drive(driver["token"]):
         await send_fixes(service, driver["token"], *fixes_from(begin, [(60.1713, 24.944)] * 2))
         path = f"/v1/orders/{order['id']}"
-        async with asyncio.timeout(20):
-            while (answer := await service.http.get(path)).json()["eta"] is None:
-                pass
-        seen = {"If-None-Match": answer.headers["ETag"]}
+
+        async def has_forecast() -> bool:
+            return (await service.get(path))["eta"] is not None
+
+        await until(has_forecast, 20)
+        seen = {"If-None-Match": (await service.http.get(path)).headers["ETag"]}
         again = await service.http.get(path, headers=seen)
     assert again.status_code == 200
     assert again.json()["eta"] is not None

@@ -4,11 +4,13 @@ from typing import Any, Final
 
 import msgspec
 
+from tracker.api.errors import details
 from tracker.api.merchant import forecasts, history, map, responses, track_export
 from tracker.api.merchant.track_summary import Summary
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Driver, OrderStatus
 from tracker.domain.privacy.visibility import Rules
+from tracker.errors import FieldError, InvalidFields
 from tracker.messages import (
     LineString,
     Position,
@@ -76,6 +78,7 @@ NEW_ORDER: Final = msgspec.structs.replace(
     version=1,
     late_s=None,
 )
+UNKNOWN_DRIVER: Final = details(InvalidFields([FieldError("driver_id", "must be the id of a driver")]))
 FIX: Final = responses.FixAnswer(
     "2026-11-22T16:42:58.000Z", 60.1692, 24.9467, 6.0, 5.4, 164.0, 12.0, 0.81, "2026-11-22T16:42:58.412Z"
 )

@@ -31,6 +31,7 @@ from tracker.api.docs.example_delivery import (
     STOPS,
     TOKEN,
     TRACK_FIX,
+    UNKNOWN_DRIVER,
 )
 from tracker.api.errors import Problem, ProblemDetails, problem_type
 from tracker.api.merchant import (
@@ -40,6 +41,7 @@ from tracker.api.merchant import (
     links,
     map,
     order_bodies,
+    orders,
     responses,
     track,
     track_export,
@@ -70,6 +72,9 @@ EXAMPLES: Final[Mapping[Any, Any]] = {
             "instructions": "Ring twice, the bell is loud.",
             "metadata": {"shop": "12"},
         },
+        orders.NewOrdersBody: {
+            "orders": [PLACES | {"reference": "1042"}, PLACES | {"driver_id": "drv_unknown"}]
+        },
         order_bodies.OrderChangeBody: {"dropoff": {"address": "Kasarmikatu 36 B"}, "window": None},
         order_bodies.AssignBody: {"driver_id": DRIVER_ID},
         order_bodies.StatusBody: {"status": "picked_up"},
@@ -84,6 +89,9 @@ EXAMPLES: Final[Mapping[Any, Any]] = {
         # answers
         responses.OrderAnswer: ORDER,
         responses.Page[responses.OrderAnswer]: responses.Page([ORDER], CURSOR),
+        orders.BulkAnswer: orders.BulkAnswer(
+            [orders.BulkItem(201, order=NEW_ORDER), orders.BulkItem(422, problem=UNKNOWN_DRIVER)]
+        ),
         responses.DriverAnswer: DRIVER,
         responses.Page[responses.DriverAnswer]: responses.Page([DRIVER], None),
         responses.NewDriverAnswer: NEW_DRIVER,

@@ -20,6 +20,7 @@ NAMES: Final[
     Mapping[str, str]
 ] = {  # public name of each class whose name in the code is unclear or ambiguous
     "AssignBody": "Assignment",
+    "BulkAnswer": "BulkResult",
     "CustomerAnswer": "Customer",
     "DriverAnswer": "Driver",
     "DriverChangeBody": "DriverChange",
@@ -36,6 +37,7 @@ NAMES: Final[
     "NewDriverAnswer": "DriverWithToken",
     "NewLinkBody": "NewLink",
     "NewOrderBody": "NewOrder",
+    "NewOrdersBody": "NewOrders",
     "NewPlace": "NewStop",
     "NewRules": "NewVisibilityRules",
     "NoteBody": "Note",

@@ -1,31 +1,67 @@
 """`/v1/orders`: create, list, change and assign orders, and set their status."""
 
+import asyncio
 from collections.abc import Sequence
+from typing import Annotated, ClassVar, Final
 
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
 from quart import Blueprint, Response
 
 from tracker.api.auth import require_scope
 from tracker.api.client_info import public_path
 from tracker.api.describe import endpoint
+from tracker.api.errors import ProblemDetails, details
 from tracker.api.idempotency import Creation, create_once
-from tracker.api.json_bodies import answer, body, query
+from tracker.api.json_bodies import RequestBody, answer, body, parse, query
 from tracker.api.merchant.order_bodies import AssignBody, NewOrderBody, OrderChangeBody, StatusBody
 from tracker.api.merchant.queries import OrderQuery
 from tracker.api.merchant.responses import OrderAnswer, Page, link_url, order_answer, tracking_urls
 from tracker.api.merchant.versions import etag, if_match, order_response
 from tracker.api.pagination import decode_cursor, page
 from tracker.database import Connection, Queries
-from tracker.database.links import select_links, select_links_of_orders
+from tracker.database.links import select_links_of_orders
 from tracker.database.milestones import select_milestones
 from tracker.database.orders import select_orders
 from tracker.domain.eta.estimate import Eta
 from tracker.domain.order import Order
 from tracker.domain.order_rules import check_places
-from tracker.errors import Conflict, ForbiddenTransition
+from tracker.errors import BadInput, Conflict, ForbiddenTransition
 from tracker.messages import WireEta
 from tracker.node import Node, current_node
+from tracker.orders.changes import NewOrder
+from tracker.orders.creation import CreatedOrder, require_created
+
+BULK_BYTES: Final = 2_097_152  # of a body: 4 kB for each of the most orders
+BULK_ORDERS: Final = 500
+
+# Decoded one by one, so that a wrong order does not spoil the others.
+RawOrder = Annotated[msgspec.Raw, Meta(extra_json_schema={"$ref": "#/components/schemas/NewOrderBody"})]
 
 blueprint = Blueprint("orders", __name__)
+
+
+class NewOrdersBody(RequestBody, frozen=True, kw_only=True):
+    body_bytes: ClassVar[int] = BULK_BYTES
+
+    orders: Annotated[list[RawOrder], Meta(max_length=BULK_ORDERS)]
+    """At most 500 orders, each as in `POST /v1/orders`."""
+
+
+class BulkItem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What became of one order: the new order, or its problem."""
+
+    status: int
+    """Status that this order alone would have got: 201, 400 or 422."""
+    order: OrderAnswer | UnsetType = UNSET
+    """The new order, if there is one."""
+    problem: ProblemDetails | UnsetType = UNSET
+    """What is wrong with this order; otherwise absent."""
+
+
+class BulkAnswer(msgspec.Struct, frozen=True):
+    items: list[BulkItem]
+    """One for each order, in the sequence of the request."""
 
 
 @blueprint.post("/v1/orders")
@@ -39,20 +75,73 @@ async def create_order() -> Response:
     straight-line forecasts.
     """
     wanted, node = await body(NewOrderBody), current_node()
-    new = wanted.order()
-    if not wanted.anywhere:
-        check_places({"pickup": new.pickup, "dropoff": new.dropoff}, node.area())
+    new = _checked(node, wanted)
 
     async def create(connection: Connection) -> Creation:
-        order, change = await node.orders.insert(connection, new)
-        [link] = await select_links(connection, order.id)
+        [inserted] = await node.orders.insert(connection, [new])
+        created = require_created(inserted)
+        order = created.order
         return Creation(
-            order_answer(order, eta=None, tracking_url=link_url(node, link.id)),
+            _created_answer(node, created),
             headers={"Location": public_path(f"/v1/orders/{order.id}"), "ETag": etag(order.version)},
-            after=lambda: node.orders.notify(change),
+            after=lambda: node.orders.notify_created([order]),
         )
 
     return await create_once(create)
+
+
+@blueprint.post("/v1/orders/bulk")
+@require_scope("orders")
+@endpoint(body=NewOrdersBody, answer=BulkAnswer, creates=True)
+async def create_orders() -> Response:
+    """Create up to 500 orders in one transaction; the response has one item for each, in sequence.
+
+    An order that is wrong has its `problem` and does not affect the others. An `Idempotency-Key` counts for
+    the whole request, wrong orders included.
+    """
+    wanted, node = await body(NewOrdersBody), current_node()
+    checked = [await _checked_soon(node, raw) for raw in wanted.orders]
+
+    async def create(connection: Connection) -> Creation:
+        new = [one for one in checked if isinstance(one, NewOrder)]
+        inserted = iter(await node.orders.insert(connection, new))
+        results = [next(inserted) if isinstance(one, NewOrder) else one for one in checked]
+        orders = [one.order for one in results if isinstance(one, CreatedOrder)]
+        return Creation(
+            BulkAnswer([_bulk_item(node, one) for one in results]),
+            status=200,
+            after=lambda: node.orders.notify_created(orders),
+        )
+
+    return await create_once(create)
+
+
+def _checked(node: Node, wanted: NewOrderBody) -> NewOrder:
+    """Return the order to create. Raises InvalidFields, also for an implausible place."""
+    new = wanted.order()
+    if not wanted.anywhere:
+        check_places({"pickup": new.pickup, "dropoff": new.dropoff}, node.area())
+    return new
+
+
+async def _checked_soon(node: Node, raw: msgspec.Raw) -> NewOrder | BadInput:
+    """Return one order of many, or its error, and let others have the event loop."""
+    await asyncio.sleep(0)
+    try:
+        return _checked(node, parse(bytes(raw), NewOrderBody))
+    except BadInput as error:
+        return error
+
+
+def _bulk_item(node: Node, result: CreatedOrder | BadInput) -> BulkItem:
+    if isinstance(result, CreatedOrder):
+        return BulkItem(201, order=_created_answer(node, result))
+    problem = details(result)
+    return BulkItem(problem.status, problem=problem)
+
+
+def _created_answer(node: Node, created: CreatedOrder) -> OrderAnswer:
+    return order_answer(created.order, eta=None, tracking_url=link_url(node, created.link.id))
 
 
 @blueprint.get("/v1/orders")

@@ -33,7 +33,6 @@ from tracker.database import fixes as rows
 from tracker.database.fixes import StoredFix, Window
 from tracker.database.orders import (
     TimelineEntry,
-    count_track_fixes,
     select_timeline,
 )
 from tracker.domain.order import Order, OrderStatus
@@ -194,7 +193,7 @@ async def _gzipped(encoded: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 async def _etag(node: Node, order: Order, windows: Sequence[Window], form: str) -> str | None:
     """Return an ETag of the order, its fixes and their verdicts, or None from `MAX_COUNTED` fixes on."""
-    count, rejudgements = await count_track_fixes(node.database, windows, MAX_COUNTED)
+    count, rejudgements = await rows.count_track_fixes(node.database, windows, MAX_COUNTED)
     if count >= MAX_COUNTED:
         return None
     variant = (form, request.query_string.hex(), accepts_gzip())

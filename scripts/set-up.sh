@@ -6,9 +6,8 @@ set -eu
 cd -P "$(dirname "$0")/.."
 kind=${1:-dev}
 log=.venv/set-up.log
-# megabytes that the set-up and what it installs take at their largest (README.md says them too)
-run_needs=700
-dev_needs=1400
+needs=1400 # megabytes that the set-up and what it installs take at their largest, as README.md says
+[ "$kind" = dev ] || needs=700
 
 checksum() {
     for file in requirements.lock requirements-dev.lock requirements-map.lock pyproject.toml hatch_build.py \
@@ -42,8 +41,6 @@ free_megabytes() {
 }
 
 check_disk() { # what is in .venv already need not fit again
-    needs=$run_needs
-    [ "$kind" = run ] || needs=$dev_needs
     has=$(du -sk .venv 2>/dev/null | awk '{ print int($1 / 1024) }')
     missing=$((needs - ${has:-0}))
     [ "$missing" -gt 50 ] || missing=50
@@ -104,7 +101,8 @@ explain_failure() {
     echo "The set-up failed. The end of $log:" >&2
     tail -n 15 "$log" >&2
     if grep -qE 'No space left on device|Disk quota exceeded|ENOSPC' "$log" || [ "$(free_megabytes)" -lt 10 ]; then
-        echo "The disk of $PWD is full: $(free_megabytes) MB are free. Free some space, then run the command again." >&2
+        echo "The disk of $PWD is full: the set-up needs $needs MB in all, and $(free_megabytes) MB are free. Free some" \
+            "space, then run the command again." >&2
     fi
     exit 1
 }

@@ -201,6 +201,26 @@ async def test_the_readmes_commands_work(service: Service, tmp_path: Path) -> No
     assert (tmp_path / "order.gpx").read_text("utf-8").startswith("<?xml")
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/quick-start.md"])
+async def test_the_commands_of_an_installation_work(page: str, database_url: str, tmp_path: Path) -> None:
+    """They check, migrate and print a key in an empty data folder; other tests run `tracker serve`."""
+    [block] = [block for block in blocks(page, "sh") if "keys create" in block]
+    script = re.sub(r"^make install.*\n", "", block, flags=re.MULTILINE)
+    assert re.search(r"^\.venv/bin/tracker serve\b.*\n*\Z", script, re.MULTILINE)
+    script = script[: script.index(".venv/bin/tracker serve")].replace(".venv/bin/", f"{sys.executable} -m ")
+    data = {"TRACKER_DATA_DIR": str(tmp_path), "DATABASE_URL": database_url, "PYTHONPATH": str(ROOT)}
+    said = await run("sh", "-c", f"set -e\n{script}", cwd=tmp_path, **data)
+    assert re.search(r"^tak_[\w-]{20,}$", said, re.MULTILINE), said
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_hold_no_date_and_no_option_of_a_new_curl(page: str) -> None:
+    """A date is too old some day, and the service rejects old fixes; Debian 11's curl lacks --json."""
+    text = "\n".join(blocks(page, "sh"))
+    assert not re.findall(r"20\d\d-\d\d-\d\d(?:T\S*)?", text)
+    assert not re.findall(r"curl\b.* --json\b", text)
+
+
 def unknown_words(command: click.Command, words: list[str]) -> list[str]:
     """Return the first word that is no subcommand of a group, or the options that the command lacks."""
     if isinstance(command, click.Group):

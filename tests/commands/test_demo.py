@@ -1,10 +1,13 @@
 """`tracker demo`: everything in one process tree, which ends whole."""
 
 import asyncio
+import json
 import os
+import shutil
 import signal
 import socket
 import stat
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -110,6 +113,20 @@ async def test_a_second_demo_names_the_first(data_dir: Path, database_url: str) 
             assert await second.process.wait() == 1
     async with demo(data_dir, database_url, PORT=str(free_port())) as third:
         await third.until("Starting the service")
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl; `apt-get install curl` brings it")
+async def test_the_printed_commands_work_in_any_folder(
+    data_dir: Path, database_url: str, tmp_path: Path
+) -> None:
+    """Another terminal may be in another folder than the demo, whose data folder is relative."""
+    relative = os.path.relpath(data_dir)
+    async with demo(data_dir, database_url, PORT=str(free_port()), TRACKER_DATA_DIR=relative) as it:
+        command = (await it.until("The order's history")).partition("history")[2]
+        printed = await asyncio.to_thread(
+            subprocess.check_output, command, shell=True, cwd=tmp_path, stderr=subprocess.DEVNULL
+        )
+        assert "timeline" in json.loads(printed)
 
 
 @needs_proc

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import shlex
 import signal
 import socket
 from collections.abc import Iterator
@@ -185,7 +186,7 @@ class _Demo:
         order_url = f"{self.url}/v1/orders/{order.order_id}"
         key = "$TRACKER_ADMIN_KEY"
         if self._config.admin_key is None:
-            key = f"$(cat {self._config.data_dir / 'demo-admin-key'})"
+            key = f"$(cat {shlex.quote(str(self._config.data_dir.absolute() / 'demo-admin-key'))})"
         curl = f'curl -H "Authorization: Bearer {key}"'
         self._say("\nThe demo is running. Open these in a browser, or run them in another terminal:\n")
         self._link("The map of a customer", order.tracking_url)

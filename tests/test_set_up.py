@@ -32,6 +32,8 @@ def asked_for() -> dict[str, list[str]]:
     """Lock file -> the requirements of pyproject.toml that it must meet."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     run, dev = project["project"]["dependencies"], project["dependency-groups"]["dev"]
+    for extra in ("embedded", "router"):
+        run += project["project"]["optional-dependencies"][extra]
     return {"requirements.lock": run, "requirements-dev.lock": run + dev}
 
 

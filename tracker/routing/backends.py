@@ -2,15 +2,13 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 from typing import Final, Protocol
 
-from valhalla import Actor
-
+from tracker.errors import ConfigError
 from tracker.map.extract import MapExtract
 from tracker.routing.antimeridian import rotated_text
-from tracker.routing.child_process import run_valhalla
 from tracker.routing.http_client import HttpBackend
-from tracker.routing.tiles import prepare_tiles, tiles_are_rotated
 
 CHILD: Final = "child"
 THREADS: Final = 2  # each computes with its own engine
@@ -45,6 +43,14 @@ class RotatedBackend:
         return self._engine.status()
 
 
+def require_engine(where: str | None) -> None:
+    """Raise ConfigError if the engine that *where* needs is not installed. A URL needs none here."""
+    if where in {None, CHILD} and find_spec("valhalla") is None:
+        needs = "is unset" if where is None else f"is {CHILD}"
+        fix = "set it to the URL of a Valhalla server, or run: pip install 'order-tracker[router]'"
+        raise ConfigError("TRACKER_ROUTER", f"{needs}, and the router is not installed; {fix}")
+
+
 @asynccontextmanager
 async def open_backend(
     map_file: MapExtract, on_progress: Callable[[str], None], where: str | None
@@ -52,11 +58,17 @@ async def open_backend(
     """Yield a function that makes a backend, one for each thread.
 
     *where* is None for threads of this process, `child` for a child process, or a URL. It builds the tiles
-    if this extract has none, except for a URL, whose server has its own. Raises RouterUnavailable.
+    if this extract has none, except for a URL, whose server has its own. Raises
+    ConfigError, RouterUnavailable.
     """
     if where is not None and where != CHILD:
         yield lambda: HttpBackend(where)
         return
+    require_engine(where)
+
+    from tracker.routing.child_process import run_valhalla
+    from tracker.routing.tiles import prepare_tiles, tiles_are_rotated
+
     configuration = await prepare_tiles(map_file, on_progress)
     rotated = tiles_are_rotated(map_file)
 
@@ -64,6 +76,8 @@ async def open_backend(
         return RotatedBackend(engine) if rotated else engine
 
     if where is None:
+        from valhalla import Actor
+
         yield lambda: new_backend(Actor(str(configuration)))
     else:
         async with run_valhalla(configuration) as url:

@@ -7,7 +7,6 @@ from math import inf
 from typing import Final
 
 import msgspec
-from valhalla import ValhallaError
 
 from tracker.domain.geo import LonLat, distance
 from tracker.domain.leg import Leg
@@ -209,7 +208,8 @@ def _straight_leg(a: LonLat, b: LonLat, m_s: float) -> Leg:
 
 def _translate(error: RuntimeError) -> NoRoute | RouterUnavailable:
     """Return NoRoute for codes 1xx and 4xx, such as 154 (too far) and 171 (no street near)."""
-    if not isinstance(error, ValhallaError) or error.http_code >= 500:
+    if getattr(error, "http_code", 500) >= 500:  # EngineError and ValhallaError have it
         return RouterUnavailable(str(error))
-    kind = _NotConnected if error.code == NO_PATH else NoRoute
-    return kind(f"{error.message} ({error.code})")
+    code, message = getattr(error, "code", 0), getattr(error, "message", str(error))
+    kind = _NotConnected if code == NO_PATH else NoRoute
+    return kind(f"{message} ({code})")

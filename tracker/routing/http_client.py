@@ -4,7 +4,6 @@ from typing import Final
 
 import httpx
 import msgspec
-from valhalla import ValhallaError
 
 from tracker.errors import RouterUnavailable
 
@@ -17,16 +16,25 @@ class _ErrorAnswer(msgspec.Struct):
 
     error_code: int = 0
     error: str = ""
-    status: str = ""
 
 
 _read_error: Final = msgspec.json.Decoder(_ErrorAnswer).decode  # built at import: see engine.py
 
 
+class EngineError(RuntimeError):
+    """An error of the engine, with the attributes of `valhalla.ValhallaError`."""
+
+    def __init__(self, http_code: int, code: int, message: str) -> None:
+        super().__init__(message)
+        self.http_code = http_code
+        self.code = code
+        self.message = message
+
+
 class HttpBackend:
     """The calls of `valhalla.Actor`, with JSON text. Not thread-safe.
 
-    Each call raises ValhallaError, RouterUnavailable.
+    Each call raises EngineError, RouterUnavailable.
     """
 
     def __init__(self, url: str) -> None:
@@ -61,7 +69,7 @@ class HttpBackend:
         raise _error_of(answer)
 
 
-def _error_of(answer: httpx.Response) -> ValhallaError | RouterUnavailable:
+def _error_of(answer: httpx.Response) -> EngineError | RouterUnavailable:
     """Return the engine's own error, or RouterUnavailable if a proxy or another server answered."""
     try:
         body = _read_error(answer.content)
@@ -69,7 +77,4 @@ def _error_of(answer: httpx.Response) -> ValhallaError | RouterUnavailable:
         body = _ErrorAnswer()
     if not body.error_code:
         return RouterUnavailable(f"The router answered with HTTP status {answer.status_code}.")
-    error = ValhallaError(body.error)
-    error.code, error.message = body.error_code, body.error
-    error.http_code, error.http_message = answer.status_code, body.status
-    return error
+    return EngineError(answer.status_code, body.error_code, body.error)

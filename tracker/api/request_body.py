@@ -10,6 +10,7 @@ from werkzeug.exceptions import ClientDisconnected
 from tracker.errors import TooLarge
 
 BUFFER_BYTES: Final = 262_144  # of one body, until its endpoint asks for more
+LARGEST_BYTES: Final = 4_194_304  # no endpoint asks for more
 DISCARDED_BYTES: Final = 33_554_432  # of an unused body; beyond that it is read slowly
 PAUSE: Final = 0.5  # seconds between two chunks of such a body
 
@@ -34,14 +35,18 @@ class BoundedBody(Body):
     async def put(self, data: bytes) -> None:
         if self.received + len(data) > self._limit:
             await self._is_wanted.wait()
+        self.append(data)
+        if self.received > DISCARDED_BYTES:
+            await asyncio.sleep(PAUSE)
+
+    def append(self, data: bytes) -> None:
+        """Buffer or drop a chunk. Quart 0.22, the last for Python 3.12, calls this, so the client cannot wait."""
         self.received += len(data)
-        if self.received <= self._limit:
+        if self.received <= (self._limit if self._is_wanted.is_set() else LARGEST_BYTES):
             self._buffer += data
         else:
             self._buffer.clear()
         self._changed.set()
-        if self.received > DISCARDED_BYTES:
-            await asyncio.sleep(PAUSE)
 
     def set_complete(self) -> None:
         super().set_complete()

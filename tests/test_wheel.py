@@ -142,4 +142,5 @@ async def test_without_extras_it_serves_and_simulates(wheel: Path, tmp_path: Pat
         assert (await http.get(f"{url}/readyz")).is_success
         arguments = ("run", "--url", url, "--api-key", KEY, "--drivers", "1", "--duration", "3")
         async with running(folder, programs / "driver-sim", *arguments) as simulator:
-            await until(simulator, "1 of 1 couriers")
+            total = await until(simulator, "of 1 couriers connected")
+            assert re.search(r"[1-9]\d* acknowledged, 0 waiting, 0 rejected", total), total

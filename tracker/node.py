@@ -36,7 +36,7 @@ from tracker.orders.sequencer import Sequencer
 from tracker.postgres.server import embedded
 from tracker.rate_limits import RateLimit
 from tracker.recorder import Recorder
-from tracker.routing import Router, require_engine
+from tracker.routing import Router
 from tracker.system.progress import Say
 from tracker.tokens import LinkTokens
 
@@ -100,7 +100,6 @@ async def open_node(
     With *migrating*, apply missing migrations first; the embedded database is always migrated.
     Raises ConfigError, StorageUnavailable.
     """
-    require_engine(config.router)
     config.make_data_dir()
     map_file, metrics, link_tokens = await prepare_map(config, say), Metrics(), LinkTokens(secret_of(config))
     async with (

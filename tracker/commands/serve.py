@@ -11,6 +11,7 @@ from tracker import logs
 from tracker.app import create_app
 from tracker.config import Config
 from tracker.node import open_node
+from tracker.routing import require_engine
 from tracker.server import BACKLOG, listen, url_of
 from tracker.server import serve as serve_app
 from tracker.system.stopping import Stop
@@ -26,6 +27,7 @@ def log_progress(text: str) -> None:
 async def serve(config: Config, stop: Stop, say: Callable[[str], None], *, migrate: bool) -> None:
     """Run a node until *stop* is asked for. Cancelling it before it serves closes what is open."""
     release, begun = version("order-tracker"), monotonic()
+    require_engine(config.router)
     async with logs.flushing():
         with listen(config) as listening:
             log.info("service_starting", version=release, python=platform.python_version())

@@ -124,7 +124,7 @@ def _configured_path(config: Config, setting: str) -> Path:
 
 
 def _demo_path() -> Path:
-    """Return the path of the file in our wheel, or else in that of `DEMO_DISTRIBUTION`, which is not imported."""
+    """Return the path of the file in our wheel, or else in that of `DEMO_DISTRIBUTION`, never imported."""
     if SHIPPED_DEMO.is_file():
         return SHIPPED_DEMO
     try:

@@ -40,7 +40,7 @@ class BoundedBody(Body):
             await asyncio.sleep(PAUSE)
 
     def append(self, data: bytes) -> None:
-        """Buffer or drop a chunk. Quart 0.22, the last for Python 3.12, calls this, so the client cannot wait."""
+        """Buffer or drop a chunk. Quart 0.22, the last for Python 3.12, calls this instead of `put`."""
         self.received += len(data)
         if self.received <= (self._limit if self._is_wanted.is_set() else LARGEST_BYTES):
             self._buffer += data

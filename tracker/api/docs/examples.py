@@ -113,7 +113,7 @@ EXAMPLES: Final[Mapping[Any, Any]] = {
         Ack: Ack(1, 1, 0, [RejectedFix(1, "in_the_future")]),
         health.Liveness: health.Liveness(),
         health.Readiness: health.Readiness(status="ready", degraded=["basemap"]),
-        dict[str, Any]: {"info": {"title": "Tracker", "version": "0.1.0"}},
+        dict[str, Any]: {"info": {"title": "Tracker", "version": "0.2.0"}},
     }.items()
 }
 

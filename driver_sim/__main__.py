@@ -30,7 +30,7 @@ _CLOSE_FIXES: Final[Mapping[int, str]] = dict.fromkeys((401, 403, 4001, 4003, 40
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
-@click.version_option(package_name="order-tracker")
+@click.version_option(package_name="order-tracker", prog_name="driver-sim")
 def main() -> None:
     """Try out the tracking service with simulated couriers or recorded tracks.
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="order-tracker")
+@click.version_option(package_name="order-tracker", prog_name="tracker")
 def main() -> None:
     """Track deliveries in real time, on your own servers.
 

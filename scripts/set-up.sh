@@ -7,7 +7,7 @@ cd -P "$(dirname "$0")/.."
 kind=${1:-dev}
 log=.venv/set-up.log
 needs=1400 # megabytes that the set-up and what it installs take at their largest, as README.md says
-[ "$kind" = dev ] || needs=700
+[ "$kind" = dev ] || needs=850
 
 checksum() {
     for file in requirements.lock requirements-dev.lock requirements-map.lock pyproject.toml hatch_build.py \

@@ -10,6 +10,7 @@ from quart import Quart, websocket
 
 from tracker.config import Config
 from tracker.messages import FRAME_BYTES
+from tracker.metrics import Metrics
 from tracker.server import listen, serve
 from tracker.websocket.accept import Disconnected, Frame, Socket, accept, register_sockets
 
@@ -62,7 +63,8 @@ async def main(*, taking_over: bool) -> None:
     with listen(Config(bind="127.0.0.1:0")) as listening:
         listening.listen()
         print(listening.getsockname()[1], flush=True)
-        await serve(build_app(taking_over=taking_over), Config(), listening, nothing_to_drain)
+        app = build_app(taking_over=taking_over)
+        await serve(app, Config(), listening, nothing_to_drain, metrics=Metrics().http)
 
 
 async def nothing_to_drain() -> None:

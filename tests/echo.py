@@ -11,6 +11,7 @@ from tracker.api.errors import register_errors
 from tracker.api.json_bodies import raw_body, register_bodies
 from tracker.config import Config
 from tracker.messages import FRAME_BYTES
+from tracker.metrics import Metrics
 from tracker.server import listen, serve
 from tracker.websocket.accept import Disconnected, Socket, accept, register_sockets
 
@@ -41,7 +42,8 @@ async def echo_server(*, taking_over: bool = True, **settings: Any) -> AsyncIter
         listening.listen()  # who comes before the server is there waits
         here = EchoServer(listening.getsockname()[1])
         app = _app(here, taking_over=taking_over)
-        serving = asyncio.create_task(serve(app, config, listening, _nothing_to_drain, here.stop))
+        work = serve(app, config, listening, _nothing_to_drain, metrics=Metrics().http, stop=here.stop)
+        serving = asyncio.create_task(work)
         try:
             yield here
         finally:

@@ -13,7 +13,7 @@ from tracker.api.errors import register_errors
 from tracker.api.headers import add_security_headers
 from tracker.api.json_bodies import register_bodies
 from tracker.api.merchant import drivers, forecasts, history, links, map, orders, track
-from tracker.api.monitoring import health
+from tracker.api.monitoring import health, metrics
 from tracker.api.monitoring.requests import register_request_log
 from tracker.api.tracking import events, notes, page, poll
 from tracker.api.tracking import stream as tracking_stream
@@ -30,6 +30,7 @@ ENDPOINTS: Final = (
     history,
     links,
     map,
+    metrics,
     openapi,
     orders,
     page,
@@ -51,7 +52,6 @@ def create_app(node: Node, *, taking_over: bool = True) -> Quart:
     app.config["RESPONSE_TIMEOUT"] = None  # streams have no end
     app.url_map.merge_slashes = False  # its redirects name the scheme and host behind the proxy
     app.extensions["tracker"] = node
-    register_request_log(app)
     register_errors(app)
     register_sockets(app, taking_over=taking_over)
     app.before_request(warn_of_untrusted_proxy)
@@ -62,6 +62,7 @@ def create_app(node: Node, *, taking_over: bool = True) -> Quart:
     register_bodies(app)
     for module in ENDPOINTS:
         app.register_blueprint(module.blueprint)
+    register_request_log(app)
     return app
 
 

@@ -2,9 +2,11 @@
 
 import secrets
 from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 from pathlib import Path
+from shutil import disk_usage
 from typing import Any, Final, cast
 
 import msgspec
@@ -37,6 +39,7 @@ from tracker.postgres.server import embedded
 from tracker.rate_limits import RateLimit
 from tracker.recorder import Recorder
 from tracker.routing import Router
+from tracker.system.certificate import expires_at
 from tracker.system.progress import Say
 from tracker.tokens import LinkTokens
 
@@ -124,7 +127,7 @@ async def open_node(
             retention=timedelta(days=config.retention_days),
             now=now,
         )
-        async with milestones.running(), fleet.running(), maintenance_running(database, config, metrics, now):
+        async with milestones.running(), fleet.running(), _upkeep(database, recorder, config, metrics, now):
             yield Node(
                 config=config,
                 database=database,
@@ -140,6 +143,23 @@ async def open_node(
                 **map_resources,
                 **_rate_limits(),
             )
+
+
+@asynccontextmanager
+async def _upkeep(
+    database: Database, recorder: Recorder, config: Config, metrics: Metrics, now: Callable[[], datetime]
+) -> AsyncIterator[None]:
+    """Run the hourly maintenance and report the node's state in its metrics during the block."""
+    metrics.set_version(version("order-tracker"))
+    metrics.queue_fixes.set_function(lambda: float(recorder.waiting))
+    metrics.queue_age.set_function(lambda: recorder.lag)
+    metrics.disk_free.set_function(lambda: float(disk_usage(config.data_dir).free))
+    metrics.disk_size.set_function(lambda: float(disk_usage(config.data_dir).total))
+    if config.tls_cert is not None:
+        with suppress(ValueError):  # OpenSSL may read a certificate that ours does not
+            metrics.certificate_expiry.set(expires_at(config.tls_cert).timestamp())
+    async with metrics.process.measuring_lag(), maintenance_running(database, config, metrics, now):
+        yield
 
 
 def _rate_limits() -> dict[str, Any]:

@@ -18,6 +18,7 @@ from quart import Quart
 from tracker.config import Config, cannot_listen
 from tracker.config.checks import check_tls
 from tracker.messages import FRAME_BYTES
+from tracker.metrics import HttpMetrics
 from tracker.system.certificates import Certificates
 from tracker.system.gc_policy import short_passes
 from tracker.system.memory import MemoryLimit
@@ -79,10 +80,12 @@ async def serve(
     config: Config,
     listening: socket.socket,
     drain: Callable[[], Awaitable[None]],
+    *,
+    metrics: HttpMetrics,
     stop: asyncio.Event | None = None,
 ) -> None:
     """Serve until *stop* is set, or until SIGTERM or SIGINT without *stop*; drain, then return."""
-    clients = Clients(app, _hypercorn_config(config))
+    clients = Clients(app, _hypercorn_config(config), metrics)
     await app.startup()
     try:
         async with short_passes(), _accepting(clients, config, listening):
@@ -159,13 +162,15 @@ async def _drained(drain: Callable[[], Awaitable[None]]) -> None:
 class Clients:
     """The connections of one server, bounded by file descriptors and memory, less a reserve."""
 
-    def __init__(self, app: Quart, hypercorn: HypercornConfig) -> None:
+    def __init__(self, app: Quart, hypercorn: HypercornConfig, metrics: HttpMetrics) -> None:
         self.hypercorn = hypercorn
         self._app = wrap_app(app, 0, "asgi")
         self._context = WorkerContext(None)
         _raise_limit()
         self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._memory = MemoryLimit()
+        self._metrics = metrics
+        metrics.connections.set_function(lambda: len(self._open))
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection until it ends."""
@@ -178,12 +183,16 @@ class Clients:
             if over >= RESERVED // 2:  # the kernel assigns the lowest free number
                 writer.transport.abort()
             elif over >= 0 or not self._memory.admits(len(self._open) - 1, loop.time()):
-                log.info("connection_refused", reason="descriptors" if over >= 0 else "memory")
-                await _refuse(reader, writer)
+                await self._refuse(reader, writer, "descriptors" if over >= 0 else "memory")
             else:
                 await Client(self._app, loop, self.hypercorn, self._context, {}, reader, writer)
         finally:
             del self._open[task]
+
+    async def _refuse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, why: str) -> None:
+        log.info("connection_refused", reason=why)
+        self._metrics.refused.labels(why).inc()
+        await _refuse(reader, writer)
 
     async def end(self) -> None:
         """Close WebSockets with 1012, give requests in progress GRACE, then abort all connections."""

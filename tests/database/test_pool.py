@@ -5,6 +5,7 @@ import asyncio
 import asyncpg
 import pytest
 
+from tests.waiting import until
 from tracker.database import Database
 from tracker.database.migrations import pending
 from tracker.errors import ConfigError, StorageUnavailable
@@ -79,3 +80,17 @@ async def test_a_server_without_tls_is_told_from_one_that_is_away() -> None:
             await pending(f"postgresql://u@127.0.0.1:{port}/db?sslmode=require")
     with pytest.raises(StorageUnavailable, match=r"Connect call failed.*is DATABASE_URL right"):
         await pending(f"postgresql://u@127.0.0.1:{port}/db")
+
+
+async def test_the_usage_of_a_pool_counts_used_idle_and_waiting(database: Database) -> None:
+    """asyncpg keeps the waiting ones to itself; a version that counts otherwise fails here."""
+    size = database.pool.get_max_size()
+    held = [await database.pool.acquire() for _ in range(size)]
+    waiting = [asyncio.create_task(database.fetchval("ping")) for _ in range(2)]
+    await until(lambda: database.usage()["api"].waiting == 2)
+    assert database.usage()["api"] == (size, 0, 2)
+    assert database.usage()["ingest"].used == 0
+    for raw in held:
+        await database.pool.release(raw)
+    await asyncio.gather(*waiting)
+    await until(lambda: database.usage()["api"] == (0, database.pool.get_size(), 0))

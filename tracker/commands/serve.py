@@ -43,5 +43,7 @@ async def serve(config: Config, stop: Stop, say: Callable[[str], None], *, migra
                     map=node.map_file.path.name,
                     after_s=round(monotonic() - begun, 1),
                 )
-                await serve_app(create_app(node), config, listening, node.fleet.drain, stop.asked)
+                app, drain = create_app(node), node.fleet.drain
+                http = node.metrics.http
+                await serve_app(app, config, listening, drain, metrics=http, stop=stop.asked)
         log.info("service_stopped")

@@ -6,7 +6,7 @@ timeout the connection is terminated: a frozen server does not answer, not even 
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final, Protocol, Self, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, Self, cast
 
 import asyncpg
 
@@ -27,6 +27,14 @@ type Row = asyncpg.Record
 
 API_CONNECTIONS: Final = 8
 INGEST_CONNECTIONS: Final = 3  # two commit pipelines and a spare
+
+
+class PoolUsage(NamedTuple):
+    """The connections of a pool, and the tasks that wait for one."""
+
+    used: int
+    idle: int
+    waiting: int
 
 
 class Queries(Protocol):
@@ -90,6 +98,10 @@ class Database:
         ):
             yield cls(pool, ingest)
 
+    def usage(self) -> dict[str, PoolUsage]:
+        """Return the usage of each pool by name."""
+        return {"api": _usage(self.pool), "ingest": _usage(self.ingest)}
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """Commit at the end of the block; roll back after an exception. Raises StorageUnavailable."""
@@ -117,6 +129,13 @@ class Database:
         """Run the statement with each row of arguments, all of them or none."""
         async with acquire(self.pool) as raw:
             await Connection(raw).executemany(name, rows)
+
+
+def _usage(pool: "Pool") -> PoolUsage:
+    """Count with what asyncpg keeps itself: a count of ours would cost every statement."""
+    idle = pool.get_idle_size()
+    waiting = len(pool._queue._getters)  # type: ignore[attr-defined]  # a queue of asyncio
+    return PoolUsage(pool.get_size() - idle, idle, waiting)
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from tracker.database import Database
 from tracker.domain.area import Area
@@ -25,7 +25,7 @@ from tracker.live.trips import LiveTrips
 from tracker.live.views import LiveViews
 from tracker.messages import End, NoteToDriver, Orders, PolicyChange, rfc3339
 from tracker.messages.conversions import assigned_order
-from tracker.metrics import Metrics
+from tracker.metrics import Metrics, begin_at_zero
 from tracker.orders.changes import Note, OrderChange
 from tracker.recorder import Recorder
 from tracker.routing import Router
@@ -75,6 +75,7 @@ class Fleet:
             now=now,
         )
         metrics.subscribers.set_function(lambda: len(hub))
+        begin_at_zero(metrics.rejections, get_args(Rejection))
         self._undelivered: list[OrderChange] = []  # committed, not yet published
         self._shielded: set[asyncio.Task[Any]] = set()
         self.draining = False
@@ -139,7 +140,8 @@ class Fleet:
         newest_fix = (lambda: live.trip.track.last_believed) if live and batch.doubts_newest else None
         recorded = await self._recorder.record(driver.number, batch.fixes, batch.rejudged, newest_fix)
         self._metrics.commit.observe(perf_counter() - started)
-        self._metrics.count_fixes(recorded.stored, recorded.duplicates, len(batch.rejected))
+        reasons = [rejected.reason for rejected in batch.rejected]
+        self._metrics.count_fixes(recorded.stored, recorded.duplicates, reasons)
         if live is not None:
             live.verdicts.stored(batch.fixes)
         return Receipt(recorded.stored, recorded.duplicates, batch.rejected)

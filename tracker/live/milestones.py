@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, get_args
 
 from tracker.database import Database
 from tracker.database.access_points import lock_access_points, replace_access_points
@@ -14,7 +14,7 @@ from tracker.domain.geo import LonLat
 from tracker.domain.order import Order
 from tracker.domain.route import Stop
 from tracker.live.trip import LiveTrip
-from tracker.metrics import Metrics
+from tracker.metrics import Metrics, begin_at_zero
 from tracker.write_behind import WriteBehind
 
 QUEUE_SIZE: Final = 10_000  # milestones, and as many served stops
@@ -42,6 +42,7 @@ class MilestoneWriter:
         metrics: Metrics,
     ) -> None:
         self._database, self._insert, self._metrics = database, insert, metrics
+        begin_at_zero(metrics.milestones, get_args(Milestone))
         self._milestones = WriteBehind(
             self._insert_milestones,
             size=QUEUE_SIZE,

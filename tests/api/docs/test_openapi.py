@@ -19,12 +19,25 @@ from tracker.api.errors import ProblemDetails
 from tracker.api.json_bodies import RequestBody, parse
 from tracker.api.merchant import drivers, forecasts, history, links, map, orders, track
 from tracker.api.merchant.map import RouteRequest
-from tracker.api.monitoring import health
+from tracker.api.monitoring import health, metrics
 from tracker.api.tracking import events, notes, poll
 from tracker.api.tracking import stream as tracking_stream
 
 PUBLISHED = (
-    *(asyncapi, health, driver_stream, drivers, forecasts, history, links, map, openapi, orders, track),
+    *(
+        asyncapi,
+        health,
+        driver_stream,
+        drivers,
+        forecasts,
+        history,
+        links,
+        map,
+        metrics,
+        openapi,
+        orders,
+        track,
+    ),
     *(events, notes, poll, tracking_stream),
 )
 NOT_PLAIN = re.compile(r"^(Wire|Given)|(Answer|Body)$|_")  # what classes are called, not what clients know

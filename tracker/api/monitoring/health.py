@@ -1,4 +1,4 @@
-"""`/livez`, `/readyz`, `/metrics`: the state of this node, for monitoring."""
+"""`/livez`, `/readyz`: the state of this node, for supervisors and load balancers."""
 
 from contextlib import suppress
 from typing import Final, Literal
@@ -52,17 +52,18 @@ async def readyz() -> Response:
     `degraded` lists missing parts without which the node still serves; `preparing` lists parts that are not
     ready yet.
     """
-    wrong = await _failures(current_node())
+    wrong = await failures(current_node())
     if wrong:
         return answer(Readiness(status="not ready", wrong=wrong), 503)
     node = current_node()
-    degraded = await _degraded(node)
+    degraded = await degraded_parts(node)
     preparations = (node.router.preparation, node.basemap, node.addresses)
     preparing = [part.name for part in preparations if part is not None and part.pending]
     return answer(Readiness(status="ready", degraded=degraded, preparing=preparing))
 
 
-async def _failures(node: Node) -> list[str]:
+async def failures(node: Node) -> list[str]:
+    """Return why the node is not ready."""
     wrong = ["draining"] if node.fleet.draining else []
     try:
         await node.database.fetchval("ping")
@@ -73,7 +74,8 @@ async def _failures(node: Node) -> list[str]:
     return wrong
 
 
-async def _degraded(node: Node) -> list[str]:
+async def degraded_parts(node: Node) -> list[str]:
+    """Return the parts without which the node serves."""
     degraded = [] if node.router.up else ["router"]  # forecasts use straight lines
     degraded += [] if node.basemap.ready else ["basemap"]  # pages show a sketch of the route
     degraded += [] if node.addresses.failure is None else ["addresses"]  # the list of addresses is empty
@@ -81,10 +83,3 @@ async def _degraded(node: Node) -> list[str]:
         if await fixes_in_default(node.database):  # fixes of days without a partition need an operator
             degraded.append("default_partition")
     return degraded
-
-
-@blueprint.get("/metrics")
-@endpoint(media=("text/plain",))
-async def metrics() -> Response:
-    """Give metrics in the text format of Prometheus."""
-    return Response(current_node().metrics.text(), content_type="text/plain; version=0.0.4; charset=utf-8")

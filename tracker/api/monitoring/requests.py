@@ -1,15 +1,19 @@
-"""Request ids, and a log line for each refused request, refused handshake and ended socket."""
+"""Request ids; counts of answers and closes; a log line for each refusal and each ended socket."""
 
 import re
 from secrets import token_hex
-from time import monotonic
+from time import perf_counter
 from typing import Any, Final, cast
 
 import structlog
 from quart import Quart, Response, g, request, websocket
 from quart.wrappers.base import BaseRequestWebsocket
 
+from tracker.api.auth import View
 from tracker.api.client_info import is_from_trusted_proxy
+from tracker.api.describe import spec_of
+from tracker.metrics import Metrics
+from tracker.node import current_node
 from tracker.websocket.accept import NO_CLOSE_FRAME, Socket
 
 HEADER: Final = "X-Request-Id"
@@ -20,12 +24,23 @@ log = structlog.get_logger()
 
 
 def register_request_log(app: Quart) -> None:
-    """Give each request an id, and log what is refused and what ends."""
+    """Give each request an id, log what is refused and what ends, and count all of it.
+
+    Call it after the blueprints are registered: their routes begin at 0.
+    """
     app.before_request(_begin_request)
     app.before_websocket(_begin_websocket)
     app.after_request(_end_request)
     app.after_websocket(cast("Any", _end_handshake))
     app.teardown_websocket(_end_websocket)
+    metrics: Metrics = app.extensions["tracker"].metrics
+    for rule in app.url_map.iter_rules():
+        if rule.websocket:
+            metrics.http.declare_socket(rule.rule)
+        else:
+            methods = (rule.methods or set()) - {"HEAD", "OPTIONS"}
+            view = cast("View", app.view_functions[rule.endpoint])
+            metrics.http.declare(rule.rule, methods, spec_of(view).status)
 
 
 def route_of(current: BaseRequestWebsocket) -> str:
@@ -39,11 +54,11 @@ async def _begin_request() -> None:
 
 async def _begin_websocket() -> None:
     _begin(websocket)
-    g.begun = monotonic()
 
 
 def _begin(current: BaseRequestWebsocket) -> None:
     """Take the id of a trusted proxy or make one; all log lines of the request hold it."""
+    g.begun = perf_counter()
     given = current.headers.get(HEADER, "")
     is_usable = REQUEST_ID.fullmatch(given) and is_from_trusted_proxy(current)
     g.request_id = given if is_usable else token_hex(8)
@@ -52,6 +67,8 @@ def _begin(current: BaseRequestWebsocket) -> None:
 
 async def _end_request(response: Response) -> Response:
     response.headers[HEADER] = g.request_id
+    seconds = perf_counter() - g.begun
+    current_node().metrics.http.count_answer(route_of(request), request.method, response.status_code, seconds)
     if response.status_code >= 400:
         _log_refusal("request_refused", request, response, method=request.method)
     return response
@@ -64,6 +81,7 @@ async def _end_handshake(response: Response | None) -> Response | None:
         if "socket" in g:
             g.crashed = True
         else:
+            current_node().metrics.http.count_refused_handshake(route_of(websocket), response.status_code)
             _log_refusal("socket_refused", websocket, response)
     return response
 
@@ -83,8 +101,9 @@ async def _end_websocket(_error: BaseException | None) -> None:
     own_code = 1011 if "crashed" in g else socket.close_code
     by = "peer" if own_code is None else "server"
     code = own_code or socket.peer_close_code or NO_CLOSE_FRAME
+    current_node().metrics.http.count_close(route_of(websocket), code)
     if "refusal" in g:
         log.info("socket_refused", route=route_of(websocket), code=code, problem=g.refusal)
     else:
-        after_s = round(monotonic() - g.begun, 1)
+        after_s = round(perf_counter() - g.begun, 1)
         log.info("socket_closed", route=route_of(websocket), code=code, by=by, after_s=after_s)

@@ -224,6 +224,7 @@ async def map_style() -> Response:
 async def tile(z: int, x: int, y: int) -> Response:
     """Send a vector tile, gzipped as in the file, or 204 if it is empty."""
     content = _basemap().tile(z, x, y)
+    current_node().metrics.tiles.labels("empty" if content is None else "sent").inc()
     headers = {"Cache-Control": ONE_DAY}
     if content is None:
         return Response(b"", 204, headers)

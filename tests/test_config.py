@@ -51,6 +51,7 @@ def test_every_setting_is_a_field_and_every_field_a_setting() -> None:
         ("TRACKER_DATA_DIR", "/data", "data_dir", Path("/data")),
         ("TRACKER_BIND", "[::1]:9000", "address", ("::1", 9000)),
         ("TRACKER_BIND", "localhost:0", "address", ("localhost", 0)),
+        ("TRACKER_METRICS_BIND", "10.0.0.5:9090", "metrics_bind", "10.0.0.5:9090"),
         ("TRACKER_PUBLIC_URL", "https://track.example", "public_url", "https://track.example"),
         ("TRACKER_PUBLIC_URL", "https://shop.example/a/b-1/", "path_prefix", "/a/b-1"),
         ("TRACKER_PUBLIC_URL", "https://shop.example/", "path_prefix", ""),
@@ -114,6 +115,8 @@ def test_a_good_value_is_taken(name: str, value: str, field: str, meant: object)
         ("TRACKER_BIND", "127.0.0.1:http"),
         ("TRACKER_BIND", "127.0.0.1:65536"),
         ("TRACKER_BIND", "tracker.example:8080"),
+        ("TRACKER_METRICS_BIND", "9090"),
+        ("TRACKER_METRICS_BIND", "127.0.0.1:8080"),  # that of TRACKER_BIND
         ("TRACKER_PUBLIC_URL", "track.example"),
         ("TRACKER_ADMIN_KEY", "k" * 19),
         ("TRACKER_SECRET", "s" * 19),
@@ -255,7 +258,7 @@ def test_an_address_that_cannot_be_listened_on_is_answered_with_the_fix() -> Non
         (errno.EADDRNOTAVAIL, "choose an address of this machine, or 0.0.0.0 for all"),
         (errno.EIO, "choose another address and port"),
     ):
-        error = str(cannot_listen("10.0.0.1:80", OSError(number, os.strerror(number))))
+        error = str(cannot_listen("TRACKER_BIND", "10.0.0.1:80", OSError(number, os.strerror(number))))
         assert error == f"TRACKER_BIND: cannot listen on 10.0.0.1:80: {os.strerror(number)}; {fix}"
 
 

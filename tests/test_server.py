@@ -19,9 +19,9 @@ from websockets.frames import Frame, Opcode
 from tests.echo import echo_server
 from tests.service import Service, hear, running_service, say, token_of
 from tests.waiting import until
-from tracker import server
 from tracker.api import json_bodies
 from tracker.rate_limits import RateLimit
+from tracker.server import clients, serving
 from tracker.system.memory import MemoryLimit
 from tracker.websocket import http11
 
@@ -91,8 +91,8 @@ async def test_with_all_descriptors_in_use_clients_are_refused(monkeypatch: pyte
     """503 and a goodbye; room again as soon as there is."""
     async with echo_server() as echo:
         with monkeypatch.context() as full:
-            full.setattr(server, "_most_descriptors", lambda: 1)
-            full.setattr(server, "RESERVED", 20_000)  # however many descriptors the other tests hold
+            full.setattr(clients, "_most_descriptors", lambda: 1)
+            full.setattr(clients, "RESERVED", 20_000)  # however many descriptors the other tests hold
             with pytest.raises(InvalidStatus) as refused:
                 await connect(echo.url)
             assert refused.value.response.status_code == 503
@@ -105,8 +105,8 @@ async def test_with_all_descriptors_in_use_clients_are_refused(monkeypatch: pyte
 async def test_a_full_node_is_alive(monkeypatch: pytest.MonkeyPatch, short_of: str) -> None:
     """`/livez` is 200 though everything else is 503: a restart would disconnect all who are served."""
     if short_of == "descriptors":
-        monkeypatch.setattr(server, "_most_descriptors", lambda: 1)
-        monkeypatch.setattr(server, "RESERVED", 20_000)
+        monkeypatch.setattr(clients, "_most_descriptors", lambda: 1)
+        monkeypatch.setattr(clients, "RESERVED", 20_000)
     else:
         monkeypatch.setattr(MemoryLimit, "admits", lambda *_: False)
     async with echo_server() as echo:
@@ -122,7 +122,7 @@ async def test_a_full_node_is_alive(monkeypatch: pytest.MonkeyPatch, short_of: s
 @pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "])
 async def test_headers_must_be_there_in_time(monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
     """Whoever dribbles them is cut, however busy it looks."""
-    monkeypatch.setattr(server, "HEADERS_WITHIN", 0.5)
+    monkeypatch.setattr(serving, "HEADERS_WITHIN", 0.5)
     async with echo_server() as echo:
         reader, writer = await asyncio.open_connection("127.0.0.1", echo.port)
         writer.write(sent)
@@ -138,7 +138,7 @@ async def test_headers_must_be_there_in_time(monkeypatch: pytest.MonkeyPatch, se
 
 async def test_a_connection_waits_for_its_next_request(monkeypatch: pytest.MonkeyPatch) -> None:
     """Longer than for headers; once a request has begun, its headers are waited for no longer than ever."""
-    monkeypatch.setattr(server, "HEADERS_WITHIN", 0.4)
+    monkeypatch.setattr(serving, "HEADERS_WITHIN", 0.4)
     monkeypatch.setattr(http11, "KEEP_ALIVE", 1.2)
     asked = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
     async with echo_server() as echo, asyncio.timeout(20):

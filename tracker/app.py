@@ -61,8 +61,19 @@ def create_app(node: Node, *, taking_over: bool = True) -> Quart:
     app.after_request(add_rate_limit_headers)
     register_bodies(app)
     for module in ENDPOINTS:
-        app.register_blueprint(module.blueprint)
+        if module is not metrics or node.config.metrics_bind is None:
+            app.register_blueprint(module.blueprint)
     register_request_log(app)
+    return app
+
+
+def create_monitoring_app(node: Node) -> Quart:
+    """Create the app of the second listener: `/metrics`, `/livez` and `/readyz` of *node*."""
+    app = Quart("monitoring", static_folder=None)
+    app.extensions["tracker"] = node
+    register_errors(app)
+    app.register_blueprint(health.blueprint)
+    app.register_blueprint(metrics.blueprint)
     return app
 
 

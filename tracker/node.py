@@ -4,6 +4,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from shutil import disk_usage
@@ -39,7 +40,7 @@ from tracker.postgres.server import embedded
 from tracker.rate_limits import RateLimit
 from tracker.recorder import Recorder
 from tracker.routing import Router
-from tracker.system.certificate import expires_at
+from tracker.system.certificate_expiry import expires_at
 from tracker.system.progress import Say
 from tracker.tokens import LinkTokens
 
@@ -156,10 +157,16 @@ async def _upkeep(
     metrics.disk_free.set_function(lambda: float(disk_usage(config.data_dir).free))
     metrics.disk_size.set_function(lambda: float(disk_usage(config.data_dir).total))
     if config.tls_cert is not None:
-        with suppress(ValueError):  # OpenSSL may read a certificate that ours does not
-            metrics.certificate_expiry.set(expires_at(config.tls_cert).timestamp())
+        metrics.certificate_expiry.set_function(partial(_expiry, config.tls_cert))
     async with metrics.process.measuring_lag(), maintenance_running(database, config, metrics, now):
         yield
+
+
+def _expiry(certificate: Path) -> float:
+    """Return when the certificate in the file expires, in seconds since 1970; 0 if it cannot be read."""
+    with suppress(OSError, ValueError):
+        return expires_at(certificate).timestamp()
+    return 0.0
 
 
 def _rate_limits() -> dict[str, Any]:

@@ -15,7 +15,7 @@ import trustme
 
 from tests.echo import echo_server
 from tests.waiting import until
-from tracker import server
+from tracker.server import listening
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 SETTINGS = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"  # an empty frame, with which every HTTP/2 client begins
@@ -181,7 +181,7 @@ async def test_broken_clients_leave_no_error_line(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A reader that stalls, a reset, garbage in the headers of handshakes: asyncio has nothing to report."""
-    monkeypatch.setattr(server, "DEAD_PEER", 500)  # milliseconds
+    monkeypatch.setattr(listening, "DEAD_PEER", 500)  # milliseconds
     async with echo_server() as echo:
         await told(await asyncio.open_connection("127.0.0.1", echo.port), PREFACE)
         before = len(asyncio.all_tasks())

@@ -248,7 +248,7 @@ def _can_listen(host: str, port: int) -> bool:
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 return False
-            raise cannot_listen(f"{host}:{port}", error) from error
+            raise cannot_listen("TRACKER_BIND", f"{host}:{port}", error) from error
     return True
 
 

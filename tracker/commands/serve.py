@@ -8,11 +8,11 @@ from time import monotonic
 import structlog
 
 from tracker import logs
-from tracker.app import create_app
+from tracker.app import create_app, create_monitoring_app
 from tracker.config import Config
 from tracker.node import open_node
 from tracker.routing import require_engine
-from tracker.server import BACKLOG, listen, url_of
+from tracker.server import BACKLOG, Monitoring, listen, listen_for_monitoring, url_of
 from tracker.server import serve as serve_app
 from tracker.system.stopping import Stop
 
@@ -28,8 +28,9 @@ async def serve(config: Config, stop: Stop, say: Callable[[str], None], *, migra
     """Run a node until *stop* is asked for. Cancelling it before it serves closes what is open."""
     release, begun = version("order-tracker"), monotonic()
     require_engine(config.router)
+    config.make_data_dir()
     async with logs.flushing():
-        with listen(config) as listening:
+        with listen(config) as listening, listen_for_monitoring(config) as second:
             log.info("service_starting", version=release, python=platform.python_version())
             async with open_node(config, say=say, migrating=migrate) as node:
                 stop.serving = True
@@ -38,12 +39,19 @@ async def serve(config: Config, stop: Stop, say: Callable[[str], None], *, migra
                 log.info(
                     "service_started",
                     url=url_of(listening, config),
+                    metrics_url=None if second is None else url_of(second, config),
                     version=release,
                     database="embedded" if config.database_url is None else "external",
                     map=node.map_file.path.name,
                     after_s=round(monotonic() - begun, 1),
                 )
-                app, drain = create_app(node), node.fleet.drain
-                http = node.metrics.http
-                await serve_app(app, config, listening, drain, metrics=http, stop=stop.asked)
+                await serve_app(
+                    create_app(node),
+                    config,
+                    listening,
+                    node.fleet.drain,
+                    metrics=node.metrics.http,
+                    stop=stop.asked,
+                    monitoring=None if second is None else Monitoring(create_monitoring_app(node), second),
+                )
         log.info("service_stopped")

@@ -36,7 +36,11 @@ OWN_PATHS: Final = tuple(
 
 def check(config: "Config") -> None:
     """Raise ConfigError for the first wrong value."""
-    _check_bind(config.bind)
+    _check_bind("TRACKER_BIND", config.bind)
+    if config.metrics_bind is not None:
+        _check_bind("TRACKER_METRICS_BIND", config.metrics_bind)
+        if config.metrics_bind == config.bind and not config.bind.endswith(":0"):
+            raise ConfigError("TRACKER_METRICS_BIND", "is TRACKER_BIND too; choose another port, or unset it")
     _check_database_url(config.database_url)
     _check_address("TRACKER_PUBLIC_URL", config.public_url)
     _check_prefix(config.path_prefix)
@@ -144,18 +148,18 @@ def _check_proxies(config: "Config") -> None:
         raise ConfigError("TRACKER_TRUSTED_PROXIES", why) from None
 
 
-def _check_bind(bind: str) -> None:
+def _check_bind(name: str, bind: str) -> None:
     host, colon, port = bind.rpartition(":")
     if not colon or not port.isdecimal() or int(port) > 65535:
-        raise ConfigError("TRACKER_BIND", "must be an address and a port, like 127.0.0.1:8080")
+        raise ConfigError(name, "must be an address and a port, like 127.0.0.1:8080")
     if host != "localhost":
         try:
             ip_address(host.strip("[]"))
         except ValueError:
-            raise ConfigError("TRACKER_BIND", f"{host!r} is not an IP address") from None
+            raise ConfigError(name, f"{host!r} is not an IP address") from None
 
 
-def cannot_listen(address: str, error: OSError) -> ConfigError:
+def cannot_listen(name: str, address: str, error: OSError) -> ConfigError:
     """Return the error for an address and port that the system refuses, with the fix."""
     fix = _LISTEN_FIXES.get(error.errno or 0, "choose another address and port")
-    return ConfigError("TRACKER_BIND", f"cannot listen on {address}: {error.strerror}; {fix}")
+    return ConfigError(name, f"cannot listen on {address}: {error.strerror}; {fix}")

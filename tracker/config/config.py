@@ -25,6 +25,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     nats_url: str | None = None
     data_dir: Path = Path(".tracker")
     bind: str = "127.0.0.1:8080"
+    metrics_bind: str | None = None  # None: metrics are on `bind`
     public_url: str | None = None  # None: from the request
     admin_key: str | None = None
     secret: str | None = None  # None: created in data_dir at the first start
@@ -83,8 +84,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def address(self) -> tuple[str, int]:
         """Host and port of `bind`."""
-        host, _, port = self.bind.rpartition(":")
-        return host.strip("[]"), int(port)
+        return host_and_port(self.bind)
+
+
+def host_and_port(bind: str) -> tuple[str, int]:
+    """Return the parts of an address such as `127.0.0.1:8080` or `[::1]:8080`."""
+    host, _, port = bind.rpartition(":")
+    return host.strip("[]"), int(port)
 
 
 def _read(wanted: type[Any], text: str) -> Path:

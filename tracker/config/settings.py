@@ -47,6 +47,13 @@ _ALL: Final = (
     ),
     Setting(name="TRACKER_BIND", field="bind", takes="address", meaning="Address and port to serve on."),
     Setting(
+        name="TRACKER_METRICS_BIND",
+        field="metrics_bind",
+        meaning="Second address, for /metrics, /livez and /readyz; /metrics is then 404 on TRACKER_BIND.",
+        unset="none",
+        takes="address",
+    ),
+    Setting(
         name="TRACKER_PUBLIC_URL",
         field="public_url",
         takes="url",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tracker.system.certificate import expires_at
+from tracker.system.certificate_expiry import expires_at
 
 
 @pytest.mark.parametrize("year", [2031, 2049, 2050, 2077])

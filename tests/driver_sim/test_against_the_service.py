@@ -69,7 +69,7 @@ async def test_couriers_deliver_their_orders_and_lose_nothing(service: Service) 
 async def test_a_second_run_takes_the_same_couriers_and_their_open_orders(service: Service) -> None:
     """Started again, no driver is made twice, and what was left open is delivered before anything new."""
     seed = 4712
-    first, told = await run(service, "order_taken", drivers=1, seed=seed, tempo=Tempo(0.2, 1.0))
+    first, told = await run(service, "order_created", drivers=1, seed=seed, tempo=Tempo(0.2, 1.0))
     (open_order,) = [event.order_id for event in told if event.event == "order_created"]
     assert asked(service, f"/v1/orders/{open_order}").json()["status"] == "assigned"
     second, told = await run(service, drivers=1, seed=seed, orders=0)

@@ -1,4 +1,4 @@
-"""A container of 256 MB: a crowd that is too large for it is refused, and nobody is killed."""
+"""A container of 256 MB refuses the clients that it has no memory for; the kernel kills no process."""
 
 import asyncio
 import os

@@ -43,7 +43,7 @@ async def test_a_wrong_setting_stops_the_start_at_once_with_the_fix(answer: byte
 async def test_a_server_that_starts_is_waited_for(
     answer: bytes, postgres: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The reason is told at once, and again with the time."""
+    """The log gives the reason at once, and again with the time waited."""
     monkeypatch.setattr(opening, "RETRY_S", 0.01)
     monkeypatch.setattr(opening, "REPORT_S", 0.05)
     told: list[str] = []

@@ -194,7 +194,7 @@ async def test_a_milestone_that_is_written_during_the_read_is_not_missed(rows: R
 
 
 async def test_a_delivery_confirms_the_arrival(rows: Rows) -> None:
-    """One fix at the door and the report make the milestones, before the stop leaves the trip."""
+    """A reported delivery with one fix at the stop records the milestones before the stop leaves the trip."""
     order = order_of()
     live = live_trip(order)
     stand(live, 100, 100)

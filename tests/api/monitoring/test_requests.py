@@ -131,7 +131,7 @@ async def test_an_event_stream_is_a_line_when_it_opens_and_one_when_it_ends(logg
 
 
 async def test_repeated_refusals_are_one_line_with_a_count(logged: Service) -> None:
-    """Whoever asks for nothing again and again fills no disk."""
+    """A client that repeats a refused request does not fill the disk."""
     for _ in range(30):
         await logged.http.get("/nothing/here")
     await until(lambda: sum(one.get("repeated", 1) for one in unmatched(logged)) >= 30, WITHIN)

@@ -112,7 +112,7 @@ async def status(http: httpx.AsyncClient, url: str) -> int:
 
 
 async def nothing_to_drain() -> None:
-    """Nobody is connected."""
+    """No client is connected."""
 
 
 async def test_both_listeners_speak_tls(data_dir: Path, database_url: str, tmp_path: Path) -> None:

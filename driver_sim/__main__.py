@@ -211,11 +211,7 @@ def replay(
     settings = Replay(
         url=url, recordings=recordings, timing=timing, token=token, api_key=api_key, vehicle=vehicle
     )
-    try:
-        complete = asyncio.run(_replay(settings))
-    except (ApiError, PermanentDisconnect) as error:
-        raise click.ClickException(_with_fix(error)) from error
-    sys.exit(0 if complete and readable else 1)
+    sys.exit(0 if _replay(settings) and readable else 1)
 
 
 def _with_fix(error: ApiError | PermanentDisconnect) -> str:
@@ -224,11 +220,18 @@ def _with_fix(error: ApiError | PermanentDisconnect) -> str:
     return str(error) if fix is None else f"{str(error).rstrip('.')}; {fix}."
 
 
-async def _replay(settings: Replay) -> bool:
+def _replay(settings: Replay) -> bool:
     """Replay until the end or Ctrl-C. Return whether the service acknowledged every fix that was sent."""
-    shutdown = asyncio.Event()
-    end_on_signals(shutdown.set)
-    return await replay_all(settings, shutdown, click.echo)
+
+    async def play() -> bool:
+        shutdown = asyncio.Event()
+        end_on_signals(shutdown.set)
+        return await replay_all(settings, shutdown, click.echo)
+
+    try:
+        return asyncio.run(play())
+    except (ApiError, PermanentDisconnect) as error:
+        raise click.ClickException(_with_fix(error)) from error
 
 
 def _read_recordings(

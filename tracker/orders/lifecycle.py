@@ -74,7 +74,7 @@ class OrderLifecycle:
             _log.warning("notification_failed", order=change.order_id, why=type(error).__name__)
 
     async def notify_created(self, orders: Sequence[Order]) -> None:
-        """Notify each driver once, however many orders they got. Nobody can watch a new order yet."""
+        """Notify each driver once, however many orders they got. A new order has no watchers yet."""
         by_driver: dict[str, list[str]] = {}
         for order in orders:
             if order.driver_id is not None:
@@ -270,8 +270,9 @@ class OrderLifecycle:
         await self._notify_resequenced(driver_id, await self._stops.optimize(driver_id, self._now()))
 
     async def _notify_resequenced(self, driver_id: str, sequence: Sequence[StopKey]) -> None:
-        for order_id in dict.fromkeys(order_id for order_id, _ in sequence):
-            await self.notify(OrderChange(order_id, (driver_id,)))
+        """Notify once: one change of the driver's stops updates the driver and all watched orders."""
+        if sequence:
+            await self.notify(OrderChange(sequence[-1][0], (driver_id,)))
 
     async def note_milestone(self, order_id: str, kind: Milestone, at: datetime) -> bool:
         """Store a milestone once; return False if it is stored already or the order had ended by then."""

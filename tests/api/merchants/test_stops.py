@@ -47,6 +47,27 @@ async def stand(service: Service, driver: Any, place: tuple[float, float], ago: 
     await send_fixes(service, driver["token"], *fixes)
 
 
+async def test_a_new_sequence_is_one_message_to_the_driver_and_reaches_every_watcher(
+    service: Service,
+) -> None:
+    """However many orders it names: one change of the driver's stops updates all of them."""
+    driver = await service.new_driver(vehicle="foot")
+    first, second = [await service.new_order(driver["id"], **between(B, C)) for _ in range(2)]
+    kinds = ("pickup", "dropoff")
+    await put(service, driver, *((order, kind) for order in (first, second) for kind in kinds))
+    async with service.drive(driver["token"]) as courier, service.watch(first) as customer:
+        await hear(courier, "welcome")
+        assert (await hear(customer, "snapshot"))["stops_before"] == 0
+        await put(service, driver, *((order, kind) for order in (second, first) for kind in kinds))
+        await say(courier, type="ping", n=1)
+        assert [order["id"] for order in (await hear(courier, "orders"))["orders"]] == [
+            second["id"],
+            first["id"],
+        ]
+        assert (await hear(courier, "orders", "pong"))["type"] == "pong"
+        assert (await hear(customer, "update"))["stops_before"] == 2
+
+
 async def test_a_new_order_is_put_in_where_it_costs_least(service: Service) -> None:
     """What lies on the way is served in passing; the first stop stays first."""
     driver = await service.new_driver(vehicle="foot")

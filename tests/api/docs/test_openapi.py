@@ -11,35 +11,18 @@ from quart import Quart
 
 from tests.service import Service
 from tracker.api.describe import endpoint, spec_of
-from tracker.api.docs import asyncapi, openapi
+from tracker.api.docs import swagger_ui
 from tracker.api.docs.examples import EXAMPLES
 from tracker.api.docs.openapi import describe
-from tracker.api.driver import stream as driver_stream
 from tracker.api.errors import ProblemDetails
 from tracker.api.json_bodies import RequestBody, parse
-from tracker.api.merchant import drivers, forecasts, history, links, map, orders, track
+from tracker.api.merchant import drivers, history, links, map, orders
 from tracker.api.merchant.map import RouteRequest
-from tracker.api.monitoring import health, metrics
-from tracker.api.tracking import events, notes, poll
+from tracker.api.tracking import page
 from tracker.api.tracking import stream as tracking_stream
+from tracker.app import ENDPOINTS
 
-PUBLISHED = (
-    *(
-        asyncapi,
-        health,
-        driver_stream,
-        drivers,
-        forecasts,
-        history,
-        links,
-        map,
-        metrics,
-        openapi,
-        orders,
-        track,
-    ),
-    *(events, notes, poll, tracking_stream),
-)
+PUBLISHED = tuple(one for one in ENDPOINTS if one not in (page, swagger_ui))
 NOT_PLAIN = re.compile(r"^(Wire|Given)|(Answer|Body)$|_")  # what classes are called, not what clients know
 
 
@@ -125,8 +108,8 @@ async def test_the_description_refers_to_nothing_that_is_missing(service: Servic
 def test_a_view_is_described_by_what_it_really_takes() -> None:
     """The types said of a view are those that its code checks its body and its query string against."""
     app = Quart(__name__)
-    for room in (drivers, history, links, map, orders, tracking_stream):
-        app.register_blueprint(room.blueprint)
+    for module in (drivers, history, links, map, orders, tracking_stream):
+        app.register_blueprint(module.blueprint)
     for rule in app.url_map.iter_rules():
         if rule.rule.startswith("/v1/"):
             view = app.view_functions[rule.endpoint]

@@ -134,6 +134,16 @@ class IdempotencyMismatch(Conflict):
         super().__init__("This Idempotency-Key was used before with another body.")
 
 
+class AnswerErased(Conflict):
+    """An Idempotency-Key was used for a request whose response has been erased with personal data."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This Idempotency-Key was used before. Its response was erased with personal data; "
+            "nothing is created again."
+        )
+
+
 class Throttled(TrackerError):
     """A rate or connection limit is exceeded."""
 

@@ -28,5 +28,7 @@ UPDATE idempotency SET status = $3, headers = $4, body = $5 WHERE api_key = $1 A
 -- name: delete_old_answers
 DELETE FROM idempotency WHERE created_at < $1;
 
--- name: delete_answers_about
-DELETE FROM idempotency WHERE position(convert_to($1, 'UTF8') IN body) > 0;
+-- name: erase_answers_about
+-- The row stays, so that a retry of the request does not create everything again.
+UPDATE idempotency SET request = '', headers = '{}', body = ''
+WHERE position(convert_to($1, 'UTF8') IN body) > 0;

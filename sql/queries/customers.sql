@@ -22,7 +22,7 @@ WHERE order_id = ANY ($1::text[])
 -- name: delete_opens_of_orders
 DELETE FROM link_opens o USING links l WHERE l.id = o.link_id AND l.order_id = ANY ($1::text[]);
 
--- name: delete_answers_about_order
+-- name: erase_answers_about_order
 -- No response is older than its order; the hour allows for different clocks of two nodes.
-DELETE FROM idempotency
+UPDATE idempotency SET request = '', headers = '{}', body = ''
 WHERE created_at >= $2::timestamptz - interval '1 hour' AND position(convert_to($1, 'UTF8') IN body) > 0;

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.api.merchant import ORDER, problem
@@ -45,6 +46,32 @@ async def test_a_repeated_key_gets_the_same_answer(service: Service) -> None:
         fresh = await service.http.post(path, json=body, headers={"Idempotency-Key": f"fresh-{number}"})
         assert fresh.json()["id"] != made.json()["id"]
         assert REPLAYED not in fresh.headers
+
+
+async def test_a_retry_after_the_erasure_of_its_answer_creates_nothing(service: Service) -> None:
+    """The key stays used, for one order, for a bulk with one erased customer, and for an erased driver."""
+    one = await repeated(service, "/v1/orders", ORDER, "erased-order")
+    bulk = await repeated(service, "/v1/orders/bulk", {"orders": [ORDER, ORDER]}, "erased-bulk")
+    driver = await repeated(service, "/v1/drivers", {"name": "Aino", "vehicle": "car"}, "erased-driver")
+    for order in (one.json(), bulk.json()["items"][0]["order"]):
+        await service.post(f"/v1/orders/{order['id']}/status", {"status": "cancelled"})
+        assert (await service.http.delete(f"/v1/orders/{order['id']}/customer")).is_success
+    assert (await service.http.delete(f"/v1/drivers/{driver.json()['id']}")).is_success
+    orders = await service.get("/v1/orders?limit=500")
+    for path, body, key in (
+        ("/v1/orders", ORDER, "erased-order"),
+        ("/v1/orders/bulk", {"orders": [ORDER, ORDER]}, "erased-bulk"),
+        ("/v1/drivers", {"name": "Aino", "vehicle": "car"}, "erased-driver"),
+    ):
+        problem(await repeated(service, path, body, key), 409, "answer-erased")
+    assert [order["id"] for order in (await service.get("/v1/orders?limit=500"))["items"]] == [
+        order["id"] for order in orders["items"]
+    ]
+
+
+async def repeated(service: Service, path: str, body: dict[str, Any], key: str) -> httpx.Response:
+    """The answer to a request that may have been sent before with this key."""
+    return await service.http.post(path, json=body, headers={"Idempotency-Key": key})
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256])

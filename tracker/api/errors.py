@@ -108,6 +108,13 @@ TABLE: Final[dict[type[errors.TrackerError], Problem]] = {
         "Key used before",
         "The Idempotency-Key was used with another body; use a new key.",
     ),
+    errors.AnswerErased: Problem(
+        409,
+        4000,
+        "answer-erased",
+        "Answer erased",
+        "The Idempotency-Key was used, and the response was erased with personal data; use a new key.",
+    ),
     errors.Throttled: Problem(
         429, 4103, "rate-limited", "Too many requests", "Retry after the seconds in `Retry-After`."
     ),

@@ -2,7 +2,7 @@
 
 The claim of the key, the created rows and the response are one transaction. A concurrent retry waits for it;
 if it fails, nothing was created and the key is free. Responses are deleted after 24 hours, since one may hold
-a driver's token, which the database holds nowhere else.
+a driver's token, which the database holds nowhere else. One that was erased with personal data is empty.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from quart import Response, g, request
 from tracker.api.json_bodies import raw_body
 from tracker.database import Connection
 from tracker.database.api_keys import KeptAnswer, claim_idempotency_key, keep_answer
-from tracker.errors import FieldError, IdempotencyMismatch, InvalidFields
+from tracker.errors import AnswerErased, FieldError, IdempotencyMismatch, InvalidFields
 from tracker.node import current_node
 
 HEADER = "Idempotency-Key"
@@ -35,7 +35,8 @@ class Creation(NamedTuple):
 async def create_once(create: Callable[[Connection], Awaitable[Creation]]) -> Response:
     """Run *create* in a transaction, or return the response that is stored for this request's key.
 
-    Raises IdempotencyMismatch if the key came with another request, InvalidFields for a malformed key.
+    Raises IdempotencyMismatch if the key came with another request, AnswerErased if the response is erased,
+    InvalidFields for a malformed key.
     """
     key = _key()
     request_hash = b"" if key is None else await _request_hash()
@@ -54,10 +55,13 @@ async def create_once(create: Callable[[Connection], Awaitable[Creation]]) -> Re
 
 
 def _key() -> str | None:
+    """Return the hash of the request's key: clients may put personal data into a key."""
     key = request.headers.get(HEADER)
-    if key is not None and not (0 < len(key) <= KEY_LENGTH and key.isprintable()):
+    if key is None:
+        return None
+    if not (0 < len(key) <= KEY_LENGTH and key.isprintable()):
         raise InvalidFields([FieldError(HEADER, f"must have 1 to {KEY_LENGTH} printable characters")])
-    return key
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 async def _request_hash() -> bytes:
@@ -69,6 +73,8 @@ async def _request_hash() -> bytes:
 
 async def _claim(connection: Connection, key: str, request_hash: bytes) -> KeptAnswer | None:
     stored = await claim_idempotency_key(connection, g.api_key.id, key, request_hash, current_node().now())
+    if stored is not None and not stored.body:
+        raise AnswerErased
     if stored is not None and stored.request != request_hash:
         raise IdempotencyMismatch
     return stored

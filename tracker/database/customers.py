@@ -21,8 +21,8 @@ async def erase_customers(connection: Connection, order_ids: Sequence[str], at: 
 
 
 async def erase_answers_about(connection: Connection, order_id: str, created_at: datetime) -> None:
-    """Delete the stored idempotent responses that contain this order, created at *created_at*."""
-    await connection.execute("delete_answers_about_order", order_id, created_at)
+    """Erase the stored idempotent responses that contain this order, created at *created_at*."""
+    await connection.execute("erase_answers_about_order", order_id, created_at)
 
 
 async def erase_expired_customers(database: Database, ended_before: datetime, at: datetime) -> int:

@@ -101,7 +101,7 @@ async def erase_driver(queries: Queries, driver_id: str) -> ErasedDriver | None:
     if number is None:
         return None
     await delete_fixes_of_driver(queries, number)
-    await queries.execute("delete_answers_about", driver_id)
+    await queries.execute("erase_answers_about", driver_id)
     return ErasedDriver(number, orders)
 
 

@@ -30,6 +30,7 @@ from tracker.api.docs.schemas import properties_of, schemas_of
 from tracker.api.errors import PROBLEM_JSON, Problem, ProblemDetails, problem_of
 from tracker.api.json_bodies import answer
 from tracker.errors import (
+    AnswerErased,
     Forbidden,
     IdempotencyMismatch,
     InvalidFields,
@@ -255,6 +256,6 @@ def _possible_errors(rule: Rule, spec: EndpointSpec, scope: str | None) -> Itera
     if spec.query is not None:
         yield InvalidFields
     if spec.creates:
-        yield from (IdempotencyMismatch, InvalidFields)
+        yield from (IdempotencyMismatch, AnswerErased, InvalidFields)
     if spec.versioned:
         yield StaleVersion

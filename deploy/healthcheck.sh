@@ -3,6 +3,7 @@
 # down, still serves its live views and must not be restarted; /readyz is for load balancers. It reads TRACKER_BIND and
 # TRACKER_TLS_CERT as the service does. It starts no Python, which would cost more than the answer.
 set -u
+trap '' PIPE # a service that hangs up first is unhealthy (status 1), not a crash of this script
 bind=${TRACKER_BIND:-127.0.0.1:8080}
 host=${bind%:*}
 host=${host#[} host=${host%]}

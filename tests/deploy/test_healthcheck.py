@@ -2,9 +2,11 @@
 
 import asyncio
 import shutil
+import socket
 import ssl
+import struct
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
@@ -15,15 +17,26 @@ pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="no bash on
 
 
 @asynccontextmanager
-async def server(host: str, status: str, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    """Answers `/livez` with this status, anything else with 404; gives its port."""
+async def server(host: str, status: str | None, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """Answers `/livez` with this status, anything else with 404; gives its port.
+
+    With None it reads until the client closes and never answers; with "" it resets each connection at once.
+    """
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        request = await reader.readuntil(b"\r\n\r\n")
-        found = status if request.startswith(b"GET /livez HTTP/1.1\r\n") else "404 Not Found"
-        writer.write(f"HTTP/1.1 {found}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".encode())
-        await writer.drain()
-        writer.close()
+        if status == "":
+            lingers = struct.pack("ii", 1, 0)  # for no time: closing sends a reset
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, lingers)
+            writer.transport.abort()
+            return
+        with closing(writer):
+            if status is None:
+                await reader.read()
+                return
+            request = await reader.readuntil(b"\r\n\r\n")
+            found = status if request.startswith(b"GET /livez HTTP/1.1\r\n") else "404 Not Found"
+            writer.write(f"HTTP/1.1 {found}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".encode())
+            await writer.drain()
 
     async with await asyncio.start_server(serve, host, 0, ssl=tls) as listening:
         yield listening.sockets[0].getsockname()[1]
@@ -55,13 +68,14 @@ async def test_it_finds_the_service_where_it_is_bound(host: str, bind: str) -> N
 
 
 async def test_other_answers_and_none_are_unhealthy() -> None:
-    """An error, a service that is not there yet, and one that never answers."""
+    """An error, no service yet, one that never answers, and one that hangs up before it reads."""
     async with server("127.0.0.1", "503 Service Unavailable") as port:
         assert await check(TRACKER_BIND=f"0.0.0.0:{port}") == 1
     assert await check(TRACKER_BIND=f"0.0.0.0:{port}") == 1
-    silent = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
-    async with silent:
-        assert await check(TRACKER_BIND=f"127.0.0.1:{silent.sockets[0].getsockname()[1]}") == 1
+    async with server("127.0.0.1", None) as port:
+        assert await check(TRACKER_BIND=f"0.0.0.0:{port}") == 1
+    async with server("127.0.0.1", "") as port:
+        assert await check(TRACKER_BIND=f"0.0.0.0:{port}") == 1
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl; `apt-get install openssl`")

@@ -96,13 +96,17 @@ async def prometheus(
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}/api/v1/", trust_env=False) as http:
 
-            async def has_scraped() -> bool:
+            async def is_ready() -> bool:  # it refuses connections at first, then answers 503
                 try:
-                    return bool(await asked(http, 'rate(tracker_fixes_total{result="stored"}[1m]) > 0'))
+                    return (await http.get(f"http://127.0.0.1:{port}/-/ready")).is_success
                 except httpx.TransportError:
                     assert process.returncode is None, (folder / "output").read_text()
                     return False
 
+            async def has_scraped() -> bool:
+                return bool(await asked(http, 'rate(tracker_fixes_total{result="stored"}[1m]) > 0'))
+
+            await until(is_ready, WITHIN, every=0.2)
             await until(has_scraped, WITHIN, every=0.2)
             yield http
     finally:

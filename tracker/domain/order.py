@@ -12,6 +12,8 @@ from tracker.errors import ForbiddenTransition
 
 Vehicle = Literal["car", "bicycle", "scooter", "foot"]
 StopKind = Literal["pickup", "dropoff"]
+Outcome = Literal["not_home", "wrong_address", "refused", "no_access", "damaged", "missing_item", "other"]
+"""Why a delivery failed, for programs."""
 
 
 class OrderStatus(StrEnum):

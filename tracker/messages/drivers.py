@@ -4,7 +4,7 @@ from typing import Any, Final, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from tracker.domain.order import OrderStatus, Vehicle
+from tracker.domain.order import OrderStatus, Outcome, Vehicle
 from tracker.domain.reporting_policy import Policy
 from tracker.domain.tracks.fix import Fix, Rejection
 from tracker.messages.fields import (
@@ -115,6 +115,8 @@ class StatusReport(Struct, tag="status", tag_field="type"):
     """Reason as text, at most 500 characters."""
     at: AwareTime | None = None
     """When it happened, by the device's clock. Default: now."""
+    outcome: Outcome | None = None
+    """Why the delivery failed; only with `failed`."""
 
 
 class DriverNote(Struct, tag="message", tag_field="type"):

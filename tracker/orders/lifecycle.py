@@ -18,14 +18,10 @@ from tracker.database.customers import erase_answers_about, erase_customers
 from tracker.database.milestones import insert_milestone
 from tracker.domain.arrival.milestone import Milestone
 from tracker.domain.link import Link
-from tracker.domain.order import OPEN, Order, OrderStatus, check_transition
+from tracker.domain.order import OPEN, Order, OrderStatus, Outcome, check_transition
 from tracker.domain.order_rules import (
-    check_change,
     check_version,
-    driver_status_time,
     drivers_of,
-    has_been,
-    merchant_status_time,
     require_order,
     require_text,
     whole_ms,
@@ -35,11 +31,11 @@ from tracker.messages import NOTE_BYTES
 from tracker.orders import steps
 from tracker.orders.changes import NewOrder, Note, OrderChange, Sender
 from tracker.orders.creation import Created, insert_orders, require_created
+from tracker.orders.reports import ReportedStatus, apply_report
 from tracker.orders.sequencer import Sequencer, StopKey
 from tracker.orders.stop_sequences import StopSequences
 from tracker.tokens import new_id
 
-REASON_BYTES: Final = 2_000
 NOTES: Final = 100  # per order, from the driver and from its customers each
 ERASED: Final = "driver_erased"  # the reason of an order whose driver was erased after the pickup
 
@@ -158,6 +154,7 @@ class OrderLifecycle:
         order_id: str,
         status: OrderStatus,
         *,
+        outcome: Outcome | None = None,
         reason: str | None = None,
         at: datetime | None = None,
         by_driver: str | None = None,
@@ -170,26 +167,13 @@ class OrderLifecycle:
         *clock_ahead* and clamped to that range. A driver's repeated report is idempotent.
         Raises NotFound (also for another driver's order), StaleVersion, InvalidFields, ForbiddenTransition.
         """
-        now = self._now()
-        detail = {} if reason is None else {"reason": require_text("reason", reason, REASON_BYTES)}
-        if by_driver is not None:
-            detail["driver_id"] = by_driver  # so that erasing the driver also erases the reason
+        report = ReportedStatus(status, outcome, reason, at, by_driver, clock_ahead)
         async with self._database.transaction() as connection:
             before = require_order(await rows.lock_order(connection, order_id), by_driver)
             check_version(before, versions)
-            if by_driver is not None and has_been(before, status):
-                return before
-            check_change(before.status, status)
-            previous, seen_at = await rows.select_last_entry_times(connection, order_id)
-            time = (
-                merchant_status_time(at, previous=previous, now=now)
-                if by_driver is None
-                else driver_status_time(
-                    at, clock_ahead=clock_ahead, previous=previous, now=now, seen_at=seen_at
-                )
-            )
-            order = await steps.set_status(connection, before, status, time, detail)
-        await self.notify(OrderChange(order_id, drivers_of(before)))
+            order = await apply_report(connection, before, report, self._now())
+        if order is not before:
+            await self.notify(OrderChange(order_id, drivers_of(before)))
         return order
 
     async def erase_customer(self, order_id: str) -> None:

@@ -77,7 +77,7 @@ EXAMPLES: Final[Mapping[Any, Any]] = {
         },
         order_bodies.OrderChangeBody: {"dropoff": {"address": "Kasarmikatu 36 B"}, "window": None},
         order_bodies.AssignBody: {"driver_id": DRIVER_ID},
-        order_bodies.StatusBody: {"status": "picked_up"},
+        order_bodies.StatusBody: {"status": "failed", "outcome": "not_home"},
         driver_bodies.StopsBody: {"stops": [{"order_id": ORDER_ID, "kind": "dropoff"}]},
         links.NewLinkBody: {"expires_at": "2026-11-22T20:00:00Z"},
         map.RouteRequest: {

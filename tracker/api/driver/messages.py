@@ -46,6 +46,7 @@ async def report_status(node: Node, driver: Driver, report: StatusReport) -> Ack
         work = node.orders.set_status(
             _check_id(report.order_id),
             OrderStatus(report.status),
+            outcome=report.outcome,
             reason=report.reason,
             at=report.at,
             by_driver=driver.id,

@@ -23,6 +23,7 @@ from tracker.database.orders import (
     TimelineKind,
     select_timeline_page,
 )
+from tracker.domain.order import Outcome
 from tracker.messages import Time, Uri, rfc3339
 from tracker.node import current_node
 
@@ -45,6 +46,13 @@ class TimelineRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """Id of the driver who was assigned or unassigned, or who reported it."""
     reason: str | msgspec.UnsetType = msgspec.UNSET
     """Reason as text. Absent once erased."""
+    outcome: Outcome | msgspec.UnsetType = msgspec.UNSET
+    """Why the delivery failed, if that was reported."""
+    verified: bool | msgspec.UnsetType = msgspec.UNSET
+    """Whether a driver who reported `failed` was within 200 m of the dropoff.
+
+    Absent if no position of the 2 minutes before shows it, and for an API key's report.
+    """
     from_: Sender | msgspec.UnsetType = msgspec.field(name="from", default=msgspec.UNSET)
     """Sender of a note."""
     text: str | msgspec.UnsetType = msgspec.UNSET

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from tracker.api.json_bodies import Id, LongText, RequestBody, ShortText, apply_changes
-from tracker.domain.order import Customer, Order, OrderStatus, Place
+from tracker.domain.order import Customer, Order, OrderStatus, Outcome, Place
 from tracker.domain.privacy.visibility import DEFAULT_LIVE, Rule, Rules
 from tracker.errors import FieldError, InvalidFields
 from tracker.messages import AwareTime
@@ -259,6 +259,8 @@ class AssignBody(RequestBody, frozen=True, kw_only=True):
 class StatusBody(RequestBody, frozen=True, kw_only=True):
     status: OrderStatus
     """Status that the order gets. `created` unassigns it."""
+    outcome: Outcome | None = None
+    """Why the delivery failed; only with `failed`."""
     reason: LongText | None = None
     """Reason as text, at most 500 characters."""
     at: StatusTime | None = None

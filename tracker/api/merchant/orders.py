@@ -213,7 +213,12 @@ async def set_order_status(order_id: str) -> Response:
     """Set the status of an order; created unassigns it. 409 with the allowed ones if it cannot follow."""
     wanted, orders = await body(StatusBody), current_node().orders
     order = await orders.set_status(
-        order_id, wanted.status, reason=wanted.reason, at=wanted.at, versions=if_match()
+        order_id,
+        wanted.status,
+        outcome=wanted.outcome,
+        reason=wanted.reason,
+        at=wanted.at,
+        versions=if_match(),
     )
     return await _answer(order)
 

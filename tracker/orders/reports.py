@@ -1,0 +1,85 @@
+"""Status reports of merchants and drivers: their time, and what the order's timeline says about them."""
+
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from tracker.database import Connection
+from tracker.database import orders as rows
+from tracker.database.fixes import Window, last_fix_at_or_before
+from tracker.domain.geo import distance
+from tracker.domain.order import Order, OrderStatus, Outcome
+from tracker.domain.order_rules import (
+    StatusTime,
+    check_change,
+    driver_status_time,
+    has_been,
+    merchant_status_time,
+    require_text,
+)
+from tracker.errors import FieldError, InvalidFields
+from tracker.orders import steps
+
+REASON_BYTES: Final = 2_000
+AT_THE_DOOR: Final = 200.0  # metres; a failed delivery claimed further away is not verified
+POSITION_KEPT: Final = timedelta(seconds=120)  # an older position does not show where the driver is
+
+
+class ReportedStatus(NamedTuple):
+    """A status that a merchant or (*by_driver*) the order's own driver reports."""
+
+    status: OrderStatus
+    outcome: Outcome | None
+    reason: str | None
+    at: datetime | None  # None: now
+    by_driver: str | None
+    clock_ahead: timedelta  # of the driver's device
+
+
+async def apply_report(connection: Connection, order: Order, report: ReportedStatus, now: datetime) -> Order:
+    """Set the reported status of an order that the caller has locked, and return the order.
+
+    Return it unchanged if its driver repeats a report. Raises InvalidFields, ForbiddenTransition, Conflict.
+    """
+    detail = _detail(report)
+    if report.by_driver is not None and has_been(order, report.status):
+        return order
+    check_change(order.status, report.status)
+    time = await _time(connection, order, report, now)
+    if report.by_driver is not None and report.status is OrderStatus.FAILED:
+        metres = await metres_from(connection, order, time.at)
+        detail |= {} if metres is None else {"verified": metres <= AT_THE_DOOR}
+    return await steps.set_status(connection, order, report.status, time, detail)
+
+
+def _detail(report: ReportedStatus) -> dict[str, object]:
+    """Return what the timeline says besides the status. Raises InvalidFields."""
+    detail: dict[str, object] = {}
+    if report.reason is not None:
+        detail["reason"] = require_text("reason", report.reason, REASON_BYTES)
+    if report.outcome is not None:
+        if report.status is not OrderStatus.FAILED:
+            raise InvalidFields([FieldError("outcome", "is allowed only with status failed")])
+        detail["outcome"] = report.outcome
+    if report.by_driver is not None:
+        detail["driver_id"] = report.by_driver  # so that erasing the driver also erases the reason
+    return detail
+
+
+async def _time(connection: Connection, order: Order, report: ReportedStatus, now: datetime) -> StatusTime:
+    previous, seen_at = await rows.select_last_entry_times(connection, order.id)
+    if report.by_driver is None:
+        return merchant_status_time(report.at, previous=previous, now=now)
+    return driver_status_time(
+        report.at, clock_ahead=report.clock_ahead, previous=previous, now=now, seen_at=seen_at
+    )
+
+
+async def metres_from(connection: Connection, order: Order, at: datetime) -> float | None:
+    """Return how far from the dropoff the order's driver was at that time.
+
+    None if no believed fix of the 2 minutes before shows it.
+    """
+    *_, assignment = await rows.select_assignments(connection, order.id)
+    window = Window(assignment.driver, at - POSITION_KEPT, at)
+    last = await last_fix_at_or_before(connection, [window], at)
+    return None if last is None else distance(last.fix.lonlat, order.dropoff.lonlat)

@@ -12,7 +12,8 @@ from tracker.api.driver import stream as driver_stream
 from tracker.api.errors import register_errors
 from tracker.api.headers import add_security_headers
 from tracker.api.json_bodies import register_bodies
-from tracker.api.merchant import drivers, forecasts, history, links, map, orders, track
+from tracker.api.merchant import drivers, forecasts, history, links, map, orders
+from tracker.api.merchant.tracks import track
 from tracker.api.monitoring import health, metrics
 from tracker.api.monitoring.requests import register_request_log
 from tracker.api.tracking import events, notes, page, poll

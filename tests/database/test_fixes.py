@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tracker.api.merchant.track_summary import summarize
+from tracker.api.merchant.tracks.summary import summarize
 from tracker.database import Database
 from tracker.database import fixes as fixes_module
 from tracker.database.fixes import (

@@ -5,8 +5,9 @@ from typing import Any, Final
 import msgspec
 
 from tracker.api.errors import details
-from tracker.api.merchant import forecasts, history, map, responses, track_export
-from tracker.api.merchant.track_summary import Summary
+from tracker.api.merchant import forecasts, history, map, responses
+from tracker.api.merchant.tracks import export
+from tracker.api.merchant.tracks.summary import Summary
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Driver, OrderStatus
 from tracker.domain.privacy.visibility import Rules
@@ -105,7 +106,7 @@ OPENING: Final = responses.OpenAnswer(NOW, "ws", "192.0.2.0/24", "Safari on iOS"
 STOPS: Final = responses.StopsAnswer(
     [responses.StopAnswer(ORDER_ID, "dropoff", DROPOFF.lat, DROPOFF.lon, None)]
 )
-TRACK_FIX: Final = track_export.TrackFix(
+TRACK_FIX: Final = export.TrackFix(
     **{name: getattr(FIX, name) for name in responses.FixAnswer.__struct_fields__}
 )
 POSITION: Final = Position(FIX.lat, FIX.lon, FIX.heading, FIX.speed, FIX.accuracy, FIX.recorded_at)

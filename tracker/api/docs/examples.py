@@ -43,9 +43,8 @@ from tracker.api.merchant import (
     order_bodies,
     orders,
     responses,
-    track,
-    track_export,
 )
+from tracker.api.merchant.tracks import export, track
 from tracker.api.monitoring import health
 from tracker.api.tracking import notes, poll
 from tracker.domain.tracks.fix import Fix
@@ -101,7 +100,7 @@ EXAMPLES: Final[Mapping[Any, Any]] = {
         responses.Page[responses.OpenAnswer]: responses.Page([OPENING], CURSOR),
         WireEta: ETA,
         history.HistoryAnswer: HISTORY,
-        responses.Page[track_export.TrackFix]: responses.Page([TRACK_FIX], CURSOR),
+        responses.Page[export.TrackFix]: responses.Page([TRACK_FIX], CURSOR),
         track.WhereAnswer: track.WhereAnswer(NOW, ORDER.status, POSITION),
         forecasts.ForecastsAnswer: forecasts.ForecastsAnswer([FORECAST], None, "2026-11-22T16:52:11.600Z"),
         forecasts.EtaReport: REPORT,
@@ -119,9 +118,7 @@ EXAMPLES: Final[Mapping[Any, Any]] = {
 
 CREATED_EXAMPLES: Final[Mapping[Any, Any]] = {responses.OrderAnswer: msgspec.to_builtins(NEW_ORDER)}
 
-_CSV: Final = (
-    ",".join(track_export.COLUMNS) + "\n2026-11-22T16:42:58.000Z,60.1692,24.9467,6,5.4,164,12,0.81,…\n"
-)
+_CSV: Final = ",".join(export.COLUMNS) + "\n2026-11-22T16:42:58.000Z,60.1692,24.9467,6,5.4,164,12,0.81,…\n"
 MEDIA_EXAMPLES: Final[Mapping[str, Any]] = {
     "application/geo+json": {
         "schema": {"type": "object"},

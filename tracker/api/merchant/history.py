@@ -12,10 +12,10 @@ from tracker.api.describe import endpoint
 from tracker.api.json_bodies import answer, query
 from tracker.api.merchant.orders import show_order
 from tracker.api.merchant.responses import OrderAnswer
-from tracker.api.merchant.track_export import (
+from tracker.api.merchant.tracks.export import (
     FORMATS,
 )
-from tracker.api.merchant.track_summary import Summary, summarize
+from tracker.api.merchant.tracks.summary import Summary, summarize
 from tracker.api.pagination import PageQuery, decode_cursor, invalid_cursor, page
 from tracker.database import fixes as rows
 from tracker.database.orders import (

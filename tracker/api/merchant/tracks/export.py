@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from tracker.api.merchant.responses import FixAnswer
-from tracker.api.merchant.track_lines import LinePoint, TrackLine
+from tracker.api.merchant.tracks.lines import LinePoint, TrackLine
 from tracker.database import Queries
 from tracker.database.fixes import StoredFix, Window, track_page
 from tracker.domain.order import Order

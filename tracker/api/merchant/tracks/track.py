@@ -17,7 +17,7 @@ from tracker.api.describe import endpoint
 from tracker.api.json_bodies import answer, query
 from tracker.api.merchant.queries import TrackQuery
 from tracker.api.merchant.responses import Page, rounded
-from tracker.api.merchant.track_export import (
+from tracker.api.merchant.tracks.export import (
     FORMATS,
     GeoJsonWriter,
     TrackFix,

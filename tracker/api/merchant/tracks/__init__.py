@@ -1,0 +1,1 @@
+"""The track of an order: its formats, lines and summary."""

@@ -10,6 +10,7 @@ from tracker.database.pool import Queries, Row
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Customer, Order, OrderStatus, Place, StopKind
 from tracker.domain.privacy.doors import Door, EndedDoor, contacts
+from tracker.domain.proof import Requirements
 from tracker.domain.route import Stop
 
 TimelineKind = Literal[
@@ -229,6 +230,7 @@ def _columns(order: Order) -> tuple[object, ...]:
         order.instructions,
         order.contact,
         order.metadata,
+        msgspec.to_builtins(order.requirements),
     )
 
 
@@ -263,6 +265,7 @@ def _order(row: Row) -> Order:
         instructions=row["instructions"],
         contact=row["contact"],
         metadata=row["metadata"],
+        requirements=msgspec.convert(row["requirements"], Requirements),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Final, Literal
 import msgspec
 
 from tracker.domain.geo import LonLat
+from tracker.domain.proof import ProofKind, Requirements
 from tracker.errors import ForbiddenTransition
 
 Vehicle = Literal["car", "bicycle", "scooter", "foot"]
@@ -92,6 +93,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     instructions: str | None = None  # for the driver
     contact: str | None = None  # phone number or URL that the driver gets instead of the customer's phone
     metadata: dict[str, str] = {}  # the merchant's own pairs
+    requirements: Requirements = Requirements()  # what the driver has to prove
 
     @property
     def ended_at(self) -> datetime | None:
@@ -101,6 +103,11 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     def place(self, kind: StopKind) -> Place:
         """Return the place of the order's pickup or dropoff."""
         return self.pickup if kind == "pickup" else self.dropoff
+
+    def required(self, stop: StopKind) -> tuple[ProofKind, ...]:
+        """Return the kinds of proof that a stop needs."""
+        at_stop = self.requirements.pickup if stop == "pickup" else self.requirements.dropoff
+        return () if at_stop is None else at_stop.kinds
 
 
 class Driver(msgspec.Struct, frozen=True, kw_only=True):

@@ -43,6 +43,8 @@ from tracker.messages.drivers import (
     Welcome,
     WireCustomer,
     WireDriver,
+    WireRequirements,
+    WireStopRequirements,
 )
 from tracker.messages.fields import (
     AwareTime,
@@ -112,6 +114,8 @@ __all__ = [
     "WireEta",
     "WirePickup",
     "WirePlace",
+    "WireRequirements",
+    "WireStopRequirements",
     "WireWindow",
     "rfc3339",
     "rfc3339_or_none",

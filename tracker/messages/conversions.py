@@ -1,10 +1,14 @@
 """Conversions of orders, views and drivers of the domain to wire structs."""
 
+from collections.abc import Sequence
 from datetime import datetime
+
+from msgspec import UNSET, UnsetType
 
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Driver, Order, Place
 from tracker.domain.privacy.display_name import name_for_customers
+from tracker.domain.proof import ProofKind
 from tracker.domain.tracks.fix import Fix
 from tracker.domain.view import CustomerView
 from tracker.messages import (
@@ -19,6 +23,8 @@ from tracker.messages import (
     WireEta,
     WirePickup,
     WirePlace,
+    WireRequirements,
+    WireStopRequirements,
     WireWindow,
     rfc3339,
     rfc3339_or_none,
@@ -104,7 +110,13 @@ def assigned_order(order: Order) -> AssignedOrder:
         window(order),
         order.instructions,
         contact,
+        WireRequirements(*(_stop_requirements(order.required(stop)) for stop in ("pickup", "dropoff"))),
     )
+
+
+def _stop_requirements(kinds: Sequence[ProofKind]) -> WireStopRequirements | UnsetType:
+    """Return the requirements of a stop without the expected barcode."""
+    return WireStopRequirements(**dict.fromkeys(kinds, True)) if kinds else UNSET
 
 
 def wire_driver(driver: Driver) -> WireDriver:

@@ -44,6 +44,28 @@ class WireCustomer(Struct, frozen=True):
     """Phone number of the customer. Null if not given, or if the order has a `contact`."""
 
 
+class WireStopRequirements(Struct, frozen=True, omit_defaults=True):
+    """The proofs that a stop needs; what is absent is not needed."""
+
+    photo: bool = False
+    """A photo."""
+    signature: bool = False
+    """The image of a signature."""
+    barcode: bool = False
+    """The text of a barcode, scanned; the server knows the right one."""
+    pin: bool = False
+    """The PIN that the customer's page shows."""
+
+
+class WireRequirements(Struct, frozen=True, omit_defaults=True):
+    """What the driver has to prove; a stop that is absent needs no proof."""
+
+    pickup: WireStopRequirements | UnsetType = UNSET
+    """Before `picked_up`."""
+    dropoff: WireStopRequirements | UnsetType = UNSET
+    """Before `delivered`."""
+
+
 class AssignedOrder(Struct, frozen=True):
     """An order as its driver sees it."""
 
@@ -65,6 +87,8 @@ class AssignedOrder(Struct, frozen=True):
     """What the driver has to know, at most 500 characters. Null if not given."""
     contact: str | None = None
     """Phone number or URL to reach the customer by, instead of `customer.phone`. Null if not given."""
+    requirements: WireRequirements = WireRequirements()
+    """What the driver has to prove. Empty: nothing."""
 
 
 class WireDriver(Struct, frozen=True):

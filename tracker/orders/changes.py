@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from tracker.domain.order import Customer, Place
+from tracker.domain.proof import Requirements
 
 Sender = Literal["customer", "driver"]
 
@@ -41,3 +42,4 @@ class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
     instructions: str | None = None
     contact: str | None = None
     metadata: dict[str, str] = {}
+    requirements: Requirements = Requirements()

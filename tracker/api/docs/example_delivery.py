@@ -11,6 +11,7 @@ from tracker.api.merchant.tracks.summary import Summary
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Driver, OrderStatus
 from tracker.domain.privacy.visibility import Rules
+from tracker.domain.proof import Requirements, StopRequirements
 from tracker.errors import FieldError, InvalidFields
 from tracker.messages import (
     LineString,
@@ -68,6 +69,7 @@ ORDER: Final = responses.OrderAnswer(
     instructions="Ring twice, the bell is loud.",
     contact=None,
     metadata={"shop": "12"},
+    requirements=Requirements(dropoff=StopRequirements(photo=True)),
     late_s=0,
 )
 NEW_ORDER: Final = msgspec.structs.replace(

@@ -70,6 +70,7 @@ EXAMPLES: Final[Mapping[Any, Any]] = {
             "window": {"from": "2026-11-22T16:30:00Z", "to": "2026-11-22T17:00:00Z"},
             "instructions": "Ring twice, the bell is loud.",
             "metadata": {"shop": "12"},
+            "requirements": {"dropoff": {"photo": True, "pin": True}},
         },
         orders.NewOrdersBody: {
             "orders": [PLACES | {"reference": "1042"}, PLACES | {"driver_id": "drv_unknown"}]

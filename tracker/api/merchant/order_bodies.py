@@ -7,6 +7,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from tracker.api.json_bodies import Id, LongText, RequestBody, ShortText, apply_changes
+from tracker.api.merchant.requirement_bodies import NewRequirements, requirements_of
 from tracker.domain.order import Customer, Order, OrderStatus, Outcome, Place
 from tracker.domain.privacy.visibility import DEFAULT_LIVE, Rule, Rules
 from tracker.errors import FieldError, InvalidFields
@@ -162,6 +163,8 @@ class NewOrderBody(RequestBody, frozen=True, kw_only=True):
     instructions: Instructions | None = None
     contact: Contact | None = None
     metadata: Metadata | None = None
+    requirements: NewRequirements | None = None
+    """What the driver has to prove."""
     anywhere: Anywhere = False
 
     def order(self) -> NewOrder:
@@ -179,6 +182,7 @@ class NewOrderBody(RequestBody, frozen=True, kw_only=True):
             instructions=self.instructions,
             contact=self.contact,
             metadata=self.metadata or {},
+            requirements=requirements_of(self.requirements),
         )
 
 
@@ -228,6 +232,8 @@ class OrderChangeBody(RequestBody, frozen=True, kw_only=True):
     """Phone number or URL instead of the customer's phone; null removes it."""
     metadata: MetadataChange | UnsetType | None = UNSET
     """Pairs to add, replace or, with null, remove; null instead of all pairs removes them all."""
+    requirements: NewRequirements | UnsetType | None = UNSET
+    """What the driver has to prove, instead of all before; null: nothing."""
     anywhere: Anywhere = False
     """Accept a place that looks like a mistake."""
 
@@ -248,6 +254,8 @@ class OrderChangeBody(RequestBody, frozen=True, kw_only=True):
             changes["window_from"], changes["window_to"] = window_of(self.window)
         if self.visibility is not UNSET:
             changes["visibility"] = {} if self.visibility is None else stored_rules(self.visibility)
+        if self.requirements is not UNSET:
+            changes["requirements"] = requirements_of(self.requirements)
         return msgspec.structs.replace(order, **changes)
 
 

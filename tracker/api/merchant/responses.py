@@ -13,6 +13,7 @@ from tracker.domain.link import Link, LinkOpen, Transport
 from tracker.domain.order import Driver, Order, OrderStatus, StopKind, Vehicle
 from tracker.domain.order_rules import late_s
 from tracker.domain.privacy.visibility import Rules
+from tracker.domain.proof import Requirements
 from tracker.domain.tracks.fix import Fix
 from tracker.messages import Time, Uri, WireEta, WirePickup, WirePlace, WireWindow, rfc3339, rfc3339_or_none
 from tracker.messages.conversions import timestamps, window, wire_pickup, wire_place
@@ -70,6 +71,8 @@ class OrderAnswer(Struct, frozen=True, kw_only=True):
     """What the driver gets instead of the customer's phone. Null if not given or erased."""
     metadata: dict[str, str]
     """The merchant's own pairs."""
+    requirements: Requirements
+    """What the driver has to prove. Empty: nothing."""
     late_s: LateSeconds | None
 
 
@@ -96,6 +99,7 @@ def order_answer(
         instructions=order.instructions,
         contact=order.contact,
         metadata=order.metadata,
+        requirements=order.requirements,
         late_s=late_s(order.window_to, arrived_at or order.delivered_at or forecast),
     )
 

@@ -1,7 +1,7 @@
 """Backends: the engine in threads of this process, in a child process, or at a URL, with the same calls."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from importlib.util import find_spec
 from typing import Final, Protocol
 
@@ -55,14 +55,15 @@ def require_engine(where: str | None) -> None:
 async def open_backend(
     map_file: MapExtract, on_progress: Callable[[str], None], where: str | None
 ) -> AsyncIterator[Callable[[], Backend]]:
-    """Yield a function that makes a backend, one for each thread.
+    """Yield a function that returns the backend of one thread. Engines in other processes share a client.
 
     *where* is None for threads of this process, `child` for a child process, or a URL. It builds the tiles
     if this extract has none, except for a URL, whose server has its own. Raises
     ConfigError, RouterUnavailable.
     """
     if where is not None and where != CHILD:
-        yield lambda: HttpBackend(where)
+        with closing(HttpBackend(where)) as remote:
+            yield lambda: remote
         return
     require_engine(where)
 
@@ -81,7 +82,8 @@ async def open_backend(
         yield lambda: new_backend(Actor(str(configuration)))
     else:
         async with run_valhalla(configuration) as url:
-            yield lambda: new_backend(HttpBackend(url))
+            with closing(HttpBackend(url)) as child:
+                yield lambda: new_backend(child)
 
 
 def threads_for(where: str | None) -> int:

@@ -32,7 +32,7 @@ class EngineError(RuntimeError):
 
 
 class HttpBackend:
-    """The calls of `valhalla.Actor`, with JSON text. Not thread-safe.
+    """The calls of `valhalla.Actor`, with JSON text. Thread-safe; close it at the end.
 
     Each call raises EngineError, RouterUnavailable.
     """
@@ -41,6 +41,10 @@ class HttpBackend:
         timeout = httpx.Timeout(ANSWER_WITHIN, connect=CONNECT_WITHIN)
         # Ignore proxy settings of the environment: the server is on a local network.
         self._http = httpx.Client(base_url=url.rstrip("/"), timeout=timeout, trust_env=False)
+
+    def close(self) -> None:
+        """Close the connections. A later call raises RouterUnavailable."""
+        self._http.close()
 
     def route(self, request: str) -> str:
         return self._post("route", request)
@@ -64,6 +68,8 @@ class HttpBackend:
             )
         except httpx.HTTPError as error:
             raise RouterUnavailable(f"The router does not answer ({type(error).__name__}).") from error
+        except RuntimeError as error:  # the client is closed
+            raise RouterUnavailable("The router is closed.") from error
         if answer.is_success:
             return answer.text
         raise _error_of(answer)

@@ -159,11 +159,8 @@ class _Server:
         """Stop the server if no other service uses it."""
         if self._use is None:
             return
-        with self._locked(), self._use:
-            try:
-                fcntl.flock(self._use, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return
+        with self._locked(), self._use, suppress(BlockingIOError):
+            fcntl.flock(self._use, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._stop()
             with suppress(OSError):
                 self._sockets.rmdir()
@@ -201,6 +198,7 @@ class _Server:
         return None
 
     def _start(self) -> Postmaster:
+        self._reap()
         programs = programs_for(self._data)
         os_user = OsUser.fitting(self._data_dir, programs.folder)
         if not self._data.exists():
@@ -264,23 +262,28 @@ class _Server:
 
     def _stop(self) -> None:
         """Shut down: fast first, then immediate after STOP_TIMEOUT. Raises StorageUnavailable."""
-        found = Postmaster.read(self._data)
-        if found is None or not found.alive():
-            return
+        if (found := Postmaster.read(self._data)) is not None and found.alive():
+            self._shut_down(found)
+        self._reap()
+
+    def _shut_down(self, found: Postmaster) -> None:
         for end in (found.end, found.end_at_once):
             end()
             for _ in _poll_until(STOP_TIMEOUT):
                 if self._child is not None:
-                    self._child.poll()  # reaps the child process
+                    self._child.poll()  # without /proc a process that nobody reaped counts as alive
                 if not found.alive():
-                    self._end_watchdog()
                     return
         raise self._failure("The database did not stop")
 
-    def _end_watchdog(self) -> None:
+    def _reap(self) -> None:
+        """Collect the exit status of a server that has ended, and stop its watchdog."""
+        if self._child is not None:
+            with suppress(subprocess.TimeoutExpired):  # it still runs if its pid file was removed
+                self._child.wait(STOP_TIMEOUT)
         if self._watchdog is not None:
             stop_watchdog(self._watchdog)
-            self._watchdog = None
+        self._child = self._watchdog = None
 
     def _failure(self, what: str) -> StorageUnavailable:
         lines = self._log.read_text("utf-8", "replace").splitlines()[-3:] if self._log.exists() else []

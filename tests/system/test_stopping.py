@@ -6,7 +6,7 @@ import re
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Final
 
@@ -173,6 +173,8 @@ async def test_a_signal_while_the_map_is_downloaded_ends_it(tmp_path: Path) -> N
         writer.write(b'HTTP/1.1 %b\r\nETag: "one"\r\nContent-Length: %d\r\n\r\n' % (status, length))
         writer.write(content[begin:] if begin else content[: length // 2])
         await writer.drain()
+        with closing(writer), suppress(ConnectionError):
+            await reader.read()  # until the client disconnects
 
     async with await asyncio.start_server(give, "127.0.0.1", 0) as web:
         url = f"http://127.0.0.1:{web.sockets[0].getsockname()[1]}/town.osm.pbf"

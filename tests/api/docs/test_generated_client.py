@@ -28,10 +28,16 @@ class Client:
         self.models = importlib.import_module(f"{PACKAGE}.models")
         self._package = importlib.import_module(PACKAGE)
         self._url = url
+        self._made: list[Any] = []
         self.as_merchant = self.with_token(ADMIN_KEY)
 
     def with_token(self, token: str) -> Any:
-        return self._package.AuthenticatedClient(base_url=self._url, token=token)
+        self._made.append(self._package.AuthenticatedClient(base_url=self._url, token=token))
+        return self._made[-1]
+
+    async def close(self) -> None:
+        for client in self._made:
+            await client.get_async_httpx_client().aclose()
 
     async def call(self, operation: str, *ids: str, client: Any = None, **more: Any) -> Any:
         """Return the whole answer of `orders.create_order` and the like."""
@@ -66,9 +72,11 @@ async def client(service: Service, tmp_path_factory: pytest.TempPathFactory) -> 
         told = (await process.communicate())[0].decode()
     assert process.returncode == 0, told
     sys.path.insert(0, str(folder))
+    made = Client(service.url)
     try:
-        yield Client(service.url)
+        yield made
     finally:
+        await made.close()
         sys.path.remove(str(folder))
         for name in [name for name in sys.modules if name.startswith(PACKAGE)]:
             del sys.modules[name]

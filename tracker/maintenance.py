@@ -13,6 +13,7 @@ from tracker.config import Config
 from tracker.database import Database
 from tracker.database.api_keys import delete_old_answers
 from tracker.database.customers import ERASED_AT_ONCE, erase_expired_customers
+from tracker.database.drivers import delete_old_duty_intervals
 from tracker.database.forecasts import delete_old_forecasts
 from tracker.database.partitions import keep_partitions
 from tracker.errors import StorageUnavailable
@@ -57,6 +58,7 @@ async def _maintain(database: Database, config: Config, metrics: Metrics, now: d
             log.error("fixes_without_partition", count=partitions.in_default)
         await delete_old_answers(database, now)
         await delete_old_forecasts(database, now - timedelta(days=config.retention_days))
+        await delete_old_duty_intervals(database, now - timedelta(days=config.retention_days + 1))
     except StorageUnavailable as error:
         log.warning("maintenance_failed", why=str(error))
 

@@ -80,7 +80,7 @@ class _Submission:
                 self.first.append(key)
             if judged.rejudged:
                 batch.add_verdict(self.driver, judged)
-            if judged.doubt is None and (newest is None or judged.fix.recorded_at > newest.fix.recorded_at):
+            if judged.doubt is None and not judged.aside and (newest is None or judged.at > newest.at):
                 newest = judged
         if newest is not None:
             batch.add_state(self.driver, newest)

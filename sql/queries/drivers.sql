@@ -27,12 +27,16 @@ LIMIT $3;
 UPDATE drivers SET name = $2, display_name = $3, vehicle = $4, reference = $5 WHERE id = $1;
 
 -- name: select_driver_activity
--- The newest believed fix and the active orders of each driver, in stop sequence.
+-- The newest believed fix, the active orders in stop sequence, the last change of duty and the device of each driver.
 SELECT d.id, s.recorded_at, s.received_at, s.lat, s.lon, s.accuracy, s.speed, s.heading, s.altitude, s.battery,
        ARRAY(SELECT stops.order_id FROM stops WHERE stops.driver_id = d.id
-             GROUP BY stops.order_id ORDER BY min(stops.sequence)) AS orders
+             GROUP BY stops.order_id ORDER BY min(stops.sequence)) AS orders,
+       last.duty, last.begun_at, last.ended_at, device.state
 FROM drivers d
 LEFT JOIN driver_states s ON s.driver = d.number
+LEFT JOIN device_states device ON device.driver = d.number
+LEFT JOIN LATERAL (SELECT duty, begun_at, ended_at FROM duty_intervals i
+                   WHERE i.driver = d.number ORDER BY begun_at DESC LIMIT 1) last ON true
 WHERE d.id = ANY ($1::text[]);
 
 -- name: lock_drivers
@@ -66,3 +70,24 @@ UPDATE timeline
 SET detail = detail - 'driver_id' - 'text' - 'reason'
 WHERE detail ->> 'driver_id' = $1
   AND order_id IN (SELECT a.order_id FROM assignments a JOIN drivers d ON d.number = a.driver WHERE d.id = $1);
+
+-- name: select_duty_intervals
+SELECT duty, begun_at, ended_at FROM duty_intervals WHERE driver = $1 ORDER BY begun_at;
+
+-- name: end_duty_interval
+UPDATE duty_intervals SET ended_at = $2 WHERE driver = $1 AND ended_at IS NULL;
+
+-- name: insert_duty_interval
+INSERT INTO duty_intervals (driver, duty, begun_at) VALUES ($1, $2, $3);
+
+-- name: delete_old_duty_intervals
+DELETE FROM duty_intervals WHERE ended_at < $1;
+
+-- name: select_device_state
+SELECT state FROM device_states WHERE driver = $1;
+
+-- name: upsert_device_state
+-- Nothing for a driver who was erased meanwhile.
+INSERT INTO device_states (driver, state)
+SELECT number, $2::jsonb FROM drivers WHERE number = $1 FOR KEY SHARE
+ON CONFLICT (driver) DO UPDATE SET state = excluded.state;

@@ -10,7 +10,8 @@ from tracker.domain.area import Area
 from tracker.domain.eta.model import STRAIGHT_SPEED
 from tracker.domain.geo import LonLat, distance
 from tracker.domain.route import Leg, Route, Stop
-from tracker.domain.trip import REROUTE_PAUSE, Trip
+from tracker.domain.route_requests import REROUTE_PAUSE
+from tracker.domain.trip import Trip
 
 SPEED = 8.0  # m/s on the streets
 CAR = STRAIGHT_SPEED["car"]

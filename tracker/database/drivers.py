@@ -6,6 +6,8 @@ from datetime import datetime
 import msgspec
 
 from tracker.database.pool import Queries, Row
+from tracker.domain.driver.device_state import DeviceState
+from tracker.domain.driver.duty import Duty, DutyInterval, DutyTimes
 from tracker.domain.order import Driver
 from tracker.domain.tracks.fix import Fix
 
@@ -16,6 +18,9 @@ class Activity(msgspec.Struct, frozen=True):
     last_fix: Fix | None = None  # the newest believed one
     received_at: datetime | None = None
     orders: tuple[str, ...] = ()  # ids in stop sequence
+    duty: Duty = "on"
+    duty_since: datetime | None = None  # None: on duty since the driver was created
+    device: DeviceState = DeviceState()
 
 
 async def insert_driver(queries: Queries, driver: Driver, token_hash: bytes) -> Driver:
@@ -75,12 +80,53 @@ async def lock_drivers(queries: Queries, driver_ids: Sequence[str]) -> dict[str,
 async def select_driver_activity(queries: Queries, driver_ids: Sequence[str]) -> dict[str, Activity]:
     """Return activities by driver id. Drivers that do not exist are absent."""
     rows = await queries.fetch("select_driver_activity", list(driver_ids))
-    return {row["id"]: Activity(_fix(row), row["received_at"], tuple(row["orders"])) for row in rows}
+    return {row["id"]: _activity(row) for row in rows}
+
+
+def _activity(row: Row) -> Activity:
+    return Activity(
+        _fix(row),
+        row["received_at"],
+        tuple(row["orders"]),
+        "on" if row["duty"] is None or row["ended_at"] is not None else row["duty"],
+        row["ended_at"] or row["begun_at"],
+        device_state(row["state"]),
+    )
 
 
 async def update_driver_token(queries: Queries, driver_id: str, token_hash: bytes) -> Driver | None:
     """Replace the token; the old one is invalid from the commit on. Return None for an unknown driver."""
     return _driver_or_none(await queries.fetchrow("update_driver_token", driver_id, token_hash))
+
+
+async def select_duty_times(queries: Queries, number: int) -> DutyTimes:
+    rows = await queries.fetch("select_duty_intervals", number)
+    return DutyTimes(DutyInterval(row["duty"], row["begun_at"], row["ended_at"]) for row in rows)
+
+
+async def change_duty(queries: Queries, number: int, duty: Duty, at: datetime) -> None:
+    """End the current interval and begin another one, in a transaction that has locked the driver."""
+    await queries.execute("end_duty_interval", number, at)
+    if duty != "on":
+        await queries.execute("insert_duty_interval", number, duty, at)
+
+
+async def delete_old_duty_intervals(queries: Queries, before: datetime) -> None:
+    """Delete the intervals that ended before *before*: no fix of that time is accepted any more."""
+    await queries.execute("delete_old_duty_intervals", before)
+
+
+async def select_device_state(queries: Queries, number: int) -> DeviceState:
+    return device_state(await queries.fetchval("select_device_state", number))
+
+
+async def upsert_device_state(queries: Queries, number: int, state: DeviceState) -> None:
+    await queries.execute("upsert_device_state", number, msgspec.to_builtins(state))
+
+
+def device_state(stored: object) -> DeviceState:
+    """Return the state of a JSON column; an empty one for None."""
+    return DeviceState() if stored is None else msgspec.convert(stored, DeviceState)
 
 
 class ErasedDriver(msgspec.Struct, frozen=True):

@@ -6,19 +6,18 @@ from typing import Final
 
 import msgspec
 
+from tracker.domain.driver.duty import DutyTimes
 from tracker.domain.eta.device_eta import DeviceEta
 from tracker.domain.eta.estimate import Eta, unknown_eta
 from tracker.domain.eta.model import ArrivalSample, EtaModels
 from tracker.domain.eta.progress import RouteProgress, heading_of
-from tracker.domain.geo import LonLat, distance
 from tracker.domain.order import ON_THE_ROAD, Driver, Order, StopKind, Vehicle
 from tracker.domain.privacy.doors import Doors
-from tracker.domain.privacy.visibility import (
-    coarse,
-)
+from tracker.domain.privacy.visibility import coarse
 from tracker.domain.route import Progress, Route, Stop
 from tracker.domain.route_choice.observed_streets import ObservedStreets
 from tracker.domain.route_choice.preference import RoutePreference
+from tracker.domain.route_requests import RouteRequests
 from tracker.domain.snapping import SnappedFix, snap_to_street
 from tracker.domain.tracks.fix import Doubt, Fix, JudgedFix
 from tracker.domain.tracks.track import Track
@@ -26,10 +25,7 @@ from tracker.domain.view import CustomerView, Freshness, freshness_of
 from tracker.domain.visible_trip import VisibleTrip
 
 OFF_ROUTE_FIXES: Final = 3  # in a row, after which the driver has left the route
-REROUTE_PAUSE: Final = timedelta(seconds=10)
 DROP_AFTER: Final = timedelta(seconds=5)  # after the driver leaves the route; then it is dropped
-RETRY_AFTER: Final = 30.0  # metres from where the router found no route; nearer it finds none either
-MOVED_FAR: Final = 1_000.0  # metres from the last routing request; further away the next one needs no pause
 REPORT_EVERY: Final = 5.0  # seconds; the requested interval of reports
 CLOCK_TOLERANCE: Final = timedelta(seconds=1)  # a device's clock may be so far ahead
 
@@ -47,13 +43,12 @@ class Trip:
         self.route_progress = RouteProgress(driver.vehicle, (learned or EtaModels()).of(driver.vehicle))
         self.doors = Doors(None if self.track.newest is None else self.track.newest.lonlat)
         self._arrived_at: dict[str, datetime] = {}  # arrivals at the orders' dropoffs, by positions
-        self._requested_at: datetime | None = None
         self._off_route_since: datetime | None = None  # when fixes first showed it
-        self._requested_from: LonLat | None = None  # the driver's place at the last routing request
-        self._unroutable = False  # whether the router found no route then
+        self._requests = RouteRequests()
         self.position = self.track.newest  # the newest believed fix, never from the future
         self._snapped: SnappedFix | None = None  # the same, snapped to the route if that is certain
         self.report_every = REPORT_EVERY  # seconds; the interval requested from the device
+        self.duty = DutyTimes()
 
     @property
     def vehicle(self) -> Vehicle:
@@ -103,7 +98,7 @@ class Trip:
         self.visible = {one.id: before.get(one.id) or VisibleTrip(one, self.doors) for one in orders}
         if tuple(stops) != self.stops:
             self.route_progress.take_stops(tuple(stops))
-            self._unroutable = False
+            self._requests.unroutable = False
             self._route_changed()
         for order in orders:
             self.visible[order.id].take(order, self._arrived_at.get(order.id))
@@ -116,6 +111,20 @@ class Trip:
         self._arrived_at = dict(arrived_at)
         for order_id, visible in self.visible.items():
             visible.note_arrival(arrived_at.get(order_id))
+
+    def change_duty(self, duty: DutyTimes) -> None:
+        """Set the driver's duty. A trail does not go on across a time off duty or a break."""
+        self.duty = duty
+        if not self._is_working:
+            for visible in self.visible.values():
+                visible.move(None, self._along_m, shows_route=False)
+
+    @property
+    def _is_working(self) -> bool:
+        """Whether customers may see the position: on duty and no break, now and at the newest fix."""
+        if self.duty.now != "on":
+            return False
+        return self.position is None or self.duty.at(self.position.recorded_at) == "on"
 
     def release(self, order_id: str) -> None:
         """Remove an order, so that its customer sees nothing more. `replan` removes its stops."""
@@ -153,20 +162,12 @@ class Trip:
         return None if index is None else self.route_progress.arrived(index, at)
 
     def wants_route(self, now: datetime) -> bool:
-        """Return whether to request a route: there are stops but no route, or the driver is off it.
-
-        Requests are at least REROUTE_PAUSE apart unless the driver has moved far.
-        """
+        """Return whether to request a route: there are stops but no route, or the driver is off it."""
         if not self.ahead or self.track.newest is None:
             return False
         if self.route is not None and not self.has_left_route and not self.route_progress.is_beside_streets:
             return False
-        if self._requested_at is None or self._requested_from is None:
-            return True
-        moved_m = distance(self._requested_from, self.track.newest.lonlat)
-        if now - self._requested_at < REROUTE_PAUSE:
-            return moved_m >= MOVED_FAR
-        return not self._unroutable or moved_m >= RETRY_AFTER
+        return self._requests.may_repeat(self.track.newest.lonlat, now)
 
     @property
     def has_left_route(self) -> bool:
@@ -175,13 +176,12 @@ class Trip:
 
     def note_route_request(self, now: datetime) -> None:
         """Record a routing request, so that the next one waits for REROUTE_PAUSE."""
-        self._requested_at = now
-        self._requested_from = None if self.track.newest is None else self.track.newest.lonlat
+        self._requests.note(None if self.track.newest is None else self.track.newest.lonlat, now)
 
     def take_route(self, route: Route | None) -> None:
         """Follow this route from now on; None: there is none."""
         self.route_progress.take_route(route, self.track.newest)
-        self._unroutable = self.route_progress.is_beside_streets
+        self._requests.unroutable = self.route_progress.is_beside_streets
         self._route_changed()
 
     def handle_no_route(self, *, unroutable: bool) -> None:
@@ -189,11 +189,11 @@ class Trip:
 
         *unroutable*: the router found no route, so it is not asked again before the driver has moved.
         """
-        self._unroutable = unroutable
+        self._requests.unroutable = unroutable
         if self.has_left_route:
-            requested_at = self._requested_at
+            requested_at = self._requests.at
             self._drop_route()
-            self._requested_at = requested_at  # keep the pause before the next request
+            self._requests.at = requested_at  # keep the pause before the next request
 
     def drop_outdated_route(self, now: datetime) -> bool:
         """Drop a route that the driver left DROP_AFTER ago. Return whether it was dropped."""
@@ -211,13 +211,13 @@ class Trip:
         for visible in self.visible.values():
             visible.change_route(self._along_m)
         if self.route is None:
-            self._requested_at = None
+            self._requests.at = None
 
     def view(self, order_id: str, now: datetime) -> CustomerView:
         """Return what this order's customer may see now. Raises KeyError if the driver does not have it."""
         visible = self.visible[order_id]
         eta = self._eta(visible, now)
-        fields = visible.fields(self.position, eta, now)
+        fields = visible.fields(self.position, eta, now, is_working=self._is_working)
         position = visible.position(self.position, self._snapped) if fields.position else None
         on_route = self.route_progress.on_route(self._dropoff_index(order_id)) if fields.route else None
         return CustomerView(
@@ -262,7 +262,8 @@ class Trip:
             for visible in self.visible.values():
                 visible.leave_door(self._along_m)
         for visible in self.visible.values():
-            fields = visible.fields(self.position, self._eta(visible, now), now)
+            eta, is_working = self._eta(visible, now), self._is_working
+            fields = visible.fields(self.position, eta, now, is_working=is_working)
             position = visible.position(self.position, self._snapped) if fields.position else None
             visible.move(position, self._along_m, shows_route=fields.route)
 

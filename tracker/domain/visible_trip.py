@@ -57,8 +57,10 @@ class VisibleTrip:
         """Set when the driver arrived at the dropoff; None: they have not."""
         self._stuck_at = stuck_at(self.order, arrived_at)
 
-    def fields(self, position: Fix | None, eta: Eta, now: datetime) -> VisibleFields:
-        """Return which fields the customer may see now."""
+    def fields(
+        self, position: Fix | None, eta: Eta, now: datetime, *, is_working: bool = True
+    ) -> VisibleFields:
+        """Return which fields the customer may see now. *is_working*: on duty and no break."""
         circumstances = Circumstances(
             status=self.order.status,
             stops_before=eta.stops_before,
@@ -67,6 +69,7 @@ class VisibleTrip:
             near_other_dropoff=self._doors.hide(self.order.id, None if position is None else position.lonlat),
             awaits_window=awaits_window(self.order, eta.stops_before, now),
             is_stuck=now >= self._stuck_at,
+            is_working=is_working,
         )
         return visible_fields(self._rules, circumstances)
 

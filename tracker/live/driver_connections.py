@@ -1,61 +1,70 @@
-"""DriverConnections: the newest connection of each driver who is connected to this node."""
+"""DriverConnections: the newest connection of each role of each driver who is connected to this node."""
 
 import asyncio
 from typing import Final
 
+from tracker.domain.driver.role import Role
 from tracker.errors import RateLimited
 from tracker.live.trip import ConnectedDriver
+from tracker.messages import ToDriver
 from tracker.metrics import Metrics
 from tracker.rate_limits import RateLimit
 
-REPLACED_AT_ONCE: Final = 5  # replaced connections of one driver
+REPLACED_AT_ONCE: Final = 5  # replaced connections of one role of one driver
 REPLACED_PER_S: Final = 0.1
 
 
 class DriverConnections:
-    """The connections by driver; the metrics count them."""
+    """The connections by driver and role; the metrics count the drivers."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._by_driver: dict[str, ConnectedDriver] = {}
+        self._by_driver: dict[str, dict[Role, ConnectedDriver]] = {}
         self._replacements = RateLimit(REPLACED_AT_ONCE, REPLACED_PER_S)
 
     def __contains__(self, driver_id: str) -> bool:
         return driver_id in self._by_driver
 
-    def get(self, driver_id: str) -> ConnectedDriver | None:
-        return self._by_driver.get(driver_id)
+    def push(self, driver_id: str, message: ToDriver) -> None:
+        """Send a message to the driver's connections, if there are any."""
+        for connection in list(self._by_driver.get(driver_id, {}).values()):
+            connection.push(message)
 
     def connect(self, driver_id: str, connection: ConnectedDriver) -> None:
-        """Register a connection and close the driver's older one as replaced.
+        """Register a connection and close the driver's older one of its role as replaced.
 
-        Raises RateLimited if two devices with one token keep replacing each other; the older one stays.
+        Raises RateLimited if two devices with one role keep replacing each other; the older one stays.
         """
-        older = self._by_driver.get(driver_id)
+        role = connection.role
+        older = self._by_driver.get(driver_id, {}).get(role)
         now = asyncio.get_running_loop().time()
-        if older is not None and not self._replacements.try_take(driver_id, 1.0, now):
+        if older is not None and not self._replacements.try_take(f"{driver_id} {role}", 1.0, now):
             raise RateLimited(
-                "Another connection of this driver is open, and too many replaced it; retry later."
+                f"Another {role} of this driver is connected, and too many replaced it; retry later."
             )
-        self._by_driver[driver_id] = connection
+        self._by_driver.setdefault(driver_id, {})[role] = connection
         self._count()
         if older is not None:
             older.replace()
 
     def disconnect(self, driver_id: str, connection: ConnectedDriver) -> None:
         """Remove a connection, unless a newer one has replaced it."""
-        if self._by_driver.get(driver_id) is connection:
-            del self._by_driver[driver_id]
+        own = self._by_driver.get(driver_id, {})
+        for role in [role for role, each in own.items() if each is connection]:
+            del own[role]
+        if not own:
+            self._by_driver.pop(driver_id, None)
         self._count()
 
     def revoke(self, driver_id: str) -> None:
-        """Close the driver's connection, because its token is no longer valid."""
-        if (connection := self._by_driver.pop(driver_id, None)) is not None:
+        """Close the driver's connections, because their token is no longer valid."""
+        for connection in self._by_driver.pop(driver_id, {}).values():
             connection.revoke()
 
     async def drain(self) -> None:
         """Acknowledge what is in flight and close every connection with 1012."""
-        await asyncio.gather(*(connection.drain() for connection in list(self._by_driver.values())))
+        every = [connection for own in self._by_driver.values() for connection in own.values()]
+        await asyncio.gather(*(connection.drain() for connection in every))
 
     def _count(self) -> None:
         self._metrics.drivers.set(len(self._by_driver))

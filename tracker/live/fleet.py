@@ -9,6 +9,7 @@ from typing import Any, Final, get_args
 
 from tracker.database import Database
 from tracker.domain.area import Area
+from tracker.domain.driver.role import Role
 from tracker.domain.eta.device_eta import FARTHEST
 from tracker.domain.eta.estimate import Eta
 from tracker.domain.order import Driver, Order
@@ -17,6 +18,7 @@ from tracker.domain.tracks.fix import Fix, Rejection
 from tracker.errors import NotFound, StorageUnavailable
 from tracker.eta.feedback import EtaFeedback
 from tracker.live.driver_connections import DriverConnections
+from tracker.live.driver_states import DriverStates
 from tracker.live.hub import Hub
 from tracker.live.milestones import MilestoneWriter
 from tracker.live.publisher import Publisher
@@ -66,6 +68,7 @@ class Fleet:
             tasks=self._tasks,
             now=now,
         )
+        self.states = DriverStates(database, self._trips, self._connections, now)
         self.views = LiveViews(
             database=database,
             hub=hub,
@@ -111,17 +114,22 @@ class Fleet:
 
     # --- drivers
 
-    async def receive(self, driver: Driver, readings: Sequence[Fix | Rejection]) -> JudgedBatch:
+    async def receive(
+        self, driver: Driver, readings: Sequence[Fix | Rejection], *, role: Role = "source"
+    ) -> JudgedBatch:
         """Judge fixes once and publish what they change; `record` stores them.
 
         Live views do not wait for storage: customers see the driver move before the commit. Late fixes are
         judged by the fixes stored around them; without the database, by each other only.
         Raises NotFound, StorageUnavailable before any fix is judged.
         """
-        now = self._now()
         live = await self._trips.of(driver.id)
-        before = live.trip.track.newest
-        batch = live.receive_fixes(readings, now=now, retention=self._retention)
+        while live.duty_lock.locked():
+            async with live.duty_lock:
+                pass
+            live = await self._trips.of(driver.id)
+        now, before = self._now(), live.trip.track.newest
+        batch = live.receive_fixes(readings, now=now, retention=self._retention, role=role)
         self._publish_move(live, before)
         if batch.unknown:
             async with live.recall_lock:
@@ -141,10 +149,10 @@ class Fleet:
         recorded = await self._recorder.record(driver.number, batch.fixes, batch.rejudged, newest_fix)
         self._metrics.commit.observe(perf_counter() - started)
         reasons = [rejected.reason for rejected in batch.rejected]
-        self._metrics.count_fixes(recorded.stored, recorded.duplicates, reasons)
+        self._metrics.count_fixes(recorded.stored, recorded.duplicates, reasons, batch.discarded)
         if live is not None:
             live.verdicts.stored(batch.fixes)
-        return Receipt(recorded.stored, recorded.duplicates, batch.rejected)
+        return Receipt(recorded.stored, recorded.duplicates, batch.rejected, batch.discarded)
 
     def _publish_move(self, live: LiveTrip, before: Fix | None) -> None:
         """Publish what the newest fix changed, unless it is still *before*."""
@@ -166,7 +174,7 @@ class Fleet:
         return timedelta(0) if live is None else live.clock.ahead
 
     def connect(self, driver_id: str, connection: ConnectedDriver) -> None:
-        """Register a driver's connection, which replaces an older one. Raises RateLimited."""
+        """Register a driver's connection, which replaces an older one of its role. Raises RateLimited."""
         self._connections.connect(driver_id, connection)
 
     def disconnect(self, driver_id: str, connection: ConnectedDriver) -> None:
@@ -185,7 +193,7 @@ class Fleet:
         return driver_id in self._connections or recent
 
     async def driver_revoked(self, driver_id: str) -> None:
-        """Close the connection and drop the trip, because the token was replaced or the driver erased."""
+        """Close the connections and drop the trip, because the token was replaced or the driver erased."""
         self._trips.forget(driver_id)
         self._connections.revoke(driver_id)
 
@@ -233,15 +241,14 @@ class Fleet:
         if note.sender == "driver":
             if (channel := self._hub.channel(order.id)) is not None:
                 channel.note(note.text, rfc3339(note.at))
-        elif (connection := self._connections.get(order.driver_id or "")) is not None:
-            connection.push(NoteToDriver(order.id, note.text, rfc3339(note.at)))
+        else:
+            self._connections.push(order.driver_id or "", NoteToDriver(order.id, note.text, rfc3339(note.at)))
 
     async def _replan(self, driver_id: str) -> LiveTrip | None:
         """Follow and send the driver's new plan; return their trip if it is live."""
         todo = await self._trips.replan(driver_id, is_connected=lambda: driver_id in self._connections)
-        connection = self._connections.get(driver_id)
-        if todo is not None and connection is not None:
-            connection.push(Orders([assigned_order(order) for order in todo[0]]))
+        if todo is not None and driver_id in self._connections:
+            self._connections.push(driver_id, Orders([assigned_order(order) for order in todo[0]]))
         return self._trips.get(driver_id)
 
     async def assigned_orders(self, driver_id: str) -> list[Order]:
@@ -280,8 +287,8 @@ class Fleet:
                 continue
             self._trips.review(live, now)
             is_changed = live.reconsider_policy(now, watched=self._hub.is_watched(live.trip.orders))
-            if is_changed and (connection := self._connections.get(driver_id)) is not None:
-                connection.push(PolicyChange(live.policy_state.policy))
+            if is_changed:
+                self._connections.push(driver_id, PolicyChange(live.policy_state.policy))
 
     def _is_needed(self, live: LiveTrip) -> bool:
         return live.trip.driver.id in self._connections or self._hub.has_channel(live.trip.orders)

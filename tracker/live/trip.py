@@ -9,6 +9,8 @@ import msgspec
 
 from tracker.domain.arrival.milestone import MilestoneReached
 from tracker.domain.arrival.milestone_detector import MilestoneDetector
+from tracker.domain.driver.device_state import DeviceState
+from tracker.domain.driver.role import SOURCE_SILENT_AFTER, Role
 from tracker.domain.geo import distance
 from tracker.domain.reporting_policy import Need, PolicyState, next_policy
 from tracker.domain.tracks.device_clock import NONE, DeviceClock
@@ -24,11 +26,15 @@ type Span = tuple[datetime, datetime]
 class ConnectedDriver(Protocol):
     """The fleet's interface to a driver's WebSocket."""
 
+    @property
+    def role(self) -> Role:
+        """What the device is for."""
+
     def push(self, message: ToDriver) -> None:
         """Queue a message; never wait."""
 
     def replace(self) -> None:
-        """Close, because a newer connection of the same driver replaces this one."""
+        """Close, because a newer connection of the same driver and role replaces this one."""
 
     def revoke(self) -> None:
         """Close, because the token is no longer valid."""
@@ -43,6 +49,7 @@ class Receipt(msgspec.Struct, frozen=True):
     stored: int
     duplicates: int
     rejected: list[RejectedFix]
+    discarded: int = 0  # recorded off duty
 
 
 class JudgedBatch(msgspec.Struct):
@@ -55,6 +62,7 @@ class JudgedBatch(msgspec.Struct):
     rejected: list[RejectedFix]
     unknown: list[JudgedFix]
     rejudged: list[JudgedFix]  # fixes of earlier messages whose verdicts have changed
+    discarded: int = 0  # fixes recorded off duty, of which nothing is kept
     doubts_newest: bool = False  # the fix stored as the newest believed one is now in doubt
 
 
@@ -66,18 +74,27 @@ class LiveTrip:
         self.verdicts = verdicts or VerdictMemory()
         self.clock = DeviceClock()
         self.heard_at: datetime | None = None
+        self.source_at: datetime | None = None  # when the position source last sent a new fix
+        self.device: DeviceState | None = None  # as stored; None: not read yet
         self.routing = False
         self.policy_state = PolicyState()
         self.milestones = MilestoneDetector()
         self.recall_lock = asyncio.Lock()  # one batch at a time reads stored fixes
+        self.duty_lock = asyncio.Lock()  # held while a change of duty is committed; fixes wait
         self._reached: list[MilestoneReached] = []
 
     def receive_fixes(
-        self, readings: Sequence[Fix | Rejection], *, now: datetime, retention: timedelta
+        self,
+        readings: Sequence[Fix | Rejection],
+        *,
+        now: datetime,
+        retention: timedelta,
+        role: Role = "source",
     ) -> JudgedBatch:
         """Reject, correct and judge fixes; the trip advances with the believed ones.
 
-        A fix that was sent before keeps its first content, correction and verdict.
+        A fix that was sent before keeps its first content, correction and verdict. Fixes recorded off duty
+        are counted and dropped. Those of a screen move the driver only while the source is silent.
         """
         self.heard_at = now
         newest: datetime | None = None
@@ -90,15 +107,25 @@ class LiveTrip:
         accepted, rejected = validate_readings(readings, now=now, retention=retention, ahead=self.clock.ahead)
         fixes = self._first_versions(accepted, now, newest if is_new else None)
         batch = JudgedBatch(fixes, [RejectedFix(index, why) for index, why in rejected], [], [])
+        batch.discarded = len(accepted) - len(fixes)
+        aside = role == "screen" and self._source_sends(now)
         for judged in fixes:
             if judged.judged:
                 continue
-            if self.trip.track.covers(judged):
-                self._judge(judged, now)
-            else:
+            if role == "source":
+                self.source_at = now
+            if not self.trip.track.covers(judged):
                 batch.unknown.append(judged)
+            elif aside:
+                judged.aside = True
+                self.trip.track.judge_aside(judged)
+            else:
+                self._judge(judged, now)
         self._note_changes(batch)
         return batch
+
+    def _source_sends(self, now: datetime) -> bool:
+        return self.source_at is not None and now - self.source_at < SOURCE_SILENT_AFTER
 
     def judge_late(self, batch: JudgedBatch, stored: Iterable[JudgedFix], span: Span, now: datetime) -> None:
         """Judge the batch's unknown fixes; *stored* are all stored fixes within *span*."""
@@ -122,7 +149,7 @@ class LiveTrip:
     def _first_versions(
         self, accepted: Sequence[Fix], now: datetime, newest: datetime | None
     ) -> list[JudgedFix]:
-        """Return the first version of each fix, with times by the server's clock.
+        """Return the first version of each fix, with times by the server's clock; none recorded off duty.
 
         *newest* is the newest time in the message, or None if that fix was sent before.
         """
@@ -131,16 +158,15 @@ class LiveTrip:
             times = (fix.recorded_at for fix in reversed(accepted))
             newest = next((time for time in times if first(time) is None), None)
         correction = NONE if newest is None else self.clock.correction(newest, now)
-        fixes = []
+        duty, fixes = self.trip.duty, []
         for fix in accepted:
             judged = first(fix.recorded_at)
             if judged is None:
-                sent_at = fix.recorded_at
-                judged = JudgedFix(
-                    msgspec.structs.replace(fix, recorded_at=sent_at - correction) if correction else fix,
-                    sent_at,
-                    now,
-                )
+                sent_at, at = fix.recorded_at, fix.recorded_at - correction
+                if duty.at(at) == "off":
+                    continue
+                fix = msgspec.structs.replace(fix, recorded_at=at) if correction else fix  # noqa: PLW2901
+                judged = JudgedFix(fix, sent_at, now)
                 self.verdicts.remember(judged)
             fixes.append(judged)
         return fixes

@@ -1,7 +1,8 @@
 """LiveTrips: the live trips of this node, loaded on demand, routed, and unloaded when idle."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -103,7 +104,7 @@ class LiveTrips:
         now = self._now()
         for driver_id, live in list(self._live.items()):
             idle = live.heard_at is None or now - live.heard_at > IDLE_AFTER
-            if idle and not is_needed(live):
+            if idle and not is_needed(live) and not self._lock(driver_id).locked():
                 del self._live[driver_id]
                 self._loading.pop(driver_id, None)
 
@@ -114,6 +115,7 @@ class LiveTrips:
                 if driver is None:
                     raise NotFound("driver")
                 live = await self._new_live(driver)
+                live.trip.change_duty(await drivers.select_duty_times(self._database, driver.number))
                 await self._set_plan(live, await self.plan(driver_id))
                 await self._restore_doors(live.trip)
                 self._live[driver_id] = live
@@ -128,7 +130,8 @@ class LiveTrips:
         by_key = {judged.sent_at: verdicts.first(judged.sent_at) or judged for judged in stored}
         verdicts.stored(by_key.values())
         by_key |= {judged.sent_at: judged for judged in verdicts.unstored() if judged.judged}
-        latest = sorted(by_key.values(), key=lambda judged: judged.at)[-WINDOW:]
+        moving = [judged for judged in by_key.values() if not judged.aside]
+        latest = sorted(moving, key=lambda judged: judged.at)[-WINDOW:]
         return LiveTrip(await self._feedback.new_trip(driver, latest), verdicts)
 
     async def recall(self, live: LiveTrip, times: Sequence[datetime]) -> tuple[list[JudgedFix], Span]:
@@ -148,6 +151,19 @@ class LiveTrips:
         since = (self._now() if newest is None else newest.recorded_at) - ENDED_LOOKBACK
         ended = await orders.select_ended_doors(self._database, trip.driver.number, since, ENDED_KEPT)
         trip.doors.restore(ended, newest)
+
+    @asynccontextmanager
+    async def held(self, driver_id: str) -> AsyncIterator[LiveTrip]:
+        """Yield the live trip; meanwhile its fixes wait and it is not loaded again. Raises as `of`.
+
+        Reload it if the block fails: the database may hold what the trip does not.
+        """
+        while True:
+            live = await self.of(driver_id)
+            async with self._lock(driver_id), live.duty_lock:
+                if self._live.get(driver_id) is live:
+                    yield live
+                    return
 
     def _lock(self, driver_id: str) -> asyncio.Lock:
         """Return the lock for reading a driver's plan, so that no earlier plan overwrites a later one."""

@@ -20,6 +20,7 @@ from tracker.messages.customers import (
     Update,
     Visibility,
 )
+from tracker.messages.devices import DeviceMessage, DutyChange, DutyReport, WireDuty
 from tracker.messages.drivers import (
     FIXES_PER_MESSAGE,
     FIXES_PER_S,
@@ -74,7 +75,10 @@ __all__ = [
     "AwareTime",
     "CustomerNote",
     "CustomerState",
+    "DeviceMessage",
     "DriverNote",
+    "DutyChange",
+    "DutyReport",
     "End",
     "ErrorReply",
     "Fixes",
@@ -111,6 +115,7 @@ __all__ = [
     "Welcome",
     "WireCustomer",
     "WireDriver",
+    "WireDuty",
     "WireEta",
     "WirePickup",
     "WirePlace",

@@ -4,9 +4,11 @@ from typing import Any, Final, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
+from tracker.domain.driver.role import Role
 from tracker.domain.order import OrderStatus, Outcome, Vehicle
 from tracker.domain.reporting_policy import Policy
 from tracker.domain.tracks.fix import Fix, Rejection
+from tracker.messages.devices import DeviceMessage, DutyChange, DutyReport, WireDuty
 from tracker.messages.fields import (
     AwareTime,
     ErrorReply,
@@ -106,8 +108,12 @@ class WireDriver(Struct, frozen=True):
 
 
 class Hello(Struct, tag="hello", tag_field="type"):
-    token: str
-    """The driver's token."""
+    """Authentication without an `Authorization` header, and the role of this connection."""
+
+    token: str | None = None
+    """The driver's token. Required without an `Authorization` header."""
+    role: Role | None = None
+    """`source` sends positions, `screen` shows orders. Default: `?role=` of the URL, else `source`."""
 
 
 class Fixes(Struct, tag="fixes", tag_field="type"):
@@ -162,7 +168,7 @@ class Navigation(Struct, tag="navigation", tag_field="type"):
     """Arrival at the next stop by the device's own navigation; null when it stops guiding."""
 
 
-FromDriver = Fixes | StatusReport | DriverNote | Navigation | Ping | Pong | Hello
+FromDriver = Fixes | StatusReport | DriverNote | DutyReport | DeviceMessage | Navigation | Ping | Pong | Hello
 
 
 # --- to drivers
@@ -186,6 +192,8 @@ class Ack(Struct, tag="ack", tag_field="type", omit_defaults=True):
     """Number of fixes that were stored before."""
     rejected: list[RejectedFix] | UnsetType = UNSET
     """Fixes that are not stored, each with its reason."""
+    discarded: int = 0
+    """Number of fixes that were recorded off duty; the service keeps nothing of them. Absent if 0."""
 
 
 class Welcome(Struct, tag="welcome", tag_field="type"):
@@ -199,6 +207,8 @@ class Welcome(Struct, tag="welcome", tag_field="type"):
     """How often to report."""
     limits: Limits = Limits()
     """What this connection may send."""
+    duty: WireDuty = WireDuty(on=True, on_break=False)
+    """Whether the driver works."""
 
 
 class Orders(Struct, tag="orders", tag_field="type"):
@@ -227,4 +237,4 @@ class Slow(Struct, tag="slow", tag_field="type"):
     """What the service waits for."""
 
 
-ToDriver = Ack | Welcome | Orders | PolicyChange | NoteToDriver | Slow | ErrorReply | Ping | Pong
+ToDriver = Ack | Welcome | Orders | PolicyChange | DutyChange | NoteToDriver | Slow | ErrorReply | Ping | Pong

@@ -18,6 +18,7 @@ from tracker.metrics.process import ProcessMetrics
 
 _FAST: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)  # seconds
 _ETA_ERROR: Final = (15, 30, 60, 90, 120, 180, 300, 600, 1200)  # seconds
+FIX_RESULTS: Final = ("stored", "duplicate", "rejected", "discarded")
 NOT_READY: Final = ("draining", "database", "lag")
 DEGRADED: Final = ("router", "basemap", "addresses", "default_partition")
 
@@ -43,7 +44,7 @@ class Metrics:
         registry = self.registry
         self.fixes = Counter("tracker_fixes", "Fixes received, by result.", ["result"], registry=registry)
         # Kept, because `labels` costs as much as counting, for each message of a driver.
-        self._by_result = {name: self.fixes.labels(name) for name in ("stored", "duplicate", "rejected")}
+        self._by_result = {name: self.fixes.labels(name) for name in FIX_RESULTS}
         self.rejections = Counter(
             "tracker_fixes_rejected",
             "Fixes that are not stored, by the reason in the driver's acknowledgement.",
@@ -200,11 +201,12 @@ class Metrics:
         self._connections.labels(pool, "idle").set(idle)
         self._waiting.labels(pool).set(waiting)
 
-    def count_fixes(self, stored: int, duplicates: int, rejected: Sequence[str]) -> None:
+    def count_fixes(self, stored: int, duplicates: int, rejected: Sequence[str], discarded: int = 0) -> None:
         """Count the fixes of one message by result, and the rejected ones by reason."""
         for reason in rejected:
             self.rejections.labels(reason).inc()
-        for result, count in (("stored", stored), ("duplicate", duplicates), ("rejected", len(rejected))):
+        counts = stored, duplicates, len(rejected), discarded
+        for result, count in zip(FIX_RESULTS, counts, strict=True):
             if count:
                 self._by_result[result].inc(count)
 

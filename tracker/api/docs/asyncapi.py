@@ -35,7 +35,11 @@ class Channel(msgspec.Struct, frozen=True):
 CHANNELS: Final[Mapping[str, Channel]] = {
     "driver": Channel(
         "/v1/drivers/stream",
-        "Drivers stream positions. Send the token as `Authorization: Bearer` or in a first message `hello`.",
+        "Drivers stream positions. Send the token as `Authorization: Bearer` or in a first message `hello`. "
+        "`?role=screen` in the URL, or `role` in a first `hello`, says that the device shows orders; without "
+        "it the device is the driver's position source. A driver has one connection of each role: a new one "
+        "closes the older one of its role with 4009. Fixes of a screen are stored. They move the driver's "
+        "position only while the source has been silent for 30 s.",
         FromDriver,
         ToDriver,
     ),

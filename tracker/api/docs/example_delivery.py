@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
+from tracker.api.answers import drivers
 from tracker.api.errors import details
 from tracker.api.merchant import forecasts, history, map, responses
 from tracker.api.merchant.tracks import export
@@ -82,18 +83,37 @@ NEW_ORDER: Final = msgspec.structs.replace(
     late_s=None,
 )
 UNKNOWN_DRIVER: Final = details(InvalidFields([FieldError("driver_id", "must be the id of a driver")]))
-FIX: Final = responses.FixAnswer(
+FIX: Final = drivers.FixAnswer(
     "2026-11-22T16:42:58.000Z", 60.1692, 24.9467, 6.0, 5.4, 164.0, 12.0, 0.81, "2026-11-22T16:42:58.412Z"
 )
-DRIVER: Final = responses.DriverAnswer(
-    DRIVER_ID, "Aino Korhonen", None, "bicycle", "D-17", "2026-11-02T07:58:00.000Z", True, FIX, [ORDER_ID]
+DRIVER: Final = drivers.DriverAnswer(
+    DRIVER_ID,
+    "Aino Korhonen",
+    None,
+    "bicycle",
+    "D-17",
+    "2026-11-02T07:58:00.000Z",
+    True,
+    FIX,
+    [ORDER_ID],
+    duty=drivers.DutyAnswer(on=True, on_break=False, since="2026-11-22T07:00:00.000Z"),
+    device=drivers.DeviceAnswer(
+        reported_at="2026-11-22T16:42:30.000Z",
+        battery=0.81,
+        charging=False,
+        permission="always",
+        location_services=True,
+        power_saving=False,
+        network="mobile",
+        app="Courier 1.2",
+    ),
 )
 _NEW_DRIVER: Final = msgspec.convert(
     {name: getattr(DRIVER, name) for name in ("id", "name", "display_name", "vehicle", "reference")}
     | {"number": 1, "created_at": DRIVER.created_at},
     Driver,
 )
-NEW_DRIVER: Final = responses.NewDriverAnswer(
+NEW_DRIVER: Final = drivers.NewDriverAnswer(
     id=DRIVER_ID,
     name=DRIVER.name,
     display_name=None,
@@ -109,7 +129,7 @@ STOPS: Final = responses.StopsAnswer(
     [responses.StopAnswer(ORDER_ID, "dropoff", DROPOFF.lat, DROPOFF.lon, None)]
 )
 TRACK_FIX: Final = export.TrackFix(
-    **{name: getattr(FIX, name) for name in responses.FixAnswer.__struct_fields__}
+    **{name: getattr(FIX, name) for name in drivers.FixAnswer.__struct_fields__}
 )
 POSITION: Final = Position(FIX.lat, FIX.lon, FIX.heading, FIX.speed, FIX.accuracy, FIX.recorded_at)
 SNAPSHOT: Final = Snapshot(

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
+from tracker.api.answers import drivers
 from tracker.api.docs.example_delivery import (
     CURSOR,
     DRIVER,
@@ -78,6 +79,7 @@ EXAMPLES: Final[Mapping[Any, Any]] = {
         order_bodies.OrderChangeBody: {"dropoff": {"address": "Kasarmikatu 36 B"}, "window": None},
         order_bodies.AssignBody: {"driver_id": DRIVER_ID},
         order_bodies.StatusBody: {"status": "failed", "outcome": "not_home"},
+        driver_bodies.DutyBody: {"on": True, "on_break": True},
         driver_bodies.StopsBody: {"stops": [{"order_id": ORDER_ID, "kind": "dropoff"}]},
         links.NewLinkBody: {"expires_at": "2026-11-22T20:00:00Z"},
         map.RouteRequest: {
@@ -92,9 +94,9 @@ EXAMPLES: Final[Mapping[Any, Any]] = {
         orders.BulkAnswer: orders.BulkAnswer(
             [orders.BulkItem(201, order=NEW_ORDER), orders.BulkItem(422, problem=UNKNOWN_DRIVER)]
         ),
-        responses.DriverAnswer: DRIVER,
-        responses.Page[responses.DriverAnswer]: responses.Page([DRIVER], None),
-        responses.NewDriverAnswer: NEW_DRIVER,
+        drivers.DriverAnswer: DRIVER,
+        responses.Page[drivers.DriverAnswer]: responses.Page([DRIVER], None),
+        drivers.NewDriverAnswer: NEW_DRIVER,
         responses.StopsAnswer: STOPS,
         responses.LinkAnswer: LINK,
         responses.Page[responses.LinkAnswer]: responses.Page([LINK], None),

@@ -1,12 +1,25 @@
-"""Messages of a driver other than fixes: hello, status reports and notes to customers."""
+"""Messages of a driver other than fixes: hello, status, notes to customers, duty and the device's state."""
 
 import asyncio
 from typing import Final
 
 from tracker.api.errors import CloseConnection, problem_of
+from tracker.domain.driver.duty import duty_of
+from tracker.domain.driver.role import Role
 from tracker.domain.order import Driver, OrderStatus
 from tracker.errors import NotFound, RateLimited, TrackerError, Unparsable
-from tracker.messages import Ack, DriverNote, ErrorReply, FromDriver, Hello, RawFixes, StatusReport
+from tracker.live.trip import Receipt
+from tracker.messages import (
+    Ack,
+    DeviceMessage,
+    DriverNote,
+    DutyReport,
+    ErrorReply,
+    FromDriver,
+    Hello,
+    RawFixes,
+    StatusReport,
+)
 from tracker.messages.codecs import JsonCodec, MsgpackCodec
 from tracker.node import Node
 from tracker.websocket.accept import Socket
@@ -16,8 +29,8 @@ HELLO_LENGTH: Final = 4_096  # bytes or characters of the first message, whose s
 ID_LENGTH: Final = 100  # characters
 
 
-async def await_hello(socket: Socket, codec: JsonCodec | MsgpackCodec) -> str:
-    """Return the token of the first message. Raises CloseConnection if it is late or not a hello."""
+async def await_hello(socket: Socket, codec: JsonCodec | MsgpackCodec) -> tuple[str, Role | None]:
+    """Return the token and role of the first message. Raises CloseConnection if it is late or not a hello."""
     try:
         async with asyncio.timeout(HELLO_TIMEOUT):
             frame = await socket.receive()
@@ -30,7 +43,13 @@ async def await_hello(socket: Socket, codec: JsonCodec | MsgpackCodec) -> str:
         raise CloseConnection(4000, "bad_request") from error
     if not isinstance(message, Hello):
         raise CloseConnection(4008, "no_hello")
-    return message.token
+    if message.token is None:
+        raise CloseConnection(4000, "bad_request")
+    return message.token, message.role
+
+
+def fixes_ack(id_: int | None, receipt: Receipt) -> Ack:
+    return Ack(id_, receipt.stored, receipt.duplicates, receipt.rejected, receipt.discarded)
 
 
 def decode_frame(codec: JsonCodec | MsgpackCodec, frame: str | bytes) -> FromDriver | RawFixes:
@@ -69,6 +88,25 @@ async def forward_note(node: Node, driver: Driver, note: DriverNote) -> Ack | Er
     except TrackerError as error:
         return ErrorReply(note.id, _code(error), str(error))
     return Ack(note.id)
+
+
+async def report_duty(node: Node, driver: Driver, report: DutyReport) -> Ack | ErrorReply:
+    """Change the driver's duty and return the reply."""
+    try:
+        duty = duty_of(on=report.on, on_break=report.on_break)
+        await node.fleet.shield(node.fleet.states.set_duty(driver.id, duty))
+    except TrackerError as error:
+        return ErrorReply(report.id, _code(error), str(error))
+    return Ack(report.id)
+
+
+async def report_device(node: Node, driver: Driver, message: DeviceMessage) -> Ack | ErrorReply:
+    """Keep what the device says about itself and return the reply."""
+    try:
+        await node.fleet.states.device_reported(driver, message.report)
+    except TrackerError as error:
+        return ErrorReply(message.id, _code(error), str(error))
+    return Ack(message.id)
 
 
 def _check_id(id_: str) -> str:

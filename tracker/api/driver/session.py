@@ -8,15 +8,24 @@ from typing import Final, assert_never
 
 import structlog
 
-from tracker.api.driver.messages import decode_frame, forward_note, report_status
+from tracker.api.driver.messages import (
+    decode_frame,
+    fixes_ack,
+    forward_note,
+    report_device,
+    report_duty,
+    report_status,
+)
 from tracker.api.errors import CloseConnection
+from tracker.domain.driver.role import Role
 from tracker.domain.order import Driver
-from tracker.errors import NotFound, StorageUnavailable, Unparsable
+from tracker.errors import NotFound, RateLimited, StorageUnavailable, Unparsable
 from tracker.live.trip import Receipt
 from tracker.messages import (
     FIXES_PER_MESSAGE,
-    Ack,
+    DeviceMessage,
     DriverNote,
+    DutyReport,
     ErrorReply,
     Fixes,
     FromDriver,
@@ -29,6 +38,7 @@ from tracker.messages import (
     StatusReport,
     ToDriver,
     Welcome,
+    WireDuty,
     rfc3339,
 )
 from tracker.messages.codecs import JsonCodec, MsgpackCodec, readings
@@ -63,8 +73,11 @@ def _peer_gone() -> CloseConnection:
 class DriverSession:
     """Reads, stores, acknowledges and writes concurrently, so that a slow commit delays no other message."""
 
-    def __init__(self, node: Node, socket: Socket, codec: JsonCodec | MsgpackCodec, driver: Driver) -> None:
+    def __init__(
+        self, node: Node, socket: Socket, codec: JsonCodec | MsgpackCodec, driver: Driver, role: Role
+    ) -> None:
         self._node, self._socket, self._codec, self._driver = node, socket, codec, driver
+        self.role = role
         self._outbox: asyncio.Queue[ToDriver | CloseConnection] = asyncio.Queue(OUTBOX_SIZE)
         self._ended: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
         self._in_flight = asyncio.Semaphore(MAX_IN_FLIGHT)
@@ -78,12 +91,14 @@ class DriverSession:
         """Serve the connection. Always ends with CloseConnection; cancelled when the peer disconnects."""
         fleet = self._node.fleet
         orders = await fleet.assigned_orders(self._driver.id)
+        duty = await fleet.states.duty(self._driver.id)
         self.push(
             Welcome(
                 wire_driver(self._driver),
                 [assigned_order(order) for order in orders],
                 rfc3339(self._node.now()),
                 fleet.policy(self._driver.id),
+                duty=WireDuty.of(duty),
             )
         )
         fleet.connect(self._driver.id, self)
@@ -219,12 +234,28 @@ class DriverSession:
                 # The driver is erased, or the device repeats the message.
                 with suppress(NotFound, StorageUnavailable):
                     await self._node.fleet.set_device_arrival(self._driver.id, message.arrives_at)
+            case DutyReport():
+                self.push(await report_duty(self._node, self._driver, message))
+            case DeviceMessage():
+                self.push(await report_device(self._node, self._driver, message))
             case Ping():
                 self.push(Pong(message.n, rfc3339(self._node.now())))
-            case Pong() | Hello():
+            case Hello():
+                self._change_role(message.role or self.role)
+            case Pong():
                 pass
             case _:
                 assert_never(message)
+
+    def _change_role(self, role: Role) -> None:
+        if role == self.role:
+            return
+        self._node.fleet.disconnect(self._driver.id, self)
+        self.role = role
+        try:
+            self._node.fleet.connect(self._driver.id, self)
+        except RateLimited:
+            self._end(CloseConnection(4103, "rate_limited"))
 
     # --- fixes
 
@@ -241,7 +272,7 @@ class DriverSession:
     async def _store_and_acknowledge(self, message: Fixes | RawFixes) -> None:
         try:
             receipt = await self._store(message)
-            self.push(Ack(message.id, receipt.stored, receipt.duplicates, receipt.rejected))
+            self.push(fixes_ack(message.id, receipt))
         finally:
             self._in_flight.release()
 
@@ -253,7 +284,7 @@ class DriverSession:
         fleet, batch = self._node.fleet, None
         while True:
             try:
-                batch = batch or await fleet.receive(self._driver, readings(message))
+                batch = batch or await fleet.receive(self._driver, readings(message), role=self.role)
                 return await fleet.record(self._driver, batch)
             except StorageUnavailable:
                 self.push(Slow())

@@ -1,6 +1,6 @@
 """`WS /v1/drivers/stream` and `POST /v1/drivers/fixes`: drivers send positions and statuses."""
 
-from typing import Final
+from typing import Final, cast, get_args
 
 import msgspec
 import structlog
@@ -10,11 +10,12 @@ from tracker.api.allowance import take_allowance
 from tracker.api.auth import credential_error
 from tracker.api.client_backoff import await_backoff, record_violations
 from tracker.api.describe import endpoint
-from tracker.api.driver.messages import await_hello
+from tracker.api.driver.messages import await_hello, fixes_ack
 from tracker.api.driver.session import DriverSession
 from tracker.api.errors import CloseConnection, close_code, problem_of
 from tracker.api.json_bodies import answer, raw_body
 from tracker.database import drivers
+from tracker.domain.driver.role import Role
 from tracker.domain.order import Driver
 from tracker.domain.tracks.fix import Fix
 from tracker.errors import (
@@ -41,7 +42,7 @@ log = structlog.get_logger()
 @endpoint(by_driver=True)
 async def stream() -> None:
     """Stream a driver's positions and orders over a WebSocket."""
-    node = current_node()
+    node, role = current_node(), _role(websocket.args.get("role"))
     if node.fleet.draining:
         raise StorageUnavailable("The server is shutting down; reconnect.")
     token = bearer(websocket.headers.get("Authorization"))
@@ -51,10 +52,11 @@ async def stream() -> None:
     codec = CODECS[subprotocol or "tracker.v1"]()
     try:
         if token is None or driver is None:
-            token = await await_hello(socket, codec)
+            token, wanted = await await_hello(socket, codec)
+            role = wanted or role
             driver = await _authenticate(node, token)
         with record_violations(node, socket, token):
-            await DriverSession(node, socket, codec, driver).run()
+            await DriverSession(node, socket, codec, driver, role).run()
     except Disconnected:
         pass
     except CloseConnection as closing:
@@ -70,6 +72,13 @@ async def _authenticate(node: Node, token: str) -> Driver:
     """Wait for the client back-off and return the driver. Raises RateLimited, Unauthenticated."""
     await await_backoff(node, token)
     return await find_driver(node, token)
+
+
+def _role(name: str | None) -> Role:
+    """Return the role that the URL asks for. Raises InvalidFields."""
+    if name not in (None, *get_args(Role)):
+        raise InvalidFields([FieldError("role", f"must be one of {', '.join(get_args(Role))}")])
+    return cast("Role", name or "source")
 
 
 def bearer(header: str | None) -> str | None:
@@ -108,8 +117,7 @@ async def post_fixes() -> Response:
         raise InvalidFields([FieldError("fixes", f"must be a list of at most {FIXES_PER_MESSAGE} fixes")])
     take_allowance(node.fix_rates, driver.id, TOO_MANY, amount=max(0, len(message.fixes) - 1))
     receipt = await node.fleet.shield(_store(node, driver, message))
-    ack = Ack(number, receipt.stored, receipt.duplicates, receipt.rejected)
-    return answer(ack)
+    return answer(fixes_ack(number, receipt))
 
 
 async def _store(node: Node, driver: Driver, message: Fixes | RawFixes) -> Receipt:

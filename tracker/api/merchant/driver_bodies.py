@@ -61,6 +61,15 @@ class DriverChangeBody(RequestBody, frozen=True, kw_only=True):
         return apply_changes(driver, self)
 
 
+class DutyBody(RequestBody, frozen=True, kw_only=True):
+    """Whether a driver works."""
+
+    on: bool
+    """Whether the driver is on duty. Off duty, the service discards their positions."""
+    on_break: bool = False
+    """Whether the driver takes a break, on duty: customers don't see the position, the forecast stays."""
+
+
 class StopBody(RequestBody, frozen=True, kw_only=True):
     order_id: Id
     """Id of the order."""

@@ -3,25 +3,24 @@
 import msgspec
 from quart import Blueprint, Response
 
+from tracker.api.answers.drivers import DriverAnswer, NewDriverAnswer, driver_answer
 from tracker.api.auth import require_scope
 from tracker.api.client_info import base_url, public_path
 from tracker.api.describe import endpoint
 from tracker.api.idempotency import Creation, create_once
 from tracker.api.json_bodies import answer, body, query
-from tracker.api.merchant.driver_bodies import DriverChangeBody, NewDriver, StopsBody
+from tracker.api.merchant.driver_bodies import DriverChangeBody, DutyBody, NewDriver, StopsBody
 from tracker.api.merchant.queries import DriverQuery
 from tracker.api.merchant.responses import (
-    DriverAnswer,
-    NewDriverAnswer,
     Page,
     StopAnswer,
     StopsAnswer,
-    driver_answer,
 )
 from tracker.api.pagination import decode_cursor, page
 from tracker.database import Connection
 from tracker.database import drivers as rows
 from tracker.database.orders import select_stops
+from tracker.domain.driver.duty import duty_of
 from tracker.domain.order import Driver
 from tracker.errors import Conflict, NoSequence, NotFound, RouterUnavailable
 from tracker.messages import rfc3339
@@ -94,6 +93,21 @@ async def change_driver(driver_id: str) -> Response:
         await rows.update_driver(connection, driver)
     if driver != before:
         await node.fleet.driver_changed(driver_id)
+    return answer((await _driver_answers(node, [driver]))[driver_id])
+
+
+@blueprint.post("/v1/drivers/<driver_id>/duty")
+@require_scope("orders")
+@endpoint(body=DutyBody, answer=DriverAnswer)
+async def change_duty(driver_id: str) -> Response:
+    """Set a driver on or off duty, or on a break, from now on. Idempotent.
+
+    Off duty, the service discards the driver's positions: it stores, shows and logs nothing of them. A break
+    hides the position from customers and keeps the forecast.
+    """
+    node, wanted = current_node(), await body(DutyBody)
+    await node.fleet.states.set_duty(driver_id, duty_of(on=wanted.on, on_break=wanted.on_break))
+    driver = _require_driver(await rows.select_driver(node.database, driver_id))
     return answer((await _driver_answers(node, [driver]))[driver_id])
 
 

@@ -6,10 +6,10 @@ from typing import Any, Final, Literal
 import msgspec
 from quart import Blueprint, Response
 
+from tracker.api.answers.drivers import rounded
 from tracker.api.auth import require_scope
 from tracker.api.describe import endpoint
 from tracker.api.json_bodies import answer, query
-from tracker.api.merchant.responses import rounded
 from tracker.api.pagination import PageQuery, decode_cursor, encode_cursor
 from tracker.database.forecasts import (
     Errors,

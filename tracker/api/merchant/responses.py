@@ -1,4 +1,4 @@
-"""Responses to merchants: drivers, orders and links in the public interface."""
+"""Responses to merchants: orders and links in the public interface."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -7,18 +7,15 @@ import msgspec
 from msgspec import Meta, Struct
 
 from tracker.api.client_info import base_url
-from tracker.database.drivers import Activity
 from tracker.domain.eta.estimate import Eta
 from tracker.domain.link import Link, LinkOpen, Transport
-from tracker.domain.order import Driver, Order, OrderStatus, StopKind, Vehicle
+from tracker.domain.order import Order, OrderStatus, StopKind
 from tracker.domain.order_rules import late_s
 from tracker.domain.privacy.visibility import Rules
 from tracker.domain.proof import Requirements
-from tracker.domain.tracks.fix import Fix
 from tracker.messages import Time, Uri, WireEta, WirePickup, WirePlace, WireWindow, rfc3339, rfc3339_or_none
 from tracker.messages.conversions import timestamps, window, wire_pickup, wire_place
 from tracker.node import Node
-from tracker.phone_apps.setup import Setup
 
 LateSeconds = Annotated[
     int, Meta(description="Seconds from `window.to` to the arrival, forecast or real; null if unknown.")
@@ -102,107 +99,6 @@ def order_answer(
         requirements=order.requirements,
         late_s=late_s(order.window_to, arrived_at or order.delivered_at or forecast),
     )
-
-
-class FixAnswer(Struct, frozen=True):
-    """A fix as the device recorded it, and when the service received it."""
-
-    recorded_at: Time
-    """When the device measured it."""
-    lat: float
-    """Degrees north, WGS 84."""
-    lon: float
-    """Degrees east, WGS 84."""
-    accuracy: float | None
-    """Radius in metres around the true place. Null if unknown."""
-    speed: float | None
-    """Metres per second. Null if unknown."""
-    heading: float | None
-    """Degrees clockwise from true north, 0 <= heading < 360. Null if unknown."""
-    altitude: float | None
-    """Metres above the ellipsoid or the sea, as the device gives it. Null if unknown."""
-    battery: float | None
-    """Charge of the battery, 0..1. Null if unknown."""
-    received_at: Time
-    """When the service received it."""
-
-    @classmethod
-    def of(cls, fix: Fix, received_at: datetime) -> "FixAnswer":
-        return cls(
-            rfc3339(fix.recorded_at),
-            fix.lat,
-            fix.lon,
-            rounded(fix.accuracy),
-            rounded(fix.speed),
-            rounded(fix.heading),
-            rounded(fix.altitude),
-            rounded(fix.battery),
-            rfc3339(received_at),
-        )
-
-
-def rounded(reading: float | None) -> float | None:
-    """Round a reading to three decimals. The database stores seven digits; more are binary noise."""
-    return None if reading is None else round(reading, 3)
-
-
-class DriverAnswer(Struct, frozen=True):
-    """A driver."""
-
-    id: str
-    """Id of the driver."""
-    name: str
-    """Name of the driver."""
-    display_name: str | None
-    """What customers read in place of the first name. Null if not given."""
-    vehicle: Vehicle
-    """What the driver uses."""
-    reference: str | None
-    """The merchant's own number of the driver. Null if not given."""
-    created_at: Time
-    """When the driver was created."""
-    online: bool
-    """Whether the device is connected or has reported lately."""
-    last_fix: FixAnswer | None
-    """The newest fix. Null without one."""
-    orders: list[str]
-    """Ids of the open orders, in stop sequence."""
-
-
-def driver_answer(driver: Driver, activity: Activity, *, online: bool) -> DriverAnswer:
-    fix, received_at = activity.last_fix, activity.received_at
-    return DriverAnswer(
-        driver.id,
-        driver.name,
-        driver.display_name,
-        driver.vehicle,
-        driver.reference,
-        rfc3339(driver.created_at),
-        online,
-        None if fix is None or received_at is None else FixAnswer.of(fix, received_at),
-        list(activity.orders),
-    )
-
-
-class NewDriverAnswer(Struct, frozen=True, kw_only=True):
-    """A driver with the token, which no later response shows, and the settings of each phone app."""
-
-    id: str
-    """Id of the driver."""
-    name: str
-    """Name of the driver."""
-    display_name: str | None
-    """What customers read in place of the first name. Null if not given."""
-    vehicle: Vehicle
-    """What the driver uses."""
-    reference: str | None
-    """The merchant's own number of the driver. Null if not given."""
-    created_at: Time
-    """When the driver was created."""
-    token: str
-    """Token of the driver. No later response shows it."""
-    setup: Setup
-    """What each phone app needs."""
 
 
 class StopAnswer(Struct, frozen=True):

@@ -59,6 +59,7 @@ class Circumstances(msgspec.Struct, frozen=True):
     near_other_dropoff: bool = False  # the driver is near another customer's dropoff, open or not yet left
     awaits_window: bool = False  # too early before the order's time window
     is_stuck: bool = False  # the order is open for too long
+    is_working: bool = True  # the driver is on duty and not on a break
 
 
 class VisibleFields(msgspec.Struct, frozen=True):
@@ -78,7 +79,7 @@ def visible_fields(rules: Rules, now: Circumstances) -> VisibleFields:
     """Return the fields that this order's customer may see; none before the assignment or after the end."""
     if now.status not in ON_THE_ROAD:
         return NOTHING
-    exact = not (now.near_other_dropoff or now.is_stuck)
+    exact = now.is_working and not (now.near_other_dropoff or now.is_stuck)
     shows_position = exact and not now.awaits_window
     return VisibleFields(
         position=shows_position and _allowed(rules.position, now),

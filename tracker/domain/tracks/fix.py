@@ -10,6 +10,7 @@ import msgspec
 from tracker.domain.geo import LonLat
 from tracker.domain.tracks.device_clock import FUTURE_LIMIT, NONE
 
+ACCURACY_LIMIT: Final = 200.0  # metres; a fix of worse accuracy is stored, but doubted
 MOST_INACCURATE: Final = 1e7  # metres
 FASTEST: Final = 350.0  # m/s
 LOWEST: Final = -1_000.0  # metres above the sea
@@ -67,11 +68,16 @@ class JudgedFix(msgspec.Struct, eq=False, gc=False):
     doubt: Doubt | None = None
     judged: bool = False  # False: there is no verdict yet
     rejudged: bool = False  # the verdict has changed; the first one may be stored already
+    aside: bool = False  # of a screen while the source sends: it is stored, but does not move the marker
 
     @property
     def at(self) -> datetime:
         """Time of recording, by the server's clock."""
         return self.fix.recorded_at
+
+    @property
+    def is_inaccurate(self) -> bool:
+        return self.fix.accuracy is not None and self.fix.accuracy > ACCURACY_LIMIT
 
     @property
     def correction(self) -> timedelta:

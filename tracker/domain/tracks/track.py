@@ -14,7 +14,6 @@ from tracker.domain.tracks.fix import Doubt, Fix, JudgedFix
 from tracker.domain.tracks.teleport import is_teleport
 from tracker.domain.tracks.window import Conflict, Window
 
-ACCURACY_LIMIT: Final = 200.0  # metres; a fix of worse accuracy is stored, but doubted
 JUMP_AFTER: Final = 3  # consistent doubted fixes in a row that move the marker all the same
 FEW: Final = 10  # fixes; a contradicting group below this size is doubted, a larger one is believed as well
 WINDOW: Final = 64  # fixes kept to judge the next ones by; about 20 kB
@@ -76,8 +75,7 @@ class Track:
         """Judge a fix. If it is believed and newer than all others, it moves the marker."""
         judged.judged = True
         self.marker_jumped = False
-        accuracy = judged.fix.accuracy
-        if accuracy is not None and accuracy > ACCURACY_LIMIT:
+        if judged.is_inaccurate:
             judged.doubt = "inaccurate"
             return
         entries = self._live.entries
@@ -91,6 +89,14 @@ class Track:
         if len(entries) > WINDOW:
             del entries[0]
             self._floor = entries[0].fix.recorded_at
+
+    def judge_aside(self, judged: JudgedFix) -> None:
+        """Judge a fix of the driver's second device by the fixes around it; it changes nothing else."""
+        judged.judged = True
+        if judged.is_inaccurate:
+            judged.doubt = "inaccurate"
+        elif not self._live.would_fit(judged):
+            judged.doubt = "teleport"
 
     def take_rejudged(self) -> list[JudgedFix]:
         """Return the earlier fixes whose verdicts have changed since the last call, and clear that list."""

@@ -47,6 +47,13 @@ class Window:
         self.entries.insert(index, judged)
         return index
 
+    def would_fit(self, judged: JudgedFix) -> bool:
+        """Return whether a fix that is not in the window fits the nearest believed ones on both sides."""
+        index = self.insert(judged)
+        fits = self.is_plausible(index)
+        del self.entries[index]
+        return fits
+
     def index_of(self, judged: JudgedFix) -> int | None:
         """Return the index of this very object; None if it is no longer in the window."""
         end = bisect_right(self.entries, judged.at, key=_at)

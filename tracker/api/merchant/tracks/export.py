@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape, quoteattr
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from tracker.api.merchant.responses import FixAnswer
+from tracker.api.answers.drivers import FixAnswer
 from tracker.api.merchant.tracks.lines import LinePoint, TrackLine
 from tracker.database import Queries
 from tracker.database.fixes import StoredFix, Window, track_page

@@ -11,12 +11,13 @@ from typing import Final
 import msgspec
 from quart import Blueprint, Response, request
 
+from tracker.api.answers.drivers import rounded
 from tracker.api.auth import require_scope
 from tracker.api.compression import accepts_gzip
 from tracker.api.describe import endpoint
 from tracker.api.json_bodies import answer, query
 from tracker.api.merchant.queries import TrackQuery
-from tracker.api.merchant.responses import Page, rounded
+from tracker.api.merchant.responses import Page
 from tracker.api.merchant.tracks.export import (
     FORMATS,
     GeoJsonWriter,

@@ -1,0 +1,133 @@
+"""Off duty nothing of a driver's place is stored, shown or logged, by whatever way it comes in.
+
+A new way in is one more entry of `WAYS_IN`.
+"""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import pytest
+import pytest_asyncio
+
+from tests.conftest import temporary_database
+from tests.database.test_erasure import holders
+from tests.service import Service, hear, running_service, say, token_of
+
+WORK: Final = (60.17135, 24.94405)  # where the driver is on duty
+HOME: Final = (60.1687135, 24.9345271)  # where the driver lives, which nobody may learn
+CANARIES: Final = ("60.16871", "24.93452")
+
+type Fix = dict[str, Any]
+
+
+async def by_json(service: Service, token: str, fix: Fix) -> Any:
+    async with service.drive(token) as courier:
+        await say(courier, type="fixes", id=1, fixes=[fix])
+        return await hear(courier, "ack")
+
+
+async def by_msgpack(service: Service, token: str, fix: Fix) -> Any:
+    async with service.drive(token, subprotocols=["tracker.v1.msgpack"]) as courier:
+        await courier.send(msgspec.msgpack.encode({"type": "fixes", "id": 1, "fixes": [fix]}))
+        while True:
+            message = msgspec.msgpack.decode(await courier.recv())  # type: ignore[arg-type]
+            if message["type"] == "ack":
+                return message
+
+
+async def by_http(service: Service, token: str, fix: Fix) -> Any:
+    headers = {"Authorization": f"Bearer {token}"}
+    answer = await service.http.post("/v1/drivers/fixes", json=[fix], headers=headers)
+    assert answer.status_code == 200
+    return answer.json()
+
+
+async def as_screen(service: Service, token: str, fix: Fix) -> Any:
+    async with service.drive(token) as courier:
+        await say(courier, type="hello", role="screen")
+        await say(courier, type="fixes", id=1, fixes=[fix])
+        return await hear(courier, "ack")
+
+
+WAYS_IN: Final[dict[str, Callable[[Service, str, Fix], Awaitable[Any]]]] = {
+    "WebSocket": by_json,
+    "MessagePack": by_msgpack,
+    "HTTP": by_http,
+    "screen": as_screen,
+}
+
+
+def fix_at(place: tuple[float, float], at: datetime | None = None) -> Fix:
+    lat, lon = place
+    return {"recorded_at": (at or datetime.now(UTC)).isoformat(), "lat": lat, "lon": lon, "accuracy": 5.0}
+
+
+@pytest_asyncio.fixture(loop_scope="session", scope="module")
+async def talkative(data_dir: Path, postgres: str, template: str) -> AsyncIterator[tuple[Service, str]]:
+    """A node of its own that logs all it can, and its database."""
+    async with (
+        temporary_database(postgres, template) as url,
+        running_service(data_dir, url, TRACKER_LOG_LEVEL="debug", PYTHONASYNCIODEBUG="1") as running,
+    ):
+        yield running, url
+
+
+async def shown(service: Service, driver: Any, order: Any) -> str:
+    """All that the service says about the driver and the order, to anybody, as one text."""
+    order_path, track = f"/v1/orders/{order['id']}", f"/v1/track/{token_of(order)}"
+    paths = [
+        f"/v1/drivers/{driver['id']}",
+        "/v1/drivers?limit=500",
+        "/metrics",
+        order_path,
+        f"{order_path}/eta",
+    ]
+    paths += [f"{order_path}/history", f"{order_path}/eta/history", track, f"{track}/poll?wait_s=0"]
+    paths += [
+        f"{order_path}/track.{extension}?include=rejected"
+        for extension in ("geojson", "gpx", "csv", "ndjson", "json")
+    ]
+    answers = [await service.http.get(path) for path in paths]
+    assert [answer.url for answer in answers if answer.status_code != 200] == []
+    return "\n".join(answer.text for answer in answers)
+
+
+@pytest.mark.parametrize("way", WAYS_IN)
+async def test_nothing_recorded_off_duty_is_found_anywhere(talkative: tuple[Service, str], way: str) -> None:
+    """Sent while off duty and, as a backlog, afterwards; on duty the same way in stores what it gets."""
+    service, database_url = talkative
+    send = WAYS_IN[way]
+    driver = await service.new_driver()
+    place = {"lat": WORK[0], "lon": WORK[1]}
+    order = await service.post(
+        "/v1/orders",
+        {"pickup": place, "dropoff": place | {"lat": 60.1666}, "driver_id": driver["id"],
+         "visibility": {"position": "always", "route": "always"}},
+    )  # fmt: skip
+    told: list[str] = []
+    async with service.watch(order) as customer:
+        told.append(json.dumps(await hear(customer, "snapshot")))
+        await service.post(f"/v1/drivers/{driver['id']}/duty", {"on": False})
+        home = fix_at(HOME)
+        for fix in (home, home, fix_at(HOME)):
+            assert (await send(service, driver["token"], fix)).get("discarded", 1) == 1
+        evening = datetime.now(UTC)
+        told.append(await shown(service, driver, order))
+        assert (await service.get(f"/v1/drivers/{driver['id']}"))["last_fix"] is None
+        await service.post(f"/v1/drivers/{driver['id']}/duty", {"on": True})
+        await send(service, driver["token"], fix_at(HOME, evening))
+        await send(service, driver["token"], fix_at(WORK))
+        while (update := await hear(customer, "update")).get("position") is None:
+            told.append(json.dumps(update))
+        told.append(json.dumps(update))
+    told.append(await shown(service, driver, order))
+    told.append(service.log.read_text(errors="replace"))
+    assert str(WORK[0]) in told[-2]
+    assert {"fixes"} <= {name.split("_")[0] for name in await holders(database_url, str(WORK[0]))}
+    for canary in CANARIES:
+        assert [text for text in told if canary in text] == []
+        assert await holders(database_url, canary) == []

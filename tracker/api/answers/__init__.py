@@ -1,0 +1,1 @@
+"""Responses that several kinds of clients get."""

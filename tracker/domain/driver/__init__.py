@@ -1,0 +1,1 @@
+"""A driver beside their positions: duty, roles and state of the devices, silence."""

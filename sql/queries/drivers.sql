@@ -31,13 +31,18 @@ UPDATE drivers SET name = $2, display_name = $3, vehicle = $4, reference = $5 WH
 SELECT d.id, s.recorded_at, s.received_at, s.lat, s.lon, s.accuracy, s.speed, s.heading, s.altitude, s.battery,
        ARRAY(SELECT stops.order_id FROM stops WHERE stops.driver_id = d.id
              GROUP BY stops.order_id ORDER BY min(stops.sequence)) AS orders,
-       last.duty, last.begun_at, last.ended_at, device.state
+       last.duty, last.begun_at, last.ended_at, device.state,
+       (SELECT min(o.assigned_at) FROM orders o
+        WHERE o.driver_id = d.id AND o.status IN ('assigned', 'picked_up')) AS busy_since
 FROM drivers d
 LEFT JOIN driver_states s ON s.driver = d.number
 LEFT JOIN device_states device ON device.driver = d.number
 LEFT JOIN LATERAL (SELECT duty, begun_at, ended_at FROM duty_intervals i
                    WHERE i.driver = d.number ORDER BY begun_at DESC LIMIT 1) last ON true
 WHERE d.id = ANY ($1::text[]);
+
+-- name: select_busy_driver_ids
+SELECT DISTINCT driver_id FROM orders WHERE status IN ('assigned', 'picked_up') AND driver_id IS NOT NULL;
 
 -- name: lock_drivers
 -- A transaction that changes stops locks their drivers first, always in this order, which prevents deadlocks.

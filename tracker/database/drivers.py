@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 
 from tracker.database.pool import Queries, Row
-from tracker.domain.driver.device_state import DeviceState
+from tracker.domain.driver.device_state import DeviceReport, DeviceState
 from tracker.domain.driver.duty import Duty, DutyInterval, DutyTimes
 from tracker.domain.order import Driver
 from tracker.domain.tracks.fix import Fix
@@ -20,7 +20,23 @@ class Activity(msgspec.Struct, frozen=True):
     orders: tuple[str, ...] = ()  # ids in stop sequence
     duty: Duty = "on"
     duty_since: datetime | None = None  # None: on duty since the driver was created
-    device: DeviceState = DeviceState()
+    device: DeviceState = DeviceState()  # as reported; see `device_now`
+    busy_since: datetime | None = None  # when the oldest open order was assigned; None: there is none
+
+    @property
+    def device_now(self) -> DeviceState:
+        """The state of the device, with the battery of the newest fix if that is newer."""
+        fix, at = self.last_fix, self.received_at
+        if fix is None or at is None or fix.battery is None:
+            return self.device
+        return self.device.merge(DeviceReport(battery=fix.battery), at)
+
+    @property
+    def expected_since(self) -> datetime | None:
+        """Since when the driver is to send positions: on duty with an open order. None: not now."""
+        if self.duty == "off" or self.busy_since is None:
+            return None
+        return max(self.busy_since, self.duty_since or self.busy_since)
 
 
 async def insert_driver(queries: Queries, driver: Driver, token_hash: bytes) -> Driver:
@@ -91,7 +107,13 @@ def _activity(row: Row) -> Activity:
         "on" if row["duty"] is None or row["ended_at"] is not None else row["duty"],
         row["ended_at"] or row["begun_at"],
         device_state(row["state"]),
+        row["busy_since"],
     )
+
+
+async def select_busy_driver_ids(queries: Queries) -> list[str]:
+    """Return the ids of the drivers with open orders."""
+    return [row["driver_id"] for row in await queries.fetch("select_busy_driver_ids")]
 
 
 async def update_driver_token(queries: Queries, driver_id: str, token_hash: bytes) -> Driver | None:

@@ -4,6 +4,7 @@ import asyncio
 from typing import Final
 
 from tracker.domain.driver.role import Role
+from tracker.domain.driver.silence import Departure
 from tracker.errors import RateLimited
 from tracker.live.trip import ConnectedDriver
 from tracker.messages import ToDriver
@@ -20,6 +21,7 @@ class DriverConnections:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._by_driver: dict[str, dict[Role, ConnectedDriver]] = {}
+        self._departures: dict[str, Departure] = {}  # of position sources that are not connected
         self._replacements = RateLimit(REPLACED_AT_ONCE, REPLACED_PER_S)
 
     def __contains__(self, driver_id: str) -> bool:
@@ -43,6 +45,8 @@ class DriverConnections:
                 f"Another {role} of this driver is connected, and too many replaced it; retry later."
             )
         self._by_driver.setdefault(driver_id, {})[role] = connection
+        if role == "source":
+            self._departures.pop(driver_id, None)
         self._count()
         if older is not None:
             older.replace()
@@ -52,9 +56,19 @@ class DriverConnections:
         own = self._by_driver.get(driver_id, {})
         for role in [role for role, each in own.items() if each is connection]:
             del own[role]
+            if role == "source":
+                self._departures[driver_id] = connection.departure
         if not own:
             self._by_driver.pop(driver_id, None)
         self._count()
+
+    def departure(self, driver_id: str) -> Departure | None:
+        """Return how the last position source ended; None if one is connected, or none was."""
+        return self._departures.get(driver_id)
+
+    def note_departure(self, driver_id: str, departure: Departure) -> None:
+        """Record how a source without a WebSocket ended, such as by an MQTT last will."""
+        self._departures[driver_id] = departure
 
     def revoke(self, driver_id: str) -> None:
         """Close the driver's connections, because their token is no longer valid."""

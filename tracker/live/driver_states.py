@@ -8,6 +8,7 @@ from typing import Final
 from tracker.database import Database, drivers
 from tracker.domain.driver.device_state import DeviceReport
 from tracker.domain.driver.duty import Duty
+from tracker.domain.driver.silence import Departure
 from tracker.domain.order import Driver
 from tracker.errors import NotFound, RateLimited
 from tracker.live.driver_connections import DriverConnections
@@ -67,6 +68,10 @@ class DriverStates:
             self._trips.reload(driver.id)  # the commit may have succeeded
             raise
         live.trip.change_duty(times)
+
+    def source_left(self, driver_id: str, departure: Departure) -> None:
+        """Record how the driver's position source ended, for a transport that this node does not hold."""
+        self._connections.note_departure(driver_id, departure)
 
     async def device_reported(
         self, driver: Driver, report: DeviceReport, *, at: datetime | None = None

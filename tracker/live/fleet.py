@@ -22,6 +22,7 @@ from tracker.live.driver_states import DriverStates
 from tracker.live.hub import Hub
 from tracker.live.milestones import MilestoneWriter
 from tracker.live.publisher import Publisher
+from tracker.live.silence import SilenceWatch
 from tracker.live.trip import ConnectedDriver, JudgedBatch, LiveTrip, Receipt
 from tracker.live.trips import LiveTrips
 from tracker.live.views import LiveViews
@@ -69,6 +70,7 @@ class Fleet:
             now=now,
         )
         self.states = DriverStates(database, self._trips, self._connections, now)
+        self.silence = SilenceWatch(database, self._trips, self._connections, metrics, now)
         self.views = LiveViews(
             database=database,
             hub=hub,
@@ -87,13 +89,14 @@ class Fleet:
     async def running(self) -> AsyncIterator[None]:
         """Run the routing tasks, the timer and the shielded work during the block."""
         async with self._tasks:
-            timer = self._tasks.create_task(self._tick_forever())
-            keeper = self._tasks.create_task(self._feedback.keep(lambda: [live.trip for live in self._trips]))
+            feedback = self._feedback.keep(lambda: [live.trip for live in self._trips])
+            forever = self._tick_forever(), self.silence.watch_forever(), feedback
+            tasks = [self._tasks.create_task(work) for work in forever]
             try:
                 yield
             finally:
-                timer.cancel()
-                keeper.cancel()
+                for task in tasks:
+                    task.cancel()
                 await asyncio.gather(*self._shielded, return_exceptions=True)
 
     async def shield[T](self, work: Coroutine[Any, Any, T]) -> T:

@@ -11,6 +11,7 @@ from tracker.domain.arrival.milestone import MilestoneReached
 from tracker.domain.arrival.milestone_detector import MilestoneDetector
 from tracker.domain.driver.device_state import DeviceState
 from tracker.domain.driver.role import SOURCE_SILENT_AFTER, Role
+from tracker.domain.driver.silence import Departure
 from tracker.domain.geo import distance
 from tracker.domain.reporting_policy import Need, PolicyState, next_policy
 from tracker.domain.tracks.device_clock import NONE, DeviceClock
@@ -38,6 +39,10 @@ class ConnectedDriver(Protocol):
 
     def revoke(self) -> None:
         """Close, because the token is no longer valid."""
+
+    @property
+    def departure(self) -> Departure:
+        """How the connection ended."""
 
     async def drain(self) -> None:
         """Acknowledge what is in flight and close with 1012."""
@@ -74,6 +79,7 @@ class LiveTrip:
         self.verdicts = verdicts or VerdictMemory()
         self.clock = DeviceClock()
         self.heard_at: datetime | None = None
+        self.fixed_at: datetime | None = None  # when any device last sent a new fix
         self.source_at: datetime | None = None  # when the position source last sent a new fix
         self.device: DeviceState | None = None  # as stored; None: not read yet
         self.routing = False
@@ -112,6 +118,7 @@ class LiveTrip:
         for judged in fixes:
             if judged.judged:
                 continue
+            self.fixed_at = now
             if role == "source":
                 self.source_at = now
             if not self.trip.track.covers(judged):

@@ -115,6 +115,17 @@ class Metrics:
         registry = self.registry
         self.subscribers = Gauge("tracker_subscribers", "Live views open now.", registry=registry)
         self.drivers = Gauge("tracker_drivers_online", "Drivers connected now.", registry=registry)
+        self.drivers_silent = Gauge(
+            "tracker_drivers_silent",
+            "Drivers on duty with an open order who send no positions, by likely reason.",
+            ["reason"],
+            registry=registry,
+        )
+        self.drivers_battery_low = Gauge(
+            "tracker_drivers_battery_low",
+            "Drivers on duty with an open order whose battery is low and not charging.",
+            registry=registry,
+        )
         self.tiles = Counter(
             "tracker_tiles",
             "Vector tiles of the map that were asked for, by result.",

@@ -8,6 +8,7 @@ from msgspec import Struct
 from tracker.database.drivers import Activity
 from tracker.domain.driver.device_state import DeviceState, Permission
 from tracker.domain.driver.duty import Duty
+from tracker.domain.driver.silence import ReasonBasis, Silence, SilenceReason
 from tracker.domain.order import Driver, Vehicle
 from tracker.domain.tracks.fix import Fix
 from tracker.messages import Time, rfc3339, rfc3339_or_none
@@ -78,6 +79,8 @@ class DeviceAnswer(Struct, frozen=True, kw_only=True):
     """When the device last reported."""
     battery: float | None
     """Charge of the battery, 0..1."""
+    battery_low: bool
+    """Whether `battery` is below 0.15 and not being charged: the device may soon fall silent."""
     charging: bool | None
     """Whether the battery is being charged."""
     permission: Permission | None
@@ -95,7 +98,25 @@ class DeviceAnswer(Struct, frozen=True, kw_only=True):
     def of(cls, state: DeviceState) -> "DeviceAnswer | None":
         if state.reported_at is None:
             return None
-        return cls(reported_at=rfc3339(state.reported_at), **msgspec.structs.asdict(state.report))
+        values = msgspec.structs.asdict(state.report) | {"battery": rounded(state.report.battery)}
+        return cls(reported_at=rfc3339(state.reported_at), battery_low=state.is_battery_low, **values)
+
+
+class SilenceAnswer(Struct, frozen=True):
+    """A driver on duty with an open order sends no positions."""
+
+    since: Time
+    """Time of the last position, or when the first one was expected."""
+    reason: SilenceReason
+    """Likely reason."""
+    reason_basis: ReasonBasis
+    """Whether the device reported the reason, the service infers it, or there is none."""
+
+    @classmethod
+    def of(cls, silence: Silence | None) -> "SilenceAnswer | None":
+        if silence is None:
+            return None
+        return cls(rfc3339(silence.since), silence.reason, silence.reason_basis)
 
 
 class DriverAnswer(Struct, frozen=True):
@@ -123,9 +144,13 @@ class DriverAnswer(Struct, frozen=True):
     """Whether the driver works."""
     device: DeviceAnswer | None
     """State of the driver's device. Null if it never reported."""
+    silence: SilenceAnswer | None
+    """Set while a driver on duty with an open order sends no positions for 60 s or three intervals."""
 
 
-def driver_answer(driver: Driver, activity: Activity, *, online: bool) -> DriverAnswer:
+def driver_answer(
+    driver: Driver, activity: Activity, *, online: bool, silence: Silence | None
+) -> DriverAnswer:
     fix, received_at = activity.last_fix, activity.received_at
     return DriverAnswer(
         driver.id,
@@ -138,7 +163,8 @@ def driver_answer(driver: Driver, activity: Activity, *, online: bool) -> Driver
         None if fix is None or received_at is None else FixAnswer.of(fix, received_at),
         list(activity.orders),
         DutyAnswer.of(activity.duty, activity.duty_since),
-        DeviceAnswer.of(activity.device),
+        DeviceAnswer.of(activity.device_now),
+        SilenceAnswer.of(silence),
     )
 
 

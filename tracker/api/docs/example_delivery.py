@@ -100,6 +100,7 @@ DRIVER: Final = drivers.DriverAnswer(
     device=drivers.DeviceAnswer(
         reported_at="2026-11-22T16:42:30.000Z",
         battery=0.81,
+        battery_low=False,
         charging=False,
         permission="always",
         location_services=True,
@@ -107,6 +108,7 @@ DRIVER: Final = drivers.DriverAnswer(
         network="mobile",
         app="Courier 1.2",
     ),
+    silence=None,
 )
 _NEW_DRIVER: Final = msgspec.convert(
     {name: getattr(DRIVER, name) for name in ("id", "name", "display_name", "vehicle", "reference")}

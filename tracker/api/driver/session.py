@@ -18,6 +18,7 @@ from tracker.api.driver.messages import (
 )
 from tracker.api.errors import CloseConnection
 from tracker.domain.driver.role import Role
+from tracker.domain.driver.silence import Departure
 from tracker.domain.order import Driver
 from tracker.errors import NotFound, RateLimited, StorageUnavailable, Unparsable
 from tracker.live.trip import Receipt
@@ -45,7 +46,7 @@ from tracker.messages.codecs import JsonCodec, MsgpackCodec, readings
 from tracker.messages.conversions import assigned_order, wire_driver
 from tracker.node import Node
 from tracker.rate_limits import spread
-from tracker.system.tracebacks import clear_traceback
+from tracker.system.tracebacks import clear_traceback, leaves
 from tracker.websocket.accept import Disconnected, Socket
 
 PING_EVERY: Final = 20.0  # seconds
@@ -59,6 +60,8 @@ MAX_THROTTLED: Final = (
 CALM_AFTER: Final = 1.0  # seconds within the rate that reset the count
 OUTBOX_SIZE: Final = 256  # messages waiting for the socket; then a driver that reads none is disconnected
 DRAIN_TIMEOUT: Final = 10.0  # seconds for the commits in flight
+
+DELIBERATE: Final = (1000, 1001)  # close codes of an app or page that is closed
 
 log = structlog.get_logger()
 
@@ -115,7 +118,7 @@ class DriverSession:
                 for work in (self._write(), self._keep_alive(), self._await_end()):
                     self._tasks.create_task(work)
         except* CloseConnection as group:
-            close = next(error for error in _leaves(group) if isinstance(error, CloseConnection))
+            close = next(error for error in leaves(group) if isinstance(error, CloseConnection))
             code, reason = close.code, close.reason
             clear_traceback(group)
         raise CloseConnection(code, reason)
@@ -137,6 +140,10 @@ class DriverSession:
 
     def revoke(self) -> None:
         self._end(CloseConnection(4001, "unauthenticated"))
+
+    @property
+    def departure(self) -> Departure:
+        return "closed" if self._socket.peer_close_code in DELIBERATE else "lost"
 
     async def drain(self) -> None:
         """Stop reading, acknowledge the messages in flight, and close with 1012."""
@@ -289,10 +296,3 @@ class DriverSession:
             except StorageUnavailable:
                 self.push(Slow())
                 await asyncio.sleep(STORAGE_RETRY_DELAY)
-
-
-def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
-    leaves: list[BaseException] = []
-    for error in group.exceptions:
-        leaves.extend(_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
-    return leaves

@@ -197,10 +197,12 @@ def _require_driver(driver: Driver | None) -> Driver:
 
 async def _driver_answers(node: Node, drivers: list[Driver]) -> dict[str, DriverAnswer]:
     activity = await rows.select_driver_activity(node.database, [driver.id for driver in drivers])
-    nothing = rows.Activity()
     return {
         driver.id: driver_answer(
-            driver, activity.get(driver.id, nothing), online=node.fleet.online(driver.id)
+            driver,
+            found := activity.get(driver.id, rows.Activity()),
+            online=node.fleet.online(driver.id),
+            silence=node.fleet.silence.of(driver.id, found),
         )
         for driver in drivers
     }

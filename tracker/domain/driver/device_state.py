@@ -11,6 +11,7 @@ Permission = Literal["always", "while_using", "denied"]
 
 BATTERY_STEP: Final = 0.01  # a smaller change is not worth a write
 REFRESH_AFTER: Final = timedelta(seconds=60)  # then an equal value is written again, with its new time
+LOW_BATTERY: Final = 0.15
 TEXT_LENGTH: Final = 100  # characters of `network` and `app`
 
 
@@ -45,6 +46,12 @@ class DeviceState(msgspec.Struct, frozen=True):
     def reported_at(self) -> datetime | None:
         """The time of the newest report; None if there was none."""
         return max(self.at.values(), default=None)
+
+    @property
+    def is_battery_low(self) -> bool:
+        """Whether the battery is low and not being charged: the device may soon fall silent."""
+        battery = self.report.battery
+        return battery is not None and battery < LOW_BATTERY and not self.report.charging
 
     def merge(self, report: DeviceReport, at: datetime) -> "DeviceState":
         """Return the state after a report of *at*. Values reported later stay."""

@@ -1,0 +1,100 @@
+"""SilenceWatch: finds drivers who should send positions and do not, watched or not."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Final, get_args
+
+import msgspec
+import structlog
+
+from tracker.database import Database, drivers
+from tracker.database.drivers import Activity
+from tracker.domain.driver.silence import Signs, Silence, SilenceReason, silence_of
+from tracker.errors import StorageUnavailable
+from tracker.live.driver_connections import DriverConnections
+from tracker.live.trips import LiveTrips
+from tracker.metrics import Metrics
+
+CHECK_INTERVAL_S: Final = 10.0
+
+log = structlog.get_logger()
+
+
+class SilenceChange(msgspec.Struct, frozen=True):
+    """A driver fell silent, or is silent for another reason, or (None) sends again."""
+
+    driver_id: str
+    silence: Silence | None
+
+
+class SilenceWatch:
+    """Looks at all drivers with open orders every few seconds."""
+
+    def __init__(
+        self,
+        database: Database,
+        trips: LiveTrips,
+        connections: DriverConnections,
+        metrics: Metrics,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._database, self._trips, self._connections = database, trips, connections
+        self._metrics, self._now = metrics, now
+        self._silent: dict[str, Silence] = {}
+
+    def of(self, driver_id: str, activity: Activity) -> Silence | None:
+        """Return the driver's silence now."""
+        live, heard_at, interval_s = self._trips.get(driver_id), activity.received_at, 0.0
+        if live is not None:
+            heard_at = max(filter(None, (heard_at, live.fixed_at)), default=None)
+            interval_s = max(live.policy_state.policy.interval_s, live.trip.track.median_interval or 0.0)
+        signs = Signs(
+            expected_since=activity.expected_since,
+            heard_at=heard_at,
+            interval_s=interval_s,
+            device=activity.device_now,
+            departure=self._connections.departure(driver_id),
+        )
+        return silence_of(signs, self._now())
+
+    async def check(self) -> list[SilenceChange]:
+        """Look at every driver with an open order; return what changed. Raises StorageUnavailable."""
+        busy = await drivers.select_busy_driver_ids(self._database)
+        activities = await drivers.select_driver_activity(self._database, busy)
+        found = {id_: self.of(id_, activity) for id_, activity in activities.items()}
+        silent = {id_: silence for id_, silence in found.items() if silence is not None}
+        before, self._silent = self._silent, silent
+        self._count(activities)
+        return [
+            SilenceChange(id_, silent.get(id_))
+            for id_ in (*silent, *(before.keys() - silent.keys()))
+            if _reason(silent.get(id_)) != _reason(before.get(id_))
+        ]
+
+    def _count(self, activities: Mapping[str, Activity]) -> None:
+        for reason in get_args(SilenceReason):
+            count = sum(silence.reason == reason for silence in self._silent.values())
+            self._metrics.drivers_silent.labels(reason).set(count)
+        working = [one for one in activities.values() if one.expected_since is not None]
+        low = sum(one.device_now.is_battery_low for one in working)
+        self._metrics.drivers_battery_low.set(low)
+
+    async def watch_forever(self) -> None:
+        """Check and log what changed until cancelled."""
+        while True:
+            await asyncio.sleep(CHECK_INTERVAL_S)
+            try:
+                changes = await self.check()
+            except StorageUnavailable:
+                continue
+            for change in changes:
+                if (silence := change.silence) is None:
+                    log.info("driver_heard", driver=change.driver_id)
+                else:
+                    reason, basis = silence.reason, silence.reason_basis
+                    log.warning("driver_silent", driver=change.driver_id, reason=reason, basis=basis)
+
+
+def _reason(silence: Silence | None) -> SilenceReason | None:
+    return None if silence is None else silence.reason

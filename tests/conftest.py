@@ -14,6 +14,7 @@ import pytest_asyncio
 from hypothesis import settings
 from playwright.async_api import Browser
 
+from tests import hasty_node
 from tests.browser import launched
 from tests.privacy.recording import verdict
 from tests.service import Service, running_service
@@ -138,6 +139,13 @@ async def service_database(postgres: str, template: str) -> AsyncIterator[str]:
 async def service(data_dir: Path, service_database: str) -> AsyncIterator[Service]:
     """A running node that tests share: each makes its own drivers and orders."""
     async with running_service(data_dir, service_database) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def hasty_service(data_dir: Path, service_database: str) -> AsyncIterator[Service]:
+    """A node that tests share whose time limits are short; see `tests/hasty_node.py`."""
+    async with running_service(data_dir, service_database, program=hasty_node.PROGRAM) as running:
         yield running
 
 

@@ -13,10 +13,11 @@ import pytest
 import pytest_asyncio
 import trustme
 
+from tests import hasty_node
 from tests.service import ROOT, Service, hear, running_service, say
 from tests.waiting import until
 
-SEEN_WITHIN = 20.0  # seconds; the files are looked at every two
+SEEN_WITHIN = 20.0  # seconds
 
 
 class Secured(msgspec.Struct):
@@ -74,6 +75,7 @@ async def secured(
     async with running_service(
         data_dir,
         service_database,
+        program=hasty_node.PROGRAM,
         trusting=trusting,
         TRACKER_TLS_CERT=str(folder / "cert.pem"),
         TRACKER_TLS_KEY=str(folder / "key.pem"),

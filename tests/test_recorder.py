@@ -182,9 +182,9 @@ async def test_a_locked_table_ends_in_storage_unavailable_and_recovers(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While nothing can be committed callers are told in time, and afterwards it works by itself."""
-    monkeypatch.setattr(recorder_module, "TIMEOUT_S", 0.3)
     driver = await bench.driver()
     await bench.record(driver, fix(0))
+    monkeypatch.setattr(recorder_module, "TIMEOUT_S", 0.3)
     async with bench.database.transaction() as connection:
         await connection.raw.execute("LOCK TABLE fixes IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(StorageUnavailable):

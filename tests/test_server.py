@@ -217,11 +217,12 @@ def test_all_that_is_allowed_at_once_is_allowed_at_any_time(now: float) -> None:
     assert limit.try_take("a", 1.0, now + 0.01)
 
 
-async def test_a_flood_is_slowed_down_and_then_ended(service: Service) -> None:
+async def test_a_flood_is_slowed_down_and_then_ended(hasty_service: Service) -> None:
     """A driver over its rate is read no faster than the rate; who goes on like that gets 4103."""
-    driver = await service.new_driver()
+    driver = await hasty_service.new_driver()
     said = Frame(Opcode.TEXT, b'{"type":"pong","n":1}').serialize(mask=True) * 1_000
-    async with service.drive(driver["token"], ping_interval=None) as courier:  # they would wait behind it all
+    # The client's pings would wait behind the flood.
+    async with hasty_service.drive(driver["token"], ping_interval=None) as courier:
         await hear(courier, "welcome")
         pouring = asyncio.create_task(pour(courier, said))
         async with asyncio.timeout(60):

@@ -7,6 +7,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from tests import hasty_node
 from tests.faults.attackers import Ends, frame_head
 from tests.faults.attackers import connect as bare
 from tests.service import Service, hear, say, token_of, until_metric
@@ -56,34 +57,34 @@ def test_whoever_took_too_much_waits_until_it_is_earned() -> None:
     assert allowances.wait("b", 0.0) == 0.0
 
 
-async def test_a_customer_who_sends_nonsense_again_and_again_has_to_wait(service: Service) -> None:
+async def test_a_customer_who_sends_nonsense_again_and_again_has_to_wait(hasty_service: Service) -> None:
     """429, not at once; the link is still there, by other ways, and other links from the same address are."""
-    order = await service.new_order()
-    await send_nonsense(service, f"/v1/track/{token_of(order)}/stream")
+    order = await hasty_service.new_order()
+    await send_nonsense(hasty_service, f"/v1/track/{token_of(order)}/stream")
     asked = monotonic()
     with pytest.raises(InvalidStatus) as refused:
-        await service.watch(order)
+        await hasty_service.watch(order)
     assert refused.value.response.status_code == 429
-    assert monotonic() - asked > 0.9 * MAX_DELAY
-    assert (await service.http.get(f"/v1/track/{token_of(order)}")).status_code == 200
-    async with service.watch(await service.new_order()) as socket:
+    assert monotonic() - asked > 0.9 * hasty_node.MAX_DELAY
+    assert (await hasty_service.http.get(f"/v1/track/{token_of(order)}")).status_code == 200
+    async with hasty_service.watch(await hasty_service.new_order()) as socket:
         await hear(socket, "snapshot")
 
 
-async def test_a_driver_who_sends_nonsense_again_and_again_has_to_wait(service: Service) -> None:
+async def test_a_driver_who_sends_nonsense_again_and_again_has_to_wait(hasty_service: Service) -> None:
     """429 with the seconds, as hello 4103; another driver from the same address comes in."""
-    wild, other = await service.new_driver(), await service.new_driver()
-    await send_nonsense(service, "/v1/drivers/stream", wild["token"])
-    async with connect(f"{service.ws_url}/v1/drivers/stream", compression=None) as browser:
+    wild, other = await hasty_service.new_driver(), await hasty_service.new_driver()
+    await send_nonsense(hasty_service, "/v1/drivers/stream", wild["token"])
+    async with connect(f"{hasty_service.ws_url}/v1/drivers/stream", compression=None) as browser:
         await say(browser, type="hello", token=wild["token"])
         with pytest.raises(InvalidStatus) as refused:
-            await service.drive(wild["token"])
+            await hasty_service.drive(wild["token"])
         with pytest.raises(ConnectionClosed):
             await browser.recv()
         assert browser.close_code == 4103
     assert refused.value.response.status_code == 429
     assert 1 <= int(refused.value.response.headers["Retry-After"]) <= 2 * AT_A_TIME / VIOLATIONS_PER_S
-    async with service.drive(other["token"]) as socket:
+    async with hasty_service.drive(other["token"]) as socket:
         await hear(socket, "welcome")
 
 

@@ -199,8 +199,9 @@ async def test_who_reads_slowly_makes_the_sender_wait(either: EchoServer) -> Non
         assert (await peer.reader.readexactly(7))[2:] == b"50000"
 
 
-async def test_tiny_messages_wait_too(either: EchoServer) -> None:
+async def test_tiny_messages_wait_too(monkeypatch: pytest.MonkeyPatch, either: EchoServer) -> None:
     """Their number is bounded, not only their bytes."""
+    monkeypatch.setattr(ours, "DRAIN_TIMEOUT", 0.5)  # until the echo has ended
     async with raw(either, "/deaf") as peer:
         await peer.reader.read(7)
         either.may_read.clear()
@@ -225,8 +226,9 @@ async def test_frames_without_a_message_are_counted(
         assert await peer.close_code() == 4103
 
 
-async def test_a_peer_that_stops_reading_is_cut(echo: EchoServer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_peer_that_stops_reading_is_cut(monkeypatch: pytest.MonkeyPatch, echo: EchoServer) -> None:
     """What is written waits for one message; then for a peer that takes nothing the time is limited."""
+    monkeypatch.setattr(ours, "DRAIN_TIMEOUT", 0.5)  # until the echo has ended
     monkeypatch.setattr(write_flow, "STALLED_AFTER", 0.5)
     async with raw(echo) as peer:
         peer.reader._transport.pause_reading()  # type: ignore[attr-defined]

@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
+from tests import hasty_node
 from tests.api.merchant import backdate, rfc3339, send_fixes
 from tests.service import Service, metric, running_service, token_of, until_metric
 from tests.waiting import until
@@ -73,7 +74,7 @@ async def delivered(service: Service, driver: Any, database_url: str) -> Any:
 
 async def test_what_a_node_learns_outlives_it(data_dir: Path, database_url: str) -> None:
     """An arrival is learned from, stands in the database, and the next life begins with it."""
-    async with running_service(data_dir, database_url) as service:
+    async with running_service(data_dir, database_url, program=hasty_node.PROGRAM) as service:
         assert await metric(service, "tracker_eta_arrivals_learned") == 0
         await delivered(service, await service.new_driver(), database_url)
         await until_metric(service, "tracker_eta_arrivals_learned", 1)
@@ -85,7 +86,7 @@ async def test_what_a_node_learns_outlives_it(data_dir: Path, database_url: str)
     assert state["whole"]["observed"] > 30
     assert await connection.fetchval("SELECT count(*) FROM driver_paces WHERE observed > 30") == 1
     await connection.close()
-    async with running_service(data_dir, database_url) as service:
+    async with running_service(data_dir, database_url, program=hasty_node.PROGRAM) as service:
         assert await metric(service, "tracker_eta_arrivals_learned") == 1
         await delivered(service, await service.new_driver(), database_url)
         await until_metric(service, "tracker_eta_arrivals_learned", 2)

@@ -14,7 +14,7 @@ from tracker.database import Database
 from tracker.database.api_keys import delete_old_answers
 from tracker.database.customers import ERASED_AT_ONCE, erase_expired_customers
 from tracker.database.drivers import delete_old_duty_intervals
-from tracker.database.forecasts import delete_old_forecasts
+from tracker.database.eta.forecasts import delete_old_forecasts
 from tracker.database.partitions import keep_partitions
 from tracker.errors import StorageUnavailable
 from tracker.metrics import Metrics

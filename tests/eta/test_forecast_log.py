@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 
 from tracker.database import Database
 from tracker.database.drivers import insert_driver
-from tracker.database.forecasts import delete_old_forecasts, insert_errors, select_errors, select_forecasts
+from tracker.database.eta.forecasts import (
+    delete_old_forecasts,
+    insert_errors,
+    select_errors,
+    select_forecasts,
+)
 from tracker.database.orders import insert_orders, insert_timeline
 from tracker.domain.eta.estimate import Basis, Eta
 from tracker.domain.eta.forecast_error import KEPT_EVERY, MOVED, ForecastRecord, is_worth_recording

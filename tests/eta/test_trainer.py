@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from tracker.database import Database
 from tracker.database.drivers import insert_driver
-from tracker.database.eta_model import StoredModel, select_models, upsert_model
+from tracker.database.eta.model import StoredModel, select_models, upsert_model
 from tracker.domain.eta.ensemble import terms_of
 from tracker.domain.eta.model import ArrivalSample, EtaModel, EtaModels, ForecastSample, Passage
 from tracker.domain.eta.speed_factor import SpeedFactor

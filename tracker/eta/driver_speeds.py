@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from tracker.database import Database
-from tracker.database.eta_model import select_speed_factor, upsert_speed_factors
+from tracker.database.eta.model import select_speed_factor, upsert_speed_factors
 from tracker.domain.eta.speed_factor import SpeedFactor
 
 KEPT_EVERY: Final = 30.0  # seconds

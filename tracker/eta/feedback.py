@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 
 from tracker.database import Database
-from tracker.database.forecasts import select_milestone
+from tracker.database.eta.forecasts import select_milestone
 from tracker.domain.eta.estimate import Eta
 from tracker.domain.eta.model import EtaModels
 from tracker.domain.geo import distance

@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Final, Self
 
 from tracker.database import Database
-from tracker.database.forecasts import insert_errors, insert_forecasts
+from tracker.database.eta.forecasts import insert_errors, insert_forecasts
 from tracker.domain.eta.estimate import Eta
 from tracker.domain.eta.forecast_error import ForecastRecord, is_worth_recording
 from tracker.metrics import Metrics

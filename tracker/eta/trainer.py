@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from tracker.database import Database
-from tracker.database.eta_model import (
+from tracker.database.eta.model import (
     StoredModel,
     insert_arrival_samples,
     select_models,

@@ -11,7 +11,7 @@ from tracker.api.auth import require_scope
 from tracker.api.describe import endpoint
 from tracker.api.json_bodies import answer, query
 from tracker.api.pagination import PageQuery, decode_cursor, encode_cursor
-from tracker.database.forecasts import (
+from tracker.database.eta.forecasts import (
     Errors,
     count_judged_orders,
     select_arrival,

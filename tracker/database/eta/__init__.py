@@ -1,0 +1,1 @@
+"""What forecasts leave in the database: their errors, and what was learned from them."""

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 # From the bottom up. A package imports itself and packages of lower rows, never of its own row or above.
 ROWS = (
     {"database_url", "errors", "logs", "metrics", "rate_limits", "system", "time_zones", "tokens"},
-    {"config", "domain", "postgres", "websocket", "write_behind"},
+    {"config", "domain", "images", "postgres", "websocket", "write_behind"},
     {"database", "map", "messages"},
     {"phone_apps", "recorder", "routing"},
     {"eta"},
@@ -43,6 +43,7 @@ SIMULATOR_ROWS = (
 
 # Each library has a home, so that replacing it changes one package. No other package imports it.
 HOMES = {
+    "PIL": ("tracker.images",),
     "asyncpg": ("tracker.database", "tracker.database.migrations", "tracker.postgres.server"),
     "click": (
         "tracker.__main__",

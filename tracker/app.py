@@ -8,15 +8,17 @@ from tracker.api.allowance import add_rate_limit_headers
 from tracker.api.client_info import warn_of_untrusted_proxy
 from tracker.api.compression import compress
 from tracker.api.docs import asyncapi, openapi, swagger_ui
+from tracker.api.driver import proofs as driver_proofs
 from tracker.api.driver import stream as driver_stream
 from tracker.api.errors import register_errors
 from tracker.api.headers import add_security_headers
 from tracker.api.json_bodies import register_bodies
-from tracker.api.merchant import drivers, forecasts, history, links, map, orders
+from tracker.api.merchant import drivers, forecasts, history, links, map, orders, proofs
 from tracker.api.merchant.tracks import track
 from tracker.api.monitoring import health, metrics
 from tracker.api.monitoring.requests import register_request_log
 from tracker.api.tracking import events, notes, page, poll
+from tracker.api.tracking import proofs as tracking_proofs
 from tracker.api.tracking import stream as tracking_stream
 from tracker.node import Node
 from tracker.websocket.accept import register_sockets
@@ -25,6 +27,7 @@ ENDPOINTS: Final = (
     asyncapi,
     health,
     swagger_ui,
+    driver_proofs,
     driver_stream,
     drivers,
     forecasts,
@@ -35,10 +38,12 @@ ENDPOINTS: Final = (
     openapi,
     orders,
     page,
+    proofs,
     events,
     notes,
     poll,
     track,
+    tracking_proofs,
     tracking_stream,
 )
 

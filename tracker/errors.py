@@ -12,6 +12,7 @@ TrackerError
 ├── NotFound               does not exist or belongs to another client; the answer is the same
 ├── Conflict               not possible in the current state
 │   ├── ForbiddenTransition
+│   ├── ProofMissing       the stop needs proofs that its driver has not given
 │   ├── NoSequence         no route leads through all stops of a driver
 │   ├── StaleVersion       the order has another version than the client expects
 │   └── IdempotencyMismatch
@@ -114,6 +115,13 @@ class ForbiddenTransition(Conflict):
         self.status, self.wanted, self.allowed = status, wanted, tuple(allowed)
         possible = ", ".join(self.allowed) or "none"
         super().__init__(f"An order that is {status} cannot become {wanted}; allowed: {possible}.")
+
+
+class ProofMissing(Conflict):
+    """The driver has not proved what the stop needs."""
+
+    def __init__(self, stop: str, missing: Iterable[str]) -> None:
+        super().__init__(f"The {stop} still needs a proof: {', '.join(missing)}.")
 
 
 class NoSequence(Conflict):

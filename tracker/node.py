@@ -53,6 +53,8 @@ REQUESTS_AT_ONCE: Final = 6_000  # of one API key; counted before their bodies a
 REQUESTS_PER_S: Final = 100.0
 GUESSES_AT_ONCE: Final = 60  # unknown keys, tokens and links from one address
 GUESSES_PER_S: Final = 1.0
+PROOFS_AT_ONCE: Final = 30  # of one driver
+PROOFS_PER_S: Final = 0.5
 VIOLATIONS_AT_ONCE: Final = 3  # connections of one driver, or of one link and address, ended for a violation
 VIOLATIONS_PER_S: Final = 0.2
 MAP_TIMEOUT_S: Final = 60.0  # how long a start waits for what is made from the map
@@ -78,6 +80,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     note_bodies: RateLimit
     request_rates: RateLimit
     fix_rates: RateLimit
+    proof_rates: RateLimit
     wrong_guesses: RateLimit
     metrics: Metrics
     now: Callable[[], datetime]
@@ -176,6 +179,7 @@ def _rate_limits() -> dict[str, Any]:
         "note_bodies": RateLimit(NOTE_BODIES_AT_ONCE, NOTE_BODIES_PER_S),
         "request_rates": RateLimit(REQUESTS_AT_ONCE, REQUESTS_PER_S),
         "fix_rates": RateLimit(FIXES_AT_ONCE, FIXES_PER_S),
+        "proof_rates": RateLimit(PROOFS_AT_ONCE, PROOFS_PER_S),
         "wrong_guesses": RateLimit(GUESSES_AT_ONCE, GUESSES_PER_S),
         "violations": RateLimit(VIOLATIONS_AT_ONCE, VIOLATIONS_PER_S),
     }

@@ -33,6 +33,11 @@ def derived_id(prefix: str, text: str) -> str:
     return f"{prefix}_{b32encode(digest).decode().lower()}"
 
 
+def new_pin() -> str:
+    """Return four random digits."""
+    return f"{secrets.randbelow(10_000):04}"
+
+
 def new_driver_token() -> str:
     """Return a token for a driver's device. The API shows it once."""
     return f"tdt_{secrets.token_urlsafe(TOKEN_BYTES)}"

@@ -62,9 +62,10 @@ RETURNING number;
 DELETE FROM fixes WHERE driver = $1;
 
 -- name: renew_orders_of_driver
--- The erasure of a driver changes these orders, so they get a new version.
+-- The erasure of a driver changes these orders, so they get a new version. The driver's proofs go with the driver.
 UPDATE orders
-SET version = version + 1
+SET version = version + 1,
+    proofs = CASE WHEN driver_id = $1 THEN '[]' ELSE proofs END
 WHERE driver_id = $1
    OR id IN (SELECT a.order_id FROM assignments a JOIN drivers d ON d.number = a.driver WHERE d.id = $1)
 RETURNING id;

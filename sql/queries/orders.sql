@@ -4,9 +4,9 @@ INSERT INTO orders (id, reference, status, created_at, driver_id,
                     dropoff_lat, dropoff_lon, dropoff_address, dropoff_service_s,
                     customer, window_from, window_to, visibility,
                     assigned_at, picked_up_at, delivered_at, failed_at, cancelled_at, closed_at, version,
-                    instructions, contact, metadata, requirements)
+                    instructions, contact, metadata, requirements, proofs, pin)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
-        $25, $26, $27, $28, $29);
+        $25, $26, $27, $28, $29, $30, $31);
 
 -- name: select_order
 SELECT * FROM orders WHERE id = $1;
@@ -22,7 +22,8 @@ SET reference = $2, status = $3, created_at = $4, driver_id = $5,
     customer = $15, window_from = $16, window_to = $17, visibility = $18,
     assigned_at = $19, picked_up_at = $20, delivered_at = $21, failed_at = $22, cancelled_at = $23, closed_at = $24,
     customer_erased_at = CASE WHEN $24::timestamptz IS NULL THEN NULL ELSE customer_erased_at END, version = $25,
-    instructions = $26, contact = $27, metadata = $28, requirements = $29
+    instructions = $26, contact = $27, metadata = $28, requirements = $29,
+    proofs = $30, pin = $31
 WHERE id = $1;
 
 -- name: select_orders

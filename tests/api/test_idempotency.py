@@ -90,7 +90,12 @@ async def test_every_creating_write_is_described_as_such(service: Service) -> No
         for operation in operations.values()
         if "201" in operation["responses"]
     }
-    assert set(creating) == {"/v1/drivers", "/v1/orders", "/v1/orders/{order_id}/links"}
+    assert set(creating) == {
+        "/v1/drivers",
+        "/v1/orders",
+        "/v1/orders/{order_id}/links",
+        "/v1/orders/{order_id}/proofs",
+    }
     for path, operation in creating.items():
         assert "Idempotency-Key" in {parameter["name"] for parameter in operation["parameters"]}, path
         assert set(operation["responses"]["201"]["headers"]) >= {"Location", REPLAYED, "RateLimit"}, path

@@ -16,6 +16,11 @@ EMBEDDED: Final = re.compile(rb'<script type="application/json" id="snapshot">(.
 COORDINATE: Final = re.compile(rb"\b\d{1,3}\.\d{4,}\b")
 
 
+PIN: Final = re.compile(rb'"pin": ?"([0-9]{4})"')
+TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT")
+WRITTEN_BY_PEOPLE: Final = {"text", "reason", "instructions", "contact", "metadata"}
+
+
 class Violation(msgspec.Struct, frozen=True):
     """One message that says what its customer must not know."""
 
@@ -51,7 +56,12 @@ class Judge:
                 self.story.exchanged(record)
             elif isinstance(record, Said) and "/drivers/stream" in record.path:
                 self.story.said(line, record)
-        return [broken for _, line, record in records for broken in self._judge(line, record)]
+        pins = {pin.decode() for _, _, record in records for pin in PIN.findall(_told_customers(record))}
+        return [
+            broken
+            for _, line, record in records
+            for broken in (*self._judge(line, record), *_pins_told_others(record, pins))
+        ]
 
     def _judge(self, line: int, record: Record) -> Iterator[Violation]:
         if isinstance(record, Unreadable):
@@ -103,3 +113,40 @@ class Judge:
         case = Case(message, told.state, at, order, possible, self.story)
         self.judged += case.tells(*WHEREABOUTS)
         yield from (broken((rule.__doc__ or "").rstrip(".")) for rule in RULES if rule(case))
+
+
+def _told_customers(record: Record) -> bytes:
+    """What this record tells a customer, as text; nothing if it tells somebody else."""
+    if isinstance(record, Unreadable) or not CUSTOMERS.match(urlsplit(record.path).path):
+        return b""
+    told = record.answer if isinstance(record, Exchange) else record.text
+    return told.encode() if isinstance(told, str) else told
+
+
+def _pins_told_others(record: Record, pins: set[str]) -> Iterator[Violation]:
+    """A PIN of a customer in what a driver or a merchant is told, in any value that no person wrote."""
+    if not pins or isinstance(record, Unreadable) or CUSTOMERS.match(urlsplit(record.path).path):
+        return
+    if isinstance(record, Said) and record.by_client:
+        return
+    told = record.answer if isinstance(record, Exchange) else record.text
+    is_packed = isinstance(record, Said) and isinstance(told, bytes)
+    try:
+        message = msgspec.msgpack.decode(bytes(told)) if is_packed else msgspec.json.decode(told)  # type: ignore[arg-type]
+    except (msgspec.DecodeError, UnicodeError, ValueError):
+        return
+    if any(pin in pins for pin in _digits_in(message)):
+        yield Violation("a customer's PIN is told to others", "?", urlsplit(record.path).path, str(message))
+
+
+def _digits_in(value: object) -> Iterator[str]:
+    """Every group of four digits that stands by itself, times left out."""
+    match value:
+        case dict():
+            for name, inner in value.items():
+                yield from () if name in WRITTEN_BY_PEOPLE else _digits_in(inner)
+        case list():
+            for inner in value:
+                yield from _digits_in(inner)
+        case str() if not TIME.match(value):
+            yield from re.findall(r"(?<!\w)[0-9]{4}(?!\w)", value)

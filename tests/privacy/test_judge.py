@@ -347,6 +347,35 @@ def test_a_driver_whose_words_are_not_understood_may_be_anywhere() -> None:
     assert tale.broken() == []
 
 
+@pytest.mark.parametrize(
+    ("message", "is_broken"),
+    [
+        ({"type": "orders", "orders": [{"id": "ord_1", "pin": "4711"}]}, True),
+        ({"type": "error", "id": 1, "code": "x", "detail": "It is 4711, not 1234."}, True),
+        (
+            {"type": "message", "order_id": "ord_1", "text": "My code is 4711"},
+            False,
+        ),
+        (
+            {"type": "orders", "orders": [{"id": "ord_4711", "requirements": {"pin": True}}]},
+            False,
+        ),
+        ({"type": "ack", "id": 4711, "now": "4711-11-22T16:00:00Z"}, False),
+    ],
+)
+def test_only_the_customer_is_told_the_pin(message: Any, is_broken: bool) -> None:
+    """Drivers and merchants read it only where the customer wrote it."""
+    tale = begun()
+    text = msgspec.json.encode(message).decode()
+    tale.records.append((tale.now, 2, Said(tale.now, False, "/v1/drivers/stream", {}, text)))
+    tale.tells(pin="4711")
+    assert (tale.broken() == ["a customer's PIN is told to others"]) is is_broken
+    tale = begun()
+    tale.tells(pin="4711")
+    tale.call("GET", "/v1/orders/ord_1/history", None, message)
+    assert (tale.broken() == ["a customer's PIN is told to others"]) is is_broken
+
+
 def test_what_cannot_be_read_must_not_hold_a_position() -> None:
     """A line that breaks off into something else is not out of sight."""
     records: list[tuple[float, int, Record]] = [(1.0, 1, Unreadable(1.0, b'..{"position":{"lat":60.1}'))]

@@ -9,12 +9,14 @@ from tracker.api.auth import View
 from tracker.errors import TrackerError
 
 JSON: Final = "application/json"
+MULTIPART: Final = "multipart/form-data"
 
 
 class EndpointSpec(msgspec.Struct, frozen=True, kw_only=True):
     """What the code of a view does not show."""
 
     body: Any = None  # type of its JSON body
+    form: Any = None  # Struct of its multipart form
     query: Any = None  # Struct of its query string
     answer: Any = None  # type of its JSON response, or a tuple of several
     status: int = 200

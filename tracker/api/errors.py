@@ -87,6 +87,13 @@ TABLE: Final[dict[type[errors.TrackerError], Problem]] = {
         "Forbidden transition",
         "The order cannot get this status now; `allowed` lists the statuses that may follow.",
     ),
+    errors.ProofMissing: Problem(
+        409,
+        4000,
+        "proof-missing",
+        "Proof missing",
+        "The stop needs proofs that the driver has not given; `detail` names them.",
+    ),
     errors.NoSequence: Problem(
         409,
         4000,

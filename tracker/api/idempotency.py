@@ -32,23 +32,31 @@ class Creation(NamedTuple):
     after: Callable[[], Awaitable[None]] | None = None
 
 
-async def create_once(create: Callable[[Connection], Awaitable[Creation]]) -> Response:
+async def create_once(
+    create: Callable[[Connection], Awaitable[Creation]],
+    *,
+    owner: str | None = None,
+    request_hash: bytes | None = None,
+) -> Response:
     """Run *create* in a transaction, or return the response that is stored for this request's key.
+
+    Keys belong to *owner*, by default the API key. *request_hash* is that of a body that is not JSON.
 
     Raises IdempotencyMismatch if the key came with another request, AnswerErased if the response is erased,
     InvalidFields for a malformed key.
     """
     key = _key()
-    request_hash = b"" if key is None else await _request_hash()
+    owner = owner or g.api_key.id
+    request_hash = b"" if key is None else request_hash or await _request_hash()
     async with current_node().database.transaction() as connection:
-        if key is not None and (stored := await _claim(connection, key, request_hash)) is not None:
+        if key is not None and (stored := await _claim(connection, owner, key, request_hash)) is not None:
             return _response(stored, {REPLAYED: "true"})
         creation = await create(connection)
         kept = KeptAnswer(
             request_hash, creation.status, creation.headers, msgspec.json.encode(creation.answer)
         )
         if key is not None:
-            await keep_answer(connection, g.api_key.id, key, kept)
+            await keep_answer(connection, owner, key, kept)
     if creation.after is not None:
         await creation.after()
     return _response(kept)
@@ -71,8 +79,8 @@ async def _request_hash() -> bytes:
     return hashlib.sha256(f"{request.method} {request.path}\n".encode() + value).digest()
 
 
-async def _claim(connection: Connection, key: str, request_hash: bytes) -> KeptAnswer | None:
-    stored = await claim_idempotency_key(connection, g.api_key.id, key, request_hash, current_node().now())
+async def _claim(connection: Connection, owner: str, key: str, request_hash: bytes) -> KeptAnswer | None:
+    stored = await claim_idempotency_key(connection, owner, key, request_hash, current_node().now())
     if stored is not None and not stored.body:
         raise AnswerErased
     if stored is not None and stored.request != request_hash:

@@ -47,13 +47,13 @@ def max_body_bytes(type_: Any) -> int:
     return limit
 
 
-async def raw_body(limit: int = BODY_BYTES) -> bytes:
+async def raw_body(limit: int = BODY_BYTES, within_s: float = BODY_TIMEOUT) -> bytes:
     """Return the request's body, read once. Raises TooLarge once it exceeds *limit* bytes, RequestTimeout."""
     if "raw_body" not in g:
         if (request.content_length or 0) > limit:
             raise TooLarge(limit)
         try:
-            async with asyncio.timeout(BODY_TIMEOUT):
+            async with asyncio.timeout(within_s):
                 g.raw_body = await incoming_body().whole(limit)
         except TimeoutError:
             raise RequestTimeout from None

@@ -10,7 +10,7 @@ from werkzeug.exceptions import ClientDisconnected
 from tracker.errors import TooLarge
 
 BUFFER_BYTES: Final = 262_144  # of one body, until its endpoint asks for more
-LARGEST_BYTES: Final = 4_194_304  # no endpoint asks for more
+LARGEST_BYTES: Final = 10_502_144  # no endpoint asks for more
 DISCARDED_BYTES: Final = 33_554_432  # of an unused body; beyond that it is read slowly
 PAUSE: Final = 0.5  # seconds between two chunks of such a body
 

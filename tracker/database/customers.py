@@ -1,4 +1,4 @@
-"""Erasure of customers' data of ended orders: names, contacts, addresses, notes, and link openings.
+"""Erasure of customers' data of ended orders: names, contacts, addresses, notes, proofs and link openings.
 
 Coordinates, times and statuses are kept.
 """
@@ -18,6 +18,7 @@ async def erase_customers(connection: Connection, order_ids: Sequence[str], at: 
     await connection.execute("erase_customers", ids, at)
     await connection.execute("erase_words_of_orders", ids)
     await connection.execute("delete_opens_of_orders", ids)
+    await connection.execute("delete_proofs_of_orders", ids)
 
 
 async def erase_answers_about(connection: Connection, order_id: str, created_at: datetime) -> None:

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
 from tracker.database.pool import Queries, Row
 from tracker.domain.geo import LonLat
-from tracker.domain.order import Customer, Order, OrderStatus, Place, StopKind
+from tracker.domain.order import BOTH_STOPS, Customer, Order, OrderStatus, Place, StopKind
 from tracker.domain.privacy.doors import Door, EndedDoor, contacts
-from tracker.domain.proof import Requirements
+from tracker.domain.proof import GivenProof, Requirements
 from tracker.domain.route import Stop
 
 TimelineKind = Literal[
@@ -29,8 +29,9 @@ TimelineKind = Literal[
     "approaching",
     "arrived_at_dropoff",
     "stuck",
+    "proof",
+    "attempt",
 ]
-BOTH_STOPS: Final[tuple[StopKind, ...]] = ("pickup", "dropoff")
 
 
 class TimelineEntry(msgspec.Struct, frozen=True):
@@ -231,6 +232,8 @@ def _columns(order: Order) -> tuple[object, ...]:
         order.contact,
         order.metadata,
         msgspec.to_builtins(order.requirements),
+        msgspec.to_builtins(order.proofs),
+        order.pin,
     )
 
 
@@ -266,6 +269,8 @@ def _order(row: Row) -> Order:
         contact=row["contact"],
         metadata=row["metadata"],
         requirements=msgspec.convert(row["requirements"], Requirements),
+        proofs=msgspec.convert(row["proofs"], tuple[GivenProof, ...]),
+        pin=row["pin"],
     )
 
 

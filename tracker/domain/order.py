@@ -8,11 +8,12 @@ from typing import Final, Literal
 import msgspec
 
 from tracker.domain.geo import LonLat
-from tracker.domain.proof import ProofKind, Requirements
+from tracker.domain.proof import WITH_IMAGE, GivenProof, ProofKind, Requirements
 from tracker.errors import ForbiddenTransition
 
 Vehicle = Literal["car", "bicycle", "scooter", "foot"]
 StopKind = Literal["pickup", "dropoff"]
+BOTH_STOPS: Final[tuple[StopKind, ...]] = ("pickup", "dropoff")
 Outcome = Literal["not_home", "wrong_address", "refused", "no_access", "damaged", "missing_item", "other"]
 """Why a delivery failed, for programs."""
 
@@ -94,11 +95,25 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     contact: str | None = None  # phone number or URL that the driver gets instead of the customer's phone
     metadata: dict[str, str] = {}  # the merchant's own pairs
     requirements: Requirements = Requirements()  # what the driver has to prove
+    proofs: tuple[GivenProof, ...] = ()  # of the present driver
+    pin: str | None = None  # for the customer's eyes only; None: the order is over or needs none
 
     @property
     def ended_at(self) -> datetime | None:
         """When the order ended; None while it is open."""
         return self.delivered_at or self.failed_at or self.cancelled_at
+
+    @property
+    def shown_pin(self) -> str | None:
+        """The PIN that the customer's page shows; None if it is given, not needed, or the order is over."""
+        return self.pin if self.status in OPEN and "pin" in self.missing("dropoff") else None
+
+    @property
+    def shown_proofs(self) -> tuple[GivenProof, ...]:
+        """The images that the customer's page shows, once the order is over."""
+        if self.status in OPEN:
+            return ()
+        return tuple(one for one in self.proofs if one.stop == "dropoff" and one.kind in WITH_IMAGE)
 
     def place(self, kind: StopKind) -> Place:
         """Return the place of the order's pickup or dropoff."""
@@ -108,6 +123,11 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         """Return the kinds of proof that a stop needs."""
         at_stop = self.requirements.pickup if stop == "pickup" else self.requirements.dropoff
         return () if at_stop is None else at_stop.kinds
+
+    def missing(self, stop: StopKind) -> tuple[ProofKind, ...]:
+        """Return the kinds of proof that a stop needs and its present driver has not given."""
+        given = {proof.kind for proof in self.proofs if proof.stop == stop}
+        return tuple(kind for kind in self.required(stop) if kind not in given)
 
 
 class Driver(msgspec.Struct, frozen=True, kw_only=True):

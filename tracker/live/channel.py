@@ -2,12 +2,14 @@
 
 from collections import deque
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from tracker.domain.view import CustomerView, Trail
 from tracker.live.cursors import format_cursor, revision_of
 from tracker.live.subscription import NOTES_KEPT, Outgoing, Subscription
 from tracker.messages import CustomerState, NoteToCustomer, Snapshot, Update
+
+OPTIONAL: Final = ("pin", "proofs")  # absent in a snapshot if there is nothing in them
 
 
 class SentTrail(NamedTuple):
@@ -47,7 +49,8 @@ class Channel:
 
     def snapshot(self, now: str) -> Snapshot:
         """Return the published state. A view must have been published before."""
-        return Snapshot(cursor=self.cursor, now=now, **self.state)
+        fields = {name: value for name, value in self.state.items() if value or name not in OPTIONAL}
+        return Snapshot(cursor=self.cursor, now=now, **fields)
 
     def updates_since(self, cursor: str, now: str) -> list[Outgoing] | None:
         """Return the notes after *cursor* and one update of all changed fields; None: send a snapshot.

@@ -17,6 +17,7 @@ from tracker.messages.customers import (
     ToCustomer,
     TrackedDriver,
     TrackedOrder,
+    TrackedProof,
     Update,
     Visibility,
 )
@@ -109,6 +110,7 @@ __all__ = [
     "ToDriver",
     "TrackedDriver",
     "TrackedOrder",
+    "TrackedProof",
     "Update",
     "Uri",
     "Visibility",

@@ -6,7 +6,7 @@ from datetime import datetime
 from msgspec import UNSET, UnsetType
 
 from tracker.domain.geo import LonLat
-from tracker.domain.order import Driver, Order, Place
+from tracker.domain.order import BOTH_STOPS, Driver, Order, Place
 from tracker.domain.privacy.display_name import name_for_customers
 from tracker.domain.proof import ProofKind
 from tracker.domain.tracks.fix import Fix
@@ -18,6 +18,7 @@ from tracker.messages import (
     Position,
     TrackedDriver,
     TrackedOrder,
+    TrackedProof,
     WireCustomer,
     WireDriver,
     WireEta,
@@ -44,6 +45,8 @@ def state_of(view: CustomerView, *, route: LineString | None, trail: LineString 
         "trail": trail,
         "visibility": view.visibility,
         "freshness": view.freshness,
+        "pin": view.order.shown_pin,
+        "proofs": [TrackedProof(one.id, one.kind, rfc3339(one.at)) for one in view.order.shown_proofs],
     }
 
 
@@ -110,7 +113,8 @@ def assigned_order(order: Order) -> AssignedOrder:
         window(order),
         order.instructions,
         contact,
-        WireRequirements(*(_stop_requirements(order.required(stop)) for stop in ("pickup", "dropoff"))),
+        WireRequirements(*(_stop_requirements(order.required(stop)) for stop in BOTH_STOPS)),
+        WireRequirements(*(_stop_requirements(order.missing(stop)) for stop in BOTH_STOPS)),
     )
 
 

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from tracker.domain.order import OrderStatus, Vehicle
+from tracker.domain.proof import ProofKind
 from tracker.messages.fields import (
     ErrorReply,
     LineString,
@@ -58,6 +59,17 @@ class TrackedOrder(Struct, frozen=True):
     """When the customer expects it. Null if not given."""
 
 
+class TrackedProof(Struct, frozen=True):
+    """An image that proves the delivery; `GET /v1/track/{token}/proofs/{id}` has it."""
+
+    id: str
+    """Id of the proof."""
+    kind: ProofKind
+    """`photo` or `signature`."""
+    at: Time
+    """When the driver gave it."""
+
+
 class TrackedDriver(Struct, frozen=True):
     name: str
     """First name or display name."""
@@ -94,6 +106,10 @@ class Snapshot(Struct, tag="snapshot", tag_field="type"):
     """Whether the position is shown, is hidden by a rule, or has ended with the order."""
     freshness: Freshness
     """Age of the position: live, stale (at most 120 s old), lost, or none."""
+    pin: str | UnsetType = UNSET
+    """Four digits that the customer tells the driver at the door; absent if none are needed now."""
+    proofs: list[TrackedProof] | UnsetType = UNSET
+    """Images that prove the delivery; absent if there are none or the order is open."""
 
 
 class Update(Struct, tag="update", tag_field="type", omit_defaults=True):
@@ -121,6 +137,10 @@ class Update(Struct, tag="update", tag_field="type", omit_defaults=True):
     """Whether the position is shown, is hidden by a rule, or has ended with the order."""
     freshness: Freshness | UnsetType = UNSET
     """Age of the position: live, stale (at most 120 s old), lost, or none."""
+    pin: str | None | UnsetType = UNSET
+    """Four digits that the customer tells the driver at the door. Null: no longer needed."""
+    proofs: list[TrackedProof] | UnsetType = UNSET
+    """Images that prove the delivery."""
 
 
 class NoteToCustomer(Struct, tag="message", tag_field="type"):

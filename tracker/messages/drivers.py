@@ -91,6 +91,8 @@ class AssignedOrder(Struct, frozen=True):
     """Phone number or URL to reach the customer by, instead of `customer.phone`. Null if not given."""
     requirements: WireRequirements = WireRequirements()
     """What the driver has to prove. Empty: nothing."""
+    missing_proofs: WireRequirements = WireRequirements()
+    """What of it the driver has not proved yet."""
 
 
 class WireDriver(Struct, frozen=True):

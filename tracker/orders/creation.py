@@ -11,9 +11,10 @@ from tracker.database import drivers as driver_rows
 from tracker.database import links as link_rows
 from tracker.database import orders as rows
 from tracker.domain.link import Link
-from tracker.domain.order import Driver, Order, OrderStatus
+from tracker.domain.order import BOTH_STOPS, Driver, Order, OrderStatus
 from tracker.errors import FieldError, InvalidFields
 from tracker.orders.changes import NewOrder
+from tracker.orders.proofs import with_pin
 from tracker.tokens import new_id
 
 ASSIGNED_VERSION: Final = 2  # of an order that is created with a driver: it was created, then assigned
@@ -47,7 +48,7 @@ async def insert_orders(connection: Connection, new: Sequence[NewOrder], now: da
     await link_rows.insert_links(connection, [link for _, link in made])
     await rows.insert_timelines(connection, [(order.id, now, "created", {}) for order, _ in made])
     if assigned:
-        stops = [(order.id, kind, driver.id) for order, driver in assigned for kind in rows.BOTH_STOPS]
+        stops = [(order.id, kind, driver.id) for order, driver in assigned for kind in BOTH_STOPS]
         await rows.append_stops(connection, stops)
         begun = [(order.id, driver.number, now) for order, driver in assigned]
         await rows.insert_assignments(connection, begun)
@@ -59,7 +60,7 @@ async def insert_orders(connection: Connection, new: Sequence[NewOrder], now: da
 
 def _create(new: NewOrder, drivers: Mapping[str, Driver], now: datetime) -> Created:
     fields = {field: getattr(new, field) for field in new.__struct_fields__}
-    order = Order(id=new_id("ord"), created_at=now, **fields)
+    order = with_pin(Order(id=new_id("ord"), created_at=now, **fields))
     link = Link(id=new_id("lnk"), order_id=order.id, created_at=now)
     if order.driver_id is None:
         return CreatedOrder(order, link)

@@ -31,6 +31,7 @@ from tracker.messages import NOTE_BYTES
 from tracker.orders import steps
 from tracker.orders.changes import NewOrder, Note, OrderChange, Sender
 from tracker.orders.creation import Created, insert_orders, require_created
+from tracker.orders.proofs import with_pin
 from tracker.orders.reports import ReportedStatus, apply_report
 from tracker.orders.sequencer import Sequencer, StopKey
 from tracker.orders.stop_sequences import StopSequences
@@ -121,7 +122,7 @@ class OrderLifecycle:
             check_version(before, versions)
             if before.status not in OPEN:
                 raise Conflict(f"The order is {before.status} and can no longer be changed.")
-            order = edit(before)
+            order = with_pin(edit(before))
             if order == before:
                 return before
             order = await steps.store(connection, order)
@@ -280,5 +281,6 @@ class OrderLifecycle:
         await steps.assign(connection, order, drivers[driver_id], now)
         status = OrderStatus.ASSIGNED if order.status is OrderStatus.CREATED else order.status
         return await steps.store(
-            connection, msgspec.structs.replace(order, status=status, driver_id=driver_id, assigned_at=now)
+            connection,
+            msgspec.structs.replace(order, status=status, driver_id=driver_id, assigned_at=now, proofs=()),
         )

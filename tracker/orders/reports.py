@@ -1,13 +1,12 @@
 """Status reports of merchants and drivers: their time, and what the order's timeline says about them."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from tracker.database import Connection
 from tracker.database import orders as rows
-from tracker.database.fixes import Window, last_fix_at_or_before
-from tracker.domain.geo import distance
-from tracker.domain.order import Order, OrderStatus, Outcome
+from tracker.domain.order import Order, OrderStatus, Outcome, StopKind
 from tracker.domain.order_rules import (
     StatusTime,
     check_change,
@@ -16,12 +15,16 @@ from tracker.domain.order_rules import (
     merchant_status_time,
     require_text,
 )
-from tracker.errors import FieldError, InvalidFields
+from tracker.errors import FieldError, InvalidFields, ProofMissing
 from tracker.orders import steps
+from tracker.orders.proofs import metres_from
 
 REASON_BYTES: Final = 2_000
 AT_THE_DOOR: Final = 200.0  # metres; a failed delivery claimed further away is not verified
-POSITION_KEPT: Final = timedelta(seconds=120)  # an older position does not show where the driver is
+STOPS: Final[Mapping[OrderStatus, StopKind]] = {
+    OrderStatus.PICKED_UP: "pickup",
+    OrderStatus.DELIVERED: "dropoff",
+}
 
 
 class ReportedStatus(NamedTuple):
@@ -38,15 +41,20 @@ class ReportedStatus(NamedTuple):
 async def apply_report(connection: Connection, order: Order, report: ReportedStatus, now: datetime) -> Order:
     """Set the reported status of an order that the caller has locked, and return the order.
 
-    Return it unchanged if its driver repeats a report. Raises InvalidFields, ForbiddenTransition, Conflict.
+    Return it unchanged if its driver repeats a report. Raises InvalidFields, ForbiddenTransition, Conflict,
+    ProofMissing if a driver has not proved what the stop needs.
     """
     detail = _detail(report)
     if report.by_driver is not None and has_been(order, report.status):
         return order
     check_change(order.status, report.status)
+    if report.status in STOPS and (missing := order.missing(stop := STOPS[report.status])):
+        if report.by_driver is not None:
+            raise ProofMissing(stop, missing)
+        detail["override"] = True
     time = await _time(connection, order, report, now)
     if report.by_driver is not None and report.status is OrderStatus.FAILED:
-        metres = await metres_from(connection, order, time.at)
+        metres = await metres_from(connection, order, order.dropoff, time.at)
         detail |= {} if metres is None else {"verified": metres <= AT_THE_DOOR}
     return await steps.set_status(connection, order, report.status, time, detail)
 
@@ -72,14 +80,3 @@ async def _time(connection: Connection, order: Order, report: ReportedStatus, no
     return driver_status_time(
         report.at, clock_ahead=report.clock_ahead, previous=previous, now=now, seen_at=seen_at
     )
-
-
-async def metres_from(connection: Connection, order: Order, at: datetime) -> float | None:
-    """Return how far from the dropoff the order's driver was at that time.
-
-    None if no believed fix of the 2 minutes before shows it.
-    """
-    *_, assignment = await rows.select_assignments(connection, order.id)
-    window = Window(assignment.driver, at - POSITION_KEPT, at)
-    last = await last_fix_at_or_before(connection, [window], at)
-    return None if last is None else distance(last.fix.lonlat, order.dropoff.lonlat)

@@ -9,7 +9,7 @@ import msgspec
 from tracker.database import Connection
 from tracker.database import drivers as driver_rows
 from tracker.database import orders as rows
-from tracker.domain.order import Driver, Order, OrderStatus
+from tracker.domain.order import BOTH_STOPS, Driver, Order, OrderStatus
 from tracker.domain.order_rules import StatusTime, drivers_of
 
 _KIND: Final[Mapping[OrderStatus, rows.TimelineKind]] = {
@@ -29,7 +29,7 @@ async def store(connection: Connection, order: Order) -> Order:
 
 async def assign(connection: Connection, order: Order, driver: Driver, at: datetime) -> None:
     """Append the order's remaining stops to those of *driver*, whom the caller has locked."""
-    kinds = rows.BOTH_STOPS if order.picked_up_at is None else rows.BOTH_STOPS[1:]
+    kinds = BOTH_STOPS if order.picked_up_at is None else BOTH_STOPS[1:]
     await rows.append_stops(connection, [(order.id, kind, driver.id) for kind in kinds])
     await rows.insert_assignments(connection, [(order.id, driver.number, at)])
     await rows.insert_timeline(connection, order.id, at, "assigned", {"driver_id": driver.id})
@@ -55,12 +55,12 @@ async def set_status(
     await driver_rows.lock_drivers(connection, drivers_of(order))
     if status is OrderStatus.CREATED:
         await unassign(connection, order, time.at, time.track_ends_at)
-        changed = msgspec.structs.replace(order, status=status, driver_id=None, assigned_at=None)
+        changed = msgspec.structs.replace(order, status=status, driver_id=None, assigned_at=None, proofs=())
         return await store(connection, changed)
     ended = status is not OrderStatus.PICKED_UP
-    await rows.delete_stops(connection, order.id, rows.BOTH_STOPS if ended else rows.BOTH_STOPS[:1])
+    await rows.delete_stops(connection, order.id, BOTH_STOPS if ended else BOTH_STOPS[:1])
     if ended:
         await rows.end_assignment(connection, order.id, time.track_ends_at)
     await rows.insert_timeline(connection, order.id, time.at, _KIND[status], detail)
-    times = {f"{status}_at": time.at, "closed_at": time.known_at if ended else None}
-    return await store(connection, msgspec.structs.replace(order, status=status, **times))
+    changes = {f"{status}_at": time.at} | ({"closed_at": time.known_at, "pin": None} if ended else {})
+    return await store(connection, msgspec.structs.replace(order, status=status, **changes))

@@ -20,6 +20,10 @@ SETTINGS = """
 [[operations]]
 include-name = "POST /v1/drivers/fixes"
 headers = {{ Authorization = "Bearer {}" }}
+
+[[operations]]
+include-name = "POST /v1/orders/{{order_id}}/proofs"
+headers = {{ Authorization = "Bearer {}" }}
 """
 
 
@@ -31,7 +35,8 @@ async def test_no_call_of_the_description_ends_in_our_fault(
         driver, courier = await service.new_driver(), await service.new_driver()
         order = await service.new_order(driver["id"])
         (tmp_path / "schemathesis.toml").write_text(
-            SETTINGS.format(driver["id"], order["id"], token_of(order), courier["token"]), encoding="utf-8"
+            SETTINGS.format(driver["id"], order["id"], token_of(order), courier["token"], driver["token"]),
+            encoding="utf-8",
         )
         process = await asyncio.create_subprocess_exec(
             *(str(Path(sys.executable).parent / "schemathesis"), "run", f"{service.url}/openapi.json"),

@@ -25,6 +25,7 @@ from tracker.messages import (
     WirePlace,
     WireWindow,
 )
+from tracker.messages.proofs import WireProof
 from tracker.phone_apps.setup import setup_for
 
 BASE: Final = "https://track.example.com"
@@ -126,6 +127,7 @@ NEW_DRIVER: Final = drivers.NewDriverAnswer(
     setup=setup_for(_NEW_DRIVER, DRIVER_TOKEN, base=BASE, mqtt_url=None),
 )
 LINK: Final = responses.LinkAnswer(LINK_ID, f"{BASE}/t/{TOKEN}", CREATED, None, None, 2, NOW)
+PROOF: Final = WireProof("prf_6wTz3hKpXr9vLq2sNd8YbE", "photo", "dropoff", NOW, 12.4, None, True)
 OPENING: Final = responses.OpenAnswer(NOW, "ws", "192.0.2.0/24", "Safari on iOS")
 STOPS: Final = responses.StopsAnswer(
     [responses.StopAnswer(ORDER_ID, "dropoff", DROPOFF.lat, DROPOFF.lon, None)]

@@ -26,6 +26,7 @@ from tracker.api.docs.example_delivery import (
     PICKED_UP,
     PLACES,
     POSITION,
+    PROOF,
     REPORT,
     ROUTE,
     SNAPSHOT,
@@ -34,6 +35,7 @@ from tracker.api.docs.example_delivery import (
     TRACK_FIX,
     UNKNOWN_DRIVER,
 )
+from tracker.api.driver.proof_form import ProofForm
 from tracker.api.errors import Problem, ProblemDetails, problem_type
 from tracker.api.merchant import (
     driver_bodies,
@@ -49,6 +51,7 @@ from tracker.api.merchant.tracks import export, track
 from tracker.api.monitoring import health
 from tracker.api.tracking import notes, poll
 from tracker.domain.tracks.fix import Fix
+from tracker.images import MEDIA_TYPE
 from tracker.map.addresses import Address
 from tracker.messages import (
     Ack,
@@ -57,6 +60,7 @@ from tracker.messages import (
     Snapshot,
     WireEta,
 )
+from tracker.messages.proofs import WireProof
 
 EXAMPLES: Final[Mapping[Any, Any]] = {
     type_: msgspec.to_builtins(value)
@@ -86,6 +90,7 @@ EXAMPLES: Final[Mapping[Any, Any]] = {
             "places": [{"lat": 60.1713, "lon": 24.944}, {"lat": 60.1666, "lon": 24.9486}],
             "vehicle": "bicycle",
         },
+        ProofForm: {"kind": "pin", "stop": "dropoff", "value": "4711", "at": "2026-11-22T16:43:00Z"},
         notes.NoteBody: {"text": "The bell is broken, please call."},
         Fixes | list[Fix]: FIXES,
         # answers
@@ -102,6 +107,8 @@ EXAMPLES: Final[Mapping[Any, Any]] = {
         responses.Page[responses.LinkAnswer]: responses.Page([LINK], None),
         responses.Page[responses.OpenAnswer]: responses.Page([OPENING], CURSOR),
         WireEta: ETA,
+        WireProof: PROOF,
+        responses.Page[WireProof]: responses.Page([PROOF], None),
         history.HistoryAnswer: HISTORY,
         responses.Page[export.TrackFix]: responses.Page([TRACK_FIX], CURSOR),
         track.WhereAnswer: track.WhereAnswer(NOW, ORDER.status, POSITION),
@@ -135,6 +142,7 @@ MEDIA_EXAMPLES: Final[Mapping[str, Any]] = {
         "schema": {"type": "string"},
         "example": '<?xml version="1.0" encoding="UTF-8"?><gpx version="1.1" creator="tracker">…</gpx>',
     },
+    MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}, "example": "(an image)"},
     "text/csv": {"schema": {"type": "string"}, "example": _CSV},
     "application/x-ndjson": {
         "schema": {"type": "string"},
@@ -156,6 +164,7 @@ _ID: Final = {"type": "string", "minLength": 1}
 PATH_PARAMETERS: Final[Mapping[str, Any]] = {
     "order_id": {"description": "Id of the order.", "schema": _ID, "example": ORDER_ID},
     "driver_id": {"description": "Id of the driver.", "schema": _ID, "example": DRIVER_ID},
+    "proof_id": {"description": "Id of the proof.", "schema": _ID, "example": PROOF.id},
     "link_id": {"description": "Id of the tracking link.", "schema": _ID, "example": LINK_ID},
     "token": {
         "description": "Token of the tracking link; no other credential.",

@@ -16,7 +16,7 @@ from werkzeug.routing import Rule
 
 from tracker.api.auth import View
 from tracker.api.client_info import base_url
-from tracker.api.describe import JSON, EndpointSpec, endpoint, spec_of
+from tracker.api.describe import JSON, MULTIPART, EndpointSpec, endpoint, spec_of
 from tracker.api.docs.examples import (
     CREATED_EXAMPLES,
     EXAMPLES,
@@ -129,7 +129,7 @@ def _schemas(spec: list[EndpointSpec]) -> tuple[Schemas, dict[str, Any]]:
     types = [
         type_
         for one in spec
-        for type_ in (one.body, *_each(one.answer), *one.others.values())
+        for type_ in (one.body, one.form, *_each(one.answer), *one.others.values())
         if type_ is not None
     ]
     return schemas_of([*types, ProblemDetails])
@@ -160,6 +160,9 @@ def _operation(rule: Rule, view: View, schemas: Schemas) -> dict[str, Any]:
     if spec.body is not None:
         content = {"schema": schemas[spec.body], "example": EXAMPLES[spec.body]}
         operation["requestBody"] = {"required": True, "content": {JSON: content}}
+    if spec.form is not None:
+        content = {"schema": schemas[spec.form], "example": EXAMPLES[spec.form]}
+        operation["requestBody"] = {"required": True, "content": {MULTIPART: content}}
     return operation
 
 
@@ -251,7 +254,7 @@ def _possible_errors(rule: Rule, spec: EndpointSpec, scope: str | None) -> Itera
         yield from (RateLimited, StorageUnavailable)
     if rule.arguments:
         yield NotFound
-    if spec.body is not None:
+    if spec.body is not None or spec.form is not None:
         yield from (Unparsable, InvalidFields, TooLarge)
     if spec.query is not None:
         yield InvalidFields

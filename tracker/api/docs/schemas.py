@@ -53,8 +53,10 @@ NAMES: Final[
     "Page[OpenAnswer]": "LinkOpeningPage",
     "Page[OrderAnswer]": "OrderPage",
     "Page[TrackFix]": "TrackPage",
+    "Page[WireProof]": "ProofPage",
     "PlaceChange": "StopChange",
     "PollAnswer": "Poll",
+    "ProofForm": "NewProof",
     "ProblemDetails": "Problem",
     "RouteAnswer": "Route",
     "Rules": "VisibilityRules",
@@ -75,6 +77,7 @@ NAMES: Final[
     "WireLeg": "RouteLeg",
     "WirePickup": "PickupStop",
     "WirePlace": "Stop",
+    "WireProof": "Proof",
     "WireWindow": "Window",
 }
 
@@ -195,11 +198,14 @@ def _key(name: str) -> str:
 def _renamed(value: Any, plain: Mapping[str, str]) -> Any:
     """Return a schema with public names in every reference, also in discriminators' mappings.
 
-    A tuple of equal items becomes a list of fixed length: client generators do not know `items: false`.
+    A tuple of equal items becomes a list of fixed length: client generators do not know `items: false`. Bytes
+    become a file: only forms have them, and they are not base64 there.
     """
     match value:
         case {"prefixItems": [first, *_], "items": False, **rest}:
             return {"items": _renamed(first, plain)} | rest
+        case {"contentEncoding": "base64", **rest}:  # a file of a form
+            return rest | {"format": "binary"}
         case dict():
             return {name: _renamed(inner, plain) for name, inner in value.items()}
         case list() | tuple():

@@ -63,7 +63,7 @@ async def report_status(node: Node, driver: Driver, report: StatusReport) -> Ack
     """Set the status of one of the driver's orders and return the reply."""
     try:
         work = node.orders.set_status(
-            _check_id(report.order_id),
+            check_id(report.order_id),
             OrderStatus(report.status),
             outcome=report.outcome,
             reason=report.reason,
@@ -80,7 +80,7 @@ async def report_status(node: Node, driver: Driver, report: StatusReport) -> Ack
 async def forward_note(node: Node, driver: Driver, note: DriverNote) -> Ack | ErrorReply:
     """Send a note to the customer of one of the driver's orders and return the reply."""
     try:
-        order_id = _check_id(note.order_id)
+        order_id = check_id(note.order_id)
         if not node.note_rates.try_take(f"{driver.id} {order_id}", 1.0, asyncio.get_running_loop().time()):
             raise RateLimited("Too many messages to this customer; send the next one in ten seconds.")
         work = node.orders.add_note(order_id, "driver", note.text, by_driver=driver.id)
@@ -109,7 +109,7 @@ async def report_device(node: Node, driver: Driver, message: DeviceMessage) -> A
     return Ack(message.id)
 
 
-def _check_id(id_: str) -> str:
+def check_id(id_: str) -> str:
     """Return an id that PostgreSQL accepts: no U+0000, at most `ID_LENGTH`. Raises NotFound."""
     if "\0" in id_ or len(id_) > ID_LENGTH:
         raise NotFound("order")

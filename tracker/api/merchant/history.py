@@ -23,7 +23,8 @@ from tracker.database.orders import (
     TimelineKind,
     select_timeline_page,
 )
-from tracker.domain.order import Outcome
+from tracker.domain.order import Outcome, StopKind
+from tracker.domain.proof import ProofKind
 from tracker.messages import Time, Uri, rfc3339
 from tracker.node import current_node
 
@@ -53,6 +54,14 @@ class TimelineRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
     Absent if no position of the 2 minutes before shows it, and for an API key's report.
     """
+    override: bool | msgspec.UnsetType = msgspec.UNSET
+    """True if an API key set the status although a proof was missing."""
+    proof_id: str | msgspec.UnsetType = msgspec.UNSET
+    """Id of a proof."""
+    proof: ProofKind | msgspec.UnsetType = msgspec.UNSET
+    """Kind of a proof."""
+    stop: StopKind | msgspec.UnsetType = msgspec.UNSET
+    """Where a proof was given."""
     from_: Sender | msgspec.UnsetType = msgspec.field(name="from", default=msgspec.UNSET)
     """Sender of a note."""
     text: str | msgspec.UnsetType = msgspec.UNSET

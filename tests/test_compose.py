@@ -88,7 +88,7 @@ def test_the_image_copies_what_is_there(dockerfile: DockerfileParser) -> None:
 def test_what_the_wheel_needs_is_copied(dockerfile: DockerfileParser) -> None:
     """The build hook, the readme and every package of pyproject.toml go into the image's first stage."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    needed = {project["project"]["readme"], *project["project"]["license-files"]}
+    needed = {"README.md", *project["project"]["license-files"]}
     needed |= set(project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"])
     needed |= {path.name for path in ROOT.glob("hatch_build.py")} | {"sql", "web"}
     copied = " ".join(instructions(dockerfile, "COPY")).split()

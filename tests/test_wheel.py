@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import zipfile
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -98,6 +99,16 @@ async def until(process: asyncio.subprocess.Process, words: str) -> str:
 def free_port() -> int:
     with create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
+
+
+def test_the_description_has_no_relative_link(wheel: Path) -> None:
+    """They lead nowhere on the page of a package index; their text stays."""
+    with zipfile.ZipFile(wheel) as files:
+        (name,) = [name for name in files.namelist() if name.endswith(".dist-info/METADATA")]
+        description = files.read(name).decode()
+    assert "# order-tracker" in description
+    assert "Deployment covers both ways" in description
+    assert re.findall(r"\]\((?!https?://)", description) == []
 
 
 @pytest.mark.parametrize("python", pythons(), ids=lambda path: Path(path).name + str(pythons().index(path)))

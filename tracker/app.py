@@ -80,6 +80,7 @@ def create_monitoring_app(node: Node) -> Quart:
     register_errors(app)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(metrics.blueprint)
+    register_request_log(app)
     return app
 
 

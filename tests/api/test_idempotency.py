@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.api.merchant import ORDER, problem
-from tests.service import Service
+from tests.service import Service, token_of
 
 REPLAYED = "Idempotent-Replayed"
 
@@ -67,6 +67,31 @@ async def test_a_retry_after_the_erasure_of_its_answer_creates_nothing(service: 
     assert [order["id"] for order in (await service.get("/v1/orders?limit=500"))["items"]] == [
         order["id"] for order in orders["items"]
     ]
+
+
+async def test_a_repeated_key_stores_a_customers_note_once(service: Service) -> None:
+    """204 again, marked as replayed; another text is 409. Each link has its own keys."""
+    orders = [await service.new_order(), await service.new_order()]
+    paths = [f"/v1/track/{token_of(order)}/messages" for order in orders]
+    made, again = [await repeated(service, paths[0], {"text": "Ring twice."}, "note-1") for _ in range(2)]
+    assert (made.status_code, made.content, made.headers.get(REPLAYED)) == (204, b"", None)
+    assert (again.status_code, again.content, again.headers.get(REPLAYED)) == (204, b"", "true")
+    problem(await repeated(service, paths[0], {"text": "Knock."}, "note-1"), 409, "idempotency-mismatch")
+    other = await repeated(service, paths[1], {"text": "Knock."}, "note-1")
+    assert (other.status_code, other.headers.get(REPLAYED)) == (204, None)
+    for order, text in zip(orders, ("Ring twice.", "Knock."), strict=True):
+        history = await service.get(f"/v1/orders/{order['id']}/history")
+        notes = [entry for entry in history["timeline"] if entry["kind"] == "message"]
+        assert [note["text"] for note in notes] == [text]
+
+
+async def test_a_repeated_note_takes_nothing_from_the_links_allowance(service: Service) -> None:
+    """Five notes come at once; a sixth must wait, but the fifth may be sent again."""
+    path = f"/v1/track/{token_of(await service.new_order())}/messages"
+    for number in range(5):
+        assert (await repeated(service, path, {"text": "x"}, f"note-{number}")).status_code == 204
+    assert (await repeated(service, path, {"text": "x"}, "note-4")).status_code == 204
+    problem(await repeated(service, path, {"text": "x"}, "note-5"), 429, "rate-limited")
 
 
 async def repeated(service: Service, path: str, body: dict[str, Any], key: str) -> httpx.Response:

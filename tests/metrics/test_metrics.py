@@ -66,7 +66,6 @@ def test_known_labels_begin_at_zero(metrics: Metrics) -> None:
         assert value(metrics, "tracker_websocket_closes_total", **labels) == 0.0
     labels = {"route": "/v1/orders", "method": "POST"}
     assert value(metrics, "tracker_http_requests_total", **labels, status="200") == 0.0
-    assert value(metrics, "tracker_http_request_seconds_count", **labels) == 0.0
 
 
 def test_answers_count_by_route_method_and_status(metrics: Metrics) -> None:

@@ -381,8 +381,11 @@ async def test_words_go_to_the_other_side(
     """They stand in the timeline with their sender, and the notice carries them."""
     driver = await add_driver(database)
     order_id = await add_order(orders, driver.id)
-    note = await orders.add_note(order_id, "customer", " at the back door ")
-    assert notices[-1] == OrderChange(order_id, (driver.id,), note)
+    await orders.add_note(order_id, "customer", " at the back door ")
+    notice = notices[-1]
+    assert (notice.order_id, notice.driver_ids) == (order_id, (driver.id,))
+    assert notice.note is not None
+    assert (notice.note.sender, notice.note.text) == ("customer", "at the back door")
     entry = (await rows.select_timeline(database, order_id))[-1]
     assert (entry.kind, entry.detail) == ("message", {"from": "customer", "text": "at the back door"})
     for text in ("  ", "x" * 4_097, "nul \0"):

@@ -36,11 +36,7 @@ def require_scope(scope: Scope) -> Callable[[View], View]:
         @wraps(view)
         async def authorized(**ids: str) -> Any:
             g.api_key = await find_api_key(current_node(), bearer_token(request.headers.get("Authorization")))
-            take_allowance(
-                current_node().request_rates,
-                g.api_key.id,
-                "Too many requests with this API key; retry later.",
-            )
+            take_requests(1)
             if _RANK[g.api_key.scope] < _RANK[scope]:
                 raise Forbidden(scope)
             if any(
@@ -55,6 +51,16 @@ def require_scope(scope: Scope) -> Callable[[View], View]:
         return authorized
 
     return decorate
+
+
+def take_requests(amount: int) -> None:
+    """Take so many requests from the allowance of this request's API key. Raises RateLimited."""
+    take_allowance(
+        current_node().request_rates,
+        g.api_key.id,
+        "Too many requests with this API key; retry later.",
+        amount=amount,
+    )
 
 
 async def _awaited(answer: Awaitable[Any]) -> Any:

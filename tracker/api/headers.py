@@ -30,12 +30,12 @@ PAGE_HEADERS: Final = {
 OPEN: Final = ("/v1/track/", "/embed/", "/static/", "/tiles/", "/map/style.json")
 CROSS_ORIGIN: Final = {
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "Retry-After",
+    "Access-Control-Expose-Headers": "Idempotent-Replayed, Retry-After",
     "Cross-Origin-Resource-Policy": "cross-origin",  # for cross-origin isolated sites
 }
 PREFLIGHT: Final = {
     "Access-Control-Allow-Methods": "GET, POST",
-    "Access-Control-Allow-Headers": "Content-Type, Last-Event-ID",
+    "Access-Control-Allow-Headers": "Content-Type, Idempotency-Key, Last-Event-ID",
     "Access-Control-Max-Age": "86400",  # seconds
 }
 

@@ -7,6 +7,7 @@ a driver's token, which the database holds nowhere else. One that was erased wit
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
 from typing import Any, NamedTuple
 
 import msgspec
@@ -89,4 +90,6 @@ async def _claim(connection: Connection, owner: str, key: str, request_hash: byt
 
 
 def _response(kept: KeptAnswer, headers: Mapping[str, str] = {}) -> Response:
+    if kept.status == HTTPStatus.NO_CONTENT:
+        return Response(status=kept.status, headers={**kept.headers, **headers})
     return Response(kept.body, kept.status, {**kept.headers, **headers}, content_type="application/json")

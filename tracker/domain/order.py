@@ -68,6 +68,7 @@ class Customer(msgspec.Struct, frozen=True):
     name: str | None = None
     phone: str | None = None
     email: str | None = None
+    language: str | None = None  # BCP 47
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):

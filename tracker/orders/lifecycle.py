@@ -193,24 +193,36 @@ class OrderLifecycle:
 
     async def add_note(
         self, order_id: str, sender: Sender, text: str, *, by_driver: str | None = None
-    ) -> Note:
-        """Store a note and deliver it to the other side.
+    ) -> None:
+        """Store a note and deliver it to the other side. Raises the same as insert_note."""
+        async with self._database.transaction() as connection:
+            change = await self.insert_note(connection, order_id, sender, text, by_driver=by_driver)
+        await self.notify(change)
+
+    async def insert_note(
+        self,
+        connection: Connection,
+        order_id: str,
+        sender: Sender,
+        text: str,
+        *,
+        by_driver: str | None = None,
+    ) -> OrderChange:
+        """Insert a note inside the caller's transaction; return the change to notify after it.
 
         Raises NotFound, InvalidFields, Conflict once the order has ended or has its maximum of notes.
         """
         note = Note(sender, require_text("text", text, NOTE_BYTES), self._now())
-        async with self._database.transaction() as connection:
-            order = require_order(await rows.lock_order(connection, order_id), by_driver)
-            if order.status not in OPEN:
-                raise Conflict(f"The order is {order.status}; notes can be sent only while it is open.")
-            if await rows.count_notes(connection, order_id, sender) >= NOTES:
-                raise Conflict(f"An order takes at most {NOTES} notes from each side.")
-            detail = {"from": sender, "text": note.text}
-            if sender == "driver" and order.driver_id is not None:
-                detail["driver_id"] = order.driver_id
-            await rows.insert_timeline(connection, order_id, note.at, "message", detail)
-        await self.notify(OrderChange(order_id, drivers_of(order), note))
-        return note
+        order = require_order(await rows.lock_order(connection, order_id), by_driver)
+        if order.status not in OPEN:
+            raise Conflict(f"The order is {order.status}; notes can be sent only while it is open.")
+        if await rows.count_notes(connection, order_id, sender) >= NOTES:
+            raise Conflict(f"An order takes at most {NOTES} notes from each side.")
+        detail = {"from": sender, "text": note.text}
+        if sender == "driver" and order.driver_id is not None:
+            detail["driver_id"] = order.driver_id
+        await rows.insert_timeline(connection, order_id, note.at, "message", detail)
+        return OrderChange(order_id, drivers_of(order), note)
 
     async def add_link(
         self, connection: Connection, order_id: str, expires_at: datetime | None

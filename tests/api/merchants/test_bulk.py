@@ -89,6 +89,17 @@ async def test_a_wrong_order_does_not_spoil_the_others(service: Service) -> None
     assert len(listed) == len(wrong)
 
 
+async def test_each_order_counts_as_a_request(service: Service) -> None:
+    """Wrong orders too, so that a bulk is no way around the allowance of a key."""
+
+    def left(answer: Any) -> int:
+        return int(answer.headers["RateLimit"].split(";")[1].removeprefix("r="))
+
+    before = left(await service.http.get("/v1/orders?limit=1"))
+    after = left(await service.http.post(PATH, json={"orders": [{}] * BULK_ORDERS}))
+    assert before - BULK_ORDERS <= after < before - BULK_ORDERS // 2  # it grows by 100 a second
+
+
 @pytest.mark.parametrize("part", ["[" * 40 + "]" * 40, '{"x":' * 40 + "1" + "}" * 40])
 async def test_a_part_that_is_nested_too_deeply_is_a_400_of_its_item(service: Service, part: str) -> None:
     """As it would be alone; its neighbours are created."""

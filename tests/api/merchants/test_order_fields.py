@@ -105,6 +105,19 @@ async def test_changes_together_add_at_most_fifty_pairs(service: Service) -> Non
     assert (await service.http.patch(path, json={"metadata": {"k1": ""}})).status_code == 200
 
 
+@pytest.mark.parametrize("language", ["fi", "pt-BR", "zh-Hant-TW", "de-CH-1901", "sl-rozaj-biske-1994"])
+async def test_the_customers_language_is_kept_until_it_is_erased(service: Service, language: str) -> None:
+    """Any tag of BCP 47, as it was given; PATCH changes it, and the erasure takes it."""
+    order = await service.new_order(customer={"language": language})
+    path = f"/v1/orders/{order['id']}"
+    assert (await service.get(path))["customer"]["language"] == language
+    changed = await service.http.patch(path, json={"customer": {"language": "sv"}})
+    assert changed.json()["customer"]["language"] == "sv"
+    await service.post(f"{path}/status", {"status": "cancelled"})
+    assert (await service.http.delete(f"{path}/customer")).is_success
+    assert (await service.get(path))["customer"] is None
+
+
 async def test_the_driver_gets_the_contact_instead_of_the_customers_phone(service: Service) -> None:
     """In `welcome`, and at once in `orders` when they change; without a contact the phone again."""
     driver = await service.new_driver()

@@ -46,7 +46,12 @@ async def test_an_order_is_made_with_all_its_fields(service: Service) -> None:
         **{"address": "Kauppatori 1", "service_s": 90, "ready_at": "2026-11-22T16:00:00.000Z"},
     }
     assert order["dropoff"] == {**DROPOFF, **STOP}
-    assert order["customer"] == {"name": "Bo Berg", "phone": "+358 40 1234567", "email": None}
+    assert order["customer"] == {
+        "name": "Bo Berg",
+        "phone": "+358 40 1234567",
+        "email": None,
+        "language": None,
+    }
     assert order["window"] == {"from": "2026-11-22T16:00:00.000Z", "to": "2026-11-22T16:30:00.250Z"}
     assert order["visibility"]["position"] == [{"distance_m": 500}]
     assert order["timestamps"] == {"created": order["created_at"]}
@@ -73,6 +78,9 @@ async def test_an_order_is_made_with_all_its_fields(service: Service) -> None:
         ({"reference": "x" * 201}, "reference"),
         ({"reference": "\0"}, "reference"),
         ({"customer": {"email": 1}}, "customer.email"),
+        ({"customer": {"language": "Suomi, ruotsi"}}, "customer.language"),
+        ({"customer": {"language": "fi-" + "a" * 8 * 5}}, "customer.language"),
+        ({"customer": {"language": "fi\n"}}, "customer.language"),
         ({"window": {"from": WINDOW["from"]}}, "window.to"),
         ({"window": {"from": "2026-11-22T18:00:00", "to": WINDOW["to"]}}, "window.from"),
         ({"window": {"from": WINDOW["to"], "to": "2026-11-22T16:00:00Z"}}, "window.to"),
@@ -242,7 +250,7 @@ async def test_a_patch_changes_what_it_names_and_nothing_else(service: Service) 
     expected = {
         **order,
         "dropoff": {**order["dropoff"], "address": "Back door"},
-        "customer": {"name": "Bo", "phone": None, "email": None},
+        "customer": {"name": "Bo", "phone": None, "email": None, "language": None},
         "window": None,
         "version": 2,
     }

@@ -57,6 +57,18 @@ async def test_metrics_are_on_the_second_listener_only(watched: Service) -> None
     assert "/metrics" not in (await watched.get("/openapi.json"))["paths"]
 
 
+async def test_its_requests_are_counted_and_logged_like_others(watched: Service) -> None:
+    """With a request id; a scrape that succeeds is no line of the log."""
+    async with httpx.AsyncClient(base_url=metrics_url(watched), trust_env=False) as monitoring:
+        refused = await monitoring.get("/nothing")
+        await monitoring.get("/metrics")
+        text = (await monitoring.get("/metrics")).text
+    assert 'tracker_http_requests_total{method="GET",route="/metrics",status="200"} 1.0' in text
+    log = [msgspec.json.decode(line) for line in watched.log.read_text().splitlines()]
+    ids = [event["request_id"] for event in log if event["event"] == "request_refused"]
+    assert ids == [refused.headers["X-Request-Id"]]
+
+
 async def test_the_second_listener_answers_until_the_public_one_has_drained(watched: Service) -> None:
     """While a driver is being acknowledged it says `draining`; then the process ends with 0."""
     driver = await watched.new_driver()

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from tracker.api.json_bodies import Id, LongText, RequestBody, ShortText, apply_changes
+from tracker.api.merchant.customer_bodies import CustomerChange, NewCustomer
 from tracker.api.merchant.requirement_bodies import NewRequirements, requirements_of
 from tracker.domain.order import Customer, Order, OrderStatus, Outcome, Place
 from tracker.domain.privacy.visibility import DEFAULT_LIVE, Rule, Rules
@@ -93,18 +94,6 @@ class NewPickup(NewPlace, frozen=True, kw_only=True):
 
     def place(self) -> Place:
         return Place(self.lat, self.lon, self.address, self.service_s, self.ready_at)
-
-
-class NewCustomer(RequestBody, frozen=True, kw_only=True):
-    name: ShortText | None = None
-    """Name; at most 200 characters. The driver sees it."""
-    phone: Annotated[str, Meta(max_length=50)] | None = None
-    """Phone number; at most 50 characters. The driver sees it."""
-    email: Annotated[str, Meta(max_length=254)] | None = None
-    """E-mail address; at most 254 characters."""
-
-    def customer(self) -> Customer:
-        return Customer(self.name, self.phone, self.email)
 
 
 class NewWindow(RequestBody, frozen=True, kw_only=True):
@@ -198,15 +187,6 @@ class PlaceChange(RequestBody, frozen=True, kw_only=True):
 
 class PickupChange(PlaceChange, frozen=True, kw_only=True):
     ready_at: ReadyTime | UnsetType | None = UNSET
-
-
-class CustomerChange(RequestBody, frozen=True, kw_only=True):
-    name: ShortText | UnsetType | None = UNSET
-    """Name; at most 200 characters. The driver sees it."""
-    phone: Annotated[str, Meta(max_length=50)] | UnsetType | None = UNSET
-    """Phone number; at most 50 characters. The driver sees it."""
-    email: Annotated[str, Meta(max_length=254)] | UnsetType | None = UNSET
-    """E-mail address; at most 254 characters."""
 
 
 class OrderChangeBody(RequestBody, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 from quart import Blueprint, Response
 
-from tracker.api.auth import require_scope
+from tracker.api.auth import require_scope, take_requests
 from tracker.api.client_info import public_path
 from tracker.api.describe import endpoint
 from tracker.api.errors import ProblemDetails, details
@@ -97,9 +97,10 @@ async def create_orders() -> Response:
     """Create up to 500 orders in one transaction; the response has one item for each, in sequence.
 
     An order that is wrong has its `problem` and does not affect the others. An `Idempotency-Key` counts for
-    the whole request, wrong orders included.
+    the whole request, wrong orders included. Each order counts as one request of the key's allowance.
     """
     wanted, node = await body(NewOrdersBody), current_node()
+    take_requests(max(0, len(wanted.orders) - 1))  # the request itself has taken one
     checked = [await _checked_soon(node, raw) for raw in wanted.orders]
 
     async def create(connection: Connection) -> Creation:

@@ -29,6 +29,8 @@ class CustomerAnswer(Struct, frozen=True):
     """Phone number. Null if not given."""
     email: str | None
     """E-mail address. Null if not given."""
+    language: str | None
+    """Language that the customer reads (BCP 47). Null if not given."""
 
 
 class OrderAnswer(Struct, frozen=True, kw_only=True):
@@ -86,7 +88,7 @@ def order_answer(
         driver_id=order.driver_id,
         pickup=wire_pickup(order.pickup),
         dropoff=wire_place(order.dropoff),
-        customer=None if customer is None else CustomerAnswer(customer.name, customer.phone, customer.email),
+        customer=None if customer is None else CustomerAnswer(*msgspec.structs.astuple(customer)),
         window=window(order),
         eta=None if eta is None else WireEta.of(eta),
         tracking_url=tracking_url,

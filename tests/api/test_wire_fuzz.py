@@ -18,7 +18,7 @@ from tests.service import Service, hear, say
 from tracker.domain.tracks.fix import Fix
 
 SAMPLES = [json.loads(path.read_bytes()) for path in Path("tests/samples").glob("from_driver.*.json")]
-FUZZED_FOR = 6.0  # seconds each
+FRAMES = 300  # each
 ALLOWED = {1000, 1002, 1003, 1007, 1009, 4000, 4001, 4009, 4103}  # how a wrong-doer may be sent away
 NASTY: list[Any] = [
     None, True, -1, 0, 2**63, 2**64, -(2**63) - 1, 1e308, float("nan"), float("inf"), "", "\0", "\ud800",
@@ -81,17 +81,17 @@ def frame(dice: random.Random, *, binary: bool) -> str | bytes:
     return text[: dice.randint(0, len(text))] if dice.random() < 0.2 else text
 
 
-async def abuse(service: Service, dice: random.Random, *, binary: bool) -> tuple[str, int, set[int]]:
+async def abuse(service: Service, dice: random.Random, *, binary: bool) -> tuple[str, set[int]]:
     """Connects again and again, each time as another driver (one would soon have to wait), and sends what the
-    dice say. The last one's token, how many frames, and how they were sent away."""
-    frames, codes, until = 0, set(), monotonic() + FUZZED_FOR
+    dice say. The last one's token, and how they were sent away."""
+    frames, codes = 0, set()
     protocol = "tracker.v1.msgpack" if binary else "tracker.v1"
-    while monotonic() < until:
+    while frames < FRAMES:
         token = (await service.new_driver())["token"]
         with suppress(ConnectionClosed):
             async with service.drive(token, subprotocols=[protocol]) as device:
                 listening = asyncio.create_task(device.wait_closed())
-                while monotonic() < until and not listening.done():
+                while frames < FRAMES and not listening.done():
                     await device.send(frame(dice, binary=binary))
                     frames += 1
                     with suppress(TimeoutError):
@@ -99,7 +99,7 @@ async def abuse(service: Service, dice: random.Random, *, binary: bool) -> tuple
                 listening.cancel()
         if device.close_code is not None:
             codes.add(int(device.close_code))
-    return token, frames, codes
+    return token, codes
 
 
 @pytest.mark.parametrize("binary", [False, True], ids=["json", "msgpack"])
@@ -119,8 +119,7 @@ async def test_no_frame_disturbs_the_service(service: Service, seed: int, *, bin
             assert (await hear(courier, "ack"))["stored"] == 1
             longest = max(longest, monotonic() - begun)
             await asyncio.sleep(0.05)  # simulates the interval between fixes
-    token, frames, codes = await abusing
-    assert frames > 150
+    token, codes = await abusing
     assert codes <= ALLOWED
     assert longest < 1.5
     logged = service.log.read_text()[before:]

@@ -24,7 +24,7 @@ from driver_sim.report.totals import totals
 from driver_sim.tracks import read_tracks
 from tests.service import ADMIN_KEY, Service
 
-RUN = {"tempo": Tempo(0.2, 60.0), "seed": 4711}
+RUN = {"tempo": Tempo(0.2, 180.0), "seed": 4711}
 
 
 def asked(service: Service, path: str) -> httpx.Response:
@@ -36,7 +36,7 @@ def asked(service: Service, path: str) -> httpx.Response:
 
 
 async def run(service: Service, last: str = "", **settings: object) -> tuple[Scenario, list[Event]]:
-    """A whole run of couriers that drive sixty times faster than real, or until the first event *last*."""
+    """A whole run of couriers that drive 180 times faster than real, or until the first event *last*."""
     told: list[Event] = []
     wanted = Settings(url=service.url, api_key=ADMIN_KEY, **{**RUN, **settings})  # type: ignore[arg-type]
 

@@ -25,6 +25,8 @@ from tracker.postgres.server import embedded
 SHOWN = 5  # violations of one test
 # A server to use instead of an embedded one. Taken out: the service refuses names that it doesn't know.
 GIVEN_SERVER = os.environ.pop("TRACKER_TEST_DATABASE_URL", None)
+# Otherwise each service that a test starts would compile all its modules again, which takes half its start.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 settings.register_profile("suite", deadline=None)  # other work on the machine is no fault of an example
 settings.load_profile("suite")

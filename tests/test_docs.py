@@ -204,14 +204,20 @@ async def test_the_readmes_commands_work(service: Service, tmp_path: Path) -> No
     assert (tmp_path / "order.gpx").read_text("utf-8").startswith("<?xml")
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/quick-start.md"])
-async def test_the_commands_of_an_installation_work(page: str, database_url: str, tmp_path: Path) -> None:
-    """They check, migrate and print a key in an empty data folder; other tests run `tracker serve`."""
+@pytest.mark.parametrize(("page", "empty"), [("README.md", True), ("docs/quick-start.md", False)])
+async def test_the_commands_of_an_installation_work(
+    page: str, database_url: str, data_dir: Path, tmp_path: Path, *, empty: bool
+) -> None:
+    """They check, migrate and print a key, in an empty data folder and in one that has the map already.
+
+    Other tests run `tracker serve`.
+    """
     [block] = [block for block in blocks(page, "sh") if "keys create" in block]
     script = re.sub(r"^make install.*\n", "", block, flags=re.MULTILINE)
     assert re.search(r"^\.venv/bin/tracker serve\b.*\n*\Z", script, re.MULTILINE)
     script = script[: script.index(".venv/bin/tracker serve")].replace(".venv/bin/", f"{sys.executable} -m ")
-    data = {"TRACKER_DATA_DIR": str(tmp_path), "DATABASE_URL": database_url, "PYTHONPATH": str(ROOT)}
+    folder = str(tmp_path if empty else data_dir)
+    data = {"TRACKER_DATA_DIR": folder, "DATABASE_URL": database_url, "PYTHONPATH": str(ROOT)}
     said = await run("sh", "-c", f"set -e\n{script}", cwd=tmp_path, **data)
     assert re.search(r"^tak_[\w-]{20,}$", said, re.MULTILINE), said
 

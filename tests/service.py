@@ -17,7 +17,7 @@ import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.privacy.recording import recorded
-from tests.waiting import until
+from tests.waiting import WITHIN, until
 
 ROOT: Final = Path(__file__).parent.parent
 ADMIN_KEY: Final = "an-admin-key-for-tests-only"
@@ -107,7 +107,7 @@ async def until_metric(service: Service, name: str, value: float) -> None:
     await until(has_value, 30)
 
 
-async def hear(socket: ClientConnection, *types: str, within: float = 10.0) -> Any:
+async def hear(socket: ClientConnection, *types: str, within: float = WITHIN) -> Any:
     """The next message of one of these types; others are passed over."""
     async with asyncio.timeout(within):
         while True:

@@ -13,6 +13,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from tests.service import Service
+from tests.waiting import WITHIN
 
 TLS: Final = ssl.create_default_context()  # of all clients: each takes 0.1 s of the event loop to make
 ANYTHING: Final = {"type", "cursor", "now"}
@@ -39,7 +40,7 @@ class Watcher:
             self.ended = message["reason"]
         self._heard.set()
 
-    async def reaches(self, there: Callable[[], bool], within: float = 10.0) -> None:
+    async def reaches(self, there: Callable[[], bool], within: float = WITHIN) -> None:
         """Waits for something while `watch` runs."""
         async with asyncio.timeout(within):
             while not there():
@@ -59,7 +60,7 @@ class Watcher:
             async for message in messages:
                 self.hear(message)
 
-    async def until(self, messages: Messages, there: Callable[[], bool], within: float = 10.0) -> None:
+    async def until(self, messages: Messages, there: Callable[[], bool], within: float = WITHIN) -> None:
         """Hears until something is there."""
         async with asyncio.timeout(within), aclosing(messages):
             while not there():

@@ -1,6 +1,6 @@
 """The customer's page in a real browser, against a real node: what a person sees."""
 
-from typing import Any
+from typing import Any, Final, Literal
 
 import pytest
 from playwright.async_api import Browser, expect
@@ -8,6 +8,8 @@ from playwright.async_api import Browser, expect
 from tests.browser import WAY, needs_chromium, on_the_way, opened, place_of, style_of
 from tests.service import Service
 from tests.web.test_modules import WEB
+
+SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), needs_chromium]
 
@@ -30,7 +32,8 @@ async def test_the_customer_sees_the_courier_move(service: Service, browser: Bro
 
 async def test_the_courier_is_called_as_the_merchant_wishes(service: Service, browser: Browser) -> None:
     """Another name is there at once, with an initial that is one character; without any it is a courier."""
-    family, narrow = "👨‍👩‍👧‍👦", {"viewport": {"width": 340, "height": 740}}
+    family = "👨‍👩‍👧‍👦"
+    narrow: Any = {"viewport": {"width": 340, "height": 740}, "with_map": False}
     async with on_the_way(service) as (order, _), opened(browser, order["tracking_url"], **narrow) as page:
         await expect(page.locator("#courier-initial")).to_have_text("A")
         await expect(page.locator("#pill")).to_have_text("Live")
@@ -64,7 +67,10 @@ async def test_a_running_page_is_one_opening_whatever_stood_behind_the_link(
     service: Service, browser: Browser
 ) -> None:
     """The page behind `…).` is live and counts once; it comes back without counting again."""
-    async with on_the_way(service) as (order, drive), opened(browser, f"{order['tracking_url']}).") as page:
+    async with (
+        on_the_way(service) as (order, drive),
+        opened(browser, f"{order['tracking_url']}).", with_map=False) as page,
+    ):
         await expect(page.locator("#pill")).to_have_text("Live")
         assert page.url == order["tracking_url"]
         await page.evaluate("dispatchEvent(new Event('online'))")  # connects anew
@@ -99,7 +105,10 @@ async def test_a_page_without_scripts_still_tells(service: Service, browser: Bro
 
 async def test_a_lost_network_is_told_and_healed(service: Service, browser: Browser) -> None:
     """Offline at once, live again by itself, with what happened meanwhile."""
-    async with on_the_way(service) as (order, _), opened(browser, order["tracking_url"]) as page:
+    async with (
+        on_the_way(service) as (order, _),
+        opened(browser, order["tracking_url"], with_map=False) as page,
+    ):
         await expect(page.locator("#pill")).to_have_text("Live")
         await page.context.set_offline(True)
         await expect(page.locator("#pill")).to_have_text("Offline")
@@ -114,9 +123,9 @@ async def test_the_map_is_the_users_until_they_give_it_back(service: Service, br
         await page.wait_for_selector("#map[data-idle]")
         pin = page.locator("#map .pin")
         before = await style_of(pin)
-        await page.mouse.move(900, 400)
+        await page.mouse.move(700, 400)
         await page.mouse.down()
-        await page.mouse.move(700, 200, steps=5)
+        await page.mouse.move(500, 200, steps=5)
         await page.mouse.up()
         await expect(page.locator("#recentre")).to_be_visible()
         await expect(pin).not_to_have_attribute("style", before)
@@ -125,7 +134,7 @@ async def test_the_map_is_the_users_until_they_give_it_back(service: Service, br
         await expect(pin).to_have_attribute("style", before)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844), (320, 568)])
 async def test_nothing_hides_anything(
     service: Service, browser: Browser, scheme: Any, width: int, height: int
@@ -155,13 +164,14 @@ async def test_the_page_is_accessible(service: Service, browser: Browser) -> Non
     axe = WEB / "node_modules" / "axe-core" / "axe.min.js"
     if not axe.exists():
         pytest.skip("axe-core is not installed: npm ci in web/")
-    for scheme in ("light", "dark"):
-        async with (
-            on_the_way(service) as (order, _),
-            opened(browser, order["tracking_url"], color_scheme=scheme, bypass_csp=True) as page,
-        ):
-            await page.wait_for_selector("#map[data-idle]")
-            await page.locator("#note-box summary").click()
-            await page.add_script_tag(path=axe)
+    async with (
+        on_the_way(service) as (order, _),
+        opened(browser, order["tracking_url"], bypass_csp=True) as page,
+    ):
+        await page.wait_for_selector("#map[data-idle]")
+        await page.locator("#note-box summary").click()
+        await page.add_script_tag(path=axe)
+        for scheme in SCHEMES:
+            await page.emulate_media(color_scheme=scheme)
             found = await page.evaluate("axe.run()")
             assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found["violations"]] == []

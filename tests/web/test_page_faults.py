@@ -40,7 +40,7 @@ async def test_a_killed_service_is_back_without_a_reload(
     async with (
         running_service(data_dir, database_url) as service,
         on_the_way(service) as (order, drive),
-        opened(browser, "about:blank") as page,
+        opened(browser, "about:blank", with_map=False) as page,
     ):
         await page.clock.install()
         await page.goto(order["tracking_url"])

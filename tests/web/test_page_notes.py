@@ -20,7 +20,10 @@ async def test_a_note_reaches_the_courier_and_the_answer_comes_back(
     """Sent, and said so; whatever the courier answers is text, and read out by screen readers."""
     driver = await service.new_driver("Aino Korhonen", "bicycle")
     order = await service.new_order(driver["id"])
-    async with service.drive(driver["token"]) as socket, opened(browser, order["tracking_url"]) as page:
+    async with (
+        service.drive(driver["token"]) as socket,
+        opened(browser, order["tracking_url"], with_map=False) as page,
+    ):
         await expect(page.locator("#pill")).to_have_text("Live")
         await page.locator("#note-box summary").press("Enter")
         await expect(page.locator("#note-send")).to_be_disabled()
@@ -43,7 +46,7 @@ async def test_a_note_that_is_refused_is_kept_and_the_reason_told(service: Servi
     """Too much at once, too long, no connection: in plain words, and nothing that was written is lost."""
     driver = await service.new_driver()
     order = await service.new_order(driver["id"])
-    async with opened(browser, order["tracking_url"]) as page:
+    async with opened(browser, order["tracking_url"], with_map=False) as page:
         await page.locator("#note-box summary").click()
         answer = page.locator("#note-answer")
         for n in range(12):
@@ -65,6 +68,6 @@ async def test_a_note_that_is_refused_is_kept_and_the_reason_told(service: Servi
 async def test_there_is_nobody_to_write_to_before_the_assignment(service: Service, browser: Browser) -> None:
     """No courier, no box."""
     order = await service.new_order()
-    async with opened(browser, order["tracking_url"]) as page:
+    async with opened(browser, order["tracking_url"], with_map=False) as page:
         await expect(page.locator("#pill")).to_have_text("Live")
         await expect(page.locator("#note-box")).to_be_hidden()

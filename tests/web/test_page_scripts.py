@@ -51,12 +51,16 @@ async ({picture, texts, size}) => {
 
 def likeness(picture: NDArray[np.float64], text: NDArray[np.float64]) -> float:
     """How well the text fits where it fits best: the normalised correlation, from -1 to 1."""
-    windows = sliding_window_view(picture, text.shape)
-    windows = windows - windows.mean(axis=(2, 3), keepdims=True)
     wanted = text - text.mean()
-    products = np.einsum("yxij,ij->yx", windows, wanted)
-    spreads = np.sqrt(np.einsum("yxij,yxij->yx", windows, windows) * (wanted**2).sum())
-    return float(np.max(products / np.maximum(spreads, 1e-9)))
+    everywhere = np.ones_like(text)
+    spreads = sums(picture**2, everywhere) - sums(picture, everywhere) ** 2 / text.size
+    products = sums(picture, wanted) / np.sqrt(np.maximum(spreads * (wanted**2).sum(), 1e-9))
+    return float(np.max(products))
+
+
+def sums(picture: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The weighted sum of each part of the picture that has the size of the weights."""
+    return np.asarray(np.einsum("yxij,ij->yx", sliding_window_view(picture, weights.shape), weights))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

@@ -13,7 +13,7 @@ from tests.browser import needs_chromium, on_the_way, opened
 from tests.service import Service
 
 HELSINKI = ZoneInfo("Europe/Helsinki")
-ABROAD = {"timezone_id": "America/New_York", "locale": "en-GB"}
+ABROAD: Any = {"timezone_id": "America/New_York", "locale": "en-GB", "with_map": False}
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), needs_chromium]
 

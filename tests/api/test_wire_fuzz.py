@@ -18,7 +18,7 @@ from tests.service import Service, hear, say
 from tracker.domain.tracks.fix import Fix
 
 SAMPLES = [json.loads(path.read_bytes()) for path in Path("tests/samples").glob("from_driver.*.json")]
-FRAMES = 300  # each
+FRAMES = 500  # each
 ALLOWED = {1000, 1002, 1003, 1007, 1009, 4000, 4001, 4009, 4103}  # how a wrong-doer may be sent away
 NASTY: list[Any] = [
     None, True, -1, 0, 2**63, 2**64, -(2**63) - 1, 1e308, float("nan"), float("inf"), "", "\0", "\ud800",

@@ -92,6 +92,13 @@ async def shown(service: Service, driver: Any, order: Any) -> str:
         for extension in ("geojson", "gpx", "csv", "ndjson", "json")
     ]
     answers = [await service.http.get(path) for path in paths]
+    bearer = {"Authorization": f"Bearer {driver['token']}"}
+    own = (
+        "",
+        "/openings",
+        *(f"/track.{form}?include=rejected" for form in ("geojson", "gpx", "csv", "ndjson")),
+    )
+    answers += [await service.http.get(f"/v1/drivers/me{path}", headers=bearer) for path in own]
     assert [answer.url for answer in answers if answer.status_code != 200] == []
     return "\n".join(answer.text for answer in answers)
 

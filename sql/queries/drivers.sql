@@ -97,3 +97,8 @@ SELECT state FROM device_states WHERE driver = $1;
 INSERT INTO device_states (driver, state)
 SELECT number, $2::jsonb FROM drivers WHERE number = $1 FOR KEY SHARE
 ON CONFLICT (driver) DO UPDATE SET state = excluded.state;
+
+-- name: select_driver_record
+SELECT (SELECT min(recorded_at) FROM fixes WHERE driver = $1) AS first_fix_at,
+       (SELECT max(recorded_at) FROM fixes WHERE driver = $1) AS last_fix_at,
+       (SELECT count(*) FROM assignments WHERE driver = $1) AS assignments;

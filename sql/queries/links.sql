@@ -43,3 +43,15 @@ FROM link_opens
 WHERE link_id = $1 AND ($2::timestamptz IS NULL OR (at, id) < ($2, $3::text))
 ORDER BY at DESC, id DESC
 LIMIT $4;
+
+-- name: select_openings_for_driver
+-- Openings of links to orders while the driver had them.
+SELECT opening.id, opening.at, a.order_id, o.reference
+FROM assignments a
+JOIN orders o ON o.id = a.order_id
+JOIN links l ON l.order_id = a.order_id
+JOIN link_opens opening ON opening.link_id = l.id AND opening.at >= a.begun_at
+     AND opening.at <= coalesce(a.ended_at, 'infinity')
+WHERE a.driver = $1 AND ($2::timestamptz IS NULL OR (opening.at, opening.id) < ($2, $3::text))
+ORDER BY opening.at DESC, opening.id DESC
+LIMIT $4;

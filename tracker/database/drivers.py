@@ -151,6 +151,20 @@ def device_state(stored: object) -> DeviceState:
     return DeviceState() if stored is None else msgspec.convert(stored, DeviceState)
 
 
+class DriverRecord(msgspec.Struct, frozen=True):
+    """How much is stored about a driver."""
+
+    first_fix_at: datetime | None
+    last_fix_at: datetime | None
+    assignments: int  # of orders
+
+
+async def select_driver_record(queries: Queries, number: int) -> DriverRecord:
+    row = await queries.fetchrow("select_driver_record", number)
+    assert row is not None  # a SELECT without FROM
+    return DriverRecord(row["first_fix_at"], row["last_fix_at"], row["assignments"])
+
+
 class ErasedDriver(msgspec.Struct, frozen=True):
     """What the caller has to clean up after a driver's row was deleted."""
 

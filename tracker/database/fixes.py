@@ -22,6 +22,7 @@ BEFORE_NEWEST: Final = timedelta(hours=2)  # older fixes hardly affect the verdi
 AROUND: Final = 8  # fixes before and after late ones
 WITHIN: Final = 1_000  # fixes between late ones: as many as two messages hold
 FARTHEST_AROUND: Final = timedelta(hours=1)  # from a late fix to the fixes that it is judged by
+BEGIN_OF_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
 END_OF_TIME: Final = datetime(9999, 12, 31, tzinfo=UTC)
 
 
@@ -55,6 +56,11 @@ async def track_windows(
         for part, row in enumerate(rows)
     ]
     return list(_cut(_disjoint(whole), from_at, to_at))
+
+
+def driver_windows(driver: int, from_at: datetime | None, to_at: datetime | None) -> list[Window]:
+    """Return the window of all fixes of a driver (`drivers.number`), clipped to [from_at, to_at]."""
+    return list(_cut([Window(driver, BEGIN_OF_TIME, END_OF_TIME)], from_at, to_at))
 
 
 def track_fixes(

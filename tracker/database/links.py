@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+import msgspec
+
 from tracker.database.pool import Queries, Row
 from tracker.domain.link import Link, LinkOpen
 
@@ -47,6 +49,24 @@ async def select_link_opens(
     """Return openings, newest first, beginning below the key (at, id)."""
     at, id_ = below or (None, None)
     return [LinkOpen(*row) for row in await queries.fetch("select_link_opens", link_id, at, id_, limit)]
+
+
+class OpeningForDriver(msgspec.Struct, frozen=True):
+    """An opening of a tracking link while the driver had its order; nothing about who opened it."""
+
+    id: str
+    at: datetime
+    order_id: str
+    reference: str | None
+
+
+async def select_openings_for_driver(
+    queries: Queries, number: int, below: tuple[datetime, str] | None, limit: int
+) -> list[OpeningForDriver]:
+    """Return openings, newest first, beginning below the key (at, id). *number* is drivers.number."""
+    at, id_ = below or (None, None)
+    rows = await queries.fetch("select_openings_for_driver", number, at, id_, limit)
+    return [OpeningForDriver(row["id"], row["at"], row["order_id"], row["reference"]) for row in rows]
 
 
 def _link(row: Row) -> Link:

@@ -208,11 +208,9 @@ def test_drivers_and_merchants_have_credentials_of_their_own(whole: Any) -> None
     by_driver = {
         name for name, operation in operations(whole) if {"driver_token": []} in operation.get("security", [])
     }
-    assert by_driver == {
-        "post /v1/drivers/fixes",
-        "get /v1/drivers/stream",
-        "post /v1/orders/{order_id}/proofs",
-    }
+    own = {f"get /v1/drivers/me{path}" for path in ("", "/track.{form}", "/openings")}
+    proofs = "post /v1/orders/{order_id}/proofs"
+    assert by_driver == {"post /v1/drivers/fixes", "get /v1/drivers/stream", proofs, *own}
 
 
 def test_answers_have_enums_and_formats(whole: Any) -> None:

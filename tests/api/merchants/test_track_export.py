@@ -12,7 +12,7 @@ import pytest
 
 from tests.api.merchant import parse, send_fixes
 from tests.service import Service
-from tracker.api.merchant.tracks.export import (
+from tracker.api.answers.track_export import (
     CsvWriter,
     GeoJsonWriter,
     GpxWriter,

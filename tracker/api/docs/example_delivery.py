@@ -4,10 +4,9 @@ from typing import Any, Final
 
 import msgspec
 
-from tracker.api.answers import drivers
+from tracker.api.answers import drivers, track_export
 from tracker.api.errors import details
 from tracker.api.merchant import forecasts, history, map, responses
-from tracker.api.merchant.tracks import export
 from tracker.api.merchant.tracks.summary import Summary
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Driver, OrderStatus
@@ -132,7 +131,7 @@ OPENING: Final = responses.OpenAnswer(NOW, "ws", "192.0.2.0/24", "Safari on iOS"
 STOPS: Final = responses.StopsAnswer(
     [responses.StopAnswer(ORDER_ID, "dropoff", DROPOFF.lat, DROPOFF.lon, None)]
 )
-TRACK_FIX: Final = export.TrackFix(
+TRACK_FIX: Final = track_export.TrackFix(
     **{name: getattr(FIX, name) for name in drivers.FixAnswer.__struct_fields__}
 )
 POSITION: Final = Position(FIX.lat, FIX.lon, FIX.heading, FIX.speed, FIX.accuracy, FIX.recorded_at)

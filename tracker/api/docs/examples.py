@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tracker.api.answers import drivers
+from tracker.api.answers import drivers, track_export
 from tracker.api.docs.example_delivery import (
     CURSOR,
     DRIVER,
@@ -35,6 +35,7 @@ from tracker.api.docs.example_delivery import (
     TRACK_FIX,
     UNKNOWN_DRIVER,
 )
+from tracker.api.driver import me
 from tracker.api.driver.proof_form import ProofForm
 from tracker.api.errors import Problem, ProblemDetails, problem_type
 from tracker.api.merchant import (
@@ -47,7 +48,7 @@ from tracker.api.merchant import (
     orders,
     responses,
 )
-from tracker.api.merchant.tracks import export, track
+from tracker.api.merchant.tracks import track
 from tracker.api.monitoring import health
 from tracker.api.tracking import notes, poll
 from tracker.domain.tracks.fix import Fix
@@ -110,7 +111,7 @@ EXAMPLES: Final[Mapping[Any, Any]] = {
         WireProof: PROOF,
         responses.Page[WireProof]: responses.Page([PROOF], None),
         history.HistoryAnswer: HISTORY,
-        responses.Page[export.TrackFix]: responses.Page([TRACK_FIX], CURSOR),
+        responses.Page[track_export.TrackFix]: responses.Page([TRACK_FIX], CURSOR),
         track.WhereAnswer: track.WhereAnswer(NOW, ORDER.status, POSITION),
         forecasts.ForecastsAnswer: forecasts.ForecastsAnswer([FORECAST], None, "2026-11-22T16:52:11.600Z"),
         forecasts.EtaReport: REPORT,
@@ -120,6 +121,17 @@ EXAMPLES: Final[Mapping[Any, Any]] = {
         Snapshot: SNAPSHOT,
         poll.PollAnswer: poll.PollAnswer([SNAPSHOT], "c1.42"),
         Ack: Ack(1, 1, 0, [RejectedFix(1, "in_the_future")]),
+        me.MeAnswer: me.MeAnswer(
+            driver=DRIVER,
+            first_fix_at="2026-10-23T07:02:11.000Z",
+            last_fix_at=NOW,
+            fixes_kept_days=30,
+            assignments=412,
+            duty_intervals=[
+                me.DutyIntervalAnswer("off", "2026-11-21T17:00:00.000Z", "2026-11-22T07:00:00.000Z")
+            ],
+        ),
+        me.OpeningPage: me.OpeningPage([me.OpeningAnswer(NOW, ORDER_ID, "1042")], None),
         health.Liveness: health.Liveness(),
         health.Readiness: health.Readiness(status="ready", degraded=["basemap"]),
         dict[str, Any]: {"info": {"title": "Tracker", "version": "0.2.0"}},
@@ -128,7 +140,9 @@ EXAMPLES: Final[Mapping[Any, Any]] = {
 
 CREATED_EXAMPLES: Final[Mapping[Any, Any]] = {responses.OrderAnswer: msgspec.to_builtins(NEW_ORDER)}
 
-_CSV: Final = ",".join(export.COLUMNS) + "\n2026-11-22T16:42:58.000Z,60.1692,24.9467,6,5.4,164,12,0.81,…\n"
+_CSV: Final = (
+    ",".join(track_export.COLUMNS) + "\n2026-11-22T16:42:58.000Z,60.1692,24.9467,6,5.4,164,12,0.81,…\n"
+)
 MEDIA_EXAMPLES: Final[Mapping[str, Any]] = {
     "application/geo+json": {
         "schema": {"type": "object"},
@@ -170,6 +184,11 @@ PATH_PARAMETERS: Final[Mapping[str, Any]] = {
         "description": "Token of the tracking link; no other credential.",
         "schema": _ID,
         "example": TOKEN,
+    },
+    "form": {
+        "description": "Format of the track.",
+        "schema": {"type": "string", "enum": list(me.MEDIA)},
+        "example": "gpx",
     },
     "extension": {
         "description": "Format of the track.",

@@ -6,15 +6,15 @@ from typing import Final, Literal
 import msgspec
 from quart import Blueprint, Response
 
+from tracker.api.answers.track_export import (
+    FORMATS,
+)
 from tracker.api.auth import require_scope
 from tracker.api.client_info import base_url
 from tracker.api.describe import endpoint
 from tracker.api.json_bodies import answer, query
 from tracker.api.merchant.orders import show_order
 from tracker.api.merchant.responses import OrderAnswer
-from tracker.api.merchant.tracks.export import (
-    FORMATS,
-)
 from tracker.api.merchant.tracks.summary import Summary, summarize
 from tracker.api.pagination import PageQuery, decode_cursor, invalid_cursor, page
 from tracker.database import fixes as rows

@@ -1,50 +1,40 @@
 """`/v1/orders/…/track`: the track of an order, or where the order was at one time."""
 
-import asyncio
 import hashlib
-import zlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from itertools import batched
 from typing import Final
 
 import msgspec
 from quart import Blueprint, Response, request
 
 from tracker.api.answers.drivers import rounded
+from tracker.api.answers.track_export import (
+    TrackFix,
+    read_track_page,
+    track_fix,
+)
+from tracker.api.answers.track_stream import stream_track
 from tracker.api.auth import require_scope
 from tracker.api.compression import accepts_gzip
 from tracker.api.describe import endpoint
 from tracker.api.json_bodies import answer, query
 from tracker.api.merchant.queries import TrackQuery
 from tracker.api.merchant.responses import Page
-from tracker.api.merchant.tracks.export import (
-    FORMATS,
-    GeoJsonWriter,
-    TrackFix,
-    Writer,
-    number_segments,
-    read_track_page,
-    simplify_chunks,
-    track_fix,
-)
 from tracker.api.pagination import decode_cursor, encode_cursor
-from tracker.database import Queries
 from tracker.database import fixes as rows
-from tracker.database.fixes import StoredFix, Window
+from tracker.database.fixes import Window
 from tracker.database.orders import (
     TimelineEntry,
     select_timeline,
 )
 from tracker.domain.order import Order, OrderStatus
-from tracker.domain.tracks.segments import GAP
 from tracker.errors import NotFound
 from tracker.messages import Position, Time, rfc3339
 from tracker.node import Node, current_node
 
 MAX_COUNTED: Final = 100_000  # fixes; counting them takes some 20 ms. Longer tracks have no ETag
 FORMAT_VERSION: Final = 2  # version of the formats, part of each ETag; increment it when one changes
-FIXES_PER_CHUNK: Final = 500  # encoding them blocks the event loop for some 7 ms
 MAX_AHEAD: Final = timedelta(seconds=60)  # how far `at` may lie in the future
 BY_ACCEPT: Final = {
     "application/geo+json": "geojson",
@@ -138,17 +128,9 @@ async def _track(node: Node, order: Order, windows: Sequence[Window], form: str)
     rejected = wanted.include == "rejected"
     if form == "json":
         return answer(await _page(node, windows, wanted))
-    chunks = number_segments(rows.track_fixes(node.database, windows, include_rejected=rejected))
-    if wanted.simplify:
-        chunks = simplify_chunks(chunks, wanted.simplify)
-    nothing: list[StoredFix] = []
-    first = await anext(chunks, nothing)  # raise errors before the response begins
-    format_ = FORMATS[form]
-    encoded = _encode(format_.writer(order, rejected), first, chunks, node.database, windows)
-    response = Response(_gzipped(encoded) if accepts_gzip() else encoded, content_type=format_.media_type)
-    if accepts_gzip():
-        response.headers["Content-Encoding"] = "gzip"
-    return response
+    return await stream_track(
+        node.database, order, windows, form, rejected=rejected, simplify=wanted.simplify or 0.0
+    )
 
 
 async def _page(node: Node, windows: Sequence[Window], wanted: TrackQuery) -> Page[TrackFix]:
@@ -164,32 +146,6 @@ async def _page(node: Node, windows: Sequence[Window], wanted: TrackQuery) -> Pa
     )
     following = encode_cursor(found[-1].fix.recorded_at) if found and more else None
     return Page([track_fix(stored, rejected=rejected) for stored in found], following)
-
-
-async def _encode(
-    writer: Writer,
-    first: list[StoredFix],
-    chunks: AsyncIterator[list[StoredFix]],
-    queries: Queries,
-    windows: Sequence[Window],
-) -> AsyncIterator[bytes]:
-    yield writer.begin()
-    if isinstance(writer, GeoJsonWriter):  # after the first bytes, since this reads the whole track
-        yield writer.begin_lines(broken=await rows.is_track_broken(queries, windows, GAP))
-    yield writer.write(first)
-    async for chunk in chunks:
-        for piece in batched(chunk, FIXES_PER_CHUNK):
-            yield writer.write(piece)
-            await asyncio.sleep(0)
-    yield writer.end()
-
-
-async def _gzipped(encoded: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Compress a stream and flush each chunk, so that the response begins with the first one."""
-    packer = zlib.compressobj(level=5, wbits=31)
-    async for piece in encoded:
-        yield packer.compress(piece) + packer.flush(zlib.Z_SYNC_FLUSH)
-    yield packer.flush()
 
 
 async def _etag(node: Node, order: Order, windows: Sequence[Window], form: str) -> str | None:

@@ -11,10 +11,10 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from tracker.api.answers.drivers import FixAnswer
-from tracker.api.merchant.tracks.lines import LinePoint, TrackLine
+from tracker.api.answers.track_lines import LinePoint, TrackLine
 from tracker.database import Queries
 from tracker.database.fixes import StoredFix, Window, track_page
-from tracker.domain.order import Order
+from tracker.domain.order import Driver, Order
 from tracker.domain.tracks.fix import Doubt
 from tracker.domain.tracks.segments import SegmentCounter
 from tracker.domain.tracks.simplify import kept_places
@@ -44,10 +44,10 @@ class Writer(Protocol):
 
 
 class Format(Struct, frozen=True):
-    """A format of tracks; *writer* takes the order, and whether to include doubted fixes."""
+    """A format of tracks; *writer* takes whose track it is, and whether to include doubted fixes."""
 
     media_type: str
-    writer: Callable[[Order, bool], Writer]
+    writer: Callable[[Order | Driver, bool], Writer]
 
 
 def track_fix(stored: StoredFix, *, rejected: bool) -> TrackFix:
@@ -58,7 +58,7 @@ def track_fix(stored: StoredFix, *, rejected: bool) -> TrackFix:
 class NdjsonWriter:
     """Writes one fix per line."""
 
-    def __init__(self, _order: Order, rejected: bool) -> None:
+    def __init__(self, _subject: Order | Driver, rejected: bool) -> None:
         self._rejected = rejected
 
     def begin(self) -> bytes:
@@ -74,7 +74,7 @@ class NdjsonWriter:
 class CsvWriter:
     """Writes one fix per row; unknown readings are empty. No value needs quotes."""
 
-    def __init__(self, _order: Order, rejected: bool) -> None:
+    def __init__(self, _subject: Order | Driver, rejected: bool) -> None:
         self._rejected = rejected
 
     def begin(self) -> bytes:
@@ -99,8 +99,9 @@ class GeoJsonWriter:
     two points, so a single fix is written twice.
     """
 
-    def __init__(self, order: Order, rejected: bool) -> None:
-        self._properties: dict[str, Any] = {"order_id": order.id, "reference": order.reference}
+    def __init__(self, subject: Order | Driver, rejected: bool) -> None:
+        key = "order_id" if isinstance(subject, Order) else "driver_id"
+        self._properties: dict[str, Any] = {key: subject.id, "reference": subject.reference}
         self._line = TrackLine()
         self._broken = False
         self._times: list[list[str]] = []  # of each line
@@ -161,8 +162,8 @@ class GeoJsonWriter:
 class GpxWriter:
     """Writes GPX 1.1, with doubted fixes in a second track whose comments give the reasons."""
 
-    def __init__(self, order: Order, rejected: bool) -> None:
-        self._name = _xml_text(order.reference or order.id)
+    def __init__(self, subject: Order | Driver, rejected: bool) -> None:
+        self._name = _xml_text(subject.reference or subject.id)
         self._line = TrackLine()
         self._begun = False
         self._rejected: list[StoredFix] | None = [] if rejected else None

@@ -27,10 +27,8 @@ class Bench:
     recorder: Recorder
 
     async def driver(self, name: str = "a") -> int:
-        statement = (
-            "INSERT INTO drivers (id, name, vehicle, token_hash) VALUES ($1, $1, 'car', $2) RETURNING number"
-        )
-        number: int = await self.database.pool.fetchval(statement, name, name.encode())
+        statement = "INSERT INTO drivers (id, name, vehicle) VALUES ($1, $1, 'car') RETURNING number"
+        number: int = await self.database.pool.fetchval(statement, name)
         return number
 
     async def record(self, driver: int, *fixes: Fix, doubted: bool = False) -> Recorded:

@@ -26,7 +26,7 @@ from tracker.errors import TrackerError
 from tracker.system.progress import Teller
 
 if TYPE_CHECKING:
-    from tracker.database.api_keys import Scope
+    from tracker.database.credentials.api_keys import Scope
 
 # A command imports its module when it runs. So help and completion are quick, and each command works without
 # the extras that only others need.

@@ -9,12 +9,13 @@ from tracker.api.client_info import warn_of_untrusted_proxy
 from tracker.api.compression import compress
 from tracker.api.docs import asyncapi, openapi, swagger_ui
 from tracker.api.driver import me
+from tracker.api.driver import pairing as driver_pairing
 from tracker.api.driver import proofs as driver_proofs
 from tracker.api.driver import stream as driver_stream
 from tracker.api.errors import register_errors
 from tracker.api.headers import add_security_headers
 from tracker.api.json_bodies import register_bodies
-from tracker.api.merchant import drivers, forecasts, history, links, map, orders, proofs
+from tracker.api.merchant import drivers, forecasts, history, links, map, orders, pairing, proofs
 from tracker.api.merchant.tracks import track
 from tracker.api.monitoring import health, metrics
 from tracker.api.monitoring.requests import register_request_log
@@ -28,6 +29,7 @@ ENDPOINTS: Final = (
     asyncapi,
     health,
     swagger_ui,
+    driver_pairing,
     driver_proofs,
     driver_stream,
     drivers,
@@ -40,6 +42,7 @@ ENDPOINTS: Final = (
     openapi,
     orders,
     page,
+    pairing,
     proofs,
     events,
     notes,

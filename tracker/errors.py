@@ -10,6 +10,7 @@ TrackerError
 │   ├── Unauthenticated    no token, or an unknown one
 │   └── Forbidden          a known token without the right scope
 ├── NotFound               does not exist or belongs to another client; the answer is the same
+│   └── UnknownPairingCode
 ├── Conflict               not possible in the current state
 │   ├── ForbiddenTransition
 │   ├── ProofMissing       the stop needs proofs that its driver has not given
@@ -102,6 +103,13 @@ class NotFound(TrackerError):
     def __init__(self, what: str) -> None:
         super().__init__(f"There is no such {what}.")
         self.what = what
+
+
+class UnknownPairingCode(NotFound):
+    """A pairing code is unknown, used or expired; the answer is the same for all."""
+
+    def __init__(self) -> None:
+        super().__init__("pairing code: it may be used or expired, so ask for a new one")
 
 
 class Conflict(TrackerError):

@@ -11,7 +11,7 @@ import structlog
 
 from tracker.config import Config
 from tracker.database import Database
-from tracker.database.api_keys import delete_old_answers
+from tracker.database.credentials.api_keys import delete_old_answers
 from tracker.database.customers import ERASED_AT_ONCE, erase_expired_customers
 from tracker.database.drivers import delete_old_duty_intervals
 from tracker.database.eta.forecasts import delete_old_forecasts

@@ -37,7 +37,7 @@ from tracker.orders.changes import OrderChange
 from tracker.orders.lifecycle import OrderLifecycle
 from tracker.orders.sequencer import Sequencer
 from tracker.postgres.server import embedded
-from tracker.rate_limits import RateLimit
+from tracker.rate_limits import PairingLimit, RateLimit
 from tracker.recorder import Recorder
 from tracker.routing import Router
 from tracker.system.certificate_expiry import expires_at
@@ -86,6 +86,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     now: Callable[[], datetime]
     violations: RateLimit
     admission: Admission = msgspec.field(default_factory=Admission)
+    pairing_limit: PairingLimit = msgspec.field(default_factory=PairingLimit)
     warned: set[str] = msgspec.field(default_factory=set)  # warnings that are logged once
 
 

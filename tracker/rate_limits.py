@@ -8,6 +8,11 @@ MOST_KEYS: Final = 100_000  # the key that was idle longest is dropped first
 SPREAD: Final = 0.3  # largest share by which a pause is shortened
 ROUNDING_S: Final = 1e-6  # seconds; sums of floats may exceed a full bucket by less
 
+PAIRINGS_AT_ONCE: Final = 30  # attempts with a pairing code from one address, right or wrong
+PAIRINGS_PER_S: Final = 0.2
+ALL_PAIRINGS_AT_ONCE: Final = 1_000  # the same of all addresses together
+ALL_PAIRINGS_PER_S: Final = 10.0
+
 
 def spread(seconds: float) -> float:
     """Shorten *seconds* by a random share, so that timers that began together do not fire together."""
@@ -67,3 +72,19 @@ class RateLimit:
             if len(self._full_again) <= MOST_KEYS and oldest > now:
                 return
             self._full_again.popitem(last=False)
+
+
+class PairingLimit:
+    """Attempts with pairing codes, which are short: of each address, and of all addresses together."""
+
+    __slots__ = ("_all", "_of_address")
+
+    def __init__(self) -> None:
+        self._of_address = RateLimit(PAIRINGS_AT_ONCE, PAIRINGS_PER_S)
+        self._all = RateLimit(ALL_PAIRINGS_AT_ONCE, ALL_PAIRINGS_PER_S)
+
+    def take(self, address: str, now: float) -> float:
+        """Count an attempt and return 0.0; or return the seconds after which one may be made."""
+        if not self._of_address.try_take(address, 1.0, now):
+            return 1.0 / PAIRINGS_PER_S
+        return 0.0 if self._all.try_take("", 1.0, now) else 1.0 / ALL_PAIRINGS_PER_S

@@ -11,11 +11,16 @@ import re
 import secrets
 from base64 import b32decode, b32encode, urlsafe_b64decode, urlsafe_b64encode
 from typing import Final
+from unicodedata import digit, normalize
 
 ID_BYTES: Final = 15  # 120 bits; 24 letters of base32 without padding
 TOKEN_BYTES: Final = 24  # 192 bits
 SIGNATURE_BYTES: Final = 18  # 144 bits
 LINK_PREFIX: Final = "lnk_"
+PAIRING_CODE_LENGTH: Final = 10  # characters of 5 bits each
+
+_UNAMBIGUOUS: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: without I, L, O and U
+_AS_TYPED: Final = str.maketrans("ILO", "110", " -\t\r\n")
 
 _ID: Final = re.compile(r"lnk_[a-z2-7]{24}", re.ASCII)
 _LINK_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{44}", re.ASCII)  # 33 bytes: no padding, one encoding only
@@ -46,6 +51,21 @@ def new_driver_token() -> str:
 def new_api_key() -> str:
     """Return an API key for a merchant's program. The API shows it once."""
     return f"tak_{secrets.token_urlsafe(TOKEN_BYTES)}"
+
+
+def new_pairing_code() -> str:
+    """Return a code of 50 random bits in two groups, such as `7K3QM-X9RTB`, which a person can type."""
+    code = "".join(secrets.choice(_UNAMBIGUOUS) for _ in range(PAIRING_CODE_LENGTH))
+    return f"{code[:5]}-{code[5:]}"
+
+
+def hash_pairing_code(code: str) -> bytes:
+    """Return the SHA-256 of a code as people type it.
+
+    Case, spaces and hyphens do not matter, nor the script of digits; O is 0, I and L are 1.
+    """
+    plain = normalize("NFKC", code).upper().translate(_AS_TYPED)
+    return hash_token("".join(str(digit(character, character)) for character in plain))
 
 
 def hash_token(token: str) -> bytes:

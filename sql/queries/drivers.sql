@@ -1,13 +1,10 @@
 -- name: insert_driver
-INSERT INTO drivers (id, name, vehicle, reference, token_hash, created_at, display_name)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO drivers (id, name, vehicle, reference, created_at, display_name)
+VALUES ($1, $2, $3, $4, $5, $6)
 RETURNING *;
 
 -- name: select_driver
 SELECT * FROM drivers WHERE id = $1;
-
--- name: select_driver_by_token
-SELECT * FROM drivers WHERE token_hash = $1;
 
 -- name: select_drivers
 SELECT *
@@ -47,9 +44,6 @@ SELECT DISTINCT driver_id FROM orders WHERE status IN ('assigned', 'picked_up') 
 -- name: lock_drivers
 -- A transaction that changes stops locks their drivers first, always in this order, which prevents deadlocks.
 SELECT * FROM drivers WHERE id = ANY ($1::text[]) ORDER BY id FOR NO KEY UPDATE;
-
--- name: update_driver_token
-UPDATE drivers SET token_hash = $2 WHERE id = $1 RETURNING *;
 
 -- name: delete_driver
 -- Only a driver without orders.

@@ -7,7 +7,7 @@ import pytest
 from tests.api.merchant import ORDER, problem
 from tests.service import Service
 from tracker.database import Database
-from tracker.database.api_keys import ApiKey, Scope, insert_api_key
+from tracker.database.credentials.api_keys import ApiKey, Scope, insert_api_key
 from tracker.tokens import hash_token, new_api_key, new_id
 
 

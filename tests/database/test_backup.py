@@ -50,8 +50,10 @@ async def fill(url: str) -> None:
     connection = await asyncpg.connect(url)
     try:
         await connection.execute(r"""
-            INSERT INTO drivers (id, name, vehicle, token_hash)
-            VALUES ('drv_1', E'a\tb\\N "c" \n ä 🚲', 'car', '\x0001ff'), ('drv_2', '\N', 'car', '\x02');
+            INSERT INTO drivers (id, name, vehicle)
+            VALUES ('drv_1', E'a\tb\\N "c" \n ä 🚲', 'car'), ('drv_2', '\N', 'car');
+            INSERT INTO driver_tokens (token_hash, driver, used_at)
+            VALUES ('\x0001ff', 1, now()), ('\x02', 2, now());
             SELECT ensure_fix_partition('2026-11-22');
             INSERT INTO fixes (driver, recorded_at, received_at, lat, lon, accuracy)
             SELECT 1, '2026-11-22'::timestamptz + n * interval '1.000001 s', now(), 60 + n / 700000.0, 25, 1.1
@@ -74,8 +76,7 @@ async def test_a_backup_holds_every_row(database_url: str, empty_database_url: s
     connection = await asyncpg.connect(empty_database_url)
     try:
         number = await connection.fetchval(
-            "INSERT INTO drivers (id, name, vehicle, token_hash)"
-            " VALUES ('drv_3', 'c', 'car', '\\x03') RETURNING number"
+            "INSERT INTO drivers (id, name, vehicle) VALUES ('drv_3', 'c', 'car') RETURNING number"
         )
     finally:
         await connection.close()

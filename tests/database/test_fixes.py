@@ -42,10 +42,8 @@ def seconds(fixes: list[StoredFix]) -> list[float]:
 async def drivers(database: Database) -> AsyncIterator[tuple[int, int]]:
     """Two drivers with a fix each second, every tenth doubted; the first carries an order from 10 to 20, then
     the second from 20 to 40."""
-    statement = (
-        "INSERT INTO drivers (id, name, vehicle, token_hash) VALUES ($1, $1, 'car', $2) RETURNING number"
-    )
-    first, second = [await database.pool.fetchval(statement, name, name.encode()) for name in "ab"]
+    statement = "INSERT INTO drivers (id, name, vehicle) VALUES ($1, $1, 'car') RETURNING number"
+    first, second = [await database.pool.fetchval(statement, name) for name in "ab"]
     await database.pool.execute(
         "INSERT INTO orders (id, pickup_lat, pickup_lon, dropoff_lat, dropoff_lon) "
         "VALUES ('ord_1', 60, 25, 60, 25)"

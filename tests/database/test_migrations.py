@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from tracker.database import Database
+from tracker.database.credentials.driver_tokens import select_driver_by_token
 from tracker.database.migrations import Migration, migrate, migrations, missing
 from tracker.database.partitions import ensure_partition, fixes_in_default, keep_partitions
 from tracker.errors import ConfigError
@@ -57,6 +58,23 @@ def test_a_newer_nodes_migrations_are_left_alone() -> None:
     known = [Migration("0001_a.sql", "a"), Migration("0002_b.sql", "b")]
     applied = {"0001_a.sql": known[0].checksum, "0009_later.sql": b"?"}
     assert missing(known, applied) == known[1:]
+
+
+async def test_a_drivers_token_outlives_the_move_to_its_own_table(empty_database_url: str) -> None:
+    """A driver of an older version keeps the token that their phone has."""
+    older = {each.name for each in migrations() if each.name < "0017"}
+    await migrate(empty_database_url, older)
+    connection = await asyncpg.connect(empty_database_url)
+    await connection.execute(
+        "INSERT INTO drivers (id, name, vehicle, token_hash) VALUES ('drv_1', 'a', 'car', $1)", b"hash"
+    )
+    await connection.close()
+    await migrate(empty_database_url)
+    async with Database.open(empty_database_url) as database:
+        driver = await select_driver_by_token(database, b"hash", NOW)
+        assert driver is not None
+        assert driver.id == "drv_1"
+        assert await select_driver_by_token(database, b"other", NOW) is None
 
 
 async def test_partitions_are_made_a_week_ahead_and_old_ones_dropped(database: Database) -> None:

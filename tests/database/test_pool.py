@@ -10,7 +10,7 @@ from tracker.database import Database
 from tracker.database.migrations import pending
 from tracker.errors import ConfigError, StorageUnavailable
 
-INSERT_DRIVER = "INSERT INTO drivers (id, name, vehicle, token_hash) VALUES ('drv_1', 'a', 'car', '')"
+INSERT_DRIVER = "INSERT INTO drivers (id, name, vehicle) VALUES ('drv_1', 'a', 'car')"
 
 
 async def test_a_failed_block_leaves_nothing(database: Database) -> None:

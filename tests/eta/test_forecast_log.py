@@ -246,7 +246,7 @@ async def test_the_metric_takes_the_first_forecast_after_the_pickup(database: Da
 async def test_forecasts_go_with_the_fixes_of_their_day(database: Database) -> None:
     """What was added up about them stays."""
     driver = Driver(id="drv_a", number=0, name="a", vehicle="car", created_at=NOW)
-    number = (await insert_driver(database, driver, b"a")).number
+    number = (await insert_driver(database, driver)).number
     await new_order(database)
     async with ForecastLog(database, Metrics()) as forecast_log:
         forecast_log.add("ord_a", number, eta(0.0, 310.0), knew)

@@ -173,7 +173,7 @@ async def test_samples_wait_for_the_database_within_bounds(database_url: str) ->
 
 async def new_driver(database: Database, name: str = "a") -> Driver:
     driver = Driver(id=f"drv_{name}", number=0, name=name, vehicle="car", created_at=NOW)
-    return await insert_driver(database, driver, name.encode())
+    return await insert_driver(database, driver)
 
 
 async def test_a_speed_factor_outlives_its_node(database: Database) -> None:

@@ -13,7 +13,7 @@ from quart import g, request
 
 from tracker.api.allowance import take_allowance
 from tracker.api.client_info import client_info
-from tracker.database.api_keys import ApiKey, Scope, select_api_key
+from tracker.database.credentials.api_keys import ApiKey, Scope, select_api_key
 from tracker.errors import Forbidden, NotFound, RateLimited, TrackerError, Unauthenticated
 from tracker.node import Node, current_node
 from tracker.tokens import hash_token

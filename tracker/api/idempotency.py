@@ -15,7 +15,7 @@ from quart import Response, g, request
 
 from tracker.api.json_bodies import raw_body
 from tracker.database import Connection
-from tracker.database.api_keys import KeptAnswer, claim_idempotency_key, keep_answer
+from tracker.database.credentials.api_keys import KeptAnswer, claim_idempotency_key, keep_answer
 from tracker.errors import AnswerErased, FieldError, IdempotencyMismatch, InvalidFields
 from tracker.node import current_node
 

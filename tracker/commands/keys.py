@@ -5,7 +5,14 @@ from contextlib import asynccontextmanager
 
 from tracker.config import Config
 from tracker.database import Database
-from tracker.database.api_keys import ApiKey, KnownKey, Scope, insert_api_key, revoke_api_key, select_api_keys
+from tracker.database.credentials.api_keys import (
+    ApiKey,
+    KnownKey,
+    Scope,
+    insert_api_key,
+    revoke_api_key,
+    select_api_keys,
+)
 from tracker.database.migrations import migrate
 from tracker.node import existing_database_url, utc_now
 from tracker.system.progress import Say

@@ -39,7 +39,7 @@ class Activity(msgspec.Struct, frozen=True):
         return max(self.busy_since, self.duty_since or self.busy_since)
 
 
-async def insert_driver(queries: Queries, driver: Driver, token_hash: bytes) -> Driver:
+async def insert_driver(queries: Queries, driver: Driver) -> Driver:
     """Insert a driver and return it with the `number` that the database assigned."""
     row = await queries.fetchrow(
         "insert_driver",
@@ -47,21 +47,15 @@ async def insert_driver(queries: Queries, driver: Driver, token_hash: bytes) -> 
         driver.name,
         driver.vehicle,
         driver.reference,
-        token_hash,
         driver.created_at,
         driver.display_name,
     )
     assert row is not None  # RETURNING after an INSERT without a conflict clause
-    return _driver(row)
+    return driver_of(row)
 
 
 async def select_driver(queries: Queries, driver_id: str) -> Driver | None:
     return _driver_or_none(await queries.fetchrow("select_driver", driver_id))
-
-
-async def select_driver_by_token(queries: Queries, token_hash: bytes) -> Driver | None:
-    """Return the driver with this token; None if the token is unknown or was replaced."""
-    return _driver_or_none(await queries.fetchrow("select_driver_by_token", token_hash))
 
 
 async def select_drivers(
@@ -77,7 +71,7 @@ async def select_drivers(
         rows = await queries.fetch("select_drivers", at, id_, limit)
     else:
         rows = await queries.fetch("select_drivers_by_reference", at, id_, limit, reference)
-    return [_driver(row) for row in rows]
+    return [driver_of(row) for row in rows]
 
 
 async def update_driver(queries: Queries, driver: Driver) -> None:
@@ -90,7 +84,7 @@ async def update_driver(queries: Queries, driver: Driver) -> None:
 async def lock_drivers(queries: Queries, driver_ids: Sequence[str]) -> dict[str, Driver]:
     """Lock drivers until the transaction ends; return those that exist, by id."""
     rows = await queries.fetch("lock_drivers", list(driver_ids))
-    return {row["id"]: _driver(row) for row in rows}
+    return {row["id"]: driver_of(row) for row in rows}
 
 
 async def select_driver_activity(queries: Queries, driver_ids: Sequence[str]) -> dict[str, Activity]:
@@ -114,11 +108,6 @@ def _activity(row: Row) -> Activity:
 async def select_busy_driver_ids(queries: Queries) -> list[str]:
     """Return the ids of the drivers with open orders."""
     return [row["driver_id"] for row in await queries.fetch("select_busy_driver_ids")]
-
-
-async def update_driver_token(queries: Queries, driver_id: str, token_hash: bytes) -> Driver | None:
-    """Replace the token; the old one is invalid from the commit on. Return None for an unknown driver."""
-    return _driver_or_none(await queries.fetchrow("update_driver_token", driver_id, token_hash))
 
 
 async def select_duty_times(queries: Queries, number: int) -> DutyTimes:
@@ -192,10 +181,11 @@ async def delete_fixes_of_driver(queries: Queries, number: int) -> None:
 
 
 def _driver_or_none(row: Row | None) -> Driver | None:
-    return None if row is None else _driver(row)
+    return None if row is None else driver_of(row)
 
 
-def _driver(row: Row) -> Driver:
+def driver_of(row: Row) -> Driver:
+    """Return the driver of a row with all columns of `drivers`."""
     return Driver(
         id=row["id"],
         number=row["number"],

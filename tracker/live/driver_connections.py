@@ -70,10 +70,15 @@ class DriverConnections:
         """Record how a source without a WebSocket ended, such as by an MQTT last will."""
         self._departures[driver_id] = departure
 
-    def revoke(self, driver_id: str) -> None:
-        """Close the driver's connections, because their token is no longer valid."""
-        for connection in self._by_driver.pop(driver_id, {}).values():
-            connection.revoke()
+    def revoke(self, driver_id: str, token_hash: bytes | None = None) -> None:
+        """Close the driver's connections with this token, or all, because the token is no longer valid."""
+        own = self._by_driver.get(driver_id, {})
+        for role, connection in list(own.items()):
+            if token_hash in (None, connection.token_hash):
+                del own[role]
+                connection.revoke()
+        if not own:
+            self._by_driver.pop(driver_id, None)
 
     async def drain(self) -> None:
         """Acknowledge what is in flight and close every connection with 1012."""

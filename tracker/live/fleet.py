@@ -195,10 +195,11 @@ class Fleet:
         recent = live is not None and live.heard_at is not None and self._now() - live.heard_at < ONLINE_FOR
         return driver_id in self._connections or recent
 
-    async def driver_revoked(self, driver_id: str) -> None:
-        """Close the connections and drop the trip, because the token was replaced or the driver erased."""
-        self._trips.forget(driver_id)
-        self._connections.revoke(driver_id)
+    async def driver_revoked(self, driver_id: str, token_hash: bytes | None = None) -> None:
+        """Close the connections with this revoked token; without it, all, and drop the trip."""
+        if token_hash is None:
+            self._trips.forget(driver_id)
+        self._connections.revoke(driver_id, token_hash)
 
     async def driver_changed(self, driver_id: str) -> None:
         """Publish the driver's new name and vehicle to watchers."""

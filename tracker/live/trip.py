@@ -31,6 +31,10 @@ class ConnectedDriver(Protocol):
     def role(self) -> Role:
         """What the device is for."""
 
+    @property
+    def token_hash(self) -> bytes:
+        """Hash of the token that the device came with."""
+
     def push(self, message: ToDriver) -> None:
         """Queue a message; never wait."""
 

@@ -48,6 +48,8 @@ class MsgpackCodec:
         return _decode(_msgpack_strict.decode, _decode_raw_msgpack, frame, "MessagePack")
 
 
+type AnyCodec = JsonCodec | MsgpackCodec
+
 CODECS: Final[dict[str, type[JsonCodec] | type[MsgpackCodec]]] = {
     "tracker.v1": JsonCodec,
     "tracker.v1.msgpack": MsgpackCodec,

@@ -28,7 +28,9 @@ async def test_the_etag_of_an_order_is_its_version(service: Service) -> None:
     assert versions[1:] == sorted(set(versions[1:]))
 
 
-@pytest.mark.parametrize("tags", ['"{old}"', 'W/"{now}"', '"{now}x"', '"x"', '"{old}", "99"', '"-{now}"'])
+@pytest.mark.parametrize(
+    "tags", ['"{old}"', 'W/"{now}"', '"{now}x"', '"x"', '"{old}", "99"', '"-{now}"', '""']
+)
 async def test_a_stale_version_changes_nothing(service: Service, tags: str) -> None:
     """Another version, a weak tag or none of ours is 412 for a change, an assignment and a status."""
     driver, order = await service.new_driver(), await service.new_order()

@@ -4,7 +4,7 @@ from tracker.__main__ import main
 from tracker.live.fleet import Fleet
 
 
-async def _nothing(self: Fleet, driver_id: str) -> None:
+async def _nothing(self: Fleet, driver_id: str, token_hash: bytes | None = None) -> None:
     pass
 
 

@@ -23,6 +23,8 @@ from tracker.api.docs.example_delivery import (
     OPENING,
     ORDER,
     ORDER_ID,
+    PAIRING,
+    PAIRING_CODE,
     PICKED_UP,
     PLACES,
     POSITION,
@@ -36,6 +38,7 @@ from tracker.api.docs.example_delivery import (
     UNKNOWN_DRIVER,
 )
 from tracker.api.driver import me
+from tracker.api.driver import pairing as driver_pairing
 from tracker.api.driver.proof_form import ProofForm
 from tracker.api.errors import Problem, ProblemDetails, problem_type
 from tracker.api.merchant import (
@@ -46,6 +49,7 @@ from tracker.api.merchant import (
     map,
     order_bodies,
     orders,
+    pairing,
     responses,
 )
 from tracker.api.merchant.tracks import track
@@ -59,9 +63,11 @@ from tracker.messages import (
     Fixes,
     RejectedFix,
     Snapshot,
+    WireDriver,
     WireEta,
 )
 from tracker.messages.proofs import WireProof
+from tracker.phone_apps.pairing import OwnTracksConfiguration, gpslogger_profile, owntracks_configuration
 
 EXAMPLES: Final[Mapping[Any, Any]] = {
     type_: msgspec.to_builtins(value)
@@ -92,6 +98,7 @@ EXAMPLES: Final[Mapping[Any, Any]] = {
             "vehicle": "bicycle",
         },
         ProofForm: {"kind": "pin", "stop": "dropoff", "value": "4711", "at": "2026-11-22T16:43:00Z"},
+        driver_pairing.PairBody: {"code": PAIRING_CODE},
         notes.NoteBody: {"text": "The bell is broken, please call."},
         Fixes | list[Fix]: FIXES,
         # answers
@@ -103,6 +110,11 @@ EXAMPLES: Final[Mapping[Any, Any]] = {
         drivers.DriverAnswer: DRIVER,
         responses.Page[drivers.DriverAnswer]: responses.Page([DRIVER], None),
         drivers.NewDriverAnswer: NEW_DRIVER,
+        pairing.PairingAnswer: PAIRING,
+        driver_pairing.PairAnswer: driver_pairing.PairAnswer(
+            WireDriver(DRIVER_ID, DRIVER.name, DRIVER.vehicle), NEW_DRIVER.token, NEW_DRIVER.setup
+        ),
+        OwnTracksConfiguration: owntracks_configuration(NEW_DRIVER.setup.owntracks),
         responses.StopsAnswer: STOPS,
         responses.LinkAnswer: LINK,
         responses.Page[responses.LinkAnswer]: responses.Page([LINK], None),
@@ -168,6 +180,10 @@ MEDIA_EXAMPLES: Final[Mapping[str, Any]] = {
         + NOW
         + '"}\n\n',
     },
+    driver_pairing.PROPERTIES: {
+        "schema": {"type": "string"},
+        "example": gpslogger_profile(NEW_DRIVER.setup.gpslogger),
+    },
     "text/plain": {
         "schema": {"type": "string"},
         "example": 'tracker_fixes_total{result="stored"} 1042.0\n',
@@ -179,6 +195,7 @@ PATH_PARAMETERS: Final[Mapping[str, Any]] = {
     "order_id": {"description": "Id of the order.", "schema": _ID, "example": ORDER_ID},
     "driver_id": {"description": "Id of the driver.", "schema": _ID, "example": DRIVER_ID},
     "proof_id": {"description": "Id of the proof.", "schema": _ID, "example": PROOF.id},
+    "code": {"description": "The pairing code.", "schema": _ID, "example": PAIRING_CODE},
     "link_id": {"description": "Id of the tracking link.", "schema": _ID, "example": LINK_ID},
     "token": {
         "description": "Token of the tracking link; no other credential.",

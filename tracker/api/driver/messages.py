@@ -20,7 +20,7 @@ from tracker.messages import (
     RawFixes,
     StatusReport,
 )
-from tracker.messages.codecs import JsonCodec, MsgpackCodec
+from tracker.messages.codecs import AnyCodec
 from tracker.node import Node
 from tracker.websocket.accept import Socket
 
@@ -29,7 +29,7 @@ HELLO_LENGTH: Final = 4_096  # bytes or characters of the first message, whose s
 ID_LENGTH: Final = 100  # characters
 
 
-async def await_hello(socket: Socket, codec: JsonCodec | MsgpackCodec) -> tuple[str, Role | None]:
+async def await_hello(socket: Socket, codec: AnyCodec) -> tuple[str, Role | None]:
     """Return the token and role of the first message. Raises CloseConnection if it is late or not a hello."""
     try:
         async with asyncio.timeout(HELLO_TIMEOUT):
@@ -52,7 +52,7 @@ def fixes_ack(id_: int | None, receipt: Receipt) -> Ack:
     return Ack(id_, receipt.stored, receipt.duplicates, receipt.rejected, receipt.discarded)
 
 
-def decode_frame(codec: JsonCodec | MsgpackCodec, frame: str | bytes) -> FromDriver | RawFixes:
+def decode_frame(codec: AnyCodec, frame: str | bytes) -> FromDriver | RawFixes:
     """Decode one frame. Raises CloseConnection for the wrong kind of frame, Unparsable."""
     if not isinstance(frame, codec.frame_type):
         raise CloseConnection(1003, "wrong_kind")

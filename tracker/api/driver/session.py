@@ -42,7 +42,7 @@ from tracker.messages import (
     WireDuty,
     rfc3339,
 )
-from tracker.messages.codecs import JsonCodec, MsgpackCodec, readings
+from tracker.messages.codecs import AnyCodec, readings
 from tracker.messages.conversions import assigned_order, wire_driver
 from tracker.node import Node
 from tracker.rate_limits import spread
@@ -77,10 +77,10 @@ class DriverSession:
     """Reads, stores, acknowledges and writes concurrently, so that a slow commit delays no other message."""
 
     def __init__(
-        self, node: Node, socket: Socket, codec: JsonCodec | MsgpackCodec, driver: Driver, role: Role
+        self, node: Node, socket: Socket, codec: AnyCodec, driver: Driver, *, role: Role, token_hash: bytes
     ) -> None:
         self._node, self._socket, self._codec, self._driver = node, socket, codec, driver
-        self.role = role
+        self.role, self.token_hash = role, token_hash
         self._outbox: asyncio.Queue[ToDriver | CloseConnection] = asyncio.Queue(OUTBOX_SIZE)
         self._ended: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
         self._in_flight = asyncio.Semaphore(MAX_IN_FLIGHT)

@@ -14,7 +14,7 @@ from tracker.api.driver.messages import await_hello, fixes_ack
 from tracker.api.driver.session import DriverSession
 from tracker.api.errors import CloseConnection, close_code, problem_of
 from tracker.api.json_bodies import answer, raw_body
-from tracker.database import drivers
+from tracker.database.credentials.driver_tokens import select_driver_by_token
 from tracker.domain.driver.role import Role
 from tracker.domain.order import Driver
 from tracker.domain.tracks.fix import Fix
@@ -56,7 +56,8 @@ async def stream() -> None:
             role = wanted or role
             driver = await _authenticate(node, token)
         with record_violations(node, socket, token):
-            await DriverSession(node, socket, codec, driver, role).run()
+            session = DriverSession(node, socket, codec, driver, role=role, token_hash=hash_token(token))
+            await session.run()
     except Disconnected:
         pass
     except CloseConnection as closing:
@@ -93,7 +94,7 @@ def bearer(header: str | None) -> str | None:
 
 async def find_driver(node: Node, token: str) -> Driver:
     """Find the driver with this token; later log lines hold their id. Raises Unauthenticated, RateLimited."""
-    driver = await drivers.select_driver_by_token(node.database, hash_token(token))
+    driver = await select_driver_by_token(node.database, hash_token(token), node.now())
     if driver is None:
         raise credential_error(
             node, Unauthenticated("Unknown or replaced driver token; get a new one from the merchant.")

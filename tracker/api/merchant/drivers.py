@@ -19,6 +19,7 @@ from tracker.api.merchant.responses import (
 from tracker.api.pagination import decode_cursor, page
 from tracker.database import Connection
 from tracker.database import drivers as rows
+from tracker.database.credentials.driver_tokens import insert_driver_token, replace_driver_tokens
 from tracker.database.orders import select_stops
 from tracker.domain.driver.duty import duty_of
 from tracker.domain.order import Driver
@@ -41,7 +42,8 @@ async def create_driver() -> Response:
 
     async def create(connection: Connection) -> Creation:
         driver = Driver(id=new_id("drv"), number=0, created_at=node.now(), **msgspec.structs.asdict(wanted))
-        driver = await rows.insert_driver(connection, driver, hash_token(token))
+        driver = await rows.insert_driver(connection, driver)
+        await insert_driver_token(connection, driver.number, hash_token(token), node.now())
         location = public_path(f"/v1/drivers/{driver.id}")
         return Creation(_new_driver_answer(node, driver, token), headers={"Location": location})
 
@@ -115,11 +117,12 @@ async def change_duty(driver_id: str) -> Response:
 @require_scope("orders")
 @endpoint(answer=NewDriverAnswer, creates=True)
 async def renew_token(driver_id: str) -> Response:
-    """Replace the driver's token; the old one is refused at once."""
+    """Give the driver a new token. All old ones are refused at once, and an open pairing code is void."""
     node, token = current_node(), new_driver_token()
 
     async def renew(connection: Connection) -> Creation:
-        driver = _require_driver(await rows.update_driver_token(connection, driver_id, hash_token(token)))
+        driver = _require_driver((await rows.lock_drivers(connection, [driver_id])).get(driver_id))
+        await replace_driver_tokens(connection, driver.number, hash_token(token), node.now())
         return Creation(
             _new_driver_answer(node, driver, token),
             status=200,

@@ -15,7 +15,9 @@ def if_match() -> frozenset[int] | None:
     if not request.headers.get("If-Match", "").strip() or request.if_match.star_tag:
         return None
     return frozenset(
-        int(tag) for tag in request.if_match.as_set() if tag.isascii() and tag.isdigit() and len(tag) < 10
+        int(tag)
+        for tag in request.if_match.as_set()
+        if tag is not None and tag.isascii() and tag.isdigit() and len(tag) < 10  # `""` has no text
     )
 
 

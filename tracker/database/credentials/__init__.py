@@ -1,0 +1,1 @@
+"""What clients identify themselves with: API keys, drivers' tokens and pairing codes."""

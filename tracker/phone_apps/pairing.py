@@ -1,0 +1,81 @@
+"""Pairing: links that bring a code to a phone, and the files that an app fetches with its code.
+
+No link holds a token. The token goes only to the device that uses the code, as the answer to it.
+"""
+
+from typing import Final
+from urllib.parse import quote
+
+from msgspec import Struct, field
+
+from tracker.messages import Uri
+from tracker.phone_apps.setup import GpsLogger, OwnTracks
+
+CODE_PATH: Final = "/v1/drivers/pair"
+OWNTRACKS_FILE: Final = "owntracks.otrc"
+GPSLOGGER_FILE: Final = "order-tracker.properties"  # GPSLogger names the profile after the file
+
+_HTTP_MODE: Final = 3
+_MOVE_MODE: Final = 2  # OwnTracks reports every few seconds while the phone moves
+
+
+class PairingLinks(Struct, frozen=True):
+    """Links with one code: the first that is opened uses it up."""
+
+    page: Uri
+    """The service's page for drivers, which pairs the phone's browser and sets up every other app."""
+    owntracks: Uri
+    """Opens OwnTracks, which fetches its settings. For a QR code or a tap."""
+    gpslogger: Uri
+    """Opens GPSLogger, which fetches its settings. For a tap on the phone; cameras may not open it."""
+
+
+class OwnTracksConfiguration(Struct, frozen=True, kw_only=True):
+    """A configuration file of OwnTracks (`.otrc`)."""
+
+    type: str = field(default="configuration", name="_type")
+    """Kind of the file."""
+    mode: int = _HTTP_MODE
+    """3: HTTP."""
+    url: Uri
+    """Where the app sends."""
+    auth: bool = True
+    """Whether the app sends the user name and the password."""
+    username: str
+    """Id of the driver."""
+    password: str
+    """The driver's token."""
+    device_id: str = field(default="phone", name="deviceId")
+    """Name of the device."""
+    monitoring: int = _MOVE_MODE
+    """2: report often while the phone moves."""
+    remote_configuration: bool = field(default=True, name="remoteConfiguration")
+    """Whether the service may change how often the app reports (Android)."""
+    cmd: bool = True
+    """The same on iOS."""
+
+
+def pairing_links(base: str, code: str) -> PairingLinks:
+    """Return the links of a code. *base*: the service's URL without a trailing slash."""
+    files = f"{base}{CODE_PATH}/{code}"
+    return PairingLinks(
+        page=f"{base}/drive#pair={code}",  # browsers do not send the fragment, so no log has it
+        owntracks=f"owntracks:///config?url={quote(f'{files}/{OWNTRACKS_FILE}', safe='')}",
+        gpslogger=f"gpslogger://properties/{files}/{GPSLOGGER_FILE}",
+    )
+
+
+def owntracks_configuration(settings: OwnTracks) -> OwnTracksConfiguration:
+    return OwnTracksConfiguration(url=settings.url, username=settings.username, password=settings.password)
+
+
+def gpslogger_profile(settings: GpsLogger) -> str:
+    """Return a profile of GPSLogger: lines of `key=value`, in which a backslash would need another."""
+    values = {
+        "log_customurl_enabled": "true",
+        "log_customurl_url": settings.url,
+        "log_customurl_method": settings.method,
+        "log_customurl_headers": settings.headers,
+        "autocustomurl_enabled": "true",
+    }
+    return "".join(f"{key}={value}\n" for key, value in values.items())

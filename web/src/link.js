@@ -35,16 +35,29 @@ export function linkOf(url) {
   return `${service}/v1/track/${token}`;
 }
 
-/**
- * Send a note to the driver, over HTTP, which answers each one.
- * @param {string} link https://…/v1/track/<token>
- * @param {string} text
- * @returns {Promise<void>} resolves once the service has stored it; rejects with NotSent
- */
-export async function sendNote(link, text) {
-  const body = JSON.stringify({ text });
-  const headers = { 'Content-Type': 'application/json' };
-  const request = fetch(`${link}/messages`, { method: 'POST', body, headers, credentials: 'omit' });
-  const response = await request.catch(() => null);
-  if (!response?.ok) throw new NotSent(response?.status ?? 0, response ? retryAfterOf(response) : 0);
+/** 24 hexadecimal digits. `crypto.randomUUID` needs https. @returns {string} */
+export function randomId() {
+  return [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/** Sends notes to the driver over HTTP. A note that is sent again after a failure is stored once. */
+export class NoteSender {
+  /** @param {string} link https://…/v1/track/<token> */
+  constructor(link) {
+    this._url = `${link}/messages`;
+    this._failed = { text: '', key: '' }; // the note that may or may not have been stored
+  }
+
+  /**
+   * @param {string} text
+   * @returns {Promise<void>} resolves once the service has stored it; rejects with NotSent
+   */
+  async send(text) {
+    if (text !== this._failed.text) this._failed = { text, key: randomId() };
+    const headers = { 'Content-Type': 'application/json', 'Idempotency-Key': this._failed.key };
+    const body = JSON.stringify({ text });
+    const response = await fetch(this._url, { method: 'POST', body, headers, credentials: 'omit' }).catch(() => null);
+    if (!response?.ok) throw new NotSent(response?.status ?? 0, response ? retryAfterOf(response) : 0);
+    this._failed = { text: '', key: '' };
+  }
 }

@@ -11,7 +11,7 @@
  */
 
 import { ReconnectPolicy, TRANSPORTS } from './reconnect.js';
-import { linkOf, sendNote } from './link.js';
+import { NoteSender, linkOf, randomId } from './link.js';
 import { begin, merge } from './state.js';
 import { browser, headless } from './environment.js';
 import { events, polling, webSocket } from './transports.js';
@@ -33,11 +33,6 @@ const TIMEOUTS = { // milliseconds
 
 const RECENT_NOTES = 20; // the service may send these again after a reconnect
 
-/** @returns {string} a random id of this page load */
-function visitId() {
-  return [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-}
-
 export class OrderStream extends EventTarget {
   /**
    * Connects in the next microtask, so that the caller can add listeners first.
@@ -57,7 +52,8 @@ export class OrderStream extends EventTarget {
     this._timeouts = { ...TIMEOUTS, ...timeouts };
     /** @type {State|null} what is known of the order; replaced, never changed */
     this.state = snapshot ? begin(snapshot) : null;
-    this._visit = visitId();
+    this._visit = randomId(); // the service counts each visit once
+    this._notes = new NoteSender(this._link);
     this._hasReceived = false;
     /** @type {Connection} */ this.connection = 'connecting';
     this._reported = ''; // the latest connection event
@@ -86,7 +82,7 @@ export class OrderStream extends EventTarget {
    * @returns {Promise<void>} resolves once the service has stored it; rejects with NotSent
    */
   send(text) {
-    return sendNote(this._link, text);
+    return this._notes.send(text);
   }
 
   /** Disconnect for good. */

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { test } from 'node:test';
 
-import { linkOf, sendNote, serviceOf } from '../src/link.js';
+import { NoteSender, linkOf, serviceOf } from '../src/link.js';
 
 test('a tracking link gives the API address, whatever text follows it', () => {
   assert.equal(linkOf('https://track.example/t/abc'), 'https://track.example/v1/track/abc');
@@ -25,16 +25,24 @@ test('a service may stand below a path', () => {
 test('a note is sent, or refused with a retry delay', async () => {
   /** @type {unknown[]} */
   const bodies = [];
+  /** @type {unknown[]} */
+  const keys = [];
   const server = createServer(async (request, response) => {
     bodies.push(JSON.parse((await request.toArray()).join('')));
+    keys.push(request.headers['idempotency-key']);
     response.writeHead(bodies.length === 1 ? 204 : 429, { 'Retry-After': '7' }).end();
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const link = `http://127.0.0.1:${/** @type {import('node:net').AddressInfo} */ (server.address()).port}/v1/track/abc`;
-  await sendNote(link, 'at the back "door"');
-  await assert.rejects(sendNote(link, 'again'), { status: 429, retryAfter: 7_000 });
+  const notes = new NoteSender(link);
+  await notes.send('at the back "door"');
+  for (const text of ['again', 'again', 'at the back "door"']) {
+    await assert.rejects(notes.send(text), { status: 429, retryAfter: 7_000 });
+  }
   assert.deepEqual(bodies[0], { text: 'at the back "door"' });
+  assert.equal(keys[1], keys[2]); // the same note again
+  assert.equal(new Set(keys).size, 3);
   server.close();
   server.closeAllConnections();
-  await assert.rejects(sendNote(link, 'nobody there'), { status: 0, retryAfter: 0 });
+  await assert.rejects(notes.send('nobody there'), { status: 0, retryAfter: 0 });
 });

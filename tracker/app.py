@@ -15,7 +15,8 @@ from tracker.api.driver import stream as driver_stream
 from tracker.api.errors import register_errors
 from tracker.api.headers import add_security_headers
 from tracker.api.json_bodies import register_bodies
-from tracker.api.merchant import drivers, forecasts, history, links, map, orders, pairing, proofs
+from tracker.api.merchant import drivers, forecasts, history, links, map, orders, pairing
+from tracker.api.merchant.deliveries import attempts, proofs
 from tracker.api.merchant.tracks import track
 from tracker.api.monitoring import health, metrics
 from tracker.api.monitoring.requests import register_request_log
@@ -27,6 +28,7 @@ from tracker.websocket.accept import register_sockets
 
 ENDPOINTS: Final = (
     asyncapi,
+    attempts,
     health,
     swagger_ui,
     driver_pairing,

@@ -159,12 +159,14 @@ FROM driver_states
 WHERE driver = ANY ($1::bigint[]);
 
 -- name: select_is_track_broken
--- Whether two successive believed fixes are over $4 apart, of two drivers, or on two sides of the antimeridian.
+-- Whether two successive believed fixes are over $4 apart, of two drivers or attempts, or on two sides of the
+-- antimeridian.
 SELECT EXISTS (
     SELECT
-    FROM (SELECT at - lag(at) OVER track AS elapsed, f.driver <> lag(f.driver) OVER track AS handed_over,
+    FROM (SELECT at - lag(at) OVER track AS elapsed, (f.driver, attempt) <> lag((f.driver, attempt)) OVER track AS handed_over,
                  abs(lon - lag(lon) OVER track) > 180 AS crossed
-          FROM unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[]) AS track_window (driver, begins, ends)
+          FROM unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $5::integer[])
+               AS track_window (driver, begins, ends, attempt)
           JOIN timed_fixes f ON f.driver = track_window.driver AND at BETWEEN begins AND ends
                AND f.recorded_at BETWEEN begins - interval '2 days' AND ends + interval '2 days'
           WHERE reason IS NULL

@@ -23,7 +23,9 @@ LIMIT $3;
 SELECT order_arrived_at(o) FROM orders o WHERE o.id = $1;
 
 -- name: select_milestone
-SELECT min(at) FROM timeline WHERE order_id = $1 AND kind = $2;
+SELECT min(t.at)
+FROM timeline t JOIN orders o ON o.id = t.order_id AND o.attempt = t.attempt
+WHERE t.order_id = $1 AND t.kind = $2;
 
 -- name: lock_ended_orders
 SELECT a.order_id
@@ -34,13 +36,17 @@ LIMIT $2
 FOR UPDATE OF a SKIP LOCKED;
 
 -- name: delete_eta_errors
-DELETE FROM eta_errors WHERE order_id = ANY ($1::text[]);
+-- Those of the present attempt.
+DELETE FROM eta_errors e
+USING orders o
+WHERE o.id = e.order_id AND e.order_id = ANY ($1::text[])
+  AND (o.attempt_at IS NULL OR e.arrived_at >= o.attempt_at);
 
 -- name: insert_eta_errors
 -- $2: lower bounds of the buckets of true minutes to go; $3: forecasts with less to go are not counted.
 INSERT INTO eta_errors (order_id, bucket, hour, driver, arrived_at, forecasts, off_s, bias_s, off_share, held, width_s)
 WITH arrived AS (
-    SELECT o.id, order_arrived_at(o) AS arrived_at
+    SELECT o.id, o.attempt_at, order_arrived_at(o) AS arrived_at
     FROM orders o
     WHERE o.id = ANY ($1::text[])
 ), forecast AS (
@@ -52,7 +58,7 @@ WITH arrived AS (
            a.arrived_at BETWEEN f.earliest AND f.latest AS held
     FROM eta_forecasts f
     JOIN arrived a ON a.id = f.order_id
-    WHERE f.made_at <= a.arrived_at - $3::interval
+    WHERE f.made_at <= a.arrived_at - $3::interval AND (a.attempt_at IS NULL OR f.made_at >= a.attempt_at)
 )
 SELECT order_id, ($2::integer[])[width_bucket(to_go_s / 60, $2::integer[]::float8[])], hour, d.number, arrived_at,
        count(*), sum(abs(error_s)), sum(error_s), sum(abs(error_s) / to_go_s), count(*) FILTER (WHERE held),

@@ -4,9 +4,9 @@ INSERT INTO orders (id, reference, status, created_at, driver_id,
                     dropoff_lat, dropoff_lon, dropoff_address, dropoff_service_s,
                     customer, window_from, window_to, visibility,
                     assigned_at, picked_up_at, delivered_at, failed_at, cancelled_at, closed_at, version,
-                    instructions, contact, metadata, requirements, proofs, pin)
+                    instructions, contact, metadata, requirements, proofs, pin, attempt, attempt_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
-        $25, $26, $27, $28, $29, $30, $31);
+        $25, $26, $27, $28, $29, $30, $31, $32, $33);
 
 -- name: select_order
 SELECT * FROM orders WHERE id = $1;
@@ -23,8 +23,11 @@ SET reference = $2, status = $3, created_at = $4, driver_id = $5,
     assigned_at = $19, picked_up_at = $20, delivered_at = $21, failed_at = $22, cancelled_at = $23, closed_at = $24,
     customer_erased_at = CASE WHEN $24::timestamptz IS NULL THEN NULL ELSE customer_erased_at END, version = $25,
     instructions = $26, contact = $27, metadata = $28, requirements = $29,
-    proofs = $30, pin = $31
+    proofs = $30, pin = $31, attempt = $32, attempt_at = $33
 WHERE id = $1;
+
+-- name: reset_progress
+UPDATE orders SET arrived_at = NULL, stuck_at = NULL, wrong_pins = '{}', pins_refused_until = NULL WHERE id = $1;
 
 -- name: select_orders
 -- $8: west, south, east, north of the dropoff; west > east crosses the antimeridian.
@@ -74,14 +77,16 @@ WHERE s.driver_id = $1 AND s.order_id = wanted.order_id AND s.kind = wanted.kind
 
 -- name: insert_assignment
 -- Begins after the instant of the previous assignment.
-INSERT INTO assignments (order_id, driver, begun_at)
-SELECT $1, $2, greatest($3::timestamptz, max(begun_at) + interval '1 microsecond') FROM assignments WHERE order_id = $1;
+INSERT INTO assignments (order_id, driver, begun_at, attempt)
+SELECT $1, $2, greatest($3::timestamptz, max(begun_at) + interval '1 microsecond'),
+       (SELECT attempt FROM orders WHERE id = $1)
+FROM assignments WHERE order_id = $1;
 
 -- name: end_assignment
 UPDATE assignments SET ended_at = greatest(begun_at, $2::timestamptz) WHERE order_id = $1 AND ended_at IS NULL;
 
 -- name: select_assignments
-SELECT driver, begun_at, ended_at FROM assignments WHERE order_id = $1 ORDER BY begun_at;
+SELECT driver, begun_at, ended_at, attempt FROM assignments WHERE order_id = $1 ORDER BY begun_at;
 
 -- name: select_ended_dropoffs
 -- Dropoffs that left a driver's trip for any reason; the last $3 that ended at $2 or later.
@@ -103,12 +108,13 @@ FROM (SELECT 1
       LIMIT $4) AS track;
 
 -- name: insert_timeline
-INSERT INTO timeline (order_id, at, kind, detail) VALUES ($1, $2, $3, $4);
+INSERT INTO timeline (order_id, at, kind, detail, attempt)
+SELECT $1, $2, $3, $4, (SELECT attempt FROM orders WHERE id = $1);
 
 -- name: select_last_entry_times
 -- When the order entered its status or was last assigned, and the time of its last milestone from positions.
 SELECT max(at) FILTER (WHERE kind IN ('created', 'assigned', 'unassigned', 'picked_up', 'delivered', 'failed',
-                                      'cancelled')) AS status_at,
+                                      'cancelled', 'attempt')) AS status_at,
        max(at) FILTER (WHERE kind IN ('arrived_at_pickup', 'departed_pickup', 'approaching',
                                       'arrived_at_dropoff')) AS seen_at
 FROM timeline
@@ -128,13 +134,15 @@ LIMIT $4;
 SELECT count(*) FROM timeline WHERE order_id = $1 AND kind = 'message' AND detail ->> 'from' = $2;
 
 -- name: insert_milestone
--- Once for an order and kind, and not after its last assignment ended, whose time is the server's.
+-- Once for an attempt and kind, neither before it nor after its last assignment ended, whose time is the server's.
 WITH told AS (
-    INSERT INTO timeline (order_id, at, kind)
-    SELECT $1, $3::timestamptz, $2
-    FROM (SELECT max(coalesce(ended_at, 'infinity')) AS ended_at FROM assignments WHERE order_id = $1) AS last
-    WHERE $3::timestamptz <= last.ended_at
-    ON CONFLICT (order_id, kind)
+    INSERT INTO timeline (order_id, at, kind, attempt)
+    SELECT $1, $3::timestamptz, $2, o.attempt
+    FROM orders o
+    WHERE o.id = $1 AND (o.attempt_at IS NULL OR $3::timestamptz >= o.attempt_at)
+      AND $3::timestamptz <= (SELECT max(coalesce(ended_at, 'infinity'))
+                              FROM assignments WHERE order_id = $1 AND attempt = o.attempt)
+    ON CONFLICT (order_id, attempt, kind)
         WHERE kind IN ('arrived_at_pickup', 'departed_pickup', 'approaching', 'arrived_at_dropoff') DO NOTHING
     RETURNING order_id, at, kind
 ), arrived AS (
@@ -155,7 +163,7 @@ WITH due AS (
     (SELECT id
      FROM orders
      WHERE stuck_at IS NULL AND status IN ('created', 'assigned', 'picked_up')
-       AND coalesce(window_to, greatest(created_at, assigned_at, picked_up_at, window_from))
+       AND coalesce(window_to, greatest(created_at, assigned_at, picked_up_at, window_from, attempt_at))
            <= $1::timestamptz - interval '24 hours'
        AND (arrived_at >= assigned_at) IS NOT TRUE
      LIMIT $2)
@@ -165,13 +173,14 @@ WITH due AS (
     WHERE id = ANY (ARRAY(SELECT id FROM due)) AND stuck_at IS NULL AND status IN ('created', 'assigned', 'picked_up')
     FOR NO KEY UPDATE SKIP LOCKED
 ), flagged AS (
-    UPDATE orders SET stuck_at = $1 FROM held WHERE orders.id = held.id RETURNING orders.id
+    UPDATE orders SET stuck_at = $1 FROM held WHERE orders.id = held.id RETURNING orders.id, orders.attempt
 )
-INSERT INTO timeline (order_id, at, kind) SELECT id, $1, 'stuck' FROM flagged RETURNING order_id;
+INSERT INTO timeline (order_id, at, kind, attempt) SELECT id, $1, 'stuck', attempt FROM flagged RETURNING order_id;
 
 -- name: select_milestones
-SELECT order_id, kind, at
-FROM timeline
-WHERE order_id = ANY ($1::text[])
-  AND kind IN ('arrived_at_pickup', 'departed_pickup', 'approaching', 'arrived_at_dropoff')
-ORDER BY at, id;
+SELECT t.order_id, t.kind, t.at
+FROM timeline t
+JOIN orders o ON o.id = t.order_id AND o.attempt = t.attempt
+WHERE t.order_id = ANY ($1::text[])
+  AND t.kind IN ('arrived_at_pickup', 'departed_pickup', 'approaching', 'arrived_at_dropoff')
+ORDER BY t.at, t.id;

@@ -37,6 +37,7 @@ async def limits(service: Service) -> list[tuple[str, str, int, dict[str, str]]]
         ("POST", "/v1/orders/bulk", BULK_BYTES, {}),
         ("PATCH", of_order, ORDER_BYTES, {}),
         ("POST", f"{of_order}/assign", SMALL, {}),
+        ("POST", f"{of_order}/attempts", SMALL, {}),
         ("POST", f"{of_order}/status", SMALL, {}),
         ("POST", f"{of_order}/links", SMALL, {}),
         ("POST", "/v1/routes", SMALL, {}),

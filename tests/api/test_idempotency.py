@@ -119,6 +119,7 @@ async def test_every_creating_write_is_described_as_such(service: Service) -> No
         "/v1/drivers",
         "/v1/drivers/{driver_id}/pairing",
         "/v1/orders",
+        "/v1/orders/{order_id}/attempts",
         "/v1/orders/{order_id}/links",
         "/v1/orders/{order_id}/proofs",
     }

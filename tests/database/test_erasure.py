@@ -187,6 +187,7 @@ FACTS = {
     *("pickup_lat", "pickup_lon", "pickup_service_s", "pickup_ready_at"),
     *("dropoff_lat", "dropoff_lon", "dropoff_service_s"),
     *("assigned_at", "picked_up_at", "delivered_at", "failed_at", "cancelled_at", "closed_at"),
+    *("attempt", "attempt_at"),
     "arrived_at",
     *("customer_erased_at", "stuck_at", "pins_refused_until"),
     "requirements",  # a barcode is the merchant's

@@ -9,8 +9,11 @@ import pytest
 from tracker.database import Database
 from tracker.database import drivers as driver_rows
 from tracker.database import orders as rows
+from tracker.database.eta.forecasts import select_arrival
+from tracker.database.milestones import select_milestones
 from tracker.domain.order import Driver, OrderStatus, Place
 from tracker.errors import Conflict, ForbiddenTransition, InvalidFields, NotFound
+from tracker.orders.attempts import NewAttempt
 from tracker.orders.changes import NewOrder, OrderChange
 from tracker.orders.lifecycle import NOTES, OrderLifecycle
 from tracker.tokens import new_id
@@ -402,3 +405,23 @@ async def test_an_erased_drivers_orders_are_released(orders: OrderLifecycle, dat
     assert (await orders.get(waiting)).status is OrderStatus.CREATED
     assert (await orders.get(fetched)).status is OrderStatus.FAILED
     assert (await rows.select_timeline(database, fetched))[-1].detail == {"reason": "driver_erased"}
+
+
+async def test_milestones_occur_once_in_each_attempt(orders: OrderLifecycle, database: Database) -> None:
+    """One of an earlier attempt that is written late is dropped; the arrival is the last attempt's."""
+    driver = await add_driver(database)
+    order_id = await add_order(orders, driver.id)
+    first = (await orders.set_status(order_id, OrderStatus.PICKED_UP)).picked_up_at
+    assert first is not None
+    assert await orders.note_milestone(order_id, "arrived_at_dropoff", first)
+    await orders.set_status(order_id, OrderStatus.FAILED)
+    async with database.transaction() as connection:
+        order = await orders.start_attempt(connection, order_id, NewAttempt(driver.id))
+    assert (order.status, order.attempt) == (OrderStatus.ASSIGNED, 2)
+    assert await select_milestones(database, [order_id]) == {}
+    assert not await orders.note_milestone(order_id, "arrived_at_dropoff", first)
+    assert order.assigned_at is not None
+    assert await orders.note_milestone(order_id, "arrived_at_dropoff", order.assigned_at)
+    assert not await orders.note_milestone(order_id, "arrived_at_dropoff", order.assigned_at)
+    assert await select_arrival(database, order_id) == order.assigned_at
+    assert (await kinds(database, order_id)).count("arrived_at_dropoff") == 2

@@ -50,6 +50,8 @@ CASES: dict[str, tuple[Order, float | None, bool]] = {  # with the hours since t
     ),
     "after_its_window": (order("f", created=1.0, assigned_at=1.0, window_to=24.0), None, True),
     "not_long_after_its_window": (order("g", created=99.0, assigned_at=99.0, window_to=23.0), None, False),
+    "tried_again_lately": (order("again", status="created", created=99.0, attempt_at=23.0), None, False),
+    "tried_again_long_ago": (order("again_old", status="created", created=99.0, attempt_at=24.0), None, True),
     "before_a_window_without_end": (order("h", created=99.0, window_from=-5.0), None, False),
     "arrived_long_ago": (order("i", created=5.0, assigned_at=5.0, window_to=-9.0), 4.0, True),
     "arrived_lately": (order("j", created=99.0, assigned_at=98.0, window_to=90.0), 3.9, False),

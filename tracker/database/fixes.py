@@ -34,6 +34,7 @@ class StoredFix(msgspec.Struct, frozen=True, gc=False):
     reason: Doubt | None = None
     driver: int = 0  # drivers.number; 0 if it was not selected
     part: int = 0  # which of the order's assignments it belongs to, from 0
+    attempt: int = 1  # in which attempt of the order
     segment: int = 0  # which unbroken line of the track it belongs to, from 0, once computed
 
 
@@ -44,6 +45,7 @@ class Window(msgspec.Struct, frozen=True, gc=False):
     begins: datetime
     ends: datetime
     part: int = 0  # which of the order's assignments this is, from 0
+    attempt: int = 1  # of the order
 
 
 async def track_windows(
@@ -52,7 +54,7 @@ async def track_windows(
     """Return which driver carried the order when, oldest first, clipped to [from_at, to_at]."""
     rows = await queries.fetch("select_assignments", order_id)
     whole = [
-        Window(row["driver"], row["begun_at"], row["ended_at"] or END_OF_TIME, part)
+        Window(row["driver"], row["begun_at"], row["ended_at"] or END_OF_TIME, part, row["attempt"])
         for part, row in enumerate(rows)
     ]
     return list(_cut(_disjoint(whole), from_at, to_at))
@@ -86,7 +88,7 @@ async def track_page(
             break
         args = (window.driver, window.begins, window.ends, include_rejected, left)
         rows = await queries.fetch("select_track_page", *args)
-        page += [_stored(row, window.driver, window.part) for row in rows]
+        page += [_stored(row, window) for row in rows]
     return page
 
 
@@ -102,11 +104,12 @@ async def last_fix_at_or_before(
 
 
 async def is_track_broken(queries: Queries, windows: Sequence[Window], gap: timedelta) -> bool:
-    """Return whether the believed track has a longer gap, changes drivers or crosses the antimeridian."""
+    """Return whether the believed track has a gap, several drivers or attempts, or crosses 180 degrees."""
     drivers = [window.driver for window in windows]
     begins = [window.begins for window in windows]
     ends = [window.ends for window in windows]
-    broken: bool = await queries.fetchval("select_is_track_broken", drivers, begins, ends, gap)
+    attempts = [window.attempt for window in windows]
+    broken: bool = await queries.fetchval("select_is_track_broken", drivers, begins, ends, gap, attempts)
     return broken
 
 
@@ -168,7 +171,7 @@ async def _chunks(
 def _disjoint(windows: Sequence[Window]) -> Sequence[Window]:
     """Return windows that do not overlap. The instant of a change of drivers belongs to the new driver."""
     earlier = [
-        Window(window.driver, window.begins, min(window.ends, later.begins - INSTANT), window.part)
+        msgspec.structs.replace(window, ends=min(window.ends, later.begins - INSTANT))
         for window, later in pairwise(windows)
     ]
     return [*earlier, *windows[-1:]]
@@ -180,11 +183,14 @@ def _cut(windows: Iterable[Window], begins: datetime | None, ends: datetime | No
         first = window.begins if begins is None else max(begins, window.begins)
         last = window.ends if ends is None else min(ends, window.ends)
         if first <= last:
-            yield Window(window.driver, first, last, window.part)
+            yield msgspec.structs.replace(window, begins=first, ends=last)
 
 
-def _stored(row: Row, driver: int = 0, part: int = 0) -> StoredFix:
-    return StoredFix(_fix(row, row["recorded_at"]), row["received_at"], row["reason"], driver, part)
+def _stored(row: Row, window: Window | None = None) -> StoredFix:
+    """Build a stored fix, by default without the window in which it was found."""
+    driver, part, attempt = (0, 0, 1) if window is None else (window.driver, window.part, window.attempt)
+    fix = _fix(row, row["recorded_at"])
+    return StoredFix(fix, row["received_at"], row["reason"], driver, part, attempt)
 
 
 def _judged(row: Row) -> JudgedFix:

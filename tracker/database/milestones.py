@@ -1,4 +1,4 @@
-"""Milestones of orders, detected from positions, in their timelines."""
+"""Milestones of orders, detected from positions, in their timelines; and orders that are stuck."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -20,3 +20,13 @@ async def select_milestones(
     for order_id, kind, at in await queries.fetch("select_milestones", list(order_ids)):
         found.setdefault(order_id, {})[kind] = at
     return found
+
+
+async def flag_stuck_orders(queries: Queries, now: datetime, limit: int) -> list[str]:
+    """Flag orders that are open for too long as stuck, also in their timelines. Return each id once."""
+    return [order_id for (order_id,) in await queries.fetch("flag_stuck_orders", now, limit)]
+
+
+async def reset_progress(queries: Queries, order_id: str) -> None:
+    """Forget arrival, report as stuck and wrong PINs of an order that starts again."""
+    await queries.execute("reset_progress", order_id)

@@ -56,6 +56,7 @@ class Assignment(msgspec.Struct, frozen=True):
     driver: int
     begun_at: datetime
     ended_at: datetime | None
+    attempt: int = 1
 
 
 class OrderFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -201,11 +202,6 @@ async def select_timeline(queries: Queries, order_id: str) -> list[TimelineEntry
     return [TimelineEntry(*row) for row in await queries.fetch("select_timeline", order_id)]
 
 
-async def flag_stuck_orders(queries: Queries, now: datetime, limit: int) -> list[str]:
-    """Flag orders that are open for too long as stuck, also in their timelines. Return each id once."""
-    return [order_id for (order_id,) in await queries.fetch("flag_stuck_orders", now, limit)]
-
-
 def _columns(order: Order) -> tuple[object, ...]:
     """In the sequence of `insert_order` and `update_order`."""
     return (
@@ -234,6 +230,8 @@ def _columns(order: Order) -> tuple[object, ...]:
         msgspec.to_builtins(order.requirements),
         msgspec.to_builtins(order.proofs),
         order.pin,
+        order.attempt,
+        order.attempt_at,
     )
 
 
@@ -271,6 +269,8 @@ def _order(row: Row) -> Order:
         requirements=msgspec.convert(row["requirements"], Requirements),
         proofs=msgspec.convert(row["proofs"], tuple[GivenProof, ...]),
         pin=row["pin"],
+        attempt=row["attempt"],
+        attempt_at=row["attempt_at"],
     )
 
 

@@ -90,6 +90,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     delivered_at: datetime | None = None
     failed_at: datetime | None = None
     cancelled_at: datetime | None = None
+    attempt: int = 1  # how often it was tried, with the present attempt
+    attempt_at: datetime | None = None  # when a further attempt began; None: it is the first
     closed_at: datetime | None = None  # when the server received its end, whatever time was reported
     version: int = 1
     instructions: str | None = None  # for the driver

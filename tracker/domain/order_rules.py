@@ -35,6 +35,16 @@ def has_been(order: Order, status: OrderStatus) -> bool:
     return getattr(order, f"{status}_at") is not None
 
 
+def is_of_earlier_attempt(order: Order, at: datetime | None, clock_ahead: timedelta) -> bool:
+    """Return whether a driver's device says that it did something in an earlier attempt of the order.
+
+    A time before the order was created is a wrong clock and says nothing.
+    """
+    if at is None or order.attempt_at is None:
+        return False
+    return order.created_at <= at < order.attempt_at + clock_ahead
+
+
 def check_change(status: OrderStatus, wanted: OrderStatus) -> None:
     """Check a change of status. Raises ForbiddenTransition; Conflict for `assigned`, which needs a driver."""
     if wanted is OrderStatus.ASSIGNED and status is OrderStatus.CREATED:

@@ -7,11 +7,9 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-import msgspec
 import structlog
 
 from tracker.database import Connection, Database
-from tracker.database import drivers as driver_rows
 from tracker.database import links as link_rows
 from tracker.database import orders as rows
 from tracker.database.customers import erase_answers_about, erase_customers
@@ -29,6 +27,7 @@ from tracker.domain.order_rules import (
 from tracker.errors import Conflict, FieldError, InvalidFields, NotFound, TrackerError
 from tracker.messages import NOTE_BYTES
 from tracker.orders import steps
+from tracker.orders.attempts import NewAttempt, restart
 from tracker.orders.changes import NewOrder, Note, OrderChange, Sender
 from tracker.orders.creation import Created, insert_orders, require_created
 from tracker.orders.proofs import with_pin
@@ -142,9 +141,13 @@ class OrderLifecycle:
                 check_transition(before.status, OrderStatus.ASSIGNED)
             if before.driver_id == driver_id:
                 return before
-            order = await self._assign(connection, before, driver_id)
+            order = await steps.assign_to(connection, before, driver_id, self._now())
         await self.notify(OrderChange(order_id, drivers_of(before, order), appended_to=driver_id))
         return order
+
+    async def start_attempt(self, connection: Connection, order_id: str, new: NewAttempt) -> Order:
+        """Start a further attempt inside the caller's transaction. Raises what `restart` raises."""
+        return await restart(connection, order_id, new, self._now())
 
     async def unassign(self, order_id: str) -> Order:
         """Set the order back to `created`. Raises NotFound, ForbiddenTransition unless it is assigned."""
@@ -282,17 +285,3 @@ class OrderLifecycle:
                 await self.set_status(order.id, OrderStatus.FAILED, reason=ERASED)
             else:
                 await self.unassign(order.id)
-
-    async def _assign(self, connection: Connection, order: Order, driver_id: str) -> Order:
-        now = max(self._now(), (await rows.select_last_entry_times(connection, order.id)).status_at)
-        drivers = await driver_rows.lock_drivers(connection, sorted({driver_id, *drivers_of(order)}))
-        if driver_id not in drivers:
-            raise InvalidFields([FieldError("driver_id", "must be the id of a driver")])
-        if order.driver_id is not None:
-            await steps.unassign(connection, order, now)
-        await steps.assign(connection, order, drivers[driver_id], now)
-        status = OrderStatus.ASSIGNED if order.status is OrderStatus.CREATED else order.status
-        return await steps.store(
-            connection,
-            msgspec.structs.replace(order, status=status, driver_id=driver_id, assigned_at=now, proofs=()),
-        )

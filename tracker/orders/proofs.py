@@ -13,12 +13,13 @@ from tracker.database import proofs as proof_rows
 from tracker.database.fixes import Window, last_fix_at_or_before
 from tracker.domain.geo import distance
 from tracker.domain.order import ON_THE_ROAD, Driver, Order, OrderStatus, Place, StopKind
-from tracker.domain.order_rules import driver_status_time, require_order
+from tracker.domain.order_rules import driver_status_time, is_of_earlier_attempt, require_order
 from tracker.domain.proof import GivenProof, Proof, ProofKind
 from tracker.errors import Conflict, FieldError, InvalidFields, RateLimited
 from tracker.orders import steps
 from tracker.tokens import new_id, new_pin
 
+EARLIER_ATTEMPT: Final = "That happened in an earlier attempt of the order, which has failed."
 PROOFS: Final = 50  # of one order
 PIN_TRIES: Final = 5  # different wrong ones
 PIN_PAUSE: Final = timedelta(minutes=10)  # after them
@@ -75,6 +76,8 @@ async def add_proof(
     Raises NotFound (also for another driver's order), Conflict if the stop takes no proof now, InvalidFields.
     """
     order = require_order(await rows.lock_order(connection, order_id), driver.id)
+    if is_of_earlier_attempt(order, new.at, ahead):
+        raise Conflict(EARLIER_ATTEMPT)
     _check_stop(order, new.stop)
     _check_value(order, new)
     if await proof_rows.count_proofs(connection, order_id) >= PROOFS:

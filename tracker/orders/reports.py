@@ -12,12 +12,13 @@ from tracker.domain.order_rules import (
     check_change,
     driver_status_time,
     has_been,
+    is_of_earlier_attempt,
     merchant_status_time,
     require_text,
 )
-from tracker.errors import FieldError, InvalidFields, ProofMissing
+from tracker.errors import Conflict, FieldError, InvalidFields, ProofMissing
 from tracker.orders import steps
-from tracker.orders.proofs import metres_from
+from tracker.orders.proofs import EARLIER_ATTEMPT, metres_from
 
 REASON_BYTES: Final = 2_000
 AT_THE_DOOR: Final = 200.0  # metres; a failed delivery claimed further away is not verified
@@ -45,6 +46,8 @@ async def apply_report(connection: Connection, order: Order, report: ReportedSta
     ProofMissing if a driver has not proved what the stop needs.
     """
     detail = _detail(report)
+    if report.by_driver is not None and is_of_earlier_attempt(order, report.at, report.clock_ahead):
+        raise Conflict(EARLIER_ATTEMPT)
     if report.by_driver is not None and has_been(order, report.status):
         return order
     check_change(order.status, report.status)

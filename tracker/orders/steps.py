@@ -11,6 +11,7 @@ from tracker.database import drivers as driver_rows
 from tracker.database import orders as rows
 from tracker.domain.order import BOTH_STOPS, Driver, Order, OrderStatus
 from tracker.domain.order_rules import StatusTime, drivers_of
+from tracker.errors import FieldError, InvalidFields
 
 _KIND: Final[Mapping[OrderStatus, rows.TimelineKind]] = {
     OrderStatus.PICKED_UP: "picked_up",
@@ -33,6 +34,20 @@ async def assign(connection: Connection, order: Order, driver: Driver, at: datet
     await rows.append_stops(connection, [(order.id, kind, driver.id) for kind in kinds])
     await rows.insert_assignments(connection, [(order.id, driver.number, at)])
     await rows.insert_timeline(connection, order.id, at, "assigned", {"driver_id": driver.id})
+
+
+async def assign_to(connection: Connection, order: Order, driver_id: str, now: datetime) -> Order:
+    """Assign the order to this driver instead of any other, and return it. Raises InvalidFields."""
+    now = max(now, (await rows.select_last_entry_times(connection, order.id)).status_at)
+    drivers = await driver_rows.lock_drivers(connection, sorted({driver_id, *drivers_of(order)}))
+    if driver_id not in drivers:
+        raise InvalidFields([FieldError("driver_id", "must be the id of a driver")])
+    if order.driver_id is not None:
+        await unassign(connection, order, now)
+    await assign(connection, order, drivers[driver_id], now)
+    status = OrderStatus.ASSIGNED if order.status is OrderStatus.CREATED else order.status
+    changes = {"status": status, "driver_id": driver_id, "assigned_at": now, "proofs": ()}
+    return await store(connection, msgspec.structs.replace(order, **changes))
 
 
 async def unassign(

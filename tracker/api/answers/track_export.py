@@ -279,5 +279,9 @@ def _simplify(anchor: StoredFix | None, chunk: Sequence[StoredFix], metres: floa
 
 def _number(chunk: Iterable[StoredFix], counter: SegmentCounter) -> Iterator[StoredFix]:
     for stored in chunk:
-        segment = counter.number if stored.reason is not None else counter.add(stored.fix, stored.driver)
+        segment = (
+            counter.number
+            if stored.reason is not None
+            else counter.add(stored.fix, stored.driver, stored.attempt)
+        )
         yield msgspec.structs.replace(stored, segment=segment) if segment else stored

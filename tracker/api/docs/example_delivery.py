@@ -72,6 +72,7 @@ ORDER: Final = responses.OrderAnswer(
     contact=None,
     metadata={"shop": "12"},
     requirements=Requirements(dropoff=StopRequirements(photo=True)),
+    attempt=1,
     late_s=0,
 )
 NEW_ORDER: Final = msgspec.structs.replace(

@@ -52,6 +52,7 @@ from tracker.api.merchant import (
     pairing,
     responses,
 )
+from tracker.api.merchant.deliveries import attempts
 from tracker.api.merchant.tracks import track
 from tracker.api.monitoring import health
 from tracker.api.tracking import notes, poll
@@ -88,6 +89,7 @@ EXAMPLES: Final[Mapping[Any, Any]] = {
             "orders": [PLACES | {"reference": "1042"}, PLACES | {"driver_id": "drv_unknown"}]
         },
         order_bodies.OrderChangeBody: {"dropoff": {"address": "Kasarmikatu 36 B"}, "window": None},
+        attempts.NewAttemptBody: {"driver_id": DRIVER_ID},
         order_bodies.AssignBody: {"driver_id": DRIVER_ID},
         order_bodies.StatusBody: {"status": "failed", "outcome": "not_home"},
         driver_bodies.DutyBody: {"on": True, "on_break": True},

@@ -41,6 +41,7 @@ NAMES: Final[
     "HourRow": "HourEtaErrors",
     "Limit": "VisibilityLimit",
     "LinkAnswer": "Link",
+    "NewAttemptBody": "NewAttempt",
     "NewDriverAnswer": "DriverWithToken",
     "NewLinkBody": "NewLink",
     "NewOrderBody": "NewOrder",

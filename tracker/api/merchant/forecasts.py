@@ -155,14 +155,15 @@ async def get_eta_history(order_id: str) -> Response:
     While an order is watched, one forecast is kept every 15 s, and each that differs from the last one.
     """
     node, wanted = current_node(), query(PageQuery)
-    await node.orders.get(order_id)
+    order = await node.orders.get(order_id)
     key = decode_cursor(wanted.cursor)
     await node.forecast_log.flush()
     arrived_at = await select_arrival(node.database, order_id)
     found = await select_forecasts(node.database, order_id, wanted.limit + 1, key and key[0])
     page_forecasts = found[: wanted.limit]
     following = encode_cursor(page_forecasts[-1].made_at) if len(found) > len(page_forecasts) else None
-    items = [_forecast(kept, arrived_at) for kept in page_forecasts]
+    begun_at = order.attempt_at or order.created_at  # earlier forecasts are of an attempt that failed
+    items = [_forecast(kept, arrived_at if kept.made_at >= begun_at else None) for kept in page_forecasts]
     return answer(ForecastsAnswer(items, following, rfc3339_or_none(arrived_at)))
 
 

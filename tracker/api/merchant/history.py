@@ -56,6 +56,8 @@ class TimelineRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """
     override: bool | msgspec.UnsetType = msgspec.UNSET
     """True if an API key set the status although a proof was missing."""
+    attempt: int | msgspec.UnsetType = msgspec.UNSET
+    """Number of the attempt that began."""
     proof_id: str | msgspec.UnsetType = msgspec.UNSET
     """Id of a proof."""
     proof: ProofKind | msgspec.UnsetType = msgspec.UNSET

@@ -266,9 +266,9 @@ async def _answer(order: Order) -> Response:
     return order_response(await show_order(current_node(), order))
 
 
-async def show_order(node: Node, order: Order) -> OrderAnswer:
+async def show_order(node: Node, order: Order, queries: Queries | None = None) -> OrderAnswer:
     """Return the order as merchants see it, with its ETA and tracking link."""
-    return (await _order_answers(node, [order], node.database))[order.id]
+    return (await _order_answers(node, [order], queries or node.database))[order.id]
 
 
 async def _order_answers(node: Node, orders: Sequence[Order], queries: Queries) -> dict[str, OrderAnswer]:

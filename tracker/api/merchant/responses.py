@@ -72,6 +72,8 @@ class OrderAnswer(Struct, frozen=True, kw_only=True):
     """The merchant's own pairs."""
     requirements: Requirements
     """What the driver has to prove. Empty: nothing."""
+    attempt: int
+    """1, and 1 more with each further attempt."""
     late_s: LateSeconds | None
 
 
@@ -99,6 +101,7 @@ def order_answer(
         contact=order.contact,
         metadata=order.metadata,
         requirements=order.requirements,
+        attempt=order.attempt,
         late_s=late_s(order.window_to, arrived_at or order.delivered_at or forecast),
     )
 

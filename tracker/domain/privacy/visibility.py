@@ -110,7 +110,13 @@ def stuck_at(order: Order, arrived_at: datetime | None) -> datetime:
         return arrived_at + STUCK_AFTER_ARRIVAL
     if order.window_to is not None:
         return order.window_to + STUCK_AFTER
-    steps = (order.created_at, order.assigned_at, order.picked_up_at, order.window_from)
+    steps = (
+        order.created_at,
+        order.assigned_at,
+        order.picked_up_at,
+        order.window_from,
+        order.attempt_at,
+    )
     return max(step for step in steps if step is not None) + STUCK_AFTER
 
 

@@ -12,18 +12,19 @@ GAP: Final = timedelta(seconds=120)  # a longer time between two fixes starts a 
 class SegmentCounter:
     """Counter of one track's segments, from 0. It takes the believed fixes in order of time."""
 
-    __slots__ = ("_at", "_driver", "number")
+    __slots__ = ("_at", "_carried", "number")
 
     def __init__(self) -> None:
         self.number = 0
         self._at: datetime | None = None
-        self._driver = 0
+        self._carried = 0, 1
 
-    def add(self, fix: Fix, driver: int) -> int:
-        """Return the segment number of this fix. A gap or another driver starts a new segment."""
-        if self._at is not None and (driver != self._driver or fix.recorded_at - self._at > GAP):
+    def add(self, fix: Fix, driver: int, attempt: int = 1) -> int:
+        """Return the segment number of this fix. A gap, another driver or attempt starts a new segment."""
+        carried = driver, attempt
+        if self._at is not None and (carried != self._carried or fix.recorded_at - self._at > GAP):
             self.number += 1
-        self._at, self._driver = fix.recorded_at, driver
+        self._at, self._carried = fix.recorded_at, carried
         return self.number
 
 

@@ -1,0 +1,1 @@
+"""How a delivery ends: the proofs that drivers gave, and further attempts."""

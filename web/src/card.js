@@ -13,6 +13,7 @@
  * @property {number} current index of the current step, -1 for none
  * @property {number} progress 0..1, of the ring
  * @property {string} stops may be empty
+ * @property {string} code the PIN that the customer tells the courier; may be empty
  */
 
 export const STEPS = /** @type {Step[]} */ (['Picked up', 'On the way', 'Nearby', 'Delivered']);
@@ -48,14 +49,14 @@ function delivered(state, { clock }) {
   const at = state.order.timestamps.delivered;
   return {
     phase: 'done', eyebrow: 'Delivered', headline: at ? `Delivered at ${clock(at)}` : 'Delivered',
-    estimate: '', steps: [1, 1, 1, 1], current: 3, progress: 1, stops: '',
+    estimate: '', steps: [1, 1, 1, 1], current: 3, progress: 1, stops: '', code: '',
   };
 }
 
 /** @param {string} end @returns {Card} */
 function over(end) {
   const [eyebrow, headline] = OVER[end];
-  return { phase: 'over', eyebrow, headline, estimate: '', steps: [0, 0, 0, 0], current: -1, progress: 0, stops: '' };
+  return { phase: 'over', eyebrow, headline, estimate: '', steps: [0, 0, 0, 0], current: -1, progress: 0, stops: '', code: '' };
 }
 
 /** @param {State} state @param {number} now @param {Times} times @returns {Card} */
@@ -73,7 +74,13 @@ function onTheWay(state, now, times) {
     current: state.driver ? current : -1,
     progress,
     stops: stopsBefore(state.stops_before, state.driver !== null && state.visibility === 'hidden'),
+    code: state.pin ?? '',
   };
+}
+
+/** The id of the newest photo that proves the delivery; empty if there is none. @param {State} state */
+export function newestPhoto(state) {
+  return state.proofs.findLast(({ kind }) => kind === 'photo')?.id ?? '';
 }
 
 /** @param {string} status @param {number} current */

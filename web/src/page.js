@@ -24,18 +24,34 @@ export class Page {
     target.hidden = text === '';
   }
 
-  /** @param {Card} card @param {State} state */
-  writeCard(card, state) {
+  /** @param {Card} card @param {State} state @param {string} photo its address; empty: there is none */
+  writeCard(card, state, photo) {
     this.element('card').dataset.phase = card.phase;
     this.write('eyebrow', card.eyebrow);
     this.write('headline', card.headline);
     this.write('estimate', card.estimate);
     this.write('stops', card.stops);
+    this._writeCode(card.code);
+    this._writePhoto(photo);
     this.element('ring-done').setAttribute('stroke-dashoffset', String(100 - Math.round(card.progress * 100)));
     this.element('steps').hidden = card.phase === 'over';
     card.steps.forEach((done, i) => this._writeStep(i, done, i === card.current));
     this._writeCourier(state.driver, card.phase === 'done');
     this.write('address', state.order.dropoff.address ?? 'The address of your order');
+  }
+
+  /** Screen readers say digit after digit. @param {string} code may be empty */
+  _writeCode(code) {
+    this.element('code').hidden = code === '';
+    this.write('code-digits', code);
+    this.write('code-spoken', [...code].join(' '));
+  }
+
+  /** @param {string} address may be empty */
+  _writePhoto(address) {
+    const photo = /** @type {HTMLImageElement} */ (this.element('photo'));
+    photo.hidden = address === '';
+    if (address && photo.getAttribute('src') !== address) photo.src = address;
   }
 
   /** @param {number} i @param {number} done @param {boolean} current */

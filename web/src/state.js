@@ -9,19 +9,22 @@
 
 const FIELDS = /** @type {const} */ ([
   'cursor', 'now', 'order', 'driver', 'position', 'eta', 'stops_before', 'route', 'trail', 'visibility', 'freshness',
+  'pin', 'proofs',
 ]);
+const ABSENT = { pin: null, proofs: /** @type {View['proofs']} */ ([]) }; // what a snapshot without these fields says
 const LIVE_FOR = 15_000; // milliseconds
 const LOST_AFTER = 120_000; // milliseconds
 
 /** @param {Snapshot} snapshot @returns {State} */
 export function begin(snapshot) {
-  return visible({ note: null, ended: null, .../** @type {View} */ (fields(snapshot)) });
+  return visible(/** @type {State} */ ({ note: null, ended: null, ...ABSENT, ...fields(snapshot) }));
 }
 
 /** @param {State} state @param {Message} message @returns {State} */
 export function merge(state, message) {
   switch (message.type) {
     case 'snapshot':
+      return visible({ ...state, ...ABSENT, ...fields(message) });
     case 'update':
       return visible({ ...state, ...fields(message) });
     case 'heartbeat':

@@ -85,6 +85,11 @@ export class OrderStream extends EventTarget {
     return this._notes.send(text);
   }
 
+  /** The address of an image that proves the delivery. @param {string} id of a proof */
+  addressOf(id) {
+    return `${this._link}/proofs/${id}`;
+  }
+
   /** Disconnect for good. */
   close() {
     this._stop();

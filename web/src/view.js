@@ -1,6 +1,6 @@
 /** OrderView: an order on the screen. Connects stream, state, card and map to the server's HTML. */
 
-import { describe } from './card.js';
+import { describe, newestPhoto } from './card.js';
 import { Follower } from './follower.js';
 import { Unwrapper } from './antimeridian.js';
 import { NoteBox } from './note-box.js';
@@ -122,7 +122,8 @@ export class OrderView {
     const fresh = this._fresh();
     const card = describe({ ...this._state, freshness: fresh }, this._clock.now(), this._times());
     const age = positionAge(this._state, this._clock.now()) ?? 0;
-    this._page.writeCard(card, this._state);
+    const photo = newestPhoto(this._state);
+    this._page.writeCard(card, this._state, photo && this._stream.addressOf(photo));
     this._marker.dataset.freshness = fresh;
     this._page.writePill(...pill(this._state, connection, fresh, age), pillTitle(connection, way));
     this._notes.allow(card.phase === 'moving' && connection !== 'over');

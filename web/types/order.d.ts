@@ -47,7 +47,14 @@ export type View = {
   trail: LineString | null;
   visibility: 'live' | 'hidden' | 'ended';
   freshness: Freshness;
+  /** Four digits for the courier; null if none are needed. A snapshot leaves it out then. */
+  pin: string | null;
+  /** Images that prove the delivery. A snapshot leaves an empty list out. */
+  proofs: Proof[];
 };
+
+/** An image at `<link>/proofs/<id>`. */
+export type Proof = { id: string; kind: 'photo' | 'signature'; at: string };
 
 /** A view, and what other messages say of the order. */
 export type State = View & {
@@ -57,7 +64,7 @@ export type State = View & {
   ended: string | null;
 };
 
-export type Snapshot = View & { type: 'snapshot' };
+export type Snapshot = Omit<View, 'pin' | 'proofs'> & Partial<Pick<View, 'pin' | 'proofs'>> & { type: 'snapshot' };
 export type Update = Partial<View> & { type: 'update'; cursor: string; now: string };
 export type Heartbeat = { type: 'heartbeat'; cursor?: string; now: string };
 export type Note = { type: 'message'; from: 'driver'; text: string; at: string };

@@ -36,6 +36,7 @@ class Card(Struct, frozen=True):
     current: int
     progress: float
     stops: str
+    code: str = ""  # the PIN that the customer tells the courier; may be empty
 
 
 def describe(snapshot: Snapshot) -> Card:
@@ -63,7 +64,13 @@ def _on_the_way(snapshot: Snapshot) -> Card:
         current if snapshot.driver else -1,
         progress,
         _stops(snapshot.stops_before, hidden=snapshot.driver is not None and snapshot.visibility == "hidden"),
+        snapshot.pin or "",
     )
+
+
+def newest_photo(snapshot: Snapshot) -> str | None:
+    """Return the id of the newest photo that proves the delivery; None if there is none."""
+    return next((proof.id for proof in reversed(snapshot.proofs or ()) if proof.kind == "photo"), None)
 
 
 def _eyebrow(status: str, current: int) -> str:

@@ -9,11 +9,11 @@ from quart import Blueprint, Response, render_template, request
 from quart.blueprints import BlueprintSetupState
 from werkzeug.routing import PathConverter
 
-from tracker.api.client_info import public_path
+from tracker.api.client_info import base_url, public_path
 from tracker.api.compression import accepts_gzip
 from tracker.api.headers import POLICY, add_cors_headers, add_page_headers
 from tracker.api.static_files import WebFile, static_url, web_files
-from tracker.api.tracking.card import STEPS, VEHICLES, describe
+from tracker.api.tracking.card import STEPS, VEHICLES, describe, newest_photo
 from tracker.api.tracking.link import find_link, snapshot_of
 from tracker.domain.privacy.display_name import initial
 from tracker.errors import MapUnavailable, NotFound
@@ -89,7 +89,7 @@ async def track(token: str) -> Response:
         snapshot = await snapshot_of(token)
     except NotFound:
         return await _no_such_link()
-    return _html(200, await render_template("track.html", **_template_context(snapshot)))
+    return _html(200, await render_template("track.html", **_template_context(snapshot, token)))
 
 
 @blueprint.get("/embed/<anything:token>")
@@ -112,14 +112,15 @@ def location_of(path: str, query: bytes) -> str:
     return f"{path}{kept and f'?{kept}'}"
 
 
-def _template_context(snapshot: Snapshot) -> dict[str, object]:
-    driver, card = snapshot.driver, describe(snapshot)
+def _template_context(snapshot: Snapshot, token: str) -> dict[str, object]:
+    driver, card, photo = snapshot.driver, describe(snapshot), newest_photo(snapshot)
     return {
         "card": card,
         "steps": STEPS,
         "order": snapshot.order,
         "driver": driver,
         "icon": "done" if card.phase == "done" else driver and driver.vehicle,
+        "photo": photo and f"{base_url()}/v1/track/{token}/proofs/{photo}",
         "initial": initial(driver.name) if driver else "",
         "vehicle_name": VEHICLES.get(driver.vehicle, "") if driver else "",
         "pill": "Ended" if snapshot.visibility == "ended" else "Connecting…",

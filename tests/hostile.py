@@ -25,6 +25,7 @@ from tracker.messages import FRAME_BYTES, NOTE_BYTES
 ANSWERED_WITHIN: Final = 40.0  # seconds; a body that never ends is 408 after 30
 CHUNKED: Final = b"Transfer-Encoding: chunked\r\n"
 SMALL: Final = 16_384
+FEATURE: Final = {"geometry": {"coordinates": [24.94, 60.17]}, "properties": {"timestamp": "x", "speed": 1}}
 ORDER: Final = {"pickup": {"lat": 60.1713, "lon": 24.9440}, "dropoff": {"lat": 60.1666, "lon": 24.9486}}
 SOCKET_FOR: Final = 0.3  # seconds
 SIDE_BY_SIDE: Final = 4
@@ -84,6 +85,15 @@ async def targets_of(http: httpx.AsyncClient, key: str) -> Targets:
         ),
         Target("POST", "/v1/drivers/fixes", FRAME_BYTES, token, {"type": "fixes", "id": 1, "fixes": [fix]}),
         Target("POST", "/v1/drivers/fixes", FRAME_BYTES, "", {"type": "fixes", "id": 1, "fixes": [fix]}),
+        Target(
+            "POST", "/ingest/owntracks", 1_048_576, token, {"_type": "location", "tst": 1, "lat": 1, "lon": 2}
+        ),
+        Target("POST", "/ingest/osmand", 1_048_576, token, {"location": {"coords": {"latitude": 60.17}}}),
+        Target("POST", "/ingest/osmand", SMALL, "", {"id": "x", "lat": 1}),
+        Target("POST", "/ingest/overland", 2_097_152, token, {"locations": [FEATURE], "current": FEATURE}),
+        Target(
+            "POST", "/ingest/traccar", 1_048_576, key, {"position": {"speed": 1}, "device": {"uniqueId": "1"}}
+        ),
         Target("POST", "/v1/drivers", SMALL, key, {"name": "", "vehicle": "car"}),
         Target("PUT", f"/v1/drivers/{driver['id']}/stops", STOPS_BYTES, key, {"stops": [stop]}),
         Target("POST", "/v1/orders", ORDER_BYTES, key, order | {"reference": 0}),

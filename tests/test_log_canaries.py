@@ -116,6 +116,30 @@ async def everything_by_socket(service: Service, driver: Any, order: Any) -> Non
                 await socket.recv()
 
 
+async def everything_by_phone(service: Service, token: str) -> None:
+    """What phone apps send, with the token in each place where one of them has it, and wrong ones."""
+    place = {"lat": LAT, "lon": LON, "tst": int(datetime.now(UTC).timestamp()), "SSID": NOTE}
+    feature = {"geometry": {"coordinates": [LON, LAT]}, "properties": {"timestamp": NOTE, "wifi": NOTE}}
+    bodies: list[Any] = [
+        place,
+        {"_type": "location", **place},
+        {"locations": [feature]},
+        NOTE.encode(),
+        b"\xff",
+    ]
+    for each in (token, f"tdt_canary{token}"):
+        paths = [f"/ingest/osmand/{each}", f"/ingest/osmand?id={each}", f"/ingest/overland?token={each}"]
+        paths += [f"/ingest/owntracks?token={each}", f"/api/v1/overland/batches?api_key={each}"]
+        for path in (*paths, f"/ingest/traccar?api_key={ADMIN_KEY}", f"/ingest/traccar?api_key={each}"):
+            query = f"{'&' if '?' in path else '?'}lat={LAT}&lon={LON}&desc={NOTE}"
+            for body in bodies:
+                content = body if isinstance(body, bytes) else json.dumps(body).encode()
+                for headers in ({"Authorization": ""}, {"Authorization": f"Basic {each}:"}):
+                    for method in ("GET", "POST"):
+                        with suppress(httpx.TransportError):
+                            await service.http.request(method, path + query, content=content, headers=headers)
+
+
 async def broken(url: str) -> None:
     """From now on the database refuses what it is given, and says in its refusal what that was."""
     database = await asyncpg.connect(url)
@@ -142,6 +166,7 @@ async def test_nothing_of_anybody_is_ever_logged(talkative: tuple[Service, str])
     driver = await service.new_driver(NAME)
     order = await service.post("/v1/orders", an_order(driver["id"]))
     await everything_by_socket(service, driver, order)
+    await everything_by_phone(service, driver["token"])
     await everything_by_http(service, driver, order)
     other = await service.new_driver(NAME)  # the first has a new token by now
     await broken(url)
@@ -155,6 +180,7 @@ async def test_nothing_of_anybody_is_ever_logged(talkative: tuple[Service, str])
                 while True:
                     await courier.recv()
     assert courier.close_code == 1011
+    await everything_by_phone(service, other["token"])
     await everything_by_http(service, driver, order)
     logged = service.log.read_text(errors="replace")
     assert "CheckViolationError" in logged  # it did crash, and says where

@@ -53,11 +53,52 @@ async def as_screen(service: Service, token: str, fix: Fix) -> Any:
         return await hear(courier, "ack")
 
 
+async def post(service: Service, token: str, path: str, body: Any) -> Any:
+    headers = {"Authorization": f"Bearer {token}"}
+    answer = await service.http.post(path, json=body, headers=headers)
+    assert answer.status_code == 200
+    return {}
+
+
+async def by_owntracks(service: Service, token: str, fix: Fix) -> Any:
+    at = datetime.fromisoformat(fix["recorded_at"]).timestamp()
+    body = {"_type": "location", "lat": fix["lat"], "lon": fix["lon"], "tst": at, "batt": 50}
+    return await post(service, token, "/ingest/owntracks", body)
+
+
+async def by_osmand(service: Service, token: str, fix: Fix) -> Any:
+    query = f"lat={fix['lat']}&lon={fix['lon']}&timestamp={fix['recorded_at'].replace('+', '%2B')}&batt=50"
+    return await post(service, token, f"/ingest/osmand?{query}", None)
+
+
+async def by_overland(service: Service, token: str, fix: Fix) -> Any:
+    geometry = {"type": "Point", "coordinates": [fix["lon"], fix["lat"]]}
+    properties = {"timestamp": fix["recorded_at"], "battery_level": 0.5}
+    feature = {"type": "Feature", "geometry": geometry, "properties": properties}
+    return await post(service, token, "/ingest/overland", {"locations": [feature], "current": feature})
+
+
+async def by_traccar(service: Service, token: str, fix: Fix) -> Any:
+    """The driver's reference is read from the list: the one of this token is the newest."""
+    driver = (await service.get("/v1/drivers?limit=1"))["items"][0]
+    change = await service.http.patch(f"/v1/drivers/{driver['id']}", json={"reference": driver["id"]})
+    assert change.status_code == 200
+    position = {"fixTime": fix["recorded_at"], "latitude": fix["lat"], "longitude": fix["lon"]}
+    body = {"position": position, "device": {"uniqueId": driver["id"]}}
+    answer = await service.http.post("/ingest/traccar", json=body)
+    assert answer.status_code == 200
+    return {}
+
+
 WAYS_IN: Final[dict[str, Callable[[Service, str, Fix], Awaitable[Any]]]] = {
     "WebSocket": by_json,
     "MessagePack": by_msgpack,
     "HTTP": by_http,
     "screen": as_screen,
+    "OwnTracks": by_owntracks,
+    "OsmAnd": by_osmand,
+    "Overland": by_overland,
+    "Traccar": by_traccar,
 }
 
 

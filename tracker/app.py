@@ -8,7 +8,7 @@ from tracker.api.allowance import add_rate_limit_headers
 from tracker.api.client_info import warn_of_untrusted_proxy
 from tracker.api.compression import compress
 from tracker.api.docs import asyncapi, openapi, swagger_ui
-from tracker.api.driver import me
+from tracker.api.driver import me, phone_apps
 from tracker.api.driver import pairing as driver_pairing
 from tracker.api.driver import proofs as driver_proofs
 from tracker.api.driver import stream as driver_stream
@@ -46,6 +46,7 @@ ENDPOINTS: Final = (
     page,
     pairing,
     proofs,
+    phone_apps,
     events,
     notes,
     poll,

@@ -36,6 +36,7 @@ from tracker.metrics import Metrics
 from tracker.orders.changes import OrderChange
 from tracker.orders.lifecycle import OrderLifecycle
 from tracker.orders.sequencer import Sequencer
+from tracker.phone_apps.sampling import RemoteSampling
 from tracker.postgres.server import embedded
 from tracker.rate_limits import PairingLimit, RateLimit
 from tracker.recorder import Recorder
@@ -87,6 +88,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     violations: RateLimit
     admission: Admission = msgspec.field(default_factory=Admission)
     pairing_limit: PairingLimit = msgspec.field(default_factory=PairingLimit)
+    sampling: RemoteSampling = msgspec.field(default_factory=RemoteSampling)
     warned: set[str] = msgspec.field(default_factory=set)  # warnings that are logged once
 
 

@@ -25,8 +25,10 @@ _RANK: Final[Mapping[Scope, int]] = {"read": 0, "orders": 1, "admin": 2}
 type View = Callable[..., Awaitable[Any]]
 
 
-def require_scope(scope: Scope) -> Callable[[View], View]:
+def require_scope(scope: Scope, *, in_query: bool = False) -> Callable[[View], View]:
     """Require an API key with *scope*. The view raises Unauthenticated, RateLimited, Forbidden.
+
+    With *in_query*, the key may be `?api_key=`, for programs that cannot set a header.
 
     Each request looks the key up, so a revoked key stops working at once. A view that may write runs to its
     end even if the client disconnects, so that no consequence of a commit is lost.
@@ -35,7 +37,10 @@ def require_scope(scope: Scope) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
         async def authorized(**ids: str) -> Any:
-            g.api_key = await find_api_key(current_node(), bearer_token(request.headers.get("Authorization")))
+            key = request.args.get("api_key") if in_query else None
+            g.api_key = await find_api_key(
+                current_node(), key or bearer_token(request.headers.get("Authorization"))
+            )
             take_requests(1)
             if _RANK[g.api_key.scope] < _RANK[scope]:
                 raise Forbidden(scope)

@@ -24,6 +24,7 @@ class EndpointSpec(msgspec.Struct, frozen=True, kw_only=True):
     raises: tuple[type[TrackerError], ...] = ()  # besides the errors that scope, body and query imply
     others: Mapping[int, Any] = {}  # by further status: type of the JSON response; None: no content
     by_driver: bool = False  # requires the driver's token
+    lenient: bool = False  # wrong values are ignored and counted
     creates: bool = False  # accepts an Idempotency-Key
     versioned: bool = False  # accepts If-Match with versions of an order
 

@@ -12,12 +12,14 @@ from typing import Final
 
 READS_AT_ONCE: Final = 24  # customers whose link and order are being read
 WRITES_AT_ONCE: Final = 3  # link openings being stored; the other database connections are for reads
-UPLOADS_AT_ONCE: Final = 8  # forms with images, of 10 MB each; the others wait with 256 kB each
+UPLOADS_AT_ONCE: Final = (
+    8  # forms with images and batches of phone apps, of 10 MB each; the others wait with 256 kB each
+)
 IMAGES_AT_ONCE: Final = 1  # decoded images, of 200 MB each
 
 
 class Admission:
-    """Semaphores for reads and writes when a live view opens, and for images."""
+    """Semaphores for reads and writes when a live view opens, and for large bodies and images."""
 
     def __init__(self) -> None:
         self.reads = asyncio.Semaphore(READS_AT_ONCE)

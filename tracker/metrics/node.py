@@ -20,6 +20,11 @@ _FAST: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
 _ETA_ERROR: Final = (15, 30, 60, 90, 120, 180, 300, 600, 1200)  # seconds
 FIX_RESULTS: Final = ("stored", "duplicate", "rejected", "discarded")
 NOT_READY: Final = ("draining", "database", "lag")
+PHONE_FORMATS: Final = ("owntracks", "osmand", "overland", "traccar")
+PHONE_KINDS: Final = (
+    *("fix", "heartbeat", "other", "encrypted", "empty", "unreadable", "too_large", "prefetch"),
+    "unknown_device",
+)
 DEGRADED: Final = ("router", "basemap", "addresses", "default_partition")
 
 
@@ -63,6 +68,15 @@ class Metrics:
             buckets=_FAST,
             registry=registry,
         )
+        self.phone_messages = Counter(
+            "tracker_phone_messages",
+            "Messages of phone apps, by format and kind. Only a fix is stored.",
+            ["format", "kind"],
+            registry=registry,
+        )
+        for format_ in PHONE_FORMATS:
+            for kind in PHONE_KINDS:
+                self.phone_messages.labels(format_, kind)
         self.stray_fixes = Gauge(
             "tracker_default_partition_fixes",
             "Fixes stored without a partition for their day; should be 0.",

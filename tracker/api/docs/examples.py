@@ -37,7 +37,7 @@ from tracker.api.docs.example_delivery import (
     TRACK_FIX,
     UNKNOWN_DRIVER,
 )
-from tracker.api.driver import me
+from tracker.api.driver import me, phone_bodies
 from tracker.api.driver import pairing as driver_pairing
 from tracker.api.driver.proof_form import ProofForm
 from tracker.api.errors import Problem, ProblemDetails, problem_type
@@ -70,6 +70,11 @@ from tracker.messages import (
 from tracker.messages.proofs import WireProof
 from tracker.phone_apps.pairing import OwnTracksConfiguration, gpslogger_profile, owntracks_configuration
 
+FEATURE: Final = {
+    "type": "Feature",
+    "geometry": {"type": "Point", "coordinates": [24.9455, 60.1702]},
+    "properties": {"timestamp": NOW, "horizontal_accuracy": 5.0, "speed": 4.0, "battery_level": 0.62},
+}
 EXAMPLES: Final[Mapping[Any, Any]] = {
     type_: msgspec.to_builtins(value)
     for type_, value in {
@@ -103,6 +108,21 @@ EXAMPLES: Final[Mapping[Any, Any]] = {
         driver_pairing.PairBody: {"code": PAIRING_CODE},
         notes.NoteBody: {"text": "The bell is broken, please call."},
         Fixes | list[Fix]: FIXES,
+        phone_bodies.OwnTracksMessage: {
+            "_type": "location",
+            "tst": 1_795_366_980,
+            "lat": 60.1702,
+            "lon": 24.9455,
+            "acc": 5.0,
+            "vel": 18.0,
+            "cog": 90.0,
+            "batt": 62.0,
+        },
+        phone_bodies.OverlandBatch: {"locations": [FEATURE]},
+        phone_bodies.ForwardedPosition: {
+            "position": {"fixTime": NOW, "latitude": 60.1702, "longitude": 24.9455, "speed": 10.0},
+            "device": {"uniqueId": "350000000000001"},
+        },
         # answers
         responses.OrderAnswer: ORDER,
         responses.Page[responses.OrderAnswer]: responses.Page([ORDER], CURSOR),
@@ -146,6 +166,8 @@ EXAMPLES: Final[Mapping[Any, Any]] = {
             ],
         ),
         me.OpeningPage: me.OpeningPage([me.OpeningAnswer(NOW, ORDER_ID, "1042")], None),
+        list[dict[str, Any]]: [],  # OwnTracks
+        phone_bodies.OverlandReply: {"result": "ok"},
         health.Liveness: health.Liveness(),
         health.Readiness: health.Readiness(status="ready", degraded=["basemap"]),
         dict[str, Any]: {"info": {"title": "Tracker", "version": "0.2.0"}},
@@ -198,6 +220,7 @@ PATH_PARAMETERS: Final[Mapping[str, Any]] = {
     "driver_id": {"description": "Id of the driver.", "schema": _ID, "example": DRIVER_ID},
     "proof_id": {"description": "Id of the proof.", "schema": _ID, "example": PROOF.id},
     "code": {"description": "The pairing code.", "schema": _ID, "example": PAIRING_CODE},
+    "driver_token": {"description": "Token of the driver.", "schema": _ID, "example": "tdt_example"},
     "link_id": {"description": "Id of the tracking link.", "schema": _ID, "example": LINK_ID},
     "token": {
         "description": "Token of the tracking link; no other credential.",

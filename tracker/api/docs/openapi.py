@@ -50,10 +50,20 @@ Times are RFC 3339 in UTC, distances metres, speeds metres per second, angles de
 Errors are `application/problem+json` (RFC 9457). Lists come in pages: send `next` back as `cursor`.
 A write that creates something takes an `Idempotency-Key`; its response is kept for 24 hours."""
 
-PUBLISHED: Final = ("/v1/", "/livez", "/readyz", "/metrics", "/openapi.json", "/asyncapi.json")
+PUBLISHED: Final = (
+    "/v1/",
+    "/ingest/",
+    "/api/v1/",
+    "/livez",
+    "/readyz",
+    "/metrics",
+    "/openapi.json",
+    "/asyncapi.json",
+)
 TAGS: Final[Mapping[str, str]] = {  # in the sequence of the document
     "Orders": "Create and assign orders and set their status; their tracking links, history and forecasts.",
     "Drivers": "Create and change drivers and set their stops; receive positions from their devices.",
+    "Phone apps": "Receive positions from existing apps and devices, in their own formats.",
     "Tracking": "Customers watch one order with the token of its link and nothing else.",
     "Map": "Addresses and routes on the map, for programs that place orders or couriers on it.",
     "Reports": "Accuracy of the forecasts.",
@@ -62,6 +72,8 @@ TAGS: Final[Mapping[str, str]] = {  # in the sequence of the document
 TAG_OF_PATH: Final = {
     "/v1/orders": "Orders",
     "/v1/drivers": "Drivers",
+    "/ingest": "Phone apps",
+    "/api/v1": "Phone apps",
     "/v1/track": "Tracking",
     "/v1/map": "Map",
     "/v1/routes": "Map",
@@ -252,11 +264,11 @@ def _possible_errors(rule: Rule, spec: EndpointSpec, scope: str | None) -> Itera
         yield from (Unauthenticated, RateLimited, StorageUnavailable)
     if "token" in rule.arguments:  # of a tracking link: unknown tokens are limited
         yield from (RateLimited, StorageUnavailable)
-    if rule.arguments:
+    if rule.arguments - {"driver_token"}:
         yield NotFound
-    if spec.body is not None or spec.form is not None:
+    if (spec.body is not None or spec.form is not None) and not spec.lenient:
         yield from (Unparsable, InvalidFields, TooLarge)
-    if spec.query is not None:
+    if spec.query is not None and not spec.lenient:
         yield InvalidFields
     if spec.creates:
         yield from (IdempotencyMismatch, AnswerErased, InvalidFields)

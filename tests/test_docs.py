@@ -314,9 +314,9 @@ async def test_the_replay_of_the_simulator_page_works(service: Service, tmp_path
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl; `apt-get install curl` brings it")
 @pytest.mark.asyncio(loop_scope="session")
 async def test_the_phones_command_works(service: Service, tmp_path: Path) -> None:
-    """The request of docs/phones.md stores a fix."""
+    """The request of docs/phones/own-program.md stores a fix."""
     driver = await service.new_driver()
-    [command] = blocks("docs/phones.md", "sh")
+    [command] = blocks("docs/phones/own-program.md", "sh")
     here = command.replace("http://127.0.0.1:8080", service.url)
     assert '"stored":1' in await run("sh", "-c", here, cwd=tmp_path, TOKEN=driver["token"])
 

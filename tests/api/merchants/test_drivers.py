@@ -21,7 +21,8 @@ async def test_a_driver_is_made_with_a_token_and_everything_a_phone_needs(servic
     assert re.fullmatch(r"drv_\w+", made["id"])
     assert (made["name"], made["vehicle"], made["reference"]) == ("Aino Aalto", "bicycle", "D-1")
     assert set(made["setup"]) == {
-        *("owntracks", "osmand", "traccar_client", "gpslogger", "overland", "mqtt", "driver_page")
+        *("owntracks", "osmand", "traccar_client", "gpslogger", "dawarich", "overland", "colota"),
+        *("traccar_server", "mqtt", "driver_page"),
     }
     assert made["setup"]["mqtt"] is None
     assert made["setup"]["osmand"]["url"].startswith(f"{service.url}/ingest/osmand/{made['token']}?lat={{0}}")

@@ -33,6 +33,7 @@ async def limits(service: Service) -> list[tuple[str, str, int, dict[str, str]]]
         ("POST", "/v1/drivers/fixes", FRAME_BYTES, bearer),
         ("POST", "/v1/drivers", SMALL, {}),
         ("PUT", f"{of_driver}/stops", STOPS_BYTES, {}),
+        ("POST", f"{of_driver}/duty", SMALL, {}),
         ("POST", "/v1/orders", ORDER_BYTES, {}),
         ("POST", "/v1/orders/bulk", BULK_BYTES, {}),
         ("PATCH", of_order, ORDER_BYTES, {}),

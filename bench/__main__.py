@@ -17,6 +17,7 @@ from bench.live_view_long import measure_live_view_long
 from bench.memory import measure_memory
 from bench.node import Node, running_node
 from bench.page import measure_page
+from bench.phones import measure_phones
 from bench.rows import Row, as_json, show
 from bench.setup import measure_setup
 from bench.sockets import measure_sockets
@@ -30,6 +31,7 @@ BENCHMARKS: dict[str, Measure] = {
     "page": measure_page,
     "live_view": measure_live_view,
     "ingest": measure_ingest,
+    "phones": measure_phones,
     "sockets": measure_sockets,
     "forecast": measure_forecast,
     "hostile": measure_hostile,

@@ -18,6 +18,7 @@ LEAST_SINCE_1970_S: Final = 10**9  # September 2001; a smaller number counts fro
 LEAST_MILLISECONDS: Final = 2**31  # a larger number would be after 2038 in seconds
 FEW_EXPONENTS: Final = 4  # msgspec takes 20 us for a number such as 8.5e-320
 _EXPONENT_AS_E0: Final = bytes.maketrans(b"E+-123456789", b"e00000000000")
+_TRUTHS: Final = {"true": True, "1": True, "false": False, "0": False}
 _NUMBERS: Final = {float, int, str}  # not bool, which is an int
 _decoder: Final = msgspec.json.Decoder()
 
@@ -67,9 +68,9 @@ def share(percent: object) -> float | None:
 
 def truth(value: object) -> bool | None:
     """Return a truth value, also if it is written as text; None for anything else."""
-    if isinstance(value, bool):
+    if value is None or isinstance(value, bool):
         return value
-    return {"true": True, "1": True, "false": False, "0": False}.get(str(value).lower())
+    return _TRUTHS.get(str(value).lower())
 
 
 def time(value: object) -> datetime | None:

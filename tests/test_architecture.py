@@ -47,6 +47,7 @@ HOMES = {
     "asyncpg": ("tracker.database", "tracker.database.migrations", "tracker.postgres.server"),
     "click": (
         "tracker.__main__",
+        "tracker.commands.driver_commands",
         "tracker.commands.options",
         "tracker.commands.running",
         "driver_sim.__main__",
@@ -77,6 +78,7 @@ HOMES = {
     ),
     "regex": ("tracker.domain.privacy.display_name", "tracker.domain.privacy.titles"),
     "rich": ("driver_sim", "tracker.commands.demo", "tracker.eta.evaluation"),
+    "segno": ("tracker.commands.qr",),
     "shapely": (
         "tracker.map.basemap",
         "tracker.domain.geo",

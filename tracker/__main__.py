@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from tracker.commands.driver_commands import drivers
 from tracker.commands.options import RepeatableLearn, settings_as_options
 from tracker.commands.running import explained, load_config, run, run_until_stopped, say
 from tracker.config import Config, read_values
@@ -176,6 +177,9 @@ def revoke_key(key_id: str) -> None:
     if not run(command.revoke_key(load_config(), say, key_id)):
         raise click.ClickException("There is no key with this id; `tracker keys list` shows the ids.")
     click.echo("Revoked.")
+
+
+main.add_command(drivers)
 
 
 @main.group()

@@ -22,14 +22,14 @@ from tracker.tokens import hash_token, new_api_key, new_id
 async def create_key(config: Config, say: Say, name: str, scope: Scope) -> str:
     """Store the hash of a new key and return the key."""
     key = new_api_key()
-    async with _open_database(config, say) as database:
+    async with open_existing_database(config, say) as database:
         await insert_api_key(database, ApiKey(new_id("key"), scope), name, hash_token(key), utc_now())
     return key
 
 
 async def list_keys(config: Config, say: Say) -> list[KnownKey]:
     """Return all keys, revoked ones too, oldest first."""
-    async with _open_database(config, say) as database:
+    async with open_existing_database(config, say) as database:
         return await select_api_keys(database)
 
 
@@ -41,12 +41,12 @@ def as_line(key: KnownKey) -> str:
 
 async def revoke_key(config: Config, say: Say, key_id: str) -> bool:
     """Revoke the key. Returns False if there is no such key."""
-    async with _open_database(config, say) as database:
+    async with open_existing_database(config, say) as database:
         return await revoke_api_key(database, key_id, utc_now())
 
 
 @asynccontextmanager
-async def _open_database(config: Config, say: Say) -> AsyncIterator[Database]:
+async def open_existing_database(config: Config, say: Say) -> AsyncIterator[Database]:
     """Open the database, which must exist. An embedded one is migrated first."""
     async with existing_database_url(config, say) as url:
         if config.database_url is None:

@@ -11,6 +11,7 @@ from msgspec import Struct, field
 from tracker.messages import Uri
 from tracker.phone_apps.setup import GpsLogger, OwnTracks
 
+PAIRING_TIME_S: Final = 900.0  # until a code expires
 CODE_PATH: Final = "/v1/drivers/pair"
 OWNTRACKS_FILE: Final = "owntracks.otrc"
 GPSLOGGER_FILE: Final = "order-tracker.properties"  # GPSLogger names the profile after the file

@@ -199,7 +199,10 @@ def test_a_wrong_query_says_what_is_allowed() -> None:
 @pytest.mark.parametrize(
     ("message", "detail"),
     [
-        ({"type": "fly"}, "type: must be one of fixes, status, message, navigation, ping, pong, hello"),
+        (
+            {"type": "fly"},
+            "type: must be one of fixes, status, message, duty, device, navigation, ping, pong, hello",
+        ),
         ({"id": 1}, "message: `type` is required"),
         ({"type": "status", "id": "a", "order_id": "a"}, "id: must be a whole number"),
         (

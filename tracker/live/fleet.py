@@ -166,7 +166,8 @@ class Fleet:
     async def set_device_arrival(self, driver_id: str, arrives_at: datetime | None) -> None:
         """Take the navigation app's arrival time at the next stop, by the device's clock; None clears it."""
         live, now = await self._trips.of(driver_id), self._now()
-        remaining = None if arrives_at is None else arrives_at - now - live.clock.ahead
+        is_off = live.trip.duty.now == "off"  # then the app navigates to a place of the driver's own
+        remaining = None if arrives_at is None or is_off else arrives_at - now - live.clock.ahead
         live.trip.set_device_arrival(
             now + remaining if remaining is not None and abs(remaining) <= FARTHEST else None, now
         )

@@ -1,6 +1,6 @@
 """Messages about a driver's duty and the state of the device."""
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from tracker.domain.driver.device_state import DeviceReport, Permission
 from tracker.domain.driver.duty import Duty
@@ -27,7 +27,7 @@ class DutyReport(Struct, tag="duty", tag_field="type"):
     """Whether the driver is on duty. Off duty, the service discards their positions."""
     on_break: bool = False
     """Whether the driver takes a break, on duty: customers don't see the position, the forecast stays."""
-    id: Id | None = None
+    id: Id | UnsetType = UNSET
     """A number that the client chooses; the ack repeats it."""
 
 
@@ -48,7 +48,7 @@ class DeviceMessage(Struct, tag="device", tag_field="type"):
     """Kind of network, such as `wifi`, `mobile` or `none`; 100 characters are kept."""
     app: str | None = None
     """Name and version of the app; 100 characters are kept."""
-    id: Id | None = None
+    id: Id | UnsetType = UNSET
     """A number that the client chooses; the ack repeats it."""
 
     @property

@@ -288,3 +288,23 @@ async def test_the_phones_own_navigation_moves_the_forecast(service: Service) ->
             return alone + timedelta(seconds=5) < await arrival() < later
 
         await until(has_moved, 30)
+
+
+async def test_navigation_off_duty_is_the_drivers_own(service: Service) -> None:
+    """Where a driver goes then says nothing of the delivery, so the forecast stays."""
+    driver = await service.new_driver()
+    order = await service.new_order(driver["id"])
+    eta = f"/v1/orders/{order['id']}/eta"
+    async with service.drive(driver["token"]) as courier:
+        await say(courier, type="fixes", id=1, fixes=[fix()])
+        await hear(courier, "ack")
+        await route_of(service, order)
+        await say(courier, type="duty", id=2, on=False)
+        await hear(courier, "ack")
+        before = parse((await service.get(eta))["arrives_at"])
+        home = datetime.now(UTC) + timedelta(hours=3)
+        await say(courier, type="navigation", arrives_at=home.isoformat())
+        await say(courier, type="ping", n=1)
+        await hear(courier, "pong")
+    after = parse((await service.get(eta))["arrives_at"])
+    assert abs(after - before) < timedelta(minutes=2)

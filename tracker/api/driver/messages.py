@@ -3,6 +3,8 @@
 import asyncio
 from typing import Final
 
+from msgspec import UNSET, UnsetType
+
 from tracker.api.errors import CloseConnection, problem_of
 from tracker.domain.driver.duty import duty_of
 from tracker.domain.driver.role import Role
@@ -96,8 +98,8 @@ async def report_duty(node: Node, driver: Driver, report: DutyReport) -> Ack | E
         duty = duty_of(on=report.on, on_break=report.on_break)
         await node.fleet.shield(node.fleet.states.set_duty(driver.id, duty))
     except TrackerError as error:
-        return ErrorReply(report.id, _code(error), str(error))
-    return Ack(report.id)
+        return ErrorReply(_reply_id(report.id), _code(error), str(error))
+    return Ack(_reply_id(report.id))
 
 
 async def report_device(node: Node, driver: Driver, message: DeviceMessage) -> Ack | ErrorReply:
@@ -105,8 +107,12 @@ async def report_device(node: Node, driver: Driver, message: DeviceMessage) -> A
     try:
         await node.fleet.states.device_reported(driver, message.report)
     except TrackerError as error:
-        return ErrorReply(message.id, _code(error), str(error))
-    return Ack(message.id)
+        return ErrorReply(_reply_id(message.id), _code(error), str(error))
+    return Ack(_reply_id(message.id))
+
+
+def _reply_id(id_: int | UnsetType) -> int | None:
+    return None if id_ is UNSET else id_
 
 
 def check_id(id_: str) -> str:

@@ -57,7 +57,6 @@ from tracker.api.merchant.tracks import track
 from tracker.api.monitoring import health
 from tracker.api.tracking import notes, poll
 from tracker.domain.tracks.fix import Fix
-from tracker.images import MEDIA_TYPE
 from tracker.map.addresses import Address
 from tracker.messages import (
     Ack,
@@ -192,7 +191,6 @@ MEDIA_EXAMPLES: Final[Mapping[str, Any]] = {
         "schema": {"type": "string"},
         "example": '<?xml version="1.0" encoding="UTF-8"?><gpx version="1.1" creator="tracker">…</gpx>',
     },
-    MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}, "example": "(an image)"},
     "text/csv": {"schema": {"type": "string"}, "example": _CSV},
     "application/x-ndjson": {
         "schema": {"type": "string"},

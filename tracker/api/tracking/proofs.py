@@ -13,9 +13,9 @@ blueprint = Blueprint("tracking_proofs", __name__)
 
 
 @blueprint.get("/v1/track/<token>/proofs/<proof_id>")
-@endpoint(media=(MEDIA_TYPE,))
+@endpoint(media=())  # client generators know no image types
 async def get_tracked_proof(token: str, proof_id: str) -> Response:
-    """Get the image of a proof in the snapshot's `proofs`; 404 while the order is open."""
+    """Get the image of a proof in the snapshot's `proofs` as `image/jpeg`; 404 while the order is open."""
     node = current_node()
     open_link = await find_link(node, token)
     order = await node.fleet.views.order(open_link.order_id)

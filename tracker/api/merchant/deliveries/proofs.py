@@ -31,9 +31,9 @@ async def list_proofs(order_id: str) -> Response:
 
 @blueprint.get("/v1/orders/<order_id>/proofs/<proof_id>")
 @require_scope("read")
-@endpoint(media=(MEDIA_TYPE,))
+@endpoint(media=())  # client generators know no image types
 async def get_proof_image(order_id: str, proof_id: str) -> Response:
-    """Get the image of a photo or signature; 404 for a barcode or PIN."""
+    """Get the image of a photo or signature as `image/jpeg`; 404 for a barcode or PIN."""
     image = await select_proof_image(current_node().database, order_id, proof_id)
     if image is None:
         raise NotFound("image of a proof")

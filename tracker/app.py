@@ -9,6 +9,7 @@ from tracker.api.client_info import warn_of_untrusted_proxy
 from tracker.api.compression import compress
 from tracker.api.docs import asyncapi, openapi, swagger_ui
 from tracker.api.driver import me, phone_apps
+from tracker.api.driver import page as driver_page
 from tracker.api.driver import pairing as driver_pairing
 from tracker.api.driver import proofs as driver_proofs
 from tracker.api.driver import stream as driver_stream
@@ -33,6 +34,7 @@ ENDPOINTS: Final = (
     swagger_ui,
     driver_pairing,
     driver_proofs,
+    driver_page,
     driver_stream,
     drivers,
     forecasts,

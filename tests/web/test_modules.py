@@ -21,14 +21,16 @@ def node() -> str | None:
     return shutil.which("node")
 
 
-@pytest.mark.parametrize("module", sorted(path.name for path in (WEB / "test").glob("*.test.js")))
+@pytest.mark.parametrize(
+    "module", [*sorted(path.name for path in (WEB / "test").glob("*.test.js")), "drive/"]
+)
 def test_module(module: str) -> None:
     """Every JavaScript test passes."""
     program = node()
     if program is None:
         pytest.skip("Node.js is not here; it comes with the development dependencies")
     done = subprocess.run(
-        [program, "--test", f"test/{module}"],
+        [program, "--test", f"test/{module}*.test.js" if module.endswith("/") else f"test/{module}"],
         cwd=WEB,
         capture_output=True,
         text=True,
@@ -46,6 +48,17 @@ def test_every_module_has_its_test_or_needs_a_browser() -> None:
     }  # fmt: skip
     tested = {path.name.removesuffix(".test.js") for path in (WEB / "test").glob("*.test.js")}
     assert {path.stem for path in (WEB / "src").glob("*.js")} - in_browser == tested
+
+
+def test_every_module_of_the_drivers_page_has_its_test_or_needs_a_browser() -> None:
+    """The same for the driver's page, whose views and storage the browser tests cover."""
+    in_browser = {
+        "app-watch", "chat-sheet", "courier", "device", "drive", "element", "fail-sheet", "images",
+        "order-view", "proof-sheet", "refused-box", "ring", "screen", "sender", "service-worker", "sheet",
+        "sign-in-view", "source", "status-view", "store",
+    }  # fmt: skip
+    tested = {path.name.removesuffix(".test.js") for path in (WEB / "test" / "drive").glob("*.test.js")}
+    assert {path.stem for path in (WEB / "src" / "drive").glob("*.js")} - in_browser == tested
 
 
 def test_the_page_preloads_every_module_that_it_imports() -> None:

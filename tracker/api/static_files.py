@@ -12,7 +12,7 @@ from msgspec import Struct
 from tracker.api.client_info import public_path
 from tracker.system.package_files import folder
 
-FOLDERS: Final = ("src", "style", "icons", "vendor")
+FOLDERS: Final = ("src", "style", "icons", "messages", "vendor")
 TYPES: Final = {
     ".js": "text/javascript; charset=utf-8",
     ".mjs": "text/javascript; charset=utf-8",
@@ -53,6 +53,12 @@ class WebFiles:
     def url(self, name: str) -> str:
         """Return the URL of a file: `src/track.js` -> `/static/<version>/src/track.js`."""
         return f"/static/{self.version}/{name}"
+
+    def names(self, prefix: str, suffix: str) -> tuple[str, ...]:
+        """Return the paths that begin and end so, sorted."""
+        return tuple(
+            sorted(name for name in self._paths if name.startswith(prefix) and name.endswith(suffix))
+        )
 
     def find(self, name: str) -> WebFile | None:
         """Return the file with this path below `web/`, or None. It is read on first use."""

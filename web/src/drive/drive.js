@@ -1,0 +1,102 @@
+/** The driver's page: signs in, then shows orders and sends what the driver does. */
+
+import { Courier } from './courier.js';
+import { el, renew } from './element.js';
+import { allowSoundAfterTap } from './ring.js';
+import { confirmSheet } from './sheet.js';
+import { credentialIn } from './sign-in.js';
+import { SignInView } from './sign-in-view.js';
+import { Store } from './store.js';
+import { Words } from './words.js';
+
+/** @param {string} id @returns {HTMLElement} */
+const place = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+
+/** The code or token of the link, which leaves the address at once, so that no screenshot or history shows it. */
+function takeCredential() {
+  const credential = credentialIn(location.hash);
+  if (location.hash) history.replaceState(null, '', location.pathname + location.search);
+  return credential;
+}
+
+class Drive {
+  /** @param {Store} store @param {Words} words */
+  constructor(store, words) {
+    this._store = store;
+    this._words = words;
+    this._service = new URL('.', location.href).href;
+    /** @type {Courier|null} */ this._courier = null;
+    this._signIn = new SignInView(place('sign-in'), words, this._service, (token) => this._begin(token));
+  }
+
+  async start() {
+    const credential = takeCredential();
+    const token = await this._store.setting('token');
+    if (token) await this._open(token);
+    else await this._askForCode();
+    if (credential) await this._signIn.use(credential);
+    addEventListener('hashchange', () => {
+      const next = takeCredential();
+      if (next) this._signIn.use(next);
+    });
+  }
+
+  /** @param {string} token new */
+  async _begin(token) {
+    await this._store.set('token', token);
+    navigator.storage?.persist?.();
+    await this._open(token);
+  }
+
+  /** @param {string} token */
+  async _open(token) {
+    this._courier?.close();
+    this._signIn.hide();
+    place('work').hidden = false;
+    renew(place('more'), 'more', () => [
+      el('button', { type: 'button', onclick: () => this._askToSignOut() }, this._words.say('signout')),
+      el('p.quiet', {}, this._words.say('about')),
+    ]);
+    this._courier = new Courier(this._store, this._words, this._service, token, () => this._askForCode());
+    await this._courier.start();
+  }
+
+  /** The token is missing or no longer valid. What is stored waits for the driver's next token. */
+  async _askForCode() {
+    this._courier?.close();
+    place('work').hidden = true;
+    await this._store.set('token', undefined);
+    const kept = (await this._store.actions()).length + (await this._store.countFixes());
+    this._signIn.show({ kept });
+  }
+
+  async _askToSignOut() {
+    const words = this._words;
+    const unsent = (await this._store.actions()).length + (await this._store.countFixes());
+    const text = unsent ? words.say('signout.unsent', { count: unsent }) : words.say('signout.what');
+    confirmSheet(words, { title: words.say('signout'), text, yes: words.say('signout') }, () => this._signOut());
+  }
+
+  async _signOut() {
+    this._courier?.close();
+    await this._store.clear();
+    await this._askForCode();
+    place('sign-in').querySelector('h1')?.focus();
+  }
+}
+
+async function start() {
+  const words = await Words.load();
+  Object.assign(document.documentElement, { lang: words.language, dir: words.direction });
+  document.title = words.say('title');
+  allowSoundAfterTap();
+  try {
+    await new Drive(await Store.open(), words).start();
+  } catch (error) {
+    place('sign-in').append(el('p.problem', { role: 'alert' }, words.say('storage')));
+    throw error;
+  }
+  navigator.serviceWorker?.register(new URL('drive/worker.js', location.href), { scope: location.pathname });
+}
+
+start();

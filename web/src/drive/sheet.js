@@ -1,0 +1,39 @@
+/** Sheet: a dialog at the bottom of the screen, where a thumb reaches it. */
+
+import { el, icon } from './element.js';
+
+/** @typedef {import('./element.js').Child} Child */
+/** @typedef {import('./words.js').Words} Words */
+
+let count = 0;
+
+/**
+ * Open a sheet. The browser keeps the focus inside and gives it back afterwards.
+ * @param {Words} words @param {string} title @param {...Child} children
+ * @returns {HTMLDialogElement} which removes itself when it is closed
+ */
+export function openSheet(words, title, ...children) {
+  const id = `sheet-${++count}`;
+  const sheet = /** @type {HTMLDialogElement} */ (el('dialog.sheet', { 'aria-labelledby': id },
+    el('div.sheet-top', {},
+      el('h2', { id, tabindex: -1 }, title),
+      el('button.plain.round', { type: 'button', 'aria-label': words.say('close'), onclick: () => sheet.close() }, icon('close'))),
+    ...children));
+  sheet.addEventListener('close', () => sheet.remove());
+  sheet.addEventListener('click', (event) => event.target === sheet && sheet.close());
+  document.body.append(sheet);
+  sheet.showModal();
+  return sheet;
+}
+
+/**
+ * Ask before something that cannot be undone.
+ * @param {Words} words @param {{title: string, text: string, yes: string}} question @param {() => unknown} act
+ */
+export function confirmSheet(words, { title, text, yes }, act) {
+  const agree = () => {
+    sheet.close();
+    act();
+  };
+  const sheet = openSheet(words, title, el('p', {}, text), el('button.danger', { type: 'button', onclick: agree }, yes));
+}

@@ -1,0 +1,129 @@
+/** Status view: the connection, the duty, and who sends the position. */
+
+import { appName, openLink } from './apps.js';
+import { el, renew } from './element.js';
+
+/** @typedef {import('./words.js').Words} Words */
+/** @typedef {'page'|'app'} Sending who sends the position: this page or a phone app */
+
+/**
+ * @typedef {object} Acts
+ * @property {(duty: import('../../types/driver.js').Duty) => unknown} duty
+ * @property {(sending: Sending) => unknown} send
+ * @property {() => unknown} takeOver
+ */
+
+/**
+ * @typedef {object} Status
+ * @property {import('./connection.js').State} connection
+ * @property {string} driver the driver's name
+ * @property {import('../../types/driver.js').Duty} duty
+ * @property {number} waiting actions that are not sent
+ * @property {number} fixes positions that are not sent
+ * @property {Sending|undefined} sending undefined: the driver has not chosen
+ * @property {import('./source.js').Status} source of this page
+ * @property {string} app that sends, as it names itself; empty if unknown
+ * @property {number|null} age seconds since the last position; null without one
+ */
+
+const SILENT = 30; // seconds: after them the service takes a screen's positions
+const WARNING = { reconnecting: 'wait', connecting: 'wait', draining: 'wait', offline: 'bad', replaced: 'bad', refused: 'bad' };
+
+export class StatusView {
+  /**
+   * @param {{header: HTMLElement, position: HTMLElement}} places @param {Words} words
+   * @param {Acts} acts
+   */
+  constructor({ header, position }, words, acts) {
+    this._header = header;
+    this._position = position;
+    this._words = words;
+    this._acts = acts;
+  }
+
+  /** @param {Status} status */
+  show(status) {
+    const { connection, driver, duty, waiting } = status;
+    renew(this._header, [connection, driver, duty, waiting], () => this._bar(status));
+    const { sending, source, app } = status;
+    const silent = sending === 'app' && (status.age === null || status.age > SILENT);
+    renew(this._position, [sending, source, app, silent, duty, status.age === null], () => this._panel(status, silent));
+    const age = this._position.querySelector('[data-age]');
+    if (age) age.textContent = this._age(status, silent);
+    const fixes = this._position.querySelector('[data-fixes]');
+    const text = status.fixes ? this._words.say('fixes.unsent', { count: status.fixes }) : '';
+    if (fixes && fixes.textContent !== text) fixes.textContent = text;
+  }
+
+  /** @param {Status} status */
+  _bar({ connection, driver, duty, waiting }) {
+    const words = this._words;
+    const kind = /** @type {Record<string, string>} */ (WARNING)[connection] ?? 'good';
+    return [
+      el('div.who', {},
+        el('strong', {}, el('bdi', {}, driver)),
+        el('p.pill', { 'data-kind': kind, 'data-state': connection, role: 'status' }, words.say(`state.${connection}`)),
+        waiting > 0 && el('p.queue', { role: 'status' }, words.say('queue', { count: waiting }))),
+      connection === 'replaced' && el('button.primary', { type: 'button', 'data-focus': 'take-over', onclick: this._acts.takeOver }, words.say('takeover')),
+      connection === 'refused' && el('button', { type: 'button', 'data-focus': 'reload', onclick: () => location.reload() }, words.say('reload')),
+      el('div.switches', {},
+        this._switch('duty', duty.on, () => this._acts.duty({ on: !duty.on, on_break: false })),
+        duty.on && this._switch('break', duty.on_break, () => this._acts.duty({ on: true, on_break: !duty.on_break }))),
+    ];
+  }
+
+  /** @param {string} name @param {boolean} on @param {() => unknown} change */
+  _switch(name, on, change) {
+    return el('button.switch', { type: 'button', role: 'switch', 'aria-checked': String(on), 'data-focus': name, onclick: change },
+      el('span.track', { 'aria-hidden': 'true' }), this._words.say(name));
+  }
+
+  /** @param {Status} status @param {boolean} silent */
+  _panel({ sending, source, app, duty }, silent) {
+    const words = this._words;
+    if (!duty.on) return [el('p', {}, words.say('position.off_duty'))];
+    if (!sending) return this._choice();
+    if (sending === 'page') return this._ownPosition(source);
+    const link = openLink(appName(app), navigator.userAgent);
+    return [
+      el('p', { 'data-age': true }),
+      silent && link && el('a.button', { href: link, 'data-focus': 'open-app' }, words.say('position.open', { app: appName(app) })),
+      this._other('page'),
+    ];
+  }
+
+  _choice() {
+    const words = this._words;
+    const choice = (/** @type {Sending} */ sending) => el('button', { type: 'button', 'data-focus': sending, onclick: () => this._acts.send(sending) },
+      el('strong', {}, words.say(`choice.${sending}`)), el('small', {}, words.say(`choice.${sending}.what`)));
+    return [el('h2', { tabindex: -1 }, words.say('choice.title')), el('div.choices', {}, choice('app'), choice('page'))];
+  }
+
+  /** @param {import('./source.js').Status} source */
+  _ownPosition(source) {
+    const words = this._words;
+    const ask = () => this._acts.send('page');
+    return [
+      el('p', { 'data-age': source === 'on' }, words.say(`position.${source}`)),
+      source === 'off' && el('button.primary', { type: 'button', 'data-focus': 'allow', onclick: ask }, words.say('position.allow')),
+      (source === 'denied' || source === 'unavailable') &&
+        el('button', { type: 'button', 'data-focus': 'allow', onclick: ask }, words.say('retry')),
+      el('p.quiet', { 'data-fixes': true }),
+      el('p.quiet', {}, words.say('position.screen_off')),
+      this._other('app'),
+    ];
+  }
+
+  /** @param {Sending} sending */
+  _other(sending) {
+    return el('button.plain', { type: 'button', 'data-focus': 'other', onclick: () => this._acts.send(sending) }, this._words.say(`choose.${sending}`));
+  }
+
+  /** @param {Status} status @param {boolean} silent */
+  _age({ sending, app, age }, silent) {
+    const words = this._words;
+    const name = sending === 'page' ? words.say('this_page') : appName(app) || words.say('your_app');
+    if (age === null) return words.say('position.none', { app: name });
+    return words.say(silent ? 'position.silent' : 'position.sends', { app: name, age: words.duration(age) });
+  }
+}

@@ -32,6 +32,7 @@ async def limits(service: Service) -> list[tuple[str, str, int, dict[str, str]]]
         ("POST", f"/v1/track/{token_of(order)}/messages", SMALL, {}),
         ("POST", "/v1/drivers/fixes", FRAME_BYTES, bearer),
         ("POST", "/v1/drivers", SMALL, {}),
+        ("POST", "/v1/drivers/pair", SMALL, {}),
         ("PUT", f"{of_driver}/stops", STOPS_BYTES, {}),
         ("POST", f"{of_driver}/duty", SMALL, {}),
         ("POST", "/v1/orders", ORDER_BYTES, {}),
@@ -90,10 +91,12 @@ async def test_what_a_link_sends_is_counted_before_it_is_read(service: Service) 
     order, other = await service.new_order(), await service.new_order()
     path = f"/v1/track/{token_of(order)}/messages"
     hostile = b'{"text":"a","%s":[%s0]}' % (b"k" * 6_000, b"0," * 4_000)
-    seen = [(await service.http.post(path, content=hostile)).status_code for _ in range(NOTE_BODIES_AT_ONCE)]
-    assert set(seen) == {422}
-    refused = problem(await service.http.post(path, content=hostile), 429, "rate-limited")
-    assert "errors" not in refused
+    answers = await asyncio.gather(
+        *(service.http.post(path, content=hostile) for _ in range(3 * NOTE_BODIES_AT_ONCE))
+    )
+    refused = [problem(one, 429, "rate-limited") for one in answers if one.status_code != 422]
+    assert 0 < len(refused) <= 2 * NOTE_BODIES_AT_ONCE
+    assert all("errors" not in one for one in refused)
     await service.post(f"/v1/track/{token_of(other)}/messages", {"text": "Hello"})
 
 

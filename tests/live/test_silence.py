@@ -33,8 +33,7 @@ def watch_of(database: Database, metrics: Metrics) -> SilenceWatch:
 async def add_driver(database: Database, name: str, *, status: str = "assigned") -> int:
     """A driver with one order; the driver's number."""
     number = await database.pool.fetchval(
-        "INSERT INTO drivers (id, name, vehicle, token_hash) VALUES ($1, $1, 'car', $2) RETURNING number",
-        *(name, name.encode()),
+        "INSERT INTO drivers (id, name, vehicle) VALUES ($1, $1, 'car') RETURNING number", name
     )
     await database.pool.execute(
         "INSERT INTO orders "

@@ -19,7 +19,7 @@ ROWS = (
     {"database_url", "errors", "logs", "metrics", "rate_limits", "system", "time_zones", "tokens"},
     {"config", "domain", "images", "postgres", "websocket", "write_behind"},
     {"database", "map", "messages"},
-    {"phone_apps", "recorder", "routing"},
+    {"fix_recorder", "phone_apps", "routing"},
     {"eta"},
     {"orders"},
     {"live", "maintenance"},

@@ -21,6 +21,7 @@ from tracker.domain.area import Area
 from tracker.errors import ConfigError
 from tracker.eta.feedback import EtaFeedback
 from tracker.eta.forecast_log import ForecastLog
+from tracker.fix_recorder import FixRecorder
 from tracker.live.admission import Admission
 from tracker.live.fleet import Fleet
 from tracker.live.hub import Hub
@@ -39,7 +40,6 @@ from tracker.orders.sequencer import Sequencer
 from tracker.phone_apps.sampling import RemoteSampling
 from tracker.postgres.server import embedded
 from tracker.rate_limits import PairingLimit, RateLimit
-from tracker.recorder import Recorder
 from tracker.routing import Router
 from tracker.system.certificate_expiry import expires_at
 from tracker.system.progress import Say
@@ -67,7 +67,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     config: Config
     database: Database
     forecast_log: ForecastLog
-    recorder: Recorder
+    recorder: FixRecorder
     router: Router
     map_file: MapExtract
     basemap: Preparation[Basemap]
@@ -116,7 +116,7 @@ async def open_node(
         database_url(config, say) as url,
         _schema_checked(url, say, migrating=migrating or config.database_url is None),
         Database.open(url) as database,
-        Recorder(database) as recorder,
+        FixRecorder(database) as recorder,
         _open_map(map_file, config.router, metrics, say) as (router, map_resources),
         EtaFeedback.open(database, router, metrics, now) as feedback,
     ):
@@ -154,7 +154,7 @@ async def open_node(
 
 @asynccontextmanager
 async def _upkeep(
-    database: Database, recorder: Recorder, config: Config, metrics: Metrics, now: Callable[[], datetime]
+    database: Database, recorder: FixRecorder, config: Config, metrics: Metrics, now: Callable[[], datetime]
 ) -> AsyncIterator[None]:
     """Run the hourly maintenance and report the node's state in its metrics during the block."""
     metrics.set_version(version("order-tracker"))

@@ -24,8 +24,8 @@ from tracker.database.queries import sql
 from tracker.domain.geo import LonLat, distance
 from tracker.domain.tracks.fix import Fix, JudgedFix
 from tracker.domain.tracks.segments import GAP
+from tracker.fix_recorder import FixRecorder
 from tracker.messages import rfc3339
-from tracker.recorder import Recorder
 
 NOW = datetime(2026, 11, 22, 23, 59, 30, tzinfo=UTC)  # tracks of these tests run over midnight
 
@@ -52,7 +52,7 @@ async def drivers(database: Database) -> AsyncIterator[tuple[int, int]]:
         await database.pool.execute(
             "INSERT INTO assignments VALUES ('ord_1', $1, $2, $3)", driver, at(begins), at(ends)
         )
-    async with Recorder(database) as recorder:
+    async with FixRecorder(database) as recorder:
         for driver in (first, second):
             track = [Fix(at(n), 60.0 + n * 1e-4, 25.0) for n in range(60)]
             await recorder.record(

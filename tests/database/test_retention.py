@@ -11,14 +11,14 @@ import asyncpg
 from tests.api.merchant import send_fixes
 from tests.faults.cluster import Cluster
 from tests.service import Service, hear, say
-from tests.test_recorder import Bench, judged
+from tests.test_fix_recorder import Bench, judged
 from tests.waiting import until
 from tracker.database import Database
 from tracker.database.migrations import migrate
 from tracker.database.partitions import fixes_in_default, keep_partitions
 from tracker.domain.tracks.fix import Fix
 from tracker.errors import StorageUnavailable
-from tracker.recorder import Recorder
+from tracker.fix_recorder import FixRecorder
 
 DAYS = 30
 MANY = 200_000  # fixes of the driver who is erased
@@ -39,7 +39,7 @@ async def slowest(recording: Any, meanwhile: Any) -> float:
 async def test_days_that_are_too_old_are_dropped_and_nobody_waits(database: Database) -> None:
     """Dropped whole while fixes come in: no call takes a second, and nothing younger is lost."""
     now = datetime.now(UTC)
-    async with Recorder(database) as recorder:
+    async with FixRecorder(database) as recorder:
         bench = Bench(database, recorder)
         driver = await bench.driver()
         ages = [0, 1, DAYS - 1, DAYS + 1, DAYS + 5, DAYS + 20]
@@ -168,7 +168,7 @@ async def test_writing_goes_on_within_two_seconds_of_the_databases_return(tmp_pa
     """After kill -9 of the server and its return a waiting fix is committed without anybody's help."""
     async with Cluster.open(tmp_path / "cluster") as cluster:
         await migrate(cluster.url)
-        async with Database.open(cluster.url) as database, Recorder(database) as recorder:
+        async with Database.open(cluster.url) as database, FixRecorder(database) as recorder:
             bench = Bench(database, recorder)
             driver = await bench.driver()
             now = datetime.now(UTC)
@@ -184,7 +184,7 @@ async def test_writing_goes_on_within_two_seconds_of_the_databases_return(tmp_pa
             assert await bench.count() == 2
 
 
-async def _until_stored(recorder: Recorder, driver: int, now: datetime) -> float:
+async def _until_stored(recorder: FixRecorder, driver: int, now: datetime) -> float:
     """When the next fix was committed, on the monotonic clock."""
     fix = Fix(now + timedelta(seconds=1), 60.17, 24.94)
     while True:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.test_recorder import Bench
+from tests.test_fix_recorder import Bench
 from tracker.database import Database
 from tracker.database.fixes import judged_around, newest_judged, newest_states
 from tracker.database.queries import sql
@@ -18,8 +18,8 @@ from tracker.domain.tracks.fix import Fix, JudgedFix
 from tracker.domain.tracks.track import WINDOW
 from tracker.domain.trip import Trip
 from tracker.errors import StorageUnavailable
+from tracker.fix_recorder import FixRecorder
 from tracker.live.trip import JudgedBatch, LiveTrip
-from tracker.recorder import Recorder
 
 NOW = datetime(2026, 11, 22, 16, 43, tzinfo=UTC)
 MONTH = timedelta(days=30)
@@ -75,7 +75,7 @@ class Node:
 
 @pytest.fixture
 async def bench(database: Database) -> AsyncIterator[Bench]:
-    async with Recorder(database) as recorder:
+    async with FixRecorder(database) as recorder:
         yield Bench(database, recorder)
 
 

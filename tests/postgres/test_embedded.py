@@ -15,17 +15,17 @@ from time import monotonic
 import asyncpg
 import pytest
 
-from tests.test_recorder import Bench, fix
+from tests.test_fix_recorder import Bench, fix
 from tests.waiting import until
 from tracker.database import Database
 from tracker.database.migrations import migrate
 from tracker.domain.tracks.fix import Fix
 from tracker.errors import ConfigError, StorageUnavailable
+from tracker.fix_recorder import FixRecorder, Recorded
 from tracker.postgres import server
 from tracker.postgres.data_files import OsUser, Postmaster
 from tracker.postgres.programs import installed
 from tracker.postgres.server import embedded
-from tracker.recorder import Recorded, Recorder
 
 # A service that enters the context, says so, and holds it until its standard input ends.
 SERVICE = """
@@ -346,7 +346,7 @@ async def test_the_recorder_survives_the_death_of_the_server(folder: Path) -> No
     """While the server is away nothing is acknowledged; once it is back everything is stored exactly once."""
     async with embedded(folder, quiet) as url:
         await migrate(url)
-        async with Database.open(url) as database, Recorder(database) as recorder:
+        async with Database.open(url) as database, FixRecorder(database) as recorder:
             bench = Bench(database, recorder)
             driver = await bench.driver()
             await bench.record(driver, fix(0))
@@ -361,7 +361,7 @@ async def test_a_frozen_server_ends_calls_in_time(folder: Path) -> None:
     """While the server hangs calls end within 6 seconds, and all works again afterwards."""
     async with embedded(folder, quiet) as url:
         await migrate(url)
-        async with Database.open(url) as database, Recorder(database) as recorder:
+        async with Database.open(url) as database, FixRecorder(database) as recorder:
             bench = Bench(database, recorder)
             driver = await bench.driver()
             await bench.record(driver, fix(0))

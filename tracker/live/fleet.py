@@ -17,6 +17,7 @@ from tracker.domain.reporting_policy import Policy
 from tracker.domain.tracks.fix import Fix, Rejection
 from tracker.errors import NotFound, StorageUnavailable
 from tracker.eta.feedback import EtaFeedback
+from tracker.fix_recorder import FixRecorder
 from tracker.live.driver_connections import DriverConnections
 from tracker.live.driver_states import DriverStates
 from tracker.live.hub import Hub
@@ -30,7 +31,6 @@ from tracker.messages import End, NoteToDriver, Orders, PolicyChange, rfc3339
 from tracker.messages.conversions import assigned_order
 from tracker.metrics import Metrics, begin_at_zero
 from tracker.orders.changes import Note, OrderChange
-from tracker.recorder import Recorder
 from tracker.routing import Router
 
 TICK_S: Final = 1.0
@@ -45,7 +45,7 @@ class Fleet:
         self,
         *,
         database: Database,
-        recorder: Recorder,
+        recorder: FixRecorder,
         router: Router,
         hub: Hub,
         feedback: EtaFeedback,

@@ -4,17 +4,17 @@ import asyncio
 from typing import Any
 
 from tracker.__main__ import main
-from tracker.recorder import Recorded, Recorder
+from tracker.fix_recorder import FixRecorder, Recorded
 
-_record = Recorder.record
+_record = FixRecorder.record
 _tasks: set[asyncio.Task[Recorded]] = set()
 
 
-async def _at_once(self: Recorder, driver: int, fixes: Any, *rest: Any, **more: Any) -> Recorded:
+async def _at_once(self: FixRecorder, driver: int, fixes: Any, *rest: Any, **more: Any) -> Recorded:
     _tasks.add(asyncio.create_task(_record(self, driver, fixes, *rest, **more)))
     return Recorded(len(fixes), 0)
 
 
 if __name__ == "__main__":
-    Recorder.record = _at_once  # type: ignore[method-assign]
+    FixRecorder.record = _at_once  # type: ignore[method-assign]
     main()

@@ -5,7 +5,7 @@ import signal
 from itertools import count
 from typing import Any
 
-from tracker import recorder
+from tracker import fix_recorder
 from tracker.__main__ import main
 from tracker.database.fix_batch import store
 
@@ -21,5 +21,5 @@ async def _store(*args: Any) -> Any:
 
 
 if __name__ == "__main__":
-    vars(recorder)["store"] = _store
+    vars(fix_recorder)["store"] = _store
     main()

@@ -2,12 +2,12 @@
 
 from math import inf
 
-from tracker import recorder
+from tracker import fix_recorder
 from tracker.__main__ import main
 from tracker.api.driver import session
 
 if __name__ == "__main__":
-    recorder.ROWS_WAITING = 10**12  # type: ignore[misc]
-    recorder.TIMEOUT_S = inf  # type: ignore[misc]
+    fix_recorder.ROWS_WAITING = 10**12  # type: ignore[misc]
+    fix_recorder.TIMEOUT_S = inf  # type: ignore[misc]
     session.MAX_IN_FLIGHT = 10**9  # type: ignore[misc]
     main()

@@ -3,7 +3,7 @@
 from itertools import count
 from typing import Any
 
-from tracker import recorder
+from tracker import fix_recorder
 from tracker.__main__ import main
 from tracker.database.fix_batch import Key, pack
 
@@ -17,5 +17,5 @@ def _of_its_own(driver: int, judged: Any, *rest: Any) -> tuple[Key, bytes]:
 
 
 if __name__ == "__main__":
-    vars(recorder)["pack"] = _of_its_own
+    vars(fix_recorder)["pack"] = _of_its_own
     main()

@@ -13,7 +13,7 @@ from tracker.domain.leg import Leg
 from tracker.domain.order import ON_THE_ROAD, Customer, Driver, Order, Place, StopKind
 from tracker.domain.tracks.fix import Fix, JudgedFix
 from tracker.domain.trip import Trip
-from tracker.recorder import Recorded
+from tracker.fix_recorder import Recorded
 
 STREET_STEP = 40.0  # metres between two places of a route
 SPEED = 8.0  # m/s

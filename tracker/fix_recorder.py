@@ -1,4 +1,4 @@
-"""Recorder: stores the fixes of many drivers in one commit and answers each caller after it.
+"""FixRecorder: stores the fixes of many drivers in one commit and answers each caller after it.
 
 Two commit pipelines alternate: while one waits for the disk, the other collects. Each takes all that is
 queued, so batches grow with the load and an idle recorder commits at once.
@@ -120,7 +120,7 @@ class _CommitLocks:
             yield
 
 
-class Recorder:
+class FixRecorder:
     """Owns the commit tasks. Cancelling a caller does not withdraw fixes that are being committed."""
 
     def __init__(self, database: Database) -> None:

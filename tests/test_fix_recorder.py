@@ -1,4 +1,4 @@
-"""Recorder: every acknowledged fix is stored exactly once, whatever happens to the database meanwhile."""
+"""FixRecorder: every acknowledged fix is stored exactly once, whatever happens to the database meanwhile."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from tracker import recorder as recorder_module
+from tracker import fix_recorder as recorder_module
 from tracker.database import Database
 from tracker.database.fixes import newest_states
 from tracker.database.partitions import fixes_in_default
 from tracker.domain.tracks.fix import Fix, JudgedFix
 from tracker.errors import StorageUnavailable
-from tracker.recorder import Recorded, Recorder
+from tracker.fix_recorder import FixRecorder, Recorded
 
 NOW = datetime(2026, 11, 22, 16, 43, tzinfo=UTC)
 
@@ -24,7 +24,7 @@ class Bench:
     """A recorder on a database of its own, and shorthands for what the tests do with it."""
 
     database: Database
-    recorder: Recorder
+    recorder: FixRecorder
 
     async def driver(self, name: str = "a") -> int:
         statement = "INSERT INTO drivers (id, name, vehicle) VALUES ($1, $1, 'car') RETURNING number"
@@ -48,7 +48,7 @@ class Bench:
 
 @pytest.fixture
 async def bench(database: Database) -> AsyncIterator[Bench]:
-    async with Recorder(database) as recorder:
+    async with FixRecorder(database) as recorder:
         yield Bench(database, recorder)
 
 
@@ -216,7 +216,7 @@ async def test_a_caller_that_goes_away_takes_nothing_along(bench: Bench) -> None
 
 async def test_what_is_waiting_is_committed_at_the_end(database: Database) -> None:
     """Closing answers everybody who was before it, and refuses who comes after."""
-    async with Recorder(database) as recorder:
+    async with FixRecorder(database) as recorder:
         bench = Bench(database, recorder)
         driver = await bench.driver()
         waiting = [asyncio.create_task(bench.record(driver, fix(second))) for second in range(20)]

@@ -7,6 +7,7 @@ a driver's token, which the database holds nowhere else. One that was erased wit
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -63,13 +64,37 @@ async def create_once(
     return _response(kept)
 
 
+async def claim_once(connection: Connection, owner: str, key: str, content: str, now: datetime) -> bool:
+    """Claim the key of a message inside the caller's transaction; return False if it was used before.
+
+    Raises IdempotencyMismatch if it came with other content, InvalidFields for a malformed key.
+    """
+    _check_key("key", key)
+    hashed = _hash(f"message {key}")
+    request_hash = hashlib.sha256(content.encode("utf-8", "surrogatepass")).digest()
+    stored = await claim_idempotency_key(connection, owner, hashed, request_hash, now)
+    if stored is None:
+        await keep_answer(connection, owner, hashed, KeptAnswer(request_hash, 200, {}, b"null"))
+    elif stored.body and stored.request != request_hash:
+        raise IdempotencyMismatch
+    return stored is None
+
+
 def _key() -> str | None:
     """Return the hash of the request's key: clients may put personal data into a key."""
     key = request.headers.get(HEADER)
     if key is None:
         return None
+    _check_key(HEADER, key)
+    return _hash(key)
+
+
+def _check_key(field: str, key: str) -> None:
     if not (0 < len(key) <= KEY_LENGTH and key.isprintable()):
-        raise InvalidFields([FieldError(HEADER, f"must have 1 to {KEY_LENGTH} printable characters")])
+        raise InvalidFields([FieldError(field, f"must have 1 to {KEY_LENGTH} printable characters")])
+
+
+def _hash(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -158,6 +158,9 @@ class DriverNote(Struct, tag="message", tag_field="type"):
     """Id of the order."""
     text: str
     """Note to the customer of this order."""
+    key: str | None = None
+    """A random text that the client chooses, at most 255 characters: the same note with the same key is
+    delivered once. Default: no protection against a repetition."""
 
 
 class Navigation(Struct, tag="navigation", tag_field="type"):

@@ -98,3 +98,20 @@ async def test_an_unknown_role_is_refused(service: Service) -> None:
         async with drive(service) as socket:
             await say(socket, type="hello", **hello)
             assert await closed_with(socket) == 4000
+
+
+async def test_a_note_with_a_key_is_delivered_once(service: Service) -> None:
+    """A driver who lost the ack sends the note again; another text with the key is an error."""
+    driver = await service.new_driver()
+    order = await service.new_order(driver["id"])
+    note = {"type": "message", "order_id": order["id"], "text": "at the door", "key": "a-1"}
+    async with drive(service, "screen", additional_headers=bearer(driver)) as page:
+        for number in (1, 2):
+            await say(page, **note, id=number)
+            assert (await hear(page, "ack", "error"))["type"] == "ack"
+        await say(page, **(note | {"text": "elsewhere"}), id=3)
+        assert (await hear(page, "ack", "error"))["code"] == "idempotency_mismatch"
+        await say(page, **(note | {"key": ""}), id=4)
+        assert (await hear(page, "ack", "error"))["code"] == "invalid_fields"
+    timeline = (await service.get(f"/v1/orders/{order['id']}/history"))["timeline"]
+    assert [entry["text"] for entry in timeline if entry["kind"] == "message"] == ["at the door"]

@@ -6,6 +6,7 @@ from typing import Final
 from msgspec import UNSET, UnsetType
 
 from tracker.api.errors import CloseConnection, problem_of
+from tracker.api.idempotency import claim_once
 from tracker.domain.driver.duty import duty_of
 from tracker.domain.driver.role import Role
 from tracker.domain.order import Driver, OrderStatus
@@ -82,14 +83,24 @@ async def report_status(node: Node, driver: Driver, report: StatusReport) -> Ack
 async def forward_note(node: Node, driver: Driver, note: DriverNote) -> Ack | ErrorReply:
     """Send a note to the customer of one of the driver's orders and return the reply."""
     try:
-        order_id = check_id(note.order_id)
-        if not node.note_rates.try_take(f"{driver.id} {order_id}", 1.0, asyncio.get_running_loop().time()):
-            raise RateLimited("Too many messages to this customer; send the next one in ten seconds.")
-        work = node.orders.add_note(order_id, "driver", note.text, by_driver=driver.id)
-        await node.fleet.shield(work)
+        await node.fleet.shield(_add_note(node, driver, check_id(note.order_id), note))
     except TrackerError as error:
         return ErrorReply(note.id, _code(error), str(error))
     return Ack(note.id)
+
+
+async def _add_note(node: Node, driver: Driver, order_id: str, note: DriverNote) -> None:
+    """Store and deliver a note, unless its key was used before."""
+    async with node.database.transaction() as connection:
+        content = f"{order_id} {note.text}"
+        if note.key is not None and not await claim_once(
+            connection, driver.id, note.key, content, node.now()
+        ):
+            return
+        if not node.note_rates.try_take(f"{driver.id} {order_id}", 1.0, asyncio.get_running_loop().time()):
+            raise RateLimited("Too many messages to this customer; send the next one in ten seconds.")
+        change = await node.orders.insert_note(connection, order_id, "driver", note.text, by_driver=driver.id)
+    await node.orders.notify(change)
 
 
 async def report_duty(node: Node, driver: Driver, report: DutyReport) -> Ack | ErrorReply:

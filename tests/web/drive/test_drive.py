@@ -1,45 +1,204 @@
 """The driver's page in a real browser, against a real node."""
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from itertools import pairwise
+from typing import Any, Final
 
+import msgspec
 import pytest
-from playwright.async_api import Browser, Page, expect
+from PIL import Image
+from playwright.async_api import Browser, FilePayload, Geolocation, Locator, Page, expect
 
+from tests.api.driver.test_phone_apps import basic
 from tests.browser import needs_chromium, opened
-from tests.service import Service
+from tests.service import Service, hear, token_of
+from tests.waiting import until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), needs_chromium]
-PHONE: dict[str, Any] = {
+PHONE: Final[dict[str, Any]] = {
     "viewport": {"width": 390, "height": 780},
     "has_touch": True,
     "is_mobile": True,
     "geolocation": {"latitude": 60.1713, "longitude": 24.9440, "accuracy": 5},
     "permissions": ["geolocation"],
 }
+EVERYTHING: Final = {"dropoff": {"photo": True, "signature": True, "barcode": "A1", "pin": True}}
+# What the page stores, as its own scripts store it: positions of a dead zone, which no test can wait for.
+STORE_FIXES: Final = """times => new Promise((resolve, reject) => {
+  const opening = indexedDB.open('drive');
+  opening.onsuccess = () => {
+    const writing = opening.result.transaction('fixes', 'readwrite');
+    for (const time of times) writing.objectStore('fixes').put({recorded_at: time, lat: 60.17, lon: 24.94});
+    writing.oncomplete = resolve;
+    writing.onabort = reject;
+  };
+})"""
 
 
 @asynccontextmanager
-async def driving(browser: Browser, service: Service, token: str, **more: Any) -> AsyncIterator[Page]:
-    """The page of this driver, live."""
-    async with opened(browser, f"{service.url}/drive#token={token}", **PHONE | more) as page:
-        await expect(page.locator(".pill")).to_have_text("Live")
+async def driving(browser: Browser, service: Service, driver: Any, **more: Any) -> AsyncIterator[Page]:
+    """The page of this driver, live, and stored by its service worker."""
+    async with opened(browser, f"{service.url}/drive#token={driver['token']}", **PHONE | more) as page:
+        await expect(page.locator(".pill")).to_have_attribute("data-state", "live")
+        await page.evaluate("navigator.serviceWorker.ready.then(() => null)")
         yield page
 
 
-async def test_a_driver_delivers_an_order(service: Service, browser: Browser) -> None:
-    """The link signs in and leaves no token in the address; both acts reach the order."""
+def button(place: Page | Locator, name: str) -> Locator:
+    return place.get_by_role("button", name=name, exact=True)
+
+
+async def kinds(service: Service, order: Any) -> list[str]:
+    """What the timeline of an order has."""
+    timeline = (await service.get(f"/v1/orders/{order['id']}/history"))["timeline"]
+    return [entry["kind"] for entry in timeline]
+
+
+async def pin_of(service: Service, order: Any) -> str:
+    return str((await service.get(f"/v1/track/{token_of(order)}"))["pin"])
+
+
+def photo() -> FilePayload:
+    content = BytesIO()
+    Image.new("RGB", (2400, 1200), "teal").save(content, "JPEG")
+    return {"name": "door.jpg", "mimeType": "image/jpeg", "buffer": content.getvalue()}
+
+
+async def test_a_driver_proves_and_delivers_an_order(service: Service, browser: Browser) -> None:
+    """The code of the link signs in and leaves the address; a wrong PIN is said and costs nothing."""
     driver = await service.new_driver()
-    order = await service.new_order(driver["id"], instructions="ring twice", contact="+358 40 123")
-    async with driving(browser, service, driver["token"]) as page:
-        assert "#" not in page.url
-        card = page.locator(".order")
+    order = await service.new_order(driver["id"], contact="+358 40 123", requirements=EVERYTHING)
+    pairing = await service.post(f"/v1/drivers/{driver['id']}/pairing", {})
+    async with opened(browser, f"{service.url}/drive#pair={pairing['code']}", **PHONE) as page:
+        card, sheet = page.locator(".order"), page.locator("dialog")
         await expect(card.get_by_role("heading")).to_have_text("Rautatientori")
+        assert page.url == f"{service.url}/drive"
         await expect(card.get_by_role("link", name="Call")).to_have_attribute("href", "tel:+35840123")
-        await card.get_by_role("button", name="Picked up").click()
+        await button(card, "Picked up").click()
         await expect(card.get_by_role("heading")).to_have_text("Kasarmikatu 36")
-        await expect(card.locator(".meta")).to_have_text("")
-        await card.get_by_role("button", name="Delivered").click()
+        await button(card, "Delivered").click()
+        await expect(button(sheet, "Delivered")).to_be_disabled()
+        await sheet.locator("#proof-photo").set_input_files(photo())
+        await expect(sheet).to_contain_text("Photo taken")
+        await sheet.locator("#proof-name").fill("Eva Nagy")
+        await button(sheet, "Keep signature").click()
+        await sheet.locator("#proof-barcode").fill("A1")
+        await sheet.locator("#proof-barcode").press("Enter")
+        pin = await pin_of(service, order)
+        await sheet.locator("#proof-pin").fill("0000" if pin != "0000" else "1111")
+        await sheet.locator("#proof-pin").press("Enter")
+        await expect(sheet).to_contain_text("The PIN was wrong")
+        await sheet.locator("#proof-pin").fill(pin)
+        await sheet.locator("#proof-pin").press("Enter")
+        await expect(sheet).to_contain_text("PIN entered")
+        await button(sheet, "Delivered").click()
         await expect(card).to_have_count(0)
+    proofs = (await service.get(f"/v1/orders/{order['id']}/proofs"))["items"]
+    assert Counter(proof["kind"] for proof in proofs) == Counter(EVERYTHING["dropoff"].keys())
     assert (await service.get(f"/v1/orders/{order['id']}"))["status"] == "delivered"
+
+
+async def test_what_is_done_without_a_network_is_sent_once(service: Service, browser: Browser) -> None:
+    """Offline and through a reload: a note, a pickup and a delivery behind a wrong PIN, which stays open."""
+    driver = await service.new_driver()
+    order = await service.new_order(driver["id"], requirements={"dropoff": {"pin": True}})
+    pin = await pin_of(service, order)
+    async with driving(browser, service, driver) as page:
+        card, sheet = page.locator(".order"), page.locator("dialog")
+        await page.context.set_offline(True)
+        await expect(page.locator(".pill")).to_have_attribute("data-state", "offline")
+        await button(card, "Message").click()
+        await sheet.locator("#chat-text").fill("on my way")
+        await button(sheet, "Send").click()
+        await expect(sheet.locator("li")).to_contain_text("waiting to be sent")
+        await button(sheet, "Close").click()
+        await button(card, "Picked up").click()
+        await page.reload()
+        await expect(page.locator(".queue")).to_have_text("2 actions not sent")
+        await button(card, "Delivered").click()
+        await sheet.locator("#proof-pin").fill("0000" if pin != "0000" else "1111")
+        await sheet.locator("#proof-pin").press("Enter")
+        await button(sheet, "Delivered").click()
+        await expect(card).to_contain_text("Done")
+        await page.context.set_offline(False)
+        await expect(card.locator(".refused")).to_contain_text("So the order is not marked as delivered.")
+        await expect(page.locator(".queue")).to_have_count(0)
+        assert Counter(await kinds(service, order))["delivered"] == 0
+        await button(card, "Delivered").click()
+        await sheet.locator("#proof-pin").fill(pin)
+        await sheet.locator("#proof-pin").press("Enter")
+        await button(sheet, "Delivered").click()
+        await expect(card).to_have_count(0)
+    counted = Counter(await kinds(service, order))
+    assert [counted[kind] for kind in ("message", "picked_up", "proof", "delivered")] == [1, 1, 1, 1]
+
+
+async def test_positions_of_a_dead_zone_are_stored_once(service: Service, browser: Browser) -> None:
+    """Positions wait in the browser through a reload. The service then has each of them once."""
+    driver = await service.new_driver()
+    order = await service.new_order(driver["id"])
+    begun = datetime.now(UTC) - timedelta(minutes=30)
+    times = [f"{(begun + n * timedelta(seconds=5)).isoformat()[:19]}.000Z" for n in range(250)]
+    async with driving(browser, service, driver) as page:
+        await button(page, "By this page Only while it is open and the screen is on.").click()
+        await expect(page.locator("#position")).to_contain_text("This page sends your position · last")
+        await page.context.set_offline(True)
+        await page.evaluate(STORE_FIXES, times)
+        await page.reload()
+        await expect(page.locator("[data-fixes]")).to_contain_text("positions not sent")
+        await page.context.set_offline(False)
+        await expect(page.locator("[data-fixes]")).to_have_text("")
+    assert order["driver_id"] == driver["id"]
+    stored = await track(service, driver)
+    assert len(stored) == len(set(stored))
+    assert set(times) <= set(stored)
+
+
+async def track(service: Service, driver: Any) -> list[str]:
+    """The times of the driver's stored positions."""
+    headers = {"Authorization": f"Bearer {driver['token']}"}
+    answer = await service.http.get("/v1/drivers/me/track.ndjson?include=rejected", headers=headers)
+    return [msgspec.json.decode(line)["recorded_at"] for line in answer.text.splitlines()]
+
+
+async def test_an_app_sends_with_the_screen_off_and_the_page_shows_it(
+    service: Service, browser: Browser
+) -> None:
+    """An hour of OwnTracks beside the page has no gap over its interval; the marker follows the app alone."""
+    driver = await service.new_driver()
+    order = await service.new_order(driver["id"], visibility={"position": "always"})
+    interval = timedelta(seconds=60)
+    headers = basic(driver["id"], driver["token"])
+    there: Geolocation = {"latitude": 60.1800, "longitude": 24.9500, "accuracy": 5}
+    async with (
+        driving(browser, service, driver, geolocation=there) as page,
+        service.watch(order) as customer,
+    ):
+        await hear(customer, "snapshot")
+        await button(page, "By this page Only while it is open and the screen is on.").click()
+        await expect(page.locator("#position")).to_contain_text("last")
+        await until(lambda: count_at_least(service, driver, 1), 20)
+        now = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)  # after the page's report
+        for n in range(60, -1, -1):
+            at = now - n * interval
+            body = {"_type": "location", "tst": int(at.timestamp()), "lat": 60.1800 - n * 1e-5, "lon": 24.95}
+            answer = await service.http.post("/ingest/owntracks", json=body, headers=headers)
+            assert answer.status_code == 200
+        before = len(await track(service, driver))
+        await page.context.set_geolocation({"latitude": 60.1790, "longitude": 24.9500, "accuracy": 5})
+        await until(lambda: count_at_least(service, driver, before + 1), 20)
+        await button(page, "Use an app instead").click()
+        await expect(page.locator("#position")).to_contain_text("OwnTracks sends your position · last")
+        shown = (await service.get(f"/v1/track/{token_of(order)}"))["position"]
+        assert round(shown["lat"], 4) == 60.1800
+    times = sorted(map(datetime.fromisoformat, await track(service, driver)))
+    assert max(later - earlier for earlier, later in pairwise(times)) <= interval
+    assert times[0] <= now - timedelta(hours=1)
+
+
+async def count_at_least(service: Service, driver: Any, count: int) -> bool:
+    return len(await track(service, driver)) >= count

@@ -48,6 +48,7 @@ export class Courier {
     /** @type {Note[]} */ this._notes = [];
     /** @type {{app: string, at: number|null}} */ this._seen = { app: '', at: null };
     /** @type {import('./status-view.js').Sending|undefined} */ this._sending = undefined;
+    /** @type {import('./apps.js').AppLink[]} */ this._apps = [];
     this._driver = { id: '', name: '', vehicle: 'car' };
     this._duty = { on: true, on_break: false };
     this._clockAhead = 0; // milliseconds of this phone's clock before the server's
@@ -64,6 +65,7 @@ export class Courier {
     this._orders = (await store.setting('orders')) ?? [];
     this._duty = (await store.setting('duty')) ?? this._duty;
     this._sending = await store.setting('sending');
+    this._apps = (await store.setting('apps')) ?? [];
     this._notes = await store.notes();
     this._unsentFixes = await store.countFixes();
     await this._sender.load();
@@ -112,9 +114,9 @@ export class Courier {
 
   /** Another driver signs in on this phone: nothing of the former one stays. */
   async _forgetFormerDriver() {
-    const token = await this._store.setting('token');
+    const kept = await Promise.all(['token', 'apps'].map(async (name) => ({ name, value: await this._store.setting(name) })));
     await this._store.clear();
-    await this._store.set('token', token);
+    for (const { name, value } of kept) await this._store.set(name, value);
     await this._sender.load();
     [this._orders, this._notes, this._sending] = [[], [], undefined];
     this._source.stop();
@@ -271,6 +273,7 @@ export class Courier {
       sending: this._sending,
       source: this._source.status,
       app,
+      apps: this._apps,
       age: at === null ? null : (now - this._clockAhead - at) / 1000,
     });
   }

@@ -26,7 +26,7 @@ class Drive {
     this._words = words;
     this._service = new URL('.', location.href).href;
     /** @type {Courier|null} */ this._courier = null;
-    this._signIn = new SignInView(place('sign-in'), words, this._service, (token) => this._begin(token));
+    this._signIn = new SignInView(place('sign-in'), words, this._service, (token, apps) => this._begin(token, apps));
   }
 
   async start() {
@@ -41,9 +41,10 @@ class Drive {
     });
   }
 
-  /** @param {string} token new */
-  async _begin(token) {
+  /** @param {string} token new @param {import('./apps.js').AppLink[]} apps links that set up apps with it */
+  async _begin(token, apps) {
     await this._store.set('token', token);
+    await this._store.set('apps', apps);
     navigator.storage?.persist?.();
     await this._open(token);
   }

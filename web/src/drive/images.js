@@ -38,12 +38,11 @@ export async function barcodeIn(file) {
 
 /** A canvas to sign on with a finger or pen, or by typing a name. */
 export class SignaturePad {
-  /** @param {HTMLCanvasElement} canvas @param {() => unknown} onChange */
+  /** @param {HTMLCanvasElement} canvas @param {(isEmpty: boolean) => unknown} onChange */
   constructor(canvas, onChange) {
     this._canvas = canvas;
     this._onChange = onChange;
     this._pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d'));
-    this.isEmpty = true;
     this.clear();
     canvas.addEventListener('pointerdown', (event) => this._begin(event));
     canvas.addEventListener('pointermove', (event) => event.buttons && this._draw(event));
@@ -53,8 +52,7 @@ export class SignaturePad {
     const { width, height } = this._canvas;
     Object.assign(this._pen, { fillStyle: '#fff', strokeStyle: '#000', lineWidth: 4, lineCap: 'round', lineJoin: 'round' });
     this._pen.fillRect(0, 0, width, height);
-    this.isEmpty = true;
-    this._onChange();
+    this._onChange(true);
   }
 
   /** @param {string} name drawn as the signature */
@@ -64,7 +62,7 @@ export class SignaturePad {
     const { width, height } = this._canvas;
     Object.assign(this._pen, { fillStyle: '#000', font: NAME_FONT, textAlign: 'center', textBaseline: 'middle' });
     this._pen.fillText(name, width / 2, height / 2, width - 40);
-    this._signed();
+    this._onChange(false);
   }
 
   /** @returns {Promise<Blob>} */
@@ -83,12 +81,7 @@ export class SignaturePad {
   _draw(event) {
     this._pen.lineTo(...this._place(event));
     this._pen.stroke();
-    this._signed();
-  }
-
-  _signed() {
-    this.isEmpty = false;
-    this._onChange();
+    this._onChange(false);
   }
 
   /** @param {PointerEvent} event @returns {[number, number]} */

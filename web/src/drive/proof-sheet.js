@@ -19,6 +19,7 @@ export class ProofSheet {
     this._words = words;
     this._give = give;
     this._rows = el('div.proofs', {});
+    /** @type {Map<ProofKind, HTMLElement>} */ this._sections = new Map();
     this._done = /** @type {HTMLButtonElement} */ (el('button.primary', { type: 'button', onclick: () => {
       this.dialog.close();
       done();
@@ -29,23 +30,35 @@ export class ProofSheet {
 
   /** @param {Task} task @param {Action[]} refused proofs of the order */
   show(task, refused) {
-    const wrong = Object.fromEntries(refused.map(({ proof, refusal }) => [proof, refusal?.code]));
-    const given = Object.keys(task.order.requirements?.[task.kind] ?? {})
-      .filter((proof) => !task.missing.includes(/** @type {ProofKind} */ (proof)));
-    renew(this._rows, [task.missing, given, task.queued, wrong], () => [
-      ...given.map((proof) => el('p.given', {}, this._words.say(`proof.${proof}.given`),
-        task.queued.includes(/** @type {ProofKind} */ (proof)) && ` · ${this._words.say('waiting')}`)),
-      ...task.missing.map((proof) => this._row(proof, wrong[proof] !== undefined)),
-    ]);
+    for (const proof of /** @type {ProofKind[]} */ (Object.keys(task.order.requirements?.[task.kind] ?? {}))) {
+      const wrong = refused.findLast((each) => each.proof === proof)?.key;
+      const state = !task.missing.includes(proof) ? task.queued.includes(proof) ? 'queued' : 'given' : 'missing';
+      const section = this._section(proof);
+      renew(section, [state, wrong], () => this._row(proof, state, wrong !== undefined)); // the others stay as they are
+    }
     this._done.textContent = this._words.say(`done.${task.kind}`);
     this._done.disabled = task.missing.length > 0;
   }
 
-  /** @param {ProofKind} proof @param {boolean} wasWrong */
-  _row(proof, wasWrong) {
+  /** @param {ProofKind} proof @returns {HTMLElement} */
+  _section(proof) {
+    const found = this._sections.get(proof) ?? el('section.proof', {});
+    if (!found.isConnected) this._rows.append(found);
+    this._sections.set(proof, found);
+    return found;
+  }
+
+  /** @param {ProofKind} proof @param {string} state @param {boolean} wasWrong */
+  _row(proof, state, wasWrong) {
+    const words = this._words;
+    if (state === 'given') return [el('p.given', {}, words.say(`proof.${proof}.given`))];
+    if (state === 'queued') return [el('p.given', {}, `${words.say(`proof.${proof}.given`)} · ${words.say('waiting')}`)];
     const build = { photo: this._photo, signature: this._signature, barcode: this._barcode, pin: this._pin }[proof];
-    return el('section.proof', {}, el('h3', { tabindex: -1 }, this._words.say(`proof.${proof}`)),
-      wasWrong && el('p.problem', {}, this._words.say(`proof.${proof}.wrong`)), ...build.call(this));
+    return [
+      el('h3', { tabindex: -1 }, words.say(`proof.${proof}`)),
+      wasWrong && el('p.problem', {}, words.say(`proof.${proof}.wrong`)),
+      ...build.call(this),
+    ];
   }
 
   _photo() {
@@ -72,7 +85,7 @@ export class ProofSheet {
       name.value = '';
       pad.clear();
     };
-    const pad = new SignaturePad(canvas, () => (keep.disabled = pad?.isEmpty ?? true));
+    const pad = new SignaturePad(canvas, (isEmpty) => (keep.disabled = isEmpty));
     return [canvas, el('label', { for: 'proof-name' }, this._words.say('proof.signature.type')), name,
       el('div.row', {}, el('button', { type: 'button', onclick: clear }, this._words.say('proof.signature.clear')), keep)];
   }

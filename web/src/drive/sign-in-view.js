@@ -8,7 +8,7 @@ import { SignInFailed, credentialOf, pair } from './sign-in.js';
 export class SignInView {
   /**
    * @param {HTMLElement} place @param {Words} words @param {string} service the service's base URL
-   * @param {(token: string) => unknown} onToken
+   * @param {(token: string, apps: import('./apps.js').AppLink[]) => unknown} onToken
    */
   constructor(place, words, service, onToken) {
     this._place = place;
@@ -49,14 +49,15 @@ export class SignInView {
   /** @param {import('./sign-in.js').Credential|null} credential */
   async use(credential) {
     if (!credential) return this._say('signin.unknown_code');
-    if ('token' in credential) return this._onToken(credential.token);
+    if ('token' in credential) return this._onToken(credential.token, []);
     if (credential.code !== this._code) [this._code, this._key] = [credential.code, crypto.randomUUID()];
     this._say('signin.trying');
     try {
-      this._onToken(await pair(this._service, credential.code, this._key));
+      const { token, apps } = await pair(this._service, credential.code, this._key);
       this._say('');
+      return this._onToken(token, apps);
     } catch (error) {
-      this._say(`signin.${error instanceof SignInFailed ? error.why : 'failed'}`);
+      return this._say(`signin.${error instanceof SignInFailed ? error.why : 'failed'}`);
     }
   }
 

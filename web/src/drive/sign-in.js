@@ -1,5 +1,7 @@
 /** Sign-in: reads the code or token of a link, and exchanges a code for a token. */
 
+import { setUpLinks } from './apps.js';
+
 /** @typedef {{token: string} | {code: string}} Credential */
 
 /**
@@ -35,7 +37,8 @@ export class SignInFailed extends Error {
 /**
  * Exchange a pairing code for a token. A repeated call with the same key gives the same token.
  * @param {string} service the service's base URL @param {string} code @param {string} key
- * @returns {Promise<string>} the token; rejects with SignInFailed
+ * @returns {Promise<{token: string, apps: import('./apps.js').AppLink[]}>} the token, and links that set up phone apps
+ *   with it; rejects with SignInFailed
  */
 export async function pair(service, code, key) {
   const request = {
@@ -48,5 +51,6 @@ export async function pair(service, code, key) {
   if (answer.status === 404 || answer.status === 422) throw new SignInFailed('unknown_code');
   if (answer.status === 429) throw new SignInFailed('too_many');
   if (!answer.ok) throw new SignInFailed('failed');
-  return (await answer.json()).token;
+  const { token, setup } = await answer.json();
+  return { token, apps: setUpLinks(setup) };
 }

@@ -23,6 +23,7 @@ import { el, renew } from './element.js';
  * @property {Sending|undefined} sending undefined: the driver has not chosen
  * @property {import('./source.js').Status} source of this page
  * @property {string} app that sends, as it names itself; empty if unknown
+ * @property {import('./apps.js').AppLink[]} apps links that set up an app
  * @property {number|null} age seconds since the last position; null without one
  */
 
@@ -47,7 +48,7 @@ export class StatusView {
     renew(this._header, [connection, driver, duty, waiting], () => this._bar(status));
     const { sending, source, app } = status;
     const silent = sending === 'app' && (status.age === null || status.age > SILENT);
-    renew(this._position, [sending, source, app, silent, duty, status.age === null], () => this._panel(status, silent));
+    renew(this._position, [sending, source, app, silent, duty, status.age === null, status.apps], () => this._panel(status, silent));
     const age = this._position.querySelector('[data-age]');
     if (age) age.textContent = this._age(status, silent);
     const fixes = this._position.querySelector('[data-fixes]');
@@ -79,7 +80,7 @@ export class StatusView {
   }
 
   /** @param {Status} status @param {boolean} silent */
-  _panel({ sending, source, app, duty }, silent) {
+  _panel({ sending, source, app, apps, duty }, silent) {
     const words = this._words;
     if (!duty.on) return [el('p', {}, words.say('position.off_duty'))];
     if (!sending) return this._choice();
@@ -88,6 +89,8 @@ export class StatusView {
     return [
       el('p', { 'data-age': true }),
       silent && link && el('a.button', { href: link, 'data-focus': 'open-app' }, words.say('position.open', { app: appName(app) })),
+      silent && apps.length > 0 && el('details', {}, el('summary', { 'data-focus': 'set-up' }, words.say('setup.title')),
+        el('div.choices', {}, ...apps.map(({ name, href }) => el('a.button', { href }, name)))),
       this._other('page'),
     ];
   }

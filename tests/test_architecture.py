@@ -16,13 +16,24 @@ ROOT = Path(__file__).parent.parent
 
 # From the bottom up. A package imports itself and packages of lower rows, never of its own row or above.
 ROWS = (
-    {"database_url", "errors", "logs", "metrics", "rate_limits", "system", "time_zones", "tokens"},
+    {
+        "database_url",
+        "errors",
+        "logs",
+        "metrics",
+        "mqtt_url",
+        "rate_limits",
+        "system",
+        "time_zones",
+        "tokens",
+    },
     {"config", "domain", "images", "postgres", "websocket", "write_behind"},
     {"database", "map", "messages"},
     {"fix_recorder", "phone_apps", "routing"},
     {"eta"},
     {"orders"},
     {"live", "maintenance"},
+    {"mqtt"},
     {"node", "server"},
     {"api"},
     {"app"},
@@ -45,9 +56,11 @@ SIMULATOR_ROWS = (
 HOMES = {
     "PIL": ("tracker.images",),
     "asyncpg": ("tracker.database", "tracker.database.migrations", "tracker.postgres.server"),
+    "bcrypt": ("tracker.tokens",),
     "click": (
         "tracker.__main__",
         "tracker.commands.driver_commands",
+        "tracker.commands.mqtt_accounts.command_line",
         "tracker.commands.options",
         "tracker.commands.running",
         "driver_sim.__main__",
@@ -66,6 +79,7 @@ HOMES = {
         "tracker.routing.driving_side",
         "tracker.map.survey",
     ),
+    "paho": ("tracker.mqtt.broker",),
     "pmtiles": ("tracker.map.basemap",),
     "prometheus_client": ("tracker.metrics",),
     "quart": (

@@ -15,7 +15,12 @@ import pytest_asyncio
 
 from tests.conftest import temporary_database
 from tests.database.test_erasure import holders
-from tests.service import Service, hear, running_service, say, token_of
+from tests.mqtt.brokers import Broker, broker_for
+from tests.mqtt.device import device_of
+from tests.service import SECRET, Service, hear, running_service, say, token_of
+from tests.waiting import until
+from tracker.commands.mqtt_accounts.files import write_files
+from tracker.config import Config
 
 WORK: Final = (60.17135, 24.94405)  # where the driver is on duty
 HOME: Final = (60.1687135, 24.9345271)  # where the driver lives, which nobody may learn
@@ -90,6 +95,23 @@ async def by_traccar(service: Service, token: str, fix: Fix) -> Any:
     return {}
 
 
+async def by_mqtt(service: Service, token: str, fix: Fix) -> Any:
+    """Through a broker that knows the accounts, and that the service is connected to."""
+    await post(service, token, "/ingest/owntracks", {"_type": "cmd"})  # the privacy judge sees no broker
+    broker, database_url = BROKERS[service.address]
+    bearer = {"Authorization": f"Bearer {token}"}
+    me = (await service.http.get("/v1/drivers/me", headers=bearer)).json()
+    config = Config(database_url=database_url, mqtt_url=broker.url, secret=SECRET)
+    await write_files(config, lambda _: None, broker.kind, broker.folder)
+    broker.reload()
+    at = datetime.fromisoformat(fix["recorded_at"]).timestamp()
+    async with device_of(broker, {"id": me["driver"]["id"], "token": token}) as device:
+        device.send({"_type": "location", "lat": fix["lat"], "lon": fix["lon"], "tst": at, "batt": 50})
+        await until(lambda: device.acks)
+        return device.acks[0]
+
+
+BROKERS: Final[dict[str, tuple[Broker, str]]] = {}  # and the database, by the address of the service
 WAYS_IN: Final[dict[str, Callable[[Service, str, Fix], Awaitable[Any]]]] = {
     "WebSocket": by_json,
     "MessagePack": by_msgpack,
@@ -99,6 +121,7 @@ WAYS_IN: Final[dict[str, Callable[[Service, str, Fix], Awaitable[Any]]]] = {
     "OsmAnd": by_osmand,
     "Overland": by_overland,
     "Traccar": by_traccar,
+    "MQTT": by_mqtt,
 }
 
 
@@ -108,12 +131,21 @@ def fix_at(place: tuple[float, float], at: datetime | None = None) -> Fix:
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="module")
-async def talkative(data_dir: Path, postgres: str, template: str) -> AsyncIterator[tuple[Service, str]]:
+async def talkative(
+    data_dir: Path, postgres: str, template: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[tuple[Service, str]]:
     """A node of its own that logs all it can, and its database."""
     async with (
         temporary_database(postgres, template) as url,
-        running_service(data_dir, url, TRACKER_LOG_LEVEL="debug", PYTHONASYNCIODEBUG="1") as running,
+        broker_for("nats", tmp_path_factory.mktemp("broker")) as broker,
+        running_service(
+            data_dir, url, TRACKER_MQTT_URL=broker.url, TRACKER_LOG_LEVEL="debug", PYTHONASYNCIODEBUG="1"
+        ) as running,
     ):
+        config = Config(database_url=url, mqtt_url=broker.url, secret=SECRET)
+        await write_files(config, lambda _: None, broker.kind, broker.folder)
+        await broker.start()
+        BROKERS[running.address] = broker, url
         yield running, url
 
 

@@ -20,6 +20,7 @@ import click
 import msgspec
 
 from tracker.commands.driver_commands import drivers
+from tracker.commands.mqtt_accounts.command_line import mqtt
 from tracker.commands.options import RepeatableLearn, settings_as_options
 from tracker.commands.running import explained, load_config, run, run_until_stopped, say
 from tracker.config import Config, read_values
@@ -180,6 +181,7 @@ def revoke_key(key_id: str) -> None:
 
 
 main.add_command(drivers)
+main.add_command(mqtt)
 
 
 @main.group()
@@ -251,7 +253,7 @@ def demo(drivers: int, port: int | None) -> None:
 @click.option("--refresh", is_flag=True, help="Download a newer map, if TRACKER_MAP is a URL and has one.")
 @settings_as_options
 def check(*, refresh: bool, options: Mapping[str, str]) -> None:
-    """Check settings, database, map and router.
+    """Check settings, database, broker, map and router.
 
     Prints how to fix each problem, and exits with status 1 if there is one. If TRACKER_MAP is a URL, this
     downloads the map. The options are those of `tracker serve`.

@@ -1,6 +1,5 @@
 """Node: the resources of one server process; `open_node` opens them in order and closes them in reverse."""
 
-import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -14,6 +13,7 @@ import msgspec
 from quart import current_app
 
 from tracker.config import Config
+from tracker.config.secret import secret_of
 from tracker.database import Database
 from tracker.database.connection.opening import wait_for_database
 from tracker.database.migrations import migrate, pending
@@ -34,6 +34,7 @@ from tracker.map.preparation import Preparation, settled
 from tracker.map.survey import remove_unfinished
 from tracker.messages import FIXES_PER_S
 from tracker.metrics import Metrics
+from tracker.mqtt.ingest import MqttIngest
 from tracker.orders.changes import OrderChange
 from tracker.orders.lifecycle import OrderLifecycle
 from tracker.orders.sequencer import Sequencer
@@ -86,6 +87,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     metrics: Metrics
     now: Callable[[], datetime]
     violations: RateLimit
+    mqtt: MqttIngest | None = None  # None: no broker is configured
     admission: Admission = msgspec.field(default_factory=Admission)
     pairing_limit: PairingLimit = msgspec.field(default_factory=PairingLimit)
     sampling: RemoteSampling = msgspec.field(default_factory=RemoteSampling)
@@ -120,21 +122,14 @@ async def open_node(
         _open_map(map_file, config.router, metrics, say) as (router, map_resources),
         EtaFeedback.open(database, router, metrics, now) as feedback,
     ):
-        orders = _order_lifecycle(database, router, now, lambda: fleet)
-        milestones = MilestoneWriter(database, orders.note_milestone, metrics)
-        fleet = Fleet(
-            database=database,
-            recorder=recorder,
-            router=router,
-            hub=(hub := Hub(link_tokens.cursor_key)),
-            feedback=feedback,
-            milestones=milestones,
-            area=map_resources["area"],
-            metrics=metrics,
-            retention=timedelta(days=config.retention_days),
-            now=now,
-        )
-        async with milestones.running(), fleet.running(), _upkeep(database, recorder, config, metrics, now):
+        rates, hub = _rate_limits(), Hub(link_tokens.cursor_key)
+        async with (
+            _open_fleet(
+                config, database, recorder, router, hub, feedback, map_resources["area"], metrics, now
+            ) as (orders, fleet),
+            _upkeep(database, recorder, config, metrics, now),
+            MqttIngest.open(config, fleet, database, rates["fix_rates"], metrics) as mqtt,
+        ):
             yield Node(
                 config=config,
                 database=database,
@@ -147,9 +142,45 @@ async def open_node(
                 link_tokens=link_tokens,
                 metrics=metrics,
                 now=now,
+                mqtt=mqtt,
                 **map_resources,
-                **_rate_limits(),
+                **rates,
             )
+
+
+@asynccontextmanager
+async def _open_fleet(  # noqa: PLR0917 - all of them are different types
+    config: Config,
+    database: Database,
+    recorder: FixRecorder,
+    router: Router,
+    hub: Hub,
+    feedback: EtaFeedback,
+    area: Callable[[], Area | None],
+    metrics: Metrics,
+    now: Callable[[], datetime],
+) -> AsyncIterator[tuple[OrderLifecycle, Fleet]]:
+    """Run the fleet during the block. Committed changes reach it even if the HTTP client has disconnected."""
+
+    async def notify(change: OrderChange) -> None:
+        await fleet.shield(fleet.order_changed(change))
+
+    orders = OrderLifecycle(database, notify, now, Sequencer(router))
+    milestones = MilestoneWriter(database, orders.note_milestone, metrics)
+    fleet = Fleet(
+        database=database,
+        recorder=recorder,
+        router=router,
+        hub=hub,
+        feedback=feedback,
+        milestones=milestones,
+        area=area,
+        metrics=metrics,
+        retention=timedelta(days=config.retention_days),
+        now=now,
+    )
+    async with milestones.running(), fleet.running():
+        yield orders, fleet
 
 
 @asynccontextmanager
@@ -186,17 +217,6 @@ def _rate_limits() -> dict[str, Any]:
         "wrong_guesses": RateLimit(GUESSES_AT_ONCE, GUESSES_PER_S),
         "violations": RateLimit(VIOLATIONS_AT_ONCE, VIOLATIONS_PER_S),
     }
-
-
-def _order_lifecycle(
-    database: Database, router: Router, now: Callable[[], datetime], fleet: Callable[[], Fleet]
-) -> OrderLifecycle:
-    """Notify the fleet of each committed change, even if the HTTP client has disconnected."""
-
-    async def notify(change: OrderChange) -> None:
-        await fleet().shield(fleet().order_changed(change))
-
-    return OrderLifecycle(database, notify, now, Sequencer(router))
 
 
 @asynccontextmanager
@@ -278,22 +298,3 @@ def _area(addresses: Preparation[AddressIndex], basemap: Preparation[Basemap]) -
     if addresses.value is not None:
         return Area(*addresses.value.bbox)
     return None if basemap.value is None else Area(*basemap.value.bounds)
-
-
-def secret_of(config: Config) -> str:
-    """Return TRACKER_SECRET, or the secret in the data folder, which the first start creates."""
-    if config.secret is not None:
-        return config.secret
-    path = config.data_dir / "secret"
-    if not path.is_file():
-        config.data_dir.mkdir(parents=True, exist_ok=True)
-        _write_private(path, secrets.token_urlsafe(32))
-    return path.read_text().strip()
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Write a file atomically; only its owner may ever read it."""
-    draft = path.with_suffix(".new")
-    draft.touch(mode=0o600)
-    draft.write_text(text + "\n")
-    draft.replace(path)

@@ -9,18 +9,28 @@ import hashlib
 import hmac
 import re
 import secrets
-from base64 import b32decode, b32encode, urlsafe_b64decode, urlsafe_b64encode
-from typing import Final
+import string
+from base64 import b32decode, b32encode, b64encode, urlsafe_b64decode, urlsafe_b64encode
+from typing import Final, NamedTuple
 from unicodedata import digit, normalize
+
+import bcrypt
 
 ID_BYTES: Final = 15  # 120 bits; 24 letters of base32 without padding
 TOKEN_BYTES: Final = 24  # 192 bits
 SIGNATURE_BYTES: Final = 18  # 144 bits
 LINK_PREFIX: Final = "lnk_"
+SALT_BYTES: Final = 16
+MOSQUITTO_SALT_BYTES: Final = 12
+MOSQUITTO_ITERATIONS: Final = 101  # as mosquitto_passwd
+BCRYPT_COST: Final = 4  # as a power of 2
 PAIRING_CODE_LENGTH: Final = 10  # characters of 5 bits each
 
 _UNAMBIGUOUS: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: without I, L, O and U
 _AS_TYPED: Final = str.maketrans("ILO", "110", " -\t\r\n")
+
+_LETTERS: Final = string.ascii_uppercase + string.ascii_lowercase + string.digits
+_BCRYPT_BASE64: Final = bytes.maketrans(f"{_LETTERS}+/".encode(), f"./{_LETTERS}".encode())
 
 _ID: Final = re.compile(r"lnk_[a-z2-7]{24}", re.ASCII)
 _LINK_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{44}", re.ASCII)  # 33 bytes: no padding, one encoding only
@@ -46,6 +56,28 @@ def new_pin() -> str:
 def new_driver_token() -> str:
     """Return a token for a driver's device. The API shows it once."""
     return f"tdt_{secrets.token_urlsafe(TOKEN_BYTES)}"
+
+
+class DriverTokenHashes(NamedTuple):
+    """What is stored of a driver's token: its hash here, and those that MQTT brokers compare with."""
+
+    token: bytes  # SHA-256
+    mosquitto: str  # PBKDF2-SHA512
+    bcrypt: str  # for NATS
+
+
+def hash_driver_token(token: str, salt: bytes | None = None) -> DriverTokenHashes:
+    """Return the hashes of a new token, with 16 bytes of *salt*. Brokers' can be made only while it is known.
+
+    They take the least effort that each broker accepts, about 1 ms together: see the random bits above.
+    """
+    salt, secret = salt or secrets.token_bytes(SALT_BYTES), token.encode()
+    short = salt[:MOSQUITTO_SALT_BYTES]
+    digest = hashlib.pbkdf2_hmac("sha512", secret, short, MOSQUITTO_ITERATIONS)
+    mosquitto = f"$7${MOSQUITTO_ITERATIONS}${b64encode(short).decode()}${b64encode(digest).decode()}"
+    prefix = f"$2b${BCRYPT_COST:02}$".encode()
+    encoded = b64encode(salt).rstrip(b"=").translate(_BCRYPT_BASE64)
+    return DriverTokenHashes(hash_token(token), mosquitto, bcrypt.hashpw(secret, prefix + encoded).decode())
 
 
 def new_api_key() -> str:

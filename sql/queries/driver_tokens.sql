@@ -1,5 +1,6 @@
 -- name: insert_driver_token
-INSERT INTO driver_tokens (token_hash, driver, used_at) VALUES ($1, $2, $3);
+INSERT INTO driver_tokens (token_hash, driver, used_at, created_at, mosquitto_hash, bcrypt_hash)
+VALUES ($1, $2, $3, $3, $4, $5);
 
 -- name: select_driver_by_token
 -- Notes the use of the token, at most once an hour.
@@ -14,6 +15,12 @@ DELETE FROM driver_tokens WHERE driver = $1;
 DELETE FROM driver_tokens
 WHERE token_hash IN (SELECT token_hash FROM driver_tokens WHERE driver = $1 ORDER BY used_at DESC, token_hash OFFSET $2)
 RETURNING token_hash;
+
+-- name: select_mqtt_accounts
+-- The newest token of each driver; brokers know one password for an account.
+SELECT DISTINCT ON (d.number) d.id, t.mosquitto_hash, t.bcrypt_hash
+FROM drivers d JOIN driver_tokens t ON t.driver = d.number
+ORDER BY d.number, t.created_at DESC NULLS LAST, t.used_at DESC;
 
 -- name: upsert_pairing_code
 INSERT INTO pairing_codes (driver, code_hash, expires_at) VALUES ($1, $2, $3)

@@ -1,9 +1,12 @@
 """`tracker check`: verify each part that a node needs, and say how to fix what is wrong."""
 
+import asyncio
 import shutil
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from ipaddress import ip_address
 from itertools import batched
+from secrets import token_hex
 from typing import Final
 
 from tracker.config import Config
@@ -18,6 +21,9 @@ from tracker.map.basemap import missing_features, open_basemap
 from tracker.map.download import as_size
 from tracker.map.extract import MapExtract, find_map, in_use, prepare_map
 from tracker.map.survey import read_survey
+from tracker.mqtt.broker import BrokerConnection, describe
+from tracker.mqtt.ingest import TOPIC
+from tracker.mqtt_url import parse_mqtt_url
 from tracker.node import database_url, has_database
 from tracker.postgres.programs import programs_for
 from tracker.routing import Router
@@ -32,6 +38,7 @@ _EFFECTS: Final = {
     "router": "The service starts, but forecasts by straight lines (degraded: router). Give another extract, "
     "or correct TRACKER_ROUTER.",
 }
+BROKER_TIMEOUT_S: Final = 15.0
 TRIES: Final = 10  # pairs of addresses; in a small extract some have no route between them
 
 
@@ -45,6 +52,7 @@ async def check_all(config: Config, report: Say, say: Say, *, refresh: bool = Fa
         ("address", check_address(config)),
         ("data folder", _data(config)),
         ("database", _database(config)),
+        *((("MQTT", check_broker(config.mqtt_url)),) if config.mqtt_url is not None else ()),
     )
     findings = [await _report(name, step, report) for name, step in steps]
     if not await _report("map", _map(config, say, refresh), report):
@@ -118,6 +126,17 @@ async def _database(config: Config) -> AsyncIterator[str]:
                 yield f"PostgreSQL {await database.fetchval('server_version')} answers and is up to date"
         else:
             yield "an embedded PostgreSQL starts; the service will create its tables"
+
+
+async def check_broker(url: str) -> AsyncIterator[str]:
+    """Connect, log in and subscribe as the service does, in a session of its own. Raises ConfigError."""
+    address = parse_mqtt_url(url)
+    async with BrokerConnection.open(address, f"tracker-check-{token_hex(4)}", TOPIC, clean=True) as broker:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(broker.attempted.wait(), BROKER_TIMEOUT_S)
+        if not broker.connected:
+            raise ConfigError("TRACKER_MQTT_URL", f"{address}: {broker.fault or describe(TimeoutError())}")
+        yield f"the broker at {address} accepts the account and the subscription to {TOPIC}"
 
 
 async def _map(config: Config, say: Say, refresh: bool) -> AsyncIterator[str]:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from tracker.config.settings import LOG_LEVELS
 from tracker.database_url import asyncpg_url
 from tracker.errors import ConfigError
+from tracker.mqtt_url import MqttAddress, parse_mqtt_url
 
 if TYPE_CHECKING:
     from tracker.config.config import Config
@@ -56,9 +57,36 @@ def check(config: "Config") -> None:
         raise ConfigError("TRACKER_LOG_LEVEL", f"must be one of {', '.join(LOG_LEVELS)}")
     check_tls(config.tls_cert, config.tls_key)
     _check_proxies(config)
-    for name, value in (("NATS_URL", config.nats_url), ("TRACKER_MQTT_URL", config.mqtt_url)):
-        if value is not None:
-            raise ConfigError(name, "is not supported by this version; unset it")
+    _check_mqtt(config)
+    if config.nats_url is not None:
+        raise ConfigError("NATS_URL", "is not supported by this version; unset it")
+
+
+def _check_mqtt(config: "Config") -> None:
+    broker = _mqtt_address("TRACKER_MQTT_URL", config.mqtt_url)
+    public = _mqtt_address("TRACKER_MQTT_PUBLIC_URL", config.mqtt_public_url)
+    if public is not None and public != MqttAddress(host=public.host, port=public.port, tls=public.tls):
+        why = (
+            "must not contain an account or ?ca=, because phones have their own; write mqtts://broker.example"
+        )
+        raise ConfigError("TRACKER_MQTT_PUBLIC_URL", why)
+    if public is not None and broker is None:
+        raise ConfigError(
+            "TRACKER_MQTT_URL", "is unset, but TRACKER_MQTT_PUBLIC_URL is set; set both, or neither"
+        )
+    if broker is not None and broker.ca is not None:
+        try:
+            ssl.create_default_context(cafile=broker.ca)
+        except OSError as error:
+            why = f"{broker.ca} holds no certificate in PEM format that this user may read; correct ?ca="
+            raise ConfigError("TRACKER_MQTT_URL", why) from error
+
+
+def _mqtt_address(name: str, url: str | None) -> MqttAddress | None:
+    try:
+        return None if url is None else parse_mqtt_url(url)
+    except ValueError as error:
+        raise ConfigError(name, str(error)) from None
 
 
 def _check_database_url(url: str | None) -> None:

@@ -29,7 +29,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     public_url: str | None = None  # None: from the request
     admin_key: str | None = None
     secret: str | None = None  # None: created in data_dir at the first start
-    mqtt_url: str | None = None
+    mqtt_url: str | None = None  # None: no positions over MQTT
+    mqtt_public_url: str | None = None  # None: mqtt_url, without its account
     map: str | None = None  # None: the demo area
     router: str | None = None  # None: threads of this process; `child`, or the URL of a Valhalla server
     retention_days: int = 30  # days
@@ -75,6 +76,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
                 f"{self.data_dir} cannot be written: {error.strerror}; choose a folder writable by this user"
             )
             raise ConfigError("TRACKER_DATA_DIR", why) from error
+
+    @property
+    def phones_mqtt_url(self) -> str | None:
+        """The broker's address for phones."""
+        return self.mqtt_public_url or self.mqtt_url
 
     @property
     def path_prefix(self) -> str:

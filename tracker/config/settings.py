@@ -140,9 +140,16 @@ _ALL: Final = (
     Setting(
         name="TRACKER_MQTT_URL",
         field="mqtt_url",
-        meaning="Broker for positions over MQTT. Not supported by this version.",
+        meaning="Broker for positions over MQTT, such as mqtts://tracker:PASSWORD@broker.example.",
         unset="none",
         secret=True,
+        takes="url",
+    ),
+    Setting(
+        name="TRACKER_MQTT_PUBLIC_URL",
+        field="mqtt_public_url",
+        meaning="The broker's address for phones, such as mqtts://broker.example:8883.",
+        unset="that in TRACKER_MQTT_URL",
         takes="url",
     ),
 )

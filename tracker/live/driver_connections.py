@@ -66,9 +66,12 @@ class DriverConnections:
         """Return how the last position source ended; None if one is connected, or none was."""
         return self._departures.get(driver_id)
 
-    def note_departure(self, driver_id: str, departure: Departure) -> None:
-        """Record how a source without a WebSocket ended, such as by an MQTT last will."""
-        self._departures[driver_id] = departure
+    def note_departure(self, driver_id: str, departure: Departure | None) -> None:
+        """Record how a source without a WebSocket ended, such as by an MQTT last will; None: it sends."""
+        if departure is None:
+            self._departures.pop(driver_id, None)
+        else:
+            self._departures[driver_id] = departure
 
     def revoke(self, driver_id: str, token_hash: bytes | None = None) -> None:
         """Close the driver's connections with this token, or all, because the token is no longer valid."""

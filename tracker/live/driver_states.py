@@ -69,8 +69,8 @@ class DriverStates:
             raise
         live.trip.change_duty(times)
 
-    def source_left(self, driver_id: str, departure: Departure) -> None:
-        """Record how the driver's position source ended, for a transport that this node does not hold."""
+    def source_left(self, driver_id: str, departure: Departure | None) -> None:
+        """Record how the driver's position source ended, or (None) that it sends, over MQTT."""
         self._connections.note_departure(driver_id, departure)
 
     async def device_reported(

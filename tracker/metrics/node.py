@@ -20,12 +20,12 @@ _FAST: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
 _ETA_ERROR: Final = (15, 30, 60, 90, 120, 180, 300, 600, 1200)  # seconds
 FIX_RESULTS: Final = ("stored", "duplicate", "rejected", "discarded")
 NOT_READY: Final = ("draining", "database", "lag")
-PHONE_FORMATS: Final = ("owntracks", "osmand", "overland", "traccar")
+PHONE_FORMATS: Final = ("owntracks", "osmand", "overland", "traccar", "mqtt")
 PHONE_KINDS: Final = (
     *("fix", "heartbeat", "other", "encrypted", "empty", "unreadable", "too_large", "prefetch"),
-    "unknown_device",
+    *("unknown_device", "unknown_driver", "over_rate", "last_will"),
 )
-DEGRADED: Final = ("router", "basemap", "addresses", "default_partition")
+DEGRADED: Final = ("router", "basemap", "addresses", "default_partition", "mqtt")
 
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # else a line more for each series, which Prometheus does not need

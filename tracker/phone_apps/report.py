@@ -8,8 +8,8 @@ import msgspec
 from tracker.domain.driver.device_state import DeviceReport
 from tracker.domain.tracks.fix import Fix, Rejection
 
-Format = Literal["owntracks", "osmand", "overland", "traccar"]
-"""Formats, named after the endpoints that take them."""
+Format = Literal["owntracks", "osmand", "overland", "traccar", "mqtt"]
+"""Formats, named after the endpoints that take them; `mqtt` is that of OwnTracks."""
 
 Kind = Literal[
     "fix",  # a reading of the device
@@ -21,6 +21,9 @@ Kind = Literal[
     "too_large",
     "prefetch",  # a browser or a link preview, not the app
     "unknown_device",  # of a server that forwards several devices
+    "unknown_driver",  # over MQTT, to the topic of a driver that does not exist, or was erased
+    "over_rate",  # over MQTT, of a driver who sends too much
+    "last_will",  # over MQTT, from the broker: the device is gone
 ]
 """What a message is. Only a `fix` is stored; all of them are counted."""
 

@@ -2,7 +2,7 @@
 
 from base64 import b64encode
 from typing import Any, Final
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 import msgspec
 from msgspec import Struct
@@ -10,9 +10,11 @@ from msgspec import Struct
 from tracker.domain.order import Driver
 from tracker.domain.reporting_policy import USUAL
 from tracker.messages import Uri
+from tracker.mqtt_url import MqttAddress, parse_mqtt_url
 
 INTERVAL_S: Final = round(USUAL.interval_s)
 DISTANCE_M: Final = round(USUAL.min_move_m)
+DEVICE: Final = "phone"
 KEY_PLACE: Final = "API_KEY"  # in the lines for a Traccar server, which has a key of its own
 
 
@@ -103,7 +105,7 @@ class TraccarServer(Struct, frozen=True):
 
 
 class Mqtt(Struct, frozen=True):
-    """OwnTracks in its MQTT mode, with an account from the operator of the broker."""
+    """OwnTracks in its MQTT mode. The broker knows the account after the next `tracker mqtt acl`."""
 
     host: str
     """Host name of the broker."""
@@ -111,6 +113,12 @@ class Mqtt(Struct, frozen=True):
     """Port of the broker."""
     tls: bool
     """Whether the connection is encrypted."""
+    username: str
+    """Id of the driver."""
+    password: str
+    """The driver's token."""
+    device_id: str
+    """Name of the device."""
     topic: str
     """Topic that the app publishes to."""
 
@@ -151,7 +159,7 @@ def setup_for(driver: Driver, token: str, *, base: str, mqtt_url: str | None) ->
         overland=_overland(driver, token, f"{base}/ingest/overland"),
         colota=_colota(token, f"{base}/ingest/osmand"),
         traccar_server=TraccarServer(driver.reference, _traccar_server(base)),
-        mqtt=None if mqtt_url is None else _mqtt(driver, mqtt_url),
+        mqtt=None if mqtt_url is None else _mqtt(driver, token, parse_mqtt_url(mqtt_url)),
         driver_page=f"{base}/drive#token={token}",  # browsers do not send the fragment, so no log has it
     )
 
@@ -164,7 +172,7 @@ def _owntracks(driver: Driver, token: str, url: str) -> OwnTracks:
         "auth": True,
         "username": driver.id,
         "password": token,
-        "deviceId": "phone",
+        "deviceId": DEVICE,
         "monitoring": 2,  # Move
         "moveModeLocatorInterval": INTERVAL_S,
         "locatorInterval": INTERVAL_S,
@@ -228,8 +236,6 @@ def _traccar_server(base: str) -> str:
     )
 
 
-def _mqtt(driver: Driver, mqtt_url: str) -> Mqtt:
-    broker = urlsplit(mqtt_url)
-    tls = broker.scheme == "mqtts"
-    port = broker.port or (8883 if tls else 1883)
-    return Mqtt(broker.hostname or "localhost", port, tls, f"owntracks/{driver.id}/phone")
+def _mqtt(driver: Driver, token: str, broker: MqttAddress) -> Mqtt:
+    topic = f"owntracks/{driver.id}/{DEVICE}"
+    return Mqtt(broker.host, broker.port, broker.tls, driver.id, token, DEVICE, topic)

@@ -33,7 +33,7 @@ from tracker.phone_apps.pairing import (
     owntracks_configuration,
 )
 from tracker.phone_apps.setup import Setup, setup_for
-from tracker.tokens import hash_pairing_code, hash_token, new_driver_token
+from tracker.tokens import hash_driver_token, hash_pairing_code, new_driver_token
 
 PROPERTIES: Final = "text/x-java-properties"
 ERRORS: Final = (UnknownPairingCode, RateLimited, StorageUnavailable)
@@ -124,13 +124,13 @@ async def _use_code(node: Node, connection: Connection, code_hash: bytes) -> Cre
     driver = await use_pairing_code(connection, code_hash, now)
     if driver is None:
         raise UnknownPairingCode
-    replaced = await insert_driver_token(connection, driver.number, hash_token(token), now)
+    replaced = await insert_driver_token(connection, driver.number, hash_driver_token(token), now)
 
     async def close_replaced() -> None:
         for token_hash in replaced:
             await node.fleet.driver_revoked(driver.id, token_hash)
 
-    setup = setup_for(driver, token, base=base_url(), mqtt_url=node.config.mqtt_url)
+    setup = setup_for(driver, token, base=base_url(), mqtt_url=node.config.phones_mqtt_url)
     return Creation(PairAnswer(wire_driver(driver), token, setup), status=200, after=close_replaced)
 
 

@@ -27,7 +27,7 @@ from tracker.errors import Conflict, NoSequence, NotFound, RouterUnavailable
 from tracker.messages import rfc3339
 from tracker.node import Node, current_node
 from tracker.phone_apps.setup import setup_for
-from tracker.tokens import hash_token, new_driver_token, new_id
+from tracker.tokens import hash_driver_token, new_driver_token, new_id
 
 blueprint = Blueprint("drivers", __name__)
 
@@ -43,7 +43,7 @@ async def create_driver() -> Response:
     async def create(connection: Connection) -> Creation:
         driver = Driver(id=new_id("drv"), number=0, created_at=node.now(), **msgspec.structs.asdict(wanted))
         driver = await rows.insert_driver(connection, driver)
-        await insert_driver_token(connection, driver.number, hash_token(token), node.now())
+        await insert_driver_token(connection, driver.number, hash_driver_token(token), node.now())
         location = public_path(f"/v1/drivers/{driver.id}")
         return Creation(_new_driver_answer(node, driver, token), headers={"Location": location})
 
@@ -122,7 +122,7 @@ async def renew_token(driver_id: str) -> Response:
 
     async def renew(connection: Connection) -> Creation:
         driver = _require_driver((await rows.lock_drivers(connection, [driver_id])).get(driver_id))
-        await replace_driver_tokens(connection, driver.number, hash_token(token), node.now())
+        await replace_driver_tokens(connection, driver.number, hash_driver_token(token), node.now())
         return Creation(
             _new_driver_answer(node, driver, token),
             status=200,
@@ -220,5 +220,5 @@ def _new_driver_answer(node: Node, driver: Driver, token: str) -> NewDriverAnswe
         reference=driver.reference,
         created_at=rfc3339(driver.created_at),
         token=token,
-        setup=setup_for(driver, token, base=base_url(), mqtt_url=node.config.mqtt_url),
+        setup=setup_for(driver, token, base=base_url(), mqtt_url=node.config.phones_mqtt_url),
     )

@@ -32,7 +32,8 @@ class Readiness(Struct, frozen=True, kw_only=True, omit_defaults=True):
     wrong: list[str] = []
     """Why it is not ready: `draining`, `database`, `lag`."""
     degraded: list[str] = []
-    """Missing parts; the node serves without them: `router`, `basemap`, `addresses`, `default_partition`."""
+    """Missing parts, without which the node serves:
+    `router`, `basemap`, `addresses`, `default_partition`, `mqtt`."""
     preparing: list[str] = []
     """What is still being made."""
 
@@ -79,6 +80,8 @@ async def degraded_parts(node: Node) -> list[str]:
     degraded = [] if node.router.up else ["router"]  # forecasts use straight lines
     degraded += [] if node.basemap.ready else ["basemap"]  # pages show a sketch of the route
     degraded += [] if node.addresses.failure is None else ["addresses"]  # the list of addresses is empty
+    if node.mqtt is not None and not node.mqtt.connected:  # devices and broker keep what they send
+        degraded.append("mqtt")
     with suppress(StorageUnavailable):
         if await fixes_in_default(node.database):  # fixes of days without a partition need an operator
             degraded.append("default_partition")

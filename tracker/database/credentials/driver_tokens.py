@@ -1,11 +1,12 @@
 """Drivers' tokens, and the pairing codes that give a phone one. Both are stored as SHA-256."""
 
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from tracker.database.drivers import driver_of
 from tracker.database.pool import Queries
 from tracker.domain.order import Driver
+from tracker.tokens import DriverTokenHashes
 
 MOST_TOKENS: Final = 5  # of one driver
 
@@ -16,24 +17,48 @@ async def select_driver_by_token(queries: Queries, token_hash: bytes, now: datet
     return None if row is None else driver_of(row)
 
 
-async def insert_driver_token(queries: Queries, number: int, token_hash: bytes, now: datetime) -> list[bytes]:
+class MqttAccount(NamedTuple):
+    """An account at an MQTT broker: of a driver, with the hashes of the newest token, or of the service.
+
+    The hashes are None if the token is from before the service stored them.
+    """
+
+    name: str  # a driver's id
+    mosquitto: str | None
+    bcrypt: str | None
+
+
+async def select_mqtt_accounts(queries: Queries) -> list[MqttAccount]:
+    """Return the accounts of all drivers with a token, oldest driver first."""
+    return [MqttAccount(*row) for row in await queries.fetch("select_mqtt_accounts")]
+
+
+async def insert_driver_token(
+    queries: Queries, number: int, hashes: DriverTokenHashes, now: datetime
+) -> list[bytes]:
     """Give a driver one more token; return the hashes of those that it replaces.
 
     With MOST_TOKENS already there, it replaces the one whose last use is longest ago.
     """
     spare = await queries.fetch("delete_spare_driver_tokens", number, MOST_TOKENS - 1)
-    await queries.execute("insert_driver_token", token_hash, number, now)
+    await _insert(queries, number, hashes, now)
     return [row["token_hash"] for row in spare]
 
 
-async def replace_driver_tokens(queries: Queries, number: int, token_hash: bytes, now: datetime) -> None:
+async def replace_driver_tokens(
+    queries: Queries, number: int, hashes: DriverTokenHashes, now: datetime
+) -> None:
     """Make this the only token of a driver that the caller has locked, and void an open pairing code.
 
     The code goes first: a phone that is using it commits its token before, which is then deleted too.
     """
     await queries.execute("delete_pairing_code", number)
     await queries.execute("delete_driver_tokens", number)
-    await queries.execute("insert_driver_token", token_hash, number, now)
+    await _insert(queries, number, hashes, now)
+
+
+async def _insert(queries: Queries, number: int, hashes: DriverTokenHashes, now: datetime) -> None:
+    await queries.execute("insert_driver_token", hashes.token, number, now, hashes.mosquitto, hashes.bcrypt)
 
 
 async def upsert_pairing_code(queries: Queries, number: int, code_hash: bytes, expires_at: datetime) -> None:

@@ -1,0 +1,1 @@
+"""`tracker mqtt`: accounts of drivers at an MQTT broker."""

@@ -157,6 +157,36 @@ def test_a_refused_secret_is_not_repeated(name: str) -> None:
     assert "hunter2" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("tcp://broker", "must begin with mqtt:// or mqtts://"),
+        ("mqtt://", "has no host"),
+        ("mqtt://tracker:hunter2@broker:99999", "has a wrong port"),
+        ("mqtt://tracker:hunter2@broker/topic", "must not contain a path"),
+        ("mqtts://tracker:hunter2@broker?verify=no", r"takes only \?ca=FILE"),
+        ("mqtts://tracker:hunter2@broker?ca=/nowhere.pem", "/nowhere.pem holds no certificate"),
+    ],
+)
+def test_a_broker_that_cannot_be_is_named(url: str, why: str) -> None:
+    """With what is wrong, and without the password."""
+    with pytest.raises(ConfigError, match=f"^TRACKER_MQTT_URL: .*{why}") as refused:
+        Config.from_environment({"TRACKER_MQTT_URL": url})
+    assert "hunter2" not in str(refused.value)
+
+
+def test_phones_get_the_brokers_public_address() -> None:
+    """Without it that of the service; it holds no account, and needs a broker."""
+    public, own = "mqtts://broker.example:8884", "mqtt://tracker:secret@localhost"
+    config = Config.from_environment({"TRACKER_MQTT_URL": own, "TRACKER_MQTT_PUBLIC_URL": public})
+    assert config.phones_mqtt_url == public
+    assert Config.from_environment({"TRACKER_MQTT_URL": own}).phones_mqtt_url == own
+    with pytest.raises(ConfigError, match="TRACKER_MQTT_PUBLIC_URL: must not contain an account"):
+        Config.from_environment({"TRACKER_MQTT_URL": own, "TRACKER_MQTT_PUBLIC_URL": own})
+    with pytest.raises(ConfigError, match="TRACKER_MQTT_URL: is unset"):
+        Config.from_environment({"TRACKER_MQTT_PUBLIC_URL": public})
+
+
 def test_certificate_and_key_must_be_files(tmp_path: Path) -> None:
     """Both files of TLS must be there; the missing one is named."""
     mine, other = (trustme.CA().issue_cert("tracker.example") for _ in range(2))

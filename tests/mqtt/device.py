@@ -37,6 +37,8 @@ class Device:
         self.client.reconnect_delay_set(1, 1)
         if broker.tls:
             self.client.tls_set_context(ssl.create_default_context(cafile=broker.folder / "ca.pem"))
+        self.taken = list[int]()  # publications that the broker has acknowledged
+        self.client.on_publish = lambda _client, _data, number, *_: self.taken.append(number)
         self.client.on_message = self._on_message
         self.client.on_connect = lambda _client, _data, _flags, code, _more: self._connected(code.is_failure)
         self.topics = [f"tracker/{driver_id}/ack"]

@@ -202,6 +202,41 @@ async def test_the_last_will_of_a_device_is_not_a_position(site: Site) -> None:
     assert await site.stored(driver) == [NOW]
 
 
+async def test_while_nothing_can_be_stored_the_broker_keeps_it(site: Site) -> None:
+    """A locked table: no acknowledgement meanwhile, and afterwards everything is stored."""
+    driver = await site.new_driver()
+    times = range(NOW - 3_000, NOW)
+    async with device_of(site.broker, driver) as device:
+        device.send(location(times[0]))
+        await device.until_acknowledged(times[0])
+        connection = await asyncpg.connect(site.database_url)
+        try:
+            async with connection.transaction():
+                await connection.execute("LOCK TABLE fixes IN ACCESS EXCLUSIVE MODE")
+                for tst in times[1:]:
+                    device.send(location(tst))
+                await until(lambda: len(device.taken) == len(times))
+                assert device.acknowledged == {times[0]}
+        finally:
+            await connection.close()
+        await device.until_acknowledged(*times)
+    assert await site.stored(driver) == list(times)
+
+
+async def test_setup_has_the_drivers_account(site: Site) -> None:
+    """The newest token is the password."""
+    driver = await site.service.new_driver()
+    assert driver["setup"]["mqtt"] == {
+        "host": "localhost",
+        "port": site.broker.port,
+        "tls": False,
+        "username": driver["id"],
+        "password": driver["token"],
+        "device_id": "phone",
+        "topic": f"owntracks/{driver['id']}/phone",
+    }
+
+
 async def test_nothing_acknowledged_is_lost_with_the_broker(site: Site) -> None:
     """A killed broker may lose what it has; the device repeats what the service has not acknowledged."""
     driver = await site.new_driver()

@@ -109,7 +109,7 @@ class MqttIngest:
         except NotFound:  # erased meanwhile
             self._count("unknown_driver", len(messages))
         except Exception as error:  # one driver's message must not end the others'
-            log.error("mqtt_messages_failed", driver=driver_id, error=type(error).__name__, exc_info=True)
+            log.error("mqtt_messages_failed", exc_info=error)
         for message in messages:
             self._broker.acknowledge(message)
 

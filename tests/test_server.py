@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
@@ -164,18 +165,19 @@ async def test_a_connection_waits_for_its_next_request(monkeypatch: pytest.Monke
 async def test_a_body_must_be_there_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever dribbles it is told 408 and cut."""
     monkeypatch.setattr(json_bodies, "BODY_TIMEOUT", 0.5)
-    async with echo_server() as echo:
-        reader, writer = await asyncio.open_connection("127.0.0.1", echo.port)
-        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
-        begun, answer = monotonic(), b""
-        with suppress(ConnectionError):
-            while not reader.at_eof() and monotonic() - begun < 5.0:
-                writer.write(b"x")
-                with suppress(TimeoutError):
-                    answer += await asyncio.wait_for(reader.read(1000), 0.05)
-        assert answer.startswith(b"HTTP/1.1 408 ")
-        assert 0.4 < monotonic() - begun < 2.0
-        writer.transport.abort()
+    loop = asyncio.get_running_loop()
+    async with echo_server() as echo, asyncio.timeout(30):
+        # A bare socket: asyncio's reader hides the answer after a failed write.
+        with socket.create_connection(("127.0.0.1", echo.port)) as client:
+            client.setblocking(False)
+            await loop.sock_sendall(client, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
+            answering, begun = asyncio.ensure_future(loop.sock_recv(client, 1000)), monotonic()
+            while not answering.done():
+                with suppress(ConnectionError):
+                    await loop.sock_sendall(client, b"x")
+                await asyncio.wait([answering], timeout=0.05)
+        assert answering.result().startswith(b"HTTP/1.1 408 ")
+        assert monotonic() - begun > 0.4
 
 
 async def test_a_refusal_is_seen_before_the_connection_ends(service: Service) -> None:

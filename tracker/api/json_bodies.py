@@ -47,13 +47,16 @@ def max_body_bytes(type_: Any) -> int:
     return limit
 
 
-async def raw_body(limit: int = BODY_BYTES, within_s: float = BODY_TIMEOUT) -> bytes:
-    """Return the request's body, read once. Raises TooLarge once it exceeds *limit* bytes, RequestTimeout."""
+async def raw_body(limit: int = BODY_BYTES, within_s: float | None = None) -> bytes:
+    """Return the request's body, read once. Raises TooLarge once it exceeds *limit* bytes, RequestTimeout.
+
+    It must arrive within *within_s* seconds, by default BODY_TIMEOUT.
+    """
     if "raw_body" not in g:
         if (request.content_length or 0) > limit:
             raise TooLarge(limit)
         try:
-            async with asyncio.timeout(within_s):
+            async with asyncio.timeout(within_s or BODY_TIMEOUT):
                 g.raw_body = await incoming_body().whole(limit)
         except TimeoutError:
             raise RequestTimeout from None

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.service import ADMIN_KEY, running_service, token_of
 
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
-WITHIN = 120.0  # seconds
+WITHIN = 300.0  # seconds
 LOUDEST = ("request_crashed", "request_failed", "crashed", "library")
 # Things that exist, so that the calls get further than to a 404.
 SETTINGS = """
@@ -41,7 +41,7 @@ async def test_no_call_of_the_description_ends_in_our_fault(
         process = await asyncio.create_subprocess_exec(
             *(str(Path(sys.executable).parent / "schemathesis"), "run", f"{service.url}/openapi.json"),
             *("--checks", CHECKS, "--mode", "all", "--phases", "examples,coverage,fuzzing"),
-            *("--max-examples", "8", "--seed", "4", "--max-response-time", "20", "--request-timeout", "20"),
+            *("--max-examples", "4", "--seed", "4", "--max-response-time", "20", "--request-timeout", "20"),
             *("--exclude-path-regex", "events|poll|stream", "--generation-database", "none", "--no-color"),
             *("--header", f"Authorization: Bearer {ADMIN_KEY}"),
             cwd=tmp_path,

@@ -1,7 +1,6 @@
 /** App watch: when the phone app last sent a position, as the service knows it. */
 
 const EVERY = 10_000; // milliseconds
-const OWN = 'Driver page'; // this page's reports are not the app's
 
 export class AppWatch {
   /**
@@ -31,7 +30,6 @@ export class AppWatch {
     const answer = await fetch(this._url, { headers: this._headers, cache: 'no-store' }).catch(() => null);
     if (!answer?.ok || !this._timer) return;
     const { driver: { device, last_fix: fix } } = await answer.json();
-    const app = device?.app ?? '';
-    this._onSeen({ app: app.startsWith(OWN) ? '' : app, at: fix ? Date.parse(fix.recorded_at) : null });
+    this._onSeen({ app: device?.app ?? '', at: fix ? Date.parse(fix.recorded_at) : null });
   }
 }

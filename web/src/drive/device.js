@@ -1,9 +1,11 @@
-/** Device: what this phone says about its battery, permission and network. */
+/**
+ * Device: what this phone says about its battery, permission and network.
+ *
+ * It does not name the page as `app`, so that the name of a phone app beside it stays.
+ */
 
-/** @typedef {{battery?: number, charging?: boolean, permission?: string, network?: string, app?: string}} Report */
+/** @typedef {{battery?: number, charging?: boolean, permission?: string, network?: string}} Report */
 /** @typedef {EventTarget & {level: number, charging: boolean}} Battery */
-
-export const APP = 'Driver page';
 
 /**
  * @param {import('./source.js').Status} status of the position
@@ -18,6 +20,5 @@ export async function deviceReport(status) {
     ...(battery && { battery: battery.level, charging: battery.charging }),
     permission,
     network: connection?.type ?? connection?.effectiveType,
-    app: APP,
   };
 }

@@ -79,7 +79,7 @@ export class OrderView {
     return [
       order.reference,
       kind === 'pickup' && stop.ready_at && words.say('order.ready', { time: time(stop.ready_at) }),
-      kind === 'dropoff' && from && to && words.say('order.between', { from: time(from), to: time(to) }),
+      kind === 'dropoff' && from && to && words.say('order.between', words.range(from, to, stop.time_zone)),
       kind === 'dropoff' && to && !from && words.say('order.until', { time: time(to) }),
       kind === 'dropoff' && from && !to && words.say('order.from', { time: time(from) }),
       isWaiting && words.say('waiting'),
@@ -95,15 +95,15 @@ export class OrderView {
       order.customer?.name && el('p', {}, words.say('order.customer'), ' ', el('bdi', {}, order.customer.name)),
       order.instructions && el('p.instructions', {}, el('strong', {}, words.say('order.instructions')), ' ', el('bdi', {}, order.instructions)),
       kind === 'pickup' && order.dropoff.address && el('p', {}, words.say('order.then'), ' ', el('bdi', {}, order.dropoff.address)),
-      needs.length > 0 && el('p.needs', {}, words.say('order.needs', { proofs: needs.map((proof) => words.say(`proof.${proof}`)).join(', ') })),
+      needs.length > 0 && el('p.needs', {}, words.say('order.needs', { proofs: words.list(needs.map((proof) => words.say(`proof.${proof}`))) })),
       el('div.tools', {},
-        el('button', { type: 'button', 'data-focus': 'navigate', onclick: () => this._navigate(stop) }, icon('navigate'), words.say('navigate')),
+        el('button', { type: 'button', 'data-focus': 'navigate', 'data-focus-in': order.id, onclick: () => this._navigate(stop) }, icon('navigate'), words.say('navigate')),
         this._contact(task),
-        el('button', { type: 'button', 'data-focus': 'chat', onclick: () => this._acts.chat(task) }, icon('chat'),
+        el('button', { type: 'button', 'data-focus': 'chat', 'data-focus-in': order.id, onclick: () => this._acts.chat(task) }, icon('chat'),
           words.say('chat'), notes > 0 && el('span.badge', {}, words.say('chat.count', { count: notes })))),
       el('div.acts', {},
-        el('button', { type: 'button', 'data-focus': 'fail', onclick: () => this._acts.fail(task) }, words.say('fail')),
-        el('button.primary', { type: 'button', 'data-focus': 'done', onclick: () => this._acts.done(task) }, words.say(`done.${kind}`))),
+        el('button', { type: 'button', 'data-focus': 'fail', 'data-focus-in': order.id, onclick: () => this._acts.fail(task) }, words.say('fail')),
+        el('button.primary', { type: 'button', 'data-focus': 'done', 'data-focus-in': order.id, onclick: () => this._acts.done(task) }, words.say(`done.${kind}`))),
     ];
   }
 

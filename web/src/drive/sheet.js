@@ -14,16 +14,27 @@ let count = 0;
  */
 export function openSheet(words, title, ...children) {
   const id = `sheet-${++count}`;
+  const opener = document.activeElement;
   const sheet = /** @type {HTMLDialogElement} */ (el('dialog.sheet', { 'aria-labelledby': id },
     el('div.sheet-top', {},
       el('h2', { id, tabindex: -1 }, title),
       el('button.plain.round', { type: 'button', 'aria-label': words.say('close'), onclick: () => sheet.close() }, icon('close'))),
     ...children));
-  sheet.addEventListener('close', () => sheet.remove());
+  sheet.addEventListener('close', () => {
+    sheet.remove();
+    if (opener instanceof HTMLElement && !opener.isConnected) successor(opener)?.focus();
+  });
   sheet.addEventListener('click', (event) => event.target === sheet && sheet.close());
   document.body.append(sheet);
   sheet.showModal();
   return sheet;
+}
+
+/** What has replaced an element that was drawn anew meanwhile. @param {HTMLElement} gone @returns {HTMLElement|null} */
+function successor(gone) {
+  const { focus = '', focusIn = '' } = gone.dataset;
+  const place = focusIn && document.querySelector(`[data-order="${CSS.escape(focusIn)}"]`);
+  return (place || document).querySelector(`[data-focus="${CSS.escape(focus)}"]`);
 }
 
 /**

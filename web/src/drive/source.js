@@ -25,6 +25,7 @@ export class Source {
     this.policy = { interval_s: 5, min_move_m: 10 };
     /** @type {number|null} */ this._watch = null;
     /** @type {ReturnType<typeof setInterval>|undefined} */ this._refreshing = undefined;
+    /** @type {ReturnType<typeof setTimeout>|undefined} */ this._looking = undefined;
     /** @type {WakeLockSentinel|null} */ this._lock = null;
     this._heardAt = 0;
     document.addEventListener('visibilitychange', () => this._watch !== null && this._wake());
@@ -43,6 +44,7 @@ export class Source {
   stop() {
     if (this._watch !== null) navigator.geolocation.clearWatch(this._watch);
     clearInterval(this._refreshing);
+    clearTimeout(this._looking);
     this._watch = null;
     this._lock?.release();
     this._lock = null;
@@ -54,9 +56,16 @@ export class Source {
     this._heardAt = Date.now();
     this._set('on');
     const fix = fixOf(position);
-    if (!isWanted(this.last, fix, this.policy)) return;
+    if (!isWanted(this.last, fix, this.policy)) return this._lookLater(fix);
     this.last = fix;
     this._onFix(fix);
+  }
+
+  /** A position came too early. Browsers that report only changes send no other one. @param {Fix} early */
+  _lookLater(early) {
+    clearTimeout(this._looking);
+    const due = Date.parse(this.last?.recorded_at ?? early.recorded_at) + this.policy.interval_s * 1000;
+    if (due > Date.parse(early.recorded_at)) this._looking = setTimeout(() => this._look(), due - Date.now());
   }
 
   /** @param {GeolocationPositionError} error */
@@ -66,7 +75,11 @@ export class Source {
   }
 
   _refresh() {
-    if (document.hidden || Date.now() - this._heardAt < REFRESH) return;
+    if (Date.now() - this._heardAt >= REFRESH) this._look();
+  }
+
+  _look() {
+    if (document.hidden || this._watch === null) return;
     navigator.geolocation.getCurrentPosition((position) => this._receive(position), (error) => this._failed(error), OPTIONS);
   }
 

@@ -62,7 +62,7 @@ export class StatusView {
     const kind = /** @type {Record<string, string>} */ (WARNING)[connection] ?? 'good';
     return [
       el('div.who', {},
-        el('strong', {}, el('bdi', {}, driver)),
+        el('h1', { tabindex: -1 }, el('bdi', {}, driver)),
         el('p.pill', { 'data-kind': kind, 'data-state': connection, role: 'status' }, words.say(`state.${connection}`)),
         waiting > 0 && el('p.queue', { role: 'status' }, words.say('queue', { count: waiting }))),
       connection === 'replaced' && el('button.primary', { type: 'button', 'data-focus': 'take-over', onclick: this._acts.takeOver }, words.say('takeover')),

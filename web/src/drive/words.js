@@ -56,6 +56,11 @@ export class Words {
     return typeof value === 'number' ? new Intl.NumberFormat(this._locale).format(value) : value;
   }
 
+  /** @param {string[]} items @returns {string} as a list in a sentence */
+  list(items) {
+    return new Intl.ListFormat(this._locale, { style: 'short' }).format(items);
+  }
+
   /** @param {number} seconds @returns {string} such as `8 sec` */
   duration(seconds) {
     const [unit, size] = seconds < 2 * MINUTE ? ['second', 1] : seconds < 2 * HOUR ? ['minute', MINUTE] : ['hour', HOUR];
@@ -72,6 +77,16 @@ export class Words {
     const day = this._format({ weekday: 'short', day: 'numeric', month: 'short' }, timeZone);
     const at = new Date(time);
     return day.format(at) === day.format(now) ? clock.format(at) : `${day.format(at)} ${clock.format(at)}`;
+  }
+
+  /**
+   * @param {string} from @param {string} to times @param {string} [timeZone] of the stop @param {number} [now] milliseconds
+   * @returns {{from: string, to: string}} as `time` gives them; the second one has a day only if it is another one
+   */
+  range(from, to, timeZone, now = Date.now()) {
+    const day = this._format({ weekday: 'short', day: 'numeric', month: 'short' }, timeZone);
+    const isSameDay = day.format(new Date(from)) === day.format(new Date(to));
+    return { from: this.time(from, timeZone, now), to: this.time(to, timeZone, isSameDay ? Date.parse(to) : now) };
   }
 
   /** @param {Intl.DateTimeFormatOptions} options @param {string} [timeZone] */

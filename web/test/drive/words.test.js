@@ -34,6 +34,7 @@ test('numbers, plurals and durations follow the language', () => {
   assert.equal(english.say('queue', { count: 2 }), '2 actions not sent');
   assert.equal(english.duration(8.7), '8 sec');
   assert.equal(english.duration(600), '10 min');
+  assert.equal(english.list(['Photo', 'PIN']), 'Photo & PIN');
   const arabic = new Words('ar', messages('ar'));
   assert.equal(arabic.direction, 'rtl');
   assert.equal(arabic.say('queue', { count: 2 }), 'إجراءان لم يُرسلا');
@@ -45,4 +46,6 @@ test('a time has its day unless that is today', () => {
   assert.equal(words.time('2026-11-22T16:30:00Z', 'Europe/Helsinki', now), '18:30');
   assert.match(words.time('2026-11-23T16:30:00Z', 'Europe/Helsinki', now), /^Mo.* 18:30$/);
   assert.equal(words.time('2026-11-22T16:30:00Z', 'No/Zone', now).length, 5);
+  const range = words.range('2026-11-23T12:00:00Z', '2026-11-23T13:00:00Z', 'Europe/Helsinki', now);
+  assert.deepEqual([range.from.endsWith(' 14:00'), range.to], [true, '15:00']);
 });

@@ -1,0 +1,137 @@
+"""Every state of the driver's page: accessible, within a narrow screen, small to load."""
+
+import gzip
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import httpx
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from tests.browser import needs_chromium, opened
+from tests.service import Service
+from tests.web.drive.test_drive import PHONE
+from tests.web.test_modules import WEB
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), needs_chromium]
+AXE: Final = WEB / "node_modules" / "axe-core" / "axe.min.js"
+BUDGET: Final = 150_000  # bytes, compressed
+# Targets of at least 48 px, nothing beside the screen.
+MEASURE: Final = """() => {
+  const small = [...document.querySelectorAll('button, a, summary, textarea, form input:not([type=radio])')]
+    .filter(e => e.checkVisibility() && e.getBoundingClientRect().height < 47.5).map(e => e.outerHTML);
+  return [small, document.documentElement.scrollWidth > innerWidth ? ['too wide'] : []].flat();
+}"""
+
+
+class Look:
+    """Looks at each state of a page in every colour scheme."""
+
+    def __init__(self, page: Page, schemes: tuple[Any, ...]) -> None:
+        self._page, self._schemes = page, schemes
+
+    async def __call__(self, state: str) -> None:
+        page = self._page
+        if not await page.evaluate("'axe' in window"):
+            await page.add_script_tag(path=AXE)
+        assert await page.evaluate(MEASURE) == [], state
+        for scheme in self._schemes:
+            await page.emulate_media(color_scheme=scheme)
+            found = await page.evaluate("axe.run({rules: {'color-contrast-enhanced': {enabled: true}}})")
+            problems = [(rule["id"], rule["nodes"][0]["html"]) for rule in found["violations"]]
+            assert problems == [], f"{state}, {scheme}"
+
+
+@pytest.mark.parametrize(
+    ("locale", "width", "schemes"), [("en-GB", 320, ("light", "dark")), ("ar-EG", 390, ("light", "dark"))]
+)
+async def test_every_state_is_accessible(
+    service: Service, browser: Browser, locale: str, width: int, schemes: tuple[Any, ...]
+) -> None:
+    """axe-core finds nothing, also at contrast 7:1; targets have 48 px; nothing is too wide."""
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed: npm ci in web/")
+    driver = await service.new_driver()
+    needs = {"dropoff": {"photo": True, "signature": True, "barcode": "A1", "pin": True}}
+    window = {
+        "from": datetime.now(UTC).isoformat(),
+        "to": (datetime.now(UTC) + timedelta(hours=2)).isoformat(),
+    }
+    order = await service.new_order(
+        driver["id"], reference="A-1042", requirements=needs, window=window, instructions="Ring twice",
+        customer={"name": "Eva Nagy", "phone": "+358 40 123"},
+    )  # fmt: skip
+    phone = PHONE | {"viewport": {"width": width, "height": 700}, "locale": locale, "bypass_csp": True}
+    async with opened(browser, f"{service.url}/drive", **phone) as page:
+        look, card, sheet = (
+            Look(page, schemes),
+            page.locator(f"[data-order={order['id']}]"),
+            page.locator("dialog"),
+        )
+        await expect(page.locator("h1")).to_be_visible()
+        await look("sign-in")
+        await page.locator("#code").fill(driver["token"])
+        await page.locator("#code").press("Enter")
+        await expect(page.locator(".pill")).to_have_attribute("data-state", "live")
+        await look("orders")
+        await walk_sheets(page, look)
+        await service.new_order(driver["id"], reference="A-1043")
+        await expect(page.locator(".order")).to_have_count(2)
+        await page.locator("[data-focus=app]").click()
+        await expect(page.locator("[data-age]")).not_to_be_empty()
+        await look("app")
+        await page.locator("[data-focus=other]").click()
+        await expect(page.locator("[data-age]")).not_to_be_empty()
+        await look("page")
+        await page.context.set_offline(True)
+        if not await card.locator("[data-focus=fail]").is_visible():
+            await card.locator("summary").click()
+        await card.locator("[data-focus=fail]").click()
+        await sheet.locator("label").first.click()
+        await sheet.locator("button[type=submit]").click()
+        await expect(page.locator(".queue")).to_be_visible()
+        await look("offline")
+        await service.post(f"/v1/orders/{order['id']}/status", {"status": "cancelled"})
+        await page.context.set_offline(False)
+        await expect(page.locator(".refused")).to_be_visible()
+        await look("refused")
+        await page.locator("[data-focus=duty]").click()
+        await expect(page.locator("[data-focus=break]")).to_have_count(0)
+        await look("off duty")
+        async with opened(browser, f"{service.url}/drive#token={driver['token']}", **phone):
+            await expect(page.locator(".pill")).to_have_attribute("data-state", "replaced")
+            await look("replaced")
+
+
+async def walk_sheets(page: Page, look: Look) -> None:
+    """Open and close each sheet of the first order."""
+    card, sheet = page.locator(".order").first, page.locator("dialog")
+    await card.locator("[data-focus=done]").click()
+    await expect(card.locator("h2")).to_have_text("Kasarmikatu 36")
+    for name in ("navigate", "chat", "fail", "done"):
+        await card.locator(f"[data-focus={name}]").click()
+        await expect(sheet).to_be_visible()
+        await look(name)
+        await page.keyboard.press("Escape")
+        await expect(sheet).to_have_count(0)
+        await expect(card.locator(f"[data-focus={name}]")).to_be_focused()
+
+
+async def test_the_page_is_small_and_stores_all_of_itself(service: Service) -> None:
+    """All files together are below the budget; the worker lists each of them, and its scope has the page."""
+    async with httpx.AsyncClient(base_url=service.url) as http:
+        page = await http.get("/drive")
+        worker = await http.get("/drive/worker.js")
+        assert worker.headers["Service-Worker-Allowed"] == "/drive"
+        listed = re.findall(r'"(/(?:static|drive)[^"]*)"', worker.text.partition("\n")[0])
+        linked = re.findall(r'(?:href|src)="(/[^"]*)"', page.text)
+        assert set(linked) <= set(listed)
+        size = len(gzip.compress(page.content)) + len(gzip.compress(worker.content))
+        for url in {*listed} - {"/drive"}:
+            answer = await http.get(url, headers={"Accept-Encoding": "gzip"})
+            assert answer.status_code == 200, url
+            size += len(gzip.compress(answer.content, mtime=0))
+        assert size < BUDGET
+        assert "geolocation=(self)" in page.headers["Permissions-Policy"]
+        assert "default-src 'none'" in page.headers["Content-Security-Policy"]

@@ -9,7 +9,7 @@ from tracker.domain.eta.model import EtaModels
 from tracker.domain.eta.speed_factor import SpeedFactor
 from tracker.domain.geo import LonLat, distance
 from tracker.domain.order import Driver, Order, OrderStatus, Place
-from tracker.domain.privacy.doors import HIDING_RADIUS
+from tracker.domain.privacy.other_dropoffs import HIDING_RADIUS
 from tracker.domain.route import Leg, Route, Stop
 from tracker.domain.tracks.fix import Fix
 from tracker.domain.trip import OFF_ROUTE_FIXES, Trip

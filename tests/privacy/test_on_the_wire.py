@@ -14,7 +14,7 @@ from tests.service import Service, hear, say, token_of
 from tests.test_end_to_end import fix
 from tests.watchers import WAYS, Watcher
 from tracker.domain.geo import LonLat, distance
-from tracker.domain.privacy.doors import HIDING_RADIUS
+from tracker.domain.privacy.other_dropoffs import HIDING_RADIUS
 
 START: Final = LonLat(24.9440, 60.1713)
 FIRST: Final = LonLat(24.9460, 60.1690)

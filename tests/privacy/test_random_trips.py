@@ -11,8 +11,8 @@ import structlog
 from tests.privacy.simulation.random_trip import RandomTrip
 from tests.privacy.simulation.world import World
 from tracker.domain import trip, visible_trip
-from tracker.domain.privacy import doors
-from tracker.domain.privacy.doors import Doors
+from tracker.domain.privacy import other_dropoffs
+from tracker.domain.privacy.other_dropoffs import Doors
 from tracker.domain.visible_trip import VisibleTrip
 from tracker.live import fleet
 
@@ -84,8 +84,8 @@ FAULTS: dict[str, tuple[object, str, object, str, int]] = {  # what is broken ho
     "an open door does not hide": (Doors, "hide", never, "Nothing within 100 m", 2_000),
     "a trail leads past": (Doors, "hide_between", never, "No straight piece", 2_038),
     "a new door does not clear trails": (VisibleTrip, "change_doors", nothing, "Nothing within 100 m", 2_001),
-    "a whole town is one house": (doors, "SAME_PLACE", 300.0, "Nothing within 100 m", 2_001),
-    "placeholders are a customer": (doors, "_phone", str.strip, "Nothing within 100 m", 2_022),
+    "a whole town is one house": (other_dropoffs, "SAME_PLACE", 300.0, "Nothing within 100 m", 2_001),
+    "placeholders are a customer": (other_dropoffs, "_phone", str.strip, "Nothing within 100 m", 2_022),
     "the distance is told": (trip, "coarse", lambda eta: eta, "No distance", 2_000),
     "windows are not waited for": (visible_trip, "awaits_window", never, "Nothing of the driver", 2_001),
     "nothing is ever stuck": (visible_trip, "stuck_at", long_from_now, "No whereabouts", 2_006),

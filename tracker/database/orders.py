@@ -9,7 +9,7 @@ import msgspec
 from tracker.database.pool import Queries, Row
 from tracker.domain.geo import LonLat
 from tracker.domain.order import BOTH_STOPS, Customer, Order, OrderStatus, Place, StopKind
-from tracker.domain.privacy.doors import Door, EndedDoor, contacts
+from tracker.domain.privacy.other_dropoffs import Door, EndedDoor, contacts
 from tracker.domain.proof import GivenProof, Requirements
 from tracker.domain.route import Stop
 

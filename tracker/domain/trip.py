@@ -12,7 +12,7 @@ from tracker.domain.eta.estimate import Eta, unknown_eta
 from tracker.domain.eta.model import ArrivalSample, EtaModels
 from tracker.domain.eta.progress import RouteProgress, heading_of
 from tracker.domain.order import ON_THE_ROAD, Driver, Order, StopKind, Vehicle
-from tracker.domain.privacy.doors import Doors
+from tracker.domain.privacy.other_dropoffs import Doors
 from tracker.domain.privacy.visibility import coarse
 from tracker.domain.route import Progress, Route, Stop
 from tracker.domain.route_choice.observed_streets import ObservedStreets

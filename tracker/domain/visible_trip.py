@@ -8,7 +8,7 @@ from tracker.domain.eta.estimate import Eta
 from tracker.domain.eta.smoothing import SmoothedEta
 from tracker.domain.geo import LonLat, tail_outside
 from tracker.domain.order import Order
-from tracker.domain.privacy.doors import HIDING_RADIUS, Doors
+from tracker.domain.privacy.other_dropoffs import HIDING_RADIUS, Doors
 from tracker.domain.privacy.visibility import (
     Circumstances,
     Rules,

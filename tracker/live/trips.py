@@ -13,7 +13,7 @@ from tracker.database.access_points import select_access_points
 from tracker.domain.area import Area
 from tracker.domain.arrival.access_points import AccessPoint, place_key, routing_target, usual_dwell
 from tracker.domain.order import Driver, Order
-from tracker.domain.privacy.doors import ENDED_KEPT
+from tracker.domain.privacy.other_dropoffs import ENDED_KEPT
 from tracker.domain.route import Route, Stop
 from tracker.domain.tracks.fix import JudgedFix
 from tracker.domain.tracks.track import WINDOW

@@ -8,7 +8,7 @@ import pytest
 from tests.domain.test_trip import NOW, at, fix, order, routed, trip_with
 from tracker.domain.geo import LonLat, distance
 from tracker.domain.order import Customer, Order, OrderStatus
-from tracker.domain.privacy.doors import HIDING_RADIUS, Door, Doors, EndedDoor, contacts
+from tracker.domain.privacy.other_dropoffs import HIDING_RADIUS, Door, Doors, EndedDoor, contacts
 from tracker.domain.route import Stop
 from tracker.domain.tracks.fix import JudgedFix
 from tracker.domain.trip import Trip

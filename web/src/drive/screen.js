@@ -67,6 +67,12 @@ export class Screen {
     this._status.show(status);
   }
 
+  /** Remove everything, since the next driver must not see it. */
+  remove() {
+    document.querySelectorAll('dialog').forEach((dialog) => dialog.close());
+    for (const id of ['header', 'position', 'orders', 'refused', 'announcer']) place(id).replaceWith(place(id).cloneNode(false));
+  }
+
   /** Say it to a screen reader. @param {string} text */
   announce(text) {
     place('announcer').textContent = text;

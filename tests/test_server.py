@@ -263,9 +263,11 @@ async def test_256_descriptors_are_survived() -> None:
     try:
         port = int(await process.stdout.readline())
         held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(300)]
-        await until_answered(port, 503)
-        for _, writer in held:
-            writer.transport.abort()
+        try:
+            await until_answered(port, 503)
+        finally:
+            for _, writer in held:
+                writer.transport.abort()
         await until_answered(port, 200)
     finally:
         process.kill()

@@ -43,6 +43,7 @@ class Crowd:
 
     async def _open(self, number: int) -> None:
         async with self._at_once:
+            writer = None
             try:
                 async with asyncio.timeout(HANDSHAKE_WITHIN):
                     reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
@@ -50,6 +51,8 @@ class Crowd:
                     head = await reader.readuntil(b"\r\n\r\n")
             except (OSError, TimeoutError, asyncio.IncompleteReadError):
                 self.counts["cut"] += 1
+                if writer is not None:
+                    writer.transport.abort()
                 return
         status = head.split(b" ", 2)[1].decode()
         self.counts[status] += 1
@@ -74,12 +77,14 @@ class Crowd:
         return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
     async def _stay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, asyncio.IncompleteReadError):
-            while (opcode := await self._frame(reader)) != CLOSE:
-                if opcode == PING:
-                    writer.write(PONG)
-        self.counts["ended"] += 1
-        writer.close()
+        try:
+            with suppress(OSError, asyncio.IncompleteReadError):
+                while (opcode := await self._frame(reader)) != CLOSE:
+                    if opcode == PING:
+                        writer.write(PONG)
+            self.counts["ended"] += 1
+        finally:
+            writer.transport.abort()
 
     async def _frame(self, reader: asyncio.StreamReader) -> int:
         """Read a frame, which a server never masks, and return its opcode."""

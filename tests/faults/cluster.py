@@ -142,7 +142,8 @@ class Cluster:
         command = ["unshare", "-m", "sh", "-c", script, "sh", str(disk), str(new / "postgres")]
         self._keeper = subprocess.Popen(command, stdout=subprocess.PIPE)
         assert self._keeper.stdout is not None
-        assert self._keeper.stdout.readline() == b"ready\n", "no tmpfs could be mounted"
+        with self._keeper.stdout as said:
+            assert said.readline() == b"ready\n", "no tmpfs could be mounted"
 
     def _spawn(self) -> None:
         if self._keeper is None:

@@ -23,6 +23,7 @@ class DriverConnections:
         self._by_driver: dict[str, dict[Role, ConnectedDriver]] = {}
         self._departures: dict[str, Departure] = {}  # of position sources that are not connected
         self._replacements = RateLimit(REPLACED_AT_ONCE, REPLACED_PER_S)
+        self.revocations = 0  # so far; if it grows between authentication and `connect`, authenticate again
 
     def __contains__(self, driver_id: str) -> bool:
         return driver_id in self._by_driver
@@ -75,6 +76,7 @@ class DriverConnections:
 
     def revoke(self, driver_id: str, token_hash: bytes | None = None) -> None:
         """Close the driver's connections with this token, or all, because the token is no longer valid."""
+        self.revocations += 1
         own = self._by_driver.get(driver_id, {})
         for role, connection in list(own.items()):
             if token_hash in (None, connection.token_hash):

@@ -24,7 +24,7 @@ from tracker.live.hub import Hub
 from tracker.live.milestones import MilestoneWriter
 from tracker.live.publisher import Publisher
 from tracker.live.silence import SilenceWatch
-from tracker.live.trip import ConnectedDriver, JudgedBatch, LiveTrip, Receipt
+from tracker.live.trip import JudgedBatch, LiveTrip, Receipt
 from tracker.live.trips import LiveTrips
 from tracker.live.views import LiveViews
 from tracker.messages import End, NoteToDriver, Orders, PolicyChange, rfc3339
@@ -57,7 +57,7 @@ class Fleet:
     ) -> None:
         self._recorder, self._metrics, self._now, self._retention = recorder, metrics, now, retention
         self._hub, self._feedback, self._milestones = hub, feedback, milestones
-        self._connections = DriverConnections(metrics)
+        self.connections = DriverConnections(metrics)
         self._tasks, publisher = asyncio.TaskGroup(), Publisher(hub)
         self._trips = LiveTrips(
             database=database,
@@ -69,15 +69,10 @@ class Fleet:
             tasks=self._tasks,
             now=now,
         )
-        self.states = DriverStates(database, self._trips, self._connections, now)
-        self.silence = SilenceWatch(database, self._trips, self._connections, metrics, now)
+        self.states = DriverStates(database, self._trips, self.connections, now)
+        self.silence = SilenceWatch(database, self._trips, self.connections, metrics, now)
         self.views = LiveViews(
-            database=database,
-            hub=hub,
-            trips=self._trips,
-            publisher=publisher,
-            feedback=feedback,
-            now=now,
+            database=database, hub=hub, trips=self._trips, publisher=publisher, feedback=feedback, now=now
         )
         metrics.subscribers.set_function(lambda: len(hub))
         begin_at_zero(metrics.rejections, get_args(Rejection))
@@ -113,7 +108,7 @@ class Fleet:
         """Refuse new connections, acknowledge what is in flight and close every connection with 1012."""
         self.draining = True
         self._hub.restart()
-        await self._connections.drain()
+        await self.connections.drain()
 
     # --- drivers
 
@@ -177,14 +172,6 @@ class Fleet:
         live = self._trips.get(driver_id)
         return timedelta(0) if live is None else live.clock.ahead
 
-    def connect(self, driver_id: str, connection: ConnectedDriver) -> None:
-        """Register a driver's connection, which replaces an older one of its role. Raises RateLimited."""
-        self._connections.connect(driver_id, connection)
-
-    def disconnect(self, driver_id: str, connection: ConnectedDriver) -> None:
-        """Remove a connection, unless a newer one has replaced it."""
-        self._connections.disconnect(driver_id, connection)
-
     def policy(self, driver_id: str) -> Policy:
         """Return how often the driver's device should report now."""
         live = self._trips.get(driver_id)
@@ -194,13 +181,13 @@ class Fleet:
         """Whether the driver is connected, or sent a fix within the last minute."""
         live = self._trips.get(driver_id)
         recent = live is not None and live.heard_at is not None and self._now() - live.heard_at < ONLINE_FOR
-        return driver_id in self._connections or recent
+        return driver_id in self.connections or recent
 
     async def driver_revoked(self, driver_id: str, token_hash: bytes | None = None) -> None:
         """Close the connections with this revoked token; without it, all, and drop the trip."""
         if token_hash is None:
             self._trips.forget(driver_id)
-        self._connections.revoke(driver_id, token_hash)
+        self.connections.revoke(driver_id, token_hash)
 
     async def driver_changed(self, driver_id: str) -> None:
         """Publish the driver's new name and vehicle to watchers."""
@@ -247,13 +234,13 @@ class Fleet:
             if (channel := self._hub.channel(order.id)) is not None:
                 channel.note(note.text, rfc3339(note.at))
         else:
-            self._connections.push(order.driver_id or "", NoteToDriver(order.id, note.text, rfc3339(note.at)))
+            self.connections.push(order.driver_id or "", NoteToDriver(order.id, note.text, rfc3339(note.at)))
 
     async def _replan(self, driver_id: str) -> LiveTrip | None:
         """Follow and send the driver's new plan; return their trip if it is live."""
-        todo = await self._trips.replan(driver_id, is_connected=lambda: driver_id in self._connections)
-        if todo is not None and driver_id in self._connections:
-            self._connections.push(driver_id, Orders([assigned_order(order) for order in todo[0]]))
+        todo = await self._trips.replan(driver_id, is_connected=lambda: driver_id in self.connections)
+        if todo is not None and driver_id in self.connections:
+            self.connections.push(driver_id, Orders([assigned_order(order) for order in todo[0]]))
         return self._trips.get(driver_id)
 
     async def assigned_orders(self, driver_id: str) -> list[Order]:
@@ -293,7 +280,7 @@ class Fleet:
             self._trips.review(live, now)
             is_changed = live.reconsider_policy(now, watched=self._hub.is_watched(live.trip.orders))
             if is_changed:
-                self._connections.push(driver_id, PolicyChange(live.policy_state.policy))
+                self.connections.push(driver_id, PolicyChange(live.policy_state.policy))
 
     def _is_needed(self, live: LiveTrip) -> bool:
-        return live.trip.driver.id in self._connections or self._hub.has_channel(live.trip.orders)
+        return live.trip.driver.id in self.connections or self._hub.has_channel(live.trip.orders)

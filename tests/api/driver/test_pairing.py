@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest_asyncio
 
 from tests.api.merchant import fixes_from, problem, wrong_fields
 from tests.service import Service, hear, running_service
+from tests.waiting import until
 from tracker.api.merchant.pairing import PAIRING_TIME
 from tracker.database import Database
 from tracker.database.credentials.api_keys import ApiKey, insert_api_key
@@ -254,7 +256,7 @@ async def test_the_sixth_token_replaces_the_one_not_used_longest(
 
 
 async def test_a_replaced_tokens_connection_is_closed(service: Service) -> None:
-    """The device that it belongs to is told by the close code; another device of the driver is not."""
+    """Its device's connection closes with 4001."""
     driver = await service.new_driver()
     async with service.drive(driver["token"]) as oldest:
         await hear(oldest, "welcome")
@@ -276,3 +278,30 @@ async def test_a_new_token_refuses_all_others(service: Service) -> None:
     assert [await accepted(service, token) for token in (driver["token"], second, fresh)] == [
         *(False, False, True)
     ]
+
+
+async def test_a_token_that_is_revoked_while_its_connection_opens(
+    service: Service, service_database: str
+) -> None:
+    """It is still valid when it is looked up, and no longer when the driver's orders have been read: 4001."""
+    driver = await service.new_driver()
+    async with AsyncExitStack() as stack:
+        database = await asyncpg.connect(service_database)
+        stack.push_async_callback(database.close)
+        async with database.transaction():
+            await database.execute("LOCK TABLE stops IN ACCESS EXCLUSIVE MODE")
+            device = await stack.enter_async_context(service.drive(driver["token"]))
+            await until(lambda: waits_for_stops(service_database))
+            await service.post(f"/v1/drivers/{driver['id']}/token", {})
+        await asyncio.wait_for(device.wait_closed(), 10)
+    assert device.close_code == 4001
+
+
+async def waits_for_stops(database_url: str) -> bool:
+    """Whether a session waits for the lock of the table."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        waiting = "SELECT 1 FROM pg_locks WHERE relation = 'stops'::regclass AND NOT granted"
+        return bool(await connection.fetchval(waiting))
+    finally:
+        await connection.close()

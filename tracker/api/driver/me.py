@@ -4,13 +4,13 @@ from typing import Final, Literal
 
 import msgspec
 from msgspec import Struct
-from quart import Blueprint, Response, request
+from quart import Blueprint, Response
 
 from tracker.api.allowance import take_allowance
 from tracker.api.answers.drivers import DriverAnswer, driver_answer
 from tracker.api.answers.track_stream import stream_track
 from tracker.api.describe import endpoint
-from tracker.api.driver.stream import bearer, find_driver
+from tracker.api.driver.login import driver_of_request
 from tracker.api.json_bodies import answer, query
 from tracker.api.pagination import PageQuery, decode_cursor, page
 from tracker.database import drivers as rows
@@ -18,7 +18,7 @@ from tracker.database.fixes import driver_windows
 from tracker.database.links import OpeningForDriver, select_openings_for_driver
 from tracker.domain.driver.duty import Duty, DutyInterval
 from tracker.domain.order import Driver
-from tracker.errors import NotFound, Unauthenticated
+from tracker.errors import NotFound
 from tracker.messages import AwareTime, Time, rfc3339, rfc3339_or_none
 from tracker.node import Node, current_node
 
@@ -152,10 +152,7 @@ def _opening(opening: OpeningForDriver) -> OpeningAnswer:
 
 async def _authorized(node: Node, cost: float) -> Driver:
     """Return the driver of the token. Raises Unauthenticated, RateLimited."""
-    token = bearer(request.headers.get("Authorization"))
-    if token is None:
-        raise Unauthenticated("Send the driver's token as Authorization: Bearer.")
-    driver = await find_driver(node, token)
+    driver = await driver_of_request(node)
     detail = "Too many requests of this driver; retry later."
     take_allowance(node.request_rates, driver.id, detail, amount=cost)
     return driver

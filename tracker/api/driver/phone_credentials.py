@@ -6,7 +6,7 @@ from typing import Final
 
 from quart import request
 
-from tracker.api.driver.stream import find_driver
+from tracker.api.driver.login import find_driver
 from tracker.domain.order import Driver
 from tracker.errors import Unauthenticated
 from tracker.node import Node

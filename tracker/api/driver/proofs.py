@@ -2,18 +2,18 @@
 
 from typing import Final
 
-from quart import Blueprint, Response, request
+from quart import Blueprint, Response
 
 from tracker.api.allowance import take_allowance
 from tracker.api.client_info import public_path
 from tracker.api.describe import endpoint
+from tracker.api.driver.login import driver_of_request
 from tracker.api.driver.messages import check_id
 from tracker.api.driver.proof_form import ProofForm, new_proof, read_form
-from tracker.api.driver.stream import bearer, find_driver
 from tracker.api.idempotency import Creation, create_once
 from tracker.database import Connection
 from tracker.domain.order import Driver
-from tracker.errors import Conflict, Unauthenticated
+from tracker.errors import Conflict
 from tracker.messages.proofs import WireProof
 from tracker.node import Node, current_node
 from tracker.orders.changes import OrderChange
@@ -40,10 +40,8 @@ async def post_proof(order_id: str) -> Response:
     image is stored as a JPEG of at most 2 MB without metadata. A wrong barcode or PIN is 422. After five
     wrong PINs, each further one is 429 for ten minutes.
     """
-    node, token = current_node(), bearer(request.headers.get("Authorization"))
-    if token is None:
-        raise Unauthenticated("Send the driver's token as Authorization: Bearer.")
-    driver = await find_driver(node, token)
+    node = current_node()
+    driver = await driver_of_request(node)
     take_allowance(node.proof_rates, driver.id, TOO_MANY)
     return await node.fleet.shield(_take_proof(node, driver, check_id(order_id)))
 

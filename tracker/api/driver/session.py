@@ -8,6 +8,7 @@ from typing import Final, assert_never
 
 import structlog
 
+from tracker.api.driver.login import Login, is_still_valid
 from tracker.api.driver.messages import (
     decode_frame,
     fixes_ack,
@@ -19,7 +20,6 @@ from tracker.api.driver.messages import (
 from tracker.api.errors import CloseConnection
 from tracker.domain.driver.role import Role
 from tracker.domain.driver.silence import Departure
-from tracker.domain.order import Driver
 from tracker.errors import NotFound, RateLimited, StorageUnavailable, Unparsable
 from tracker.live.trip import Receipt
 from tracker.messages import (
@@ -67,20 +67,17 @@ log = structlog.get_logger()
 
 
 def _peer_gone() -> CloseConnection:
-    """Return a new exception. The peer is gone, so send no close frame. One exception raised
-    repeatedly would keep every frame it passed.
-    """
+    """Return a new exception, without a close frame: one that is raised again would keep its old frames."""
     return CloseConnection(1006, "gone")
 
 
 class DriverSession:
     """Reads, stores, acknowledges and writes concurrently, so that a slow commit delays no other message."""
 
-    def __init__(
-        self, node: Node, socket: Socket, codec: AnyCodec, driver: Driver, *, role: Role, token_hash: bytes
-    ) -> None:
-        self._node, self._socket, self._codec, self._driver = node, socket, codec, driver
-        self.role, self.token_hash = role, token_hash
+    def __init__(self, node: Node, socket: Socket, codec: AnyCodec, login: Login, role: Role) -> None:
+        self._node, self._socket, self._codec = node, socket, codec
+        self._login, self._driver = login, login.driver
+        self.role, self.token_hash = role, login.token_hash
         self._outbox: asyncio.Queue[ToDriver | CloseConnection] = asyncio.Queue(OUTBOX_SIZE)
         self._ended: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
         self._in_flight = asyncio.Semaphore(MAX_IN_FLIGHT)
@@ -93,8 +90,8 @@ class DriverSession:
     async def run(self) -> None:
         """Serve the connection. Always ends with CloseConnection; cancelled when the peer disconnects."""
         fleet = self._node.fleet
-        orders = await fleet.assigned_orders(self._driver.id)
         duty = await fleet.states.duty(self._driver.id)
+        orders = await fleet.assigned_orders(self._driver.id)  # last: it misses later changes
         self.push(
             Welcome(
                 wire_driver(self._driver),
@@ -104,11 +101,13 @@ class DriverSession:
                 duty=WireDuty.of(duty),
             )
         )
-        fleet.connect(self._driver.id, self)
+        fleet.connections.connect(self._driver.id, self)
         try:
+            if not await is_still_valid(self._node, self._login):
+                raise CloseConnection(4001, "unauthenticated")
             await self._run_tasks()
         finally:
-            fleet.disconnect(self._driver.id, self)
+            fleet.connections.disconnect(self._driver.id, self)
 
     async def _run_tasks(self) -> None:
         code, reason = 1011, "our_fault"
@@ -257,10 +256,10 @@ class DriverSession:
     def _change_role(self, role: Role) -> None:
         if role == self.role:
             return
-        self._node.fleet.disconnect(self._driver.id, self)
+        self._node.fleet.connections.disconnect(self._driver.id, self)
         self.role = role
         try:
-            self._node.fleet.connect(self._driver.id, self)
+            self._node.fleet.connections.connect(self._driver.id, self)
         except RateLimited:
             self._end(CloseConnection(4103, "rate_limited"))
 

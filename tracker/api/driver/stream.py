@@ -4,17 +4,16 @@ from typing import Final, cast, get_args
 
 import msgspec
 import structlog
-from quart import Blueprint, Response, request, websocket
+from quart import Blueprint, Response, websocket
 
 from tracker.api.allowance import take_allowance
-from tracker.api.auth import credential_error
-from tracker.api.client_backoff import await_backoff, record_violations
+from tracker.api.client_backoff import record_violations
 from tracker.api.describe import endpoint
+from tracker.api.driver.login import bearer, driver_of_request, log_in
 from tracker.api.driver.messages import await_hello, fixes_ack
 from tracker.api.driver.session import DriverSession
 from tracker.api.errors import CloseConnection, close_code, problem_of
 from tracker.api.json_bodies import answer, raw_body
-from tracker.database.credentials.driver_tokens import select_driver_by_token
 from tracker.domain.driver.role import Role
 from tracker.domain.order import Driver
 from tracker.domain.tracks.fix import Fix
@@ -23,13 +22,11 @@ from tracker.errors import (
     InvalidFields,
     StorageUnavailable,
     TrackerError,
-    Unauthenticated,
 )
 from tracker.live.trip import Receipt
 from tracker.messages import FIXES_PER_MESSAGE, FRAME_BYTES, Ack, Fixes, RawFixes
 from tracker.messages.codecs import CODECS, read_fixes, read_json, readings
 from tracker.node import Node, current_node
-from tracker.tokens import hash_token
 from tracker.websocket.accept import Disconnected, accept
 
 TOO_MANY: Final = "The driver sends too many fixes; none of these was stored. Retry later."
@@ -46,18 +43,17 @@ async def stream() -> None:
     if node.fleet.draining:
         raise StorageUnavailable("The server is shutting down; reconnect.")
     token = bearer(websocket.headers.get("Authorization"))
-    driver = None if token is None else await _authenticate(node, token)
+    login = None if token is None else await log_in(node, token)
     subprotocol = next((name for name in websocket.requested_subprotocols if name in CODECS), None)
     socket = await accept(websocket, subprotocol, FRAME_BYTES)
     codec = CODECS[subprotocol or "tracker.v1"]()
     try:
-        if token is None or driver is None:
+        if token is None or login is None:
             token, wanted = await await_hello(socket, codec)
             role = wanted or role
-            driver = await _authenticate(node, token)
+            login = await log_in(node, token)
         with record_violations(node, socket, token):
-            session = DriverSession(node, socket, codec, driver, role=role, token_hash=hash_token(token))
-            await session.run()
+            await DriverSession(node, socket, codec, login, role).run()
     except Disconnected:
         pass
     except CloseConnection as closing:
@@ -69,12 +65,6 @@ async def stream() -> None:
         await socket.close(1011, "our_fault")
 
 
-async def _authenticate(node: Node, token: str) -> Driver:
-    """Wait for the client back-off and return the driver. Raises RateLimited, Unauthenticated."""
-    await await_backoff(node, token)
-    return await find_driver(node, token)
-
-
 def _role(name: str | None) -> Role:
     """Return the role that the URL asks for. Raises InvalidFields."""
     if name not in (None, *get_args(Role)):
@@ -82,36 +72,12 @@ def _role(name: str | None) -> Role:
     return cast("Role", name or "source")
 
 
-def bearer(header: str | None) -> str | None:
-    """Return the token of an Authorization header, or None without one. Raises Unauthenticated."""
-    if not header:
-        return None
-    scheme, _, token = header.partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
-        raise Unauthenticated("Send the driver's token as Authorization: Bearer.")
-    return token.strip()
-
-
-async def find_driver(node: Node, token: str) -> Driver:
-    """Find the driver with this token; later log lines hold their id. Raises Unauthenticated, RateLimited."""
-    driver = await select_driver_by_token(node.database, hash_token(token), node.now())
-    if driver is None:
-        raise credential_error(
-            node, Unauthenticated("Unknown or replaced driver token; get a new one from the merchant.")
-        )
-    structlog.contextvars.bind_contextvars(driver=driver.id)
-    return driver
-
-
 @blueprint.post("/v1/drivers/fixes")
 @endpoint(body=Fixes | list[Fix], answer=Ack, by_driver=True)
 async def post_fixes() -> Response:
     """Store fixes. The response is the same ack as on the WebSocket, sent after the commit."""
     node = current_node()
-    token = bearer(request.headers.get("Authorization"))
-    if token is None:
-        raise Unauthenticated("Send the driver's token as Authorization: Bearer.")
-    driver = await find_driver(node, token)
+    driver = await driver_of_request(node)
     take_allowance(node.fix_rates, driver.id, TOO_MANY)
     number, message = _parse_message(await raw_body(FRAME_BYTES))
     if len(message.fixes) > FIXES_PER_MESSAGE:

@@ -22,7 +22,7 @@ async def fault_of(url: str) -> str:
 
 @pytest.mark.parametrize("kind", ["mosquitto", "nats"])
 async def test_the_account_is_tried(tmp_path: Path, database_url: str, kind: Kind) -> None:
-    """A wrong password is told from a broker that is not there, and neither hides the address."""
+    """The messages for a wrong password and for an unreachable broker differ, and both name the address."""
     async with broker_for(kind, tmp_path) as broker:
         assert await fault_of(broker.url) == (
             f"localhost:{broker.port}: nothing listens there; start the broker, or correct host and port"

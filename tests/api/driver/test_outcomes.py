@@ -1,4 +1,4 @@
-"""Why a delivery failed, and whether the driver who says so was at the door."""
+"""The outcome of a failed delivery, and whether the driver was within 200 m of the dropoff."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, get_args

@@ -309,7 +309,7 @@ def values_of(answer: Any) -> set[str]:
 
 
 async def test_a_wrong_pin_leaves_the_order_open(service: Service) -> None:
-    """As after hours without a network: the driver is told, and the customer still sees the PIN."""
+    """A PIN entered offline that is wrong: the driver gets an error, and the customer still sees the PIN."""
     driver, order = await carried(service, requirements=PIN)
     pin = (await snapshot(service, order))["pin"]
     kept_at = rfc3339(datetime.now(UTC) - timedelta(hours=1))

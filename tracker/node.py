@@ -114,6 +114,7 @@ async def open_node(
     """
     config.make_data_dir()
     map_file, metrics, link_tokens = await prepare_map(config, say), Metrics(), LinkTokens(secret_of(config))
+    rates, hub = _rate_limits(), Hub(link_tokens.cursor_key)
     async with (
         database_url(config, say) as url,
         _schema_checked(url, say, migrating=migrating or config.database_url is None),
@@ -121,31 +122,28 @@ async def open_node(
         FixRecorder(database) as recorder,
         _open_map(map_file, config.router, metrics, say) as (router, map_resources),
         EtaFeedback.open(database, router, metrics, now) as feedback,
+        _open_fleet(
+            config, database, recorder, router, hub, feedback, map_resources["area"], metrics, now
+        ) as (orders, fleet),
+        _upkeep(database, recorder, config, metrics, now),
+        MqttIngest.open(config, fleet, database, rates["fix_rates"], metrics) as mqtt,
     ):
-        rates, hub = _rate_limits(), Hub(link_tokens.cursor_key)
-        async with (
-            _open_fleet(
-                config, database, recorder, router, hub, feedback, map_resources["area"], metrics, now
-            ) as (orders, fleet),
-            _upkeep(database, recorder, config, metrics, now),
-            MqttIngest.open(config, fleet, database, rates["fix_rates"], metrics) as mqtt,
-        ):
-            yield Node(
-                config=config,
-                database=database,
-                forecast_log=feedback.forecast_log,
-                recorder=recorder,
-                router=router,
-                orders=orders,
-                fleet=fleet,
-                hub=hub,
-                link_tokens=link_tokens,
-                metrics=metrics,
-                now=now,
-                mqtt=mqtt,
-                **map_resources,
-                **rates,
-            )
+        yield Node(
+            config=config,
+            database=database,
+            forecast_log=feedback.forecast_log,
+            recorder=recorder,
+            router=router,
+            orders=orders,
+            fleet=fleet,
+            hub=hub,
+            link_tokens=link_tokens,
+            metrics=metrics,
+            now=now,
+            mqtt=mqtt,
+            **map_resources,
+            **rates,
+        )
 
 
 @asynccontextmanager

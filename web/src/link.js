@@ -1,5 +1,6 @@
 /** Link: the API address behind a tracking link, and notes to the driver. */
 
+import { randomId } from './random-id.js';
 import { retryAfterOf } from './transports.js';
 
 /** A note was not stored. `status` is the HTTP status, 0 if there was no answer; `retryAfter` is in milliseconds. */
@@ -33,11 +34,6 @@ export function serviceOf(url) {
 export function linkOf(url) {
   const { service, token } = parse(url);
   return `${service}/v1/track/${token}`;
-}
-
-/** 24 hexadecimal digits. `crypto.randomUUID` needs https. @returns {string} */
-export function randomId() {
-  return [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 /** Sends notes to the driver over HTTP. A note that is sent again after a failure is stored once. */

@@ -11,7 +11,8 @@
  */
 
 import { ReconnectPolicy, TRANSPORTS } from './reconnect.js';
-import { NoteSender, linkOf, randomId } from './link.js';
+import { NoteSender, linkOf } from './link.js';
+import { randomId } from './random-id.js';
 import { begin, merge } from './state.js';
 import { browser, headless } from './environment.js';
 import { events, polling, webSocket } from './transports.js';

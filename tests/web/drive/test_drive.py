@@ -14,7 +14,7 @@ from PIL import Image
 from playwright.async_api import Browser, FilePayload, Geolocation, Locator, Page, expect
 
 from tests.api.driver.test_phone_apps import basic
-from tests.browser import needs_chromium, opened
+from tests.browser import LAN_HOST, needs_chromium, opened
 from tests.service import Service, hear, token_of
 from tests.waiting import until
 
@@ -114,6 +114,23 @@ async def sign_out_and_in(service: Service, page: Page, driver: Any) -> None:
     await expect(page.locator("#header h1")).to_have_text("Bo Ek")
     await expect(page.locator("#none")).to_have_text("No orders. New ones appear here.")
     await expect(page.locator(".order")).to_have_count(0)
+
+
+async def test_the_screen_works_over_plain_http(service: Service, browser: Browser) -> None:
+    """Where browsers withhold the position, the service worker and `randomUUID`."""
+    driver = await service.new_driver()
+    order = await service.new_order(driver["id"])
+    pairing = await service.post(f"/v1/drivers/{driver['id']}/pairing", {})
+    url = service.url.replace("127.0.0.1", LAN_HOST)
+    async with opened(browser, f"{url}/drive#pair={pairing['code']}", **PHONE) as page:
+        assert not await page.evaluate("isSecureContext")
+        await button(page.locator(".order"), "Picked up").click()
+        await expect(page.locator(".order").get_by_role("heading")).to_have_text("Kasarmikatu 36")
+        await until(lambda: picked_up(service, order))
+
+
+async def picked_up(service: Service, order: Any) -> bool:
+    return bool((await service.get(f"/v1/orders/{order['id']}"))["status"] == "picked_up")
 
 
 async def test_what_is_done_without_a_network_is_sent_once(service: Service, browser: Browser) -> None:

@@ -16,7 +16,7 @@ from tracker.api.static_files import static_url, web_files
 from tracker.system.package_files import folder
 
 WORKER: Final = "src/drive/service-worker.js"
-SHARED: Final = ("src/environment.js", "src/reconnect.js")  # with the customer's page
+SHARED: Final = ("src/environment.js", "src/random-id.js", "src/reconnect.js")  # with the customer's page
 MANIFEST: Final = "/drive/app.webmanifest"
 STYLE: Final = "style/drive.css"
 ICON: Final = "icons/drive.svg"

@@ -1,5 +1,7 @@
 /** Queue: the driver's actions that the service does not have yet. Pure. */
 
+import { randomId } from '../random-id.js';
+
 /** @typedef {import('../../types/driver.js').Action} Action */
 /** @typedef {import('../../types/driver.js').Refusal} Refusal */
 
@@ -47,7 +49,7 @@ export function refuse(actions, action, refusal, now) {
 
 /** The same action once more, as new. @param {Action} action @returns {Action} */
 export function again(action) {
-  const fresh = { ...action, key: crypto.randomUUID() };
+  const fresh = { ...action, key: randomId() };
   delete fresh.seq;
   delete fresh.refusal;
   delete fresh.retryAt;

@@ -1,5 +1,6 @@
 /** Sender: sends the stored actions once and in sequence while the connection is live. */
 
+import { randomId } from '../random-id.js';
 import { Disconnected } from './connection.js';
 import { nextAction, nextDelay, refuse } from './queue.js';
 
@@ -32,7 +33,7 @@ export class Sender {
 
   /** @param {Omit<Action, 'key'|'at'>} action @returns {Promise<void>} resolves once it is stored */
   async add(action) {
-    await this._store.putAction({ ...action, key: crypto.randomUUID(), at: new Date().toISOString() });
+    await this._store.putAction({ ...action, key: randomId(), at: new Date().toISOString() });
     await this._changed();
     this.run();
   }

@@ -1,5 +1,6 @@
 /** Sign-in view: what to do without a token, and the field for a code. */
 
+import { randomId } from '../random-id.js';
 import { el, renew } from './element.js';
 import { SignInFailed, credentialOf, pair } from './sign-in.js';
 
@@ -15,7 +16,7 @@ export class SignInView {
     this._words = words;
     this._service = service;
     this._onToken = onToken;
-    this._key = crypto.randomUUID(); // of the code that is tried, so that a repetition gives the same token
+    this._key = randomId(); // of the code that is tried, so that a repetition gives the same token
     this._code = '';
     /** @type {HTMLElement} */ this._answer = el('p.problem', { role: 'alert' });
   }
@@ -50,7 +51,7 @@ export class SignInView {
   async use(credential) {
     if (!credential) return this._say('signin.unknown_code');
     if ('token' in credential) return this._onToken(credential.token, []);
-    if (credential.code !== this._code) [this._code, this._key] = [credential.code, crypto.randomUUID()];
+    if (credential.code !== this._code) [this._code, this._key] = [credential.code, randomId()];
     this._say('signin.trying');
     try {
       const { token, apps } = await pair(this._service, credential.code, this._key);

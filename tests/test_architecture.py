@@ -167,7 +167,7 @@ def imported_names(node: ast.AST, *, for_types: bool = False) -> Iterator[tuple[
 
 
 def imported_from(source: str, name: str) -> str:
-    """`from tracker import hub` and `from tracker.live.hub import Hub` both import tracker.live.hub."""
+    """`from tracker.live import fleet` and `from tracker.live.fleet import Fleet` import the same module."""
     return f"{source}.{name}" if f"{source}.{name}" in module_names() else source
 
 

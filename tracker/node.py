@@ -22,10 +22,10 @@ from tracker.errors import ConfigError
 from tracker.eta.feedback import EtaFeedback
 from tracker.eta.forecast_log import ForecastLog
 from tracker.fix_recorder import FixRecorder
-from tracker.live.admission import Admission
+from tracker.live.delivery.admission import Admission
+from tracker.live.delivery.hub import Hub
+from tracker.live.drivers.milestones import MilestoneWriter
 from tracker.live.fleet import Fleet
-from tracker.live.hub import Hub
-from tracker.live.milestones import MilestoneWriter
 from tracker.maintenance import maintenance_running
 from tracker.map.addresses import AddressIndex, open_address_index
 from tracker.map.basemap import Basemap, open_basemap

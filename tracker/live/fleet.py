@@ -18,14 +18,14 @@ from tracker.domain.tracks.fix import Fix, Rejection
 from tracker.errors import NotFound, StorageUnavailable
 from tracker.eta.feedback import EtaFeedback
 from tracker.fix_recorder import FixRecorder
-from tracker.live.driver_connections import DriverConnections
-from tracker.live.driver_states import DriverStates
-from tracker.live.hub import Hub
-from tracker.live.milestones import MilestoneWriter
-from tracker.live.publisher import Publisher
-from tracker.live.silence import SilenceWatch
-from tracker.live.trip import JudgedBatch, LiveTrip, Receipt
-from tracker.live.trips import LiveTrips
+from tracker.live.delivery.hub import Hub
+from tracker.live.delivery.publisher import Publisher
+from tracker.live.drivers.connections import DriverConnections
+from tracker.live.drivers.milestones import MilestoneWriter
+from tracker.live.drivers.silence import SilenceWatch
+from tracker.live.drivers.states import DriverStates
+from tracker.live.drivers.trip import JudgedBatch, LiveTrip, Receipt
+from tracker.live.drivers.trips import LiveTrips
 from tracker.live.views import LiveViews
 from tracker.messages import End, NoteToDriver, Orders, PolicyChange, rfc3339
 from tracker.messages.conversions import assigned_order

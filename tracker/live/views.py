@@ -10,12 +10,12 @@ from tracker.domain.trip import Trip
 from tracker.domain.view import view_without_trip
 from tracker.errors import NotFound, StorageUnavailable
 from tracker.eta.feedback import EtaFeedback
-from tracker.live.channel import Channel
-from tracker.live.hub import Hub
-from tracker.live.order_cache import OrderCache
-from tracker.live.publisher import Publisher
-from tracker.live.subscription import Outgoing, Subscription
-from tracker.live.trips import LiveTrips
+from tracker.live.delivery.channel import Channel
+from tracker.live.delivery.hub import Hub
+from tracker.live.delivery.order_cache import OrderCache
+from tracker.live.delivery.publisher import Publisher
+from tracker.live.delivery.subscription import Outgoing, Subscription
+from tracker.live.drivers.trips import LiveTrips
 from tracker.messages import Snapshot, rfc3339
 
 

@@ -18,8 +18,8 @@ from tracker.database import Database, drivers
 from tracker.domain.order import Driver
 from tracker.domain.tracks.fix import Fix
 from tracker.errors import NotFound, RateLimited, StorageUnavailable
+from tracker.live.drivers.trip import Receipt
 from tracker.live.fleet import Fleet
-from tracker.live.trip import Receipt
 from tracker.messages import FIXES_PER_MESSAGE
 from tracker.metrics import Metrics
 from tracker.mqtt.broker import BrokerConnection, Message

@@ -15,7 +15,7 @@ from tests.waiting import until
 from tests.watchers import WAYS, Watcher, by_events
 from tracker.api.client_info import agent_family, client_address, limit_key, network
 from tracker.errors import TooManyConnections
-from tracker.live.hub import VIEWS_PER_ADDRESS, VIEWS_PER_LINK, Hub
+from tracker.live.delivery.hub import VIEWS_PER_ADDRESS, VIEWS_PER_LINK, Hub
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from tracker.domain.order import Driver
 from tracker.domain.tracks.device_clock import NONE, STEADY_WITHIN, DeviceClock
 from tracker.domain.tracks.fix import Fix
 from tracker.domain.trip import Trip
-from tracker.live.trip import JudgedBatch, LiveTrip
+from tracker.live.drivers.trip import JudgedBatch, LiveTrip
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 MONTH = timedelta(days=30)

@@ -1,8 +1,8 @@
 """Mutant: who goes is kept among those who are there."""
 
 from tracker.__main__ import main
-from tracker.live.driver_connections import DriverConnections
-from tracker.live.trip import ConnectedDriver
+from tracker.live.drivers.connections import DriverConnections
+from tracker.live.drivers.trip import ConnectedDriver
 
 
 def _nothing(self: DriverConnections, driver_id: str, connection: ConnectedDriver) -> None:

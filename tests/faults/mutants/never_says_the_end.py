@@ -1,7 +1,7 @@
 """Mutant: watching customers are not told that the order is over."""
 
 from tracker.__main__ import main
-from tracker.live.hub import Hub
+from tracker.live.delivery.hub import Hub
 from tracker.messages import End
 
 

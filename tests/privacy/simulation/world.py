@@ -16,10 +16,10 @@ from tests.privacy.judge import Judge, Violation
 from tests.privacy.simulation.memory import Memory, NoHindsight, Streets
 from tracker.domain.order import Driver, Order, OrderStatus, StopKind
 from tracker.domain.tracks.fix import Fix
+from tracker.live.delivery.hub import Hub
+from tracker.live.delivery.subscription import Outgoing, Subscription
+from tracker.live.drivers.milestones import MilestoneWriter
 from tracker.live.fleet import Fleet
-from tracker.live.hub import Hub
-from tracker.live.milestones import MilestoneWriter
-from tracker.live.subscription import Outgoing, Subscription
 from tracker.messages import End, rfc3339
 from tracker.metrics import Metrics
 from tracker.orders.changes import OrderChange

@@ -11,7 +11,7 @@ from tracker.domain.driver.duty import duty_of
 from tracker.domain.driver.role import Role
 from tracker.domain.order import Driver, OrderStatus
 from tracker.errors import NotFound, RateLimited, TrackerError, Unparsable
-from tracker.live.trip import Receipt
+from tracker.live.drivers.trip import Receipt
 from tracker.messages import (
     Ack,
     DeviceMessage,

@@ -21,7 +21,7 @@ from tracker.api.errors import CloseConnection
 from tracker.domain.driver.role import Role
 from tracker.domain.driver.silence import Departure
 from tracker.errors import NotFound, RateLimited, StorageUnavailable, Unparsable
-from tracker.live.trip import Receipt
+from tracker.live.drivers.trip import Receipt
 from tracker.messages import (
     FIXES_PER_MESSAGE,
     DeviceMessage,

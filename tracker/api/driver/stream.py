@@ -23,7 +23,7 @@ from tracker.errors import (
     StorageUnavailable,
     TrackerError,
 )
-from tracker.live.trip import Receipt
+from tracker.live.drivers.trip import Receipt
 from tracker.messages import FIXES_PER_MESSAGE, FRAME_BYTES, Ack, Fixes, RawFixes
 from tracker.messages.codecs import CODECS, read_fixes, read_json, readings
 from tracker.node import Node, current_node

@@ -11,7 +11,7 @@ from tracker.api.describe import endpoint
 from tracker.api.tracking.link import find_link
 from tracker.api.tracking.session import open_session
 from tracker.errors import TooManyConnections
-from tracker.live.subscription import Outgoing
+from tracker.live.delivery.subscription import Outgoing
 from tracker.messages import End
 from tracker.node import Node, current_node
 

@@ -13,7 +13,7 @@ from tracker.api.json_bodies import answer, query
 from tracker.api.tracking.link import find_link, snapshot_of
 from tracker.api.tracking.session import UPDATE_GAP, TrackingSession, open_session
 from tracker.errors import StorageUnavailable, TooManyConnections
-from tracker.live.subscription import Outgoing
+from tracker.live.delivery.subscription import Outgoing
 from tracker.messages import End, Heartbeat, NoteToCustomer, Snapshot, Update
 from tracker.node import current_node
 

@@ -13,7 +13,7 @@ from tracker.api.client_info import client_info
 from tracker.api.tracking.link import OpenLink, link_id_of, look_up, record_opening
 from tracker.domain.link import Transport
 from tracker.errors import StorageUnavailable
-from tracker.live.subscription import Outgoing, Subscription, conflate
+from tracker.live.delivery.subscription import Outgoing, Subscription, conflate
 from tracker.messages import End, Snapshot, Update, rfc3339
 from tracker.node import Node
 from tracker.rate_limits import spread

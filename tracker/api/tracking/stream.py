@@ -13,7 +13,7 @@ from tracker.api.errors import CloseConnection, close_code, problem_of
 from tracker.api.tracking.notes import add_note
 from tracker.api.tracking.session import TrackingSession, open_session
 from tracker.errors import TooManyConnections, TrackerError
-from tracker.live.subscription import Outgoing
+from tracker.live.delivery.subscription import Outgoing
 from tracker.messages import (
     NOTE_BYTES,
     CustomerNote,

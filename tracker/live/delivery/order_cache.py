@@ -4,7 +4,7 @@ from tracker.database import Database, links, orders
 from tracker.domain.link import Link
 from tracker.domain.order import Order
 from tracker.errors import NotFound
-from tracker.live.hub import Hub
+from tracker.live.delivery.hub import Hub
 
 
 class OrderCache:

@@ -18,8 +18,8 @@ from tracker.domain.route import Stop
 from tracker.domain.tracks.fix import Fix
 from tracker.domain.trip import Trip
 from tracker.errors import StorageUnavailable
-from tracker.live.milestones import MilestoneWriter
-from tracker.live.trip import LiveTrip
+from tracker.live.drivers.milestones import MilestoneWriter
+from tracker.live.drivers.trip import LiveTrip
 from tracker.metrics import Metrics
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

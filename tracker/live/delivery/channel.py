@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from tracker.domain.view import CustomerView, Trail
-from tracker.live.cursors import format_cursor, revision_of
-from tracker.live.subscription import NOTES_KEPT, Outgoing, Subscription
+from tracker.live.delivery.cursors import format_cursor, revision_of
+from tracker.live.delivery.subscription import NOTES_KEPT, Outgoing, Subscription
 from tracker.messages import CustomerState, NoteToCustomer, Snapshot, Update
 
 OPTIONAL: Final = ("pin", "proofs")  # absent in a snapshot if there is nothing in them

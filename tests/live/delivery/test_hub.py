@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracker.domain.order import OrderStatus
-from tracker.live.hub import Hub
-from tracker.live.subscription import Subscription
+from tracker.live.delivery.hub import Hub
+from tracker.live.delivery.subscription import Subscription
 from tracker.messages import End, TrackedOrder, Update, WirePlace
 
 PLACE = WirePlace(60.0, 24.0)
@@ -168,7 +168,7 @@ async def test_an_order_that_nobody_watches_is_forgotten_in_time(monkeypatch: py
     for n in range(1_500):
         hub.open(f"ord_other_{n}")
     assert len(hub.prune()) == 501 and not hub.has_channel(["ord_1"])
-    monkeypatch.setattr("tracker.live.hub.CHANNEL_KEPT_S", 0.0)
+    monkeypatch.setattr("tracker.live.delivery.hub.CHANNEL_KEPT_S", 0.0)
     assert len(hub.prune()) == 1_000
 
 

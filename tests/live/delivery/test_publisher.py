@@ -11,10 +11,10 @@ from tests.domain.test_trip import NOW, at, fix, order, routed, trip_with
 from tracker.domain.order import OrderStatus
 from tracker.domain.trip import Trip
 from tracker.domain.view import CustomerView, Trail, view_without_trip
-from tracker.live.channel import Channel
-from tracker.live.hub import Hub
-from tracker.live.publisher import ETA_CHANGE, REVIEW_EVERY, TRAIL_LAG, Publisher
-from tracker.live.subscription import Subscription
+from tracker.live.delivery.channel import Channel
+from tracker.live.delivery.hub import Hub
+from tracker.live.delivery.publisher import ETA_CHANGE, REVIEW_EVERY, TRAIL_LAG, Publisher
+from tracker.live.delivery.subscription import Subscription
 from tracker.messages import rfc3339
 
 FAR = 200.0  # steps to the dropoff, about 11 km

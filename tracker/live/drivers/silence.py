@@ -12,8 +12,8 @@ from tracker.database import Database, drivers
 from tracker.database.drivers import Activity
 from tracker.domain.driver.silence import Signs, Silence, SilenceReason, silence_of
 from tracker.errors import StorageUnavailable
-from tracker.live.driver_connections import DriverConnections
-from tracker.live.trips import LiveTrips
+from tracker.live.drivers.connections import DriverConnections
+from tracker.live.drivers.trips import LiveTrips
 from tracker.metrics import Metrics
 
 CHECK_INTERVAL_S: Final = 10.0

@@ -11,9 +11,9 @@ from tracker.domain.driver.duty import Duty
 from tracker.domain.driver.silence import Departure
 from tracker.domain.order import Driver
 from tracker.errors import NotFound, RateLimited
-from tracker.live.driver_connections import DriverConnections
-from tracker.live.trip import LiveTrip
-from tracker.live.trips import LiveTrips
+from tracker.live.drivers.connections import DriverConnections
+from tracker.live.drivers.trip import LiveTrip
+from tracker.live.drivers.trips import LiveTrips
 from tracker.messages import DutyChange
 from tracker.rate_limits import RateLimit
 

@@ -1,6 +1,6 @@
 """DriverConnections: how the last position source ended."""
 
-from tracker.live.driver_connections import DriverConnections
+from tracker.live.drivers.connections import DriverConnections
 from tracker.metrics import Metrics
 
 

@@ -6,8 +6,8 @@ from typing import Final
 
 from tracker.domain.trip import Trip
 from tracker.domain.view import CustomerView, Trail
-from tracker.live.channel import Channel, SentTrail
-from tracker.live.hub import Hub
+from tracker.live.delivery.channel import Channel, SentTrail
+from tracker.live.delivery.hub import Hub
 from tracker.messages import rfc3339
 from tracker.messages.conversions import line, state_of
 

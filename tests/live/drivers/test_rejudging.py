@@ -19,7 +19,7 @@ from tracker.domain.tracks.track import WINDOW
 from tracker.domain.trip import Trip
 from tracker.errors import StorageUnavailable
 from tracker.fix_recorder import FixRecorder
-from tracker.live.trip import JudgedBatch, LiveTrip
+from tracker.live.drivers.trip import JudgedBatch, LiveTrip
 
 NOW = datetime(2026, 11, 22, 16, 43, tzinfo=UTC)
 MONTH = timedelta(days=30)

@@ -6,7 +6,7 @@ from typing import Final
 from tracker.domain.driver.role import Role
 from tracker.domain.driver.silence import Departure
 from tracker.errors import RateLimited
-from tracker.live.trip import ConnectedDriver
+from tracker.live.drivers.trip import ConnectedDriver
 from tracker.messages import ToDriver
 from tracker.metrics import Metrics
 from tracker.rate_limits import RateLimit

@@ -2,11 +2,11 @@
 
 from datetime import timedelta
 
-from tests.live.test_trip import NOW, fix, live_trip, second
+from tests.live.drivers.test_trip import NOW, fix, live_trip, second
 from tracker.domain.driver.duty import DutyTimes
 from tracker.domain.driver.role import Role
 from tracker.domain.tracks.fix import Fix
-from tracker.live.trip import JudgedBatch, LiveTrip
+from tracker.live.drivers.trip import JudgedBatch, LiveTrip
 
 MONTH = timedelta(days=30)
 

@@ -13,7 +13,7 @@ from tracker.domain.arrival.milestone import Milestone, MilestoneReached
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Order
 from tracker.domain.route import Stop
-from tracker.live.trip import LiveTrip
+from tracker.live.drivers.trip import LiveTrip
 from tracker.metrics import Metrics, begin_at_zero
 from tracker.write_behind import WriteBehind
 

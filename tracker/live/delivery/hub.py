@@ -6,9 +6,9 @@ from time import monotonic
 from typing import Final
 
 from tracker.errors import TooManyConnections
-from tracker.live.channel import Channel
-from tracker.live.cursors import CursorTags
-from tracker.live.subscription import Outgoing, Subscription
+from tracker.live.delivery.channel import Channel
+from tracker.live.delivery.cursors import CursorTags
+from tracker.live.delivery.subscription import Outgoing, Subscription
 from tracker.messages import End, Heartbeat
 
 CHANNEL_KEPT_S: Final = 120.0  # after the last customer has left, for clients that reconnect

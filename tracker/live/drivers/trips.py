@@ -21,9 +21,9 @@ from tracker.domain.tracks.verdict_memory import VerdictMemory
 from tracker.domain.trip import Trip
 from tracker.errors import NoRoute, NotFound, RoutingError, StorageUnavailable
 from tracker.eta.feedback import EtaFeedback
-from tracker.live.milestones import MilestoneWriter
-from tracker.live.publisher import Publisher
-from tracker.live.trip import LiveTrip, Span
+from tracker.live.delivery.publisher import Publisher
+from tracker.live.drivers.milestones import MilestoneWriter
+from tracker.live.drivers.trip import LiveTrip, Span
 from tracker.routing import Router
 
 ENDED_LOOKBACK: Final = timedelta(hours=72)  # before the newest fix; no driver stays longer at one door

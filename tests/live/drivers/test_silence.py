@@ -7,9 +7,9 @@ from tests.domain.driver.test_silence import NOW
 from tracker.database import Database, drivers
 from tracker.domain.driver.device_state import DeviceReport, DeviceState
 from tracker.domain.driver.silence import Silence
-from tracker.live.driver_connections import DriverConnections
-from tracker.live.silence import SilenceChange, SilenceWatch
-from tracker.live.trips import LiveTrips
+from tracker.live.drivers.connections import DriverConnections
+from tracker.live.drivers.silence import SilenceChange, SilenceWatch
+from tracker.live.drivers.trips import LiveTrips
 from tracker.metrics import Metrics
 
 MINUTE = timedelta(minutes=1)

@@ -1,0 +1,1 @@
+"""The drivers: their live trips, connections, duty, milestones and silence."""

@@ -11,11 +11,13 @@ import click
 from driver_sim.client.reconnect import PermanentDisconnect
 from driver_sim.couriers.phone import Tempo
 from driver_sim.couriers.scenario import Settings, end_on_signals
+from driver_sim.errors import NoBroker
 from driver_sim.merchant_api import ApiError
 from driver_sim.replay.player import Replay
 from driver_sim.replay.player import replay as replay_all
 from driver_sim.replay.schedule import Timing
 from driver_sim.report.console import Output, run_and_show
+from driver_sim.sources.protocols import PROTOCOLS, Protocol
 from driver_sim.tracks import NAMES, BadTrack, Options, Recording, read_tracks
 from tracker.domain.order import Vehicle
 
@@ -71,6 +73,13 @@ url_option = click.option(
 @click.option("--seed", default=1, help="Random seed; the same seed gives the same couriers and orders.")
 @click.option("--interval", type=click.FloatRange(0.1, 3600), default=1.0, help="Seconds between fixes.")
 @click.option(
+    "--protocol",
+    type=click.Choice(PROTOCOLS),
+    default="ws",
+    help="How couriers send positions: the driver's WebSocket in JSON or MessagePack, one HTTP request for"
+    " many fixes, or as the phone apps do. Their orders always come by WebSocket.",
+)
+@click.option(
     "--speed-up",
     type=click.FloatRange(0.1, 100),
     default=1.0,
@@ -97,6 +106,7 @@ def run(
     drivers: int,
     seed: int,
     interval: float,
+    protocol: Protocol,
     speed_up: float,
     duration: float | None,
     orders: int | None,
@@ -119,6 +129,7 @@ def run(
         drivers=drivers,
         seed=seed,
         tempo=Tempo(interval, speed_up),
+        protocol=protocol,
         duration=duration,
         orders=orders,
         wait=wait,
@@ -127,6 +138,8 @@ def run(
         clean = asyncio.run(run_and_show(settings, Output(links, as_json, events)))
     except ApiError as error:
         raise click.ClickException(_with_fix(error)) from error
+    except NoBroker as error:
+        raise click.ClickException(f"{error}.") from error
     sys.exit(0 if clean else 1)
 
 

@@ -1,4 +1,11 @@
-"""Exception groups."""
+"""Errors of a run."""
+
+
+class NoBroker(Exception):
+    """The service gives drivers no MQTT broker."""
+
+    def __init__(self) -> None:
+        super().__init__("The service has no MQTT broker for drivers; set TRACKER_MQTT_URL there")
 
 
 def first_error(errors: BaseExceptionGroup[BaseException]) -> BaseException:

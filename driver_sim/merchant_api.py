@@ -27,11 +27,29 @@ class ApiError(Exception):
         self.status = status
 
 
-class NewDriver(msgspec.Struct, frozen=True):
-    """A new driver with its token."""
+class Broker(msgspec.Struct, frozen=True):
+    """The MQTT broker for phones, and a driver's account and topic there."""
+
+    host: str
+    port: int
+    tls: bool
+    username: str
+    password: str
+    topic: str
+
+
+class AppSettings(msgspec.Struct, frozen=True):
+    """What the simulator needs of the settings for phone apps."""
+
+    mqtt: Broker | None = None
+
+
+class DriverAccess(msgspec.Struct, frozen=True):
+    """A driver with a new token, and what it opens."""
 
     id: str
     token: str
+    setup: AppSettings = AppSettings()
 
 
 class ExistingDriver(msgspec.Struct, frozen=True):
@@ -128,14 +146,15 @@ class MerchantApi:
             if cursor is None:
                 return
 
-    async def create_driver(self, name: str, vehicle: Vehicle, reference: str | None = None) -> NewDriver:
+    async def create_driver(self, name: str, vehicle: Vehicle, reference: str | None = None) -> DriverAccess:
         body = {"name": name, "vehicle": vehicle, "reference": reference}
-        return msgspec.json.decode(await self._call("POST", "/v1/drivers", body), type=NewDriver)
+        return msgspec.json.decode(await self._call("POST", "/v1/drivers", body), type=DriverAccess)
 
-    async def new_token(self, driver_id: str) -> str:
+    async def new_token(self, driver_id: str) -> DriverAccess:
         """Create a new token for a driver. The old token becomes invalid."""
-        response = msgspec.json.decode(await self._call("POST", f"/v1/drivers/{driver_id}/token"))
-        return str(response["token"])
+        return msgspec.json.decode(
+            await self._call("POST", f"/v1/drivers/{driver_id}/token"), type=DriverAccess
+        )
 
     async def set_stops(self, driver_id: str, stops: Sequence[tuple[str, str]]) -> None:
         """Set the driver's stop sequence: pairs of order id and `pickup` or `dropoff`."""

@@ -3,11 +3,13 @@
 from urllib.parse import urlsplit, urlunsplit
 
 
-def stream_uri(url: str) -> str:
-    """Return the driver stream's URL: `https://host/base` -> `wss://host/base/v1/drivers/stream`."""
+def stream_uri(url: str, role: str) -> str:
+    """Return the driver stream's URL: `https://host/base` -> `wss://host/base/v1/drivers/stream?role=…`."""
     parts = urlsplit(url)
     scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
-    return urlunsplit((scheme, parts.netloc, parts.path.rstrip("/") + "/v1/drivers/stream", "", ""))
+    return urlunsplit(
+        (scheme, parts.netloc, parts.path.rstrip("/") + "/v1/drivers/stream", f"role={role}", "")
+    )
 
 
 def is_local(url: str) -> bool:

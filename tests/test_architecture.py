@@ -47,6 +47,7 @@ SIMULATOR_ROWS = (
     {"errors", "urls"},
     {"merchant_api", "motion", "tracks"},
     {"client"},
+    {"sources"},
     {"couriers", "replay"},
     {"report"},
     {"__main__"},
@@ -79,7 +80,7 @@ HOMES = {
         "tracker.routing.driving_side",
         "tracker.map.survey",
     ),
-    "paho": ("tracker.mqtt.broker",),
+    "paho": ("tracker.mqtt.broker", "driver_sim.sources.mqtt_source"),
     "pmtiles": ("tracker.map.basemap",),
     "prometheus_client": ("tracker.metrics",),
     "quart": (

@@ -9,7 +9,7 @@ async with asyncio.TaskGroup() as tasks:
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
@@ -20,7 +20,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidHandshake, InvalidStatus
 from websockets.typing import Subprotocol
 
-from driver_sim.client.connection import Connection
+from driver_sim.client.connection import Connection, WireFormat
 from driver_sim.client.outbox import Outbox, Report
 from driver_sim.client.pending_reports import PendingReports, ReportRejected
 from driver_sim.client.reconnect import (
@@ -32,6 +32,7 @@ from driver_sim.client.reconnect import (
     pause,
 )
 from driver_sim.urls import is_local, stream_uri
+from tracker.domain.driver.role import Role
 from tracker.domain.reporting_policy import Policy
 from tracker.domain.tracks.fix import Fix
 from tracker.messages import (
@@ -47,7 +48,6 @@ from tracker.messages import (
     Welcome,
 )
 
-SUBPROTOCOL: Final = Subprotocol("tracker.v1")
 STABLE_AFTER: Final = 20.0  # seconds; a longer connection resets the back-off, even without an ack
 FLUSH_TIMEOUT: Final = 10.0  # seconds to wait for outstanding acks before closing
 
@@ -55,7 +55,15 @@ FLUSH_TIMEOUT: Final = 10.0  # seconds to wait for outstanding acks before closi
 class DriverClient:
     """Buffers fixes and reports until their acks, and reconnects as the close codes require."""
 
-    def __init__(self, url: str, token: str, *, random: Random | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        *,
+        random: Random | None = None,
+        subprotocol: WireFormat = "tracker.v1",
+        role: Role = "source",
+    ) -> None:
         """Create a client of the service at *url* (http or https). `run` connects it."""
         self.outbox = Outbox()
         self.orders: tuple[AssignedOrder, ...] = ()  # the latest from the service, in stop sequence
@@ -65,7 +73,8 @@ class DriverClient:
         self.last_error = ""
         self.latencies: deque[float] = deque(maxlen=1_000)  # seconds from sending to ack; the last thousand
         self.on_note: Callable[[NoteToDriver], None] = lambda note: None
-        self._uri = stream_uri(url)
+        self._uri = stream_uri(url, role)
+        self._format: Final = subprotocol
         self._token = token
         self._random = random or Random()
         self._pending_reports = PendingReports()
@@ -80,6 +89,16 @@ class DriverClient:
     @property
     def reconnects(self) -> int:
         return max(0, self.connections - 1)
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Fixes by what became of them: sent, acked, duplicates, rejected."""
+        return self.outbox.counts
+
+    @property
+    def unacked(self) -> int:
+        """The number of fixes without an ack."""
+        return self.outbox.unacked
 
     def add(self, fix: Fix) -> None:
         """Queue a fix, and keep it until its ack."""
@@ -133,11 +152,6 @@ class DriverClient:
             await self._connection.end()
         return flushed
 
-    def latency(self, quantile: float) -> float | None:
-        """Return this quantile of the last thousand ack latencies, in seconds. None before the first ack."""
-        ordered = sorted(self.latencies)
-        return ordered[min(len(ordered) - 1, int(quantile * len(ordered)))] if ordered else None
-
     # --- the connection
 
     async def run(self) -> None:
@@ -188,7 +202,7 @@ class DriverClient:
     async def _run_connection(self) -> tuple[int, str]:
         """Run one connection. Return its close code (1006 without a close frame) and reason."""
         async with self._connect() as websocket:
-            self._connection = Connection(websocket, self.outbox, self._handle)
+            self._connection = Connection(websocket, self._format, self.outbox, self._handle)
             try:
                 if not self._closing:
                     await self._connection.run()
@@ -201,7 +215,7 @@ class DriverClient:
     def _connect(self) -> connect:
         return connect(
             self._uri,
-            subprotocols=[SUBPROTOCOL],
+            subprotocols=[Subprotocol(self._format)],
             additional_headers={"Authorization": f"Bearer {self._token}"},
             compression=None,
             ping_interval=None,  # the protocol has its own pings

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 from websockets.asyncio.client import ClientConnection
@@ -16,17 +16,25 @@ from tracker.messages import Ping, Pong, Slow, ToDriver, Welcome
 PING_AFTER: Final = 20.0  # seconds without a message; then the client pings
 ABORT_AFTER: Final = 45.0  # seconds without a message; then the client aborts the connection
 
-_decoder = msgspec.json.Decoder(ToDriver)
-_encoder = msgspec.json.Encoder()
+WireFormat = Literal["tracker.v1", "tracker.v1.msgpack"]
+"""Subprotocols: JSON in text frames, MessagePack in binary frames."""
+
+_json_decoder = msgspec.json.Decoder(ToDriver)
+_msgpack_decoder = msgspec.msgpack.Decoder(ToDriver)
 
 
 class Connection:
     """Sends from the outbox at the permitted rate, and passes the service's messages to `on_message`."""
 
     def __init__(
-        self, websocket: ClientConnection, outbox: Outbox, on_message: Callable[[ToDriver], None]
+        self,
+        websocket: ClientConnection,
+        subprotocol: WireFormat,
+        outbox: Outbox,
+        on_message: Callable[[ToDriver], None],
     ) -> None:
         self._websocket = websocket
+        self._subprotocol: Final = subprotocol
         self._outbox = outbox
         self._on_message = on_message
         self._send_rate: SendRate | None = None  # None until `welcome`: nothing may be sent before
@@ -70,7 +78,10 @@ class Connection:
             await self._send_message(message)
 
     async def _send_message(self, message: msgspec.Struct) -> None:
-        await self._websocket.send(_encoder.encode(message).decode())
+        if self._subprotocol == "tracker.v1":
+            await self._websocket.send(msgspec.json.encode(message).decode())
+        else:
+            await self._websocket.send(msgspec.msgpack.encode(message))
 
     async def _watch_liveness(self) -> None:
         """Ping after silence, and abort a dead connection. The next one resends what is unacknowledged."""
@@ -91,7 +102,7 @@ class Connection:
             async for raw in self._websocket:
                 self._received_at = self._clock()
                 with suppress(msgspec.MsgspecError):  # a message type of a later version
-                    await self._handle(_decoder.decode(raw))
+                    await self._handle(_decode(raw))
 
     async def _handle(self, message: ToDriver) -> None:
         match message:
@@ -121,3 +132,11 @@ class Connection:
         if self._send_rate is not None and not self._send_rate.is_slow(self._clock()):
             self._outbox.resume()
             self.wake()
+
+
+def _decode(frame: str | bytes) -> ToDriver:
+    """Decode a text frame as JSON and a binary frame as MessagePack. Raises msgspec.MsgspecError."""
+    message: ToDriver = (
+        _json_decoder.decode(frame) if isinstance(frame, str) else _msgpack_decoder.decode(frame)
+    )
+    return message

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Final, Literal
 
-from driver_sim.client.client import DriverClient
 from driver_sim.client.pending_reports import ReportRejected
 from driver_sim.client.reconnect import PermanentDisconnect
 from driver_sim.couriers.assignments import (
@@ -25,9 +24,10 @@ from driver_sim.couriers.events import Event, EventSink
 from driver_sim.couriers.order_source import OrderSource, retry_while_unavailable
 from driver_sim.couriers.phone import Phone, Tempo, now
 from driver_sim.errors import first_error
-from driver_sim.merchant_api import ApiError, MerchantApi
+from driver_sim.merchant_api import ApiError, DriverAccess, MerchantApi
 from driver_sim.motion.gps_noise import Receiver
 from driver_sim.motion.speed_profile import CAPS
+from driver_sim.sources.protocols import Protocol, open_client, open_source
 from tracker.domain.geo import LonLat
 from tracker.domain.route import Leg, Stop
 from tracker.messages import AssignedOrder, NoteToDriver
@@ -42,20 +42,21 @@ class Courier:
     def __init__(
         self,
         identity: Identity,
-        driver_id: str,
-        client: DriverClient,
+        access: DriverAccess,
         api: MerchantApi,
         *,
+        protocol: Protocol,
         order_source: OrderSource,
         start: LonLat,
         tempo: Tempo,
         emit: EventSink,
     ) -> None:
-        """Create a courier at *start*. *driver_id* is the driver of the client's token."""
+        """Create a courier at *start*, who sends positions by *protocol*. Raises NoBroker."""
         self.identity = identity
-        self.driver_id = driver_id
-        self.client = client
-        self.phone = Phone(client, Receiver(identity.reference), tempo, start)
+        self.driver_id = access.id
+        self.client = open_client(protocol, api.url, access, Random(f"client {identity.reference}"))
+        self.source = open_source(protocol, api.url, access, self.client, self.report_error)
+        self.phone = Phone(self.source, Receiver(identity.reference), tempo, start)
         self.activity: Activity = "starting"
         self.stop: Stop | None = None
         self.error = ""
@@ -81,11 +82,15 @@ class Courier:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.client.run())
                 background = [tasks.create_task(one) for one in (self.phone.run(), self._answer_notes())]
+                app = tasks.create_task(self.source.run()) if self.source is not self.client else None
                 work, end = tasks.create_task(self._serve_orders()), tasks.create_task(shutdown.wait())
                 await asyncio.wait({work, end}, return_when=asyncio.FIRST_COMPLETED)
                 for task in (*background, work, end):
                     task.cancel()
+                await self.source.flush()
                 await self.client.close()
+                if app is not None:
+                    app.cancel()
                 self.activity = "done"
         except* PermanentDisconnect as disconnect:
             self.activity, self.error = "stopped", str(first_error(disconnect))

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from driver_sim.client.client import DriverClient
 from driver_sim.motion.gps_noise import Receiver
 from driver_sim.motion.ride import Motion, Ride
 from driver_sim.motion.speed_profile import Caps
+from driver_sim.sources.source import PositionSource
 from tracker.domain.geo import LonLat
 from tracker.domain.route import Leg
 
@@ -25,9 +25,9 @@ class Tempo(msgspec.Struct, frozen=True):
 class Phone:
     """The position of a courier, and its rides. `run` must be running while `drive` is called."""
 
-    def __init__(self, client: DriverClient, receiver: Receiver, tempo: Tempo, start: LonLat) -> None:
+    def __init__(self, source: PositionSource, receiver: Receiver, tempo: Tempo, start: LonLat) -> None:
         self.motion = Motion(start, 0.0, 0.0, 0.0)
-        self._client = client
+        self._source = source
         self._receiver = receiver
         self._tempo = tempo
         self._ride: Ride | None = None
@@ -45,7 +45,7 @@ class Phone:
         while True:
             dt, before = clock() - before, clock()
             self._move(dt)
-            self._client.add(self._receiver.read(self.motion, now(), dt or self._tempo.interval))
+            self._source.add(self._receiver.read(self.motion, now(), dt or self._tempo.interval))
             self._moved.set()
             due = max(due + self._tempo.interval, clock())
             await asyncio.sleep(due - clock())

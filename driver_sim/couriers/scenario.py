@@ -8,14 +8,14 @@ from typing import Final
 
 import msgspec
 
-from driver_sim.client.client import DriverClient
 from driver_sim.couriers.assignments import Identity, make_identity
 from driver_sim.couriers.courier import Courier
 from driver_sim.couriers.events import EventSink
 from driver_sim.couriers.order_source import Budget, OrderSource
 from driver_sim.couriers.phone import Tempo
-from driver_sim.errors import first_error
+from driver_sim.errors import NoBroker, first_error
 from driver_sim.merchant_api import ApiError, ExistingDriver, MerchantApi
+from driver_sim.sources.protocols import Protocol
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Place
 
@@ -31,6 +31,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     drivers: int = 3
     seed: int = 1
     tempo: Tempo = Tempo()
+    protocol: Protocol = "ws"
     duration: float | None = None  # seconds
     orders: int | None = None  # to create in total
     wait: float = 30.0  # seconds for the service to become ready
@@ -56,7 +57,7 @@ class Scenario:
             timer = asyncio.get_running_loop().call_later(self._settings.duration or 1e9, self.shutdown.set)
             try:
                 await self._work(api, addresses, existing)
-            except* ApiError as errors:
+            except* (ApiError, NoBroker) as errors:
                 raise first_error(errors) from None
             finally:
                 timer.cancel()
@@ -99,17 +100,20 @@ class Scenario:
         start = random.choice(addresses).lonlat
         driver_found = existing.get(identity.reference)
         if driver_found is None:
-            driver = await api.create_driver(identity.name, identity.vehicle, identity.reference)
-            driver_id, token = driver.id, driver.token
+            access = await api.create_driver(identity.name, identity.vehicle, identity.reference)
         else:
-            driver_id, token = driver_found.id, await api.new_token(driver_found.id)
+            access = await api.new_token(driver_found.id)
             identity = Identity(identity.reference, driver_found.name, driver_found.vehicle)
             start = _position_on_map(driver_found, addresses) or start
-        client = DriverClient(self._settings.url, token, random=random)
-        order_source = OrderSource(api, addresses, self._budget, identity.reference)
-        tempo, emit = self._settings.tempo, self._emit
         return Courier(
-            identity, driver_id, client, api, order_source=order_source, start=start, tempo=tempo, emit=emit
+            identity,
+            access,
+            api,
+            protocol=self._settings.protocol,
+            order_source=OrderSource(api, addresses, self._budget, identity.reference),
+            start=start,
+            tempo=self._settings.tempo,
+            emit=self._emit,
         )
 
 

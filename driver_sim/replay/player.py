@@ -172,7 +172,7 @@ async def _replay_with_new_driver(
 async def _get_or_create_driver(api: MerchantApi, reference: str, vehicle: Vehicle) -> tuple[str, str]:
     async for driver in api.drivers():
         if driver.reference == reference:
-            return driver.id, await api.new_token(driver.id)
+            return driver.id, (await api.new_token(driver.id)).token
     new_driver = await api.create_driver("Replay", vehicle, reference)
     return new_driver.id, new_driver.token
 

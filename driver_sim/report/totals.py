@@ -37,22 +37,22 @@ class Totals(msgspec.Struct, frozen=True):
 
 
 def totals(couriers: Sequence[Courier]) -> Totals:
-    clients = [courier.client for courier in couriers]
+    sources = [courier.source for courier in couriers]
 
     def counted(what: str) -> int:
-        return sum(client.outbox.counts[what] for client in clients)
+        return sum(source.counts[what] for source in sources)
 
-    latencies = sorted(one for client in clients for one in client.latencies)
+    latencies = sorted(one for source in sources for one in source.latencies)
     return Totals(
         couriers=len(couriers),
-        connected=sum(client.connected for client in clients),
+        connected=sum(courier.client.connected for courier in couriers),
         delivered=sum(courier.delivered for courier in couriers),
         sent=counted("sent"),
         acked=counted("acked"),
-        unacked=sum(client.outbox.unacked for client in clients),
+        unacked=sum(source.unacked for source in sources),
         duplicates=counted("duplicates"),
         rejected=counted("rejected"),
-        reconnects=sum(client.reconnects for client in clients),
+        reconnects=sum(courier.client.reconnects for courier in couriers),
         ack_p50_s=median(latencies) if latencies else None,
         ack_p99_s=latencies[min(len(latencies) - 1, len(latencies) * 99 // 100)] if latencies else None,
     )
@@ -100,7 +100,7 @@ def table(couriers: Sequence[Courier]) -> Group:
 
 
 def _row(courier: Courier) -> tuple[str, ...]:
-    client = courier.client
+    client, source = courier.client, courier.source
     to_go = courier.phone.to_go_m
     return (
         courier.identity.name,
@@ -109,10 +109,10 @@ def _row(courier: Courier) -> tuple[str, ...]:
         courier.activity if client.connected or courier.activity in {"stopped", "done"} else "reconnecting",
         f"{courier.phone.motion.speed * 3.6:.0f}",
         "" if to_go is None else f"{to_go:.0f} m",
-        *(str(client.outbox.counts[what]) for what in ("sent", "acked")),
-        str(client.outbox.unacked),
+        *(str(source.counts[what]) for what in ("sent", "acked")),
+        str(source.unacked),
         str(client.reconnects),
-        _ms(client.latency(0.5)),
+        _ms(median(source.latencies) if source.latencies else None),
     )
 
 

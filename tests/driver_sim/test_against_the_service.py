@@ -17,10 +17,12 @@ from driver_sim.client.reconnect import PermanentDisconnect
 from driver_sim.couriers.events import Event
 from driver_sim.couriers.phone import Tempo
 from driver_sim.couriers.scenario import Scenario, Settings
+from driver_sim.errors import NoBroker
 from driver_sim.merchant_api import ApiError, MerchantApi
 from driver_sim.replay.player import Replay, replay
 from driver_sim.replay.schedule import Timing
 from driver_sim.report.totals import totals
+from driver_sim.sources.protocols import PROTOCOLS
 from driver_sim.tracks import read_tracks
 from tests.service import ADMIN_KEY, Service
 
@@ -64,6 +66,28 @@ async def test_couriers_deliver_their_orders_and_lose_nothing(service: Service) 
         order = asked(service, f"/v1/orders/{event.order_id}").json()
         assert order["status"] == "delivered"
         assert order["tracking_url"] == event.tracking_url
+
+
+async def test_couriers_send_positions_by_every_protocol(service: Service) -> None:
+    """Orders come by WebSocket; a phone app beside it sends the positions, each stored exactly once."""
+    protocols = [one for one in PROTOCOLS if one not in {"ws", "mqtt"}]
+    runs = [run(service, drivers=1, orders=1, seed=4800 + n, protocol=one) for n, one in enumerate(protocols)]
+    for (scenario, told), protocol in zip(await asyncio.gather(*runs), protocols, strict=True):
+        total = totals(scenario.couriers)
+        assert [event.text for event in told if event.event == "trouble"] == [], protocol
+        assert (total.delivered, total.unacked, total.rejected, total.duplicates) == (1, 0, 0, 0), protocol
+        assert total.acked == total.sent > 0, protocol
+        driver = asked(service, f"/v1/drivers/{scenario.couriers[0].driver_id}").json()
+        assert driver["last_fix"] is not None, protocol
+    metrics = (await service.http.get("/metrics")).text
+    for app in ("osmand", "owntracks", "overland"):
+        assert f'tracker_phone_messages_total{{format="{app}",kind="fix"}}' in metrics
+
+
+async def test_mqtt_needs_the_services_broker(service: Service) -> None:
+    """Without TRACKER_MQTT_URL, a run fails and says what to set."""
+    with pytest.raises(NoBroker, match="set TRACKER_MQTT_URL"):
+        await run(service, drivers=1, protocol="mqtt")
 
 
 async def test_a_second_run_takes_the_same_couriers_and_their_open_orders(service: Service) -> None:

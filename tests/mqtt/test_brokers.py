@@ -1,5 +1,6 @@
 """Positions through real brokers: stored once, acknowledged after the commit, for one's own driver only."""
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,10 +11,14 @@ import msgspec
 import pytest
 import pytest_asyncio
 
+from driver_sim.couriers.events import Event
+from driver_sim.couriers.phone import Tempo
+from driver_sim.couriers.scenario import Scenario, Settings
+from driver_sim.report.totals import totals
 from tests.conftest import temporary_database
 from tests.mqtt.brokers import Broker, Kind, broker_for
 from tests.mqtt.device import NOW, PLACE, device_of, location
-from tests.service import SECRET, Service, running_service
+from tests.service import ADMIN_KEY, SECRET, Service, running_service
 from tests.waiting import until
 from tracker.commands.mqtt_accounts.files import write_files
 from tracker.config import Config
@@ -121,6 +126,24 @@ async def test_a_device_reaches_only_its_own_drivers_topics(site: Site) -> None:
         assert await site.stored(other) == [NOW + 1]
         assert victim.acknowledged == {NOW + 1}
         assert {topic for topic, _ in spy.heard} == {f"tracker/{driver['id']}/ack"}
+
+
+async def test_a_simulated_courier_waits_for_its_account(site: Site) -> None:
+    """A new driver has no account until the broker's files are written; then all its fixes are stored."""
+    told: list[Event] = []
+    settings = Settings(
+        url=site.service.url, api_key=ADMIN_KEY, drivers=1, orders=1, seed=4900, protocol="mqtt",
+        tempo=Tempo(0.2, 180.0),
+    )  # fmt: skip
+    scenario = Scenario(settings, told.append)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(scenario.run())
+        await until(lambda: any("tracker mqtt acl" in one.text for one in told))
+        await site.write_accounts()
+        site.broker.reload()
+    total = totals(scenario.couriers)
+    assert (total.delivered, total.unacked, total.duplicates) == (1, 0, 0)
+    assert total.acked == len(await site.stored({"id": scenario.couriers[0].driver_id})) > 0
 
 
 async def test_only_the_newest_token_is_the_password(site: Site) -> None:

@@ -1,0 +1,1 @@
+"""Sources of a driver's positions: phone apps and devices with protocols of their own."""

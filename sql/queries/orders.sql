@@ -133,6 +133,16 @@ LIMIT $4;
 -- name: count_notes
 SELECT count(*) FROM timeline WHERE order_id = $1 AND kind = 'message' AND detail ->> 'from' = $2;
 
+-- name: select_customer_notes
+-- The newest notes of these orders' customers, at most $2 bytes of text for each order, oldest first.
+SELECT order_id, at, text
+FROM (SELECT order_id, id, at, detail ->> 'text' AS text,
+             sum(octet_length(detail ->> 'text')) OVER (PARTITION BY order_id ORDER BY at DESC, id DESC) AS bytes
+      FROM timeline
+      WHERE order_id = ANY ($1::text[]) AND kind = 'message' AND detail ->> 'from' = 'customer' AND detail ? 'text') AS notes
+WHERE bytes <= $2
+ORDER BY at, id;
+
 -- name: insert_milestone
 -- Once for an attempt and kind, neither before it nor after its last assignment ended, whose time is the server's.
 WITH told AS (

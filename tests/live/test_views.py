@@ -11,14 +11,14 @@ import pytest
 from tests.live.drivers.test_trips import LAT, LON, new_order
 from tests.privacy.simulation.memory import NoHindsight
 from tests.privacy.simulation.world import World
-from tracker.domain.order import Driver, OrderStatus
+from tracker.domain.order import Driver, Note, OrderStatus
 from tracker.domain.tracks.fix import Fix
 from tracker.domain.trip import Trip
 from tracker.domain.view import CustomerView
 from tracker.errors import NotFound
 from tracker.live.delivery.subscription import Outgoing, Subscription
 from tracker.messages import CustomerState, End, NoteToCustomer, Snapshot, Update
-from tracker.orders.changes import Note, OrderChange
+from tracker.orders.changes import OrderChange
 
 WIRE = ("cursor", "now")
 

@@ -11,6 +11,7 @@ from tracker.database import drivers as driver_rows
 from tracker.database import orders as rows
 from tracker.database.eta.forecasts import select_arrival
 from tracker.database.milestones import select_milestones
+from tracker.database.plans import select_plan
 from tracker.domain.order import Driver, OrderStatus, Place
 from tracker.errors import Conflict, ForbiddenTransition, InvalidFields, NotFound
 from tracker.orders.attempts import NewAttempt
@@ -321,6 +322,21 @@ async def test_an_order_takes_a_hundred_notes_from_each_side(
         await orders.add_note(order_id, "driver", "x", by_driver=driver.id)
     await orders.add_note(order_id, "customer", "x")
     assert (await kinds(database, order_id)).count("message") == NOTES + 1
+
+
+async def test_a_plan_has_the_newest_notes_of_the_customers(
+    orders: OrderLifecycle, database: Database
+) -> None:
+    """Of each order those with at most 16,384 bytes together, oldest first; none of the driver's."""
+    driver = await add_driver(database)
+    long, short = await add_order(orders, driver.id), await add_order(orders, driver.id)
+    for letter in "abcde":
+        await orders.add_note(long, "customer", letter * 4_096)
+    await orders.add_note(short, "customer", "ä")
+    await orders.add_note(short, "driver", "on my way", by_driver=driver.id)
+    notes = (await select_plan(database, driver.id)).notes
+    assert [note.text[0] for note in notes[long]] == ["b", "c", "d", "e"]
+    assert [note.text for note in notes[short]] == ["ä"]
 
 
 async def test_a_wrong_time_of_an_end_hides_nothing_that_positions_showed(

@@ -118,11 +118,6 @@ async def select_stops(queries: Queries, driver_id: str) -> list[Stop]:
     return [_stop(row) for row in await queries.fetch("select_stops", driver_id)]
 
 
-async def select_plan(queries: Queries, driver_id: str) -> tuple[list[Order], list[Stop]]:
-    """Return the driver's active orders and their stops in sequence."""
-    return await select_orders_of_driver(queries, driver_id), await select_stops(queries, driver_id)
-
-
 async def select_ended_doors(queries: Queries, driver: int, since: datetime, limit: int) -> list[EndedDoor]:
     """Return the last dropoffs that left the trip (delivered, failed, unassigned), earliest first."""
     rows = await queries.fetch("select_ended_dropoffs", driver, since, limit)
@@ -170,12 +165,6 @@ async def select_timeline_page(
     at, number = after or (datetime.min.replace(tzinfo=UTC), 0)
     found = await queries.fetch("select_timeline_page", order_id, at, number, limit)
     return [TimelineEntry(*row) for row in found]
-
-
-async def count_notes(queries: Queries, order_id: str, sender: str) -> int:
-    """Count the notes that one side has written about an order."""
-    count: int = await queries.fetchval("count_notes", order_id, sender)
-    return count
 
 
 async def insert_timeline(

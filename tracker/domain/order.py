@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -14,6 +14,7 @@ from tracker.errors import ForbiddenTransition
 Vehicle = Literal["car", "bicycle", "scooter", "foot"]
 StopKind = Literal["pickup", "dropoff"]
 BOTH_STOPS: Final[tuple[StopKind, ...]] = ("pickup", "dropoff")
+Sender = Literal["customer", "driver"]
 Outcome = Literal["not_home", "wrong_address", "refused", "no_access", "damaged", "missing_item", "other"]
 """Why a delivery failed, for programs."""
 
@@ -69,6 +70,14 @@ class Customer(msgspec.Struct, frozen=True):
     phone: str | None = None
     email: str | None = None
     language: str | None = None  # BCP 47
+
+
+class Note(NamedTuple):
+    """A text between a customer and a driver."""
+
+    sender: Sender
+    text: str
+    at: datetime
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):

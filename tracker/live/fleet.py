@@ -8,11 +8,12 @@ from time import perf_counter
 from typing import Any, Final, get_args
 
 from tracker.database import Database
+from tracker.database.plans import Plan
 from tracker.domain.area import Area
 from tracker.domain.driver.role import Role
 from tracker.domain.eta.device_eta import FARTHEST
 from tracker.domain.eta.estimate import Eta
-from tracker.domain.order import Driver, Order
+from tracker.domain.order import Driver, Note, Order
 from tracker.domain.reporting_policy import Policy
 from tracker.domain.tracks.fix import Fix, Rejection
 from tracker.errors import NotFound, StorageUnavailable
@@ -27,10 +28,10 @@ from tracker.live.drivers.states import DriverStates
 from tracker.live.drivers.trip import JudgedBatch, LiveTrip, Receipt
 from tracker.live.drivers.trips import LiveTrips
 from tracker.live.views import LiveViews
-from tracker.messages import End, NoteToDriver, Orders, PolicyChange, rfc3339
+from tracker.messages import AssignedOrder, End, NoteToDriver, Orders, PolicyChange, rfc3339
 from tracker.messages.conversions import assigned_order
 from tracker.metrics import Metrics, begin_at_zero
-from tracker.orders.changes import Note, OrderChange
+from tracker.orders.changes import OrderChange
 from tracker.routing import Router
 
 TICK_S: Final = 1.0
@@ -238,14 +239,17 @@ class Fleet:
 
     async def _replan(self, driver_id: str) -> LiveTrip | None:
         """Follow and send the driver's new plan; return their trip if it is live."""
-        todo = await self._trips.replan(driver_id, is_connected=lambda: driver_id in self.connections)
-        if todo is not None and driver_id in self.connections:
-            self.connections.push(driver_id, Orders([assigned_order(order) for order in todo[0]]))
+        plan = await self._trips.replan(driver_id, is_connected=lambda: driver_id in self.connections)
+        if plan is not None and driver_id in self.connections:
+            self.connections.push(driver_id, Orders(_assigned(plan)))
         return self._trips.get(driver_id)
 
-    async def assigned_orders(self, driver_id: str) -> list[Order]:
-        """Return the driver's orders in stop sequence. Raises StorageUnavailable."""
-        return (await self._trips.plan(driver_id))[0]
+    async def assigned_orders(self, driver_id: str) -> list[AssignedOrder]:
+        """Return the driver's orders in stop sequence. Raises StorageUnavailable.
+
+        If the caller connects the driver before it awaits anything, it gets every later change.
+        """
+        return _assigned(await self._trips.plan(driver_id))
 
     def eta(self, order_id: str) -> Eta | None:
         """Return the forecast for an order on a live trip of this node; None if there is none."""
@@ -284,3 +288,7 @@ class Fleet:
 
     def _is_needed(self, live: LiveTrip) -> bool:
         return live.trip.driver.id in self.connections or self._hub.has_channel(live.trip.orders)
+
+
+def _assigned(plan: Plan) -> list[AssignedOrder]:
+    return [assigned_order(order, plan.notes.get(order.id, ())) for order in plan.orders]

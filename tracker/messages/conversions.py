@@ -6,7 +6,7 @@ from datetime import datetime
 from msgspec import UNSET, UnsetType
 
 from tracker.domain.geo import LonLat
-from tracker.domain.order import BOTH_STOPS, Driver, Order, Place
+from tracker.domain.order import BOTH_STOPS, Driver, Note, Order, Place
 from tracker.domain.privacy.display_name import name_for_customers
 from tracker.domain.proof import ProofKind
 from tracker.domain.tracks.fix import Fix
@@ -15,6 +15,7 @@ from tracker.messages import (
     AssignedOrder,
     CustomerState,
     LineString,
+    OrderNote,
     Position,
     TrackedDriver,
     TrackedOrder,
@@ -100,8 +101,11 @@ def window(order: Order) -> WireWindow | None:
     return WireWindow(rfc3339_or_none(order.window_from), rfc3339_or_none(order.window_to))
 
 
-def assigned_order(order: Order) -> AssignedOrder:
-    """Return the order as its driver sees it: no e-mail address, and no phone number beside a contact."""
+def assigned_order(order: Order, notes: Sequence[Note] = ()) -> AssignedOrder:
+    """Return the order as its driver sees it: no e-mail address, and no phone number beside a contact.
+
+    *notes* are those of the customer.
+    """
     customer, contact = order.customer, order.contact
     return AssignedOrder(
         order.id,
@@ -115,6 +119,7 @@ def assigned_order(order: Order) -> AssignedOrder:
         contact,
         WireRequirements(*(_stop_requirements(order.required(stop)) for stop in BOTH_STOPS)),
         WireRequirements(*(_stop_requirements(order.missing(stop)) for stop in BOTH_STOPS)),
+        [OrderNote(note.text, rfc3339(note.at)) for note in notes],
     )
 
 

@@ -68,6 +68,15 @@ class WireRequirements(Struct, frozen=True, omit_defaults=True):
     """Before `delivered`."""
 
 
+class OrderNote(Struct, frozen=True):
+    """A note from the customer of an order."""
+
+    text: str
+    """The note."""
+    at: Time
+    """When it was sent; the message that announced it has the same time."""
+
+
 class AssignedOrder(Struct, frozen=True):
     """An order as its driver sees it."""
 
@@ -93,6 +102,9 @@ class AssignedOrder(Struct, frozen=True):
     """What the driver has to prove. Empty: nothing."""
     missing_proofs: WireRequirements = WireRequirements()
     """What of it the driver has not proved yet."""
+    notes: list[OrderNote] = []
+    """The customer's notes, oldest first, also those sent while the driver was disconnected. If their texts
+    have over 16,384 bytes together, the newest ones within that."""
 
 
 class WireDriver(Struct, frozen=True):

@@ -1,22 +1,11 @@
 """A new order's fields, and the changes that are notified after the commit."""
 
 from datetime import datetime
-from typing import Literal, NamedTuple
 
 import msgspec
 
-from tracker.domain.order import Customer, Place
+from tracker.domain.order import Customer, Note, Place
 from tracker.domain.proof import Requirements
-
-Sender = Literal["customer", "driver"]
-
-
-class Note(NamedTuple):
-    """A text between a customer and a driver."""
-
-    sender: Sender
-    text: str
-    at: datetime
 
 
 class OrderChange(msgspec.Struct, frozen=True):

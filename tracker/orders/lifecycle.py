@@ -14,9 +14,10 @@ from tracker.database import links as link_rows
 from tracker.database import orders as rows
 from tracker.database.customers import erase_answers_about, erase_customers
 from tracker.database.milestones import insert_milestone
+from tracker.database.plans import count_notes
 from tracker.domain.arrival.milestone import Milestone
 from tracker.domain.link import Link
-from tracker.domain.order import OPEN, Order, OrderStatus, Outcome, check_transition
+from tracker.domain.order import OPEN, Note, Order, OrderStatus, Outcome, Sender, check_transition
 from tracker.domain.order_rules import (
     check_version,
     drivers_of,
@@ -28,7 +29,7 @@ from tracker.errors import Conflict, FieldError, InvalidFields, NotFound, Tracke
 from tracker.messages import NOTE_BYTES
 from tracker.orders import steps
 from tracker.orders.attempts import NewAttempt, restart
-from tracker.orders.changes import NewOrder, Note, OrderChange, Sender
+from tracker.orders.changes import NewOrder, OrderChange
 from tracker.orders.creation import Created, insert_orders, require_created
 from tracker.orders.proofs import with_pin
 from tracker.orders.reports import ReportedStatus, apply_report
@@ -219,7 +220,7 @@ class OrderLifecycle:
         order = require_order(await rows.lock_order(connection, order_id), by_driver)
         if order.status not in OPEN:
             raise Conflict(f"The order is {order.status}; notes can be sent only while it is open.")
-        if await rows.count_notes(connection, order_id, sender) >= NOTES:
+        if await count_notes(connection, order_id, sender) >= NOTES:
             raise Conflict(f"An order takes at most {NOTES} notes from each side.")
         detail = {"from": sender, "text": note.text}
         if sender == "driver" and order.driver_id is not None:

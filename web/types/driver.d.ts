@@ -24,6 +24,8 @@ export type AssignedOrder = {
   contact?: string | null;
   requirements?: Requirements;
   missing_proofs?: Requirements;
+  /** From the customer, oldest first. */
+  notes?: { text: string; at: string }[];
 };
 
 export type Duty = { on: boolean; on_break: boolean };

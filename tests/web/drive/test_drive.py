@@ -134,7 +134,10 @@ async def picked_up(service: Service, order: Any) -> bool:
 
 
 async def test_what_is_done_without_a_network_is_sent_once(service: Service, browser: Browser) -> None:
-    """Offline and through a reload: a note, a pickup and a delivery behind a wrong PIN, which stays open."""
+    """Offline and through a reload: a note, a pickup and a delivery behind a wrong PIN, which stays open.
+
+    Back online, the page has what the customer wrote meanwhile.
+    """
     driver = await service.new_driver()
     order = await service.new_order(driver["id"], requirements={"dropoff": {"pin": True}})
     pin = await pin_of(service, order)
@@ -153,6 +156,7 @@ async def test_what_is_done_without_a_network_is_sent_once(service: Service, bro
         )  # it says so once it is stored
         await page.reload()
         await expect(page.locator(".queue")).to_have_text("2 actions not sent")
+        await service.post(f"/v1/track/{token_of(order)}/messages", {"text": "At the back door"})
         await button(card, "Delivered").click()
         await sheet.locator("#proof-pin").fill("0000" if pin != "0000" else "1111")
         await sheet.locator("#proof-pin").press("Enter")
@@ -162,13 +166,17 @@ async def test_what_is_done_without_a_network_is_sent_once(service: Service, bro
         await expect(card.locator(".refused")).to_contain_text("So the order is not marked as delivered.")
         await expect(page.locator(".queue")).to_have_count(0)
         assert Counter(await kinds(service, order))["delivered"] == 0
+        await service.post(f"/v1/track/{token_of(order)}/messages", {"text": "Thank you"})
+        await button(card, "Message 3 messages").click()
+        await expect(sheet.locator("li bdi")).to_have_text(["on my way", "At the back door", "Thank you"])
+        await button(sheet, "Close").click()
         await button(card, "Delivered").click()
         await sheet.locator("#proof-pin").fill(pin)
         await sheet.locator("#proof-pin").press("Enter")
         await button(sheet, "Delivered").click()
         await expect(card).to_have_count(0)
     counted = Counter(await kinds(service, order))
-    assert [counted[kind] for kind in ("message", "picked_up", "proof", "delivered")] == [1, 1, 1, 1]
+    assert [counted[kind] for kind in ("message", "picked_up", "proof", "delivered")] == [3, 1, 1, 1]
 
 
 async def test_positions_of_a_dead_zone_are_stored_once(service: Service, browser: Browser) -> None:

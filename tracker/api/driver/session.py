@@ -43,7 +43,7 @@ from tracker.messages import (
     rfc3339,
 )
 from tracker.messages.codecs import AnyCodec, readings
-from tracker.messages.conversions import assigned_order, wire_driver
+from tracker.messages.conversions import wire_driver
 from tracker.node import Node
 from tracker.rate_limits import spread
 from tracker.system.tracebacks import clear_traceback, leaves
@@ -91,11 +91,11 @@ class DriverSession:
         """Serve the connection. Always ends with CloseConnection; cancelled when the peer disconnects."""
         fleet = self._node.fleet
         duty = await fleet.states.duty(self._driver.id)
-        orders = await fleet.assigned_orders(self._driver.id)  # last: it misses later changes
+        orders = await fleet.assigned_orders(self._driver.id)  # no await between it and `connect`
         self.push(
             Welcome(
                 wire_driver(self._driver),
-                [assigned_order(order) for order in orders],
+                orders,
                 rfc3339(self._node.now()),
                 fleet.policy(self._driver.id),
                 duty=WireDuty.of(duty),

@@ -10,9 +10,10 @@ import structlog
 
 from tracker.database import Database, drivers, fixes, orders
 from tracker.database.access_points import select_access_points
+from tracker.database.plans import Plan, select_plan
 from tracker.domain.area import Area
 from tracker.domain.arrival.access_points import AccessPoint, place_key, routing_target, usual_dwell
-from tracker.domain.order import Driver, Order
+from tracker.domain.order import Driver
 from tracker.domain.privacy.other_dropoffs import ENDED_KEPT
 from tracker.domain.route import Route, Stop
 from tracker.domain.tracks.fix import JudgedFix
@@ -31,8 +32,6 @@ IDLE_AFTER: Final = timedelta(minutes=10)  # then an unneeded trip is unloaded
 VERDICTS_KEPT: Final = 100  # drivers
 
 log = structlog.get_logger()
-
-type Plan = tuple[list[Order], list[Stop]]
 
 
 class LiveTrips:
@@ -116,7 +115,7 @@ class LiveTrips:
                     raise NotFound("driver")
                 live = await self._new_live(driver)
                 live.trip.change_duty(await drivers.select_duty_times(self._database, driver.number))
-                await self._set_plan(live, await self.plan(driver_id))
+                await self._set_plan(live, await select_plan(self._database, driver_id))
                 await self._restore_doors(live.trip)
                 self._live[driver_id] = live
                 self._verdicts.pop(driver_id, None)
@@ -187,8 +186,12 @@ class LiveTrips:
     # --- plans and routes
 
     async def plan(self, driver_id: str) -> Plan:
-        """Return the driver's orders in stop sequence, and their stops."""
-        return await orders.select_plan(self._database, driver_id)
+        """Return what the driver has to do.
+
+        `replan` returns every later change, if the driver is connected before the caller awaits anything.
+        """
+        async with self._lock(driver_id):
+            return await select_plan(self._database, driver_id)
 
     async def replan(self, driver_id: str, *, is_connected: Callable[[], bool]) -> Plan | None:
         """Return the driver's plan and set it on the live trip; None without live trip and connection."""
@@ -196,7 +199,7 @@ class LiveTrips:
             live = self._live.get(driver_id)
             if live is None and not is_connected():
                 return None
-            plan = await self.plan(driver_id)
+            plan = await select_plan(self._database, driver_id)
             if live is not None:
                 await self._set_plan(live, plan)
                 self.publish(live)
@@ -207,12 +210,11 @@ class LiveTrips:
 
         Raises StorageUnavailable.
         """
-        orders, stops = plan
-        order_ids = [order.id for order in orders]
+        order_ids = [order.id for order in plan.orders]
         unwatched = {order_id for order_id in order_ids if not live.milestones.watches(order_id)}
         recorded = await self._milestones.recorded(unwatched)
         area = self._area()
-        live.trip.replan(orders, stops if area is None else area.far_last(stops))
+        live.trip.replan(plan.orders, plan.stops if area is None else area.far_last(plan.stops))
         live.milestones.begin(recorded, order_ids)
         live.note_arrivals()
 

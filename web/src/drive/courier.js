@@ -2,6 +2,7 @@
 
 import { AppWatch } from './app-watch.js';
 import { DriverConnection } from './connection.js';
+import { Conversations } from './conversations.js';
 import { deviceReport } from './device.js';
 import { FixSender } from './fixes.js';
 import { newOrders } from './orders.js';
@@ -45,7 +46,8 @@ export class Courier {
       dismiss: (action) => this._sender.remove(action),
     });
     /** @type {AssignedOrder[]} */ this._orders = [];
-    /** @type {Note[]} */ this._notes = [];
+    this._conversations = new Conversations(store);
+    this._received = Promise.resolve(); // once all messages so far are dealt with, in their sequence
     /** @type {{app: string, at: number|null}} */ this._seen = { app: '', at: null };
     /** @type {import('./status-view.js').Sending|undefined} */ this._sending = undefined;
     /** @type {import('./apps.js').AppLink[]} */ this._apps = [];
@@ -66,11 +68,14 @@ export class Courier {
     this._duty = (await store.setting('duty')) ?? this._duty;
     this._sending = await store.setting('sending');
     this._apps = (await store.setting('apps')) ?? [];
-    this._notes = await store.notes();
+    await this._conversations.load();
     this._unsentFixes = await store.countFixes();
     await this._sender.load();
     this._connection.addEventListener('state', () => this._stateChanged());
-    this._connection.addEventListener('receive', (event) => this._receive(/** @type {CustomEvent<ToDriver>} */ (event).detail));
+    this._connection.addEventListener('receive', (event) => {
+      const message = /** @type {CustomEvent<ToDriver>} */ (event).detail;
+      this._received = this._received.then(() => this._receive(message)).catch(reportError);
+    });
     this._connection.start();
     this._ticking = setInterval(() => this._showStatus(), 1000);
     if (this._sending === 'page') this._resumeSource();
@@ -120,7 +125,8 @@ export class Courier {
     await this._store.clear();
     for (const { name, value } of kept) await this._store.set(name, value);
     await this._sender.load();
-    [this._orders, this._notes, this._sending] = [[], [], undefined];
+    await this._conversations.load();
+    [this._orders, this._sending] = [[], undefined];
     this._source.stop();
     this._watch.stop();
   }
@@ -130,21 +136,24 @@ export class Courier {
     const added = newOrders(this._orders, orders);
     this._orders = orders;
     await this._store.set('orders', orders);
-    await this._store.keepNotesOf(new Set(orders.map(({ id }) => id)));
-    this._notes = await this._store.notes();
+    const notes = await this._conversations.setOrders(orders);
     this._show();
-    if (!added.length) return;
-    ring();
-    this._screen.announce(this._words.say('order.new', { count: added.length }));
+    if (added.length || notes.length) this._alert(added.length, notes);
   }
 
-  /** @param {{order_id: string, text: string, at: string}} note */
-  async _hear({ order_id: order, text, at }) {
-    await this._store.addNote({ order, from: 'customer', text, at });
-    this._notes = await this._store.notes();
+  /** @param {{order_id: string, text: string, at: string}} message */
+  async _hear(message) {
+    const notes = await this._conversations.hear(message);
     this._show();
+    if (notes.length) this._alert(0, notes);
+  }
+
+  /** @param {number} orders their number @param {Note[]} notes that are new */
+  _alert(orders, notes) {
+    const words = this._words;
     ring();
-    this._screen.announce(this._words.say('chat.heard', { text }));
+    const news = orders ? [words.say('order.new', { count: orders })] : [];
+    this._screen.announce([...news, ...notes.map(({ text }) => words.say('chat.heard', { text }))].join(' '));
   }
 
   /** @param {import('../../types/driver.js').Duty} duty */
@@ -213,10 +222,7 @@ export class Courier {
 
   /** @param {Action|null} sent */
   async _queueChanged(sent) {
-    if (sent?.kind === 'note' && sent.order && sent.text) {
-      await this._store.addNote({ order: sent.order, from: 'driver', text: sent.text, at: sent.at });
-      this._notes = await this._store.notes();
-    }
+    if (sent?.kind === 'note') await this._conversations.sent(sent);
     if (sent?.kind === 'status' && sent.status !== 'picked_up') {
       this._orders = this._orders.filter(({ id }) => id !== sent.order); // the service leaves it out from now on
       await this._store.set('orders', this._orders);
@@ -257,7 +263,7 @@ export class Courier {
 
   _show() {
     if (this._isClosed) return;
-    const { _orders: orders, _notes: notes, _sender: { actions } } = this;
+    const { _orders: orders, _conversations: { notes }, _sender: { actions } } = this;
     this._screen.show({ orders, actions, notes, vehicle: this._driver.vehicle });
     this._showStatus();
   }

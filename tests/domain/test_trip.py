@@ -13,7 +13,7 @@ from tracker.domain.privacy.other_dropoffs import HIDING_RADIUS
 from tracker.domain.route import Leg, Route, Stop
 from tracker.domain.tracks.fix import Fix
 from tracker.domain.trip import OFF_ROUTE_FIXES, Trip
-from tracker.domain.view import TRAIL_LENGTH, Trail, view_without_trip
+from tracker.domain.view import TRAIL_LENGTH, Arrival, Ending, Trail, view_without_trip
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 STREET = 60.17  # degrees north; all of these tests happen on it, going east
@@ -156,6 +156,36 @@ def test_an_order_that_nobody_carries_shows_nobody() -> None:
     over = order("ord_1", 1.0, status=OrderStatus.DELIVERED, delivered_at=NOW)
     assert view_without_trip(over).visibility == "ended"
     assert view_without_trip(over).driver is None
+
+
+def test_a_delivered_order_keeps_its_courier_and_a_failed_one_its_outcome() -> None:
+    """Who delivered it, or why it failed, without a position."""
+    aino = Driver(id="drv_1", number=1, name="Aino Korhonen", vehicle="car", created_at=NOW)
+    over = order("ord_1", 1.0, status=OrderStatus.DELIVERED, delivered_at=NOW)
+    delivered = view_without_trip(over, Ending(driver=aino))
+    assert (delivered.driver, delivered.position, delivered.visibility) == (aino, None, "ended")
+    assert view_without_trip(over, Ending(outcome="not_home")).outcome == "not_home"
+
+
+def test_the_first_forecast_after_the_pickup_stays_and_so_does_the_arrival() -> None:
+    """Both begin with the pickup, are hidden with the ETA, and end with another status."""
+    trip = trip_with(order("ord_1", 40.0, status=OrderStatus.ASSIGNED))
+    trip.receive_fix(fix(0.0, 0.0), NOW)
+    trip.note_arrivals({"ord_1": NOW})
+    assert trip.view("ord_1", NOW).arrival == Arrival()
+    carried = order("ord_1", 40.0)
+    trip.replan([carried], trip.stops)
+    first = trip.view("ord_1", NOW).eta
+    later = NOW + timedelta(minutes=10)
+    trip.receive_fix(fix(1.0, 600.0), later)
+    trip.note_arrivals({"ord_1": later})
+    assert first is not None and first.arrives_at is not None
+    assert trip.view("ord_1", later).arrival == Arrival(first.arrives_at, later)
+    hidden = order("ord_1", 40.0, visibility={"eta": "never"})
+    trip.replan([hidden], trip.stops)
+    assert trip.view("ord_1", later).arrival is None
+    trip.replan([order("ord_1", 40.0, status=OrderStatus.ASSIGNED)], trip.stops)
+    assert trip.view("ord_1", later).arrival == Arrival()
 
 
 def test_new_stops_drop_the_route_and_keep_the_trail() -> None:

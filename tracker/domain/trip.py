@@ -225,6 +225,7 @@ class Trip:
             driver=self.driver if visible.order.status in ON_THE_ROAD else None,
             position=position,
             eta=(eta if fields.exact else coarse(eta)) if fields.eta else None,
+            arrival=visible.arrival if fields.eta else None,
             stops_before=eta.stops_before if fields.stops_before else None,
             route=visible.line(self.route, on_route, self._along_m),
             trail=visible.trail if fields.position else None,
@@ -262,8 +263,7 @@ class Trip:
             for visible in self.visible.values():
                 visible.leave_door(self._along_m)
         for visible in self.visible.values():
-            eta, is_working = self._eta(visible, now), self._is_working
-            fields = visible.fields(self.position, eta, now, is_working=is_working)
+            fields = visible.fields(self.position, self._eta(visible, now), now, is_working=self._is_working)
             position = visible.position(self.position, self._snapped) if fields.position else None
             visible.move(position, self._along_m, shows_route=fields.route)
 

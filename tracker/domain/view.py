@@ -8,7 +8,7 @@ import msgspec
 
 from tracker.domain.eta.estimate import Eta
 from tracker.domain.geo import LonLat, distance
-from tracker.domain.order import Driver, Order
+from tracker.domain.order import Driver, Order, Outcome
 from tracker.domain.tracks.fix import Fix
 
 LIVE_FOR: Final = 15.0  # seconds, at least
@@ -45,6 +45,20 @@ class Trail:
             self.version += 1
 
 
+class Arrival(msgspec.Struct, frozen=True):
+    """What a customer may know of an arrival besides its forecast."""
+
+    first_forecast: datetime | None = None  # the first arrival forecast after the pickup
+    at: datetime | None = None  # when the driver arrived at the dropoff
+
+
+class Ending(msgspec.Struct, frozen=True):
+    """How an order ended."""
+
+    driver: Driver | None = None  # who delivered it
+    outcome: Outcome | None = None  # why it failed
+
+
 class CustomerView(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that one order's customer may see now. None: absent or not visible to them."""
 
@@ -52,6 +66,8 @@ class CustomerView(msgspec.Struct, frozen=True, kw_only=True):
     driver: Driver | None = None
     position: Fix | None = None
     eta: Eta | None = None
+    arrival: Arrival | None = None
+    outcome: Outcome | None = None  # why the order failed
     stops_before: int | None = None
     route: tuple[LonLat, ...] = ()
     trail: Trail | None = None
@@ -59,9 +75,11 @@ class CustomerView(msgspec.Struct, frozen=True, kw_only=True):
     freshness: Freshness = "none"
 
 
-def view_without_trip(order: Order) -> CustomerView:
-    """Return the view of an order without a trip: not assigned yet, or over."""
-    return CustomerView(order=order, visibility="hidden" if order.ended_at is None else "ended")
+def view_without_trip(order: Order, ending: Ending | None = None) -> CustomerView:
+    """Return the view of an order without a trip: not assigned yet, or over, with its *ending*."""
+    if order.ended_at is None or ending is None:
+        return CustomerView(order=order, visibility="hidden" if order.ended_at is None else "ended")
+    return CustomerView(order=order, driver=ending.driver, outcome=ending.outcome, visibility="ended")
 
 
 def freshness_of(position: Fix | None, now: datetime, report_every: float) -> Freshness:

@@ -7,7 +7,7 @@ import msgspec
 from tracker.domain.eta.estimate import Eta
 from tracker.domain.eta.smoothing import SmoothedEta
 from tracker.domain.geo import LonLat, tail_outside
-from tracker.domain.order import Order
+from tracker.domain.order import Order, OrderStatus
 from tracker.domain.privacy.other_dropoffs import HIDING_RADIUS, Doors
 from tracker.domain.privacy.visibility import (
     Circumstances,
@@ -20,7 +20,7 @@ from tracker.domain.privacy.visibility import (
 from tracker.domain.route import Route
 from tracker.domain.snapping import SnappedFix
 from tracker.domain.tracks.fix import Fix
-from tracker.domain.view import Trail
+from tracker.domain.view import Arrival, Trail
 
 
 class VisibleTrip:
@@ -34,6 +34,7 @@ class VisibleTrip:
         "_rules",
         "_smoothed_eta",
         "_stuck_at",
+        "arrival",
         "order",
         "trail",
     )
@@ -45,17 +46,22 @@ class VisibleTrip:
         self._line_begins_m: float | None = None  # route metres; None: where the driver is
         self._route_hidden = False  # at the newest fix
         self.trail = Trail()
+        self.arrival = Arrival()
         self.take(order, None)
 
     def take(self, order: Order, arrived_at: datetime | None) -> None:
         """Replace the order; *arrived_at* is when the driver arrived at its dropoff."""
         self.order = order
+        if order.status is not OrderStatus.PICKED_UP:
+            self.arrival = Arrival()
         self._rules = msgspec.convert(order.visibility, Rules)
         self.note_arrival(arrived_at)
 
     def note_arrival(self, arrived_at: datetime | None) -> None:
         """Set when the driver arrived at the dropoff; None: they have not."""
         self._stuck_at = stuck_at(self.order, arrived_at)
+        is_there = self.order.status is OrderStatus.PICKED_UP
+        self.arrival = Arrival(self.arrival.first_forecast, arrived_at if is_there else None)
 
     def fields(
         self, position: Fix | None, eta: Eta, now: datetime, *, is_working: bool = True
@@ -75,7 +81,10 @@ class VisibleTrip:
 
     def smooth(self, eta: Eta) -> Eta:
         """Return the ETA to show, without visible jumps."""
-        return self._smoothed_eta.eta(eta)
+        shown = self._smoothed_eta.eta(eta)
+        if self.order.status is OrderStatus.PICKED_UP and self.arrival.first_forecast is None:
+            self.arrival = Arrival(shown.arrives_at, self.arrival.at)
+        return shown
 
     def position(self, fix: Fix | None, snapped: SnappedFix | None) -> Fix | None:
         """Return the snapped position, unless snapping moves it near another customer's door."""

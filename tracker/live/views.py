@@ -7,7 +7,7 @@ from tracker.database import Database
 from tracker.domain.link import Link
 from tracker.domain.order import Order
 from tracker.domain.trip import Trip
-from tracker.domain.view import view_without_trip
+from tracker.domain.view import Ending, view_without_trip
 from tracker.errors import NotFound, StorageUnavailable
 from tracker.eta.feedback import EtaFeedback
 from tracker.live.delivery.channel import Channel
@@ -104,30 +104,33 @@ class LiveViews:
         self._refresh(*await self._newest(order_id))
         return self._hub.open(order_id)
 
-    async def _newest(self, order_id: str) -> tuple[Order, Trip | None]:
-        """Return the order's newest version and the trip that has it, which becomes live."""
+    async def _newest(self, order_id: str) -> tuple[Order, Trip | Ending | None]:
+        """Return the order's newest version, and the trip that has it, which becomes live, or its ending."""
         while True:
             order = await self._cache.order(order_id)
-            if order.driver_id is None or order.ended_at is not None:
+            if order.ended_at is not None:
+                found: Trip | Ending = await self._cache.ending(order)
+            elif order.driver_id is not None:
+                found = (await self._trips.of(order.driver_id)).trip
+            else:
                 return order, None
-            trip = (await self._trips.of(order.driver_id)).trip
             if self._cache.is_newest(order):
-                return order, trip if order_id in trip.orders else None
+                return order, found if isinstance(found, Ending) or order_id in found.orders else None
 
-    def _refresh(self, order: Order, trip: Trip | None) -> None:
+    def _refresh(self, order: Order, found: Trip | Ending | None) -> None:
         now = self._now()
-        if trip is None:
-            self._publisher.refresh(view_without_trip(order), now)
+        if isinstance(found, Trip):
+            self._feedback.record_views(found, self._publisher.refresh(found.view(order.id, now), now))
         else:
-            self._feedback.record_views(trip, self._publisher.refresh(trip.view(order.id, now), now))
+            self._publisher.refresh(view_without_trip(order, found), now)
 
     # --- publishing
 
     async def publish_order(self, order_id: str) -> None:
         """Publish a changed order to its watchers; the trip that has it becomes live."""
-        order, trip = await self._newest(order_id)
+        order, found = await self._newest(order_id)
         if self._hub.is_watched([order_id]):
-            self._refresh(order, trip)
+            self._refresh(order, found)
 
     def prune(self) -> None:
         """Remove the orders whose channels have expired from the cache."""

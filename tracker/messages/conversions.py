@@ -8,9 +8,10 @@ from msgspec import UNSET, UnsetType
 from tracker.domain.geo import LonLat
 from tracker.domain.order import BOTH_STOPS, Driver, Note, Order, Place
 from tracker.domain.privacy.display_name import name_for_customers
+from tracker.domain.privacy.visibility import never_shows_position
 from tracker.domain.proof import ProofKind
 from tracker.domain.tracks.fix import Fix
-from tracker.domain.view import CustomerView
+from tracker.domain.view import Arrival, CustomerView
 from tracker.messages import (
     AssignedOrder,
     CustomerState,
@@ -37,7 +38,7 @@ from tracker.time_zones import time_zone_at
 def state_of(view: CustomerView, *, route: LineString | None, trail: LineString | None) -> CustomerState:
     """Return every field of a snapshot. The caller caches the lines, since they seldom change."""
     return {
-        "order": tracked_order(view.order),
+        "order": tracked_order(view),
         "driver": _driver(view),
         "position": None if view.position is None else position(view.position),
         "eta": None if view.eta is None else WireEta.of(view.eta),
@@ -66,9 +67,18 @@ def _driver(view: CustomerView) -> TrackedDriver | None:
     return TrackedDriver(name_for_customers(driver.name, driver.display_name), driver.vehicle)
 
 
-def tracked_order(order: Order) -> TrackedOrder:
+def tracked_order(view: CustomerView) -> TrackedOrder:
+    order, arrival = view.order, view.arrival or Arrival()
     return TrackedOrder(
-        order.status, order.reference, timestamps(order), wire_place(order.dropoff), window(order)
+        order.status,
+        order.reference,
+        timestamps(order),
+        wire_place(order.dropoff),
+        window(order),
+        rfc3339_or_none(arrival.first_forecast),
+        rfc3339_or_none(arrival.at),
+        view.outcome,
+        not never_shows_position(order),
     )
 
 

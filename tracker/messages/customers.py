@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from tracker.domain.order import OrderStatus, Vehicle
+from tracker.domain.order import OrderStatus, Outcome, Vehicle
 from tracker.domain.proof import ProofKind
 from tracker.messages.fields import (
     ErrorReply,
@@ -57,6 +57,14 @@ class TrackedOrder(Struct, frozen=True):
     """Where the order goes."""
     window: WireWindow | None
     """When the customer expects it. Null if not given."""
+    first_forecast: Time | None = None
+    """Arrival that was forecast first after the pickup. Null before that, or while the ETA is hidden."""
+    arrived_at: Time | None = None
+    """When the driver arrived at the dropoff. Null before that, after the end, or while the ETA is hidden."""
+    outcome: Outcome | None = None
+    """Why the delivery failed. Null if it did not, or if no outcome was given."""
+    shows_position: bool = True
+    """Whether the customer may see the position at some time. False: the merchant's rules forbid it."""
 
 
 class TrackedProof(Struct, frozen=True):
@@ -91,7 +99,7 @@ class Snapshot(Struct, tag="snapshot", tag_field="type"):
     order: TrackedOrder
     """The order."""
     driver: TrackedDriver | None
-    """Driver of the order. Null before assignment."""
+    """Driver of the order. Null before assignment, and after an end other than the delivery."""
     position: Position | None
     """Where the driver is. Null while hidden or unknown."""
     eta: WireEta | None
@@ -122,7 +130,7 @@ class Update(Struct, tag="update", tag_field="type", omit_defaults=True):
     order: TrackedOrder | UnsetType = UNSET
     """The order."""
     driver: TrackedDriver | None | UnsetType = UNSET
-    """Driver of the order. Null before assignment."""
+    """Driver of the order. Null before assignment, and after an end other than the delivery."""
     position: Position | None | UnsetType = UNSET
     """Where the driver is. Null while hidden or unknown."""
     eta: WireEta | None | UnsetType = UNSET

@@ -1,10 +1,19 @@
 """What a customer may see: the truth table."""
 
+from datetime import UTC, datetime
+
 import msgspec
 import pytest
 
-from tracker.domain.order import OrderStatus
-from tracker.domain.privacy.visibility import NOTHING, Circumstances, Limit, Rules, visible_fields
+from tracker.domain.order import Order, OrderStatus, Place
+from tracker.domain.privacy.visibility import (
+    NOTHING,
+    Circumstances,
+    Limit,
+    Rules,
+    never_shows_position,
+    visible_fields,
+)
 
 ON_THE_WAY = Circumstances(status=OrderStatus.PICKED_UP, eta_s=600.0, distance_m=2_000.0)
 
@@ -81,3 +90,15 @@ def test_a_rule_that_says_nothing_clear_is_refused(wrong: object) -> None:
 def test_a_rule_is_told_as_it_was_given() -> None:
     """A merchant reads back the rule as sent."""
     assert msgspec.to_builtins(Limit(stops=1)) == {"stops": 1}
+
+
+@pytest.mark.parametrize(
+    ("rule", "never"),
+    [("never", True), (["never"], True), ("always", False), (["never", {"stops": 1}], False), (None, False)],
+)
+def test_a_position_that_no_rule_ever_shows_is_known(rule: object, never: bool) -> None:
+    """Only where each of the rules says never; without a rule the default shows it."""
+    visibility = {} if rule is None else {"position": rule}
+    place, now = Place(60.17, 24.94), datetime(2026, 11, 22, tzinfo=UTC)
+    order = Order(id="ord_1", created_at=now, pickup=place, dropoff=place, visibility=visibility)
+    assert never_shows_position(order) is never

@@ -90,6 +90,12 @@ def visible_fields(rules: Rules, now: Circumstances) -> VisibleFields:
     )
 
 
+def never_shows_position(order: Order) -> bool:
+    """Return whether the merchant's rules keep the position from the customer at any time."""
+    rule = order.visibility.get("position")
+    return rule == "never" or (isinstance(rule, list) and all(each == "never" for each in rule))
+
+
 def awaits_window(order: Order, stops_before: int, now: datetime) -> bool:
     """Return whether it is more than 60 minutes before the time window, too early to show the driver.
 

@@ -1,9 +1,11 @@
 """OrderCache: the orders and links that customers watch, so that opening them again needs no read."""
 
 from tracker.database import Database, links, orders
+from tracker.database.endings import select_ending
 from tracker.domain.link import Link
 from tracker.domain.order import Order
-from tracker.errors import NotFound
+from tracker.domain.view import Ending
+from tracker.errors import NotFound, StorageUnavailable
 from tracker.live.delivery.hub import Hub
 
 
@@ -16,6 +18,7 @@ class OrderCache:
     def __init__(self, database: Database, hub: Hub) -> None:
         self._database, self._hub = database, hub
         self._orders: dict[str, Order] = {}
+        self._endings: dict[str, Ending] = {}
         self._links: dict[str, Link] = {}
         self._changes = 0  # a read that began before a change is not cached
 
@@ -28,12 +31,25 @@ class OrderCache:
         order = await orders.select_order(self._database, order_id)
         if order is None:
             raise NotFound("order")
+        self._endings.pop(order_id, None)
         cached = self._orders.get(order_id)
         if cached is not None and cached.version >= order.version:
             return cached
         if self._hub.channel(order_id) is not None:
             self._orders[order_id] = order
         return order
+
+    async def ending(self, order: Order) -> Ending:
+        """Return how an order ended, from the cache if possible; an empty ending if the database fails."""
+        if (cached := self._endings.get(order.id)) is not None:
+            return cached
+        try:
+            ending = await select_ending(self._database, order)
+        except StorageUnavailable:
+            return Ending()
+        if order.id in self._orders and self.is_newest(order):
+            self._endings[order.id] = ending
+        return ending
 
     def is_newest(self, order: Order) -> bool:
         """Whether the cache holds no newer version."""
@@ -58,5 +74,6 @@ class OrderCache:
     def forget(self, order_id: str) -> None:
         """Remove an order and its links."""
         self._orders.pop(order_id, None)
+        self._endings.pop(order_id, None)
         for link_id in [link.id for link in self._links.values() if link.order_id == order_id]:
             del self._links[link_id]

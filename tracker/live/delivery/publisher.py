@@ -96,6 +96,7 @@ def _is_noticeable(last: CustomerView | None, view: CustomerView) -> bool:
         != (view.freshness, view.visibility, view.stops_before)
         or last.order != view.order
         or last.driver != view.driver
+        or last.arrival != view.arrival
         or last.position != view.position
         or last.route != view.route
         or _eta_changed(last, view)

@@ -16,7 +16,12 @@ from tracker.api.static_files import static_url, web_files
 from tracker.system.package_files import folder
 
 WORKER: Final = "src/drive/service-worker.js"
-SHARED: Final = ("src/environment.js", "src/random-id.js", "src/reconnect.js")  # with the customer's page
+SHARED: Final = (  # with the customer's page
+    "src/environment.js",
+    "src/random-id.js",
+    "src/reconnect.js",
+    "src/words.js",
+)
 MANIFEST: Final = "/drive/app.webmanifest"
 STYLE: Final = "style/drive.css"
 ICON: Final = "icons/drive.svg"
@@ -89,4 +94,4 @@ def modules() -> tuple[str, ...]:
 
 def shell_files() -> tuple[str, ...]:
     """Return what the page needs without a network, besides itself."""
-    return (STYLE, ICON, *modules(), *web_files().names("messages/", ".json"))
+    return (STYLE, ICON, *modules(), *web_files().names("messages/drive/", ".json"))

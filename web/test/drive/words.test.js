@@ -5,7 +5,7 @@ import test from 'node:test';
 import { LANGUAGES, Words, chooseLanguage } from '../../src/drive/words.js';
 
 /** @param {string} language @returns {Record<string, string|Record<string, string>>} */
-const messages = (language) => JSON.parse(readFileSync(new URL(`../../messages/${language}.json`, import.meta.url), 'utf8'));
+const messages = (language) => JSON.parse(readFileSync(new URL(`../../messages/drive/${language}.json`, import.meta.url), 'utf8'));
 
 /** @param {string|Record<string, string>} entry @returns {string[]} its places, such as `{count}` */
 const placesOf = (entry) => [...new Set([...JSON.stringify(entry).matchAll(/\{(\w+)\}/g)].map(([, name]) => name))].toSorted();

@@ -16,7 +16,7 @@ from playwright.async_api import Browser
 
 from tests import hasty_node
 from tests.browser import launched
-from tests.privacy.recording import verdict
+from tests.privacy.recording import last_verdict
 from tests.service import Service, running_service
 from tracker.database import Database
 from tracker.database.migrations import migrate
@@ -51,9 +51,9 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 @pytest.fixture(autouse=True)
 def nothing_leaks() -> Iterator[None]:
-    """Whatever a test is about: no customer was told in it what the rules of privacy forbid."""
+    """Whatever a test is about: the service said nothing in it that the rules of privacy forbid."""
     yield
-    violations = verdict()
+    violations = last_verdict()
     if violations:
         pytest.fail("\n".join(map(str, violations[:SHOWN])), pytrace=False)
 

@@ -154,7 +154,7 @@ async def running_service(
     try:
         own = await _serving(process, log)
         headers = {"Authorization": f"Bearer {ADMIN_KEY}"}
-        with nullcontext(own) if unrecorded or trusting else recorded(own) as url:
+        with nullcontext(own) if unrecorded or trusting else recorded(own, log) as url:
             async with httpx.AsyncClient(
                 base_url=url, headers=headers, timeout=30.0, limits=KEPT_ALIVE, verify=trusting or True
             ) as http:

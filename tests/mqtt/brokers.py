@@ -6,7 +6,7 @@ import shutil
 import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Final, Literal
 
@@ -14,6 +14,7 @@ import msgspec
 import pytest
 import trustme
 
+from tests.privacy.recording import recorded_broker
 from tests.waiting import until
 
 CONFIGURATION: Final = Path(__file__).parent.parent.parent / "deploy" / "mosquitto" / "tracker.conf"
@@ -32,12 +33,13 @@ class Broker(msgspec.Struct):
     port: int
     tls: bool = False
     process: asyncio.subprocess.Process | None = None
+    service_port: int = 0  # of the relay that records what it says, or the broker's own
 
     @property
     def url(self) -> str:
         """The address with the service's account, for TRACKER_MQTT_URL."""
         scheme, ca = ("mqtts", f"?ca={self.folder / 'ca.pem'}") if self.tls else ("mqtt", "")
-        return f"{scheme}://{SERVICE_USER}:{URL_PASSWORD}@localhost:{self.port}{ca}"
+        return f"{scheme}://{SERVICE_USER}:{URL_PASSWORD}@localhost:{self.service_port}{ca}"
 
     async def start(self) -> None:
         """Start the broker, and wait until it accepts connections."""
@@ -67,18 +69,24 @@ class Broker(msgspec.Struct):
 
 
 @asynccontextmanager
-async def broker_for(kind: Kind, folder: Path, *, tls: bool = False) -> AsyncIterator[Broker]:
-    """Yield a broker that is not started yet; end it afterwards. Skips the test where it is not installed."""
+async def broker_for(
+    kind: Kind, folder: Path, *, tls: bool = False, judged: bool = False
+) -> AsyncIterator[Broker]:
+    """Yield a broker that is not started yet; end it afterwards. Skips the test where it is not installed.
+
+    If it is *judged*, the judge of privacy reads what the service publishes.
+    """
     _require(kind)
     folder.mkdir(parents=True, exist_ok=True)
     broker = Broker(kind, folder, _free_port(), tls)
     if tls:
         _certify(folder)
     (folder / "broker.conf").write_text(_mosquitto(broker) if kind == "mosquitto" else _nats(broker))
-    try:
-        yield broker
-    finally:
-        await broker.end()
+    with recorded_broker(broker.port) if judged else nullcontext(broker.port) as broker.service_port:
+        try:
+            yield broker
+        finally:
+            await broker.end()
 
 
 def _require(kind: Kind) -> None:

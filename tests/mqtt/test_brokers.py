@@ -84,7 +84,7 @@ async def site(
     """A service that waits for its broker, which then starts."""
     kind: Kind = request.param
     async with (
-        broker_for(kind, tmp_path_factory.mktemp(kind)) as broker,
+        broker_for(kind, tmp_path_factory.mktemp(kind), judged=True) as broker,
         temporary_database(postgres, template) as url,
         running_service(data_dir, url, TRACKER_MQTT_URL=broker.url) as service,
     ):
@@ -251,7 +251,7 @@ async def test_setup_has_the_drivers_account(site: Site) -> None:
     driver = await site.service.new_driver()
     assert driver["setup"]["mqtt"] == {
         "host": "localhost",
-        "port": site.broker.port,
+        "port": site.broker.service_port,
         "tls": False,
         "username": driver["id"],
         "password": driver["token"],

@@ -47,7 +47,23 @@ class Unreadable(msgspec.Struct, frozen=True):
     text: bytes
 
 
-type Record = Exchange | Said | Unreadable
+class Published(msgspec.Struct, frozen=True):
+    """A message between the service and an MQTT broker."""
+
+    at: float
+    by_service: bool
+    topic: str
+    payload: bytes
+
+
+class Logged(msgspec.Struct, frozen=True):
+    """What the service has logged since the last time; whole lines."""
+
+    at: float
+    text: bytes
+
+
+type Record = Exchange | Said | Unreadable | Published | Logged
 type _Length = int | Literal["chunked", "close"]
 
 

@@ -1,4 +1,7 @@
-"""Judge: reads what customers were sent, by every way, and holds each message against the rules."""
+"""Judge: reads what the service said, to customers by every way, and holds each message against the rules.
+
+What it said to others is searched for PINs and for places that were recorded off duty.
+"""
 
 import re
 from collections.abc import Iterator
@@ -7,18 +10,14 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from tests.privacy.exchanges import Exchange, Record, Said, Unreadable
+from tests.privacy.duty_rules import DUTY_RULES, FOUND_OFF_DUTY, tells_of_off_duty
+from tests.privacy.duty_times import OffDuty
+from tests.privacy.exchanges import Exchange, Logged, Published, Record, Said, Unreadable
+from tests.privacy.pins import CUSTOMERS, EMBEDDED, Pins
 from tests.privacy.rules import RULES, WHEREABOUTS, Case
 from tests.privacy.story import Story, seconds
 
-CUSTOMERS: Final = re.compile(r"/(?:v1/track|t|embed)/([^/?]+)")
-EMBEDDED: Final = re.compile(rb'<script type="application/json" id="snapshot">(.*?)</script>', re.DOTALL)
 COORDINATE: Final = re.compile(rb"\b\d{1,3}\.\d{4,}\b")
-
-
-PIN: Final = re.compile(rb'"pin": ?"([0-9]{4})"')
-TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT")
-WRITTEN_BY_PEOPLE: Final = {"text", "reason", "instructions", "contact", "metadata"}
 
 
 class Violation(msgspec.Struct, frozen=True):
@@ -48,25 +47,41 @@ class Judge:
         self.story = Story()
         self.judged = 0  # messages with something of a driver in them
         self._told: dict[tuple[int, str], Told] = {}
+        self._pins = Pins()
 
     def hears(self, records: list[tuple[float, int, Record]]) -> list[Violation]:
         """All that was said since the last time: first the story, then what customers were told of it."""
         for _, line, record in records:
-            if isinstance(record, Exchange) and not CUSTOMERS.match(urlsplit(record.path).path):
-                self.story.exchanged(record)
-            elif isinstance(record, Said) and "/drivers/stream" in record.path:
-                self.story.said(line, record)
-        pins = {pin.decode() for _, _, record in records for pin in PIN.findall(_told_customers(record))}
-        return [
-            broken
-            for _, line, record in records
-            for broken in (*self._judge(line, record), *_pins_told_others(record, pins))
-        ]
+            self._tell_story(line, record)
+        for _, _, record in records:
+            self._pins.learn(record, self.story)
+        return [broken for _, line, record in records for broken in self._judge_record(line, record)]
+
+    def begins_a_test(self) -> None:
+        """PINs and places of home are secrets of one test: in another the same digits say nothing."""
+        self._pins, self.story.off_duty = Pins(), OffDuty()
+
+    def _tell_story(self, line: int, record: Record) -> None:
+        if isinstance(record, Exchange) and not CUSTOMERS.match(urlsplit(record.path).path):
+            self.story.exchanged(record)
+        elif isinstance(record, Said) and "/drivers/stream" in record.path:
+            self.story.said(line, record)
+        elif isinstance(record, Published):
+            self.story.published(record)
+
+    def _judge_record(self, line: int, record: Record) -> Iterator[Violation]:
+        yield from self._judge(line, record)
+        broken = set(self._pins.broken_by(record, self.story))
+        if tells_of_off_duty(record, self.story.off_duty.secret):
+            broken.add(FOUND_OFF_DUTY)
+        yield from (Violation(rule, "?", _way(record), _text(record)) for rule in sorted(broken))
 
     def _judge(self, line: int, record: Record) -> Iterator[Violation]:
         if isinstance(record, Unreadable):
             if b'"position"' in record.text:
                 yield Violation("cannot be read, and tells a position", "?", "?", repr(record.text))
+            return
+        if isinstance(record, (Published, Logged)):
             return
         found = CUSTOMERS.match(urlsplit(record.path).path)
         if found is None or (isinstance(record, Said) and record.by_client):
@@ -98,8 +113,8 @@ class Judge:
             yield broken("a page tells a coordinate")
         if message["type"] not in {"snapshot", "update"}:
             return
-        before = {} if message["type"] == "snapshot" else told.state
-        told.state = before | message
+        before = told.state
+        told.state = message if message["type"] == "snapshot" else before | message
         order = self.story.orders.get(self.story.order_of_link.get(told.token, ""))
         at = seconds(message["now"])
         if order is None:
@@ -110,43 +125,26 @@ class Judge:
             yield broken("the link is revoked")
         if not (possible := order.possible(at)):
             return
-        case = Case(message, told.state, at, order, possible, self.story)
+        case = Case(message, before, told.state, at, order, possible, self.story)
         self.judged += case.tells(*WHEREABOUTS)
-        yield from (broken((rule.__doc__ or "").rstrip(".")) for rule in RULES if rule(case))
+        yield from (broken((rule.__doc__ or "").rstrip(".")) for rule in (*RULES, *DUTY_RULES) if rule(case))
 
 
-def _told_customers(record: Record) -> bytes:
-    """What this record tells a customer, as text; nothing if it tells somebody else."""
-    if isinstance(record, Unreadable) or not CUSTOMERS.match(urlsplit(record.path).path):
-        return b""
-    told = record.answer if isinstance(record, Exchange) else record.text
-    return told.encode() if isinstance(told, str) else told
+def _way(record: Record) -> str:
+    match record:
+        case Exchange() | Said():
+            return urlsplit(record.path).path
+        case Published():
+            return record.topic
+        case _:
+            return type(record).__name__
 
 
-def _pins_told_others(record: Record, pins: set[str]) -> Iterator[Violation]:
-    """A PIN of a customer in what a driver or a merchant is told, in any value that no person wrote."""
-    if not pins or isinstance(record, Unreadable) or CUSTOMERS.match(urlsplit(record.path).path):
-        return
-    if isinstance(record, Said) and record.by_client:
-        return
-    told = record.answer if isinstance(record, Exchange) else record.text
-    is_packed = isinstance(record, Said) and isinstance(told, bytes)
-    try:
-        message = msgspec.msgpack.decode(bytes(told)) if is_packed else msgspec.json.decode(told)  # type: ignore[arg-type]
-    except (msgspec.DecodeError, UnicodeError, ValueError):
-        return
-    if any(pin in pins for pin in _digits_in(message)):
-        yield Violation("a customer's PIN is told to others", "?", urlsplit(record.path).path, str(message))
-
-
-def _digits_in(value: object) -> Iterator[str]:
-    """Every group of four digits that stands by itself, times left out."""
-    match value:
-        case dict():
-            for name, inner in value.items():
-                yield from () if name in WRITTEN_BY_PEOPLE else _digits_in(inner)
-        case list():
-            for inner in value:
-                yield from _digits_in(inner)
-        case str() if not TIME.match(value):
-            yield from re.findall(r"(?<!\w)[0-9]{4}(?!\w)", value)
+def _text(record: Record) -> str:
+    match record:
+        case Exchange():
+            return f"{record.answer_headers} {record.answer!r}"
+        case Published():
+            return repr(record.payload)
+        case _:
+            return repr(record.text)

@@ -38,6 +38,7 @@ class Case(msgspec.Struct):
     """One message, and all that it is held against."""
 
     message: dict[str, Any]
+    before: dict[str, Any]  # what the same customer knew before it
     state: dict[str, Any]  # with the message in it
     at: float  # when the service put it together, as it says itself
     order: Order

@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from tests.privacy.exchanges import Exchange, Headers, Said
+from tests.privacy import phones
+from tests.privacy.duty_times import Duty, DutyChange, DutyTimes, OffDuty
+from tests.privacy.exchanges import Exchange, Headers, Published, Said
 from tests.privacy.places import Place, Seen
 
 ON_THE_ROAD: Final = {"assigned", "picked_up"}
@@ -51,6 +53,7 @@ class Order:
     def __init__(self, order_id: str, rules: dict[str, Any], reference: str | None) -> None:
         self.id, self.rules, self.reference = order_id, rules, reference
         self.changes: list[Change] = []
+        self.attempts: list[tuple[float, float]] = []  # further ones: when they were asked for, and answered
         self.version = 0
 
     @property
@@ -63,6 +66,11 @@ class Order:
         settled = [change for change in self.changes if change.sure <= at]
         coming = [change.standing for change in self.changes if change.began <= at < change.sure]
         return [*([settled[-1].standing] if settled else []), *coming]
+
+    def is_over(self, at: float) -> bool:
+        """Whether it had ended for certain."""
+        possible = self.possible(at)
+        return bool(possible) and all(one.status in OVER for one in possible)
 
     def is_of_one_customer_with(self, other: "Order") -> bool:
         """Whether the two may ever have shared a phone number, an e-mail address or a house."""
@@ -88,8 +96,10 @@ class Driver:
 
     def __init__(self, driver_id: str, name: str, displayed: str | None = None) -> None:
         self.id = driver_id
+        self.reference: str | None = None  # by which a Traccar server knows them
         self.names = [(name, displayed)]  # all that the driver has had: name, and what to show instead
-        self.seen = Seen()
+        self.seen = Seen()  # except off duty
+        self.duty = DutyTimes()
         self.is_known = True  # False: fixes came in a form that is not read here
 
 
@@ -99,6 +109,7 @@ class Story:
     def __init__(self) -> None:
         self.orders: dict[str, Order] = {}
         self.drivers: dict[str, Driver] = {}
+        self.off_duty = OffDuty()
         self.carried: dict[str, dict[str, Order]] = {}  # by driver: what they have, or had
         self.order_of_link: dict[str, str] = {}  # by token
         self.revoked: dict[str, float] = {}  # link tokens, and since when for sure
@@ -106,6 +117,7 @@ class Story:
         self._driver_of: dict[str, str] = {}  # by token
         self._hello: dict[int, str] = {}  # lines, and who is on them
         self._reports: dict[tuple[int, object], tuple[float, str, str]] = {}
+        self._duties: dict[tuple[int, object], tuple[Driver, DutyChange]] = {}  # not acknowledged
 
     # --- HTTP
 
@@ -121,6 +133,8 @@ class Story:
             self._links(path, said, answer)
             if path.startswith("/v1/drivers"):
                 self._driver(path, said, answer)
+            if path.endswith("/attempts") and path.split("/")[3] in self.orders:
+                self.orders[path.split("/")[3]].attempts.append((said.asked_at, said.answered_at))
         self._other_fixes(path, said)
 
     def _made(self, said: Exchange, answer: Any) -> None:
@@ -135,6 +149,9 @@ class Story:
         if order is None or answer["version"] <= order.version:
             return
         order.version, place = answer["version"], answer["dropoff"]
+        for each in (place, answer.get("pickup") or {}):
+            if (stop := Place.maybe(each)) is not None:
+                self.off_duty.told(stop)
         standing = Standing(
             answer["status"],
             answer["driver_id"],
@@ -165,13 +182,18 @@ class Story:
         parts = path.split("/")
         if said.method == "POST" and len(parts) == 3:
             named = Driver(answer["id"], answer["name"], answer.get("display_name"))
+            named.reference = answer.get("reference")
             self.drivers.setdefault(answer["id"], named)
         if said.method == "PATCH" and len(parts) == 4 and parts[3] in self.drivers and answer:
             self.drivers[parts[3]].names.append((answer["name"], answer["display_name"]))
+            self.drivers[parts[3]].reference = answer.get("reference")
         if said.method == "POST" and isinstance(answer, dict) and "token" in answer:
             self._driver_of[answer["token"]] = answer.get("id") or parts[3]
         if said.method == "DELETE" and len(parts) == 4:
             self._erased(parts[3], said)
+        if path.endswith("/duty") and parts[3] in self.drivers:
+            asked = _json(said.body)
+            self.drivers[parts[3]].duty.change(_duty(asked), said.asked_at, said.answered_at)
         if path == "/v1/drivers/fixes":
             driver = self._by_token(said.headers.get("authorization", "").partition(" ")[2])
             body = _json(said.body)
@@ -185,12 +207,23 @@ class Story:
                 order.changes.append(Change(said.asked_at, said.answered_at, over))
 
     def _other_fixes(self, path: str, said: Exchange) -> None:
-        """Phone apps' formats are not read here: whose token comes along is somewhere that is not known."""
+        """Phone apps. Whose token comes along with what cannot be read is somewhere that is not known."""
         if path.startswith(("/ingest/", "/api/v1/overland")):
             whole = f"{said.path} {said.headers} {_password(said.headers)}".encode() + said.body
+            fixes = None if said.status >= 300 else phones.read(said)
             for token, driver_id in self._driver_of.items():
-                if driver_id in self.drivers and (token.encode() in whole or driver_id.encode() in whole):
-                    self.drivers[driver_id].is_known = False
+                driver = self.drivers.get(driver_id)
+                if driver is not None and any(
+                    name and name.encode() in whole for name in (token, driver_id, driver.reference)
+                ):
+                    self._moved(driver, fixes, said.asked_at)
+
+    def published(self, said: Published) -> None:
+        """A message that a broker delivers to the service, which reads it later and may store it any time."""
+        parts = said.topic.split("/")
+        if not said.by_service and len(parts) == 3 and parts[0] == "owntracks":
+            driver = self.drivers.get(parts[1])
+            self._moved(driver, phones.owntracks(_json(said.payload)), said.at)
 
     # --- sockets
 
@@ -200,6 +233,7 @@ class Story:
         if said.by_client:
             self._said_by_driver(line, said, message if isinstance(message, dict) else {"type": "fixes"})
         elif isinstance(message, dict) and message.get("type") in {"ack", "error"}:
+            self._acknowledged(line, message, said.at)
             report = self._reports.pop((line, message.get("id")), None)
             if report is not None and message["type"] == "ack":
                 self._reported(report, said.at)
@@ -215,6 +249,18 @@ class Story:
             key = (line, message["id"])
             self._reports[key] = (said.at, str(message.get("order_id")), str(message.get("status")))
 
+        elif message.get("type") == "duty" and driver is not None:
+            change = driver.duty.change(_duty(message), said.at)
+            self._duties[line, message.get("id")] = (driver, change)
+
+    def _acknowledged(self, line: int, message: dict[str, Any], at: float) -> None:
+        """An answer to a change of duty; without one both duties remain possible."""
+        driver, change = self._duties.pop((line, message.get("id")), (None, None))
+        if driver is not None and change is not None and message["type"] == "ack":
+            change.sure = at
+        elif driver is not None and change is not None:
+            driver.duty.changes.remove(change)
+
     def _reported(self, report: tuple[float, str, str], at: float) -> None:
         began, order_id, status = report
         order = self.orders.get(order_id)
@@ -229,11 +275,17 @@ class Story:
         if not isinstance(fixes, list):
             driver.is_known = False
             return
+        times = [_recorded(fix) for fix in fixes if isinstance(fix, dict)]
+        driver.duty.hears(max((one for one in times if one is not None), default=None), at)
         for fix in fixes:
             if isinstance(fix, dict) and (place := Place.maybe(fix)) is not None:
-                accuracy = fix.get("accuracy")
+                accuracy, recorded = fix.get("accuracy"), _recorded(fix)
                 believed = not isinstance(accuracy, int | float) or accuracy <= BELIEVED
-                driver.seen.add(place, at, _recorded(fix), believed=believed)
+                if driver.duty.take(place, at, recorded) == "off":
+                    self.off_duty.add(place)
+                else:
+                    self.off_duty.told(place)
+                    driver.seen.add(place, at, recorded, believed=believed)
 
     def _by_token(self, token: str) -> Driver | None:
         return self.drivers.get(self._driver_of.get(token.strip(), ""))
@@ -273,6 +325,11 @@ def _recorded(fix: dict[str, Any]) -> float | None:
         return seconds(fix["recorded_at"])
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
+
+
+def _duty(asked: Any) -> Duty:
+    on, on_break = (isinstance(asked, dict) and asked.get(name) is True for name in ("on", "on_break"))
+    return "off" if not on else "on_break" if on_break else "on"
 
 
 def _password(headers: Headers) -> str:

@@ -85,6 +85,15 @@ url_option = click.option(
     default=1.0,
     help="Factor for the vehicles' speed; timestamps stay real.",
 )
+@click.option(
+    "--jam",
+    type=click.FloatRange(0, min_open=True),
+    is_flag=False,
+    flag_value=600.0,
+    metavar="[SECONDS]",
+    help="Start with a jam in the middle of the map, where vehicles crawl. It dissolves after these seconds,"
+    " or after ten minutes.",
+)
 @click.option("--duration", type=click.FloatRange(0.1), help="Stop after this many seconds.")
 @click.option(
     "--orders", type=click.IntRange(0), help="Create this many orders in total, deliver them and stop."
@@ -108,6 +117,7 @@ def run(
     interval: float,
     protocol: Protocol,
     speed_up: float,
+    jam: float | None,
     duration: float | None,
     orders: int | None,
     wait: float,
@@ -130,6 +140,7 @@ def run(
         seed=seed,
         tempo=Tempo(interval, speed_up),
         protocol=protocol,
+        jam=jam or 0.0,
         duration=duration,
         orders=orders,
         wait=wait,

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from driver_sim.motion.gps_noise import Receiver
+from driver_sim.motion.jam import Jam
 from driver_sim.motion.ride import Motion, Ride
 from driver_sim.motion.speed_profile import Caps
 from driver_sim.sources.source import PositionSource
@@ -16,10 +17,11 @@ from tracker.domain.route import Leg
 
 
 class Tempo(msgspec.Struct, frozen=True):
-    """The seconds between fixes, and the factor for the vehicles' speed."""
+    """The seconds between fixes, the factor for the vehicles' speed, and the jam if there is one."""
 
     interval: float = 1.0
     speed_up: float = 1.0
+    jam: Jam | None = None
 
 
 class Phone:
@@ -63,7 +65,9 @@ class Phone:
 
     def _move(self, dt: float) -> None:
         """Move by *dt* seconds. Reported speeds include the speed-up, so that they match the distances."""
-        speed_up = self._tempo.speed_up
+        speed_up, jam = self._tempo.speed_up, self._tempo.jam
+        if self._ride is not None and jam is not None:
+            self._ride.speed_limit = jam.speed_limit(self.motion.at, time.time())
         moved = self.motion if self._ride is None else self._ride.advance(dt * speed_up)
         speed = 0.0 if self._ride is None else moved.speed * speed_up
         self.motion = msgspec.structs.replace(moved, speed=speed)

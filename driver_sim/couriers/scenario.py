@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import time
 from collections.abc import Callable
 from random import Random
 from typing import Final
@@ -15,6 +16,7 @@ from driver_sim.couriers.order_source import Budget, OrderSource
 from driver_sim.couriers.phone import Tempo
 from driver_sim.errors import NoBroker, first_error
 from driver_sim.merchant_api import ApiError, ExistingDriver, MerchantApi
+from driver_sim.motion.jam import jam_among
 from driver_sim.sources.protocols import Protocol
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Place
@@ -31,6 +33,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     drivers: int = 3
     seed: int = 1
     tempo: Tempo = Tempo()
+    jam: float = 0.0  # seconds from the start of the run during which there is a jam
     protocol: Protocol = "ws"
     duration: float | None = None  # seconds
     orders: int | None = None  # to create in total
@@ -46,6 +49,7 @@ class Scenario:
         self._settings = settings
         self._emit = emit
         self._budget = Budget(settings.orders)
+        self._tempo = settings.tempo
 
     async def run(self) -> None:
         """Run until `shutdown` is set, the duration is over or all orders are delivered. Raises ApiError."""
@@ -53,6 +57,9 @@ class Scenario:
             addresses = await self._wait_for_addresses(api)
             if len(addresses) < 2:
                 raise ApiError(404, "The service's map has no addresses", "Orders need at least two")
+            if self._settings.jam:
+                jam = jam_among([one.lonlat for one in addresses], ends_at=time.time() + self._settings.jam)
+                self._tempo = msgspec.structs.replace(self._tempo, jam=jam)
             existing = await _existing_drivers(api)
             timer = asyncio.get_running_loop().call_later(self._settings.duration or 1e9, self.shutdown.set)
             try:
@@ -112,7 +119,7 @@ class Scenario:
             protocol=self._settings.protocol,
             order_source=OrderSource(api, addresses, self._budget, identity.reference),
             start=start,
-            tempo=self._settings.tempo,
+            tempo=self._tempo,
             emit=self._emit,
         )
 

@@ -44,6 +44,7 @@ class Ride:
     def __init__(self, leg: Leg, caps: Caps, *, seed: int | str, started_at: float) -> None:
         """Start a ride at the leg's begin. *started_at* is seconds since 1970, for the lights."""
         random = Random(f"ride {seed}")
+        self.speed_limit = inf  # metres per second, of the traffic around the vehicle; may change at any time
         self._profile = SpeedProfile(leg, caps, eagerness=random.uniform(0.95, 1.15))
         self._halts = _find_halts(self._profile, random)
         self._clock = started_at
@@ -93,7 +94,7 @@ class Ride:
         if self.arrived or self._clock < self._stopped_until:
             return 0.0
         self._pass_halts()
-        allowed = max(CREEP, self._profile.safe_speed(self._along))
+        allowed = max(CREEP, min(self._profile.safe_speed(self._along), self.speed_limit))
         return min(allowed, self._speed_before_halt(self._halts[0])) if self._halts else allowed
 
     def _speed_before_halt(self, halt: Halt) -> float:

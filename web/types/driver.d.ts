@@ -93,5 +93,33 @@ export type Action = {
   retryAt?: number;
 };
 
+/** What the service stores about the driver. */
+export type StoredAboutMe = {
+  driver: {
+    name: string;
+    display_name: string | null;
+    vehicle: string;
+    reference: string | null;
+    created_at: string;
+    last_fix: { lat: number; lon: number; recorded_at: string } | null;
+    device: {
+      app: string | null;
+      battery: number | null;
+      network: string | null;
+      permission: string | null;
+      reported_at: string;
+    } | null;
+  };
+  first_fix_at: string | null;
+  last_fix_at: string | null;
+  fixes_kept_days: number;
+  notes_kept_days: number;
+  assignments: number;
+  duty_intervals: { duty: string; begun_at: string; ended_at: string | null }[];
+};
+
+/** A customer opened the tracking link of an order while the driver had it. */
+export type Opening = { at: string; order_id: string; reference: string | null };
+
 /** A note of the conversation about an order. */
 export type Note = { order: string; from: 'customer' | 'driver'; text: string; at: string };

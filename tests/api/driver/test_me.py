@@ -39,7 +39,7 @@ async def test_a_driver_sees_what_is_stored(service: Service) -> None:
     assert me["driver"]["duty"]["on"] is False
     assert me["driver"]["device"]["battery"] == 0.5
     assert me["driver"]["last_fix"]["recorded_at"] == me["last_fix_at"] > me["first_fix_at"]
-    assert (me["fixes_kept_days"], me["assignments"]) == (30, 1)
+    assert (me["fixes_kept_days"], me["notes_kept_days"], me["assignments"]) == (30, 90, 1)
     [interval] = me["duty_intervals"]
     assert (interval["duty"], interval["ended_at"]) == ("off", None)
     assert not [word for word in PRIVATE if word in answer.text]

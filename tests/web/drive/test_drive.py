@@ -1,11 +1,13 @@
 """The driver's page in a real browser, against a real node."""
 
+import re
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -180,9 +182,12 @@ async def test_what_is_done_without_a_network_is_sent_once(service: Service, bro
 
 
 async def test_positions_of_a_dead_zone_are_stored_once(service: Service, browser: Browser) -> None:
-    """Positions wait in the browser through a reload. The service then has each of them once."""
+    """Positions wait in the browser through a reload. The service then has each of them once.
+
+    The driver reads what is stored, and downloads it.
+    """
     driver = await service.new_driver()
-    order = await service.new_order(driver["id"])
+    order = await service.new_order(driver["id"], reference="A-7")
     begun = datetime.now(UTC) - timedelta(minutes=30)
     times = [f"{(begun + n * timedelta(seconds=5)).isoformat()[:19]}.000Z" for n in range(250)]
     async with driving(browser, service, driver) as page:
@@ -194,10 +199,25 @@ async def test_positions_of_a_dead_zone_are_stored_once(service: Service, browse
         await expect(page.locator("[data-fixes]")).to_contain_text("positions not sent")
         await page.context.set_offline(False)
         await expect(page.locator("[data-fixes]")).to_have_text("")
-    assert order["driver_id"] == driver["id"]
+        async with service.watch(order) as customer:
+            await hear(customer, "snapshot")
+        await read_what_is_stored(page, times[0])
     stored = await track(service, driver)
     assert len(stored) == len(set(stored))
     assert set(times) <= set(stored)
+
+
+async def read_what_is_stored(page: Page, first: str) -> None:
+    """For how long, who opened the link, and the driver's own copy."""
+    await button(page, "What is stored about me").click()
+    sheet = page.locator("dialog")
+    await expect(sheet).to_contain_text("deleted after 30 days")
+    await expect(sheet.locator(".times li")).to_contain_text("A-7")
+    async with page.expect_download() as downloading:
+        await button(sheet, "CSV").click()
+    saved = await downloading.value
+    assert re.fullmatch(r"positions-\d{4}-\d\d-\d\d\.csv", saved.suggested_filename)
+    assert first in Path(await saved.path()).read_text()
 
 
 async def track(service: Service, driver: Any) -> list[str]:
@@ -235,6 +255,7 @@ async def test_an_app_sends_with_the_screen_off_and_the_page_shows_it(
         )  # elsewhere
         await page.reload()
         await until(lambda: has_fix_after(service, driver, now), 20)
+        await page.locator("#position summary").click()
         await button(page, "Use an app instead").click()
         await expect(page.locator("#position")).to_contain_text("OwnTracks sends your position · last")
         shown = (await service.get(f"/v1/track/{token_of(order)}"))["position"]

@@ -160,6 +160,7 @@ EXAMPLES: Final[Mapping[Any, Any]] = {
             first_fix_at="2026-10-23T07:02:11.000Z",
             last_fix_at=NOW,
             fixes_kept_days=30,
+            notes_kept_days=90,
             assignments=412,
             duty_intervals=[
                 me.DutyIntervalAnswer("off", "2026-11-21T17:00:00.000Z", "2026-11-22T07:00:00.000Z")

@@ -61,6 +61,8 @@ class MeAnswer(Struct, frozen=True, kw_only=True):
     """Time of the newest stored position. Null if there is none."""
     fixes_kept_days: int
     """Days after which positions are deleted."""
+    notes_kept_days: int
+    """Days after an order's end, after which the driver's notes, reasons and proofs about it are deleted."""
     assignments: int
     """Number of orders that the driver got, each assignment counted."""
     duty_intervals: list[DutyIntervalAnswer]
@@ -115,6 +117,7 @@ async def get_me() -> Response:
             first_fix_at=rfc3339_or_none(record.first_fix_at),
             last_fix_at=rfc3339_or_none(record.last_fix_at),
             fixes_kept_days=node.config.retention_days,
+            notes_kept_days=node.config.customer_retention_days,
             assignments=record.assignments,
             duty_intervals=[DutyIntervalAnswer.of(one) for one in newest],
         )

@@ -2,6 +2,8 @@
 
 import { Courier } from './courier.js';
 import { el, renew } from './element.js';
+import { Mine } from './mine.js';
+import { MineSheet } from './mine-sheet.js';
 import { allowSoundAfterTap } from './ring.js';
 import { confirmSheet } from './sheet.js';
 import { credentialIn } from './sign-in.js';
@@ -54,7 +56,9 @@ class Drive {
     this._courier?.close();
     this._signIn.hide();
     place('work').hidden = false;
-    renew(place('more'), 'more', () => [
+    renew(place('more'), token, () => [
+      el('button', { type: 'button', 'data-focus': 'mine', onclick: () => new MineSheet(this._words, new Mine(this._service, token)) },
+        this._words.say('mine.title')),
       el('button', { type: 'button', onclick: () => this._askToSignOut() }, this._words.say('signout')),
       el('p.quiet', {}, this._words.say('about')),
     ]);

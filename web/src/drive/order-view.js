@@ -6,6 +6,7 @@ import { refusedBox } from './refused-box.js';
 import { openSheet } from './sheet.js';
 
 /** @typedef {import('../../types/driver.js').Action} Action */
+/** @typedef {import('../../types/driver.js').Note} Note */
 /** @typedef {import('./orders.js').Task} Task */
 /** @typedef {import('./words.js').Words} Words */
 
@@ -28,7 +29,7 @@ export class OrderView {
     /** @type {Map<string, boolean>} by order, where the driver chose it */ this._isOpen = new Map();
   }
 
-  /** @param {Task[]} tasks @param {Action[]} refused @param {Map<string, number>} notes their number by order */
+  /** @param {Task[]} tasks @param {Action[]} refused @param {Map<string, Note[]>} notes by order */
   show(tasks, refused, notes) {
     const ids = new Set(tasks.map(({ order }) => order.id));
     for (const [id, card] of this._cards) {
@@ -36,7 +37,7 @@ export class OrderView {
       card.remove();
       this._cards.delete(id);
     }
-    tasks.forEach((task, i) => this._place(this._card(task, i, refused, notes.get(task.order.id) ?? 0), i));
+    tasks.forEach((task, i) => this._place(this._card(task, i, refused, notes.get(task.order.id) ?? []), i));
   }
 
   /** Move the card only if it is elsewhere, since moving takes its focus. @param {HTMLElement} card @param {number} i */
@@ -44,7 +45,7 @@ export class OrderView {
     if (this._list.children[i] !== card) this._list.insertBefore(card, this._list.children[i] ?? null);
   }
 
-  /** @param {Task} task @param {number} i @param {Action[]} refused @param {number} notes */
+  /** @param {Task} task @param {number} i @param {Action[]} refused @param {Note[]} notes */
   _card(task, i, refused, notes) {
     const { id } = task.order;
     const card = this._cards.get(id) ?? el('li.order', { 'data-order': id });
@@ -55,7 +56,7 @@ export class OrderView {
     return card;
   }
 
-  /** @param {Task} task @param {number} i @param {Action[]} refused @param {number} notes @param {boolean} open */
+  /** @param {Task} task @param {number} i @param {Action[]} refused @param {Note[]} notes @param {boolean} open */
   _details(task, i, refused, notes, open) {
     const { order, kind, stop, title } = task;
     const toggle = (/** @type {Event} */ event) => this._isOpen.set(order.id, /** @type {HTMLDetailsElement} */ (event.target).open);
@@ -72,12 +73,12 @@ export class OrderView {
   }
 
   /** @param {Task} task @returns {string} reference, time, state */
-  _meta({ order, kind, stop, isWaiting }) {
+  _meta({ order, kind, stop, title, isWaiting }) {
     const words = this._words;
     const { from, to } = order.window ?? { from: null, to: null };
     const time = (/** @type {string} */ at) => words.time(at, stop.time_zone);
     return [
-      order.reference,
+      stop.address || title !== order.reference ? order.reference : '',
       kind === 'pickup' && stop.ready_at && words.say('order.ready', { time: time(stop.ready_at) }),
       kind === 'dropoff' && from && to && words.say('order.between', words.range(from, to, stop.time_zone)),
       kind === 'dropoff' && to && !from && words.say('order.until', { time: time(to) }),
@@ -86,21 +87,24 @@ export class OrderView {
     ].filter(Boolean).join(' · ');
   }
 
-  /** @param {Task} task @param {number} notes */
+  /** @param {Task} task @param {Note[]} notes */
   _body(task, notes) {
     const { order, kind, stop } = task;
     const words = this._words;
+    const last = notes.at(-1);
     const needs = Object.keys(order.requirements?.[kind] ?? {});
     return [
       order.customer?.name && el('p', {}, words.say('order.customer'), ' ', el('bdi', {}, order.customer.name)),
       order.instructions && el('p.instructions', {}, el('strong', {}, words.say('order.instructions')), ' ', el('bdi', {}, order.instructions)),
+      last?.from === 'customer' && el('p.instructions', {}, el('strong', {}, `${words.say('chat.customer')}:`), ' ', el('bdi', {}, last.text)),
       kind === 'pickup' && order.dropoff.address && el('p', {}, words.say('order.then'), ' ', el('bdi', {}, order.dropoff.address)),
       needs.length > 0 && el('p.needs', {}, words.say('order.needs', { proofs: words.list(needs.map((proof) => words.say(`proof.${proof}`))) })),
       el('div.tools', {},
         el('button', { type: 'button', 'data-focus': 'navigate', 'data-focus-in': order.id, onclick: () => this._navigate(stop) }, icon('navigate'), words.say('navigate')),
         this._contact(task),
         el('button', { type: 'button', 'data-focus': 'chat', 'data-focus-in': order.id, onclick: () => this._acts.chat(task) }, icon('chat'),
-          words.say('chat'), notes > 0 && el('span.badge', {}, words.say('chat.count', { count: notes })))),
+          words.say('chat'), notes.length > 0 && el('span.badge', {},
+            el('span', { 'aria-hidden': 'true' }, words.number(notes.length)), el('span.unseen', {}, words.say('chat.count', { count: notes.length }))))),
       el('div.acts', {},
         el('button', { type: 'button', 'data-focus': 'fail', 'data-focus-in': order.id, onclick: () => this._acts.fail(task) }, words.say('fail')),
         el('button.primary', { type: 'button', 'data-focus': 'done', 'data-focus-in': order.id, onclick: () => this._acts.done(task) }, words.say(`done.${kind}`))),

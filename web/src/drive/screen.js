@@ -7,6 +7,7 @@ import { tasksOf } from './orders.js';
 import { OrderView } from './order-view.js';
 import { ProofSheet } from './proof-sheet.js';
 import { refusedBox } from './refused-box.js';
+import { confirmSheet } from './sheet.js';
 import { StatusView } from './status-view.js';
 
 /** @typedef {import('../../types/driver.js').Action} Action */
@@ -54,9 +55,9 @@ export class Screen {
     const { orders, actions, notes, vehicle } = shown;
     const tasks = tasksOf(orders, actions);
     const refused = actions.filter(({ refusal }) => refusal);
-    const count = new Map(orders.map(({ id }) => [id, notes.filter(({ order }) => order === id).length]));
+    const said = new Map(orders.map(({ id }) => [id, notes.filter(({ order }) => order === id)]));
     this._orders.vehicle = vehicle;
-    this._orders.show(tasks, refused, count);
+    this._orders.show(tasks, refused, said);
     place('none').textContent = tasks.length ? '' : this._words.say('order.none');
     this._showOthers(refused.filter(({ order }) => !orders.some(({ id }) => id === order)));
     this._showSheets(tasks, refused);
@@ -105,11 +106,18 @@ export class Screen {
   /** @param {Task} task */
   _done(task) {
     const report = () => this._acts.report(task, { status: task.kind === 'pickup' ? 'picked_up' : 'delivered' });
-    if (!task.missing.length) return report();
+    if (task.kind === 'pickup' && !task.missing.length) return report();
+    if (!task.missing.length) return this._askWhetherDelivered(task, report);
     const sheet = new ProofSheet(this._words, task, { give: (given) => this._acts.prove(task, given), done: report });
     this._proving = { sheet, order: task.order.id };
     sheet.dialog.addEventListener('close', () => (this._proving = null));
     return this.show(this._shown);
+  }
+
+  /** Nothing can undo it, and without a proof a single touch would do. @param {Task} task @param {() => unknown} report */
+  _askWhetherDelivered({ title, stop }, report) {
+    const question = { title: this._words.say('deliver.title', { order: title }), text: stop.address ?? '', yes: this._words.say('done.dropoff') };
+    return confirmSheet(this._words, question, report, 'primary');
   }
 
   /** @param {Task} task */

@@ -40,11 +40,12 @@ function successor(gone) {
 /**
  * Ask before something that cannot be undone.
  * @param {Words} words @param {{title: string, text: string, yes: string}} question @param {() => unknown} act
+ * @param {'danger'|'primary'} [kind] of its button
  */
-export function confirmSheet(words, { title, text, yes }, act) {
+export function confirmSheet(words, { title, text, yes }, act, kind = 'danger') {
   const agree = () => {
     sheet.close();
     act();
   };
-  const sheet = openSheet(words, title, el('p', {}, text), el('button.danger', { type: 'button', onclick: agree }, yes));
+  const sheet = openSheet(words, title, el('p', {}, text), el(`button.${kind}`, { type: 'button', onclick: agree }, yes));
 }

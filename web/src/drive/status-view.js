@@ -27,7 +27,7 @@ import { el, renew } from './element.js';
  * @property {number|null} age seconds since the last position; null without one
  */
 
-const SILENT = 30; // seconds: after them the service takes a screen's positions
+const SILENT = 60; // seconds, as the service calls a driver silent
 const WARNING = { reconnecting: 'wait', connecting: 'wait', draining: 'wait', offline: 'bad', replaced: 'bad', refused: 'bad' };
 
 export class StatusView {
@@ -44,10 +44,9 @@ export class StatusView {
 
   /** @param {Status} status */
   show(status) {
-    const { connection, driver, duty, waiting } = status;
+    const { connection, driver, duty, waiting, sending, source, app } = status;
     renew(this._header, [connection, driver, duty, waiting], () => this._bar(status));
-    const { sending, source, app } = status;
-    const silent = sending === 'app' && (status.age === null || status.age > SILENT);
+    const silent = sending === 'app' && connection === 'live' && (status.age === null || status.age > SILENT);
     renew(this._position, [sending, source, app, silent, duty, status.age === null, status.apps], () => this._panel(status, silent));
     const age = this._position.querySelector('[data-age]');
     if (age) age.textContent = this._age(status, silent);
@@ -86,10 +85,11 @@ export class StatusView {
     if (!sending) return this._choice();
     if (sending === 'page') return this._ownPosition(source);
     const link = openLink(appName(app), navigator.userAgent);
+    if (!silent) return [this._settled(this._other('page'))];
     return [
       el('p', { 'data-age': true }),
-      silent && link && el('a.button', { href: link, 'data-focus': 'open-app' }, words.say('position.open', { app: appName(app) })),
-      silent && apps.length > 0 && el('details', {}, el('summary', { 'data-focus': 'set-up' }, words.say('setup.title')),
+      link && el('a.button', { href: link, 'data-focus': 'open-app' }, words.say('position.open', { app: appName(app) })),
+      apps.length > 0 && el('details', {}, el('summary', { 'data-focus': 'set-up' }, words.say('setup.title')),
         el('div.choices', {}, ...apps.map(({ name, href }) => el('a.button', { href }, name)))),
       this._other('page'),
     ];
@@ -106,15 +106,21 @@ export class StatusView {
   _ownPosition(source) {
     const words = this._words;
     const ask = () => this._acts.send('page');
+    const rest = [el('p.quiet', {}, words.say('position.screen_off')), this._other('app')];
+    if (source === 'on') return [this._settled(...rest), el('p.quiet', { 'data-fixes': true })];
     return [
-      el('p', { 'data-age': source === 'on' }, words.say(`position.${source}`)),
+      el('p', {}, words.say(`position.${source}`)),
       source === 'off' && el('button.primary', { type: 'button', 'data-focus': 'allow', onclick: ask }, words.say('position.allow')),
       (source === 'denied' || source === 'unavailable') &&
         el('button', { type: 'button', 'data-focus': 'allow', onclick: ask }, words.say('retry')),
       el('p.quiet', { 'data-fixes': true }),
-      el('p.quiet', {}, words.say('position.screen_off')),
-      this._other('app'),
+      ...rest,
     ];
+  }
+
+  /** All is well: one line, which opens what the driver seldom needs. @param {...HTMLElement} rest */
+  _settled(...rest) {
+    return el('details', {}, el('summary', { 'data-focus': 'position' }, el('span', { 'data-age': true })), ...rest);
   }
 
   /** @param {Sending} sending */
@@ -123,9 +129,10 @@ export class StatusView {
   }
 
   /** @param {Status} status @param {boolean} silent */
-  _age({ sending, app, age }, silent) {
+  _age({ sending, app, age, connection }, silent) {
     const words = this._words;
     const name = sending === 'page' ? words.say('this_page') : appName(app) || words.say('your_app');
+    if (sending === 'app' && connection !== 'live') return words.say('position.unknown', { app: name });
     if (age === null) return words.say('position.none', { app: name });
     return words.say(silent ? 'position.silent' : 'position.sends', { app: name, age: words.duration(age) });
   }

@@ -22,6 +22,26 @@ export class Words extends SharedWords {
     return new Words(language, await answer.json(), locale);
   }
 
+  /** @param {number} value */
+  number(value) {
+    return this._value(value);
+  }
+
+  /** @param {number} share 0..1 @returns {string} such as `62 %` */
+  percent(share) {
+    return new Intl.NumberFormat(this.locale, { style: 'percent' }).format(share);
+  }
+
+  /** @param {string} time @returns {string} the day, with its year */
+  date(time) {
+    return this._clock({ dateStyle: 'medium' }).format(new Date(time));
+  }
+
+  /** @param {string} time @returns {string} the day, with its year, and the time */
+  moment(time) {
+    return this._clock({ dateStyle: 'medium', timeStyle: 'short' }).format(new Date(time));
+  }
+
   /**
    * @param {string} time @param {string} [timeZone] of the stop @param {number} [now] milliseconds
    * @returns {string} the time of day, with the day if it is not today

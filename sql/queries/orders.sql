@@ -107,42 +107,6 @@ FROM (SELECT 1
            AND f.recorded_at BETWEEN w.begins - interval '2 days' AND w.ends + interval '2 days'
       LIMIT $4) AS track;
 
--- name: insert_timeline
-INSERT INTO timeline (order_id, at, kind, detail, attempt)
-SELECT $1, $2, $3, $4, (SELECT attempt FROM orders WHERE id = $1);
-
--- name: select_last_entry_times
--- When the order entered its status or was last assigned, and the time of its last milestone from positions.
-SELECT max(at) FILTER (WHERE kind IN ('created', 'assigned', 'unassigned', 'picked_up', 'delivered', 'failed',
-                                      'cancelled', 'attempt')) AS status_at,
-       max(at) FILTER (WHERE kind IN ('arrived_at_pickup', 'departed_pickup', 'approaching',
-                                      'arrived_at_dropoff')) AS seen_at
-FROM timeline
-WHERE order_id = $1;
-
--- name: select_timeline
-SELECT at, kind, detail FROM timeline WHERE order_id = $1 ORDER BY at, id;
-
--- name: select_timeline_page
-SELECT at, kind, detail, id
-FROM timeline
-WHERE order_id = $1 AND (at, id) > ($2::timestamptz, $3::bigint)
-ORDER BY at, id
-LIMIT $4;
-
--- name: count_notes
-SELECT count(*) FROM timeline WHERE order_id = $1 AND kind = 'message' AND detail ->> 'from' = $2;
-
--- name: select_customer_notes
--- The newest notes of these orders' customers, at most $2 bytes of text for each order, oldest first.
-SELECT order_id, at, text
-FROM (SELECT order_id, id, at, detail ->> 'text' AS text,
-             sum(octet_length(detail ->> 'text')) OVER (PARTITION BY order_id ORDER BY at DESC, id DESC) AS bytes
-      FROM timeline
-      WHERE order_id = ANY ($1::text[]) AND kind = 'message' AND detail ->> 'from' = 'customer' AND detail ? 'text') AS notes
-WHERE bytes <= $2
-ORDER BY at, id;
-
 -- name: insert_milestone
 -- Once for an attempt and kind, neither before it nor after its last assignment ended, whose time is the server's.
 WITH told AS (

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tracker.database import Database
+from tracker.database import Database, timeline
 from tracker.database import drivers as driver_rows
 from tracker.database import orders as rows
 from tracker.database.eta.forecasts import select_arrival
@@ -61,7 +61,7 @@ async def add_order(orders: OrderLifecycle, driver_id: str | None = None) -> str
 
 
 async def kinds(database: Database, order_id: str) -> list[str]:
-    return [entry.kind for entry in await rows.select_timeline(database, order_id)]
+    return [entry.kind for entry in await timeline.select_timeline(database, order_id)]
 
 
 async def stops(database: Database, driver_id: str) -> list[tuple[str, str]]:
@@ -279,7 +279,7 @@ async def test_a_late_report_counts_when_it_happened(orders: OrderLifecycle, dat
     )
     order = await orders.set_status(order_id, OrderStatus.DELIVERED, at=brought, by_driver=driver.id)
     assert (order.picked_up_at, order.delivered_at) == (fetched, brought)
-    entry = (await rows.select_timeline(database, order_id))[-2]
+    entry = (await timeline.select_timeline(database, order_id))[-2]
     assert (entry.at, entry.detail) == (fetched, {"reason": "at the back", "driver_id": driver.id})
     [assignment] = await rows.select_assignments(database, order_id)
     assert assignment.ended_at == brought
@@ -306,7 +306,7 @@ async def test_a_driver_s_impossible_time_is_clamped(
         assert order.picked_up_at > picked_up.created_at
     [assignment] = await rows.select_assignments(database, order_id)
     assert assignment.ended_at == order.closed_at
-    times = [entry.at for entry in await rows.select_timeline(database, order_id)]
+    times = [entry.at for entry in await timeline.select_timeline(database, order_id)]
     assert times == sorted(times)
 
 
@@ -405,7 +405,7 @@ async def test_words_go_to_the_other_side(
     assert (notice.order_id, notice.driver_ids) == (order_id, (driver.id,))
     assert notice.note is not None
     assert (notice.note.sender, notice.note.text) == ("customer", "at the back door")
-    entry = (await rows.select_timeline(database, order_id))[-1]
+    entry = (await timeline.select_timeline(database, order_id))[-1]
     assert (entry.kind, entry.detail) == ("message", {"from": "customer", "text": "at the back door"})
     for text in ("  ", "x" * 4_097, "nul \0"):
         with pytest.raises(InvalidFields):
@@ -420,7 +420,7 @@ async def test_an_erased_drivers_orders_are_released(orders: OrderLifecycle, dat
     await orders.release_driver(driver.id)
     assert (await orders.get(waiting)).status is OrderStatus.CREATED
     assert (await orders.get(fetched)).status is OrderStatus.FAILED
-    assert (await rows.select_timeline(database, fetched))[-1].detail == {"reason": "driver_erased"}
+    assert (await timeline.select_timeline(database, fetched))[-1].detail == {"reason": "driver_erased"}
 
 
 async def test_milestones_occur_once_in_each_attempt(orders: OrderLifecycle, database: Database) -> None:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from tracker.database import Connection
+from tracker.database import Connection, timeline
 from tracker.database import orders as rows
 from tracker.database.eta.forecasts import insert_errors
 from tracker.database.milestones import reset_progress
@@ -35,7 +35,7 @@ async def restart(connection: Connection, order_id: str, new: NewAttempt, now: d
     order = require_order(await rows.lock_order(connection, order_id))
     if order.status is not OrderStatus.FAILED:
         raise Conflict(f"The order is {order.status}; only a failed order takes a further attempt.")
-    last = (await rows.select_last_entry_times(connection, order_id)).status_at
+    last = (await timeline.select_last_entry_times(connection, order_id)).status_at
     await insert_errors(connection, 1, [order_id])
     at = max(now, last)
     restarted = msgspec.structs.replace(
@@ -51,5 +51,5 @@ async def restart(connection: Connection, order_id: str, new: NewAttempt, now: d
     )
     order = await steps.store(connection, with_pin(restarted))
     await reset_progress(connection, order_id)
-    await rows.insert_timeline(connection, order_id, at, "attempt", {"attempt": order.attempt})
+    await timeline.insert_timeline(connection, order_id, at, "attempt", {"attempt": order.attempt})
     return order if new.driver_id is None else await steps.assign_to(connection, order, new.driver_id, at)

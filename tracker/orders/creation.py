@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from tracker.database import Connection
+from tracker.database import Connection, timeline
 from tracker.database import drivers as driver_rows
 from tracker.database import links as link_rows
 from tracker.database import orders as rows
@@ -46,13 +46,13 @@ async def insert_orders(connection: Connection, new: Sequence[NewOrder], now: da
     assigned = [(order, drivers[order.driver_id]) for order, _ in made if order.driver_id is not None]
     await rows.insert_orders(connection, [order for order, _ in made])
     await link_rows.insert_links(connection, [link for _, link in made])
-    await rows.insert_timelines(connection, [(order.id, now, "created", {}) for order, _ in made])
+    await timeline.insert_timelines(connection, [(order.id, now, "created", {}) for order, _ in made])
     if assigned:
         stops = [(order.id, kind, driver.id) for order, driver in assigned for kind in BOTH_STOPS]
         await rows.append_stops(connection, stops)
         begun = [(order.id, driver.number, now) for order, driver in assigned]
         await rows.insert_assignments(connection, begun)
-        await rows.insert_timelines(
+        await timeline.insert_timelines(
             connection, [(order.id, now, "assigned", {"driver_id": driver.id}) for order, driver in assigned]
         )
     return found

@@ -9,7 +9,7 @@ from typing import Final
 
 import structlog
 
-from tracker.database import Connection, Database
+from tracker.database import Connection, Database, timeline
 from tracker.database import links as link_rows
 from tracker.database import orders as rows
 from tracker.database.customers import erase_answers_about, erase_customers
@@ -225,7 +225,7 @@ class OrderLifecycle:
         detail = {"from": sender, "text": note.text}
         if sender == "driver" and order.driver_id is not None:
             detail["driver_id"] = order.driver_id
-        await rows.insert_timeline(connection, order_id, note.at, "message", detail)
+        await timeline.insert_timeline(connection, order_id, note.at, "message", detail)
         return OrderChange(order_id, drivers_of(order), note)
 
     async def add_link(
@@ -238,7 +238,7 @@ class OrderLifecycle:
         order = require_order(await rows.lock_order(connection, order_id))
         link = Link(id=new_id("lnk"), order_id=order_id, created_at=now, expires_at=expires_at)
         await link_rows.insert_links(connection, [link])
-        await rows.insert_timeline(connection, order_id, now, "link_created", {"link_id": link.id})
+        await timeline.insert_timeline(connection, order_id, now, "link_created", {"link_id": link.id})
         return order, link
 
     async def revoke_link(self, order_id: str, link_id: str) -> bool:
@@ -248,7 +248,7 @@ class OrderLifecycle:
             revoked = await link_rows.revoke_link(connection, link_id, order_id, now)
             if revoked:
                 detail = {"link_id": link_id}
-                await rows.insert_timeline(connection, order_id, now, "link_revoked", detail)
+                await timeline.insert_timeline(connection, order_id, now, "link_revoked", detail)
             elif all(link.id != link_id for link in await link_rows.select_links(connection, order_id)):
                 raise NotFound("tracking link")
         return revoked

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from tracker.database import Connection, Database
+from tracker.database import Connection, Database, timeline
 from tracker.database import orders as rows
 from tracker.database import proofs as proof_rows
 from tracker.database.fixes import Window, last_fix_at_or_before
@@ -82,7 +82,7 @@ async def add_proof(
     _check_value(order, new)
     if await proof_rows.count_proofs(connection, order_id) >= PROOFS:
         raise Conflict(f"An order takes at most {PROOFS} proofs.")
-    previous, _ = await rows.select_last_entry_times(connection, order_id)
+    previous, _ = await timeline.select_last_entry_times(connection, order_id)
     at = driver_status_time(new.at, clock_ahead=ahead, previous=previous, now=now).at
     proof = Proof(
         id=new_id("prf"),
@@ -97,7 +97,7 @@ async def add_proof(
         connection, order_id, proof, driver=driver.number, image=new.image, received_at=now
     )
     detail = {"proof_id": proof.id, "proof": proof.kind, "stop": proof.stop, "driver_id": driver.id}
-    await rows.insert_timeline(connection, order_id, at, "proof", detail)
+    await timeline.insert_timeline(connection, order_id, at, "proof", detail)
     given = GivenProof(proof.id, proof.stop, proof.kind, at)
     await steps.store(connection, msgspec.structs.replace(order, proofs=(*order.proofs, given)))
     return proof

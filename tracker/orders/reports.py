@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from tracker.database import Connection
-from tracker.database import orders as rows
+from tracker.database import Connection, timeline
 from tracker.domain.order import Order, OrderStatus, Outcome, StopKind
 from tracker.domain.order_rules import (
     StatusTime,
@@ -77,7 +76,7 @@ def _detail(report: ReportedStatus) -> dict[str, object]:
 
 
 async def _time(connection: Connection, order: Order, report: ReportedStatus, now: datetime) -> StatusTime:
-    previous, seen_at = await rows.select_last_entry_times(connection, order.id)
+    previous, seen_at = await timeline.select_last_entry_times(connection, order.id)
     if report.by_driver is None:
         return merchant_status_time(report.at, previous=previous, now=now)
     return driver_status_time(

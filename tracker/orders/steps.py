@@ -6,14 +6,14 @@ from typing import Final
 
 import msgspec
 
-from tracker.database import Connection
+from tracker.database import Connection, timeline
 from tracker.database import drivers as driver_rows
 from tracker.database import orders as rows
 from tracker.domain.order import BOTH_STOPS, Driver, Order, OrderStatus
 from tracker.domain.order_rules import StatusTime, drivers_of
 from tracker.errors import FieldError, InvalidFields
 
-_KIND: Final[Mapping[OrderStatus, rows.TimelineKind]] = {
+_KIND: Final[Mapping[OrderStatus, timeline.TimelineKind]] = {
     OrderStatus.PICKED_UP: "picked_up",
     OrderStatus.DELIVERED: "delivered",
     OrderStatus.FAILED: "failed",
@@ -33,12 +33,12 @@ async def assign(connection: Connection, order: Order, driver: Driver, at: datet
     kinds = BOTH_STOPS if order.picked_up_at is None else BOTH_STOPS[1:]
     await rows.append_stops(connection, [(order.id, kind, driver.id) for kind in kinds])
     await rows.insert_assignments(connection, [(order.id, driver.number, at)])
-    await rows.insert_timeline(connection, order.id, at, "assigned", {"driver_id": driver.id})
+    await timeline.insert_timeline(connection, order.id, at, "assigned", {"driver_id": driver.id})
 
 
 async def assign_to(connection: Connection, order: Order, driver_id: str, now: datetime) -> Order:
     """Assign the order to this driver instead of any other, and return it. Raises InvalidFields."""
-    now = max(now, (await rows.select_last_entry_times(connection, order.id)).status_at)
+    now = max(now, (await timeline.select_last_entry_times(connection, order.id)).status_at)
     drivers = await driver_rows.lock_drivers(connection, sorted({driver_id, *drivers_of(order)}))
     if driver_id not in drivers:
         raise InvalidFields([FieldError("driver_id", "must be the id of a driver")])
@@ -56,7 +56,7 @@ async def unassign(
     """End the assignment and the track of the order's driver, whom the caller has locked."""
     await rows.delete_stops(connection, order.id)
     await rows.end_assignment(connection, order.id, track_ends_at or at)
-    await rows.insert_timeline(connection, order.id, at, "unassigned", {"driver_id": order.driver_id})
+    await timeline.insert_timeline(connection, order.id, at, "unassigned", {"driver_id": order.driver_id})
 
 
 async def set_status(
@@ -76,6 +76,6 @@ async def set_status(
     await rows.delete_stops(connection, order.id, BOTH_STOPS if ended else BOTH_STOPS[:1])
     if ended:
         await rows.end_assignment(connection, order.id, time.track_ends_at)
-    await rows.insert_timeline(connection, order.id, time.at, _KIND[status], detail)
+    await timeline.insert_timeline(connection, order.id, time.at, _KIND[status], detail)
     changes = {f"{status}_at": time.at} | ({"closed_at": time.known_at, "pin": None} if ended else {})
     return await store(connection, msgspec.structs.replace(order, status=status, **changes))

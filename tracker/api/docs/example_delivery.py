@@ -24,6 +24,7 @@ from tracker.messages import (
     WirePlace,
     WireWindow,
 )
+from tracker.messages.orders import CustomerAnswer, OrderAnswer
 from tracker.messages.proofs import WireProof
 from tracker.phone_apps.pairing import pairing_links
 from tracker.phone_apps.setup import setup_for
@@ -53,7 +54,7 @@ PICKUP: Final = WirePickup(60.1713, 24.944, "Rautatientori 1", 120.0, "Europe/He
 DROPOFF: Final = WirePlace(60.1666, 24.9486, "Kasarmikatu 36", None, "Europe/Helsinki")
 WINDOW: Final = WireWindow("2026-11-22T16:30:00.000Z", "2026-11-22T17:00:00.000Z")
 TIMESTAMPS: Final = {"created": CREATED, "assigned": "2026-11-22T16:25:12.004Z", "picked_up": PICKED_UP}
-ORDER: Final = responses.OrderAnswer(
+ORDER: Final = OrderAnswer(
     id=ORDER_ID,
     reference="1042",
     status=OrderStatus.PICKED_UP,
@@ -61,7 +62,7 @@ ORDER: Final = responses.OrderAnswer(
     driver_id=DRIVER_ID,
     pickup=PICKUP,
     dropoff=DROPOFF,
-    customer=responses.CustomerAnswer("Maija Virtanen", "+358 40 1234567", "maija@example.com", "fi"),
+    customer=CustomerAnswer("Maija Virtanen", "+358 40 1234567", "maija@example.com", "fi"),
     window=WINDOW,
     eta=ETA,
     tracking_url=f"{BASE}/t/{TOKEN}",

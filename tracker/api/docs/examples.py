@@ -66,6 +66,7 @@ from tracker.messages import (
     WireDriver,
     WireEta,
 )
+from tracker.messages.orders import OrderAnswer
 from tracker.messages.proofs import WireProof
 from tracker.phone_apps.pairing import gpslogger_profile
 from tracker.phone_apps.setup import OwnTracksConfiguration
@@ -124,8 +125,8 @@ EXAMPLES: Final[Mapping[Any, Any]] = {
             "device": {"uniqueId": "350000000000001"},
         },
         # answers
-        responses.OrderAnswer: ORDER,
-        responses.Page[responses.OrderAnswer]: responses.Page([ORDER], CURSOR),
+        OrderAnswer: ORDER,
+        responses.Page[OrderAnswer]: responses.Page([ORDER], CURSOR),
         orders.BulkAnswer: orders.BulkAnswer(
             [orders.BulkItem(201, order=NEW_ORDER), orders.BulkItem(422, problem=UNKNOWN_DRIVER)]
         ),
@@ -175,7 +176,7 @@ EXAMPLES: Final[Mapping[Any, Any]] = {
     }.items()
 }
 
-CREATED_EXAMPLES: Final[Mapping[Any, Any]] = {responses.OrderAnswer: msgspec.to_builtins(NEW_ORDER)}
+CREATED_EXAMPLES: Final[Mapping[Any, Any]] = {OrderAnswer: msgspec.to_builtins(NEW_ORDER)}
 
 _CSV: Final = (
     ",".join(track_export.COLUMNS) + "\n2026-11-22T16:42:58.000Z,60.1692,24.9467,6,5.4,164,12,0.81,…\n"

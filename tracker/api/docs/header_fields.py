@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from tracker.api.describe import EndpointSpec
 from tracker.api.docs.example_delivery import ORDER_ID
-from tracker.api.merchant.responses import OrderAnswer
+from tracker.messages.orders import OrderAnswer
 
 IDEMPOTENCY_KEY: Final = {
     "name": "Idempotency-Key",

@@ -14,18 +14,14 @@ from tracker.api.client_info import base_url
 from tracker.api.describe import endpoint
 from tracker.api.json_bodies import answer, query
 from tracker.api.merchant.orders import show_order
-from tracker.api.merchant.responses import OrderAnswer
 from tracker.api.merchant.tracks.summary import Summary, summarize
 from tracker.api.pagination import PageQuery, decode_cursor, invalid_cursor, page
 from tracker.database import fixes as rows
-from tracker.database.orders import (
-    TimelineEntry,
-    TimelineKind,
-    select_timeline_page,
-)
+from tracker.database.timeline import TimelineEntry, TimelineKind, select_timeline_page
 from tracker.domain.order import Outcome, StopKind
 from tracker.domain.proof import ProofKind
 from tracker.messages import Time, Uri, rfc3339
+from tracker.messages.orders import OrderAnswer
 from tracker.node import current_node
 
 DIGITS: Final = 19  # of a bigint

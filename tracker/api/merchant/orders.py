@@ -16,7 +16,7 @@ from tracker.api.idempotency import Creation, create_once
 from tracker.api.json_bodies import RequestBody, answer, body, parse, query
 from tracker.api.merchant.order_bodies import AssignBody, NewOrderBody, OrderChangeBody, StatusBody
 from tracker.api.merchant.queries import OrderQuery
-from tracker.api.merchant.responses import OrderAnswer, Page, link_url, order_answer, tracking_urls
+from tracker.api.merchant.responses import Page, link_url, tracking_urls
 from tracker.api.merchant.versions import etag, if_match, order_response
 from tracker.api.pagination import decode_cursor, page
 from tracker.database import Connection, Queries
@@ -28,6 +28,7 @@ from tracker.domain.order import Order
 from tracker.domain.order_rules import check_places
 from tracker.errors import BadInput, Conflict, ForbiddenTransition
 from tracker.messages import WireEta
+from tracker.messages.orders import OrderAnswer, order_answer
 from tracker.node import Node, current_node
 from tracker.orders.changes import NewOrder
 from tracker.orders.creation import CreatedOrder, require_created

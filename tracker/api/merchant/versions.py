@@ -3,7 +3,7 @@
 from quart import Response, request
 
 from tracker.api.json_bodies import answer
-from tracker.api.merchant.responses import OrderAnswer
+from tracker.messages.orders import OrderAnswer
 
 
 def etag(version: int) -> str:

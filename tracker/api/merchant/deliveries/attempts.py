@@ -9,11 +9,11 @@ from tracker.api.idempotency import Creation, create_once
 from tracker.api.json_bodies import Id, RequestBody, body
 from tracker.api.merchant.order_bodies import NewWindow, window_of
 from tracker.api.merchant.orders import show_order
-from tracker.api.merchant.responses import OrderAnswer
 from tracker.api.merchant.versions import etag
 from tracker.database import Connection
 from tracker.domain.order_rules import drivers_of
 from tracker.errors import Conflict
+from tracker.messages.orders import OrderAnswer
 from tracker.node import current_node
 from tracker.orders.attempts import NewAttempt
 from tracker.orders.changes import OrderChange

@@ -18,6 +18,7 @@ from tracker.api.headers import add_security_headers
 from tracker.api.json_bodies import register_bodies
 from tracker.api.merchant import drivers, forecasts, history, links, map, orders, pairing
 from tracker.api.merchant.deliveries import attempts, proofs
+from tracker.api.merchant.events import feed
 from tracker.api.merchant.tracks import track
 from tracker.api.monitoring import health, metrics
 from tracker.api.monitoring.requests import register_request_log
@@ -50,6 +51,7 @@ ENDPOINTS: Final = (
     proofs,
     phone_apps,
     events,
+    feed,
     notes,
     poll,
     track,

@@ -11,6 +11,7 @@ TrackerError
 │   └── Forbidden          a known token without the right scope
 ├── NotFound               does not exist or belongs to another client; the answer is the same
 │   └── UnknownPairingCode
+├── CursorGone             events after this cursor are not kept any more
 ├── Conflict               not possible in the current state
 │   ├── ForbiddenTransition
 │   ├── ProofMissing       the stop needs proofs that its driver has not given
@@ -110,6 +111,10 @@ class UnknownPairingCode(NotFound):
 
     def __init__(self) -> None:
         super().__init__("pairing code: it may be used or expired, so ask for a new one")
+
+
+class CursorGone(TrackerError):
+    """The list of events does not hold what follows this cursor; the client has to begin anew."""
 
 
 class Conflict(TrackerError):

@@ -15,12 +15,15 @@ from tracker.database.credentials.api_keys import delete_old_answers
 from tracker.database.customers import ERASED_AT_ONCE, erase_expired_customers
 from tracker.database.drivers import delete_old_duty_intervals
 from tracker.database.eta.forecasts import delete_old_forecasts
+from tracker.database.events.feed import delete_old_events
 from tracker.database.partitions import keep_partitions
 from tracker.errors import StorageUnavailable
 from tracker.metrics import Metrics
 from tracker.orders.stuck_orders import stuck_order_reporting
 
 INTERVAL_S: Final = 3_600.0
+EVENTS_KEPT: Final = timedelta(days=30)
+EVENTS_AT_ONCE: Final = 2_000  # deleted in one transaction
 
 log = structlog.get_logger()
 
@@ -59,6 +62,8 @@ async def _maintain(database: Database, config: Config, metrics: Metrics, now: d
         await delete_old_answers(database, now)
         await delete_old_forecasts(database, now - timedelta(days=config.retention_days))
         await delete_old_duty_intervals(database, now - timedelta(days=config.retention_days + 1))
+        while await delete_old_events(database, now - EVENTS_KEPT, EVENTS_AT_ONCE) == EVENTS_AT_ONCE:
+            pass
     except StorageUnavailable as error:
         log.warning("maintenance_failed", why=str(error))
 

@@ -1,7 +1,7 @@
 """Node: the resources of one server process; `open_node` opens them in order and closes them in reverse."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib.metadata import version
@@ -27,11 +27,11 @@ from tracker.live.delivery.hub import Hub
 from tracker.live.drivers.milestones import MilestoneWriter
 from tracker.live.fleet import Fleet
 from tracker.maintenance import maintenance_running
-from tracker.map.addresses import AddressIndex, open_address_index
-from tracker.map.basemap import Basemap, open_basemap
-from tracker.map.extract import MapExtract, in_use, prepare_map
-from tracker.map.preparation import Preparation, settled
-from tracker.map.survey import remove_unfinished
+from tracker.map.addresses import AddressIndex
+from tracker.map.basemap import Basemap
+from tracker.map.extract import MapExtract, prepare_map
+from tracker.map.preparation import Preparation
+from tracker.map_resources import open_map
 from tracker.messages import FIXES_PER_S
 from tracker.metrics import Metrics
 from tracker.mqtt.ingest import MqttIngest
@@ -45,6 +45,8 @@ from tracker.routing import Router
 from tracker.system.certificate_expiry import expires_at
 from tracker.system.progress import Say
 from tracker.tokens import LinkTokens
+from tracker.webhooks.bodies import EventBodies
+from tracker.webhooks.feed import EventFeed
 
 FIXES_AT_ONCE: Final = 20_000  # of one driver: the backlog of five and a half hours at 1 Hz
 NOTES_AT_ONCE: Final = 5  # from one tracking link's customers, and from a driver to one customer
@@ -59,7 +61,6 @@ PROOFS_AT_ONCE: Final = 30  # of one driver
 PROOFS_PER_S: Final = 0.5
 VIOLATIONS_AT_ONCE: Final = 3  # connections of one driver, or of one link and address, ended for a violation
 VIOLATIONS_PER_S: Final = 0.2
-MAP_TIMEOUT_S: Final = 60.0  # how long a start waits for what is made from the map
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +76,8 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     addresses: Preparation[AddressIndex]
     area: Callable[[], Area | None]  # what the map covers; None until that is known
     orders: OrderLifecycle
+    events: EventFeed
+    event_bodies: EventBodies
     fleet: Fleet
     hub: Hub
     link_tokens: LinkTokens
@@ -92,6 +95,11 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     pairing_limit: PairingLimit = msgspec.field(default_factory=PairingLimit)
     sampling: RemoteSampling = msgspec.field(default_factory=RemoteSampling)
     warned: set[str] = msgspec.field(default_factory=set)  # warnings that are logged once
+
+    async def drain(self) -> None:
+        """End all streams, and acknowledge and send what is in flight."""
+        self.events.close()
+        await self.fleet.drain()
 
 
 def current_node() -> Node:
@@ -120,12 +128,13 @@ async def open_node(
         _schema_checked(url, say, migrating=migrating or config.database_url is None),
         Database.open(url) as database,
         FixRecorder(database) as recorder,
-        _open_map(map_file, config.router, metrics, say) as (router, map_resources),
+        open_map(map_file, config.router, metrics, say) as (router, map_resources),
         EtaFeedback.open(database, router, metrics, now) as feedback,
         _open_fleet(
             config, database, recorder, router, hub, feedback, map_resources["area"], metrics, now
         ) as (orders, fleet),
         _upkeep(database, recorder, config, metrics, now),
+        EventFeed.open(database) as events,
         MqttIngest.open(config, fleet, database, rates["fix_rates"], metrics) as mqtt,
     ):
         yield Node(
@@ -136,6 +145,8 @@ async def open_node(
             router=router,
             orders=orders,
             fleet=fleet,
+            events=events,
+            event_bodies=EventBodies(database, link_tokens, fleet.eta, now),
             hub=hub,
             link_tokens=link_tokens,
             metrics=metrics,
@@ -255,44 +266,3 @@ async def _schema_checked(url: str, say: Say, *, migrating: bool) -> AsyncIterat
         why = f"{len(todo)} migrations are missing: run `tracker migrate`, or start with --migrate"
         raise ConfigError("DATABASE_URL", why)
     yield
-
-
-@asynccontextmanager
-async def _open_map(
-    map_file: MapExtract, engine: str | None, metrics: Metrics, say: Say
-) -> AsyncIterator[tuple[Router, dict[str, Any]]]:
-    """Open all that is made from the map, concurrently at the first start.
-
-    After MAP_TIMEOUT_S the node serves without what is not ready. What fails is missing until the next start.
-    """
-    with in_use(map_file), ExitStack() as cleanup:
-        cleanup.callback(remove_unfinished, map_file.folder)  # an interrupted start leaves half-made files
-        async with (
-            Router.open_later(map_file, say, engine) as router,
-            Preparation.of("basemap", open_basemap(map_file, say)) as basemap,
-            Preparation.of("addresses", open_address_index(map_file, say)) as addresses,
-        ):
-            preparations = [each for each in (router.preparation, basemap, addresses) if each is not None]
-            if not await settled(preparations, MAP_TIMEOUT_S):
-                say("The map takes longer: serving with a sketch of it or straight lines until it is ready.")
-            for each in preparations:
-                if each.failure is not None:
-                    why = each.failure.rstrip(".")
-                    say(f"Serving without {each.name}: {why}. `tracker check` says what to do.")
-            metrics.router_up.set_function(lambda: float(router.up))
-            yield (
-                router,
-                {
-                    "map_file": map_file,
-                    "basemap": basemap,
-                    "addresses": addresses,
-                    "area": lambda: _area(addresses, basemap),
-                },
-            )
-
-
-def _area(addresses: Preparation[AddressIndex], basemap: Preparation[Basemap]) -> Area | None:
-    """Return the area of the address index, else that of the basemap; None until one of them is ready."""
-    if addresses.value is not None:
-        return Area(*addresses.value.bbox)
-    return None if basemap.value is None else Area(*basemap.value.bounds)

@@ -1,6 +1,14 @@
 -- name: insert_timeline
-INSERT INTO timeline (order_id, at, kind, detail, attempt)
-SELECT $1, $2, $3, $4, (SELECT attempt FROM orders WHERE id = $1);
+-- If the entry is an event too, it goes to the outbox with what the order is now: store the order first.
+WITH entry AS (
+    INSERT INTO timeline (order_id, at, kind, detail, attempt)
+    SELECT $1, $2, $3, $4, (SELECT attempt FROM orders WHERE id = $1)
+    RETURNING id, order_id, at, kind
+)
+INSERT INTO events (type, at, order_id, driver_id, facts, timeline_id)
+SELECT order_event_type(entry.kind), entry.at, o.id, o.driver_id, order_facts(o), entry.id
+FROM entry JOIN orders o ON o.id = entry.order_id
+WHERE order_event_type(entry.kind) IS NOT NULL;
 
 -- name: select_last_entry_times
 -- When the order entered its status or was last assigned, and the time of its last milestone from positions.

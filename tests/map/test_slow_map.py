@@ -15,7 +15,7 @@ from tests.system.test_stopping import START_WITHIN, processes_of, starting
 from tests.waiting import until
 from tracker.config import Config
 from tracker.map.extract import find_map
-from tracker.node import MAP_TIMEOUT_S
+from tracker.map_resources import MAP_TIMEOUT_S
 
 pytestmark = pytest.mark.long
 

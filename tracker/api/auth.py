@@ -82,15 +82,20 @@ def bearer_token(header: str | None) -> str:
 
 async def find_api_key(node: Node, key: str) -> ApiKey:
     """Find an API key. Raises Unauthenticated for an unknown or revoked key, RateLimited."""
-    key_hash, admin_key = hash_token(key), node.config.admin_key
-    if admin_key is not None and hmac.compare_digest(key_hash, hash_token(admin_key)):  # in constant time
-        return ApiKey(ADMIN_KEY_ID, "admin")
-    found = await select_api_key(node.database, key_hash)
+    found = await valid_api_key(node, key)
     if found is None:
         raise credential_error(
             node, Unauthenticated("Unknown or revoked API key; check it, or create a new one.")
         )
     return found
+
+
+async def valid_api_key(node: Node, key: str) -> ApiKey | None:
+    """Return the key, or None if it is unknown or revoked."""
+    key_hash, admin_key = hash_token(key), node.config.admin_key
+    if admin_key is not None and hmac.compare_digest(key_hash, hash_token(admin_key)):  # in constant time
+        return ApiKey(ADMIN_KEY_ID, "admin")
+    return await select_api_key(node.database, key_hash)
 
 
 def credential_error(node: Node, error: TrackerError) -> TrackerError:

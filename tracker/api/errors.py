@@ -79,6 +79,14 @@ TABLE: Final[dict[type[errors.TrackerError], Problem]] = {
         "Not found",
         "It does not exist or is not yours; the response does not tell which.",
     ),
+    errors.CursorGone: Problem(
+        410,
+        4000,
+        "cursor-gone",
+        "Cursor gone",
+        "Events after this cursor were deleted for their age, or the database was restored. Begin without "
+        "`after`, and read the orders to see what was missed.",
+    ),
     errors.Conflict: Problem(409, 4000, "conflict", "Conflict", "The current state does not allow this."),
     errors.ForbiddenTransition: Problem(
         409,

@@ -49,7 +49,7 @@ async def serve(config: Config, stop: Stop, say: Callable[[str], None], *, migra
                     create_app(node),
                     config,
                     listening,
-                    node.fleet.drain,
+                    node.drain,
                     metrics=node.metrics.http,
                     stop=stop.asked,
                     monitoring=None if second is None else Monitoring(create_monitoring_app(node), second),

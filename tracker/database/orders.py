@@ -69,12 +69,12 @@ async def select_orders(
         filter_.bbox,
         limit,
     )
-    return [_order(row) for row in rows]
+    return [order_of(row) for row in rows]
 
 
 async def select_orders_of_driver(queries: Queries, driver_id: str) -> list[Order]:
     """Return the orders that the driver carries or has to pick up, in stop sequence."""
-    return [_order(row) for row in await queries.fetch("select_orders_of_driver", driver_id)]
+    return [order_of(row) for row in await queries.fetch("select_orders_of_driver", driver_id)]
 
 
 async def select_stops(queries: Queries, driver_id: str) -> list[Stop]:
@@ -160,10 +160,11 @@ def _place_columns(place: Place) -> tuple[object, ...]:
 
 
 def _order_or_none(row: Row | None) -> Order | None:
-    return None if row is None else _order(row)
+    return None if row is None else order_of(row)
 
 
-def _order(row: Row) -> Order:
+def order_of(row: Row) -> Order:
+    """Return the order of a row with all columns of `orders`."""
     return Order(
         id=row["id"],
         reference=row["reference"],

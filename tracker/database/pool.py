@@ -4,6 +4,7 @@ Every call is bounded: ACQUIRE_TIMEOUT to get a connection, and COMMAND_TIMEOUT 
 timeout the connection is terminated: a frozen server does not answer, not even to a cancel request.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, Self, cast
@@ -83,6 +84,7 @@ class Database:
     def __init__(self, pool: "Pool", ingest: "Pool") -> None:
         self.pool = pool
         self.ingest = ingest
+        self.committed = asyncio.Event()  # set after each transaction, for who waits for new events
 
     @classmethod
     @asynccontextmanager
@@ -107,6 +109,7 @@ class Database:
         """Commit at the end of the block; roll back after an exception. Raises StorageUnavailable."""
         async with acquire(self.pool) as raw, in_transaction(raw):
             yield Connection(raw)
+        self.committed.set()
 
     async def fetch(self, name: str, *args: object) -> list[Row]:
         async with acquire(self.pool) as raw:

@@ -277,7 +277,8 @@ class OrderLifecycle:
 
     async def note_milestone(self, order_id: str, kind: Milestone, at: datetime) -> bool:
         """Store a milestone once; return False if it is stored already or the order had ended by then."""
-        return await insert_milestone(self._database, order_id, kind, at)
+        async with self._database.transaction() as connection:
+            return await insert_milestone(connection, order_id, kind, at)
 
     async def release_driver(self, driver_id: str) -> None:
         """Unassign all orders of a driver who will be erased; those already picked up fail."""

@@ -28,12 +28,16 @@ async def store(connection: Connection, order: Order) -> Order:
     return order
 
 
-async def assign(connection: Connection, order: Order, driver: Driver, at: datetime) -> None:
-    """Append the order's remaining stops to those of *driver*, whom the caller has locked."""
+async def assign(connection: Connection, order: Order, driver: Driver, at: datetime) -> Order:
+    """Append the order's remaining stops to those of *driver*, whom the caller has locked; return it."""
     kinds = BOTH_STOPS if order.picked_up_at is None else BOTH_STOPS[1:]
     await rows.append_stops(connection, [(order.id, kind, driver.id) for kind in kinds])
     await rows.insert_assignments(connection, [(order.id, driver.number, at)])
+    status = OrderStatus.ASSIGNED if order.status is OrderStatus.CREATED else order.status
+    changes = {"status": status, "driver_id": driver.id, "assigned_at": at, "proofs": ()}
+    order = await store(connection, msgspec.structs.replace(order, **changes))
     await timeline.insert_timeline(connection, order.id, at, "assigned", {"driver_id": driver.id})
+    return order
 
 
 async def assign_to(connection: Connection, order: Order, driver_id: str, now: datetime) -> Order:
@@ -44,10 +48,7 @@ async def assign_to(connection: Connection, order: Order, driver_id: str, now: d
         raise InvalidFields([FieldError("driver_id", "must be the id of a driver")])
     if order.driver_id is not None:
         await unassign(connection, order, now)
-    await assign(connection, order, drivers[driver_id], now)
-    status = OrderStatus.ASSIGNED if order.status is OrderStatus.CREATED else order.status
-    changes = {"status": status, "driver_id": driver_id, "assigned_at": now, "proofs": ()}
-    return await store(connection, msgspec.structs.replace(order, **changes))
+    return await assign(connection, order, drivers[driver_id], now)
 
 
 async def unassign(
@@ -76,6 +77,7 @@ async def set_status(
     await rows.delete_stops(connection, order.id, BOTH_STOPS if ended else BOTH_STOPS[:1])
     if ended:
         await rows.end_assignment(connection, order.id, time.track_ends_at)
-    await timeline.insert_timeline(connection, order.id, time.at, _KIND[status], detail)
     changes = {f"{status}_at": time.at} | ({"closed_at": time.known_at, "pin": None} if ended else {})
-    return await store(connection, msgspec.structs.replace(order, status=status, **changes))
+    order = await store(connection, msgspec.structs.replace(order, status=status, **changes))
+    await timeline.insert_timeline(connection, order.id, time.at, _KIND[status], detail)
+    return order

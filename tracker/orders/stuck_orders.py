@@ -55,9 +55,12 @@ async def report_stuck_orders(database: Database, metrics: Metrics, now: datetim
     Nodes may run this concurrently: one of them reports each order. Raises StorageUnavailable.
     """
     reported = 0
-    while order_ids := await flag_stuck_orders(database, now, BATCH):
+    while True:
+        async with database.transaction() as connection:
+            order_ids = await flag_stuck_orders(connection, now, BATCH)
+        if not order_ids:
+            return reported
         for order_id in order_ids:
             log.warning("order_stuck", order=order_id)
         metrics.stuck_orders.inc(len(order_ids))
         reported += len(order_ids)
-    return reported

@@ -37,6 +37,7 @@ from tracker.api.docs.example_delivery import (
     TRACK_FIX,
     UNKNOWN_DRIVER,
 )
+from tracker.api.docs.example_events import EVENT
 from tracker.api.driver import me, phone_bodies
 from tracker.api.driver import pairing as driver_pairing
 from tracker.api.driver.proof_form import ProofForm
@@ -53,6 +54,7 @@ from tracker.api.merchant import (
     responses,
 )
 from tracker.api.merchant.deliveries import attempts
+from tracker.api.merchant.events import feed
 from tracker.api.merchant.tracks import track
 from tracker.api.monitoring import health
 from tracker.api.tracking import notes, poll
@@ -150,6 +152,7 @@ EXAMPLES: Final[Mapping[Any, Any]] = {
         track.WhereAnswer: track.WhereAnswer(NOW, ORDER.status, POSITION),
         forecasts.ForecastsAnswer: forecasts.ForecastsAnswer([FORECAST], None, "2026-11-22T16:52:11.600Z"),
         forecasts.EtaReport: REPORT,
+        feed.EventsAnswer: feed.EventsAnswer([EVENT], "e1042"),
         map.Area: map.Area("helsinki.osm.pbf", (24.93, 60.16, 24.96, 60.18), (24.945, 60.17)),
         map.Addresses: map.Addresses([Address(60.1666, 24.9486, "Kasarmikatu 36")]),
         map.RouteAnswer: ROUTE,
@@ -252,6 +255,7 @@ QUERY_EXAMPLES: Final[Mapping[str, Any]] = {
     "include": "rejected",
     "at": NOW,
     "seed": 7,
+    "after": "e1041",
     "wait_s": 25.0,
     "visit": "Zk3v9QwX",
 }

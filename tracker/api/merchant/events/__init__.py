@@ -1,0 +1,1 @@
+"""Events for merchants' programs: the list, its stream and webhooks."""

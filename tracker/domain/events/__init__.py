@@ -1,0 +1,1 @@
+"""Events for merchants' programs: what they are, and when forecasts make one."""

@@ -16,8 +16,8 @@ from tracker.database.eta.forecasts import (
     select_errors,
     select_forecasts,
 )
+from tracker.database.events.timeline import insert_timeline
 from tracker.database.orders import insert_orders
-from tracker.database.timeline import insert_timeline
 from tracker.domain.eta.estimate import Basis, Eta
 from tracker.domain.eta.forecast_error import KEPT_EVERY, MOVED, ForecastRecord, is_worth_recording
 from tracker.domain.order import Driver, Order, OrderStatus, Place

@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tracker.database import Database, timeline
+from tracker.database import Database
 from tracker.database import drivers as driver_rows
 from tracker.database import orders as rows
 from tracker.database.eta.forecasts import select_arrival
-from tracker.database.milestones import select_milestones
+from tracker.database.events import timeline
+from tracker.database.events.milestones import select_milestones
 from tracker.database.plans import select_plan
 from tracker.domain.order import Driver, OrderStatus, Place
 from tracker.errors import Conflict, ForbiddenTransition, InvalidFields, NotFound

@@ -10,7 +10,7 @@ from tests.test_end_to_end import fix, on_the_way
 from tests.waiting import until
 from tracker.database import Database
 from tracker.database import orders as rows
-from tracker.database.milestones import insert_milestone
+from tracker.database.events.milestones import insert_milestone
 from tracker.database.queries import sql
 from tracker.domain.order import Order, OrderStatus
 from tracker.domain.privacy.visibility import is_stuck

@@ -13,7 +13,7 @@ from tests.waiting import until
 from tracker.database import Database
 from tracker.database import drivers as driver_rows
 from tracker.database.events.feed import delete_old_events, select_event_feed, select_events
-from tracker.database.timeline import insert_timeline
+from tracker.database.events.timeline import insert_timeline
 from tracker.domain.events.event import Event
 from tracker.domain.order import Driver, OrderStatus, Place
 from tracker.orders.attempts import NewAttempt

@@ -5,10 +5,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from tracker.database import Connection, timeline
+from tracker.database import Connection
 from tracker.database import orders as rows
 from tracker.database.eta.forecasts import insert_errors
-from tracker.database.milestones import reset_progress
+from tracker.database.events import timeline
+from tracker.database.events.milestones import reset_progress
 from tracker.domain.order import Order, OrderStatus
 from tracker.domain.order_rules import require_order
 from tracker.errors import Conflict

@@ -6,10 +6,11 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from tracker.database import Connection, timeline
+from tracker.database import Connection
 from tracker.database import drivers as driver_rows
 from tracker.database import links as link_rows
 from tracker.database import orders as rows
+from tracker.database.events import timeline
 from tracker.domain.link import Link
 from tracker.domain.order import BOTH_STOPS, Driver, Order, OrderStatus
 from tracker.errors import FieldError, InvalidFields

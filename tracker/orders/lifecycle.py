@@ -9,11 +9,12 @@ from typing import Final
 
 import structlog
 
-from tracker.database import Connection, Database, timeline
+from tracker.database import Connection, Database
 from tracker.database import links as link_rows
 from tracker.database import orders as rows
 from tracker.database.customers import erase_answers_about, erase_customers
-from tracker.database.milestones import insert_milestone
+from tracker.database.events import timeline
+from tracker.database.events.milestones import insert_milestone
 from tracker.database.plans import count_notes
 from tracker.domain.arrival.milestone import Milestone
 from tracker.domain.link import Link

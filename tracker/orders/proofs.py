@@ -7,9 +7,10 @@ from typing import Final
 
 import msgspec
 
-from tracker.database import Connection, Database, timeline
+from tracker.database import Connection, Database
 from tracker.database import orders as rows
 from tracker.database import proofs as proof_rows
+from tracker.database.events import timeline
 from tracker.database.fixes import Window, last_fix_at_or_before
 from tracker.domain.geo import distance
 from tracker.domain.order import ON_THE_ROAD, Driver, Order, OrderStatus, Place, StopKind

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from tracker.database import Connection, timeline
+from tracker.database import Connection
+from tracker.database.events import timeline
 from tracker.domain.order import Order, OrderStatus, Outcome, StopKind
 from tracker.domain.order_rules import (
     StatusTime,

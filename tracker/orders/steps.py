@@ -6,9 +6,10 @@ from typing import Final
 
 import msgspec
 
-from tracker.database import Connection, timeline
+from tracker.database import Connection
 from tracker.database import drivers as driver_rows
 from tracker.database import orders as rows
+from tracker.database.events import timeline
 from tracker.domain.order import BOTH_STOPS, Driver, Order, OrderStatus
 from tracker.domain.order_rules import StatusTime, drivers_of
 from tracker.errors import FieldError, InvalidFields

@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 
 from tracker.database import Database
-from tracker.database.milestones import flag_stuck_orders
+from tracker.database.events.milestones import flag_stuck_orders
 from tracker.errors import StorageUnavailable
 from tracker.metrics import Metrics
 

@@ -17,7 +17,7 @@ from tracker.api.merchant.orders import show_order
 from tracker.api.merchant.tracks.summary import Summary, summarize
 from tracker.api.pagination import PageQuery, decode_cursor, invalid_cursor, page
 from tracker.database import fixes as rows
-from tracker.database.timeline import TimelineEntry, TimelineKind, select_timeline_page
+from tracker.database.events.timeline import TimelineEntry, TimelineKind, select_timeline_page
 from tracker.domain.order import Outcome, StopKind
 from tracker.domain.proof import ProofKind
 from tracker.messages import Time, Uri, rfc3339

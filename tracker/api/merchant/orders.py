@@ -20,8 +20,8 @@ from tracker.api.merchant.responses import Page, link_url, tracking_urls
 from tracker.api.merchant.versions import etag, if_match, order_response
 from tracker.api.pagination import decode_cursor, page
 from tracker.database import Connection, Queries
+from tracker.database.events.milestones import select_milestones
 from tracker.database.links import select_links_of_orders
-from tracker.database.milestones import select_milestones
 from tracker.database.orders import select_orders
 from tracker.domain.eta.estimate import Eta
 from tracker.domain.order import Order

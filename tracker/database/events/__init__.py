@@ -1,1 +1,1 @@
-"""Events: the outbox that is written with each change, and the list that is read from it."""
+"""Timelines and milestones, the outbox of events that is written with them, and the list of events."""

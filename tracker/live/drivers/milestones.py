@@ -7,7 +7,7 @@ from typing import Final, NamedTuple, get_args
 
 from tracker.database import Database
 from tracker.database.access_points import lock_access_points, replace_access_points
-from tracker.database.milestones import select_milestones
+from tracker.database.events.milestones import select_milestones
 from tracker.domain.arrival.access_points import add_stop, place_key, stopping_place
 from tracker.domain.arrival.milestone import Milestone, MilestoneReached
 from tracker.domain.geo import LonLat

@@ -23,8 +23,8 @@ from tracker.api.merchant.queries import TrackQuery
 from tracker.api.merchant.responses import Page
 from tracker.api.pagination import decode_cursor, encode_cursor
 from tracker.database import fixes as rows
+from tracker.database.events.timeline import TimelineEntry, select_timeline
 from tracker.database.fixes import Window
-from tracker.database.timeline import TimelineEntry, select_timeline
 from tracker.domain.order import Order, OrderStatus
 from tracker.errors import NotFound
 from tracker.messages import Position, Time, rfc3339

@@ -3,28 +3,38 @@
 A new way in is one more entry of `WAYS_IN`.
 """
 
+import asyncio
 import json
+import zipfile
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 import pytest
 import pytest_asyncio
+from PIL import Image
 
+from tests.api.merchant import rfc3339
 from tests.conftest import temporary_database
 from tests.database.test_erasure import holders
 from tests.mqtt.brokers import Broker, broker_for
 from tests.mqtt.device import device_of
+from tests.privacy.places import Place
+from tests.privacy.recording import JUDGE, verdict
 from tests.service import SECRET, Service, hear, running_service, say, token_of
 from tests.waiting import until
 from tracker.commands.mqtt_accounts.files import write_files
 from tracker.config import Config
+from tracker.database.backup.dump import dump
 
 WORK: Final = (60.17135, 24.94405)  # where the driver is on duty
 HOME: Final = (60.1687135, 24.9345271)  # where the driver lives, which nobody may learn
 CANARIES: Final = ("60.16871", "24.93452")
+
+UNREAD: Final = {"a form", "Traccar Client"}  # forms that the judge of privacy does not read
 
 type Fix = dict[str, Any]
 
@@ -83,9 +93,42 @@ async def by_overland(service: Service, token: str, fix: Fix) -> Any:
     return await post(service, token, "/ingest/overland", {"locations": [feature], "current": feature})
 
 
+async def by_overland_queue(service: Service, token: str, fix: Fix) -> Any:
+    """The newest position of a long queue, at Dawarich's path, with the token in the query string."""
+    geometry = {"type": "Point", "coordinates": [fix["lon"], fix["lat"]]}
+    feature = {"type": "Feature", "geometry": geometry, "properties": {"timestamp": fix["recorded_at"]}}
+    path = f"/api/v1/overland/batches?api_key={token}"
+    return await post(service, token, path, {"locations": [], "current": feature})
+
+
+async def by_traccar_client(service: Service, token: str, fix: Fix) -> Any:
+    coords = {"latitude": fix["lat"], "longitude": fix["lon"], "accuracy": 5.0}
+    location = {"timestamp": fix["recorded_at"], "coords": coords, "battery": {"level": 0.5}}
+    return await post(service, token, f"/ingest/osmand/{token}", {"location": location, "device_id": "1"})
+
+
+async def by_form(service: Service, token: str, fix: Fix) -> Any:
+    """As GPSLogger and Traccar Client send: the fields of a form, the token as the device's id."""
+    form = {"id": token, "lat": fix["lat"], "lon": fix["lon"], "timestamp": fix["recorded_at"]}
+    answer = await service.http.post("/ingest/osmand", data=form, headers={"Authorization": ""})
+    assert answer.status_code == 200
+    return {}
+
+
+async def beside_a_wrong_one(service: Service, token: str, fix: Fix) -> Any:
+    """The service reads such a batch in another way."""
+    wrong = fix | {"recorded_at": 7, "lat": str(fix["lat"])}
+    async with service.drive(token) as courier:
+        await say(courier, type="fixes", id=1, fixes=[wrong, fix | {"comment": f"{fix['lat']}"}])
+        ack = await hear(courier, "ack")
+        assert ack["rejected"] == [{"index": 0, "reason": "malformed"}]
+        return ack
+
+
 async def by_traccar(service: Service, token: str, fix: Fix) -> Any:
-    """The driver's reference is read from the list: the one of this token is the newest."""
-    driver = (await service.get("/v1/drivers?limit=1"))["items"][0]
+    """A server forwards it, which knows the driver by the reference."""
+    bearer = {"Authorization": f"Bearer {token}"}
+    driver = (await service.http.get("/v1/drivers/me", headers=bearer)).json()["driver"]
     change = await service.http.patch(f"/v1/drivers/{driver['id']}", json={"reference": driver["id"]})
     assert change.status_code == 200
     position = {"fixTime": fix["recorded_at"], "latitude": fix["lat"], "longitude": fix["lon"]}
@@ -115,10 +158,14 @@ WAYS_IN: Final[dict[str, Callable[[Service, str, Fix], Awaitable[Any]]]] = {
     "WebSocket": by_json,
     "MessagePack": by_msgpack,
     "HTTP": by_http,
+    "WebSocket, beside a wrong one": beside_a_wrong_one,
     "screen": as_screen,
     "OwnTracks": by_owntracks,
     "OsmAnd": by_osmand,
+    "a form": by_form,
+    "Traccar Client": by_traccar_client,
     "Overland": by_overland,
+    "Overland's queue": by_overland_queue,
     "Traccar": by_traccar,
     "MQTT": by_mqtt,
 }
@@ -158,7 +205,8 @@ async def shown(service: Service, driver: Any, order: Any) -> str:
         order_path,
         f"{order_path}/eta",
     ]
-    paths += [f"{order_path}/history", f"{order_path}/eta/history", track, f"{track}/poll?wait_s=0"]
+    paths += [f"{order_path}/history", f"{order_path}/eta/history", f"{order_path}/proofs"]
+    paths += [track, f"{track}/poll?wait_s=0", f"/t/{token_of(order)}", "/readyz", "/v1/orders?limit=500"]
     paths += [
         f"{order_path}/track.{extension}?include=rejected"
         for extension in ("geojson", "gpx", "csv", "ndjson", "json")
@@ -175,28 +223,24 @@ async def shown(service: Service, driver: Any, order: Any) -> str:
     return "\n".join(answer.text for answer in answers)
 
 
-@pytest.mark.parametrize("way", WAYS_IN)
-async def test_nothing_recorded_off_duty_is_found_anywhere(talkative: tuple[Service, str], way: str) -> None:
-    """Sent while off duty and, as a backlog, afterwards; on duty the same way in stores what it gets."""
-    service, database_url = talkative
-    send = WAYS_IN[way]
-    driver = await service.new_driver()
-    place = {"lat": WORK[0], "lon": WORK[1]}
-    order = await service.post(
-        "/v1/orders",
-        {"pickup": place, "dropoff": place | {"lat": 60.1666}, "driver_id": driver["id"],
-         "visibility": {"position": "always", "route": "always"}},
-    )  # fmt: skip
+async def try_way(service: Service, way: str) -> list[str]:
+    """Send a place off duty and, as a backlog, afterwards; then another one on duty. Return what was told."""
+    send, driver = WAYS_IN[way], await service.new_driver()
+    order = await service.new_order(
+        driver["id"],
+        pickup={"lat": WORK[0], "lon": WORK[1]},
+        visibility={"position": "always", "route": "always"},
+    )
     told: list[str] = []
     async with service.watch(order) as customer:
         told.append(json.dumps(await hear(customer, "snapshot")))
         await service.post(f"/v1/drivers/{driver['id']}/duty", {"on": False})
         home = fix_at(HOME)
         for fix in (home, home, fix_at(HOME)):
-            assert (await send(service, driver["token"], fix)).get("discarded", 1) == 1
+            assert (await send(service, driver["token"], fix)).get("discarded", 1) == 1, way
         evening = datetime.now(UTC)
         told.append(await shown(service, driver, order))
-        assert (await service.get(f"/v1/drivers/{driver['id']}"))["last_fix"] is None
+        assert (await service.get(f"/v1/drivers/{driver['id']}"))["last_fix"] is None, way
         await service.post(f"/v1/drivers/{driver['id']}/duty", {"on": True})
         await send(service, driver["token"], fix_at(HOME, evening))
         await send(service, driver["token"], fix_at(WORK))
@@ -204,9 +248,106 @@ async def test_nothing_recorded_off_duty_is_found_anywhere(talkative: tuple[Serv
             told.append(json.dumps(update))
         told.append(json.dumps(update))
     told.append(await shown(service, driver, order))
+    assert str(WORK[0]) in told[-1], way
+    assert verdict() == []
+    seen = JUDGE.story.drivers[driver["id"]].seen.times_near(Place(*WORK))
+    assert (seen is not None) is (way not in UNREAD), way
+    return told
+
+
+async def test_nothing_recorded_off_duty_is_found_anywhere(talkative: tuple[Service, str]) -> None:
+    """By whatever way it comes in; on duty the same way stores what it gets."""
+    service, database_url = talkative
+    told = [text for way in await asyncio.gather(*(try_way(service, way) for way in WAYS_IN)) for text in way]
     told.append(service.log.read_text(errors="replace"))
-    assert str(WORK[0]) in told[-2]
-    assert {"fixes"} <= {name.split("_")[0] for name in await holders(database_url, str(WORK[0]))}
+    assert "fixes" in {name.split("_")[0] for name in await holders(database_url, str(WORK[0]))}
+    await check_nothing_is_left(told, database_url)
+    assert JUDGE.story.off_duty.secret  # it looks for them in all that the service says
+
+
+async def check_nothing_is_left(told: list[str], database_url: str) -> None:
+    """No canary in what anybody was told, nor in any column of any table."""
     for canary in CANARIES:
         assert [text for text in told if canary in text] == []
         assert await holders(database_url, canary) == []
+
+
+async def odd_messages(service: Service, driver: Any, order: Any) -> None:
+    """Whatever a device may say of its place in another form, or in a fix that is not taken."""
+    lat, lon = HOME
+    text, fix = f"{lat},{lon}", fix_at(HOME)
+    late = datetime.now(UTC) + timedelta(hours=1)
+    odd_fixes = [
+        *(fix | {"accuracy": 5_000.0}, fix_at(HOME, late), fix_at(HOME, late - timedelta(days=400))),
+        *(fix | {"lat": text}, fix | {"recorded_at": text}, fix | {"altitude": lat, "heading": lon}, text),
+        fix | {"address": {"lat": lat, "lon": lon}},
+    ]
+    async with service.drive(driver["token"]) as courier:
+        await say(courier, type="device", id=1, battery=0.5, app=text, network=text, place=fix)
+        await hear(courier, "ack", "error")
+        await say(courier, type="navigation", arrives_at=rfc3339(late), place=text)
+        await say(courier, type="fixes", id=2, fixes=odd_fixes, source=text)
+        assert (await hear(courier, "ack"))["stored"] == 0
+        await say(courier, type=text, lat=lat, lon=lon)
+        await courier.send(f"[{text}")
+        await say(courier, type="ping", n=3)
+        await hear(courier, "pong")
+    place = {"lat": lat, "lon": lon, "tst": int(late.timestamp())}
+    odd: list[tuple[str, Any]] = [
+        ("/ingest/owntracks", {"_type": "waypoint", "desc": text, **place}),
+        ("/ingest/owntracks", {"_type": "transition", "event": "leave", **place}),
+        ("/ingest/owntracks", {"_type": "location", "tag": text, "inregions": [text], "SSID": text, **place}),
+        ("/ingest/owntracks", {"_type": "card", "name": text, "face": text}),
+        (f"/ingest/osmand?location={text}&desc={text}&batt=50", None),
+        (f"/ingest/osmand?lat={lat}&lon={text}", None),
+        ("/ingest/overland", {"locations": [{"geometry": text, "properties": place}], "trip": place}),
+    ]
+    for path, body in odd:
+        await post(service, driver["token"], path, body)
+    bearer = {"Authorization": f"Bearer {driver['token']}"}
+    refused = await service.http.post("/v1/drivers/fixes", json={"fixes": text}, headers=bearer)
+    assert refused.status_code in {400, 422}
+    proof: Any = {"kind": (None, "photo"), "stop": (None, "pickup"), "file": (f"{text}.jpg", photo_at(HOME))}
+    path = f"/v1/orders/{order['id']}/proofs"
+    assert (await service.http.post(path, files=proof, headers=bearer)).status_code == 201
+
+
+def photo_at(place: tuple[float, float]) -> bytes:
+    """A JPEG whose metadata say where it was taken."""
+    exif, content = Image.Exif(), BytesIO()
+    exif[0x010E] = f"{place[0]},{place[1]}"  # the description
+    Image.new("RGB", (40, 30), "teal").save(content, "JPEG", exif=exif)
+    assert str(place[0]).encode() in content.getvalue()
+    return content.getvalue()
+
+
+async def test_odd_messages_off_duty_leave_nothing(talkative: tuple[Service, str], tmp_path: Path) -> None:
+    """Places in other fields, in refused fixes and in a picture; a backup has nothing of them either."""
+    service, database_url = talkative
+    driver = await service.new_driver()
+    order = await service.new_order(driver["id"], pickup={"lat": WORK[0], "lon": WORK[1]})
+    await service.post(f"/v1/drivers/{driver['id']}/duty", {"on": False})
+    await odd_messages(service, driver, order)
+    shown_off_duty = await service.get(f"/v1/drivers/{driver['id']}")
+    await service.post(f"/v1/drivers/{driver['id']}/duty", {"on": True})
+    assert (shown_off_duty["device"], shown_off_duty["last_fix"]) == (None, None)
+    await by_json(service, driver["token"], fix_at(WORK))
+    told = [await shown(service, driver, order), service.log.read_text(errors="replace")]
+    await dump(database_url, tmp_path / "backup", lambda _: None)
+    with zipfile.ZipFile(tmp_path / "backup") as backup:
+        told += [backup.read(name).decode("latin-1") for name in backup.namelist()]
+    assert any(str(WORK[0]) in text for text in told[2:])
+    await check_nothing_is_left(told, database_url)
+
+
+async def test_a_device_that_reports_late_reports_nothing_of_home(talkative: tuple[Service, str]) -> None:
+    """Its battery and network of a time off duty, which arrive on duty, are not kept either."""
+    service, _ = talkative
+    driver = await service.new_driver()
+    await service.post(f"/v1/drivers/{driver['id']}/duty", {"on": False})
+    evening = datetime.now(UTC)
+    await service.post(f"/v1/drivers/{driver['id']}/duty", {"on": True})
+    await by_owntracks(service, driver["token"], fix_at(HOME, evening))
+    assert (await service.get(f"/v1/drivers/{driver['id']}"))["device"] is None
+    await by_owntracks(service, driver["token"], fix_at(WORK))
+    assert (await service.get(f"/v1/drivers/{driver['id']}"))["device"]["battery"] == 0.5

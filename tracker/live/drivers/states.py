@@ -78,16 +78,18 @@ class DriverStates:
     ) -> None:
         """Merge a report of *at* (default: now) into the device's state; return after the commit.
 
-        Off duty nothing is kept. A report that changes nothing costs no write.
+        Off duty nothing is kept, nor is what a device reports later of that time. A report that changes
+        nothing costs no write.
         Raises NotFound, RateLimited, StorageUnavailable.
         """
         live, now = await self._trips.of(driver.id), self._now()
-        if live.trip.duty.now == "off":
+        at = now if at is None else min(at, now)
+        if "off" in {live.trip.duty.now, live.trip.duty.at(at)}:
             return
         if live.device is None:
             live.device = await drivers.select_device_state(self._database, driver.number)
         stored = live.device
-        state = stored.merge(report, now if at is None else min(at, now))
+        state = stored.merge(report, at)
         if state is not stored and state.differs(stored):
             _take(self._device_rates, driver.id, "Too many changes of the device's state; retry later.")
             live.device = state

@@ -2,93 +2,20 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from time import monotonic
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from tests.database.middleboxes import firewall
 from tests.service import hear, running_service, say
 from tests.test_end_to_end import fix
 from tracker.database import Database
 from tracker.database.connection import session
 from tracker.database.connection.opening import ACQUIRE_TIMEOUT, COMMAND_TIMEOUT, connect
-from tracker.database_url import asyncpg_url
 
 HEALED_WITHIN = COMMAND_TIMEOUT + ACQUIRE_TIMEOUT + session.ANSWER_TIMEOUT_S  # as docs/database.md says
 SPARE = 4.0  # seconds, for a loaded machine
-
-
-class Firewall:
-    """Forwards TCP connections to the server; `forget` drops all packets of the present ones."""
-
-    def __init__(self, target: dict[str, list[str]]) -> None:
-        self._target = target
-        self._open: set[asyncio.Event] = set()
-
-    def forget(self) -> None:
-        for forgotten in self._open:
-            forgotten.set()
-
-    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        host, port = self._target["host"][0], self._target.get("port", ["5432"])[0]
-        if host.startswith("/"):
-            return await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
-        return await asyncio.open_connection(host, int(port))
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, onward = await self._connect()
-        forgotten = asyncio.Event()
-        self._open.add(forgotten)
-        try:
-            await asyncio.gather(pump(reader, onward, forgotten), pump(there, writer, forgotten))
-        finally:
-            self._open.discard(forgotten)
-            for end in (writer, onward):
-                end.transport.abort()
-
-
-async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, forgotten: asyncio.Event) -> None:
-    """Forward until one side ends; once forgotten, swallow everything, the end too."""
-    with suppress(OSError):
-        while data := await reader.read(65_536):
-            if not forgotten.is_set():
-                writer.write(data)
-        if not forgotten.is_set():
-            writer.close()
-
-
-@asynccontextmanager
-async def firewall(url: str) -> AsyncIterator[tuple[Firewall, str]]:
-    """A firewall before the server of this URL, and the URL through it."""
-    parameters = parse_qs(urlsplit(asyncpg_url(url)).query)
-    wall = Firewall(parameters)
-    tasks: set[asyncio.Task[Any]] = set()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
-        with suppress(asyncio.CancelledError, OSError):
-            await wall.serve(reader, writer)
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    user = parameters.get("user", ["tracker"])[0]
-    password = f":{parameters['password'][0]}" if "password" in parameters else ""
-    try:
-        yield (
-            wall,
-            f"postgresql://{user}{password}@127.0.0.1:{port}/{parameters['dbname'][0]}?sslmode=disable",
-        )
-    finally:
-        server.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def test_idle_connections_that_were_dropped_cost_no_call(

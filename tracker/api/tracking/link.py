@@ -60,8 +60,10 @@ async def look_up(node: Node, link_id: str) -> OpenLink:
 async def snapshot_of(token: str) -> Snapshot:
     """Return what a link shows now, without counting an opening. Raises NotFound, RateLimited."""
     node = current_node()
-    open_link = await find_link(node, token)
-    return await node.fleet.views.snapshot(open_link.order_id)
+    link_id = link_id_of(node, token)
+    snapshot = await node.fleet.views.snapshot((await look_up(node, link_id)).order_id)
+    await look_up(node, link_id)  # it may have been revoked meanwhile
+    return snapshot
 
 
 async def record_opening(

@@ -3,7 +3,7 @@
 from quart import Blueprint, Response
 
 from tracker.api.describe import endpoint
-from tracker.api.tracking.link import find_link
+from tracker.api.tracking.link import find_link, look_up
 from tracker.database.proofs import select_proof_image
 from tracker.errors import NotFound
 from tracker.images import MEDIA_TYPE
@@ -24,4 +24,5 @@ async def get_tracked_proof(token: str, proof_id: str) -> Response:
     image = await select_proof_image(node.database, order.id, proof_id)
     if image is None:
         raise NotFound("image of a proof")
+    await look_up(node, open_link.link.id)  # it may have been revoked meanwhile
     return Response(image, headers={"Cache-Control": "private, no-store"}, content_type=MEDIA_TYPE)

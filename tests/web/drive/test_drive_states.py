@@ -3,10 +3,12 @@
 import gzip
 import re
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from typing import Any, Final
 
 import httpx
 import pytest
+from PIL import Image
 from playwright.async_api import Browser, Page, expect
 
 from tests.browser import needs_chromium, opened
@@ -139,6 +141,26 @@ async def look_at_what_is_stored(page: Page, look: Look) -> None:
     await expect(page.locator(".pill")).to_have_attribute("data-state", "live")
 
 
+def icons(page: str, manifest: Any) -> list[tuple[str, int]]:
+    """The URL and size of each PNG by which a phone shows the installed page."""
+    (apple,) = re.findall(r'rel="apple-touch-icon" href="([^"]*)"', page)
+    found = [(icon["src"], icon["sizes"]) for icon in manifest["icons"] if icon["type"] == "image/png"]
+    return [(apple, 180), *((url, int(sizes.partition("x")[0])) for url, sizes in found)]
+
+
+async def test_a_phone_installs_the_page_in_its_language(service: Service) -> None:
+    """The name under the icon, and the direction of the text; English where no language is known."""
+    for accepted, language, direction, name in (
+        ("de-AT,en;q=0.5", "de", "ltr", "Lieferungen"),
+        ("ar-EG", "ar", "rtl", "التوصيلات"),
+        ("ja", "en", "ltr", "Deliveries"),
+    ):
+        answer = await service.http.get("/drive/app.webmanifest", headers={"Accept-Language": accepted})
+        manifest = answer.json()
+        assert (manifest["lang"], manifest["dir"], manifest["short_name"]) == (language, direction, name)
+        assert answer.headers["Vary"] == "Accept-Language"
+
+
 async def test_the_page_is_small_and_stores_all_of_itself(service: Service) -> None:
     """All files together are below the budget; the worker lists each of them, and its scope has the page."""
     async with httpx.AsyncClient(base_url=service.url) as http:
@@ -154,5 +176,10 @@ async def test_the_page_is_small_and_stores_all_of_itself(service: Service) -> N
             assert answer.status_code == 200, url
             size += len(gzip.compress(answer.content, mtime=0))
         assert size < BUDGET
+        for url, pixels in icons(page.text, (await http.get("/drive/app.webmanifest")).json()):
+            answer = await http.get(url)
+            assert answer.headers["Content-Type"] == "image/png"
+            assert Image.open(BytesIO(answer.content)).size == (pixels, pixels)
+            assert len(answer.content) < 5_000
         assert "geolocation=(self)" in page.headers["Permissions-Policy"]
         assert "default-src 'none'" in page.headers["Content-Security-Policy"]

@@ -5,14 +5,15 @@ scripts read the driver's token from the browser's own storage.
 """
 
 from functools import cache
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 import msgspec
-from quart import Blueprint, Response, render_template
+from quart import Blueprint, Response, render_template, request
 
 from tracker.api.client_info import public_path
 from tracker.api.headers import DRIVER_PERMISSIONS, add_page_headers
-from tracker.api.static_files import static_url, web_files
+from tracker.api.static_files import TYPES, static_url, web_files
 from tracker.system.package_files import folder
 
 WORKER: Final = "src/drive/service-worker.js"
@@ -25,7 +26,16 @@ SHARED: Final = (  # with the customer's page
 MANIFEST: Final = "/drive/app.webmanifest"
 STYLE: Final = "style/drive.css"
 ICON: Final = "icons/drive.svg"
-MASKABLE_ICON: Final = "icons/drive-maskable.svg"
+APPLE_ICON: Final = "icons/drive-apple-180.png"  # iOS takes no SVG
+ICONS: Final = (  # of an installed page: file, pixels, purpose
+    (ICON, "any", "any"),
+    ("icons/drive-maskable.svg", "any", "maskable"),
+    ("icons/drive-192.png", "192x192", "any"),
+    ("icons/drive-512.png", "512x512", "any"),
+    ("icons/drive-maskable-512.png", "512x512", "maskable"),
+)
+MESSAGES: Final = "messages/drive/"
+RIGHT_TO_LEFT: Final = frozenset({"ar"})
 REVALIDATE: Final = "no-cache"
 
 blueprint = Blueprint("drive", __name__, template_folder=str(folder("web") / "templates"))
@@ -64,16 +74,20 @@ async def service_worker() -> Response:
 
 @blueprint.get(MANIFEST)
 async def manifest() -> Response:
-    """Send the web app manifest, by which a phone installs the page."""
+    """Send the web app manifest, by which a phone installs the page, in the reader's language."""
+    language = _language()
+    texts = _texts(language)
     icons = [
-        {"src": static_url(name), "sizes": "any", "type": "image/svg+xml", "purpose": purpose}
-        for name, purpose in ((ICON, "any"), (MASKABLE_ICON, "maskable"))
+        {"src": static_url(name), "sizes": sizes, "type": TYPES[Path(name).suffix], "purpose": purpose}
+        for name, sizes, purpose in ICONS
     ]
     content = {
         "id": public_path("/drive"),
-        "name": "Deliveries",
-        "short_name": "Deliveries",
-        "description": "A driver's orders, also without a network.",
+        "lang": language,
+        "dir": "rtl" if language in RIGHT_TO_LEFT else "ltr",
+        "name": texts["title"],
+        "short_name": texts["title"],
+        "description": texts["title.what"],
         "start_url": public_path("/drive"),
         "scope": public_path("/drive"),
         "display": "standalone",
@@ -81,8 +95,23 @@ async def manifest() -> Response:
         "theme_color": "#0b3d91",
         "icons": icons,
     }
-    headers = {"Cache-Control": REVALIDATE}
+    headers = {"Cache-Control": REVALIDATE, "Content-Language": language, "Vary": "Accept-Language"}
     return Response(msgspec.json.encode(content), 200, headers, content_type="application/manifest+json")
+
+
+def _language() -> str:
+    """Return the first language of the reader that the page has, as the page's scripts choose it."""
+    known = [Path(name).stem for name in web_files().names(MESSAGES, ".json")]
+    wanted = (tag.lower().partition("-")[0] for tag in request.accept_languages.values())
+    return next((language for language in wanted if language in known), "en")
+
+
+@cache
+def _texts(language: str) -> dict[str, Any]:
+    """Return the page's texts: each a string, or a string for each plural form."""
+    found = web_files().find(f"{MESSAGES}{language}.json")
+    assert found is not None, language
+    return msgspec.json.decode(found.content, type=dict[str, Any])
 
 
 @cache
@@ -94,4 +123,4 @@ def modules() -> tuple[str, ...]:
 
 def shell_files() -> tuple[str, ...]:
     """Return what the page needs without a network, besides itself."""
-    return (STYLE, ICON, *modules(), *web_files().names("messages/drive/", ".json"))
+    return (STYLE, ICON, APPLE_ICON, *modules(), *web_files().names(MESSAGES, ".json"))

@@ -1,11 +1,12 @@
 """The customer's page in a real browser, against a real node: what a person sees."""
 
+import re
 from typing import Any, Final, Literal
 
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.browser import WAY, needs_chromium, on_the_way, opened, place_of, style_of
+from tests.browser import SIZE, WAY, needs_chromium, on_the_way, opened, place_of, style_of
 from tests.service import Service
 from tests.web.test_modules import WEB
 
@@ -87,7 +88,8 @@ async def test_before_the_assignment_there_is_only_the_destination(
     order = await service.new_order()
     async with opened(browser, order["tracking_url"]) as page:
         await page.wait_for_selector("#map[data-idle]")
-        await expect(page.locator("#headline")).to_have_text("Looking for a courier")
+        await expect(page.locator("#headline")).to_have_text("Your order is being prepared")
+        await expect(page.locator("#pill")).to_be_hidden()
         await expect(page.locator("#map .pin")).to_be_visible()
         await expect(page.locator("#marker")).to_be_hidden()
         await expect(page.locator("#courier")).to_be_hidden()
@@ -175,3 +177,23 @@ async def test_the_page_is_accessible(service: Service, browser: Browser) -> Non
             await page.emulate_media(color_scheme=scheme)
             found = await page.evaluate("axe.run()")
             assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found["violations"]] == []
+
+
+async def test_the_page_speaks_arabic_from_the_right(service: Service, browser: Browser) -> None:
+    """The script writes in the language of the server's card, which is on the right."""
+    async with (
+        on_the_way(service) as (order, _),
+        opened(browser, f"{order['tracking_url']}?lang=ar") as page,
+    ):
+        await page.wait_for_selector("#map[data-idle]")
+        await expect(page.locator("#pill")).to_have_text("مباشر")
+        await expect(page.locator("#headline")).to_contain_text("يصل")
+        await expect(page).to_have_title(re.compile("تتبّع طلبك$"))
+        card = await page.locator("#card").bounding_box()
+        assert card is not None and card["x"] + card["width"] > SIZE["width"] - 40
+        for selector in (".marker", ".pin"):
+            assert (await place_of(page, selector))[0] < card["x"], selector
+        await service.post(f"/v1/orders/{order['id']}/status", {"status": "delivered"})
+        await expect(page.locator("#headline")).to_contain_text("تم التسليم الساعة")
+        await expect(page.locator("#courier-name")).to_have_text("Aino")
+        await expect(page.locator("#place")).to_have_text("سُلِّم إلى")

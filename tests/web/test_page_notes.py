@@ -57,7 +57,7 @@ async def test_a_note_that_is_refused_is_kept_and_the_reason_told(service: Servi
         await expect(answer).to_contain_text("Please wait")
         await expect(page.locator("#note-text")).to_have_value(f"note {n}")
         await page.locator("#note-text").fill("ä" * 2_049)
-        await expect(page.locator("#note-room")).to_have_text("2 too many characters")
+        await expect(page.locator("#note-room")).to_have_text("2 characters too many")
         await expect(page.locator("#note-send")).to_be_disabled()
         await page.context.set_offline(True)
         await write(page, "anybody there?")
@@ -69,5 +69,5 @@ async def test_there_is_nobody_to_write_to_before_the_assignment(service: Servic
     """No courier, no box."""
     order = await service.new_order()
     async with opened(browser, order["tracking_url"], with_map=False) as page:
-        await expect(page.locator("#pill")).to_have_text("Live")
+        await expect(page.locator("#announcer")).to_have_text("Your order is being prepared")
         await expect(page.locator("#note-box")).to_be_hidden()

@@ -38,16 +38,15 @@ async def test_a_window_of_tomorrow_is_shown_with_its_day(service: Service, brow
     order = await planned(service, 1)
     async with httpx.AsyncClient() as anybody:
         assert (
-            '<h1 id="headline">Tomorrow, 14:00 – 16:00</h1>'
-            in (await anybody.get(order["tracking_url"])).text
+            '<h1 id="headline">Tomorrow, 14:00–16:00</h1>' in (await anybody.get(order["tracking_url"])).text
         )
     async with opened(browser, order["tracking_url"], **ABROAD) as page:
         await expect(page.locator("#pill-words")).not_to_have_text("Connecting…")
-        await expect(page.locator("#headline")).to_have_text("Tomorrow, 14:00 – 16:00")
+        await expect(page.locator("#headline")).to_have_text("Tomorrow, 14:00–16:00")
         await expect(page.locator("#estimate")).to_have_text("Planned delivery")
         await expect(page.locator("#marker")).to_be_hidden()
     async with opened(browser, order["tracking_url"], **ABROAD | {"locale": "en-US"}) as page:
-        await expect(page.locator("#headline")).to_have_text("Tomorrow, 02:00 PM – 04:00 PM")
+        await expect(page.locator("#headline")).to_have_text("Tomorrow, 2:00 – 4:00 PM")
 
 
 async def test_a_window_further_off_is_shown_with_weekday_and_date(
@@ -57,11 +56,9 @@ async def test_a_window_further_off_is_shown_with_weekday_and_date(
     order = await planned(service, 6)
     day = datetime.fromisoformat(order["window"]["from"]).astimezone(HELSINKI)
     async with opened(browser, order["tracking_url"], **ABROAD) as page:
-        await expect(page.locator("#headline")).to_have_text(f"{day:%A} {day.day} {day:%B}, 14:00 – 16:00")
+        await expect(page.locator("#headline")).to_have_text(f"{day:%A} {day.day} {day:%B}, 14:00–16:00")
     async with opened(browser, order["tracking_url"], **ABROAD | {"locale": "en-US"}) as page:
-        await expect(page.locator("#headline")).to_have_text(
-            f"{day:%A}, {day:%B} {day.day}, 02:00 PM – 04:00 PM"
-        )
+        await expect(page.locator("#headline")).to_have_text(f"{day:%A}, {day:%B} {day.day}, 2:00 – 4:00 PM")
 
 
 async def test_an_arrival_is_shown_by_the_destination_s_clock(service: Service, browser: Browser) -> None:

@@ -34,12 +34,12 @@ function blobWorkers() {
 export class MapView {
   /**
    * @param {HTMLElement} container
-   * @param {{service: string, dark: boolean, reducedMotion: boolean, center: LonLat,
+   * @param {{words: import('./words.js').Words, service: string, dark: boolean, reducedMotion: boolean, center: LonLat,
    *   padding: () => maplibre.PaddingOptions, onControl: (byUser: boolean) => void, onMissing: () => void}} options
    *   service: the base URL of style, tiles and fonts; reducedMotion: no animations; onControl: the user took
    *   control of the map, or returned it; onMissing: the service has no map
    */
-  constructor(container, { service, dark, reducedMotion, center, padding, onControl, onMissing }) {
+  constructor(container, { words, service, dark, reducedMotion, center, padding, onControl, onMissing }) {
     this._container = container;
     this._service = service;
     this._reducedMotion = reducedMotion;
@@ -60,7 +60,7 @@ export class MapView {
       container, style: this._styleUrl(dark), center, zoom: 15, minZoom: 10, maxZoom: 19, attributionControl: false,
       pitchWithRotate: false, dragRotate: false, touchPitch: false, fadeDuration: reducedMotion ? 0 : 200,
       transformRequest: (url) => ({ url: new URL(url, service).href }),
-      locale: { 'Map.Title': 'Map with the courier and the destination' },
+      locale: { 'Map.Title': words.say('map.canvas') },
     });
     this._map.touchZoomRotate.disableRotation();
     this._map.keyboard.disableRotation();

@@ -39,7 +39,7 @@ export class NoteBox {
     const who = document.createElement('span');
     item.dataset.from = from;
     who.className = 'unseen';
-    who.textContent = from === 'driver' ? 'Courier: ' : 'You: ';
+    who.textContent = `${this._page.words.say(`note.${from}`)} `;
     item.append(who, text);
     this._list.append(item);
     while (this._list.children.length > MAX_NOTES) this._list.children[0].remove();
@@ -50,23 +50,23 @@ export class NoteBox {
 
   _measure() {
     const left = bytesLeft(this._text.value);
-    this._page.write('note-room', roomLeft(left));
+    this._page.write('note-room', roomLeft(left, this._page.words));
     this._button.disabled = this._isSending || left < 0 || !this._text.value.trim();
   }
 
   async _submit() {
     const text = this._text.value.trim();
     if (this._button.disabled) return;
-    this._answer('', 'Sending…');
+    this._answer('', this._page.words.say('note.sending'));
     this._isSending = true;
     this._measure();
     try {
       await this._send(text);
       this._text.value = '';
       this.add('customer', text);
-      this._answer('sent', 'Sent');
+      this._answer('sent', this._page.words.say('note.sent'));
     } catch (refusal) {
-      this._answer('refused', whyNotSent(/** @type {import('./link.js').NotSent} */ (refusal)));
+      this._answer('refused', whyNotSent(/** @type {import('./link.js').NotSent} */ (refusal), this._page.words));
     }
     this._isSending = false;
     this._measure();

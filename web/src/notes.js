@@ -1,37 +1,32 @@
 /** Notes: the texts around a note to the courier. Pure. */
 
+/** @typedef {import('./words.js').Words} Words */
+
 export const MAX_BYTES = 4_096; // of UTF-8, the service's limit
+const REFUSALS = /** @type {Record<number, string>} */ ({
+  0: 'note.offline', 403: 'note.link', 404: 'note.link', 409: 'note.ended', 413: 'note.long', 422: 'note.long',
+});
 
 /** @param {string} text @returns {number} bytes left; negative: above the limit */
 export function bytesLeft(text) {
   return MAX_BYTES - new TextEncoder().encode(text).length;
 }
 
-/** @param {number} left bytes @returns {string} empty while there is plenty of room */
-export function roomLeft(left) {
-  if (left < 0) return `${-left} too many characters`;
-  return left < 200 ? `${left} characters left` : '';
+/** @param {number} left bytes @param {Words} words @returns {string} empty while there is plenty of room */
+export function roomLeft(left, words) {
+  if (left < 0) return words.say('note.over', { count: -left });
+  return left < 200 ? words.say('note.left', { count: left }) : '';
 }
 
 /**
  * Tell the customer why a note was not sent, and what to do.
  * @param {{status: number, retryAfter: number}} refusal status: HTTP status, 0 if there was no answer; retryAfter:
  *   milliseconds
+ * @param {Words} words
  * @returns {string}
  */
-export function whyNotSent({ status, retryAfter }) {
-  if (status === 429) return `Not sent: too many messages. Please wait ${wait(retryAfter)} and send it again.`;
-  if (status === 413 || status === 422) return 'Not sent: the message is too long.';
-  if (status === 409) return 'Not sent: the order is over.';
-  if (status === 403 || status === 404) return 'Not sent: this tracking link has ended.';
-  if (status === 0) return 'Not sent: there is no connection. Please try again.';
-  return 'Not sent: something went wrong. Please try again.';
-}
-
-/** @param {number} milliseconds */
-function wait(milliseconds) {
-  const seconds = Math.ceil(milliseconds / 1000);
-  if (!seconds) return 'a moment';
-  if (seconds < 90) return seconds === 1 ? '1 second' : `${seconds} seconds`;
-  return `${Math.ceil(seconds / 60)} minutes`;
+export function whyNotSent({ status, retryAfter }, words) {
+  if (status === 429 && !retryAfter) return words.say('note.soon');
+  if (status === 429) return words.say('note.wait', { time: words.duration(Math.ceil(retryAfter / 1000)) });
+  return words.say(REFUSALS[status] ?? 'note.failed');
 }

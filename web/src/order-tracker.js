@@ -4,13 +4,14 @@
  *     <script type="module" src="https://track.example/static/src/order-tracker.js"></script>
  *     <order-tracker src="https://track.example/t/…" theme="light" no-map></order-tracker>
  *
- * Attributes: `src`, a tracking link; `theme`, light or dark, by default the device's; `lang`, for the times;
- * `no-map`, the card alone; `frame`, in a frame of the service, for pages with a strict content security policy.
+ * Attributes: `src`, a tracking link; `theme`, light or dark, by default the device's; `lang`, the language, by default
+ * the order's or the browser's; `no-map`, the card alone; `frame`, in a frame of the service, for pages with a strict content security policy.
  * Events, composed and bubbling, each with its `detail`: `order-state` (the State), `order-message`, `order-end`,
  * `order-connection`; `order-missing` if the link does not work. `element.stream` is the OrderStream.
  */
 
 import { serviceOf } from './link.js';
+import { wordsOf } from './page.js';
 import { OrderStream } from './stream.js';
 import { OrderView } from './view.js';
 
@@ -66,7 +67,7 @@ export class OrderTracker extends HTMLElement {
 
   /** @param {AbortSignal} signal */
   async _open(signal) {
-    const options = { theme: this._attribute('theme'), bare: this.hasAttribute('no-map') };
+    const options = { theme: this._attribute('theme'), lang: this._attribute('lang'), bare: this.hasAttribute('no-map') };
     const address = pageOf(this._attribute('src'), options);
     if (this.hasAttribute('frame')) return this._frame(address);
     const page = await this._fetch(address, signal);
@@ -79,7 +80,7 @@ export class OrderTracker extends HTMLElement {
     await styled; // so that no unstyled content flashes
     if (signal.aborted) return;
     this._root.append(tracker ?? /** @type {Node} */ (page.querySelector('main')));
-    if (tracker) this._show(JSON.parse(page.getElementById('snapshot')?.textContent ?? ''), serviceOf(address));
+    if (tracker) this._show(page, serviceOf(address));
     else this._emit('order-missing', null);
   }
 
@@ -87,14 +88,14 @@ export class OrderTracker extends HTMLElement {
     return /** @type {ShadowRoot} */ (this.shadowRoot);
   }
 
-  /** @param {import('../types/order.js').Snapshot} snapshot @param {string} service */
-  _show(snapshot, service) {
+  /** @param {Document} page of the service @param {string} service */
+  _show(page, service) {
+    const snapshot = JSON.parse(page.getElementById('snapshot')?.textContent ?? '');
     const stream = (this.stream = new OrderStream(this._attribute('src'), { snapshot }));
     for (const type of ['state', 'message', 'end', 'connection']) {
       stream.addEventListener(type, (event) => this._emit(`order-${type}`, /** @type {CustomEvent} */ (event).detail));
     }
-    const languages = this.lang ? [this.lang] : navigator.languages;
-    this._view = new OrderView(this._root, stream, { service, languages });
+    this._view = new OrderView(this._root, stream, { words: wordsOf(page), service });
     this._emit('order-state', stream.state);
   }
 
@@ -136,14 +137,15 @@ export class OrderTracker extends HTMLElement {
 
 /**
  * @param {string} src a tracking link
- * @param {{theme: string, bare: boolean}} options bare: without a map
+ * @param {{theme: string, lang: string, bare: boolean}} options bare: without a map
  * @returns {URL} of its page for other sites
  */
-function pageOf(src, { theme, bare }) {
+function pageOf(src, { theme, lang, bare }) {
   const address = new URL(src, location.href);
   address.pathname = address.pathname.replace(/\/t\/([\w-]+).*$/, '/embed/$1');
   address.search = '';
   if (theme) address.searchParams.set('theme', theme);
+  if (lang) address.searchParams.set('lang', lang);
   if (bare) address.searchParams.set('no-map', '');
   return address;
 }

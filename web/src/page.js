@@ -1,15 +1,24 @@
 /** Page: writes the card into the server's HTML, and changes only what differs. */
 
-import { VEHICLES } from './card.js';
 import { initial } from './name.js';
+import { Words } from './words.js';
 
 /** @typedef {import('./card.js').Card} Card */
 /** @typedef {import('../types/order.js').State} State */
 
+const TEXTS = /** @type {const} */ (['eyebrow', 'headline', 'estimate', 'late', 'reason', 'next', 'stops', 'place']);
+
+/** The words that the server chose for a page. @param {Document} page @returns {Words} */
+export function wordsOf(page) {
+  const { language, messages, locale } = JSON.parse(page.getElementById('words')?.textContent ?? '');
+  return new Words(language, messages, locale);
+}
+
 export class Page {
-  /** @param {Document|ShadowRoot} root of the server's HTML */
-  constructor(root) {
+  /** @param {Document|ShadowRoot} root of the server's HTML @param {import('./words.js').Words} words */
+  constructor(root, words) {
     this.root = root;
+    this.words = words;
   }
 
   /** @param {string} id @returns {HTMLElement} */
@@ -27,17 +36,15 @@ export class Page {
   /** @param {Card} card @param {State} state @param {string} photo its address; empty: there is none */
   writeCard(card, state, photo) {
     this.element('card').dataset.phase = card.phase;
-    this.write('eyebrow', card.eyebrow);
-    this.write('headline', card.headline);
-    this.write('estimate', card.estimate);
-    this.write('stops', card.stops);
+    for (const name of TEXTS) this.write(name, card[name]);
+    this.element('headline').classList.toggle('old', card.stale);
     this._writeCode(card.code);
     this._writePhoto(photo);
     this.element('ring-done').setAttribute('stroke-dashoffset', String(100 - Math.round(card.progress * 100)));
     this.element('steps').hidden = card.phase === 'over';
     card.steps.forEach((done, i) => this._writeStep(i, done, i === card.current));
     this._writeCourier(state.driver, card.phase === 'done');
-    this.write('address', state.order.dropoff.address ?? 'The address of your order');
+    this.write('address', state.order.dropoff.address ?? this.words.say('address.none'));
   }
 
   /** Screen readers say digit after digit. @param {string} code may be empty */
@@ -57,7 +64,9 @@ export class Page {
   /** @param {number} i @param {number} done @param {boolean} current */
   _writeStep(i, done, current) {
     const step = this.element('steps').children[i];
-    if (i === 0) this.write('first-step', current ? 'Picking up' : 'Picked up');
+    if (i === 0) this.write('first-step', this.words.say(current ? 'step.picking_up' : 'step.picked_up'));
+    const status = step.querySelector('.status');
+    if (status) status.textContent = this.words.say(current ? 'step.current' : done ? 'step.done' : 'step.ahead');
     step.querySelector('.done')?.setAttribute('width', `${Math.round(done * 100)}%`);
     step.toggleAttribute('aria-current', current);
     if (current) step.setAttribute('aria-current', 'step');
@@ -69,8 +78,8 @@ export class Page {
     this.element('ring').hidden = !driver && !done;
     if (done) this.element('vehicle-icon').setAttribute('href', '#icon-done');
     if (!driver) return;
-    this.write('courier-name', driver.name || 'Your courier');
-    this.write('courier-vehicle', VEHICLES[driver.vehicle] ?? '');
+    this.write('courier-name', driver.name || this.words.say('courier.unnamed'));
+    this.write('courier-vehicle', this.words.say(`vehicle.${driver.vehicle}`));
     this.write('courier-initial', initial(driver.name) || '?');
     if (!done) this.element('vehicle-icon').setAttribute('href', `#icon-${driver.vehicle}`);
   }

@@ -1,40 +1,50 @@
 /** Pill: the connection and the position's age, in a word or two. Pure. */
 
-import { lastSeen } from './card.js';
-
 /** @typedef {import('../types/order.js').State} State */
+/** @typedef {import('./words.js').Words} Words */
 /** @typedef {import('./stream.js').Connection} Connection */
 /** @typedef {'live'|'waiting'|'stale'|'offline'|'over'} Kind */
 
-const TITLES = /** @type {Record<string, string>} */ ({
-  events: 'Connected by server-sent events', polling: 'Connected by polling',
-});
+const MINUTE = 60_000; // milliseconds
+const HOUR = 60 * MINUTE;
 
 /**
  * @param {State} state
  * @param {Connection} connection
  * @param {import('../types/order.js').Freshness} fresh
  * @param {number} age of the position, milliseconds
- * @returns {[Kind, string]}
+ * @param {Words} words
+ * @returns {[Kind, string]} an empty text: there is nothing to say
  */
-export function pill(state, connection, fresh, age) {
-  const old = fresh === 'stale' || fresh === 'lost';
-  const since = old ? ` · ${lastSeen(age).toLowerCase()}` : '';
+export function pill(state, connection, fresh, age, words) {
+  const isOld = fresh === 'stale' || fresh === 'lost';
+  const since = ageIn(words, age);
+  const said = (/** @type {string} */ name) => {
+    const text = words.say(name);
+    return isOld ? words.say('pill.with', { state: text, age: since }) : text;
+  };
   switch (connection) {
     case 'over':
-      return state.ended || state.visibility === 'ended' ? ['over', 'Ended'] : ['offline', 'Not connected'];
+      return state.ended || state.visibility === 'ended' ? ['over', words.say('pill.ended')] : ['offline', words.say('pill.over')];
     case 'offline':
-      return ['offline', `Offline${since}`];
+      return ['offline', said('pill.offline')];
     case 'connecting':
-      return ['waiting', 'Connecting…'];
+      return ['waiting', state.driver ? words.say('pill.connecting') : ''];
     case 'live':
-      return old ? ['stale', lastSeen(age)] : ['live', 'Live'];
+      if (isOld) return ['stale', words.say('pill.seen', { age: since })];
+      return ['live', state.driver ? words.say('pill.live') : ''];
     default:
-      return ['waiting', `Reconnecting…${since}`];
+      return ['waiting', said('pill.reconnecting')];
   }
 }
 
-/** The title of a fallback transport; empty for WebSocket. @param {Connection} connection @param {string} transport */
-export function pillTitle(connection, transport) {
-  return connection === 'live' ? (TITLES[transport] ?? '') : '';
+/** The title of a fallback transport; empty for WebSocket. @param {Connection} connection @param {string} transport @param {Words} words */
+export function pillTitle(connection, transport, words) {
+  return connection === 'live' && transport !== 'websocket' ? words.say(`pill.${transport}`) : '';
+}
+
+/** @param {Words} words @param {number} age milliseconds @returns {string} such as `40 sec` */
+export function ageIn(words, age) {
+  if (age < MINUTE) return words.amount(Math.floor(age / 1000), 'second');
+  return age < HOUR ? words.amount(Math.floor(age / MINUTE), 'minute') : words.amount(Math.floor(age / HOUR), 'hour');
 }

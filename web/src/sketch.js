@@ -38,9 +38,9 @@ export function fit(places, width, height, { top, right, bottom, left }) {
 export class SketchView {
   /**
    * @param {HTMLElement} container
-   * @param {{padding: () => Padding}} options MapView has more
+   * @param {{words: import('./words.js').Words, padding: () => Padding}} options MapView has more
    */
-  constructor(container, { padding }) {
+  constructor(container, { words, padding }) {
     this._container = container;
     this._padding = padding;
     this._svg = container.appendChild(document.createElementNS(SVG, 'svg'));
@@ -49,7 +49,8 @@ export class SketchView {
     this._lines = Object.fromEntries(['grid', 'casing', 'ahead', 'behind'].map((name) => [name, this._line(name)]));
     this._note = container.appendChild(document.createElement('p'));
     this._note.className = 'sketch-note';
-    this._note.textContent = 'A sketch of the route: the map cannot be shown here.';
+    this._note.dir = 'auto';
+    this._note.textContent = words.say('sketch');
     /** @type {LonLat[]} */ this._places = [];
     /** @type {LonLat[]} */ this._route = [];
     /** @type {LonLat[]} */ this._trail = [];

@@ -1,88 +1,97 @@
-/** Times: formats times by the destination's clock, in the visitor's own format. */
+/** Times: formats times by the destination's clock, in the reader's language and format. Pure. */
 
 const DAY = 86_400_000; // milliseconds
+const MINUTE = 60_000; // milliseconds
+const PLAIN = /** @type {const} */ ({ calendar: 'gregory' }); // as the server writes them
+const NEAR_DAYS = /** @type {Record<number, string>} */ ({ 0: 'day.today', 1: 'day.tomorrow', [-1]: 'day.yesterday' });
 
-/**
- * @typedef {object} Times
- * @property {(time: string) => string} clock a time of day
- * @property {(time: string, now: number) => string} moment for a sentence: the time of day, with the day if not today
- * @property {(from: string, to: string, now: number) => string} range for a sentence: likewise, from and to
- * @property {(from: string, to: string, now: number) => string} span from and to, with their day
- */
+export class Times {
+  /**
+   * @param {import('./words.js').Words} words
+   * @param {string|undefined} timeZone an IANA name; if the browser does not know it, its own zone counts
+   */
+  constructor(words, timeZone) {
+    this._words = words;
+    this._clocks = format(words.locale, timeZone, { ...PLAIN, timeStyle: 'short' });
+    this._ranges = format(words.locale, timeZone, { ...PLAIN, hour: 'numeric', minute: '2-digit' });
+    this._dates = format(words.locale, timeZone, { ...PLAIN, weekday: 'long', day: 'numeric', month: 'long' });
+    this._numbers = format('en', timeZone, { ...PLAIN, year: 'numeric', month: 'numeric', day: 'numeric' });
+  }
 
-/**
- * @param {readonly string[]} languages
- * @param {string|undefined} timeZone an IANA name; if the browser does not know it, its own zone counts
- * @returns {Times}
- */
-export function timesAt(languages, timeZone) {
-  const clocks = format(languages, timeZone, { hour: '2-digit', minute: '2-digit' });
-  const dates = format(languages, timeZone, { weekday: 'long', day: 'numeric', month: 'long' });
-  const numbers = format(['en-u-ca-gregory-nu-latn'], timeZone, { year: 'numeric', month: 'numeric', day: 'numeric' });
-  const clock = (/** @type {string} */ time) => clocks.format(new Date(time));
+  /** A time of day. @param {string} time */
+  clock(time) {
+    return plain(this._clocks.format(new Date(time)));
+  }
 
-  /** @param {number} at @returns {number} days since 1970 in the destination's time zone */
-  const dayOf = (at) => {
-    const parts = Object.fromEntries(numbers.formatToParts(at).map(({ type, value }) => [type, Number(value)]));
-    return Date.UTC(parts.year, parts.month - 1, parts.day) / DAY;
-  };
+  /** The day for a sentence; empty for today. @param {string} time @param {number} now */
+  otherDay(time, now) {
+    return this._daysAhead(time, now) ? this._day(time, now) : '';
+  }
+
+  /** For a sentence: the time of day, with the day if it is not today. @param {string} time @param {number} now */
+  moment(time, now) {
+    return this._daysAhead(time, now) ? this._dayAndClock(time, now) : this.clock(time);
+  }
+
+  /** For a sentence: likewise, from and to. @param {string} from @param {string} to @param {number} now */
+  range(from, to, now) {
+    const day = this.otherDay(from, now);
+    if (this._dayOf(from) === this._dayOf(to)) {
+      const time = this._clockRange(from, to);
+      return day ? this._words.say('moment', { day, time }) : time;
+    }
+    return this._words.say('range', { from: this.moment(from, now), to: this._dayAndClock(to, now) });
+  }
+
+  /** From and to with their day, as a heading. @param {string} from @param {string} to @param {number} now */
+  span(from, to, now) {
+    const begin = this._dayAndClock(from, now);
+    const text = this._dayOf(from) === this._dayOf(to)
+      ? this._words.say('moment', { day: this._day(from, now), time: this._clockRange(from, to) })
+      : this._words.say('range', { from: begin, to: this._dayAndClock(to, now) });
+    return text.slice(0, 1).toLocaleUpperCase(this._words.language) + text.slice(1);
+  }
+
+  /** @param {string} from @param {string} to on the same day */
+  _clockRange(from, to) {
+    const [begin, end] = [from, to].map((time) => Math.floor(Date.parse(time) / MINUTE) * MINUTE);
+    return begin === end ? this.clock(from) : plain(this._ranges.formatRange(begin, end));
+  }
 
   /** @param {string} time @param {number} now */
-  const day = (time, now) => {
-    const ahead = dayOf(Date.parse(time)) - dayOf(now);
-    return ahead === 0 ? 'Today' : ahead === 1 ? 'Tomorrow' : dates.format(new Date(time));
-  };
+  _dayAndClock(time, now) {
+    return this._words.say('moment', { day: this._day(time, now), time: this.clock(time) });
+  }
 
   /** @param {string} time @param {number} now */
-  const isToday = (time, now) => dayOf(Date.parse(time)) === dayOf(now);
+  _day(time, now) {
+    const name = NEAR_DAYS[this._daysAhead(time, now)];
+    return name ? this._words.say(name) : this._dates.format(new Date(time));
+  }
 
-  /** @type {Times['span']} */
-  const span = (from, to, now) => {
-    const begin = `${day(from, now)}, ${clock(from)}`;
-    if (from === to) return begin;
-    const sameDay = dayOf(Date.parse(from)) === dayOf(Date.parse(to));
-    return `${begin} – ${sameDay ? '' : `${day(to, now)}, `}${clock(to)}`;
-  };
+  /** @param {string} time @param {number} now */
+  _daysAhead(time, now) {
+    return this._dayOf(time) - this._dayOf(now);
+  }
 
-  /** @type {Times['range']} */
-  const range = (from, to, now) => {
-    if (!isToday(from, now) || !isToday(to, now)) return inSentence(span(from, to, now));
-    return clock(from) === clock(to) ? clock(from) : `${clock(from)} – ${clock(to)}`;
-  };
-
-  return { clock, moment: (time, now) => range(time, time, now), range, span };
-}
-
-/** @param {string} text */
-function inSentence(text) {
-  return text.replace(/Today|Tomorrow/g, (day) => day.toLowerCase());
-}
-
-/**
- * @param {readonly string[]} languages @param {string|undefined} timeZone
- * @param {Intl.DateTimeFormatOptions} options
- */
-function format(languages, timeZone, options) {
-  const tags = validTags(languages);
-  try {
-    return new Intl.DateTimeFormat(tags, { ...options, timeZone });
-  } catch {
-    return new Intl.DateTimeFormat(tags, options);
+  /** @param {string|number} time @returns {number} days since 1970 in the destination's time zone */
+  _dayOf(time) {
+    const parts = this._numbers.formatToParts(new Date(time));
+    const { year, month, day } = Object.fromEntries(parts.map(({ type, value }) => [type, Number(value)]));
+    return Date.UTC(year, month - 1, day) / DAY;
   }
 }
 
-/**
- * Intl throws on other tags. A browser in a POSIX locale reports `en-US@posix`; sites write `lang="de_DE"`.
- * @param {readonly string[]} languages
- */
-function validTags(languages) {
-  return languages
-    .map((tag) => tag.replace(/@.*/, '').replaceAll('_', '-'))
-    .filter((tag) => {
-      try {
-        return Intl.getCanonicalLocales(tag).length > 0;
-      } catch {
-        return false;
-      }
-    });
+/** Replace narrow spaces, of which browsers write some and not others. @param {string} text */
+function plain(text) {
+  return text.replace(/[\u2009\u202f]/g, ' ');
+}
+
+/** @param {string} locale @param {string|undefined} timeZone @param {Intl.DateTimeFormatOptions} options */
+function format(locale, timeZone, options) {
+  try {
+    return new Intl.DateTimeFormat(locale, { ...options, timeZone });
+  } catch {
+    return new Intl.DateTimeFormat(locale, options);
+  }
 }

@@ -1,16 +1,19 @@
 /** The customer's page: the order of its address, first from the server's snapshot, then live. */
 
 import { serviceOf } from './link.js';
+import { wordsOf } from './page.js';
 import { OrderStream } from './stream.js';
 import { OrderView } from './view.js';
 
 const snapshot = JSON.parse(document.getElementById('snapshot')?.textContent ?? '');
 const stream = new OrderStream(location.href, { snapshot });
 
+const words = wordsOf(document);
 new OrderView(document, stream, {
+  words,
   service: serviceOf(location.href),
   onCard: ({ headline }) => {
-    const title = `${headline} · Track your order`;
+    const title = words.say('title', { headline });
     if (document.title !== title) document.title = title;
   },
 });

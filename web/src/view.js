@@ -7,7 +7,7 @@ import { NoteBox } from './note-box.js';
 import { Page } from './page.js';
 import { pill, pillTitle } from './pill.js';
 import { ServerClock, freshness, positionAge } from './state.js';
-import { timesAt } from './times.js';
+import { Times } from './times.js';
 import { sinceTrail, trailBefore } from './trail.js';
 
 /** @typedef {import('./path.js').LonLat} LonLat */
@@ -20,16 +20,16 @@ export class OrderView {
   /**
    * @param {Document|ShadowRoot} root
    * @param {import('./stream.js').OrderStream} stream that has a state
-   * @param {{service: string, onCard?: (card: import('./card.js').Card) => void,
-   *   languages?: readonly string[]}} options service: the base URL of map and tiles
+   * @param {{words: import('./words.js').Words, service: string,
+   *   onCard?: (card: import('./card.js').Card) => void}} options service: the base URL of map and tiles
    */
-  constructor(root, stream, { service, onCard = () => {}, languages = navigator.languages }) {
-    this._page = new Page(root);
+  constructor(root, stream, { words, service, onCard = () => {} }) {
+    this._page = new Page(root, words);
+    this._words = words;
     this._stream = stream;
     this._service = service;
     this._onCard = onCard;
     this._reducedMotion = matchMedia('(prefers-reduced-motion: reduce)').matches;
-    this._languages = languages;
     this._tracker = this._page.element('tracker');
     this._marker = this._page.element('marker'); // the map moves both elements
     this._pin = this._page.element('pin');
@@ -38,7 +38,7 @@ export class OrderView {
     this._follower = new Follower();
     this._unwrapper = new Unwrapper();
     this._announced = '';
-    /** @type {{zone: string|undefined, times: import('./times.js').Times}|null} */ this._format = null;
+    /** @type {{zone: string|undefined, times: Times}|null} */ this._format = null;
     /** @type {LonLat[]} */ this._since = []; // the latest trail
     this._removed = new AbortController();
     this._dark = this._isDark();
@@ -120,14 +120,14 @@ export class OrderView {
   _render() {
     const { connection, way } = this._stream;
     const fresh = this._fresh();
-    const card = describe({ ...this._state, freshness: fresh }, this._clock.now(), this._times());
+    const card = describe({ ...this._state, freshness: fresh }, this._clock.now(), this._words, this._times());
     const age = positionAge(this._state, this._clock.now()) ?? 0;
     const photo = newestPhoto(this._state);
     this._page.writeCard(card, this._state, photo && this._stream.addressOf(photo));
     this._marker.dataset.freshness = fresh;
-    this._page.writePill(...pill(this._state, connection, fresh, age), pillTitle(connection, way));
+    this._page.writePill(...pill(this._state, connection, fresh, age, this._words), pillTitle(connection, way, this._words));
     this._notes.allow(card.phase === 'moving' && connection !== 'over');
-    const news = [card.headline, card.stops].filter(Boolean).join('. ');
+    const news = [card.headline, card.late, card.reason, card.stops].filter(Boolean).join('. ');
     if (news !== this._announced) this._page.write('announcer', (this._announced = news));
     this._onCard(card);
   }
@@ -135,7 +135,7 @@ export class OrderView {
   /** By the destination's clock. */
   _times() {
     const zone = this._state.order.dropoff.time_zone;
-    if (!this._format || this._format.zone !== zone) this._format = { zone, times: timesAt(this._languages, zone) };
+    if (!this._format || this._format.zone !== zone) this._format = { zone, times: new Times(this._words, zone) };
     return this._format.times;
   }
 
@@ -186,6 +186,7 @@ export class OrderView {
   _openWith(View) {
     this._tracker.dataset.map = View.name === 'MapView' ? 'map' : 'sketch';
     this._map = new View(this._page.element('map'), {
+      words: this._words,
       service: this._service,
       dark: this._dark,
       reducedMotion: this._reducedMotion,
@@ -212,7 +213,11 @@ export class OrderView {
   _padding() {
     const { clientWidth, clientHeight } = this._tracker;
     const card = this._page.element('card');
-    if (clientWidth >= WIDE) return { top: 96, right: 72, bottom: 64, left: card.offsetLeft + card.offsetWidth + 56 };
+    if (clientWidth >= WIDE) {
+      const beside = { top: 96, right: 72, bottom: 64, left: 72 };
+      if (this._words.direction === 'rtl') return { ...beside, right: clientWidth - card.offsetLeft + 56 };
+      return { ...beside, left: card.offsetLeft + card.offsetWidth + 56 };
+    }
     const free = card.offsetTop; // above the sheet
     return { top: Math.min(110, free / 3), right: 48, bottom: clientHeight - free + Math.min(56, free / 8), left: 48 };
   }

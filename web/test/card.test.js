@@ -1,31 +1,34 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
-import { describe, lastSeen } from '../src/card.js';
+import { describe } from '../src/card.js';
 import { begin } from '../src/state.js';
-import { timesAt } from '../src/times.js';
+import { Times } from '../src/times.js';
+import { sample, snapshotWith, wordsIn } from './fixtures.js';
 
-const SAMPLES = JSON.parse(readFileSync(new URL('../../tests/samples/cards.json', import.meta.url), 'utf8'));
-const utc = timesAt(['en-GB'], 'UTC');
+const { base, cards } = /** @type {import('./fixtures.js').CardSamples} */ (sample('cards.json'));
 
-for (const { name, snapshot, card } of SAMPLES) {
-  test(`the card reads as agreed with the server: ${name}`, () => {
-    const read = describe(begin(snapshot), Date.parse(snapshot.now), timesAt(['en-GB'], snapshot.order.dropoff.time_zone));
-    assert.deepEqual({ ...read, steps: read.steps.map(rounded), progress: rounded(read.progress) }, card);
+for (const { name, locale = 'en-GB', change, card } of cards) {
+  test(`the card reads as agreed with the server: ${name}, ${locale}`, () => {
+    assert.deepEqual(written(snapshotWith(base, change), locale), card);
   });
 }
 
 test('a link that is taken back says so', () => {
-  const state = { ...begin(SAMPLES[0].snapshot), ended: 'revoked' };
-  assert.equal(describe(state, 0, utc).headline, 'This tracking link has ended');
+  assert.equal(cardOf({ ...begin(base), ended: 'revoked' }, 'en').headline, 'This tracking link has ended');
 });
 
-test('an age is told in the unit that fits', () => {
-  assert.equal(lastSeen(40_000), 'Last seen 40 s ago');
-  assert.equal(lastSeen(130_000), 'Last seen 2 min ago');
-  assert.equal(lastSeen(7_300_000), 'Last seen 2 h ago');
-});
+/** @param {import('../types/order.js').Snapshot} snapshot @param {string} locale */
+function written(snapshot, locale) {
+  const card = cardOf(begin(snapshot), locale);
+  return { ...card, steps: card.steps.map(rounded), progress: rounded(card.progress) };
+}
+
+/** @param {import('../types/order.js').State} state @param {string} locale */
+function cardOf(state, locale) {
+  const words = wordsIn(locale);
+  return describe(state, Date.parse(state.now), words, new Times(words, state.order.dropoff.time_zone));
+}
 
 /** @param {number} part */
 function rounded(part) {

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 
 import { begin } from '../src/state.js';
+import { Words } from '../src/words.js';
 
 /** @typedef {import('../src/path.js').LonLat} LonLat */
 /** @typedef {import('../types/order.js').LineString} LineString */
@@ -41,4 +42,20 @@ export function present(value) {
 /** @param {number} actual @param {number} expected @param {number} tolerance */
 export function assertNear(actual, expected, tolerance) {
   assert.ok(Math.abs(actual - expected) <= tolerance, `${actual} is not ${expected}`);
+}
+
+/** @typedef {{base: Snapshot, cards: {name: string, locale?: string, change: Record<string, unknown>, card: object}[]}} CardSamples */
+
+/** A sample's snapshot: `order` and `eta` get the changed fields, anything else is replaced. @param {Snapshot} base @param {Record<string, unknown>} change */
+export function snapshotWith(base, change) {
+  const fields = /** @type {Record<string, unknown>} */ ({ ...base, ...change });
+  for (const name of /** @type {const} */ (['order', 'eta'])) if (change[name]) fields[name] = { ...base[name], ...change[name] };
+  return /** @type {Snapshot} */ (fields);
+}
+
+/** The customer's words. @param {string} locale as the page's, without the digits @returns {Words} */
+export function wordsIn(locale) {
+  const [language] = locale.split('-');
+  const messages = JSON.parse(readFileSync(new URL(`../messages/track/${language}.json`, import.meta.url), 'utf8'));
+  return new Words(language, messages, language === 'ar' ? `${locale}-u-nu-latn` : locale);
 }

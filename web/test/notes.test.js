@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { MAX_BYTES, bytesLeft, roomLeft, whyNotSent } from '../src/notes.js';
+import { wordsIn } from './fixtures.js';
+
+const words = wordsIn('en');
 
 test('the limit counts bytes, as the service does', () => {
   assert.equal(bytesLeft(''), MAX_BYTES);
@@ -9,18 +12,18 @@ test('the limit counts bytes, as the service does', () => {
 });
 
 test('the room left is shown only when it is short', () => {
-  assert.equal(roomLeft(4_000), '');
-  assert.equal(roomLeft(20), '20 characters left');
-  assert.equal(roomLeft(-3), '3 too many characters');
+  assert.equal(roomLeft(4_000, words), '');
+  assert.equal(roomLeft(20, words), '20 characters left');
+  assert.equal(roomLeft(-3, words), '3 characters too many');
 });
 
 test('a refusal says why, and how long to wait', () => {
-  assert.match(whyNotSent({ status: 429, retryAfter: 30_000 }), /wait 30 seconds/);
-  assert.match(whyNotSent({ status: 429, retryAfter: 200_000 }), /wait 4 minutes/);
-  assert.match(whyNotSent({ status: 429, retryAfter: 0 }), /wait a moment/);
-  assert.match(whyNotSent({ status: 409, retryAfter: 0 }), /the order is over/);
-  assert.match(whyNotSent({ status: 422, retryAfter: 0 }), /too long/);
-  assert.match(whyNotSent({ status: 404, retryAfter: 0 }), /link has ended/);
-  assert.match(whyNotSent({ status: 0, retryAfter: 0 }), /no connection/);
-  assert.match(whyNotSent({ status: 500, retryAfter: 0 }), /went wrong/);
+  assert.match(whyNotSent({ status: 429, retryAfter: 30_000 }, words), /wait 30 sec/);
+  assert.match(whyNotSent({ status: 429, retryAfter: 200_000 }, words), /wait 3 min/);
+  assert.match(whyNotSent({ status: 429, retryAfter: 0 }, words), /wait a moment/);
+  assert.match(whyNotSent({ status: 409, retryAfter: 0 }, words), /the order is over/);
+  assert.match(whyNotSent({ status: 422, retryAfter: 0 }, words), /too long/);
+  assert.match(whyNotSent({ status: 404, retryAfter: 0 }, words), /link has ended/);
+  assert.match(whyNotSent({ status: 0, retryAfter: 0 }, words), /no connection/);
+  assert.match(whyNotSent({ status: 500, retryAfter: 0 }, words), /went wrong/);
 });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
 import { Words } from '../src/words.js';
@@ -23,3 +24,27 @@ test('amounts, durations and lists follow the locale', () => {
 test('Arabic is written from the right', () => {
   assert.deepEqual(['ar', 'de'].map((language) => new Words(language, {}).direction), ['rtl', 'ltr']);
 });
+
+
+for (const language of ['de', 'fr', 'es', 'fi', 'sv', 'ar', 'ja']) {
+  test(`the customer’s page has every text in ${language}, with the same places and all plural forms`, () => {
+    const [wanted, own] = [messagesIn('en'), messagesIn(language)];
+    assert.deepEqual(Object.keys(own), Object.keys(wanted));
+    const forms = new Intl.PluralRules(language).resolvedOptions().pluralCategories.toSorted();
+    for (const [name, entry] of Object.entries(wanted)) {
+      assert.equal(typeof own[name], typeof entry, name);
+      assert.deepEqual(placesOf(own[name]), placesOf(entry), name);
+      if (typeof own[name] === 'object') assert.deepEqual(Object.keys(own[name]).toSorted(), forms, name);
+    }
+  });
+}
+
+/** @param {string} language @returns {import('../src/words.js').Messages} */
+function messagesIn(language) {
+  return JSON.parse(readFileSync(new URL(`../messages/track/${language}.json`, import.meta.url), 'utf8'));
+}
+
+/** @param {import('../src/words.js').Entry} entry @returns {string[]} its places, such as `{count}` */
+function placesOf(entry) {
+  return [...new Set([...JSON.stringify(entry).matchAll(/\{(\w+)\}/g)].map(([, name]) => name))].toSorted();
+}

@@ -22,6 +22,14 @@ export type Order = {
   timestamps: Record<string, string>;
   dropoff: { lat: number; lon: number; address: string | null; time_zone?: string };
   window: { from: string; to: string } | null;
+  /** The arrival that was forecast first after the pickup. */
+  first_forecast?: string | null;
+  /** When the driver arrived at the dropoff. */
+  arrived_at?: string | null;
+  /** Why the delivery failed. */
+  outcome?: string | null;
+  /** False: the customer never sees the position. */
+  shows_position?: boolean;
 };
 
 export type Eta = {

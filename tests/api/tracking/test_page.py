@@ -7,16 +7,12 @@ from html import unescape
 from typing import Any
 
 import httpx
-import msgspec
 import pytest
 
 from tests.service import Service, token_of
-from tracker.api.tracking.card import describe
 from tracker.api.tracking.page import location_of
-from tracker.messages import Snapshot
-from tracker.system.package_files import folder
 
-SAMPLES = json.loads((folder("web").parent / "tests/samples/cards.json").read_text(encoding="utf-8"))
+FAILED = {"status": "failed", "outcome": "not_home", "reason": "locked himself out"}
 FIRST_VISIT = 650_000  # bytes, compressed
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -29,14 +25,6 @@ async def page_of(service: Service, order: Any) -> httpx.Response:
 
 def addresses(page: str) -> list[str]:
     return re.findall(r'(?:src|href)="(/[^"]+)"', page)
-
-
-@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample["name"])
-async def test_the_server_writes_the_same_card_as_the_browser(sample: Any) -> None:
-    """Both are held to the same samples, so that the words do not jump when the script begins."""
-    card = msgspec.to_builtins(describe(msgspec.convert(sample["snapshot"], Snapshot)))
-    card["steps"] = [round(step, 2) for step in card["steps"]]
-    assert card | {"progress": round(card["progress"], 2)} == sample["card"]
 
 
 async def test_the_page_tells_all_without_a_script(service: Service) -> None:
@@ -65,13 +53,35 @@ async def test_the_snapshot_in_the_page_cannot_end_its_element(service: Service)
     assert json.loads(block[1])["order"]["dropoff"]["address"] == hostile
 
 
-async def test_a_delivered_order_says_when(service: Service) -> None:
-    """After its end the page still tells how it ended."""
-    driver = await service.new_driver()
-    order = await service.new_order(driver["id"])
-    for status in ("picked_up", "delivered"):
-        await service.post(f"/v1/orders/{order['id']}/status", {"status": status})
-    assert "Delivered at" in unescape((await page_of(service, order)).text)
+async def test_an_order_that_is_over_says_how_it_ended(service: Service) -> None:
+    """When and by whom it was delivered, or why not; in the language of its customer."""
+    driver = await service.new_driver("Aino Korhonen", "bicycle")
+    orders = [await service.new_order(driver["id"], customer={"language": "de-AT"}) for _ in range(2)]
+    for order, end in zip(orders, ({"status": "delivered"}, FAILED), strict=True):
+        for status in ({"status": "picked_up"}, end):
+            await service.post(f"/v1/orders/{order['id']}/status", status)
+    delivered, failed = [unescape((await page_of(service, order)).text) for order in orders]
+    assert '<html lang="de" dir="ltr">' in delivered
+    assert "Zugestellt um" in delivered and "Zugestellt an" in delivered and ">Aino<" in delivered
+    assert "Zustellung um" in failed and "Es war niemand da." in failed and ">Aino<" not in failed
+    assert "Nobody" not in failed and "locked himself" not in failed
+
+
+async def test_the_words_of_a_page_are_those_that_were_asked_for(service: Service) -> None:
+    """`?lang=` before the order's language, then the browser's; the 404 page too."""
+    order = await service.new_order(customer={"language": "fi"})
+    async with httpx.AsyncClient(headers={"Accept-Language": "ja, en;q=0.5"}) as anybody:
+        pages = [
+            (await anybody.get(url)).text
+            for url in (
+                f"{order['tracking_url']}?lang=ar",
+                order["tracking_url"],
+                f"{service.url}/t/nonsense",
+            )
+        ]
+    assert '<html lang="ar" dir="rtl">' in pages[0] and "طلبك قيد التحضير" in pages[0]
+    assert '<html lang="fi" dir="ltr">' in pages[1] and "Tilaustasi valmistellaan" in pages[1]
+    assert '<html lang="ja" dir="ltr">' in pages[2] and "この追跡リンクは使えません" in pages[2]
 
 
 BEHIND = (

@@ -1,71 +1,50 @@
-"""The text of the customer's card in the page that the server sends, before any script runs.
+"""The texts of the customer's card in the page that the server sends, before any script runs.
 
-`web/src/card.js` writes the same text in the browser; `tests/samples/cards.json` tests both. Times are local
-to the destination, in 24 hours, until the browser writes them in the customer's own format.
+`web/src/card.js` writes the same texts in the browser; `tests/samples/cards.json` tests both.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from tracker.messages import Snapshot, WireEta
+from tracker.api.tracking.times import Times
+from tracker.api.tracking.words import Words
+from tracker.messages import Snapshot
 from tracker.time_zones import clock_of
 
-STEPS: Final = ("Picked up", "On the way", "Nearby", "Delivered")
-VEHICLES: Final = {"car": "Car", "bicycle": "Bicycle", "scooter": "Scooter", "foot": "On foot"}
+STEPS: Final = ("step.picked_up", "step.on_the_way", "step.nearby", "step.delivered")
 NEAR_METRES: Final = 250.0
 NEAR_SECONDS: Final = 60.0
 MAX_COUNTDOWN_MIN: Final = 60  # minutes; for longer waits the card gives the time of day
-ENDED_TEXTS: Final = {
-    "failed": ("Not delivered", "Delivery did not succeed"),
-    "cancelled": ("Cancelled", "This order was cancelled"),
-}
+WIDEST_S: Final = 45 * 60  # seconds; of a wider interval the card gives only the beginning
+LATE_MIN: Final = 5  # minutes
+AT_THE_DOOR_S: Final = 30 * 60  # seconds that a courier may need there
 
 
-class Card(Struct, frozen=True):
-    """The text of a card. `steps` are 0..1 each; `current` is -1 without a current step."""
+class Card(Struct, frozen=True, kw_only=True):
+    """The texts of a card; each may be empty. `steps` are 0..1 each; `current` is -1 without one."""
 
     phase: str
     eyebrow: str
     headline: str
-    estimate: str
-    steps: Sequence[float]
-    current: int
-    progress: float
-    stops: str
-    code: str = ""  # the PIN that the customer tells the courier; may be empty
+    stale: bool = False  # whether the headline rests on old positions
+    estimate: str = ""
+    late: str = ""  # how much later the order comes than was said
+    reason: str = ""  # why it was not delivered
+    next: str = ""  # what happens next
+    steps: Sequence[float] = (0, 0, 0, 0)
+    current: int = -1
+    progress: float = 0.0
+    stops: str = ""
+    place: str  # what the address is
+    code: str = ""  # the PIN that the customer tells the courier
 
 
-def describe(snapshot: Snapshot) -> Card:
+def describe(snapshot: Snapshot, words: Words) -> Card:
     """Return the card of an order at the time of the snapshot."""
-    status = snapshot.order.status
-    if status == "delivered":
-        at = snapshot.order.timestamps.get("delivered")
-        headline = f"Delivered at {_Times.of(snapshot).clock(at)}" if at else "Delivered"
-        return Card("done", "Delivered", headline, "", (1, 1, 1, 1), 3, 1.0, "")
-    if status in ENDED_TEXTS:
-        return Card("over", *ENDED_TEXTS[status], "", (0, 0, 0, 0), -1, 0.0, "")
-    return _on_the_way(snapshot)
-
-
-def _on_the_way(snapshot: Snapshot) -> Card:
-    progress, status = _travelled(snapshot), snapshot.order.status
-    current = 0 if status != "picked_up" else 2 if _is_near(snapshot) else 1
-    started = max(0.08, progress) if snapshot.driver else 0.0
-    return Card(
-        "moving" if snapshot.driver else "waiting",
-        _eyebrow(status, current),
-        _headline(snapshot),
-        _estimate(snapshot),
-        [1.0 if i < current else started if i == current else 0.0 for i in range(len(STEPS))],
-        current if snapshot.driver else -1,
-        progress,
-        _stops(snapshot.stops_before, hidden=snapshot.driver is not None and snapshot.visibility == "hidden"),
-        snapshot.pin or "",
-    )
+    return _Writer(snapshot, words).card()
 
 
 def newest_photo(snapshot: Snapshot) -> str | None:
@@ -73,118 +52,159 @@ def newest_photo(snapshot: Snapshot) -> str | None:
     return next((proof.id for proof in reversed(snapshot.proofs or ()) if proof.kind == "photo"), None)
 
 
-def _eyebrow(status: str, current: int) -> str:
-    if status == "created":
-        return "Order received"
-    if status == "assigned":
-        return "Courier assigned"
-    return "Nearby" if current == 2 else "On the way"
+class _Writer:
+    def __init__(self, snapshot: Snapshot, words: Words) -> None:
+        self._snapshot, self._order, self._eta = snapshot, snapshot.order, snapshot.eta
+        self._say, self._words = words.say, words
+        self._times = Times(words, clock_of(snapshot.order.dropoff.time_zone), snapshot.now)
+        arrived_at = self._order.arrived_at if self._order.status == "picked_up" else None
+        self._is_there = arrived_at is not None and _seconds(arrived_at, snapshot.now) < AT_THE_DOOR_S
+        self._is_old = (self._eta is not None and self._eta.stale) or snapshot.freshness == "lost"
 
+    def card(self) -> Card:
+        status = str(self._order.status)
+        if status == "delivered":
+            return self._delivered()
+        return self._undelivered(status) if status in {"failed", "cancelled"} else self._on_the_way()
 
-def _headline(snapshot: Snapshot) -> str:
-    status, eta, times = snapshot.order.status, snapshot.eta, _Times.of(snapshot)
-    if (eta is None or eta.arrives_at is None) and (window := _planned(snapshot)) is not None:
-        return times.span(*window)
-    if status == "created":
-        return "Looking for a courier"
-    if eta is None or eta.arrives_at is None:
-        return "On the way to you" if status == "picked_up" else "Your order is being prepared"
-    minutes = max(0, int(_seconds(snapshot.now, eta.arrives_at) / 60 + 0.5))
-    if eta.stale or snapshot.freshness == "lost" or minutes > MAX_COUNTDOWN_MIN:
-        return f"Arriving about {times.moment(eta.arrives_at)}"
-    return f"Arriving in {minutes} min" if minutes else "Arriving now"
+    def _delivered(self) -> Card:
+        return Card(
+            phase="done",
+            eyebrow=self._say("eyebrow.delivered"),
+            headline=self._ended("delivered"),
+            steps=(1, 1, 1, 1),
+            current=3,
+            progress=1.0,
+            place=self._say("address.delivered"),
+        )
 
+    def _undelivered(self, end: str) -> Card:
+        reason = f"reason.{self._order.outcome}"
+        return Card(
+            phase="over",
+            eyebrow=self._say(f"eyebrow.{end}"),
+            headline=self._ended(end),
+            reason=self._say(reason) if end == "failed" and reason in self._words else "",
+            next=self._say(f"next.{end}"),
+            place=self._say("address.over"),
+        )
 
-def _estimate(snapshot: Snapshot) -> str:
-    eta, window, times = snapshot.eta, snapshot.order.window, _Times.of(snapshot)
-    if eta is not None and eta.earliest and eta.latest:
-        return f"Estimated {times.range(eta.earliest, eta.latest)}"
-    if _planned(snapshot) is not None:
-        return "Planned delivery"
-    if window is not None and window.from_ and window.to:
-        return f"Planned: {times.span(window.from_, window.to)}"
-    return ""
+    def _on_the_way(self) -> Card:
+        status, driver = str(self._order.status), self._snapshot.driver
+        progress = 1.0 if self._is_there else self._travelled()
+        current = 0 if status != "picked_up" else 2 if self._is_there or self._is_near() else 1
+        started = max(0.08, progress) if driver else 0.0
+        stage = "arrived" if self._is_there else "nearby" if current == 2 else status
+        return Card(
+            phase="moving" if driver else "waiting",
+            eyebrow=self._say(f"eyebrow.{stage}"),
+            headline=self._headline(status),
+            stale=self._is_old and not self._is_there,
+            estimate=self._estimate(),
+            late=self._late(),
+            steps=[1.0 if i < current else started if i == current else 0.0 for i in range(len(STEPS))],
+            current=current if driver else -1,
+            progress=progress,
+            stops=self._stops(),
+            place=self._say("address.open"),
+            code=self._snapshot.pin or "",
+        )
 
+    def _ended(self, end: str) -> str:
+        """Return when the order ended."""
+        at = self._order.timestamps.get(end)
+        return self._say(f"headline.{end}") if at is None else self._say_at(f"headline.{end}", at)
 
-def _planned(snapshot: Snapshot) -> tuple[str, str] | None:
-    """Return the delivery window, or None once it is over."""
-    window = snapshot.order.window
-    if window is None or not window.from_ or not window.to or _seconds(window.to, snapshot.now) > 0:
-        return None
-    return window.from_, window.to
+    def _say_at(self, name: str, at: str) -> str:
+        """Return a text of today, or one with another day."""
+        time, day = self._times.clock(at), self._times.other_day(at)
+        return self._say(f"{name}.{'day' if day else 'today'}", time=time, day=day)
 
+    def _headline(self, status: str) -> str:
+        at = None if self._eta is None else self._eta.arrives_at
+        if self._is_there:
+            return self._say("headline.arrived")
+        if at is None and (window := self._planned()) is not None:
+            return self._times.span(*window)
+        if at is None:
+            return self._say("headline.on_the_way" if status == "picked_up" else "headline.preparing")
+        minutes = max(0, int(_seconds(self._snapshot.now, at) / 60 + 0.5))
+        if self._is_old or minutes > MAX_COUNTDOWN_MIN:
+            return self._say_at("headline.about", at)
+        return self._say("headline.minutes", count=minutes) if minutes else self._say("headline.now")
 
-def _stops(count: int | None, *, hidden: bool) -> str:
-    stops = "1 stop" if count == 1 else f"{count} stops"
-    if not hidden:
-        return f"{stops} before yours" if count else ""
-    if not count:
-        return "You will see your courier on the map when they are near."
-    return f"Your courier has {stops} before yours; you will see them on the map when they are near."
+    def _estimate(self) -> str:
+        eta, window = self._eta, self._order.window
+        if self._is_there:
+            return ""
+        if eta is not None and eta.earliest and eta.latest:
+            return self._with_distance(self._interval(eta.earliest, eta.latest))
+        if self._planned() is not None:
+            return self._say("planned")
+        if window is None or not window.from_ or not window.to:
+            return ""
+        return self._say("planned.at", time=self._times.range(window.from_, window.to))
 
+    def _interval(self, earliest: str, latest: str) -> str:
+        if _seconds(earliest, latest) <= WIDEST_S:
+            return self._say("estimate", time=self._times.range(earliest, latest))
+        return self._say_at("estimate.after", earliest)
 
-def _is_near(snapshot: Snapshot) -> bool:
-    eta: WireEta | None = snapshot.eta
-    if snapshot.stops_before or eta is None or eta.arrives_at is None:
-        return False
-    close = eta.distance_m is not None and eta.distance_m <= NEAR_METRES
-    due = _seconds(snapshot.now, eta.arrives_at) <= NEAR_SECONDS
-    return close or (
-        due and snapshot.freshness != "lost"
-    )  # after the position is lost, only the clock advances
+    def _with_distance(self, estimate: str) -> str:
+        metres = None if self._eta is None else self._eta.distance_m
+        is_direct = self._order.status == "picked_up" and not self._snapshot.stops_before
+        if not metres or not is_direct or self._is_old or self._snapshot.freshness != "live":
+            return estimate
+        if metres < 975:
+            distance = self._words.amount(max(50, int(metres / 50 + 0.5) * 50), "length-meter")
+        else:
+            kilometres = int(metres / 100 + 0.5) / 10 if metres < 9_950 else int(metres / 1_000 + 0.5)
+            distance = self._words.amount(kilometres, "length-kilometer")
+        return self._say("estimate.distance", estimate=estimate, distance=distance)
 
+    def _late(self) -> str:
+        window, eta = self._order.window, self._eta
+        planned = None if window is None else window.to
+        promised = planned or self._order.first_forecast
+        if eta is None or eta.arrives_at is None or promised is None or self._is_there:
+            return ""
+        minutes = int(_seconds(promised, eta.arrives_at) // 60)
+        if minutes < LATE_MIN:
+            return ""
+        return self._say("late.planned" if planned else "late.first", count=minutes)
 
-def _travelled(snapshot: Snapshot) -> float:
-    """Return the elapsed share of the time from the last status to the forecast arrival, 0..1."""
-    since = snapshot.order.timestamps.get(snapshot.order.status)
-    until = snapshot.eta.arrives_at if snapshot.eta else None
-    if since is None or until is None or _seconds(since, until) <= 0:
-        return 0.0
-    return min(1.0, max(0.0, _seconds(since, snapshot.now) / _seconds(since, until)))
+    def _stops(self) -> str:
+        count, snapshot = self._snapshot.stops_before, self._snapshot
+        if self._is_there:
+            return ""
+        if snapshot.driver is None or snapshot.visibility != "hidden" or not self._order.shows_position:
+            return self._say("stops", count=count) if count else ""
+        return self._say("hidden.stops", count=count) if count else self._say("hidden")
+
+    def _planned(self) -> tuple[str, str] | None:
+        """Return the delivery window, or None once it is over."""
+        window = self._order.window
+        if window is None or not window.from_ or not window.to:
+            return None
+        return None if _seconds(window.to, self._snapshot.now) > 0 else (window.from_, window.to)
+
+    def _is_near(self) -> bool:
+        eta, snapshot = self._eta, self._snapshot
+        if snapshot.stops_before or eta is None or eta.arrives_at is None:
+            return False
+        close = eta.distance_m is not None and eta.distance_m <= NEAR_METRES
+        due = _seconds(snapshot.now, eta.arrives_at) <= NEAR_SECONDS
+        # after the position is lost, only the clock advances
+        return close or (due and snapshot.freshness != "lost")
+
+    def _travelled(self) -> float:
+        """Return the elapsed share of the time from the last status to the forecast arrival, 0..1."""
+        since = self._order.timestamps.get(self._order.status)
+        until = self._eta.arrives_at if self._eta else None
+        if since is None or until is None or _seconds(since, until) <= 0:
+            return 0.0
+        return min(1.0, max(0.0, _seconds(since, self._snapshot.now) / _seconds(since, until)))
 
 
 def _seconds(begin: str, end: str) -> float:
     return (datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds()
-
-
-class _Times:
-    """Writes times in one time zone, relative to *now*."""
-
-    def __init__(self, zone: ZoneInfo, now: str) -> None:
-        self._zone, self._today = zone, self._at(now, zone).date()
-
-    @classmethod
-    def of(cls, snapshot: Snapshot) -> "_Times":
-        return cls(clock_of(snapshot.order.dropoff.time_zone), snapshot.now)
-
-    def clock(self, at: str) -> str:
-        """Return such as `17:55`."""
-        return f"{self._at(at, self._zone):%H:%M}"
-
-    def moment(self, at: str) -> str:
-        """Return text for a sentence: `17:55`, or `tomorrow, 08:00` if that is not today."""
-        return self.range(at, at)
-
-    def range(self, begin: str, end: str) -> str:
-        """Return text for a sentence: `17:55 – 18:10`, with the day if that is not today."""
-        if any(self._at(at, self._zone).date() != self._today for at in (begin, end)):
-            return self.span(begin, end).replace("Today", "today").replace("Tomorrow", "tomorrow")
-        first, last = self.clock(begin), self.clock(end)
-        return first if first == last else f"{first} – {last}"
-
-    def span(self, begin: str, end: str) -> str:
-        """Return such as `Tomorrow, 14:00 – 16:00`."""
-        if begin == end:
-            return self._day_and_time(begin)
-        same_day = self._at(begin, self._zone).date() == self._at(end, self._zone).date()
-        return f"{self._day_and_time(begin)} – {self.clock(end) if same_day else self._day_and_time(end)}"
-
-    def _day_and_time(self, at: str) -> str:
-        day = self._at(at, self._zone)
-        ahead = (day.date() - self._today).days
-        name = "Today" if ahead == 0 else "Tomorrow" if ahead == 1 else f"{day:%A} {day.day} {day:%B}"
-        return f"{name}, {self.clock(at)}"
-
-    @staticmethod
-    def _at(at: str, zone: ZoneInfo) -> datetime:
-        return datetime.fromisoformat(at).astimezone(zone)

@@ -1,5 +1,6 @@
 """The customer's page, its static files, and the tiles and style of the map."""
 
+from collections.abc import Sequence
 from typing import Final, cast
 from urllib.parse import quote
 
@@ -13,8 +14,9 @@ from tracker.api.client_info import base_url, public_path
 from tracker.api.compression import accepts_gzip
 from tracker.api.headers import POLICY, add_cors_headers, add_page_headers
 from tracker.api.static_files import WebFile, static_url, web_files
-from tracker.api.tracking.card import STEPS, VEHICLES, describe, newest_photo
-from tracker.api.tracking.link import find_link, snapshot_of
+from tracker.api.tracking.card import STEPS, describe, newest_photo
+from tracker.api.tracking.link import find_link
+from tracker.api.tracking.words import Words, choose_words
 from tracker.domain.privacy.display_name import initial
 from tracker.errors import MapUnavailable, NotFound
 from tracker.map.basemap import Basemap
@@ -71,7 +73,7 @@ async def start() -> Response:
         200,
         "Order tracking",
         ["To see where your order is, open the tracking link that the shop sent you."],
-        [("API documentation", public_path("/docs"))],
+        links=[("API documentation", public_path("/docs"))],
     )
 
 
@@ -86,10 +88,13 @@ async def track(token: str) -> Response:
         if link is not None:
             await find_link(current_node(), link)
             return _redirect(link)
-        snapshot = await snapshot_of(token)
+        order_id = (await find_link(current_node(), token)).order_id
+        snapshot = await current_node().fleet.views.snapshot(order_id)
+        customer = (await current_node().fleet.views.order(order_id)).customer
     except NotFound:
         return await _no_such_link()
-    return _html(200, await render_template("track.html", **_template_context(snapshot, token)))
+    context = _template_context(snapshot, token, _words(None if customer is None else customer.language))
+    return _html(200, await render_template("track.html", **context))
 
 
 @blueprint.get("/embed/<anything:token>")
@@ -112,9 +117,19 @@ def location_of(path: str, query: bytes) -> str:
     return f"{path}{kept and f'?{kept}'}"
 
 
-def _template_context(snapshot: Snapshot, token: str) -> dict[str, object]:
-    driver, card, photo = snapshot.driver, describe(snapshot), newest_photo(snapshot)
+def _words(of_the_order: str | None = None) -> Words:
+    asked = request.args.get("lang")
+    return choose_words(asked, of_the_order, [tag for tag, quality in request.accept_languages if quality])
+
+
+def _template_context(snapshot: Snapshot, token: str, words: Words) -> dict[str, object]:
+    driver, card, photo = snapshot.driver, describe(snapshot, words), newest_photo(snapshot)
+    ended, messages = snapshot.visibility == "ended", words.messages
     return {
+        "words": words,
+        "say": words.say,
+        "messages": _data_block({"language": words.language, "locale": words.tag, "messages": messages}),
+        "ended": ended,
         "card": card,
         "steps": STEPS,
         "order": snapshot.order,
@@ -122,8 +137,8 @@ def _template_context(snapshot: Snapshot, token: str) -> dict[str, object]:
         "icon": "done" if card.phase == "done" else driver and driver.vehicle,
         "photo": photo and f"{base_url()}/v1/track/{token}/proofs/{photo}",
         "initial": initial(driver.name) if driver else "",
-        "vehicle_name": VEHICLES.get(driver.vehicle, "") if driver else "",
-        "pill": "Ended" if snapshot.visibility == "ended" else "Connecting…",
+        "vehicle_name": words.say(f"vehicle.{driver.vehicle}") if driver else "",
+        "pill": words.say("pill.ended") if ended else words.say("pill.connecting") if driver else "",
         "snapshot": _data_block(snapshot),
         "static": static_url,
         "dark": DARK_MEDIA.get(request.args.get("theme", ""), PREFERS_DARK),
@@ -131,28 +146,34 @@ def _template_context(snapshot: Snapshot, token: str) -> dict[str, object]:
     }
 
 
-def _data_block(snapshot: Snapshot) -> Markup:
+def _data_block(content: object) -> Markup:
     """Return JSON that cannot close the element around it."""
-    text = msgspec.json.encode(snapshot).decode()
+    text = msgspec.json.encode(content).decode()
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 
 
 async def _no_such_link() -> Response:
+    words = _words()
     return await _message(
         404,
-        "This tracking link does not work",
-        [
-            "The link may have expired: links stop working some time after the delivery, or when the shop "
-            "revokes them.",
-            "Check that the address is complete, or ask the shop for a new link.",
-        ],
-        [],
+        words.say("missing.title"),
+        [words.say("missing.why"), words.say("missing.what")],
+        words=words,
     )
 
 
-async def _message(status: int, title: str, paragraphs: list[str], links: list[tuple[str, str]]) -> Response:
+async def _message(
+    status: int,
+    title: str,
+    paragraphs: list[str],
+    *,
+    links: Sequence[tuple[str, str]] = (),
+    words: Words | None = None,
+) -> Response:
+    language, direction = ("en", "ltr") if words is None else (words.language, words.direction)
+    texts = {"title": title, "paragraphs": paragraphs, "links": links}
     page = await render_template(
-        "message.html", title=title, paragraphs=paragraphs, links=links, static=static_url
+        "message.html", **texts, language=language, direction=direction, static=static_url
     )
     return _html(status, page)
 

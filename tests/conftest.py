@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator, Generator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -20,13 +20,15 @@ from tests.privacy.recording import last_verdict
 from tests.service import Service, running_service
 from tracker.database import Database
 from tracker.database.migrations import migrate
-from tracker.postgres.server import embedded
+from tracker.postgres.server import SETTINGS, embedded
 
 SHOWN = 5  # violations of one test
+FOR_POWER_FAILURES = ("fsync", "full_page_writes")
 # A server to use instead of an embedded one. Taken out: the service refuses names that it doesn't know.
 GIVEN_SERVER = os.environ.pop("TRACKER_TEST_DATABASE_URL", None)
 # Otherwise each service that a test starts would compile all its modules again, which takes half its start.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # processes with threads are not forked: tests/fork_server.py
 
 settings.register_profile("suite", deadline=None)  # other work on the machine is no fault of an example
 settings.load_profile("suite")
@@ -68,7 +70,11 @@ async def postgres(
         yield given
         return
     folder: Path = tmp_path_factory.mktemp("server")
-    async with embedded(folder, print) as url:
+    async with AsyncExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:
+            for name in FOR_POWER_FAILURES:  # no test of this server has one
+                patch.setitem(SETTINGS, name, "off")
+            url = await stack.enter_async_context(embedded(folder, print))
         yield url
 
 
@@ -105,17 +111,22 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 async def temporary_database(server: str, template: str = "template1") -> AsyncIterator[str]:
     """Makes a database on the server, yields its URL, and drops it whoever is still connected."""
     name = f"test_{os.getpid()}_{token_hex(4)}"
-    await _run(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    async with _connected(server) as connection:
+        # A copy of the files takes a third of the processor time, but where they are synced it takes longer.
+        strategy = "WAL_LOG" if await connection.fetchval("SHOW fsync") == "on" else "FILE_COPY"
+        await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY {strategy}')
     try:
         yield urlsplit(server)._replace(path=f"/{name}").geturl()
     finally:
-        await _run(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+        async with _connected(server) as connection:
+            await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-async def _run(url: str, statement: str) -> None:
+@asynccontextmanager
+async def _connected(url: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
     connection = await asyncpg.connect(url)
     try:
-        await connection.execute(statement)
+        yield connection
     finally:
         await connection.close()
 

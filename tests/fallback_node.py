@@ -4,6 +4,7 @@ from quart import Quart
 
 from tracker import __main__ as command
 from tracker.app import create_app
+from tracker.commands import serve
 from tracker.node import Node
 from tracker.websocket.takeover import TakeoverConnection
 
@@ -15,5 +16,5 @@ def create_fallback(node: Node, *, taking_over: bool = False) -> Quart:
 
 
 if __name__ == "__main__":
-    command.create_app = create_fallback  # type: ignore[attr-defined]
+    serve.create_app = create_fallback  # type: ignore[attr-defined]
     command.main()

@@ -4,8 +4,6 @@ import asyncio
 import os
 import signal
 import ssl
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext, suppress
 from pathlib import Path
@@ -16,10 +14,10 @@ import httpx
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 
+from tests.fork_server import ServiceProcess, started
 from tests.privacy.recording import recorded
 from tests.waiting import WITHIN, until
 
-ROOT: Final = Path(__file__).parent.parent
 ADMIN_KEY: Final = "an-admin-key-for-tests-only"
 SECRET: Final = "a-secret-for-tests-only"
 START_WITHIN: Final = 120.0  # seconds; the first start draws the map
@@ -32,7 +30,7 @@ class Service(msgspec.Struct):
 
     url: str  # of the relay that records what customers are told, where there is one
     address: str  # its own, as in TRACKER_BIND
-    process: asyncio.subprocess.Process
+    process: ServiceProcess
     http: httpx.AsyncClient  # with the admin key
     log: Path  # what it said on standard error
 
@@ -142,15 +140,7 @@ async def running_service(
         **({"DATABASE_URL": database_url} if database_url else {}),
         **settings,
     }
-    with log.open("wb") as stderr:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", program, "serve", "--migrate"),
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=stderr,
-        )
+    process = await started(program, environment, log)
     try:
         own = await _serving(process, log)
         headers = {"Authorization": f"Bearer {ADMIN_KEY}"}
@@ -165,7 +155,7 @@ async def running_service(
         await _end(process)
 
 
-async def _serving(process: asyncio.subprocess.Process, log: Path) -> str:
+async def _serving(process: ServiceProcess, log: Path) -> str:
     """The address that it says it serves on."""
 
     def address() -> str:
@@ -195,7 +185,7 @@ async def _ready(service: Service) -> None:
     await until(is_ready, START_WITHIN)
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
+async def _end(process: ServiceProcess) -> None:
     with suppress(ProcessLookupError):
         process.terminate()
     try:

@@ -14,7 +14,8 @@ import pytest_asyncio
 import trustme
 
 from tests import hasty_node
-from tests.service import ROOT, Service, hear, running_service, say
+from tests.fork_server import ROOT
+from tests.service import Service, hear, running_service, say
 from tests.waiting import until
 
 SEEN_WITHIN = 20.0  # seconds

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import zxingcpp
 
-from tests.service import ROOT, Service
+from tests.fork_server import ROOT
+from tests.service import Service
 from tracker.commands.qr import qr_text
 
 LINK = "https://track.example.com/drive#pair=7K3QM-X9RTB"

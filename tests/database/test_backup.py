@@ -12,7 +12,8 @@ import asyncpg
 import pytest
 
 from tests.conftest import temporary_database
-from tests.service import ROOT, hear, running_service, say
+from tests.fork_server import ROOT
+from tests.service import hear, running_service, say
 from tests.test_end_to_end import fix, on_the_way
 from tracker.database.backup.archive import MANIFEST, ArchiveReader, Manifest
 from tracker.database.backup.dump import dump

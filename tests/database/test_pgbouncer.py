@@ -15,7 +15,8 @@ from tests.database.test_backup import content, fill
 from tests.faults.check import all_wrong
 from tests.faults.cluster import Cluster
 from tests.faults.world import World
-from tests.service import ROOT, running_service
+from tests.fork_server import ROOT
+from tests.service import running_service
 from tests.waiting import until
 from tracker.database import Database
 from tracker.database.backup.dump import dump

@@ -22,10 +22,11 @@ import msgspec
 
 from tests.faults.attackers import KINDS, READERS_A_LINK
 from tests.faults.cluster import Cluster
-from tests.faults.node import ROOT, Node
+from tests.faults.node import Node
 from tests.faults.stalls import Stall
 from tests.faults.verdict import CONTROL, QUIET, Measured, Stretch, stolen, verdict
 from tests.faults.watching import Watching, new_jobs
+from tests.fork_server import ROOT
 
 SAMPLE_EVERY: Final = 0.05  # seconds
 STALLED_LINKS: Final = 10

@@ -3,8 +3,6 @@
 import asyncio
 import os
 import signal
-import subprocess
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -12,10 +10,10 @@ from typing import Any, Final
 import httpx
 import msgspec
 
+from tests.fork_server import ServiceProcess, started
 from tests.service import ADMIN_KEY, SECRET, url_in
 from tests.waiting import until
 
-ROOT: Final = Path(__file__).parents[2]  # mutants are modules of the tests
 UP_WITHIN: Final = 120.0  # seconds; the first start draws the map
 ENDS_WITHIN: Final = 20.0  # seconds after SIGTERM, as the contract says
 FORESEEN: Final = frozenset(  # what the faults make it say: the database is away, a partition is missing
@@ -58,22 +56,13 @@ class Node:
         }
         self.port = 0
         self.logs: list[Path] = []
-        self.process: asyncio.subprocess.Process | None = None
+        self.process: ServiceProcess | None = None
 
     async def start(self, module: str | None = None) -> None:
         """Returns when it is ready."""
         log = self._folder / f"serve-{len(self.logs)}.log"
         self.logs.append(log)
-        with log.open("wb") as stderr:
-            self.process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", module or self._module, "serve", "--migrate"),
-                env=self._environment,
-                cwd=ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=stderr,
-            )
-        process = self.process
+        process = self.process = await started(module or self._module, self._environment, log)
 
         def announced() -> int:
             assert process.returncode is None, f"the service did not start:\n{log.read_text()}"

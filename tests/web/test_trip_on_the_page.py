@@ -16,7 +16,8 @@ from driver_sim.replay.player import Replay, replay
 from driver_sim.replay.schedule import Timing
 from driver_sim.tracks import read_tracks
 from tests.browser import needs_chromium, opened
-from tests.service import ADMIN_KEY, ROOT, Service, running_service
+from tests.fork_server import ROOT
+from tests.service import ADMIN_KEY, Service, running_service
 from tests.watchers import Watcher, by_socket
 from tracker.config import Config
 from tracker.domain.eta.model import EtaModels

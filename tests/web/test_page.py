@@ -4,7 +4,7 @@ import re
 from typing import Any, Final, Literal
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Page, ViewportSize, expect
 
 from tests.browser import SIZE, WAY, needs_chromium, on_the_way, opened, place_of, style_of
 from tests.service import Service
@@ -136,29 +136,38 @@ async def test_the_map_is_the_users_until_they_give_it_back(service: Service, br
         await expect(pin).to_have_attribute("style", before)
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844), (320, 568)])
+@pytest.mark.parametrize(
+    ("width", "height", "schemes"), [(1280, 800, SCHEMES), (390, 844, SCHEMES[::-1]), (320, 568, SCHEMES)]
+)
 async def test_nothing_hides_anything(
-    service: Service, browser: Browser, scheme: Any, width: int, height: int
+    service: Service, browser: Browser, width: int, height: int, schemes: tuple[Literal["light", "dark"], ...]
 ) -> None:
-    """Courier, destination and attribution are beside the card on every screen."""
-    size = {"viewport": {"width": width, "height": height}, "color_scheme": scheme}
-    async with on_the_way(service) as (order, _), opened(browser, order["tracking_url"], **size) as page:
+    """Courier, destination and attribution are beside the card on every screen, also when it turns dark."""
+    size: ViewportSize = {"width": width, "height": height}
+    async with (
+        on_the_way(service) as (order, _),
+        opened(browser, order["tracking_url"], viewport=size, color_scheme=schemes[0]) as page,
+    ):
         await page.wait_for_selector("#map[data-idle]")
-        card = await page.locator("#card").bounding_box()
-        assert card is not None
-        for selector in (".marker", ".pin", ".maplibregl-ctrl-attrib"):
-            x, y = await place_of(page, selector)
-            assert 0 <= x <= width and 0 <= y <= height, selector
-            beside = (
-                x < card["x"]
-                or x > card["x"] + card["width"]
-                or y < card["y"]
-                or y > card["y"] + card["height"]
-            )
-            assert beside, selector
-        await expect(page.locator(".maplibregl-ctrl-attrib")).to_have_text("© OpenStreetMap contributors")
-        assert await page.evaluate("document.documentElement.scrollWidth") <= width
+        await check_nothing_is_hidden(page, width, height)
+        await page.locator("#map").evaluate("map => map.removeAttribute('data-idle')")
+        await page.emulate_media(color_scheme=schemes[1])
+        await page.wait_for_selector("#map[data-idle]")
+        await check_nothing_is_hidden(page, width, height)
+
+
+async def check_nothing_is_hidden(page: Page, width: int, height: int) -> None:
+    card = await page.locator("#card").bounding_box()
+    assert card is not None
+    for selector in (".marker", ".pin", ".maplibregl-ctrl-attrib"):
+        x, y = await place_of(page, selector)
+        assert 0 <= x <= width and 0 <= y <= height, selector
+        beside = (
+            x < card["x"] or x > card["x"] + card["width"] or y < card["y"] or y > card["y"] + card["height"]
+        )
+        assert beside, selector
+    await expect(page.locator(".maplibregl-ctrl-attrib")).to_have_text("© OpenStreetMap contributors")
+    assert await page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 async def test_the_page_is_accessible(service: Service, browser: Browser) -> None:

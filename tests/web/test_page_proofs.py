@@ -3,6 +3,7 @@
 import os
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -32,7 +33,8 @@ async def test_the_customer_reads_the_pin_and_sees_the_photo(
     order = await service.new_order(driver["id"], requirements={"dropoff": {"pin": True, "photo": True}})
     path = f"/v1/orders/{order['id']}"
     await service.post(f"{path}/status", {"status": "picked_up"})
-    async with opened(browser, order["tracking_url"], color_scheme=scheme, viewport=NARROW) as page:
+    looks: Any = {"color_scheme": scheme, "viewport": NARROW, "with_map": PICTURES is not None}
+    async with opened(browser, order["tracking_url"], **looks) as page:
         await expect(page.locator("#code")).to_be_visible()
         pin = await page.locator("#code-digits").inner_text()
         assert await page.locator("#code-spoken").text_content() == " ".join(pin)

@@ -22,6 +22,7 @@ from tests.waiting import until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), needs_chromium]
 PHONE: Final[dict[str, Any]] = {
+    "apart": True,
     "viewport": {"width": 390, "height": 780},
     "has_touch": True,
     "is_mobile": True,

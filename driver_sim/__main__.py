@@ -101,6 +101,7 @@ url_option = click.option(
 @click.option(
     "--wait", type=click.FloatRange(0), default=30.0, help="Seconds to wait for the service to become ready."
 )
+@click.option("--proofs", is_flag=True, help="The first order needs a photo and the customer's PIN.")
 @click.option("--links", is_flag=True, help="Print the tracking link of each new order.")
 @click.option("--json", "as_json", is_flag=True, help="Print events, totals and the summary as JSON lines.")
 @click.option(
@@ -121,6 +122,7 @@ def run(
     duration: float | None,
     orders: int | None,
     wait: float,
+    proofs: bool,
     links: bool,
     as_json: bool,
     events: IO[str] | None,
@@ -144,6 +146,7 @@ def run(
         duration=duration,
         orders=orders,
         wait=wait,
+        proofs=proofs,
     )
     try:
         clean = asyncio.run(run_and_show(settings, Output(links, as_json, events)))

@@ -14,3 +14,7 @@ def first_error(errors: BaseExceptionGroup[BaseException]) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
+
+
+class NoPin(Exception):
+    """An order needs a PIN that the simulator has no way to know."""

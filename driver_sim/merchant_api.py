@@ -68,6 +68,7 @@ class NewOrder(msgspec.Struct, frozen=True):
     id: str
     tracking_url: str
     reference: str | None = None
+    requirements: dict[str, dict[str, Any]] = {}  # of each stop, as the merchant gave them
 
 
 class _Drivers(msgspec.Struct, frozen=True):
@@ -164,7 +165,14 @@ class MerchantApi:
     # --- orders
 
     async def create_order(
-        self, pickup: Place, dropoff: Place, *, driver_id: str, reference: str, customer: str | None = None
+        self,
+        pickup: Place,
+        dropoff: Place,
+        *,
+        driver_id: str,
+        reference: str,
+        customer: str | None = None,
+        requirements: Mapping[str, Any] | None = None,
     ) -> NewOrder:
         """Create an order assigned to the driver. Idempotent by *reference*."""
         body = {
@@ -173,6 +181,7 @@ class MerchantApi:
             "dropoff": _without_nulls(dropoff),
             "customer": {"name": customer} if customer else None,
             "driver_id": driver_id,
+            "requirements": requirements,
         }
         fields = {name: value for name, value in body.items() if value is not None}
         return msgspec.json.decode(
@@ -198,10 +207,10 @@ class MerchantApi:
             raise ApiError(0, f"No response from {self.url}", str(error) or type(error).__name__) from error
         if response.is_success:
             return response.content
-        raise _problem(response)
+        raise api_error(response)
 
 
-def _problem(response: httpx.Response) -> ApiError:
+def api_error(response: httpx.Response) -> ApiError:
     """Convert a problem+json response to an error of one line, with the invalid fields."""
     try:
         problem = msgspec.json.decode(response.content, type=_Problem)

@@ -55,7 +55,7 @@ SIMULATOR_ROWS = (
 
 # Each library has a home, so that replacing it changes one package. No other package imports it.
 HOMES = {
-    "PIL": ("tracker.images",),
+    "PIL": ("tracker.images", "driver_sim.couriers.pictures"),
     "asyncpg": ("tracker.database", "tracker.database.migrations", "tracker.postgres.server"),
     "bcrypt": ("tracker.tokens",),
     "click": (

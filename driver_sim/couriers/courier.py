@@ -23,7 +23,8 @@ from driver_sim.couriers.assignments import (
 from driver_sim.couriers.events import Event, EventSink
 from driver_sim.couriers.order_source import OrderSource, retry_while_unavailable
 from driver_sim.couriers.phone import Phone, Tempo, now
-from driver_sim.errors import first_error
+from driver_sim.couriers.proofs import Proofs
+from driver_sim.errors import NoPin, first_error
 from driver_sim.merchant_api import ApiError, DriverAccess, MerchantApi
 from driver_sim.motion.gps_noise import Receiver
 from driver_sim.motion.speed_profile import CAPS
@@ -64,6 +65,12 @@ class Courier:
         self._api = api
         self._order_source = order_source
         order_source.on_error = self.report_error
+        self._proofs = Proofs(
+            api,
+            access.token,
+            is_own=lambda order: order_source.placed(order.reference),
+            on_error=self.report_error,
+        )
         self._tempo = tempo
         self._emit_event = emit
         self._random = Random(f"courier {identity.reference}")
@@ -163,7 +170,7 @@ class Courier:
                 (stop.service_s or 0.0) * self._random.uniform(0.6, 1.3) / self._tempo.speed_up
             )
             if self._is_assigned(stop):
-                await self._report_stop(stop)
+                await self._report_stop(stop, failed=await self._prove(stop))
 
     def _seconds_until_open(self, stop: Stop) -> float:
         """Return the seconds until the earliest service. Merchants may change the window."""
@@ -188,6 +195,16 @@ class Courier:
         seed = f"{self.identity.reference} {stop.order_id} {stop.kind}"
         caps = CAPS[self.identity.vehicle]
         return await self.phone.drive(leg, caps, seed=seed, keep_going=lambda: self._is_assigned(stop))
+
+    async def _prove(self, stop: Stop) -> str | None:
+        """Send the proofs that the stop needs. Return why that is impossible, or None."""
+        try:
+            for order in self._orders():
+                if order.id == stop.order_id:
+                    await self._proofs.give(order, stop.kind)
+        except (ApiError, NoPin) as error:
+            return str(error)
+        return None
 
     async def _report_stop(self, stop: Stop, *, failed: str | None = None) -> None:
         status: Literal["picked_up", "delivered", "failed"] = (

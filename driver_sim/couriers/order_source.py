@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -49,7 +49,16 @@ class PlacedOrder(msgspec.Struct, frozen=True):
 class OrderSource:
     """The orders of one courier."""
 
-    def __init__(self, api: MerchantApi, addresses: Sequence[Place], budget: Budget, seed: str) -> None:
+    def __init__(
+        self,
+        api: MerchantApi,
+        addresses: Sequence[Place],
+        budget: Budget,
+        seed: str,
+        *,
+        first_needs: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Create a source. *first_needs* are the requirements of its first order."""
         self._api = api
         self._addresses = addresses
         self._budget = budget
@@ -57,6 +66,11 @@ class OrderSource:
         self._random = Random(f"customers {seed}")
         self.on_error: OnError = lambda error: None  # called for each error before a retry
         self._placed = 0
+        self._first_needs = first_needs
+
+    def placed(self, reference: str | None) -> bool:
+        """Whether an order with this reference comes from here, in this run or an earlier one."""
+        return reference is not None and reference.startswith(f"{self._seed}-")
 
     async def order(self, count: int, driver_id: str, vehicle: Vehicle, here: LonLat) -> list[PlacedOrder]:
         """Create up to *count* orders for the driver, none at the end of the budget. Raises ApiError."""
@@ -67,9 +81,14 @@ class OrderSource:
         assignment = await self._choose_reachable(vehicle, here)
         self._placed += 1
         reference = f"{self._seed}-{int(time.time()) % 1_000_000}-{self._placed}"
+        needs = self._first_needs if self._placed == 1 else None
         order = await retry_while_unavailable(
             lambda: self._api.create_order(
-                assignment.pickup, assignment.dropoff, driver_id=driver_id, reference=reference
+                assignment.pickup,
+                assignment.dropoff,
+                driver_id=driver_id,
+                reference=reference,
+                requirements=needs,
             ),
             self.on_error,
         )

@@ -5,7 +5,7 @@ import signal
 import time
 from collections.abc import Callable
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -22,6 +22,7 @@ from tracker.domain.geo import LonLat
 from tracker.domain.order import Place
 
 ADDRESSES: Final = 300
+NEEDS: Final = {"dropoff": {"photo": True, "pin": True}}  # of the first order, if it needs proofs
 RETRY: Final = 1.0  # seconds between attempts while the service starts
 
 
@@ -37,6 +38,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     protocol: Protocol = "ws"
     duration: float | None = None  # seconds
     orders: int | None = None  # to create in total
+    proofs: bool = False  # the first order needs a photo and the customer's PIN
     wait: float = 30.0  # seconds for the service to become ready
 
 
@@ -83,6 +85,10 @@ class Scenario:
                 self.couriers.append(courier)
                 tasks.create_task(courier.run(self.shutdown))
 
+    def _first_needs(self) -> dict[str, Any] | None:
+        """Return the requirements of the next courier's first order."""
+        return NEEDS if self._settings.proofs and not self.couriers else None
+
     async def _wait_for_addresses(self, api: MerchantApi) -> list[Place]:
         """Return addresses of the map. Retries while the service starts."""
         tries = int(self._settings.wait / RETRY)
@@ -117,7 +123,9 @@ class Scenario:
             access,
             api,
             protocol=self._settings.protocol,
-            order_source=OrderSource(api, addresses, self._budget, identity.reference),
+            order_source=OrderSource(
+                api, addresses, self._budget, identity.reference, first_needs=self._first_needs()
+            ),
             start=start,
             tempo=self._tempo,
             emit=self._emit,

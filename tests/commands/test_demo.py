@@ -139,7 +139,8 @@ async def test_the_demo_shows_links_and_ends_whole(
         link = (await it.until("The map of a customer")).split()[-1]
         await it.until("Ctrl-C ends")
         async with httpx.AsyncClient(trust_env=False) as http:
-            assert (await http.get(link.replace("/t/", "/v1/track/"))).json()["order"]["status"] == "assigned"
+            shown = (await http.get(link.replace("/t/", "/v1/track/"))).json()
+            assert (shown["order"]["status"], len(shown["pin"])) == ("assigned", 4)
         children = it.children()
         assert set(children) == {"service", "couriers"}
         assert await it.end(number) == 0

@@ -84,6 +84,42 @@ async def test_couriers_send_positions_by_every_protocol(service: Service) -> No
         assert f'tracker_phone_messages_total{{format="{app}",kind="fix"}}' in metrics
 
 
+async def test_couriers_give_the_proofs_that_a_stop_needs(service: Service) -> None:
+    """Of an order of their own also the PIN, which its customer reads; of another only what they can know."""
+    whole = {
+        "pickup": {"barcode": "A-1", "photo": True},
+        "dropoff": {"signature": True, "barcode": "JD014600003SE"},
+    }
+    seed = 4920
+    first, _ = await run(service, drivers=1, orders=0, seed=seed)
+    driver_id = first.couriers[0].driver_id
+    told_by_merchant = [
+        await service.new_order(driver_id, requirements=needs)
+        for needs in (whole, {"dropoff": {"pin": True}})
+    ]
+    scenario, told = await run(service, drivers=1, orders=1, seed=seed, proofs=True)
+    assert [event.text for event in told if event.event == "trouble"] == []
+    [own] = [event.order_id for event in told if event.event == "order_created"]
+    proofs = {
+        order_id: {
+            (one["stop"], one["kind"])
+            for one in asked(service, f"/v1/orders/{order_id}/proofs").json()["items"]
+        }
+        for order_id in (own, *(order["id"] for order in told_by_merchant))
+    }
+    assert list(proofs.values()) == [
+        {("dropoff", "photo"), ("dropoff", "pin")},
+        {("pickup", "barcode"), ("pickup", "photo"), ("dropoff", "signature"), ("dropoff", "barcode")},
+        set(),
+    ]
+    ends = [asked(service, f"/v1/orders/{order_id}").json()["status"] for order_id in proofs]
+    assert ends == ["delivered", "delivered", "failed"]
+    assert [event.text for event in told if event.event == "failed"] == [
+        "The order needs the PIN of a customer whom the simulator does not play"
+    ]
+    assert totals(scenario.couriers).delivered == 2
+
+
 async def test_mqtt_needs_the_services_broker(service: Service) -> None:
     """Without TRACKER_MQTT_URL, a run fails and says what to set."""
     with pytest.raises(NoBroker, match="set TRACKER_MQTT_URL"):

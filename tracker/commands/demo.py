@@ -109,7 +109,7 @@ class _Demo:
         settings = {"DRIVER_SIM_URL": self.url, "DRIVER_SIM_API_KEY": self._key}
         command = (
             *("-m", "driver_sim", "run", "--drivers", str(drivers)),
-            *("--seed", str(SEED), "--events", "-"),
+            *("--seed", str(SEED), "--proofs", "--events", "-"),
         )
         return running(
             Program("couriers", command, settings, COURIERS_END),

@@ -80,6 +80,7 @@ HOMES = {
         "tracker.routing.driving_side",
         "tracker.map.survey",
     ),
+    "nats": ("tracker.live.bus.nats_bus",),
     "paho": ("tracker.mqtt.broker", "driver_sim.sources.mqtt_source"),
     "pmtiles": ("tracker.map.basemap",),
     "prometheus_client": ("tracker.metrics",),

@@ -22,6 +22,7 @@ TrackerError
 │   ├── TooManyConnections
 │   └── RateLimited
 ├── StorageUnavailable     the database is unavailable; nothing was acknowledged
+├── BusUnavailable         no other node answered; PostgreSQL decides
 ├── MapUnavailable         map data is missing or still being prepared
 └── RoutingError
     ├── NoRoute            no route connects these places
@@ -183,6 +184,10 @@ class RateLimited(Throttled):
 
 class StorageUnavailable(TrackerError):
     """The database is unavailable; nothing of this request was acknowledged."""
+
+
+class BusUnavailable(TrackerError):
+    """No other node answered over the bus."""
 
 
 class MapUnavailable(TrackerError):

@@ -143,6 +143,9 @@ TABLE: Final[dict[type[errors.TrackerError], Problem]] = {
     errors.StorageUnavailable: Problem(
         503, 4101, "storage-unavailable", "Storage unavailable", "Nothing was stored; retry later."
     ),
+    errors.BusUnavailable: Problem(
+        503, 4100, "bus-unavailable", "Bus unavailable", "Another node did not answer; retry later."
+    ),
     errors.MapUnavailable: Problem(
         503,
         4100,

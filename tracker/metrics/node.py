@@ -13,6 +13,7 @@ from prometheus_client import (
     generate_latest,
 )
 
+from tracker.metrics.bus import BusMetrics
 from tracker.metrics.http import HttpMetrics
 from tracker.metrics.process import ProcessMetrics
 
@@ -38,6 +39,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.http = HttpMetrics(self.registry)
         self.process = ProcessMetrics(self.registry)
+        self.bus = BusMetrics(self.registry)
         self._of_fixes()
         self._of_forecasts()
         self._of_orders()

@@ -22,6 +22,8 @@ TrackerError
 │   ├── TooManyConnections
 │   └── RateLimited
 ├── StorageUnavailable     the database is unavailable; nothing was acknowledged
+│   └── OwnerUnavailable   the node that owns the driver's trip does not answer
+├── LeaseLost              another node owns the driver's trip now
 ├── BusUnavailable         no other node answered; PostgreSQL decides
 ├── MapUnavailable         map data is missing or still being prepared
 └── RoutingError
@@ -184,6 +186,20 @@ class RateLimited(Throttled):
 
 class StorageUnavailable(TrackerError):
     """The database is unavailable; nothing of this request was acknowledged."""
+
+
+class OwnerUnavailable(StorageUnavailable):
+    """Another node owns the driver's trip and does not answer. It runs, or its lease has not run out."""
+
+    def __init__(self) -> None:
+        super().__init__("Another node owns this driver's trip and does not answer; retry in a few seconds.")
+
+
+class LeaseLost(TrackerError):
+    """Another node has become the owner of the driver's trip; nothing of this batch was stored."""
+
+    def __init__(self) -> None:
+        super().__init__("Another node owns this driver's trip now.")
 
 
 class BusUnavailable(TrackerError):

@@ -18,7 +18,7 @@ from tracker.database.fix_batch import EPOCH, Batch, Key, Stored, microseconds, 
 from tracker.database.partitions import ensure_partition_for
 from tracker.database.pool import Database, acquire
 from tracker.domain.tracks.fix import JudgedFix
-from tracker.errors import StorageUnavailable
+from tracker.errors import LeaseLost, StorageUnavailable
 
 if TYPE_CHECKING:
     from tracker.database.pool import Raw
@@ -93,6 +93,9 @@ class _Submission:
     def resolve(self, stored: Stored) -> None:
         if self.answer.done():
             return
+        if self.driver in stored.fenced:
+            self.fail(LeaseLost())
+            return
         new = sum(key in stored for key in self.first)
         driver_exists = self.driver in stored.drivers
         self.answer.set_result(Recorded(new, self.size - new if driver_exists else 0))
@@ -123,8 +126,8 @@ class _CommitLocks:
 class FixRecorder:
     """Owns the commit tasks. Cancelling a caller does not withdraw fixes that are being committed."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, node: str = "") -> None:
+        self._database, self._node = database, node
         self._queue: deque[_Submission] = deque()
         self._waiting = 0  # rows
         self._work = asyncio.Event()
@@ -179,8 +182,9 @@ class FixRecorder:
         The same commit updates the verdicts of *rejudged*, which were recorded before. *newest_fix* returns
         the newest believed fix; pass it if the stored one is now in doubt.
 
-        Raises StorageUnavailable if the commit takes over 5 s or the queue is full. Some fixes may be stored
-        even then; repeating the call is safe.
+        Raises LeaseLost if another node owns the driver's trip; nothing was stored. Raises
+        StorageUnavailable if the commit takes over 5 s or the queue is full. Some fixes may be stored even
+        then; repeating the call is safe.
         """
         if not fixes:
             return Recorded(0, 0)
@@ -269,7 +273,7 @@ class FixRecorder:
             submission.add_to(batch)
         async with acquire(self._database.ingest) as raw:
             await self._ensure_partitions(raw, batch.days, submissions[0].fixes[0].received_at.date())
-            stored = await store(raw, batch)
+            stored = await store(raw, batch, self._node)
         self._behind_since = self._queue[0].since if self._queue else None
         for submission in submissions:
             submission.resolve(stored)

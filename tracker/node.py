@@ -1,11 +1,10 @@
 """Node: the resources of one server process; `open_node` opens them in order and closes them in reverse."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 from shutil import disk_usage
 from typing import Any, Final, cast
 
@@ -26,6 +25,9 @@ from tracker.live.delivery.admission import Admission
 from tracker.live.delivery.hub import Hub
 from tracker.live.drivers.milestones import MilestoneWriter
 from tracker.live.fleet import Fleet
+from tracker.live.nodes.exchange import Exchange
+from tracker.live.nodes.leases import Leases
+from tracker.live.nodes.opening import open_exchange
 from tracker.maintenance import maintenance_running
 from tracker.map.addresses import AddressIndex
 from tracker.map.basemap import Basemap
@@ -42,7 +44,7 @@ from tracker.phone_apps.sampling import RemoteSampling
 from tracker.postgres.server import embedded
 from tracker.rate_limits import PairingLimit, RateLimit
 from tracker.routing import Router
-from tracker.system.certificate_expiry import expires_at
+from tracker.system.certificate_expiry import expiry_or_zero
 from tracker.system.progress import Say
 from tracker.tokens import LinkTokens
 from tracker.webhooks.bodies import EventBodies
@@ -127,11 +129,13 @@ async def open_node(
         database_url(config, say) as url,
         _schema_checked(url, say, migrating=migrating or config.database_url is None),
         Database.open(url) as database,
-        FixRecorder(database) as recorder,
+        open_exchange(config, database, metrics) as (leases, exchange),
+        FixRecorder(database, leases.node) as recorder,
         open_map(map_file, config.router, metrics, say) as (router, map_resources),
         EtaFeedback.open(database, router, metrics, now) as feedback,
         _open_fleet(
-            config, database, recorder, router, hub, feedback, map_resources["area"], metrics, now
+            *(config, database, recorder, router, hub, feedback),
+            *(map_resources["area"], metrics, now, leases, exchange),
         ) as (orders, fleet),
         _upkeep(database, recorder, config, metrics, now),
         EventFeed.open(database) as events,
@@ -168,6 +172,8 @@ async def _open_fleet(  # noqa: PLR0917 - all of them are different types
     area: Callable[[], Area | None],
     metrics: Metrics,
     now: Callable[[], datetime],
+    leases: Leases,
+    exchange: Exchange,
 ) -> AsyncIterator[tuple[OrderLifecycle, Fleet]]:
     """Run the fleet during the block. Committed changes reach it even if the HTTP client has disconnected."""
 
@@ -183,6 +189,8 @@ async def _open_fleet(  # noqa: PLR0917 - all of them are different types
         hub=hub,
         feedback=feedback,
         milestones=milestones,
+        leases=leases,
+        exchange=exchange,
         area=area,
         metrics=metrics,
         retention=timedelta(days=config.retention_days),
@@ -203,16 +211,9 @@ async def _upkeep(
     metrics.disk_free.set_function(lambda: float(disk_usage(config.data_dir).free))
     metrics.disk_size.set_function(lambda: float(disk_usage(config.data_dir).total))
     if config.tls_cert is not None:
-        metrics.certificate_expiry.set_function(partial(_expiry, config.tls_cert))
+        metrics.certificate_expiry.set_function(partial(expiry_or_zero, config.tls_cert))
     async with metrics.process.measuring_lag(), maintenance_running(database, config, metrics, now):
         yield
-
-
-def _expiry(certificate: Path) -> float:
-    """Return when the certificate in the file expires, in seconds since 1970; 0 if it cannot be read."""
-    with suppress(OSError, ValueError):
-        return expires_at(certificate).timestamp()
-    return 0.0
 
 
 def _rate_limits() -> dict[str, Any]:

@@ -6,6 +6,12 @@ RETURNING *;
 -- name: select_driver
 SELECT * FROM drivers WHERE id = $1;
 
+-- name: select_driver_to_load
+-- With the generation of the lease. It is read before the trip, so that a trip read too early is known.
+SELECT d.*, coalesce(l.generation, 0) AS generation
+FROM drivers d LEFT JOIN trip_leases l ON l.driver = d.number
+WHERE d.id = $1;
+
 -- name: select_drivers
 SELECT *
 FROM drivers

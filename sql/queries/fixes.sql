@@ -11,8 +11,13 @@ DELETE FROM fixes_default WHERE recorded_at < $1;
 SELECT count(*) FROM (SELECT FROM fixes_default LIMIT 100000) AS counted;
 
 -- name: lock_drivers_of_fixes
--- The drivers of the batch that still exist, locked against erasure until the commit.
-SELECT number FROM drivers WHERE number = ANY ($1::bigint[]) ORDER BY number FOR KEY SHARE;
+-- The drivers of the batch that still exist, locked against erasure and a new owner until the commit. Where another
+-- node than $2 has become the owner of the trip, `fenced`: what this node judged is out of date.
+SELECT d.number, l.node IS NOT NULL AND l.node <> $2 AS fenced
+FROM drivers d LEFT JOIN trip_leases l ON l.driver = d.number
+WHERE d.number = ANY ($1::bigint[])
+ORDER BY d.number
+FOR KEY SHARE OF d;
 
 -- name: create_incoming
 CREATE TEMPORARY TABLE incoming (LIKE fixes) ON COMMIT DROP;

@@ -143,6 +143,12 @@ TABLE: Final[dict[type[errors.TrackerError], Problem]] = {
     errors.StorageUnavailable: Problem(
         503, 4101, "storage-unavailable", "Storage unavailable", "Nothing was stored; retry later."
     ),
+    errors.OwnerUnavailable: Problem(
+        503, 4100, "owner-unavailable", "Owner unavailable", "Another node has this driver; retry later."
+    ),
+    errors.LeaseLost: Problem(
+        503, 4100, "lease-lost", "Lease lost", "Another node has this driver now; retry."
+    ),
     errors.BusUnavailable: Problem(
         503, 4100, "bus-unavailable", "Bus unavailable", "Another node did not answer; retry later."
     ),

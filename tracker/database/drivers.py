@@ -58,6 +58,12 @@ async def select_driver(queries: Queries, driver_id: str) -> Driver | None:
     return _driver_or_none(await queries.fetchrow("select_driver", driver_id))
 
 
+async def select_driver_to_load(queries: Queries, driver_id: str) -> tuple[Driver, int] | None:
+    """Return a driver and the generation of the lease of their trip, 0 if it never had one."""
+    row = await queries.fetchrow("select_driver_to_load", driver_id)
+    return None if row is None else (driver_of(row), row["generation"])
+
+
 async def select_drivers(
     queries: Queries,
     limit: int,

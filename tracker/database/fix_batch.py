@@ -86,6 +86,7 @@ class Stored(msgspec.Struct, frozen=True):
 
     drivers: set[int]  # those that still exist
     keys: set[Key] | None  # None: all of them
+    fenced: set[int] = set()  # drivers whose trips another node owns; nothing of them was stored
 
     def __contains__(self, key: Key) -> bool:
         return key[0] in self.drivers if self.keys is None else key in self.keys
@@ -133,33 +134,38 @@ def _text(value: str | None) -> bytes:
     return len(data).to_bytes(4) + data
 
 
-async def store(raw: "Raw", batch: Batch) -> Stored:
-    """Commit the batch without the rows of erased drivers. Raises StorageUnavailable.
+async def store(raw: "Raw", batch: Batch, node: str = "") -> Stored:
+    """Commit the batch without the rows of erased drivers, and of trips that another node than *node* owns.
+
+    Raises StorageUnavailable.
 
     After that error the commit may still have succeeded. Storing the batch again is safe.
     """
     connection = Connection(raw)
     with suppress(asyncpg.UniqueViolationError):
         async with in_transaction(raw):
-            drivers = await _living(connection, batch)
+            drivers, fenced = await _living(connection, batch, node)
             await _copy(raw, "fixes", batch.rows)
             await _after_rows(connection, batch)
-        return Stored(drivers, None)
+        return Stored(drivers, None, fenced)
     async with in_transaction(raw):
-        drivers = await _living(connection, batch)
+        drivers, fenced = await _living(connection, batch, node)
         await connection.execute("create_incoming")
         await _copy(raw, "incoming", batch.rows)
         new = await connection.fetch("insert_incoming")
         await _after_rows(connection, batch)
-    return Stored(drivers, {(row["driver"], microseconds(row["recorded_at"])) for row in new})
+    return Stored(drivers, {(row["driver"], microseconds(row["recorded_at"])) for row in new}, fenced)
 
 
-async def _living(connection: Connection, batch: Batch) -> set[int]:
-    """Remove the rows of erased drivers, and lock the other drivers against erasure until the commit."""
-    rows = await connection.fetch("lock_drivers_of_fixes", list(batch.drivers))
-    living = {row["number"] for row in rows}
+async def _living(connection: Connection, batch: Batch, node: str) -> tuple[set[int], set[int]]:
+    """Remove the rows of erased and fenced drivers; return the other drivers, and the fenced ones.
+
+    The others are locked against erasure and another owner until the commit.
+    """
+    rows = await connection.fetch("lock_drivers_of_fixes", list(batch.drivers), node)
+    living = {row["number"] for row in rows if not row["fenced"]}
     batch.keep(living)
-    return living
+    return living, {row["number"] for row in rows if row["fenced"]}
 
 
 async def _copy(raw: "Raw", table: str, rows: dict[Key, bytes]) -> None:

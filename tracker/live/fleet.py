@@ -1,21 +1,19 @@
 """Fleet: connects the drivers' connections, live trips, views, milestones and the recorder."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
-from time import perf_counter
 from typing import Any, Final, get_args
 
 from tracker.database import Database
 from tracker.database.plans import Plan
 from tracker.domain.area import Area
-from tracker.domain.driver.role import Role
 from tracker.domain.eta.device_eta import FARTHEST
 from tracker.domain.eta.estimate import Eta
-from tracker.domain.order import Driver, Note, Order
+from tracker.domain.order import Note, Order
 from tracker.domain.reporting_policy import Policy
-from tracker.domain.tracks.fix import Fix, Rejection
+from tracker.domain.tracks.fix import Rejection
 from tracker.errors import NotFound, StorageUnavailable
 from tracker.eta.feedback import EtaFeedback
 from tracker.fix_recorder import FixRecorder
@@ -25,8 +23,12 @@ from tracker.live.drivers.connections import DriverConnections
 from tracker.live.drivers.milestones import MilestoneWriter
 from tracker.live.drivers.silence import SilenceWatch
 from tracker.live.drivers.states import DriverStates
-from tracker.live.drivers.trip import JudgedBatch, LiveTrip, Receipt
+from tracker.live.drivers.trip import LiveTrip
 from tracker.live.drivers.trips import LiveTrips
+from tracker.live.nodes.exchange import Exchange
+from tracker.live.nodes.intake import FixIntake
+from tracker.live.nodes.leases import Leases
+from tracker.live.nodes.messages import Answer, Event, ForwardedFixes, ReleaseTrip, Request, TripOwned
 from tracker.live.views import LiveViews
 from tracker.messages import AssignedOrder, End, NoteToDriver, Orders, PolicyChange, rfc3339
 from tracker.messages.conversions import assigned_order
@@ -51,12 +53,14 @@ class Fleet:
         hub: Hub,
         feedback: EtaFeedback,
         milestones: MilestoneWriter,
+        leases: Leases,
+        exchange: Exchange,
         area: Callable[[], Area | None],
         metrics: Metrics,
         retention: timedelta,
         now: Callable[[], datetime],
     ) -> None:
-        self._recorder, self._metrics, self._now, self._retention = recorder, metrics, now, retention
+        self._now = now
         self._hub, self._feedback, self._milestones = hub, feedback, milestones
         self.connections = DriverConnections(metrics)
         self._tasks, publisher = asyncio.TaskGroup(), Publisher(hub)
@@ -70,7 +74,13 @@ class Fleet:
             tasks=self._tasks,
             now=now,
         )
-        self.states = DriverStates(database, self._trips, self.connections, now)
+        self._leases, self._exchange = leases, exchange
+        self._intake = FixIntake(
+            self._trips, self.connections, leases, exchange, recorder, milestones, metrics, retention, now
+        )
+        self.receive, self.record = self._intake.receive, self._intake.record
+        exchange.listen(self._answer, self._receive_event)
+        self.states = DriverStates(database, self._trips, self.connections, now, leases.outdate)
         self.silence = SilenceWatch(database, self._trips, self.connections, metrics, now)
         self.views = LiveViews(
             database=database, hub=hub, trips=self._trips, publisher=publisher, feedback=feedback, now=now
@@ -111,53 +121,21 @@ class Fleet:
         self._hub.restart()
         await self.connections.drain()
 
+    # --- other nodes
+
+    async def _answer(self, request: Request) -> Answer:
+        match request:
+            case ForwardedFixes():
+                return await self.shield(self._intake.answer_fixes(request))
+            case ReleaseTrip():
+                return await self.shield(self._intake.answer_release(request))
+
+    def _receive_event(self, event: Event) -> None:
+        match event:
+            case TripOwned(driver_id=driver_id):
+                self._intake.lose(driver_id)
+
     # --- drivers
-
-    async def receive(
-        self, driver: Driver, readings: Sequence[Fix | Rejection], *, role: Role = "source"
-    ) -> JudgedBatch:
-        """Judge fixes once and publish what they change; `record` stores them.
-
-        Live views do not wait for storage: customers see the driver move before the commit. Late fixes are
-        judged by the fixes stored around them; without the database, by each other only.
-        Raises NotFound, StorageUnavailable before any fix is judged.
-        """
-        live = await self._trips.of(driver.id)
-        while live.duty_lock.locked():
-            async with live.duty_lock:
-                pass
-            live = await self._trips.of(driver.id)
-        now, before = self._now(), live.trip.track.newest
-        batch = live.receive_fixes(readings, now=now, retention=self._retention, role=role)
-        self._publish_move(live, before)
-        if batch.unknown:
-            async with live.recall_lock:
-                before = live.trip.track.newest
-                stored, span = await self._trips.recall(live, [judged.at for judged in batch.unknown])
-                live.judge_late(batch, stored, span, now)
-                self._publish_move(live, before)
-        return batch
-
-    async def record(self, driver: Driver, batch: JudgedBatch) -> Receipt:
-        """Store judged fixes; return after the commit.
-
-        Raises StorageUnavailable; some fixes may be stored even then, and repeating the call is safe.
-        """
-        started, live = perf_counter(), self._trips.get(driver.id)
-        newest_fix = (lambda: live.trip.track.last_believed) if live and batch.doubts_newest else None
-        recorded = await self._recorder.record(driver.number, batch.fixes, batch.rejudged, newest_fix)
-        self._metrics.commit.observe(perf_counter() - started)
-        reasons = [rejected.reason for rejected in batch.rejected]
-        self._metrics.count_fixes(recorded.stored, recorded.duplicates, reasons, batch.discarded)
-        if live is not None:
-            live.verdicts.stored(batch.fixes)
-        return Receipt(recorded.stored, recorded.duplicates, batch.rejected, batch.discarded)
-
-    def _publish_move(self, live: LiveTrip, before: Fix | None) -> None:
-        """Publish what the newest fix changed, unless it is still *before*."""
-        if live.trip.track.newest is not before:
-            self._trips.publish(live)
-            self._milestones.add(live.take_milestones())
 
     async def set_device_arrival(self, driver_id: str, arrives_at: datetime | None) -> None:
         """Take the navigation app's arrival time at the next stop, by the device's clock; None clears it."""
@@ -188,6 +166,7 @@ class Fleet:
         """Close the connections with this revoked token; without it, all, and drop the trip."""
         if token_hash is None:
             self._trips.forget(driver_id)
+            self._leases.forget(driver_id)
         self.connections.revoke(driver_id, token_hash)
 
     async def driver_changed(self, driver_id: str) -> None:
@@ -266,8 +245,12 @@ class Fleet:
         """Update every second what time alone changes, and retry undelivered changes."""
         while True:
             await asyncio.sleep(TICK_S)
-            await self._review_trips()
+            for driver_id in self._leases.take_lost():
+                self._intake.lose(driver_id)
+            if self._leases.is_sure:  # otherwise this node stood still, and others may own its trips
+                await self._review_trips()
             self._trips.forget_idle(self._is_needed)
+            await self._intake.release_idle()
             self.views.prune()
             undelivered, self._undelivered = self._undelivered, []
             for change in undelivered:

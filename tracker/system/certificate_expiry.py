@@ -1,6 +1,7 @@
 """The end of a certificate's validity. Python's ssl module tells it only of a peer's certificate."""
 
 import ssl
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -46,3 +47,10 @@ def _element(der: bytes) -> tuple[int, bytes, bytes]:
         begin += size & 0x7F
         size = int.from_bytes(der[2:begin])
     return der[0], der[begin : begin + size], der[begin + size :]
+
+
+def expiry_or_zero(certificate: Path) -> float:
+    """Return when the certificate in the file expires, in seconds since 1970; 0 if it cannot be read."""
+    with suppress(OSError, ValueError):
+        return expires_at(certificate).timestamp()
+    return 0.0

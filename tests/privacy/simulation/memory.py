@@ -33,8 +33,10 @@ class Memory:
     # --- what the service asks
 
     async def fetchrow(self, name: str, *given: Any) -> Any:
-        if name == "select_driver":
+        if name in {"select_driver", "select_driver_to_load"}:
             return _driver_row(self.drivers.get(given[0]))
+        if name == "lock_lease_owner":
+            return None
         assert name == "select_order", name
         order = self.orders.get(given[0])
         return None if order is None else _order_row(order)
@@ -43,8 +45,8 @@ class Memory:
         read = getattr(self, f"_{name}", None)
         return [] if read is None else read(*given)
 
-    async def fetchval(self, _name: str, *_given: Any) -> None:
-        return None
+    async def fetchval(self, name: str, *_given: Any) -> int | None:
+        return 1 if name in {"lock_driver_for_lease", "upsert_lease"} else None
 
     async def execute(self, _name: str, *_given: Any) -> None:
         """What is written beside orders and fixes is not read here."""
@@ -94,7 +96,7 @@ class Memory:
 
 
 def _driver_row(driver: Driver | None) -> dict[str, Any] | None:
-    return None if driver is None else msgspec.structs.asdict(driver)
+    return None if driver is None else msgspec.structs.asdict(driver) | {"generation": 0}
 
 
 def _customer_row(customer: Customer | None) -> dict[str, Any] | None:

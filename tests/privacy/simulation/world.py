@@ -16,10 +16,13 @@ from tests.privacy.judge import Judge, Violation
 from tests.privacy.simulation.memory import Memory, NoHindsight, Streets
 from tracker.domain.order import Driver, Order, OrderStatus, StopKind
 from tracker.domain.tracks.fix import Fix
+from tracker.live.bus.memory_bus import MemoryBus
 from tracker.live.delivery.hub import Hub
 from tracker.live.delivery.subscription import Outgoing, Subscription
 from tracker.live.drivers.milestones import MilestoneWriter
 from tracker.live.fleet import Fleet
+from tracker.live.nodes.exchange import Exchange as NodeExchange
+from tracker.live.nodes.leases import Leases
 from tracker.messages import End, rfc3339
 from tracker.metrics import Metrics
 from tracker.orders.changes import OrderChange
@@ -66,6 +69,7 @@ class World:
 
     async def start(self) -> None:
         hub = Hub(b"a key")
+        leases = Leases(self.memory, clock=lambda: 0.0)  # type: ignore[arg-type]
         milestones = MilestoneWriter(self.memory, self.memory.note, Metrics())  # type: ignore[arg-type]
         self.fleet = Fleet(
             database=self.memory,  # type: ignore[arg-type]
@@ -74,6 +78,8 @@ class World:
             hub=hub,
             feedback=self.feedback,  # type: ignore[arg-type]
             milestones=milestones,
+            leases=leases,
+            exchange=NodeExchange(MemoryBus(), leases.node),
             area=lambda: None,
             metrics=Metrics(),
             retention=RETENTION,

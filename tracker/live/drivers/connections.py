@@ -28,6 +28,10 @@ class DriverConnections:
     def __contains__(self, driver_id: str) -> bool:
         return driver_id in self._by_driver
 
+    def has_source(self, driver_id: str) -> bool:
+        """Whether the driver's position source is connected to this node."""
+        return "source" in self._by_driver.get(driver_id, {})
+
     def push(self, driver_id: str, message: ToDriver) -> None:
         """Send a message to the driver's connections, if there are any."""
         for connection in list(self._by_driver.get(driver_id, {}).values()):

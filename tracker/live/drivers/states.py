@@ -1,11 +1,11 @@
 """DriverStates: changes of drivers' duty and reports of their devices, in the database and on live trips."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Final
 
-from tracker.database import Database, drivers
+from tracker.database import Connection, Database, drivers
 from tracker.domain.driver.device_state import DeviceReport
 from tracker.domain.driver.duty import Duty
 from tracker.domain.driver.silence import Departure
@@ -32,7 +32,10 @@ class DriverStates:
         trips: LiveTrips,
         connections: DriverConnections,
         now: Callable[[], datetime],
+        outdate: Callable[[Connection, Driver], Awaitable[None]],
     ) -> None:
+        """Create the states. *outdate* makes other nodes read a changed driver again, in its transaction."""
+        self._outdate = outdate
         self._database, self._trips, self._connections, self._now = database, trips, connections, now
         self._duty_rates = RateLimit(DUTY_AT_ONCE, DUTY_PER_S)
         self._device_rates = RateLimit(DEVICE_AT_ONCE, DEVICE_PER_S)
@@ -64,6 +67,7 @@ class DriverStates:
                 if driver.id not in await drivers.lock_drivers(connection, [driver.id]):
                     raise NotFound("driver")
                 await drivers.change_duty(connection, driver.number, duty, times.since)
+                await self._outdate(connection, driver)
         except BaseException:
             self._trips.reload(driver.id)  # the commit may have succeeded
             raise

@@ -73,6 +73,10 @@ class JudgedBatch(msgspec.Struct):
     rejudged: list[JudgedFix]  # fixes of earlier messages whose verdicts have changed
     discarded: int = 0  # fixes recorded off duty, of which nothing is kept
     doubts_newest: bool = False  # the fix stored as the newest believed one is now in doubt
+    readings: Sequence[Fix | Rejection] = ()  # as received, for another node if that owns the trip
+    role: Role = "source"
+    owner: str = ""  # the other node that owns the trip; then nothing is judged here
+    again: "JudgedBatch | None" = None  # the same fixes, once the trip has another owner
 
 
 class LiveTrip:
@@ -91,6 +95,8 @@ class LiveTrip:
         self.milestones = MilestoneDetector()
         self.recall_lock = asyncio.Lock()  # one batch at a time reads stored fixes
         self.duty_lock = asyncio.Lock()  # held while a change of duty is committed; fixes wait
+        self.generation = 0  # of the lease when the trip was read, or since this node owns it
+        self.recording = 0  # batches that wait for their commit
         self._reached: list[MilestoneReached] = []
 
     def receive_fixes(

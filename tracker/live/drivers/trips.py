@@ -110,10 +110,12 @@ class LiveTrips:
     async def _load(self, driver_id: str) -> LiveTrip:
         async with self._lock(driver_id):
             if driver_id not in self._live:
-                driver = await drivers.select_driver(self._database, driver_id)
-                if driver is None:
+                found = await drivers.select_driver_to_load(self._database, driver_id)
+                if found is None:
                     raise NotFound("driver")
+                driver, generation = found
                 live = await self._new_live(driver)
+                live.generation = generation
                 live.trip.change_duty(await drivers.select_duty_times(self._database, driver.number))
                 await self._set_plan(live, await select_plan(self._database, driver_id))
                 await self._restore_doors(live.trip)

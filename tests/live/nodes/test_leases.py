@@ -1,0 +1,129 @@
+"""Which node owns a driver's trip, and what happens to fixes that reach another one."""
+
+import pytest
+
+from tests.live.nodes.site import Device, fix, new_driver, nodes
+from tests.waiting import until
+from tracker.database import Database
+from tracker.errors import OwnerUnavailable
+
+
+async def stored(database: Database) -> int:
+    count: int = await database.pool.fetchval("SELECT count(*) FROM fixes")
+    return count
+
+
+async def test_fixes_are_stored_by_the_owner_wherever_they_arrive(database: Database) -> None:
+    """The first node that gets a fix owns the trip; the other forwards, and answers after the commit."""
+    driver = await new_driver(database)
+    async with nodes(database) as (a, b):
+        await a.store(driver, fix(3))
+        receipt = await b.store(driver, fix(2, lat=91.0), fix(1), fix(3.5))
+        assert (receipt.stored, [one.reason for one in receipt.rejected]) == (2, ["latitude_out_of_range"])
+        assert (a.owns(driver), b.owns(driver)) == (True, False)
+        assert await stored(database) == 3
+        assert a.fixes_of(driver) == 3
+
+
+async def test_a_dead_owners_trip_continues_elsewhere(database: Database) -> None:
+    """The other node refuses while the lease lasts, and owns the trip afterwards, as PostgreSQL has it."""
+    driver = await new_driver(database)
+    async with nodes(database) as (a, b):
+        await a.store(driver, fix(3))
+        a.bus.disconnect()
+        with pytest.raises(OwnerUnavailable):
+            await b.store(driver, fix(2))
+        await a.dies()
+        receipt = await b.store(driver, fix(2), fix(3))
+        assert (receipt.stored, receipt.duplicates) == (2, 0)
+        assert b.owns(driver)
+
+
+async def test_an_owner_that_stood_still_changes_nothing_any_more(database: Database) -> None:
+    """It finds out before it judges, forwards what it gets, and drops its trip."""
+    driver = await new_driver(database)
+    async with nodes(database) as (a, b):
+        await a.store(driver, fix(9))
+        a.freeze()
+        await a.expire()
+        await b.store(driver, fix(4))
+        assert not a.leases.is_sure
+        await a.wake()
+        receipt = await a.store(driver, fix(3))
+        assert receipt.stored == 1
+        assert (a.owns(driver), b.owns(driver)) == (False, True)
+        assert a.fleet._trips.get(driver.id) is None
+        assert await stored(database) == 3
+
+
+async def test_a_commit_of_a_former_owner_stores_nothing(database: Database) -> None:
+    """What it had judged before it lost the lease is judged again by the owner, and stored once."""
+    driver = await new_driver(database)
+    async with nodes(database) as (a, b):
+        await a.store(driver, fix(9))
+        batch = await a.fleet.receive(driver, [fix(5)])
+        await a.expire()
+        await b.store(driver, fix(4))
+        await a.wake()
+        assert (await a.fleet.record(driver, batch)).stored == 1
+        assert b.fixes_of(driver) == 3
+
+
+async def test_an_owner_that_stood_still_alone_keeps_its_trips(database: Database) -> None:
+    """Nobody took them, so nothing is read again."""
+    driver = await new_driver(database)
+    async with nodes(database) as (a, _):
+        await a.store(driver, fix(9))
+        live = a.fleet._trips.get(driver.id)
+        a.freeze()
+        await a.expire()
+        await a.wake()
+        await a.store(driver, fix(8))
+        assert a.fleet._trips.get(driver.id) is live
+
+
+async def test_the_trip_follows_the_drivers_connection(database: Database) -> None:
+    """The owner gives it up once its driver's source is connected elsewhere, not for a screen."""
+    driver = await new_driver(database)
+    async with nodes(database) as (a, b):
+        await a.store(driver, fix(9))
+        b.fleet.connections.connect(driver.id, Device("screen"))
+        await b.store(driver, fix(8), role="screen")
+        assert a.owns(driver)
+        b.fleet.connections.connect(driver.id, Device())
+        await b.store(driver, fix(7))
+        assert (a.owns(driver), b.owns(driver)) == (False, True)
+        await a.store(driver, fix(6))
+        assert b.owns(driver)
+        assert await stored(database) == 4
+
+
+async def test_without_a_bus_a_driver_moves_when_the_lease_is_given_up(database: Database) -> None:
+    """Two nodes on one database refuse each other's drivers, rather than judge one trip twice."""
+    driver = await new_driver(database)
+    async with nodes(database, bus=False) as (a, b):
+        await a.store(driver, fix(9))
+        with pytest.raises(OwnerUnavailable):
+            await b.store(driver, fix(8))
+        live = a.fleet._trips.get(driver.id)
+        assert live is not None
+        live.heard_at = None  # as after six seconds without a fix
+
+        async def accepted() -> bool:
+            try:
+                return (await b.store(driver, fix(8))).stored == 1
+            except OwnerUnavailable:
+                return False
+
+        await until(accepted)
+        assert b.owns(driver)
+
+
+async def test_a_node_that_stops_releases_its_trips_at_once(database: Database) -> None:
+    """Its drivers are welcome on the other node without a wait."""
+    driver = await new_driver(database)
+    async with nodes(database, 1) as (b,):
+        async with nodes(database, 1) as (a,):
+            await a.store(driver, fix(9))
+        assert (await b.store(driver, fix(8))).stored == 1
+        assert b.owns(driver)

@@ -1,0 +1,51 @@
+"""Exchange: the typed messages of one node on the bus.
+
+Subjects are `tracker.<installation>.order.<id>`, `….driver.<id>` and `….node.<id>`: they carry ids only.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from tracker.live.bus.protocol import Bus
+from tracker.live.nodes.messages import (
+    Answer,
+    Event,
+    Request,
+    decode_answer,
+    decode_event,
+    decode_request,
+    encode,
+)
+
+ANSWER_WITHIN_S: Final = 6.0  # a commit may take five
+
+
+class Exchange:
+    """Sends requests and events to other nodes, and passes theirs on."""
+
+    def __init__(self, bus: Bus, node: str, installation: str = "") -> None:
+        self.node: Final = node
+        self.bus: Final = bus
+        self._prefix = f"tracker.{installation or 'local'}"
+
+    def listen(
+        self, answer: Callable[[Request], Awaitable[Answer]], receive: Callable[[Event], None]
+    ) -> None:
+        """Pass requests to this node to *answer*, and events of other nodes to *receive*."""
+
+        async def respond(message: bytes) -> bytes:
+            return encode(await answer(decode_request(message)))
+
+        self.bus.answer(f"{self._prefix}.node.{self.node}.ask", respond)
+        for subject in ("order.*", "driver.*", f"node.{self.node}"):
+            self.bus.receive(f"{self._prefix}.{subject}", lambda message: receive(decode_event(message)))
+
+    async def ask(self, node: str, request: Request, within_s: float = ANSWER_WITHIN_S) -> Answer:
+        """Send a request to a node and return its answer. Raises BusUnavailable."""
+        message = await self.bus.request(f"{self._prefix}.node.{node}.ask", encode(request), within_s)
+        answer: Answer = decode_answer(message)
+        return answer
+
+    def publish_driver(self, driver_id: str, event: Event) -> None:
+        """Tell every other node what concerns this driver."""
+        self.bus.publish(f"{self._prefix}.driver.{driver_id}", encode(event))

@@ -16,6 +16,7 @@ class Gate:
     def __init__(self, upstream: str) -> None:
         self.url = ""
         self.shut: set[str] = set()
+        self.held: set[str] = set()  # the ends of the paths that get no answer, on connections that stay open
         self.passed: list[str] = []  # paths, in order
         self.moving = asyncio.Event()  # clear: nothing moves, nobody is told
         self.moving.set()
@@ -47,6 +48,10 @@ class Gate:
                 self._links[writer] = asked[1].decode()
                 if self._is_shut(self._links[writer]):
                     writer.transport.abort()
+                    break
+                if any(self._links[writer].endswith(end) for end in self.held):
+                    while await reader.read(65_536):
+                        pass
                     break
                 self.passed.append(self._links[writer])
             onward.write(data)

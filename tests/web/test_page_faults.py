@@ -74,7 +74,13 @@ async def test_a_minute_without_network_is_told_honestly(service: Service, brows
             await page.clock.fast_forward(60_000)
             await expect(page.locator("#pill")).to_contain_text("last seen 1 min ago")
             await expect(marker).to_have_attribute("data-freshness", "stale")
+            await expect(page.locator("#outdated")).to_contain_text("No contact. What you see is 1 min old.")
+            spoken = await page.locator("#announcer").text_content() or ""
+            assert spoken.startswith("No contact.")
             await page.clock.fast_forward(90_000)
+            await expect(page.locator("#outdated")).to_contain_text("2 min old")
+            said = (await page.locator("#announcer").text_content() or "").split(". Arriving")[0]
+            assert spoken.startswith(said)  # the age does not interrupt a screen reader again
             await expect(page.locator("#pill")).to_contain_text("last seen 2 min ago")
             await expect(marker).to_have_attribute("data-freshness", "lost")
             await expect(page.locator("#headline")).to_contain_text("Arriving about")
@@ -84,6 +90,25 @@ async def test_a_minute_without_network_is_told_honestly(service: Service, brows
             await drive(3)
             await hasten_until_live(page)
             await expect(marker).not_to_have_attribute("style", before)
+            await expect(page.locator("#outdated")).to_be_hidden()
+
+
+async def test_a_websocket_that_hangs_costs_four_seconds(service: Service, browser: Browser) -> None:
+    """A proxy that holds it open without an answer: events open beside it and stay; it is one opening."""
+    async with gate_before(service.url) as gate, on_the_way(service) as (order, drive):
+        gate.held = {"/stream"}
+        url = order["tracking_url"].replace(service.url, gate.url)
+        async with opened(browser, "about:blank", with_map=False) as page:
+            await page.clock.install()
+            await page.goto(url)
+            pill = page.locator("#pill")
+            await expect(pill).to_have_text("Connecting…")
+            await hasten(page, 4)
+            await expect(pill).to_have_attribute("title", "Connected by server-sent events")
+            await drive(1)
+            await expect(pill).to_have_text("Live")
+            [link] = (await service.get(f"/v1/orders/{order['id']}/links"))["items"]
+            assert link["opened"] == 1
 
 
 async def test_blocked_ways_are_gone_around_and_come_back_to(service: Service, browser: Browser) -> None:

@@ -73,14 +73,14 @@ export class ReconnectPolicy {
     if (isFinal(code)) return null;
     const delay = backOff(code, this._attempt++, this._random);
     const failed = !offline && (++this._failures >= ATTEMPTS[this.current] || code === TOO_MANY_CONNECTIONS);
-    if (failed) this._fallBack();
+    if (failed) this.fallBack();
     const atOnce = failed && this.current > 0 && code !== TOO_MANY_CONNECTIONS;
     const requested = Math.min(MAX_RETRY_AFTER, retryAfter) * (1 + 0.25 * this._random());
     return Math.max(atOnce ? 0 : delay, requested);
   }
 
   /** After the plainest transport comes the best one again: the outage may have been the server's. */
-  _fallBack() {
+  fallBack() {
     this.current = (this.current + 1) % this._transports;
     this._failures = 0;
   }

@@ -27,6 +27,7 @@ const TIMEOUTS = { // milliseconds
   quiet: 25_000, // of silence: send a ping
   silent: 45_000, // of silence: reconnect; the server sends something at least every 20 s
   first: 15_000, // for the first message of a connection
+  rival: 4_000, // for the first message of a WebSocket, before events try beside it
   stable: 10_000, // of connection, after which the back-off starts small again
   firstProbe: 15_000, // after a fallback: the outage may have been short
   probe: 60_000, // between further probes
@@ -58,11 +59,12 @@ export class OrderStream extends EventTarget {
     this._hasReceived = false;
     /** @type {Connection} */ this.connection = 'connecting';
     this._reported = ''; // the latest connection event
-    this._lastHeard = 0; // time of the latest sign of life
+    this.lastHeard = snapshot ? Date.now() : 0; // time of the latest sign of life, milliseconds
     this._unseen = ''; // the newest cursor that waits to be painted
     /** @type {string[]} */ this._recentNotes = [];
     /** @type {Session|null} */ this._session = null;
     /** @type {Session|null} */ this._trial = null; // of the next better transport
+    /** @type {Session|null} */ this._rival = null; // of events, while a WebSocket has not answered
     /** @type {Record<string, ReturnType<typeof setTimeout>>} */ this._timers = {};
     this._stopListening = environment.listen({
       online: () => this._reconnectNow(),
@@ -106,9 +108,36 @@ export class OrderStream extends EventTarget {
     this._session = this._open(this._reconnect.current, {
       message: (message) => this._receive(message),
       alive: () => this._alive(),
-      closed: (code, retryAfter) => this._closed(code, retryAfter),
+      closed: (code, retryAfter) => (this._rival ? this._adopt() : this._closed(code, retryAfter)),
     });
     this._startTimer('silent', this._timeouts.first, () => this._closed(4104));
+    if (this._reconnect.current === 0 && this._transports.length > 1) {
+      this._startTimer('rival', this._timeouts.rival, () => this._openRival());
+    }
+  }
+
+  /** Try events beside a WebSocket that does not answer; a proxy may hold it open. The first to answer stays. */
+  _openRival() {
+    const isMain = () => this._rival === null;
+    this._rival = this._open(1, {
+      message: (message) => (isMain() || this._adopt(), this._receive(message)),
+      alive: () => (isMain() || this._adopt(), this._alive()),
+      closed: (code, retryAfter) => (isMain() ? this._closed(code, retryAfter) : this._dropRival()),
+    });
+  }
+
+  /** Continue with the rival. */
+  _adopt() {
+    this._session?.close();
+    this._session = this._rival;
+    this._rival = null;
+    this._reconnect.fallBack();
+  }
+
+  _dropRival() {
+    clearTimeout(this._timers.rival);
+    this._rival?.close();
+    this._rival = null;
   }
 
   /**
@@ -116,7 +145,7 @@ export class OrderStream extends EventTarget {
    * @param {number} transport index @param {import('../types/transport.js').Handlers} handlers @returns {Session}
    */
   _open(transport, handlers) {
-    const isCurrent = () => session === this._session || session === this._trial;
+    const isCurrent = () => [this._session, this._trial, this._rival].includes(session);
     // Before its first message the service may not have counted this visit, so send no cursor.
     const cursor = this._hasReceived ? this.state?.cursor ?? '' : '';
     const session = this._transports[transport](this._link, cursor, {
@@ -158,7 +187,8 @@ export class OrderStream extends EventTarget {
 
   /** Restart the timers of silence. */
   _alive() {
-    this._lastHeard = Date.now();
+    this.lastHeard = Date.now();
+    this._dropRival();
     this._reconnect.received();
     this._setConnection('live');
     this._startTimer('silent', this._timeouts.silent, () => this._closed(4104));
@@ -238,7 +268,7 @@ export class OrderStream extends EventTarget {
 
   /** After the device slept, timers are late and a connection that seems live may be dead. */
   _becameVisible() {
-    if (this.connection !== 'live' || Date.now() - this._lastHeard > this._timeouts.quiet) this._reconnectNow();
+    if (this.connection !== 'live' || Date.now() - this.lastHeard > this._timeouts.quiet) this._reconnectNow();
   }
 
   // --- helpers
@@ -251,8 +281,8 @@ export class OrderStream extends EventTarget {
   _disconnect() {
     Object.values(this._timers).forEach(clearTimeout);
     this._timers = {};
-    const sessions = [this._session, this._trial];
-    this._session = this._trial = null;
+    const sessions = [this._session, this._trial, this._rival];
+    this._session = this._trial = this._rival = null;
     for (const session of sessions) session?.close();
   }
 

@@ -5,7 +5,7 @@ import { Follower } from './follower.js';
 import { Unwrapper } from './antimeridian.js';
 import { NoteBox } from './note-box.js';
 import { Page } from './page.js';
-import { pill, pillTitle } from './pill.js';
+import { ageIn, pill, pillTitle } from './pill.js';
 import { ServerClock, freshness, positionAge } from './state.js';
 import { Times } from './times.js';
 import { sinceTrail, trailBefore } from './trail.js';
@@ -14,6 +14,7 @@ import { sinceTrail, trailBefore } from './trail.js';
 /** @typedef {import('../types/order.js').State} State */
 
 const PREFERS_DARK = '(prefers-color-scheme: dark)';
+const OUTDATED = 10_000; // milliseconds without contact, after which the card says so
 const WIDE = 720; // pixels: from this width the card stands beside the map
 
 export class OrderView {
@@ -38,6 +39,7 @@ export class OrderView {
     this._follower = new Follower();
     this._unwrapper = new Unwrapper();
     this._announced = '';
+    this._outdated = ''; // as announced
     /** @type {{zone: string|undefined, times: Times}|null} */ this._format = null;
     /** @type {LonLat[]} */ this._since = []; // the latest trail
     this._removed = new AbortController();
@@ -127,9 +129,21 @@ export class OrderView {
     this._marker.dataset.freshness = fresh;
     this._page.writePill(...pill(this._state, connection, fresh, age, this._words), pillTitle(connection, way, this._words));
     this._notes.allow(card.phase === 'moving' && connection !== 'over');
-    const news = [card.headline, card.late, card.reason, card.stops].filter(Boolean).join('. ');
+    const outdated = this._sayOutdated();
+    const news = [outdated, card.headline, card.late, card.reason, card.stops].filter(Boolean).join('. ');
     if (news !== this._announced) this._page.write('announcer', (this._announced = news));
     this._onCard(card);
+  }
+
+  /** Say on the card how old it is, once there has been no contact for a while. @returns {string} what to announce */
+  _sayOutdated() {
+    const { connection, lastHeard } = this._stream;
+    const age = Date.now() - lastHeard;
+    const isOutdated = connection !== 'live' && connection !== 'over' && age > OUTDATED;
+    const text = isOutdated ? this._words.say('outdated', { age: ageIn(this._words, age) }) : '';
+    this._page.write('outdated', text);
+    this._outdated = text && (this._outdated || text); // once, not at each second
+    return this._outdated;
   }
 
   /** By the destination's clock. */

@@ -45,6 +45,7 @@ async function connect(t, options = {}) {
       listen: (listeners) => ((world.listeners = listeners), () => (world.listeners = null)),
     },
     reconnect: new ReconnectPolicy(3, () => 1),
+    timeouts: { rival: 1e9 },
     ...options,
   });
   for (const type of ['snapshot', 'state', 'message', 'end', 'connection']) {
@@ -119,6 +120,44 @@ test('three failed WebSockets, then events, then polling; never two at once', as
   }
   const names = ['websocket', 'websocket', 'websocket', 'events', 'events', 'polling', 'polling'];
   assert.deepEqual(sessions.map(({ name }) => name), names);
+});
+
+test('events open beside a WebSocket that does not answer within 4 seconds, and stay if they answer first', async (t) => {
+  const { stream, sessions, open, tick, emitted } = await connect(t, { timeouts: {} });
+  tick(3_999);
+  assert.deepEqual(open().map(({ name }) => name), ['websocket']);
+  tick(1);
+  assert.deepEqual(open().map(({ name, visit }) => [name, visit]), [['websocket', sessions[0].visit], ['events', sessions[0].visit]]);
+  open()[1].handlers.message(update('e1'));
+  assert.deepEqual(open().map(({ name }) => name), ['events']);
+  assert.deepEqual([stream.way, stream.state?.cursor, stream.connection], ['events', 'e1', 'live']);
+  open()[0].handlers.message(update('e2'));
+  assert.equal(emitted.filter(([type]) => type === 'state').length, 2);
+  tick(15_000);
+  assert.equal(open().at(-1)?.name, 'websocket'); // tried again later, as after any fallback
+});
+
+test('the WebSocket stays if it answers first; if it breaks, the events beside it go on', async (t) => {
+  const first = await connect(t, { timeouts: {} });
+  first.tick(4_000);
+  first.open()[0].handlers.message(update('w1'));
+  assert.deepEqual(first.open().map(({ name }) => name), ['websocket']);
+  t.mock.timers.reset();
+  const second = await connect(t, { timeouts: {} });
+  second.tick(4_000);
+  second.open()[0].handlers.closed(1006);
+  assert.deepEqual(second.open().map(({ name }) => name), ['events']);
+  second.tick(11_000); // events do not answer either
+  assert.deepEqual(second.open(), []);
+});
+
+test('events that fail beside the WebSocket change nothing', async (t) => {
+  const { open, tick, stream } = await connect(t, { timeouts: {} });
+  tick(4_000);
+  open()[1].handlers.closed(1006);
+  assert.deepEqual(open().map(({ name }) => name), ['websocket']);
+  open()[0].handlers.message(update('w1'));
+  assert.deepEqual([stream.way, stream.connection], ['websocket', 'live']);
 });
 
 test('it upgrades one transport at a time, while the working one stays open', async (t) => {

@@ -14,6 +14,7 @@ from quart import current_app
 from tracker.config import Config
 from tracker.config.secret import secret_of
 from tracker.database import Database
+from tracker.database.connection.configured import database_url
 from tracker.database.connection.opening import wait_for_database
 from tracker.database.migrations import migrate, pending
 from tracker.domain.area import Area
@@ -41,7 +42,6 @@ from tracker.orders.changes import OrderChange
 from tracker.orders.lifecycle import OrderLifecycle
 from tracker.orders.sequencer import Sequencer
 from tracker.phone_apps.sampling import RemoteSampling
-from tracker.postgres.server import embedded
 from tracker.rate_limits import PairingLimit, RateLimit
 from tracker.routing import Router
 from tracker.system.certificate_expiry import expiry_or_zero
@@ -227,34 +227,6 @@ def _rate_limits() -> dict[str, Any]:
         "wrong_guesses": RateLimit(GUESSES_AT_ONCE, GUESSES_PER_S),
         "violations": RateLimit(VIOLATIONS_AT_ONCE, VIOLATIONS_PER_S),
     }
-
-
-@asynccontextmanager
-async def database_url(config: Config, say: Say) -> AsyncIterator[str]:
-    """Yield the configured database's URL, or run the embedded database during the block."""
-    if config.database_url is not None:
-        yield config.database_url
-    else:
-        config.make_data_dir()
-        async with embedded(config.data_dir, say) as url:
-            yield url
-
-
-@asynccontextmanager
-async def existing_database_url(config: Config, say: Say) -> AsyncIterator[str]:
-    """Yield the database's URL as `database_url` does, but never create a database. Raises ConfigError."""
-    if config.database_url is None and not has_database(config):
-        why = (
-            f"there is no database in {config.data_dir.absolute()}; set it to the data folder of your service"
-        )
-        raise ConfigError("TRACKER_DATA_DIR", f"{why}, or set DATABASE_URL. `tracker migrate` creates one")
-    async with database_url(config, say) as url:
-        yield url
-
-
-def has_database(config: Config) -> bool:
-    """Return whether the data folder holds an embedded database."""
-    return (config.data_dir / "postgres").exists()
 
 
 @asynccontextmanager

@@ -174,3 +174,10 @@ echo "${{COMPREPLY[@]}}"
         ["bash", "-c", line], env=environment, capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.stdout.strip(), done.stderr) == (completed, "")
+
+
+def test_commands_of_the_database_load_neither_the_server_nor_the_map() -> None:
+    """They are quick, so that scripts may call them often."""
+    modules = ", ".join(f"tracker.commands.{name}" for name in ("backup", "drivers", "keys", "migrate"))
+    code = f"import sys, {modules}; print(*{{'quart', 'hypercorn', 'numpy'}} & sys.modules.keys())"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).split() == []

@@ -6,7 +6,7 @@ from tracker.config import Config
 from tracker.database.backup.archive import Manifest
 from tracker.database.backup.dump import dump
 from tracker.database.backup.restore import restore as restore_database
-from tracker.node import database_url, existing_database_url
+from tracker.database.connection.configured import database_url, existing_database_url
 from tracker.system.progress import Percent, Say
 
 

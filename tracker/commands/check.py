@@ -11,6 +11,7 @@ from typing import Final
 
 from tracker.config import Config
 from tracker.database import Database
+from tracker.database.connection.configured import database_url, has_database
 from tracker.database.migrations import pending
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Vehicle
@@ -24,7 +25,6 @@ from tracker.map.survey import read_survey
 from tracker.mqtt.broker import BrokerConnection, describe
 from tracker.mqtt.ingest import TOPIC
 from tracker.mqtt_url import parse_mqtt_url
-from tracker.node import database_url, has_database
 from tracker.postgres.programs import programs_for
 from tracker.routing import Router
 from tracker.system.progress import Say

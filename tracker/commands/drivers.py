@@ -1,6 +1,6 @@
 """`tracker drivers`: the drivers, and pairing codes for their phones."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
 import msgspec
@@ -13,7 +13,6 @@ from tracker.database.drivers import lock_drivers, select_drivers
 from tracker.domain.order import Driver
 from tracker.errors import NotFound
 from tracker.messages import rfc3339
-from tracker.node import utc_now
 from tracker.phone_apps.pairing import PAIRING_TIME_S, PairingLinks, pairing_links
 from tracker.system.progress import Say
 from tracker.tokens import hash_pairing_code, new_pairing_code
@@ -63,7 +62,7 @@ def public_fields(driver: Driver) -> dict[str, str | None]:
 
 async def pair_driver(config: Config, say: Say, driver_id: str) -> Pairing:
     """Store a new pairing code of the driver, in place of an earlier one. Raises NotFound."""
-    code, expires_at = new_pairing_code(), utc_now() + timedelta(seconds=PAIRING_TIME_S)
+    code, expires_at = new_pairing_code(), datetime.now(UTC) + timedelta(seconds=PAIRING_TIME_S)
     async with open_existing_database(config, say) as database, database.transaction() as connection:
         driver = (await lock_drivers(connection, [driver_id])).get(driver_id)
         if driver is None:

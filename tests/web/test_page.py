@@ -1,12 +1,14 @@
 """The customer's page in a real browser, against a real node: what a person sees."""
 
 import re
+from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 import pytest
 from playwright.async_api import Browser, Page, ViewportSize, expect
 
-from tests.browser import SIZE, WAY, needs_chromium, on_the_way, opened, place_of, style_of
+from tests.api.merchant import rfc3339, send_fixes
+from tests.browser import SIZE, WAY, needs_chromium, on_the_way, opened, picture, place_of, style_of
 from tests.service import Service
 from tests.web.test_modules import WEB
 
@@ -206,3 +208,35 @@ async def test_the_page_speaks_arabic_from_the_right(service: Service, browser: 
         await expect(page.locator("#headline")).to_contain_text("تم التسليم الساعة")
         await expect(page.locator("#courier-name")).to_have_text("Aino")
         await expect(page.locator("#place")).to_have_text("سُلِّم إلى")
+
+
+@pytest.mark.parametrize(
+    ("door", "courier"),
+    [((60.1666, 24.9486), (60.20, 24.50)), ((-16.80, 179.95), (-16.95, -179.85))],
+    ids=["25 km away", "beyond the antimeridian"],
+)
+async def test_a_courier_far_away_and_the_door_fit_both(
+    service: Service, browser: Browser, door: tuple[float, float], courier: tuple[float, float]
+) -> None:
+    """Joined by a dashed line where there is no route; an arrow points to who is outside of the picture."""
+    place = {"lat": door[0], "lon": door[1], "address": "Far away"}
+    driver = await service.new_driver("Aino Korhonen")
+    order = await service.new_order(driver["id"], pickup=place, dropoff=place, anywhere=True)
+    await service.post(f"/v1/orders/{order['id']}/status", {"status": "picked_up"})
+    fix = {"recorded_at": rfc3339(datetime.now(UTC)), "lat": courier[0], "lon": courier[1]}
+    await send_fixes(service, driver["token"], fix)
+    async with opened(browser, order["tracking_url"]) as page:
+        await page.wait_for_selector("#map[data-idle]")
+        card = await page.locator("#card").bounding_box()
+        assert card is not None
+        for selector in (".marker", ".pin"):
+            x, y = await place_of(page, selector)
+            assert card["x"] + card["width"] < x < SIZE["width"] and 0 < y < SIZE["height"], selector
+        await picture(page, f"far-{order['id']}")
+        edge = page.locator("#edge")
+        await expect(edge).to_be_hidden()
+        await page.mouse.move(600, 300)
+        await page.mouse.wheel(0, -900)
+        await expect(edge).to_be_visible()
+        await edge.press("Enter")
+        await expect(edge).to_be_hidden()

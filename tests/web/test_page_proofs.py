@@ -1,26 +1,18 @@
 """The PIN and the photo of a delivery on the customer's page, in a real browser."""
 
-import os
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, expect
 
-from tests.browser import needs_chromium, opened
+from tests.browser import PICTURES, needs_chromium, opened, picture
 from tests.service import Service
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), needs_chromium]
 
 NARROW = {"width": 320, "height": 640}
-PICTURES = os.environ.get("PICTURES_OF_PROOFS")  # a folder, for people who want to look at the page
-
-
-async def picture(page: Page, name: str) -> None:
-    if PICTURES is not None:
-        await page.screenshot(path=Path(PICTURES) / f"{name}.png")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

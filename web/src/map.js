@@ -1,14 +1,19 @@
 /** MapView: the map with courier, destination and route. Independent of orders and streams. */
 
 import * as maplibre from '../vendor/maplibre-gl/maplibre-gl.mjs';
+import { edgeTowards, linksBetween } from './links.js';
+import { distance } from './path.js';
 
 /** @typedef {import('./path.js').LonLat} LonLat */
 /** @typedef {maplibre.ErrorEvent & {sourceId?: string, error: {status?: number}}} MapError */
 
 const REDRAW_AFTER = 4; // metres travelled between redraws of the line
+const MIN_ZOOM = 3; // a courier in another country; the tiles begin at a higher level, below is plain ground
 const MAX_ZOOM = 17;
 const ROUTE = 'route';
 const TRAIL = 'trail';
+const DIRECT = 'direct';
+const LAST = 'last';
 const BELOW_LABELS = 'labels-begin';
 
 /** Whether this browser has WebGL 2 and the page's policy lets the map's worker start. */
@@ -35,15 +40,18 @@ export class MapView {
   /**
    * @param {HTMLElement} container
    * @param {{words: import('./words.js').Words, service: string, dark: boolean, reducedMotion: boolean, center: LonLat,
-   *   padding: () => maplibre.PaddingOptions, onControl: (byUser: boolean) => void, onMissing: () => void}} options
-   *   service: the base URL of style, tiles and fonts; reducedMotion: no animations; onControl: the user took
-   *   control of the map, or returned it; onMissing: the service has no map
+   *   padding: () => maplibre.PaddingOptions, edge: HTMLElement, onControl: (byUser: boolean) => void,
+   *   onMissing: () => void}} options
+   *   service: the base URL of style, tiles and fonts; reducedMotion: no animations; edge: the arrow to a courier who
+   *   is outside of the picture; onControl: the user took control of the map, or returned it; onMissing: the service
+   *   has no map
    */
-  constructor(container, { words, service, dark, reducedMotion, center, padding, onControl, onMissing }) {
+  constructor(container, { words, service, dark, reducedMotion, center, padding, edge, onControl, onMissing }) {
     this._container = container;
     this._service = service;
     this._reducedMotion = reducedMotion;
     this._padding = padding;
+    this._edge = edge;
     this._onControl = onControl;
     this._byUser = false;
     this._missing = false;
@@ -51,13 +59,15 @@ export class MapView {
     /** @type {maplibre.Marker|null} */ this._destination = null;
     /** @type {maplibre.Marker|null} */ this._courier = null;
     this._drawn = -Infinity;
+    /** @type {LonLat|null} */ this._at = null; // of the courier
+    /** @type {LonLat|null} */ this._linked = null; // the courier's place at the end of the straight line
     /** @type {LonLat[]} */ this._route = [];
     /** @type {LonLat[]} */ this._trail = [];
     this._along = 0;
     this._length = 0;
     /** @type {LonLat[]} */ this._inView = [];
     this._map = new maplibre.Map({
-      container, style: this._styleUrl(dark), center, zoom: 15, minZoom: 10, maxZoom: 19, attributionControl: false,
+      container, style: this._styleUrl(dark), center, zoom: 15, minZoom: MIN_ZOOM, maxZoom: 19, attributionControl: false,
       pitchWithRotate: false, dragRotate: false, touchPitch: false, fadeDuration: reducedMotion ? 0 : 200,
       transformRequest: (url) => ({ url: new URL(url, service).href }),
       locale: { 'Map.Title': words.say('map.canvas') },
@@ -70,6 +80,7 @@ export class MapView {
     for (const gesture of /** @type {const} */ (['dragstart', 'zoomstart'])) {
       this._map.on(gesture, (event) => event.originalEvent && this._setControl(true));
     }
+    this._map.on('move', () => this._pointToCourier());
     let hasStyle = false;
     this._map.once('style.load', () => (hasStyle = true));
     this._map.on('error', (event) => {
@@ -105,9 +116,10 @@ export class MapView {
 
   /** @param {LonLat} at @param {HTMLElement} element */
   setDestination(at, element) {
-    this._destination ??= new maplibre.Marker({ element, anchor: 'bottom' });
+    this._destination ??= new maplibre.Marker({ element, anchor: 'bottom', subpixelPositioning: true });
     this._destination.setLngLat(at).addTo(this._map);
     element.hidden = false;
+    this._drawLinks();
   }
 
   /**
@@ -118,12 +130,36 @@ export class MapView {
   setCourier(at, heading, element) {
     const key = at ? `${at[0].toFixed(7)} ${at[1].toFixed(7)} ${heading.toFixed(1)}` : '';
     if (key === this._courierKey) return; // most frames change nothing
-    this._courier ??= new maplibre.Marker({ element, rotationAlignment: 'map', pitchAlignment: 'map' });
+    this._courier ??= new maplibre.Marker({
+      element, rotationAlignment: 'map', pitchAlignment: 'map', subpixelPositioning: true,
+    });
     if (at) this._courier.setLngLat(at).setRotation(heading);
     if (at && !this._courierKey) this._courier.addTo(this._map);
     element.hidden = !at;
     if (!at) this._courier.remove();
     this._courierKey = key;
+    this._at = at;
+    if (!at || !this._linked || distance(at, this._linked) > REDRAW_AFTER) this._drawLinks();
+    this._pointToCourier();
+  }
+
+  /** Draw the straight lines where there is no route. */
+  _drawLinks() {
+    this._linked = this._at;
+    const door = this._destination?.getLngLat().toArray();
+    const links = linksBetween(this._route, this._at, /** @type {LonLat} */ (door ?? [0, 0]));
+    this._source(DIRECT)?.setData(line(door ? links.direct : []));
+    this._source(LAST)?.setData(line(door ? links.last : []));
+  }
+
+  /** Show an arrow at the edge while the courier is outside of the picture. */
+  _pointToCourier() {
+    const { top = 0, right = 0, bottom = 0, left = 0 } = this._padding();
+    const { clientWidth, clientHeight } = this._map.getContainer();
+    const box = { left: left - 24, top: top - 24, right: clientWidth - right + 24, bottom: clientHeight - bottom + 24 };
+    const edge = this._at && edgeTowards(this._map.project(this._at), box);
+    this._edge.hidden = !edge;
+    if (edge) this._edge.style.transform = `translate(${edge.x}px, ${edge.y}px) rotate(${edge.angle}deg)`;
   }
 
   /** @param {LonLat[]} route @param {number} length metres @param {LonLat[]} trail the path before the route */
@@ -134,6 +170,7 @@ export class MapView {
     this._drawn = -Infinity;
     this._source(ROUTE)?.setData(line(route));
     this._source(TRAIL)?.setData(line(trail));
+    this._drawLinks();
   }
 
   /** @param {number} along metres of the route behind the courier */
@@ -199,6 +236,12 @@ export class MapView {
     this._map.addLayer({ id: TRAIL, type: 'line', source: TRAIL, layout: round, paint: behind }, before);
     const ahead = { 'line-gradient': this._gradient(0), 'line-width': width(0) };
     this._map.addLayer({ id: ROUTE, type: 'line', source: ROUTE, layout: round, paint: ahead }, before);
+    const straight = { 'line-color': this._colour('--route-ahead'), 'line-width': width(-1) };
+    for (const [id, dashes] of /** @type {const} */ ([[DIRECT, [2, 2]], [LAST, [0.01, 2]]])) {
+      this._map.addSource(id, { type: 'geojson', data: line([]) });
+      this._map.addLayer({ id, type: 'line', source: id, layout: round, paint: { ...straight, 'line-dasharray': [...dashes] } }, before);
+    }
+    this._drawLinks();
     this._drawn = -Infinity;
     this.setTravelled(this._along);
   }

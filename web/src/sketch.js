@@ -1,5 +1,6 @@
 /** SketchView: the route without streets, for browsers that cannot draw the map. Same methods as MapView. */
 
+import { linksBetween } from './links.js';
 import { Path } from './path.js';
 
 /** @typedef {import('./path.js').LonLat} LonLat */
@@ -46,7 +47,7 @@ export class SketchView {
     this._svg = container.appendChild(document.createElementNS(SVG, 'svg'));
     this._svg.setAttribute('class', 'sketch');
     this._svg.setAttribute('aria-hidden', 'true');
-    this._lines = Object.fromEntries(['grid', 'casing', 'ahead', 'behind'].map((name) => [name, this._line(name)]));
+    this._lines = Object.fromEntries(['grid', 'casing', 'ahead', 'behind', 'direct', 'last'].map((name) => [name, this._line(name)]));
     this._note = container.appendChild(document.createElement('p'));
     this._note.className = 'sketch-note';
     this._note.dir = 'auto';
@@ -80,6 +81,7 @@ export class SketchView {
   setCourier(at, heading, element) {
     this._courier = at && [at, this._adopt(element), heading];
     element.hidden = !at;
+    this._drawLinks();
     this._drawMarks();
   }
 
@@ -120,7 +122,15 @@ export class SketchView {
     this._write('casing', this._pathData(this._trail) + this._pathData(this._route));
     this._write('ahead', this._pathData(this._route));
     this._write('behind', this._pathData(this._trail) + this._pathData(behind));
+    this._drawLinks();
     this._drawMarks();
+  }
+
+  _drawLinks() {
+    if (!this._destination) return;
+    const { direct, last } = linksBetween(this._route, this._courier && this._courier[0], this._destination[0]);
+    this._write('direct', this._pathData(direct));
+    this._write('last', this._pathData(last));
   }
 
   /**

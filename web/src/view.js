@@ -79,7 +79,9 @@ export class OrderView {
       this._render();
     }, { signal });
     matchMedia(PREFERS_DARK).addEventListener('change', () => this.themed(), { signal });
-    this._page.element('recentre').addEventListener('click', () => this._map?.recentre(), { signal });
+    for (const id of ['recentre', 'edge']) {
+      this._page.element(id).addEventListener('click', () => this._map?.recentre(), { signal });
+    }
   }
 
   /** Draw the stream's current state. */
@@ -206,6 +208,7 @@ export class OrderView {
       reducedMotion: this._reducedMotion,
       center: this._places()[0],
       padding: () => this._padding(),
+      edge: this._page.element('edge'),
       onControl: (byUser) => (this._page.element('recentre').hidden = !byUser),
       onMissing: () => this._sketchInstead(),
     });

@@ -232,3 +232,17 @@ async def stalling(port: int, said: bytes) -> socket.socket:
     await loop.sock_connect(client, ("127.0.0.1", port))
     await loop.sock_sendall(client, said)
     return client
+
+
+async def test_a_small_answer_is_one_packet() -> None:
+    """Head and body leave together, so that a client wakes once."""
+    async with echo_server() as echo:
+        loop = asyncio.get_running_loop()
+        with socket.create_connection(("127.0.0.1", echo.port)) as peer:
+            peer.setblocking(False)
+            for _ in range(20):
+                await loop.sock_sendall(peer, HELLO)
+                async with asyncio.timeout(10):
+                    first = await loop.sock_recv(peer, 65_536)
+                assert first.startswith(b"HTTP/1.1 200 ")
+                assert first.endswith(b"\r\n\r\nhello")

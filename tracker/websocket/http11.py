@@ -90,12 +90,17 @@ def _is_plain(request: h11.Request) -> bool:
     )
 
 
+def _has_length(response: h11.Response) -> bool:
+    return any(name == b"content-length" for name, _ in response.headers)
+
+
 class Http11(H11Protocol):
     """Requests and responses of one connection, up to a WebSocket handshake."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.connection = _Parser()
+        self._head = b""  # of a response, until its body begins
 
     async def handle(self, event: Event) -> None:
         """Handle one event, and end a handshake that Hypercorn refused.
@@ -109,6 +114,24 @@ class Http11(H11Protocol):
             if stream.app_put is not None:
                 await stream.app_put({"type": "websocket.disconnect", "code": 1006})
             await self.send(Closed())
+
+    async def _send_h11_event(self, event: Any) -> None:
+        """Send an event; the head of a response of known length goes with the body, in one packet.
+
+        Hypercorn writes each part by itself, which takes a quarter of the CPU time of a small response.
+        """
+        try:
+            data = self.connection.send(event)
+        except h11.LocalProtocolError:
+            if self.connection.their_state != h11.ERROR:
+                raise
+            return
+        if isinstance(event, h11.Response) and _has_length(event):
+            self._head = data
+            return
+        whole, self._head = self._head + data, b""
+        if whole:
+            await self.send(RawData(data=whole))
 
     async def _check_protocol(self, event: h11.Request) -> None:
         """Ignore `Upgrade: h2c`. Hypercorn would answer with 101 and switch to HTTP/2."""

@@ -2,7 +2,7 @@
 
 import re
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 import structlog
@@ -16,7 +16,7 @@ KEPT_BITS: Final = {4: 24, 6: 48}  # of an address in the log, by IP version
 HOME_BITS: Final = 64  # of an IPv6 address: one customer owns the whole /64
 HOST: Final = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 ADDRESS_WITH_PORT: Final = re.compile(r"\[(.+)\](?::[0-9]+)?|([0-9.]+):[0-9]+")  # as some proxies write it
-FORWARDED: Final = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host")
+FORWARDED: Final = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"})
 PURPOSES: Final = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")  # `prefetch`, `prefetch;prerender`
 AGENT_LENGTH: Final = 200  # characters of a User-Agent that are examined
 
@@ -92,18 +92,28 @@ def public_path(path: str) -> str:
 def request_base_url() -> str:
     """Return the origin that the client asked, with a slash, such as `https://track.example/`."""
     current = _current_request()
-    scheme, host = current.scheme, current.host
+    host = current.host
+    if is_from_trusted_proxy(current):
+        host = _nearest_value(_forwarded(current, "X-Forwarded-Host")) or host
+    return f"{request_scheme()}://{host if HOST.fullmatch(host) else current.host}/"
+
+
+def request_scheme() -> Literal["http", "https"]:
+    """Return whether the client asked over TLS."""
+    current = _current_request()
+    scheme = current.scheme
     if is_from_trusted_proxy(current):
         scheme = _nearest_value(_forwarded(current, "X-Forwarded-Proto")).lower() or scheme
-        host = _nearest_value(_forwarded(current, "X-Forwarded-Host")) or host
-    secure = scheme in {"https", "wss"}
-    return f"{'https' if secure else 'http'}://{host if HOST.fullmatch(host) else current.host}/"
+    return "https" if scheme in {"https", "wss"} else "http"
 
 
 async def warn_of_untrusted_proxy() -> None:
     """Log once if a peer that is not a configured proxy sends X-Forwarded-… headers, which are ignored."""
     current, node = _current_request(), current_node()
-    if "untrusted_proxy" in node.warned or not any(name in current.headers for name in FORWARDED):
+    # The bytes of the head: a look-up of an absent header in Quart's object raises and catches an error.
+    if not any(name.lower() in FORWARDED for name, _ in current.scope["headers"]):
+        return
+    if "untrusted_proxy" in node.warned:
         return
     peer = _parse_address(_peer(current))
     if is_trusted(peer, node.config.proxies):
@@ -136,7 +146,8 @@ def is_trusted(address: IPv4Address | IPv6Address | None, proxies: Networks) -> 
 
 def is_from_trusted_proxy(current: BaseRequestWebsocket) -> bool:
     """Return whether the peer that sent *current* is a configured proxy."""
-    return is_trusted(_parse_address(_peer(current)), current_node().config.proxies)
+    proxies = current_node().config.proxies
+    return bool(proxies) and is_trusted(_parse_address(_peer(current)), proxies)
 
 
 def _current_request() -> BaseRequestWebsocket:

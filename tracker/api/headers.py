@@ -8,7 +8,7 @@ from typing import Final
 
 from quart import Response, request
 
-from tracker.api.client_info import request_base_url
+from tracker.api.client_info import request_scheme
 
 ALWAYS: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -43,7 +43,7 @@ PREFLIGHT: Final = {
 
 async def add_security_headers(response: Response) -> Response:
     """Add the headers of every response; headers that are set already stay."""
-    wanted = ALWAYS | UNDER_TLS if request_base_url().startswith("https:") else ALWAYS
+    wanted = ALWAYS | UNDER_TLS if request_scheme() == "https" else ALWAYS
     for name, value in wanted.items():
         response.headers.setdefault(name, value)
     return response

@@ -66,10 +66,11 @@ async def raw_body(limit: int = BODY_BYTES, within_s: float | None = None) -> by
 
 async def await_request_end(response: Response) -> Response:
     """Delay a response until its request is read; else the client may see a reset in place of it."""
-    if response.status_code != REQUEST_TIMEOUT:  # a timeout has waited already
+    incoming = incoming_body()
+    if not incoming.is_complete and response.status_code != REQUEST_TIMEOUT:  # a timeout has waited already
         with suppress(TimeoutError):
             async with asyncio.timeout(REMAINDER_TIMEOUT):
-                await incoming_body().discard()
+                await incoming.discard()
     return response
 
 

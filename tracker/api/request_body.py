@@ -64,6 +64,11 @@ class BoundedBody(Body):
 
     # --- for endpoints
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether the client has sent all of it."""
+        return self._complete.is_set()
+
     async def whole(self, limit: int) -> bytes:
         """Return the body. Raises TooLarge once it exceeds *limit* bytes, ClientDisconnected."""
         self._limit = limit

@@ -270,6 +270,8 @@ async def test_a_new_token_refuses_all_others(service: Service) -> None:
     """Those of every device, at once."""
     driver = await service.new_driver()
     second = (await pair(service, (await new_code(service, driver))["code"])).json()["token"]
+    assert await accepted(service, driver["token"])  # just before, so that the node remembers the tokens
+    assert await accepted(service, second)
     async with service.drive(second) as device:
         await hear(device, "welcome")
         fresh = (await service.post(f"/v1/drivers/{driver['id']}/token", {}))["token"]

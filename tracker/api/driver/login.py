@@ -1,5 +1,7 @@
 """Authentication of drivers by their tokens: for requests, and for sockets that outlive a revocation."""
 
+from collections.abc import Awaitable, Callable
+from time import monotonic
 from typing import NamedTuple
 
 import structlog
@@ -12,6 +14,8 @@ from tracker.domain.order import Driver
 from tracker.errors import Unauthenticated
 from tracker.node import Node
 from tracker.tokens import hash_token
+
+type Find = Callable[[Node, str], Awaitable[Driver]]
 
 
 class Login(NamedTuple):
@@ -50,12 +54,21 @@ def bearer(header: str | None) -> str | None:
     return token.strip()
 
 
-async def driver_of_request(node: Node) -> Driver:
-    """Return the driver of the current request's Bearer token. Raises Unauthenticated, RateLimited."""
-    token = bearer(request.headers.get("Authorization"))
-    if token is None:
-        raise Unauthenticated("Send the driver's token as Authorization: Bearer.")
-    return await find_driver(node, token)
+async def find_sender(node: Node, token: str) -> Driver:
+    """Find the driver whose device sends positions; a look-up within the last second counts.
+
+    A revocation on this node ends that at once. Raises Unauthenticated, RateLimited.
+    """
+    connections, token_hash, now = node.fleet.connections, hash_token(token), monotonic()
+    known = connections.recent_tokens.get(token_hash, now)
+    if known is not None:
+        structlog.contextvars.bind_contextvars(driver=known.id)
+        return known
+    revocations = connections.revocations
+    driver = await find_driver(node, token)
+    if revocations == connections.revocations:
+        connections.recent_tokens.add(token_hash, driver, now)
+    return driver
 
 
 async def find_driver(node: Node, token: str) -> Driver:
@@ -67,3 +80,14 @@ async def find_driver(node: Node, token: str) -> Driver:
         )
     structlog.contextvars.bind_contextvars(driver=driver.id)
     return driver
+
+
+async def driver_of_request(node: Node, find: Find = find_driver) -> Driver:
+    """Return the driver of the current request's Bearer token. Raises Unauthenticated, RateLimited.
+
+    *find* is `find_sender` for positions, by default `find_driver`.
+    """
+    token = bearer(request.headers.get("Authorization"))
+    if token is None:
+        raise Unauthenticated("Send the driver's token as Authorization: Bearer.")
+    return await find(node, token)

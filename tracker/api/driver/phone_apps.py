@@ -166,7 +166,8 @@ async def _pace(node: Node, driver: Driver, amount: int) -> None:
     g.allowance = rates, driver.id
     if (wait := rates.wait(driver.id, now)) > LONGEST_WAIT_S:
         raise RateLimited(TOO_MANY, after_s=wait)
-    await asyncio.sleep(rates.take(driver.id, amount, now))
+    if (wait := rates.take(driver.id, amount, now)) > 0.0:
+        await asyncio.sleep(wait)
 
 
 @asynccontextmanager

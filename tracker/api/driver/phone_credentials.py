@@ -6,7 +6,7 @@ from typing import Final
 
 from quart import request
 
-from tracker.api.driver.login import find_driver
+from tracker.api.driver.login import find_sender
 from tracker.domain.order import Driver
 from tracker.errors import Unauthenticated
 from tracker.node import Node
@@ -47,4 +47,4 @@ async def find_driver_of_app(node: Node, token: str | None) -> Driver:
     """Return the driver with this token. Raises Unauthenticated, RateLimited."""
     if not token:
         raise Unauthenticated(MISSING)
-    return await find_driver(node, token)
+    return await find_sender(node, token)

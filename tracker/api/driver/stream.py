@@ -9,7 +9,7 @@ from quart import Blueprint, Response, websocket
 from tracker.api.allowance import take_allowance
 from tracker.api.client_backoff import record_violations
 from tracker.api.describe import endpoint
-from tracker.api.driver.login import bearer, driver_of_request, log_in
+from tracker.api.driver.login import bearer, driver_of_request, find_sender, log_in
 from tracker.api.driver.messages import await_hello, fixes_ack
 from tracker.api.driver.session import DriverSession
 from tracker.api.errors import CloseConnection, close_code, problem_of
@@ -77,7 +77,7 @@ def _role(name: str | None) -> Role:
 async def post_fixes() -> Response:
     """Store fixes. The response is the same ack as on the WebSocket, sent after the commit."""
     node = current_node()
-    driver = await driver_of_request(node)
+    driver = await driver_of_request(node, find_sender)
     take_allowance(node.fix_rates, driver.id, TOO_MANY)
     number, message = _parse_message(await raw_body(FRAME_BYTES))
     if len(message.fixes) > FIXES_PER_MESSAGE:

@@ -6,6 +6,7 @@ from typing import Final
 from tracker.domain.driver.role import Role
 from tracker.domain.driver.silence import Departure
 from tracker.errors import RateLimited
+from tracker.live.drivers.recent_tokens import RecentTokens
 from tracker.live.drivers.trip import ConnectedDriver
 from tracker.messages import ToDriver
 from tracker.metrics import Metrics
@@ -23,6 +24,7 @@ class DriverConnections:
         self._by_driver: dict[str, dict[Role, ConnectedDriver]] = {}
         self._departures: dict[str, Departure] = {}  # of position sources that are not connected
         self._replacements = RateLimit(REPLACED_AT_ONCE, REPLACED_PER_S)
+        self.recent_tokens = RecentTokens()
         self.revocations = 0  # so far; if it grows between authentication and `connect`, authenticate again
 
     def __contains__(self, driver_id: str) -> bool:
@@ -81,6 +83,7 @@ class DriverConnections:
     def revoke(self, driver_id: str, token_hash: bytes | None = None) -> None:
         """Close the driver's connections with this token, or all, because the token is no longer valid."""
         self.revocations += 1
+        self.recent_tokens.clear()
         own = self._by_driver.get(driver_id, {})
         for role, connection in list(own.items()):
             if token_hash in (None, connection.token_hash):

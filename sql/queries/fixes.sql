@@ -93,6 +93,19 @@ UNION ALL
  ORDER BY corrected_at DESC
  LIMIT $3);
 
+-- name: select_stored_keys
+-- Those of the keys $2 that are stored, and at most $5 of the next hour. $3 and $4 are the first and the last of $2;
+-- they select the partitions.
+SELECT recorded_at
+FROM fixes
+WHERE driver = $1 AND recorded_at = ANY ($2::timestamptz[]) AND recorded_at BETWEEN $3 AND $4
+UNION ALL
+(SELECT recorded_at
+ FROM fixes
+ WHERE driver = $1 AND recorded_at > $4 AND recorded_at <= $4 + interval '1 hour'
+ ORDER BY recorded_at
+ LIMIT $5);
+
 -- name: select_judged_around
 -- The fixes from $2 to $3 by the server's clock, and those before and after within $6. Of each half, with and without a
 -- corrected time, at most $5 within, $4 before and $4 after.

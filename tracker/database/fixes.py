@@ -5,7 +5,7 @@ Each chunk is a short query by key. No connection is held while a slow client re
 a chunk does not grow with the track.
 """
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Final
@@ -133,6 +133,14 @@ async def newest_judged(queries: Queries, driver: int, limit: int) -> list[Judge
         return found
     newest = state.fix  # its row was dropped, or more than *limit* doubted ones follow it
     return [JudgedFix(newest, newest.recorded_at, state.received_at, judged=True), *found]
+
+
+async def select_stored_keys(
+    queries: Queries, driver: int, keys: Collection[datetime], ahead: int = 0
+) -> set[datetime]:
+    """Return which of these keys (`sent_at`, at least one) are stored, and the next *ahead* stored ones."""
+    rows = await queries.fetch("select_stored_keys", driver, list(keys), min(keys), max(keys), ahead)
+    return {row["recorded_at"] for row in rows}
 
 
 async def judged_around(

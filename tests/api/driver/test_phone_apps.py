@@ -11,6 +11,9 @@ import pytest
 
 from tests.service import ADMIN_KEY, Service, hear, metric
 from tests.waiting import until
+from tracker.database import Database
+from tracker.database.credentials.api_keys import ApiKey, insert_api_key
+from tracker.tokens import hash_token, new_api_key, new_id
 
 NOBODY = {"Authorization": ""}  # in place of the client's API key
 STORED = 'tracker_fixes_total{result="stored"}'
@@ -167,11 +170,22 @@ async def test_only_a_wrong_token_is_refused(service: Service, method: str, path
         assert (await service.http.request(method, path, headers=bearer(ADMIN_KEY))).status_code == 401
 
 
-async def test_a_key_that_may_only_read_forwards_nothing(service: Service) -> None:
-    """403 for a Traccar server whose key has the scope `read`."""
-    driver = await service.new_driver()
+async def test_a_key_that_may_only_read_forwards_nothing(service: Service, service_database: str) -> None:
+    """403 for a Traccar server whose key has the scope `read`; a driver's token is no API key: 401."""
+    driver = await service.post(
+        "/v1/drivers", {"name": "Aino", "vehicle": "car", "reference": "350000000000077"}
+    )
+    key = new_api_key()
+    async with Database.open(service_database) as database:
+        reader = ApiKey(new_id("key"), "read")
+        await insert_api_key(database, reader, "reader", hash_token(key), datetime.now(UTC))
+    forwarding = forwarded("350000000000077")
+    for headers, query in ((bearer(key), {}), (NOBODY, {"api_key": key})):
+        answer = await service.http.post("/ingest/traccar", params=query, json=forwarding, headers=headers)
+        assert answer.status_code == 403
     answer = await service.http.post("/ingest/traccar", params={"api_key": driver["token"]}, headers=NOBODY)
     assert answer.status_code == 401
+    assert await last_fix(service, driver) is None
 
 
 async def test_a_browser_that_looks_at_the_url_moves_nobody(service: Service) -> None:
@@ -278,6 +292,35 @@ async def test_one_position_by_every_format_is_stored_once(service: Service) -> 
     )
     assert {answer.status_code for answer in answers} == {200}
     assert await metric(service, STORED) == before + 1
+
+
+async def test_single_messages_sent_again_add_nothing(service: Service) -> None:
+    """Those of a day that is stored, ten at a time and mixed with fixes that never arrived."""
+    driver = await service.new_driver()
+    begin = seconds(2_000)
+    lost = {begin + 4 * n for n in range(3, 60, 17)}
+    day = [begin + 4 * n for n in range(300)]
+
+    def query(at: int) -> dict[str, str]:
+        return {"lat": f"{LAT + (at - begin) * 1e-6}", "lon": str(LON), "timestamp": str(at), "id": token}
+
+    token = driver["token"]
+    features = [
+        feature(lat=LAT + (at - begin) * 1e-6, timestamp=datetime.fromtimestamp(at, UTC).isoformat())
+        for at in day
+        if at not in lost
+    ]
+    await service.http.post("/ingest/overland", json={"locations": features}, headers=bearer(token))
+    before, gate = await metric(service, STORED), asyncio.Semaphore(10)
+
+    async def get(at: int) -> int:
+        async with gate:
+            return (await service.http.get("/ingest/osmand", params=query(at), headers=NOBODY)).status_code
+
+    assert set(await asyncio.gather(*map(get, day[:60]))) == {200}
+    assert await metric(service, STORED) - before == len(lost)
+    assert set(await asyncio.gather(*map(get, day[:60]))) == {200}
+    assert await metric(service, STORED) - before == len(lost)
 
 
 def forwarded(reference: str, **more: object) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from tracker.domain.order import Driver
 from tracker.domain.tracks import verdict_memory
 from tracker.domain.tracks.fix import Fix, JudgedFix
 from tracker.domain.trip import Trip
-from tracker.live.drivers.trip import JudgedBatch, LiveTrip
+from tracker.live.drivers.trip import JudgedBatch, LiveTrip, Recalled
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 MONTH = timedelta(days=30)
@@ -48,7 +48,7 @@ def test_a_doubted_fix_sent_again_after_it_was_stored_stays_doubted() -> None:
     live.verdicts.stored(receive(live, fix(0), fix(1, accuracy=900.0), fix(2, lat=61.0)).fixes)
     for _ in range(5):
         again = receive(live, fix(1, accuracy=5.0), fix(2, lat=60.17))
-        assert doubts(again) == ["inaccurate", "teleport"]
+        assert (again.fixes, again.duplicates) == ([], 2)
         assert live.trip.position == fix(0)
 
 
@@ -103,9 +103,12 @@ def test_late_fixes_wait_for_their_neighbours() -> None:
     assert [judged.judged for judged in batch.fixes] == [False, False, True]
     assert batch.unknown == batch.fixes[:2]
     known = [JudgedFix(fix(n), NOW + second(n), NOW, judged=True) for n in (0, 20)]
-    live.judge_late(batch, known, (NOW, NOW + second(20)), NOW + second(1_101))
+    live.judge_late(batch, Recalled(known, (NOW, NOW + second(20))), NOW + second(1_101))
     assert doubts(batch) == [None, "teleport", None]
-    assert receive(live, fix(12), at=1_102).unknown == []
+    next_one = receive(live, fix(12), at=1_102)
+    assert live.trip.track.covers(next_one.unknown[0])
+    live.judge_late(next_one, None, NOW + second(1_102))
+    assert doubts(next_one) == [None]
     assert live.trip.position == fix(1_101)
 
 
@@ -118,11 +121,33 @@ def test_late_duplicates_keep_the_stored_verdict() -> None:
     for number in range(5):
         batch = receive(live, fix(10, lat=63.0 if number else 60.17), at=1_301)
         if batch.unknown:
-            live.judge_late(batch, stored, (NOW, NOW + second(20)), NOW + second(1_301))
+            live.judge_late(batch, Recalled(stored, (NOW, NOW + second(20))), NOW + second(1_301))
         live.verdicts.stored(batch.fixes)
         live.verdicts.stored(receive(live, *(fix(n) for n in range(1_000, 1_300)), at=1_302).fixes)
         assert doubts(batch) == ["teleport"]
         assert batch.rejudged == []
+
+
+def test_late_fixes_that_are_stored_are_dropped() -> None:
+    """They count as duplicates, are not remembered and move nothing; the others are kept to be judged."""
+    live = live_trip()
+    live.verdicts.stored(receive(live, *(fix(n) for n in range(1_000, 1_100)), at=1_100).fixes)
+    batch = receive(live, fix(10), fix(11), fix(12), fix(1_101), at=1_101)
+    live.drop_stored(batch, {NOW + second(10), NOW + second(12), NOW + second(1_101)})
+    assert [judged.fix for judged in batch.fixes] == [fix(11), fix(1_101)]
+    assert (batch.duplicates, batch.unknown) == (2, batch.fixes[:1])
+    assert set(live.verdicts.unstored()) == set(batch.fixes)
+
+
+def test_a_stored_fix_whose_verdict_changes_is_recorded_again() -> None:
+    """The commit of the new verdict may have failed, so that a resend has to bring it."""
+    live = live_trip()
+    stale = receive(live, fix(0, lat=60.3))
+    live.verdicts.stored(stale.fixes)
+    assert receive(live, fix(0)).duplicates == 1
+    receive(live, fix(1), fix(2), fix(3))
+    again = receive(live, fix(0))
+    assert (doubts(again), again.duplicates) == (["teleport"], 0)
 
 
 def test_what_is_remembered_is_bounded() -> None:

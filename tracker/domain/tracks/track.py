@@ -107,12 +107,14 @@ class Track:
 
     # --- the past
 
+    def is_recent(self, judged: JudgedFix) -> bool:
+        """Return whether a fix belongs to the live window, whose fixes are all in memory."""
+        return self._floor is None or judged.fix.recorded_at >= self._floor
+
     def covers(self, judged: JudgedFix) -> bool:
         """Return whether the neighbours of a fix are in memory."""
-        at = judged.fix.recorded_at
-        if self._floor is None or at >= self._floor:
-            return True
-        return self._span is not None and self._span[0] <= at <= self._span[1]
+        span = self._span
+        return self.is_recent(judged) or (span is not None and span[0] <= judged.at <= span[1])
 
     @property
     def remembered(self) -> Iterable[JudgedFix]:

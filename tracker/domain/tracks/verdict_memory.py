@@ -30,6 +30,14 @@ class VerdictMemory:
         if len(self._unstored) > UNSTORED_KEPT:
             del self._unstored[next(iter(self._unstored))]
 
+    def forget(self, judged: JudgedFix) -> None:
+        """Remove a fix that turns out to be a duplicate of a stored one."""
+        self._unstored.pop(judged.sent_at, None)
+
+    def is_stored(self, judged: JudgedFix) -> bool:
+        """Return whether this fix is known to be stored, with its present verdict."""
+        return not judged.rejudged and judged.sent_at in self._stored
+
     def stored(self, fixes: Iterable[JudgedFix]) -> None:
         """Mark these fixes as committed. Idempotent."""
         kept = self._stored

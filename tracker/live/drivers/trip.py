@@ -1,9 +1,9 @@
 """LiveTrip: a trip with its verdicts, device clock, milestones and policy; and the driver's connection."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Container, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -18,10 +18,15 @@ from tracker.domain.tracks.device_clock import NONE, DeviceClock
 from tracker.domain.tracks.fix import Fix, JudgedFix, Rejection, validate_readings
 from tracker.domain.tracks.verdict_memory import VerdictMemory
 from tracker.domain.trip import Trip
+from tracker.live.drivers.stored_keys import StoredKeys
 from tracker.messages import RejectedFix, ToDriver
 
-type Span = tuple[datetime, datetime]
-"""First and last time, both included, by the server's clock."""
+
+class Recalled(NamedTuple):
+    """All stored fixes of a span of time."""
+
+    fixes: Sequence[JudgedFix]
+    span: tuple[datetime, datetime]  # both ends included, by the server's clock
 
 
 class ConnectedDriver(Protocol):
@@ -64,7 +69,8 @@ class Receipt(msgspec.Struct, frozen=True):
 class JudgedBatch(msgspec.Struct):
     """One message's fixes, oldest first, with their verdicts and the verdicts that they changed.
 
-    The neighbours in time of `unknown` fixes are not in memory; the fixes are judged after these are read.
+    The `unknown` fixes are older than those in memory. Those that the database holds already are dropped as
+    duplicates; the others are judged after their neighbours in time are read.
     """
 
     fixes: list[JudgedFix]
@@ -72,6 +78,7 @@ class JudgedBatch(msgspec.Struct):
     unknown: list[JudgedFix]
     rejudged: list[JudgedFix]  # fixes of earlier messages whose verdicts have changed
     discarded: int = 0  # fixes recorded off duty, of which nothing is kept
+    duplicates: int = 0  # fixes that are known to be stored; `fixes` is without them
     doubts_newest: bool = False  # the fix stored as the newest believed one is now in doubt
     readings: Sequence[Fix | Rejection] = ()  # as received, for another node if that owns the trip
     role: Role = "source"
@@ -93,6 +100,7 @@ class LiveTrip:
         self.routing = False
         self.policy_state = PolicyState()
         self.milestones = MilestoneDetector()
+        self.stored_keys = StoredKeys()
         self.recall_lock = asyncio.Lock()  # one batch at a time reads stored fixes
         self.duty_lock = asyncio.Lock()  # held while a change of duty is committed; fixes wait
         self.generation = 0  # of the lease when the trip was read, or since this node owns it
@@ -124,14 +132,15 @@ class LiveTrip:
         fixes = self._first_versions(accepted, now, newest if is_new else None)
         batch = JudgedBatch(fixes, [RejectedFix(index, why) for index, why in rejected], [], [])
         batch.discarded = len(accepted) - len(fixes)
+        self._drop(batch, self.verdicts.is_stored)
         aside = role == "screen" and self._source_sends(now)
-        for judged in fixes:
+        for judged in batch.fixes:
             if judged.judged:
                 continue
             self.fixed_at = now
             if role == "source":
                 self.source_at = now
-            if not self.trip.track.covers(judged):
+            if not self.trip.track.is_recent(judged):
                 batch.unknown.append(judged)
             elif aside:
                 judged.aside = True
@@ -144,16 +153,36 @@ class LiveTrip:
     def _source_sends(self, now: datetime) -> bool:
         return self.source_at is not None and now - self.source_at < SOURCE_SILENT_AFTER
 
-    def judge_late(self, batch: JudgedBatch, stored: Iterable[JudgedFix], span: Span, now: datetime) -> None:
-        """Judge the batch's unknown fixes; *stored* are all stored fixes within *span*."""
-        unknown = [judged for judged in batch.unknown if not judged.judged]
+    def drop_stored(self, batch: JudgedBatch, keys: Container[datetime]) -> None:
+        """Drop those of the batch's unknown fixes whose keys (`sent_at`) the database holds."""
+
+        def is_stored(judged: JudgedFix) -> bool:
+            return not judged.judged and judged.sent_at in keys
+
+        for judged in filter(is_stored, batch.unknown):
+            self.verdicts.forget(judged)
+        batch.unknown = [judged for judged in batch.unknown if not is_stored(judged)]
+        self._drop(batch, is_stored)
+
+    @staticmethod
+    def _drop(batch: JudgedBatch, is_stored: Callable[[JudgedFix], bool]) -> None:
+        """Count the fixes that are stored as duplicates, and keep the others."""
+        kept = [judged for judged in batch.fixes if not is_stored(judged)]
+        batch.duplicates += len(batch.fixes) - len(kept)
+        batch.fixes = kept
+
+    def judge_late(self, batch: JudgedBatch, recalled: Recalled | None, now: datetime) -> None:
+        """Judge the batch's unknown fixes by the *recalled* ones. None: their neighbours are in memory."""
+        unknown, track = [judged for judged in batch.unknown if not judged.judged], self.trip.track
         if not unknown:
             return
-        (begins, ends), track = span, self.trip.track
-        unstored = (one for one in self.verdicts.unstored() if one.judged and begins <= one.at <= ends)
-        around = {one.sent_at: one for one in (*stored, *unstored)}
-        around |= {one.sent_at: one for one in track.remembered if one.sent_at in around}
-        track.recall(around.values(), begins, ends)
+        around: dict[datetime, JudgedFix] = {}
+        if recalled is not None:
+            begins, ends = recalled.span
+            unstored = (one for one in self.verdicts.unstored() if one.judged and begins <= one.at <= ends)
+            around = {one.sent_at: one for one in (*recalled.fixes, *unstored)}
+            around |= {one.sent_at: one for one in track.remembered if one.sent_at in around}
+            track.recall(around.values(), begins, ends)
         for judged in unknown:
             first = around.get(judged.sent_at)
             if first is None:

@@ -24,7 +24,7 @@ from tracker.errors import NoRoute, NotFound, RoutingError, StorageUnavailable
 from tracker.eta.feedback import EtaFeedback
 from tracker.live.delivery.publisher import Publisher
 from tracker.live.drivers.milestones import MilestoneWriter
-from tracker.live.drivers.trip import LiveTrip, Span
+from tracker.live.drivers.trip import JudgedBatch, LiveTrip, Recalled
 from tracker.routing import Router
 
 ENDED_LOOKBACK: Final = timedelta(hours=72)  # before the newest fix; no driver stays longer at one door
@@ -135,16 +135,24 @@ class LiveTrips:
         latest = sorted(moving, key=lambda judged: judged.at)[-WINDOW:]
         return LiveTrip(await self._feedback.new_trip(driver, latest), verdicts)
 
-    async def recall(self, live: LiveTrip, times: Sequence[datetime]) -> tuple[list[JudgedFix], Span]:
-        """Return the stored fixes around the (ascending) *times*, and the span that they cover completely.
+    async def drop_stored(self, live: LiveTrip, batch: JudgedBatch) -> None:
+        """Drop those of the batch's unknown fixes that are stored already."""
+        keys = {judged.sent_at for judged in batch.unknown}
+        number = live.trip.driver.number
+        live.drop_stored(batch, await live.stored_keys.find(self._database, number, keys))
+
+    async def recall(self, live: LiveTrip, unknown: Sequence[JudgedFix]) -> Recalled | None:
+        """Return the stored fixes around *unknown* (oldest first); None if they are in memory.
 
         Return no fixes while the database is unavailable.
         """
-        span = times[0], times[-1]
+        if all(map(live.trip.track.covers, unknown)):
+            return None
+        span = unknown[0].at, unknown[-1].at
         try:
-            return await fixes.judged_around(self._database, live.trip.driver.number, *span)
+            return Recalled(*await fixes.judged_around(self._database, live.trip.driver.number, *span))
         except StorageUnavailable:
-            return [], span
+            return Recalled([], span)
 
     async def _restore_doors(self, trip: Trip) -> None:
         """Read the doors that the driver may not have left; call it after the plan, to miss none."""

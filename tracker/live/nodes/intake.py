@@ -13,7 +13,7 @@ from tracker.domain.driver.role import Role
 from tracker.domain.order import Driver
 from tracker.domain.tracks.fix import Fix, Rejection
 from tracker.errors import BusUnavailable, LeaseLost, NotFound, OwnerUnavailable, StorageUnavailable
-from tracker.fix_recorder import FixRecorder
+from tracker.fix_recorder import FixRecorder, Recorded
 from tracker.live.drivers.connections import DriverConnections
 from tracker.live.drivers.milestones import MilestoneWriter
 from tracker.live.drivers.trip import JudgedBatch, LiveTrip, Receipt
@@ -75,10 +75,11 @@ class FixIntake:
         batch.readings, batch.role = readings, role
         self._publish_move(live, before)
         if batch.unknown:
+            await self._trips.drop_stored(live, batch)
+        if batch.unknown:
             async with live.recall_lock:
                 before = live.trip.track.newest
-                stored, span = await self._trips.recall(live, [judged.at for judged in batch.unknown])
-                live.judge_late(batch, stored, span, now)
+                live.judge_late(batch, await self._trips.recall(live, batch.unknown), now)
                 self._publish_move(live, before)
         return batch
 
@@ -105,6 +106,13 @@ class FixIntake:
         raise OwnerUnavailable
 
     async def _record_here(self, driver: Driver, batch: JudgedBatch) -> Receipt:
+        recorded = await self._commit(driver, batch) if batch.fixes else Recorded(0, 0)
+        duplicates = batch.duplicates + recorded.duplicates
+        reasons = [rejected.reason for rejected in batch.rejected]
+        self._metrics.count_fixes(recorded.stored, duplicates, reasons, batch.discarded)
+        return Receipt(recorded.stored, duplicates, batch.rejected, batch.discarded)
+
+    async def _commit(self, driver: Driver, batch: JudgedBatch) -> Recorded:
         started, live = perf_counter(), self._trips.get(driver.id)
         newest_fix = (lambda: live.trip.track.last_believed) if live and batch.doubts_newest else None
         if live is not None:
@@ -115,11 +123,9 @@ class FixIntake:
             if live is not None:
                 live.recording -= 1
         self._metrics.commit.observe(perf_counter() - started)
-        reasons = [rejected.reason for rejected in batch.rejected]
-        self._metrics.count_fixes(recorded.stored, recorded.duplicates, reasons, batch.discarded)
         if live is not None:
             live.verdicts.stored(batch.fixes)
-        return Receipt(recorded.stored, recorded.duplicates, batch.rejected, batch.discarded)
+        return recorded
 
     def _publish_move(self, live: LiveTrip, before: Fix | None) -> None:
         """Publish what the newest fix changed, unless it is still *before*."""

@@ -11,6 +11,7 @@ import httpx
 import msgspec
 
 from bench.node import Job, Node, new_job
+from bench.phone_messages import location, measure_messages
 from bench.rows import Row
 from tracker.phone_apps import osmand, overland, owntracks, traccar
 
@@ -21,8 +22,6 @@ DAY = 17_000  # fixes
 BATCH = 1_000  # fixes in one request of Overland
 REFILL_S = 20.0  # after the first sending, until the driver's rate admits a day again
 DAY_LIMIT = 10.0  # seconds
-MESSAGES = 500  # of an app that sends each fix by itself
-AT_ONCE = 10
 BEGIN = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
@@ -30,7 +29,7 @@ async def measure_phones(node: Node) -> list[Row]:
     """Parse in this process; then send a day twice to the service."""
     rows = [_parse_row(name, parse) for name, parse in _parsers().items()]
     job = await new_job(node, seed=21)
-    return [*rows, await _measure_day(node, job), await _measure_messages(node, job)]
+    return [*rows, await _measure_day(node, job), *await measure_messages(node, job)]
 
 
 # --- parsing
@@ -39,7 +38,7 @@ async def measure_phones(node: Node) -> list[Row]:
 def _parsers() -> dict[str, Callable[[], object]]:
     """Return for each format a function that parses FIXES fixes, as the app sends them."""
     seconds = int(BEGIN.timestamp())
-    message = msgspec.json.encode(_location(BEGIN))
+    message = msgspec.json.encode(location(BEGIN))
     batch = msgspec.json.encode({"locations": [_feature(BEGIN)] * FIXES})
     form = (
         f"id=tdt_example&lat=60.1702&lon=24.9455&timestamp={seconds}&accuracy=5.0&altitude=12.0"
@@ -98,11 +97,11 @@ async def _measure_day(node: Node, job: Job) -> Row:
         b'{"locations":[' + b",".join(features[first : first + BATCH]) + b"]}"
         for first in range(0, DAY, BATCH)
     ]
-    first = await _send(node, job, "/ingest/overland", bodies, at_once=1)
+    first = await _send(node, job, "/ingest/overland", bodies)
     await asyncio.sleep(REFILL_S)
     return Row(
         name=f"a day of {DAY:,} fixes sent again by Overland",
-        value=await _send(node, job, "/ingest/overland", bodies, at_once=1),
+        value=await _send(node, job, "/ingest/overland", bodies),
         unit="s",
         against="limit",
         reference=DAY_LIMIT,
@@ -110,53 +109,16 @@ async def _measure_day(node: Node, job: Job) -> Row:
     )
 
 
-async def _measure_messages(node: Node, job: Job) -> Row:
-    """Send single messages twice, ten at a time, as Colota does."""
-    begin = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=4 * MESSAGES + 30)
-    bodies = [msgspec.json.encode(_location(begin + timedelta(seconds=4 * n), n)) for n in range(MESSAGES)]
-    first = await _send(node, job, "/ingest/owntracks", bodies, at_once=AT_ONCE)
-    again = await _send(node, job, "/ingest/owntracks", bodies, at_once=AT_ONCE)
-    return Row(
-        name="messages of one fix sent again, ten at a time",
-        value=MESSAGES / again,
-        unit="messages/s",
-        against="a day of 17,000 in 10 s",
-        reference=DAY / DAY_LIMIT,
-        better="higher",
-        limit=False,
-        detail=f"{MESSAGES:,} messages of OwnTracks; the first time {MESSAGES / first:,.0f} a second",
-    )
-
-
-async def _send(node: Node, job: Job, path: str, bodies: list[bytes], *, at_once: int) -> float:
+async def _send(node: Node, job: Job, path: str, bodies: list[bytes]) -> float:
     """Return the seconds until every body is answered with 200. Raises RuntimeError for another answer."""
-    waiting = iter(bodies)
     headers = {"Authorization": f"Bearer {job.driver_token}"}
-
-    async def send(http: httpx.AsyncClient) -> None:
-        for body in waiting:
+    started = perf_counter()
+    async with httpx.AsyncClient(base_url=node.url, headers=headers, timeout=60, trust_env=False) as http:
+        for body in bodies:
             response = await http.post(path, content=body)
             if response.status_code != httpx.codes.OK:
                 raise RuntimeError(f"POST {path}: {response.status_code} {response.text}")
-
-    started = perf_counter()
-    async with (
-        httpx.AsyncClient(base_url=node.url, headers=headers, timeout=60, trust_env=False) as http,
-        asyncio.TaskGroup() as tasks,
-    ):
-        for _ in range(at_once):
-            tasks.create_task(send(http))
     return perf_counter() - started
-
-
-def _location(at: datetime, number: int = 0) -> dict[str, Any]:
-    """Return a position as OwnTracks for Android sends it."""
-    seconds = int(at.timestamp())
-    return {
-        "_type": "location", "_id": "05b6f5bf", "acc": 13, "alt": 23, "batt": 62, "bs": 1, "cog": 56,
-        "conn": "w", "created_at": seconds + 1, "lat": 60.17 + number * 1e-6, "lon": 24.94, "m": 2,
-        "tid": "le", "topic": "owntracks/jane/phone", "tst": seconds, "vac": 15, "vel": 6,
-    }  # fmt: skip
 
 
 def _feature(at: datetime, number: int = 0) -> dict[str, Any]:

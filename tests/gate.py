@@ -20,6 +20,8 @@ class Gate:
         self.passed: list[str] = []  # paths, in order
         self.moving = asyncio.Event()  # clear: nothing moves, nobody is told
         self.moving.set()
+        self.asked: dict[bytes, bytes] = {}  # what requests hold, and what the service reads instead
+        self.answered: dict[bytes, bytes] = {}  # the same of answers; the lengths are equal
         self._upstream = urlsplit(upstream)
         self._links: dict[asyncio.StreamWriter, str] = {}  # to the path that was asked for last
 
@@ -54,17 +56,23 @@ class Gate:
                         pass
                     break
                 self.passed.append(self._links[writer])
-            onward.write(data)
+            onward.write(_replaced(data, self.asked))
         onward.transport.abort()
 
     async def _inward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65_536):
             await self.moving.wait()
-            writer.write(data)
+            writer.write(_replaced(data, self.answered))
         writer.transport.abort()
 
     def _is_shut(self, path: str) -> bool:
         return any(path.endswith(end) for end in self.shut)
+
+
+def _replaced(data: bytes, texts: dict[bytes, bytes]) -> bytes:
+    for old, new in texts.items():
+        data = data.replace(old, new)
+    return data
 
 
 @asynccontextmanager

@@ -1,5 +1,6 @@
 """The driver's page in a real browser, against a real node."""
 
+import asyncio
 import re
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -10,10 +11,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
+import asyncpg
 import msgspec
 import pytest
 from PIL import Image
 from playwright.async_api import Browser, FilePayload, Geolocation, Locator, Page, expect
+from websockets.asyncio.client import ClientConnection
 
 from tests.api.driver.test_phone_apps import basic
 from tests.browser import LAN_HOST, needs_chromium, opened
@@ -29,7 +32,16 @@ PHONE: Final[dict[str, Any]] = {
     "geolocation": {"latitude": 60.1713, "longitude": 24.9440, "accuracy": 5},
     "permissions": ["geolocation"],
 }
+HOUR: Final = timedelta(hours=1)
+APP_INTERVAL: Final = timedelta(seconds=30)
 EVERYTHING: Final = {"dropoff": {"photo": True, "signature": True, "barcode": "A1", "pin": True}}
+# Playwright keeps all pages visible, so this tells the page's scripts what a phone does with the screen off.
+SHOW: Final = """isVisible => {
+  const set = (name, value) => Object.defineProperty(document, name, {value, configurable: true});
+  set('hidden', !isVisible);
+  set('visibilityState', isVisible ? 'visible' : 'hidden');
+  document.dispatchEvent(new Event('visibilitychange'));
+}"""
 # What the page stores, as its own scripts store it: positions of a dead zone, which no test can wait for.
 STORE_FIXES: Final = """times => new Promise((resolve, reject) => {
   const opening = indexedDB.open('drive');
@@ -228,42 +240,73 @@ async def track(service: Service, driver: Any) -> list[str]:
     return [msgspec.json.decode(line)["recorded_at"] for line in answer.text.splitlines()]
 
 
-async def test_an_app_sends_with_the_screen_off_and_the_page_shows_it(
-    service: Service, browser: Browser
+async def test_an_hour_with_the_screen_off_has_no_gap(
+    service: Service, service_database: str, browser: Browser
 ) -> None:
-    """An hour of OwnTracks beside the page has no gap over its interval; the marker follows the app alone."""
+    """OwnTracks sends while the page is hidden: the track is whole, and the customer sees one source alone.
+
+    In between the driver lets the page send, too, from elsewhere: the marker stays with the app.
+    """
     driver = await service.new_driver()
     order = await service.new_order(driver["id"], visibility={"position": "always"})
-    interval = timedelta(seconds=60)
-    headers = basic(driver["id"], driver["token"])
-    there: Geolocation = {"latitude": 60.1800, "longitude": 24.9500, "accuracy": 5}
+    begun = datetime.now(UTC).replace(microsecond=0) - HOUR
+    await assigned_at(service_database, order, begun)
+    elsewhere: Geolocation = {"latitude": 60.1750, "longitude": 24.9700, "accuracy": 5}
+    way = [(begun + n * APP_INTERVAL, 60.1600 + n * 1e-4) for n in range(HOUR // APP_INTERVAL + 1)]
+    half = len(way) // 2
     async with (
-        driving(browser, service, driver, geolocation=there) as page,
+        driving(browser, service, driver, geolocation=elsewhere) as page,
         service.watch(order) as customer,
     ):
-        await hear(customer, "snapshot")
-        await button(page, "By this page Only while it is open and the screen is on.").click()
-        await expect(page.locator("#position")).to_contain_text("last")
-        await until(lambda: has_fix_after(service, driver, datetime.min.replace(tzinfo=UTC)), 20)
-        now = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)  # after the page's report
-        for n in range(60, -1, -1):
-            at = now - n * interval
-            body = {"_type": "location", "tst": int(at.timestamp()), "lat": 60.1800 - n * 1e-5, "lon": 24.95}
-            answer = await service.http.post("/ingest/owntracks", json=body, headers=headers)
-            assert answer.status_code == 200
-        await page.evaluate(
-            STORE_FIXES, [f"{(now + timedelta(seconds=2)).isoformat()[:19]}.000Z"]
-        )  # elsewhere
-        await page.reload()
-        await until(lambda: has_fix_after(service, driver, now), 20)
+        seen = asyncio.create_task(latitudes(customer, until=way[-1][1]))
+        await page.locator("[data-focus=app]").click()
+        await page.evaluate(SHOW, False)
+        await send_by_owntracks(service, driver, way[:half])
+        await page.evaluate(SHOW, True)
+        await expect(page.locator("#position")).to_contain_text("OwnTracks is silent")
+        await page.locator("[data-focus=other]").click()
+        await until(lambda: has_fix_after(service, driver, begun + HOUR), 20)
+        await page.evaluate(SHOW, False)
+        await send_by_owntracks(service, driver, way[half:])
+        await page.evaluate(SHOW, True)
         await page.locator("#position summary").click()
         await button(page, "Use an app instead").click()
-        await expect(page.locator("#position")).to_contain_text("OwnTracks sends your position · last")
-        shown = (await service.get(f"/v1/track/{token_of(order)}"))["position"]
-        assert round(shown["lat"], 4) == 60.1800
-    times = sorted(map(datetime.fromisoformat, await track(service, driver)))
-    assert max(later - earlier for earlier, later in pairwise(times)) <= interval
-    assert times[0] <= now - timedelta(hours=1)
+        await expect(page.locator("#position")).to_have_text(
+            re.compile(r"OwnTracks sends your position · last \d+ sec ago")
+        )
+        assert await seen == sorted(await seen)
+        assert set(await seen) <= {round(lat, 4) for _, lat in way}
+    track = (await service.get(f"/v1/orders/{order['id']}/track.json?limit=500"))["items"]
+    times = [datetime.fromisoformat(fix["recorded_at"]) for fix in track]
+    assert times[0] == begun
+    assert times[-1] >= begun + HOUR
+    assert max(later - earlier for earlier, later in pairwise(times)) <= APP_INTERVAL
+
+
+async def assigned_at(database: str, order: Any, at: datetime) -> None:
+    """Move the assignment into the past, since no test can wait for an hour."""
+    connection = await asyncpg.connect(database)
+    try:
+        await connection.execute("UPDATE assignments SET begun_at = $2 WHERE order_id = $1", order["id"], at)
+        await connection.execute("UPDATE orders SET assigned_at = $2 WHERE id = $1", order["id"], at)
+    finally:
+        await connection.close()
+
+
+async def send_by_owntracks(service: Service, driver: Any, way: list[tuple[datetime, float]]) -> None:
+    headers = basic(driver["id"], driver["token"])
+    for at, lat in way:
+        body = {"_type": "location", "tst": int(at.timestamp()), "lat": lat, "lon": 24.95, "acc": 5}
+        assert (await service.http.post("/ingest/owntracks", json=body, headers=headers)).is_success
+
+
+async def latitudes(customer: ClientConnection, until: float) -> list[float]:
+    """What the customer's marker shows, until it has got there."""
+    shown: list[float] = []
+    while not shown or shown[-1] != round(until, 4):
+        position = (await hear(customer, "snapshot", "update", within=60)).get("position")
+        shown += [round(position["lat"], 4)] if position else []
+    return shown
 
 
 async def has_fix_after(service: Service, driver: Any, at: datetime) -> bool:

@@ -279,6 +279,7 @@ export class Courier {
       duty: this._duty,
       waiting: unsent(this._sender.actions),
       fixes: this._unsentFixes,
+      isSlow: this._fixes.isSlow,
       sending: this._sending,
       source: this._source.status,
       app,

@@ -62,17 +62,17 @@ class Drive {
       el('button', { type: 'button', onclick: () => this._askToSignOut() }, this._words.say('signout')),
       el('p.quiet', {}, this._words.say('about')),
     ]);
-    this._courier = new Courier(this._store, this._words, this._service, token, () => this._askForCode());
+    this._courier = new Courier(this._store, this._words, this._service, token, () => this._askForCode({ isRevoked: true }));
     await this._courier.start();
   }
 
-  /** The token is missing or no longer valid. What is stored waits for the driver's next token. */
-  async _askForCode() {
+  /** The token is missing or no longer valid. What is not sent waits for the driver's next token. */
+  async _askForCode({ isRevoked = false } = {}) {
     this._courier?.close();
     place('work').hidden = true;
-    await this._store.set('token', undefined);
+    await this._store.forgetOrders();
     const kept = (await this._store.actions()).length + (await this._store.countFixes());
-    this._signIn.show({ kept });
+    this._signIn.show({ kept, isRevoked });
   }
 
   async _askToSignOut() {

@@ -82,6 +82,11 @@ export class FixSender {
     this._slowUntil = Date.now() + seconds * 1000;
   }
 
+  /** Whether the service has asked to wait, and the time is not over. */
+  get isSlow() {
+    return Date.now() < this._slowUntil;
+  }
+
   /** Send what is stored. A fix is deleted after its ack, never before. */
   async run() {
     if (this._isRunning) return;

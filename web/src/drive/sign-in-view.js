@@ -21,11 +21,14 @@ export class SignInView {
     /** @type {HTMLElement} */ this._answer = el('p.problem', { role: 'alert' });
   }
 
-  /** @param {{kept: number}} options kept: actions and positions that wait for a token of the same driver */
-  show({ kept }) {
+  /**
+   * @param {{kept: number, isRevoked?: boolean}} options kept: actions and positions that wait for a token of the same
+   *   driver; isRevoked: the service no longer takes the token
+   */
+  show({ kept, isRevoked = false }) {
     const words = this._words;
     this._place.hidden = false;
-    renew(this._place, ['sign-in', kept], () => {
+    renew(this._place, ['sign-in', kept, isRevoked], () => {
       const input = /** @type {HTMLInputElement} */ (
         el('input', { id: 'code', required: true, autocomplete: 'off', autocapitalize: 'characters', spellcheck: false }));
       const submit = (/** @type {SubmitEvent} */ event) => {
@@ -34,6 +37,7 @@ export class SignInView {
       };
       return [
         el('h1', { tabindex: -1 }, words.say('signin.title')),
+        isRevoked && el('p.notice', { role: 'alert' }, words.say('signin.revoked')),
         el('p', {}, words.say('signin.how')),
         kept > 0 && el('p.notice', {}, words.say('signin.kept', { count: kept })),
         el('form', { onsubmit: submit },

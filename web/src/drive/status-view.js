@@ -20,6 +20,7 @@ import { el, renew } from './element.js';
  * @property {import('../../types/driver.js').Duty} duty
  * @property {number} waiting actions that are not sent
  * @property {number} fixes positions that are not sent
+ * @property {boolean} isSlow the service has asked to wait with positions
  * @property {Sending|undefined} sending undefined: the driver has not chosen
  * @property {import('./source.js').Status} source of this page
  * @property {string} app that sends, as it names itself; empty if unknown
@@ -51,8 +52,15 @@ export class StatusView {
     const age = this._position.querySelector('[data-age]');
     if (age) age.textContent = this._age(status, silent);
     const fixes = this._position.querySelector('[data-fixes]');
-    const text = status.fixes ? this._words.say('fixes.unsent', { count: status.fixes }) : '';
+    const text = this._waiting(status);
     if (fixes && fixes.textContent !== text) fixes.textContent = text;
+  }
+
+  /** What of the positions waits, and why. @param {Status} status */
+  _waiting({ fixes, isSlow, connection }) {
+    const words = this._words;
+    const isBusy = isSlow && connection === 'live';
+    return [fixes > 0 && words.say('fixes.unsent', { count: fixes }), isBusy && words.say('fixes.slow')].filter(Boolean).join(' · ');
   }
 
   /** @param {Status} status */

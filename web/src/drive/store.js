@@ -108,6 +108,12 @@ export class Store {
     await this._write('notes', (store) => gone.forEach(({ order, at, from }) => store.delete([order, at, from])));
   }
 
+  /** Forget the driver's access and everything about customers; what is not sent yet stays. */
+  async forgetOrders() {
+    for (const name of ['token', 'apps', 'orders']) await this.set(name, undefined);
+    await this.keepNotesOf(new Set());
+  }
+
   async clear() {
     const transaction = this._database.transaction(STORES, 'readwrite', { durability: 'strict' });
     STORES.forEach((name) => transaction.objectStore(name).clear());

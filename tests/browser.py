@@ -96,7 +96,7 @@ async def _new_page(browser: Browser, *, with_map: bool, **more: Any) -> Page:
     settings = {"reduced_motion": "reduce", "locale": "en-US", "timezone_id": "Europe/Helsinki"}
     context = await browser.new_context(**settings | more)
     if not with_map:
-        await context.route("**/maplibre-gl.mjs", lambda route: route.abort())
+        await context.route("**/maplibre-gl.mjs*", lambda route: route.abort())
     page = await context.new_page()
     page.set_default_timeout(PATIENCE)
     return page

@@ -43,8 +43,8 @@ def test_module(module: str) -> None:
 def test_every_module_has_its_test_or_needs_a_browser() -> None:
     """Only what touches the document goes without a test of its own; the browser tests cover that."""
     in_browser = {
-        "docs", "environment", "map", "note-box", "order-tracker", "page", "track", "transports", "view",
-        "worker-probe",
+        "docs", "environment", "map", "map-area", "note-box", "order-tracker", "page", "track", "transports",
+        "view", "worker-probe",
     }  # fmt: skip
     tested = {path.name.removesuffix(".test.js") for path in (WEB / "test").glob("*.test.js")}
     assert {path.stem for path in (WEB / "src").glob("*.js")} - in_browser == tested
@@ -66,7 +66,7 @@ def test_the_page_preloads_every_module_that_it_imports() -> None:
     template = (WEB / "templates" / "track.html").read_text()
     (listed,) = re.findall(r"for module in \((.*?)\) -", template)
     imported = _imported("track")
-    assert set(re.findall(r"'([\w-]+)'", listed)) - {"sketch", "map"} == imported
+    assert set(re.findall(r"'([\w-]+)'", listed)) == imported
 
 
 def _imported(module: str) -> set[str]:

@@ -105,6 +105,13 @@ async def test_a_page_without_scripts_still_tells(service: Service, browser: Bro
     ):
         await expect(page.locator("#headline")).to_contain_text("Arriving")
         await expect(page.locator(".address")).to_have_text("Kasarmikatu 36")
+        await expect(page.locator("#first-sketch .ahead, #first-sketch .direct").first).to_be_visible()
+        card = await page.locator("#card").bounding_box()
+        assert card is not None
+        for selector in ("#first-sketch .place", "#first-sketch .door"):
+            x, y = await place_of(page, selector)
+            assert x > card["x"] + card["width"] and 0 < y < SIZE["height"], selector
+        await picture(page, "without-a-script")
 
 
 async def test_a_lost_network_is_told_and_healed(service: Service, browser: Browser) -> None:

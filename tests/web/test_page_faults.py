@@ -1,5 +1,6 @@
 """The customer's page through bad times: the service killed, the network frozen, ways that are shut."""
 
+import re
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -140,3 +141,34 @@ async def test_blocked_ways_are_gone_around_and_come_back_to(service: Service, b
             assert gate.passed[-1].endswith("/stream")
             [link] = (await service.get(f"/v1/orders/{order['id']}/links"))["items"]
             assert link["opened"] == 1
+
+
+async def test_without_a_style_or_webgl_there_is_a_sketch_until_they_are_back(
+    service: Service, browser: Browser
+) -> None:
+    """A style that fails and a lost context show the sketch with its marks at once; the map comes back."""
+    async with on_the_way(service) as (order, drive), opened(browser, "about:blank") as page:
+        await page.clock.install()
+        await page.route("**/map/style.json*", lambda route: route.abort())
+        await page.goto(order["tracking_url"])
+        tracker, sketched = page.locator("#tracker"), page.locator("#map > .marker.sketched")
+        await expect(tracker).to_have_attribute("data-map", "sketch")
+        await expect(sketched).to_be_visible()
+        await expect(page.locator("#map .sketch .ahead")).to_have_attribute("d", re.compile("^M"))
+        await page.unroute("**/map/style.json*")
+        await hasten(page, 4)
+        await expect(tracker).to_have_attribute("data-map", "map", timeout=PATIENCE)
+        await expect(page.locator("#map .canvas .marker")).to_be_visible()
+        await expect(page.locator("#map > .sketch")).to_be_hidden()
+        await page.evaluate(
+            "window.lost = document.querySelector('#map canvas').getContext('webgl2')"
+            ".getExtension('WEBGL_lose_context'); lost.loseContext()"
+        )
+        await expect(tracker).to_have_attribute("data-map", "sketch")
+        await expect(sketched).to_be_visible()
+        before = await style_of(sketched)
+        await drive(1)
+        await expect(sketched).not_to_have_attribute("style", before)
+        await page.evaluate("lost.restoreContext()")
+        await expect(tracker).to_have_attribute("data-map", "map", timeout=PATIENCE)
+        await expect(page.locator("#map .canvas .marker")).to_be_visible()

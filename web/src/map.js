@@ -1,11 +1,15 @@
 /** MapView: the map with courier, destination and route. Independent of orders and streams. */
 
-import * as maplibre from '../vendor/maplibre-gl/maplibre-gl.mjs';
 import { edgeTowards, linksBetween } from './links.js';
 import { distance } from './path.js';
 
 /** @typedef {import('./path.js').LonLat} LonLat */
-/** @typedef {maplibre.ErrorEvent & {sourceId?: string, error: {status?: number}}} MapError */
+/** @typedef {typeof import('../vendor/maplibre-gl/maplibre-gl.mjs')} Library */
+/** @typedef {import('../vendor/maplibre-gl/maplibre-gl.mjs').Map} MapLibreMap */
+/** @typedef {import('../vendor/maplibre-gl/maplibre-gl.mjs').Marker} Marker */
+/** @typedef {import('../vendor/maplibre-gl/maplibre-gl.mjs').PaddingOptions} PaddingOptions */
+/** @typedef {import('../vendor/maplibre-gl/maplibre-gl.mjs').ExpressionSpecification} ExpressionSpecification */
+/** @typedef {import('../vendor/maplibre-gl/maplibre-gl.mjs').ErrorEvent & {sourceId?: string}} MapError */
 
 const REDRAW_AFTER = 4; // metres travelled between redraws of the line
 const MIN_ZOOM = 3; // a courier in another country; the tiles begin at a higher level, below is plain ground
@@ -16,6 +20,16 @@ const DIRECT = 'direct';
 const LAST = 'last';
 const BELOW_LABELS = 'labels-begin';
 
+/**
+ * Fetch the map library. A browser may remember that an address failed, so each attempt has another one.
+ * @param {number} attempt from 0 @returns {Promise<Library>}
+ */
+export function loadLibrary(attempt) {
+  const address = new URL('../vendor/maplibre-gl/maplibre-gl.mjs', import.meta.url);
+  if (attempt) address.searchParams.set('attempt', String(attempt));
+  return import(address.href);
+}
+
 /** Whether this browser has WebGL 2 and the page's policy lets the map's worker start. */
 export async function canDraw() {
   const context = document.createElement('canvas').getContext('webgl2');
@@ -25,7 +39,7 @@ export async function canDraw() {
 
 /** On another site the library starts its worker from a blob, which that site's policy may forbid. */
 function blobWorkers() {
-  const probe = new URL('./worker-probe.js', import.meta.url).href;
+  const probe = new URL('../src/worker-probe.js', import.meta.url).href;
   const address = URL.createObjectURL(new Blob([`import ${JSON.stringify(probe)}`], { type: 'text/javascript' }));
   return new Promise((resolve) => {
     const worker = new Worker(address, { type: 'module' });
@@ -39,15 +53,18 @@ function blobWorkers() {
 export class MapView {
   /**
    * @param {HTMLElement} container
-   * @param {{words: import('./words.js').Words, service: string, dark: boolean, reducedMotion: boolean, center: LonLat,
-   *   padding: () => maplibre.PaddingOptions, edge: HTMLElement, onControl: (byUser: boolean) => void,
-   *   onMissing: () => void}} options
+   * @param {{library: Library, words: import('./words.js').Words, service: string, dark: boolean, reducedMotion: boolean,
+   *   center: LonLat, padding: () => Required<PaddingOptions>, edge: HTMLElement, onControl: (byUser: boolean) => void,
+   *   onReady: () => void, onIdle: () => void, onFailed: () => void, onLost: () => void}} options
    *   service: the base URL of style, tiles and fonts; reducedMotion: no animations; edge: the arrow to a courier who
-   *   is outside of the picture; onControl: the user took control of the map, or returned it; onMissing: the service
-   *   has no map
+   *   is outside of the picture; onControl: the user took control of the map, or returned it; onReady: the map is
+   *   drawn, also again after its WebGL context was lost and restored; onIdle: nothing more is to be drawn; onFailed:
+   *   there is no style; onLost: the context is lost
    */
-  constructor(container, { words, service, dark, reducedMotion, center, padding, edge, onControl, onMissing }) {
+  constructor(container, options) {
+    const { library, words, service, dark, reducedMotion, center, padding, edge, onControl } = options;
     this._container = container;
+    this._library = library;
     this._service = service;
     this._reducedMotion = reducedMotion;
     this._padding = padding;
@@ -56,8 +73,8 @@ export class MapView {
     this._byUser = false;
     this._missing = false;
     this._courierKey = ''; // the marker's place and heading, as text
-    /** @type {maplibre.Marker|null} */ this._destination = null;
-    /** @type {maplibre.Marker|null} */ this._courier = null;
+    /** @type {Marker|null} */ this._destination = null;
+    /** @type {Marker|null} */ this._courier = null;
     this._drawn = -Infinity;
     /** @type {LonLat|null} */ this._at = null; // of the courier
     /** @type {LonLat|null} */ this._linked = null; // the courier's place at the end of the straight line
@@ -66,7 +83,8 @@ export class MapView {
     this._along = 0;
     this._length = 0;
     /** @type {LonLat[]} */ this._inView = [];
-    this._map = new maplibre.Map({
+    /** @type {MapLibreMap} */
+    this._map = new library.Map({
       container, style: this._styleUrl(dark), center, zoom: 15, minZoom: MIN_ZOOM, maxZoom: 19, attributionControl: false,
       pitchWithRotate: false, dragRotate: false, touchPitch: false, fadeDuration: reducedMotion ? 0 : 200,
       transformRequest: (url) => ({ url: new URL(url, service).href }),
@@ -74,29 +92,44 @@ export class MapView {
     });
     this._map.touchZoomRotate.disableRotation();
     this._map.keyboard.disableRotation();
-    this._map.addControl(new maplibre.AttributionControl({ compact: false }), 'bottom-right');
-    this._map.addControl(new maplibre.NavigationControl({ showCompass: false }), 'bottom-right');
+    this._map.addControl(new library.AttributionControl({ compact: false }), 'bottom-right');
+    this._map.addControl(new library.NavigationControl({ showCompass: false }), 'bottom-right');
     this._map.on('style.load', () => this._addLines());
     for (const gesture of /** @type {const} */ (['dragstart', 'zoomstart'])) {
       this._map.on(gesture, (event) => event.originalEvent && this._setControl(true));
     }
     this._map.on('move', () => this._pointToCourier());
+    this._report(options);
+  }
+
+  /** @param {{onReady: () => void, onIdle: () => void, onFailed: () => void, onLost: () => void}} options */
+  _report({ onReady, onIdle, onFailed, onLost }) {
     let hasStyle = false;
     this._map.once('style.load', () => (hasStyle = true));
     this._map.on('error', (event) => {
       const { error, sourceId } = /** @type {MapError} */ (event);
       this._missing ||= sourceId === 'map';
-      if (!hasStyle && (error.status ?? 0) >= 400) onMissing();
       console.warn('The map could not load something:', error.message);
+      if (!hasStyle) queueMicrotask(onFailed);
     });
-    this._map.on('load', () => container.setAttribute('data-ready', ''));
-    this._map.on('idle', () => container.setAttribute('data-idle', ''));
+    this._map.once('load', onReady);
+    this._map.on('idle', onIdle);
+    this._map.on('webglcontextlost', onLost);
+    this._map.on('webglcontextrestored', () => this._map.once('idle', onReady));
   }
 
   /** Fetch tiles again that failed while the device was offline. */
   retry() {
     if (this._missing) this._map.refreshTiles('map');
     this._missing = false;
+  }
+
+  /** Take the marks off the map. */
+  release() {
+    this._destination?.remove();
+    this._courier?.remove();
+    this._courierKey = '';
+    this._edge.hidden = true;
   }
 
   /** Free the WebGL context, the workers and the markers. */
@@ -116,7 +149,7 @@ export class MapView {
 
   /** @param {LonLat} at @param {HTMLElement} element */
   setDestination(at, element) {
-    this._destination ??= new maplibre.Marker({ element, anchor: 'bottom', subpixelPositioning: true });
+    this._destination ??= new this._library.Marker({ element, anchor: 'bottom', subpixelPositioning: true });
     this._destination.setLngLat(at).addTo(this._map);
     element.hidden = false;
     this._drawLinks();
@@ -130,7 +163,7 @@ export class MapView {
   setCourier(at, heading, element) {
     const key = at ? `${at[0].toFixed(7)} ${at[1].toFixed(7)} ${heading.toFixed(1)}` : '';
     if (key === this._courierKey) return; // most frames change nothing
-    this._courier ??= new maplibre.Marker({
+    this._courier ??= new this._library.Marker({
       element, rotationAlignment: 'map', pitchAlignment: 'map', subpixelPositioning: true,
     });
     if (at) this._courier.setLngLat(at).setRotation(heading);
@@ -212,7 +245,7 @@ export class MapView {
   }
 
   _camera() {
-    const bounds = this._inView.reduce((box, place) => box.extend(place), new maplibre.LngLatBounds());
+    const bounds = this._inView.reduce((box, place) => box.extend(place), new this._library.LngLatBounds());
     return this._map.cameraForBounds(bounds, { padding: this._padding(), maxZoom: MAX_ZOOM });
   }
 
@@ -246,7 +279,7 @@ export class MapView {
     this.setTravelled(this._along);
   }
 
-  /** @param {number} part 0..1 of the line that is travelled @returns {maplibre.ExpressionSpecification} */
+  /** @param {number} part 0..1 of the line that is travelled @returns {ExpressionSpecification} */
   _gradient(part) {
     const behind = this._colour('--route-travelled');
     const ahead = this._colour('--route-ahead');
@@ -259,9 +292,9 @@ export class MapView {
     return getComputedStyle(this._container).getPropertyValue(name).trim();
   }
 
-  /** @param {string} name @returns {maplibre.GeoJSONSource|undefined} */
+  /** @param {string} name @returns {import('../vendor/maplibre-gl/maplibre-gl.mjs').GeoJSONSource|undefined} */
   _source(name) {
-    return /** @type {maplibre.GeoJSONSource|undefined} */ (this._map.getSource(name));
+    return /** @type {import('../vendor/maplibre-gl/maplibre-gl.mjs').GeoJSONSource|undefined} */ (this._map.getSource(name));
   }
 }
 
@@ -271,7 +304,7 @@ function line(coordinates) {
   return { type: 'Feature', properties: {}, geometry: { type: 'LineString', coordinates: places } };
 }
 
-/** @param {number} more pixels @returns {maplibre.ExpressionSpecification} */
+/** @param {number} more pixels @returns {ExpressionSpecification} */
 function width(more) {
   return ['interpolate', ['linear'], ['zoom'], 12, 3 + more, 15, 5 + more, 17, 7 + more, 19, 10 + more];
 }

@@ -58,8 +58,6 @@ export class SketchView {
     /** @type {[LonLat, HTMLElement]|null} */ this._destination = null;
     /** @type {[LonLat, HTMLElement, number]|null} */ this._courier = null;
     this._along = 0;
-    container.setAttribute('data-ready', '');
-    container.setAttribute('data-idle', '');
   }
 
   remove() {
@@ -67,9 +65,19 @@ export class SketchView {
     this._note.remove();
   }
 
-  retry() {}
   recentre() {}
-  setDark() {} // the style sheet sets the colours
+
+  /** Give the marks away. */
+  release() {
+    for (const element of [this._destination?.[1], this._courier?.[1]]) element?.classList.remove('sketched');
+    this._destination = this._courier = null;
+  }
+
+  /** @param {boolean} hidden */
+  hide(hidden) {
+    this._svg.toggleAttribute('hidden', hidden);
+    this._note.hidden = hidden;
+  }
 
   /** @param {LonLat} at @param {HTMLElement} element */
   setDestination(at, element) {

@@ -3,6 +3,7 @@
 import { describe, newestPhoto } from './card.js';
 import { Follower } from './follower.js';
 import { Unwrapper } from './antimeridian.js';
+import { MapArea } from './map-area.js';
 import { NoteBox } from './note-box.js';
 import { Page } from './page.js';
 import { ageIn, pill, pillTitle } from './pill.js';
@@ -44,7 +45,7 @@ export class OrderView {
     /** @type {LonLat[]} */ this._since = []; // the latest trail
     this._removed = new AbortController();
     this._dark = this._isDark();
-    /** @type {import('./map.js').MapView|import('./sketch.js').SketchView|null} */ this._map = null;
+    /** @type {MapArea|null} */ this._map = null;
     /** @type {State|null} */ this._drawn = null;
     this._listen();
     this.update();
@@ -190,18 +191,8 @@ export class OrderView {
     if (!this._removed.signal.aborted) requestAnimationFrame(() => this._animate());
   }
 
-  async _openMap() {
-    const View = this._tracker.dataset.map === 'sketch' ? await sketchView() : await mapView();
-    if (this._removed.signal.aborted) return;
-    this._openWith(View);
-    if (this._reducedMotion) this._draw();
-    else this._animate();
-  }
-
-  /** @param {typeof import('./map.js').MapView|typeof import('./sketch.js').SketchView} View */
-  _openWith(View) {
-    this._tracker.dataset.map = View.name === 'MapView' ? 'map' : 'sketch';
-    this._map = new View(this._page.element('map'), {
+  _openMap() {
+    this._map = new MapArea(this._tracker, this._page.element('map'), {
       words: this._words,
       service: this._service,
       dark: this._dark,
@@ -210,20 +201,13 @@ export class OrderView {
       padding: () => this._padding(),
       edge: this._page.element('edge'),
       onControl: (byUser) => (this._page.element('recentre').hidden = !byUser),
-      onMissing: () => this._sketchInstead(),
     });
     this._map.setDestination(this._places()[0], this._pin);
     this._drawLines();
     this._map.keepInView(this._places(), true);
-  }
-
-  /** The service has no map, or not yet. */
-  async _sketchInstead() {
-    const View = await sketchView();
-    if (this._removed.signal.aborted || this._tracker.dataset.map === 'sketch') return;
-    this._map?.remove();
-    this._openWith(View);
-    this._draw();
+    this._page.element('first-sketch')?.remove();
+    if (this._reducedMotion) this._draw();
+    else this._animate();
   }
 
   /** Room for the card, the pill and the markers. */
@@ -245,19 +229,4 @@ export class OrderView {
     this._tracker.style.setProperty('--sheet', `${Math.round(sheet)}px`);
     this._map?.keepInView(this._places());
   }
-}
-
-/** The map if the browser can draw it, otherwise the sketch. */
-async function mapView() {
-  try {
-    const { MapView, canDraw } = await import('./map.js');
-    if (await canDraw()) return MapView;
-  } catch (error) {
-    console.warn('The map cannot be shown:', error);
-  }
-  return sketchView();
-}
-
-async function sketchView() {
-  return (await import('./sketch.js')).SketchView;
 }

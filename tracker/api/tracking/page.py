@@ -16,6 +16,7 @@ from tracker.api.headers import POLICY, add_cors_headers, add_page_headers
 from tracker.api.static_files import WebFile, static_url, web_files
 from tracker.api.tracking.card import STEPS, describe, newest_photo
 from tracker.api.tracking.link import find_link
+from tracker.api.tracking.sketch import draw
 from tracker.api.tracking.words import Words, choose_words
 from tracker.domain.privacy.display_name import initial
 from tracker.errors import MapUnavailable, NotFound
@@ -130,6 +131,7 @@ def _template_context(snapshot: Snapshot, token: str, words: Words) -> dict[str,
         "say": words.say,
         "messages": _data_block({"language": words.language, "locale": words.tag, "messages": messages}),
         "ended": ended,
+        "sketch": draw(snapshot),
         "card": card,
         "steps": STEPS,
         "order": snapshot.order,
@@ -138,7 +140,7 @@ def _template_context(snapshot: Snapshot, token: str, words: Words) -> dict[str,
         "photo": photo and f"{base_url()}/v1/track/{token}/proofs/{photo}",
         "initial": initial(driver.name) if driver else "",
         "vehicle_name": words.say(f"vehicle.{driver.vehicle}") if driver else "",
-        "pill": words.say("pill.ended") if ended else words.say("pill.connecting") if driver else "",
+        "pill": words.say("pill.ended") if ended else "",  # the script shows the connection
         "snapshot": _data_block(snapshot),
         "static": static_url,
         "dark": DARK_MEDIA.get(request.args.get("theme", ""), PREFERS_DARK),

@@ -11,9 +11,11 @@ import msgspec
 import numpy as np
 import pytest
 import zxingcpp
+from click.testing import CliRunner
 
 from tests.fork_server import ROOT
 from tests.service import Service
+from tracker.commands.driver_commands import drivers
 from tracker.commands.qr import qr_text
 
 LINK = "https://track.example.com/drive#pair=7K3QM-X9RTB"
@@ -77,6 +79,54 @@ async def test_a_code_from_the_terminal_pairs_a_phone(service: Service, service_
     assert pairing["url"] == f"https://track.example.com/shop/drive#pair={pairing['code']}"
     paired = await service.http.post("/v1/drivers/pair", json={"code": pairing["code"]})
     assert paired.json()["driver"]["id"] == driver["id"]
+
+
+async def test_a_shop_puts_a_phone_on_the_road_from_the_terminal(
+    service: Service, service_database: str
+) -> None:
+    """The new driver's token and code work at the running service, and the list shows the first position."""
+    public = {"TRACKER_PUBLIC_URL": "https://track.example.com"}
+    words = "drivers", "add", "Aada Päätteeltä", "--vehicle", "bicycle", "--reference", "D-77"
+    status, text, errors = await tracker(service_database, *words, **public)
+    assert (status, errors) == (0, "")
+    shown = dict(re.findall(r"^(driver|token|link|code) +(\S+)$", text, re.MULTILINE))
+    assert shown["link"] == f"https://track.example.com/drive#pair={shown['code']}"
+    driver = await service.get(f"/v1/drivers/{shown['driver']}")
+    assert [driver[name] for name in ("name", "vehicle", "reference")] == [
+        "Aada Päätteeltä",
+        "bicycle",
+        "D-77",
+    ]
+    paired = (await service.http.post("/v1/drivers/pair", json={"code": shown["code"]})).json()
+    assert paired["driver"]["id"] == driver["id"]
+    assert re.search(f"^{driver['id']}.* no position .*Aada", await listed(service_database), re.MULTILINE)
+    for token in (shown["token"], paired["token"]):
+        position = {"lat": "60.17", "lon": "24.94", "id": token}
+        answer = await service.http.get("/ingest/osmand", params=position, headers={"Authorization": ""})
+        assert answer.status_code == 200
+    assert re.search(f"^{driver['id']}.* s ago .*Aada", await listed(service_database), re.MULTILINE)
+
+
+async def listed(database_url: str) -> str:
+    return (await tracker(database_url, "drivers", "list"))[1]
+
+
+async def test_the_settings_of_apps_are_in_json(service: Service, service_database: str) -> None:
+    """As the API shows them, with the address of the phones' broker."""
+    settings = {"TRACKER_PUBLIC_URL": "https://track.example.com"}
+    words = "drivers", "add", "Aada", "--vehicle", "car", "--json"
+    added = msgspec.json.decode((await tracker(service_database, *words, **settings))[1])
+    assert added["setup"]["overland"]["token"] == added["token"]
+    assert added["setup"]["osmand"]["url"].startswith("https://track.example.com/ingest/osmand/tdt_")
+    assert added["pairing"]["links"]["owntracks"].startswith("owntracks:///config?url=")
+
+
+@pytest.mark.parametrize("name", ["", "  ", "A\nB", "A" * 201, "A\udcff"])
+def test_what_is_no_name_is_refused(name: str) -> None:
+    """Before the database is touched."""
+    result = CliRunner().invoke(drivers, ["add", name, "--vehicle", "car"])
+    assert result.exit_code == 2
+    assert "1 to 200 printable characters" in result.output
 
 
 async def test_the_terminal_says_what_is_wrong(service: Service, service_database: str) -> None:

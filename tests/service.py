@@ -146,7 +146,7 @@ async def running_service(
         headers = {"Authorization": f"Bearer {ADMIN_KEY}"}
         with nullcontext(own) if unrecorded or trusting else recorded(own, log) as url:
             async with httpx.AsyncClient(
-                base_url=url, headers=headers, timeout=30.0, limits=KEPT_ALIVE, verify=trusting or True
+                base_url=url, headers=headers, timeout=30.0, limits=KEPT_ALIVE, verify=trusting or False
             ) as http:
                 service = Service(url, urlsplit(own).netloc, process, http, log)
                 await _ready(service)

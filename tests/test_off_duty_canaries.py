@@ -22,6 +22,7 @@ from tests.conftest import temporary_database
 from tests.database.test_erasure import holders
 from tests.mqtt.brokers import Broker, broker_for
 from tests.mqtt.device import device_of
+from tests.privacy.exchanges import Exchange, Logged, Published, Said
 from tests.privacy.places import Place
 from tests.privacy.recording import JUDGE, verdict
 from tests.service import SECRET, Service, hear, running_service, say, token_of
@@ -33,8 +34,6 @@ from tracker.database.backup.dump import dump
 WORK: Final = (60.17135, 24.94405)  # where the driver is on duty
 HOME: Final = (60.1687135, 24.9345271)  # where the driver lives, which nobody may learn
 CANARIES: Final = ("60.16871", "24.93452")
-
-UNREAD: Final = {"a form", "Traccar Client"}  # forms that the judge of privacy does not read
 
 type Fix = dict[str, Any]
 
@@ -250,19 +249,21 @@ async def try_way(service: Service, way: str) -> list[str]:
     told.append(await shown(service, driver, order))
     assert str(WORK[0]) in told[-1], way
     assert verdict() == []
-    seen = JUDGE.story.drivers[driver["id"]].seen.times_near(Place(*WORK))
-    assert (seen is not None) is (way not in UNREAD), way
+    believed = JUDGE.story.drivers[driver["id"]]
+    assert believed.is_known and believed.seen.times_near(Place(*WORK)) is not None, way
     return told
 
 
 async def test_nothing_recorded_off_duty_is_found_anywhere(talkative: tuple[Service, str]) -> None:
     """By whatever way it comes in; on duty the same way stores what it gets."""
     service, database_url = talkative
+    heard = JUDGE.heard.copy()
     told = [text for way in await asyncio.gather(*(try_way(service, way) for way in WAYS_IN)) for text in way]
     told.append(service.log.read_text(errors="replace"))
     assert "fixes" in {name.split("_")[0] for name in await holders(database_url, str(WORK[0]))}
     await check_nothing_is_left(told, database_url)
-    assert JUDGE.story.off_duty.secret  # it looks for them in all that the service says
+    assert JUDGE.story.off_duty.secret  # the judge looks for them in all that the service says
+    assert {Exchange, Said, Published, Logged} <= (JUDGE.heard - heard).keys()
 
 
 async def check_nothing_is_left(told: list[str], database_url: str) -> None:

@@ -11,6 +11,7 @@ type Duty = Literal["on", "on_break", "off"]
 
 LATE = 120.0  # seconds: whose fixes are all later than that may have a slow clock
 STEADY = 6  # messages that show it
+ONE_PLACE = 10.0  # metres
 
 
 class DutyChange(msgspec.Struct):
@@ -38,7 +39,11 @@ class DutyTimes:
     def possible(self, at: float) -> set[Duty]:
         """What the duty may have been then."""
         settled = [one for one in self.changes if one.sure <= at]
-        last = [one for one in settled if not any(other.began >= one.sure for other in settled)]
+        last = [
+            one
+            for one in settled
+            if not any(other.began >= one.sure for other in settled if other is not one)
+        ]
         coming = {one.duty for one in self.changes if one.began <= at < one.sure}
         return coming | ({one.duty for one in last} or {"on"})
 
@@ -60,27 +65,31 @@ class DutyTimes:
 
 
 class OffDuty:
-    """Places of one test that were recorded off duty and that nobody told otherwise, to 5 decimals."""
+    """Places of one test that were recorded off duty, and that nobody told for another reason."""
 
     def __init__(self) -> None:
-        self._off: set[tuple[float, float]] = set()
-        self._told: set[tuple[float, float]] = set()
+        self._off: list[Place] = []
+        self._told = Seen()
+        self._secret: set[Place] | None = None
 
     def add(self, place: Place) -> None:
-        if (key := _key(place)) is not None:
-            self._off.add(key)
+        """It was recorded off duty; one that is given coarsely tells nothing."""
+        if min(_decimals(place.lat), _decimals(place.lon)) > 3:
+            self._off.append(place)
+            self._secret = None
 
     def told(self, place: Place) -> None:
         """It was recorded on duty, or is the place of an order."""
-        if (key := _key(place)) is not None:
-            self._told.add(key)
+        self._told.add(place, 0.0)
+        self._secret = None
 
     @property
-    def secret(self) -> set[tuple[float, float]]:
-        return self._off - self._told
+    def secret(self) -> set[Place]:
+        if self._secret is None:
+            self._secret = {one for one in self._off if not self._told.times_within(one, ONE_PLACE)}
+        return self._secret
 
 
-def _key(place: Place) -> tuple[float, float] | None:
-    """None for a place that is given so coarsely that others say the same."""
-    lat, lon = round(place.lat, 5), round(place.lon, 5)
-    return None if lat == round(lat, 3) or lon == round(lon, 3) else (lat, lon)
+def _decimals(degrees: float) -> int:
+    """How many there are, of five."""
+    return len(f"{degrees:.5f}".rstrip("0").partition(".")[2])

@@ -4,6 +4,7 @@ What it said to others is searched for PINs and for places that were recorded of
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -46,11 +47,13 @@ class Judge:
     def __init__(self) -> None:
         self.story = Story()
         self.judged = 0  # messages with something of a driver in them
+        self.heard: Counter[type] = Counter()  # records of each kind
         self._told: dict[tuple[int, str], Told] = {}
         self._pins = Pins()
 
     def hears(self, records: list[tuple[float, int, Record]]) -> list[Violation]:
         """All that was said since the last time: first the story, then what customers were told of it."""
+        self.heard.update(type(record) for _, _, record in records)
         for _, line, record in records:
             self._tell_story(line, record)
         for _, _, record in records:

@@ -35,14 +35,24 @@ def owntracks(body: Any) -> Fixes:
 
 
 def _osmand(said: Exchange, body: Any) -> Fixes:
-    query = {name: values[-1] for name, values in parse_qs(urlsplit(said.path).query).items()}
-    if (said.body.strip() not in {b"", b"null"} and body is None) or not {"lat", "lon"} <= query.keys():
-        return None
+    """Values in the query string or a form, or what Traccar Client sends as JSON."""
+    if isinstance(body, dict):
+        return _traccar_client(body)
+    form = "" if body is not None else said.body.decode("latin-1")
+    values = parse_qs(urlsplit(said.path).query) | parse_qs(form)
     try:
-        lat, lon = float(query["lat"]), float(query["lon"])
-    except ValueError:
+        lat, lon = (float(values[name][-1]) for name in ("lat", "lon"))
+    except (KeyError, ValueError):
         return None
-    return [_fix(query.get("timestamp"), lat, lon, None)]
+    return [_fix(values.get("timestamp", [None])[-1], lat, lon, None)]
+
+
+def _traccar_client(body: dict[str, Any]) -> Fixes:
+    try:
+        location, coords = body["location"], body["location"]["coords"]
+        return [_fix(location["timestamp"], coords["latitude"], coords["longitude"], coords.get("accuracy"))]
+    except (KeyError, TypeError):
+        return None
 
 
 def _overland(body: Any) -> Fixes:

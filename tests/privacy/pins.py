@@ -63,7 +63,7 @@ class Pins:
             return
         if isinstance(record, Published) and not record.by_service:
             return
-        link = _link_of(record)
+        link = link_of(record)
         owner = None if link is None else story.order_of_link.get(link)
         if (
             (link is None and _is_named(record))
@@ -84,7 +84,7 @@ class Pins:
         )
 
 
-def _link_of(record: Record) -> str | None:
+def link_of(record: Record) -> str | None:
     """The token of the link by which a customer was answered."""
     if not isinstance(record, (Exchange, Said)):
         return None
@@ -102,13 +102,17 @@ def _entered(record: Record) -> Shown | None:
 
 def _shown(record: Record, story: Story) -> Iterator[Shown]:
     """PINs in their field."""
-    link = _link_of(record)
-    if link is None or (isinstance(record, Said) and record.by_client):
-        return
-    for message in _messages(_content(record)):
+    link = link_of(record)
+    for message in told_customers(record):
         pin, at = message.get("pin"), message.get("now")
-        if pin is not None and isinstance(at, str):
+        if link is not None and pin is not None and isinstance(at, str):
             yield Shown(story.order_of_link.get(link, link), str(pin), seconds(at))
+
+
+def told_customers(record: Record) -> Iterator[dict[str, Any]]:
+    """Snapshots, updates and other messages to the customer of a link."""
+    if link_of(record) is not None and not (isinstance(record, Said) and record.by_client):
+        yield from _messages(_content(record))
 
 
 def _messages(content: Any) -> Iterator[dict[str, Any]]:
@@ -132,7 +136,7 @@ def _elsewhere(record: Record) -> Iterator[str]:
         )
         if record.path.startswith(EXAMPLES) or headers.get("content-type", "").startswith(STATIC):
             return
-    content, is_customers = _content(record), _link_of(record) is not None
+    content, is_customers = _content(record), link_of(record) is not None
     if isinstance(content, bytes):
         text = (EMBEDDED.sub(b"", content) if is_customers else content).decode("latin-1")
         yield from _in_text(PAGE_BODY.sub("", text) if is_customers else text)
@@ -145,7 +149,7 @@ def _elsewhere(record: Record) -> Iterator[str]:
 
 def _in_page(record: Record) -> Iterator[str]:
     """Groups of digits in the body of a customer's page, where their own PIN may stand."""
-    if isinstance(record, Exchange) and _link_of(record) is not None:
+    if isinstance(record, Exchange) and link_of(record) is not None:
         for body in PAGE_BODY.findall(EMBEDDED.sub(b"", record.answer).decode("latin-1")):
             yield from _in_text(body)
 

@@ -1,4 +1,4 @@
-"""A courier's page never shows another customer's door: random trips, judged by the bytes on the wire."""
+"""No customer sees another's door or a courier at rest: random trips, judged by the bytes on the wire."""
 
 import logging
 from collections.abc import Iterator
@@ -11,8 +11,10 @@ import structlog
 from tests.privacy.simulation.random_trip import RandomTrip
 from tests.privacy.simulation.world import World
 from tracker.domain import trip, visible_trip
+from tracker.domain.driver.duty import DutyTimes
 from tracker.domain.privacy import other_dropoffs
 from tracker.domain.privacy.other_dropoffs import Doors
+from tracker.domain.trip import Trip
 from tracker.domain.visible_trip import VisibleTrip
 from tracker.live import fleet
 
@@ -74,18 +76,36 @@ def never(*_given: Any) -> bool:
     return False
 
 
+def always(*_given: Any) -> bool:
+    return True
+
+
+def works_now(trip: Trip) -> bool:
+    return trip.duty.now == "on"
+
+
 def long_from_now(*_given: Any) -> datetime:
     return datetime(2100, 1, 1, tzinfo=UTC)
 
 
 FAULTS: dict[str, tuple[object, str, object, str, int]] = {  # what is broken how, the rule, the first trip
     "an ended door is forgotten": (Doors, "_end", nothing, "Nothing within 100 m", 2_000),
-    "a restart forgets ended doors": (Doors, "restore", nothing, "Nothing within 100 m", 2_001),
+    "a restart forgets ended doors": (Doors, "restore", nothing, "Nothing within 100 m", 2_076),
     "an open door does not hide": (Doors, "hide", never, "Nothing within 100 m", 2_000),
     "a trail leads past": (Doors, "hide_between", never, "No straight piece", 2_038),
     "a new door does not clear trails": (VisibleTrip, "change_doors", nothing, "Nothing within 100 m", 2_001),
     "a whole town is one house": (other_dropoffs, "SAME_PLACE", 300.0, "Nothing within 100 m", 2_001),
     "placeholders are a customer": (other_dropoffs, "_phone", str.strip, "Nothing within 100 m", 2_022),
+    "a break hides nothing": (
+        Trip,
+        "_is_working",
+        property(always),
+        "No whereabouts, and no distance",
+        2_000,
+    ),
+    "a break is shown later": (Trip, "_is_working", property(works_now), "What was recorded off", 2_040),
+    "nobody is ever off duty": (DutyTimes, "at", lambda *_given: "on", "What was recorded off", 2_025),
+    "a break takes the ETA": (trip, "coarse", lambda _eta: None, "A break leaves", 2_000),
     "the distance is told": (trip, "coarse", lambda eta: eta, "No distance", 2_000),
     "windows are not waited for": (visible_trip, "awaits_window", never, "Nothing of the driver", 2_001),
     "nothing is ever stuck": (visible_trip, "stuck_at", long_from_now, "No whereabouts", 2_006),

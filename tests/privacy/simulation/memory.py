@@ -29,6 +29,7 @@ class Memory:
         self.assignments: list[tuple[int, str, datetime]] = []  # ended ones: driver, order, when
         self.states: dict[int, Fix] = {}
         self.milestones: dict[str, dict[str, datetime]] = {}
+        self.duty: dict[int, list[dict[str, Any]]] = {}  # intervals, by driver
 
     # --- what the service asks
 
@@ -48,8 +49,14 @@ class Memory:
     async def fetchval(self, name: str, *_given: Any) -> int | None:
         return 1 if name in {"lock_driver_for_lease", "upsert_lease"} else None
 
-    async def execute(self, _name: str, *_given: Any) -> None:
-        """What is written beside orders and fixes is not read here."""
+    async def execute(self, name: str, *given: Any) -> None:
+        """Of what is written beside orders and fixes, only duty is read here."""
+        if name == "insert_duty_interval":
+            number, duty, at = given
+            self.duty.setdefault(number, []).append({"duty": duty, "begun_at": at, "ended_at": None})
+        if name == "end_duty_interval":
+            for interval in self.duty.get(given[0], []):
+                interval["ended_at"] = interval["ended_at"] or given[1]
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator["Memory"]:
@@ -75,6 +82,12 @@ class Memory:
             _order_row(self.orders[order_id]) | {"order_id": order_id, "kind": kind}
             for order_id, kind in self.stops.get(driver_id, [])
         ]
+
+    def _lock_drivers(self, driver_ids: Sequence[str]) -> list[dict[str, Any] | None]:
+        return [_driver_row(self.drivers.get(driver_id)) for driver_id in driver_ids]
+
+    def _select_duty_intervals(self, number: int) -> list[dict[str, Any]]:
+        return self.duty.get(number, [])
 
     def _select_driver_states(self, numbers: Sequence[int]) -> list[dict[str, Any]]:
         found = [(number, self.states[number]) for number in numbers if number in self.states]

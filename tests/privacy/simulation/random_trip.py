@@ -9,6 +9,7 @@ import msgspec
 
 from tests.privacy.simulation.memory import street
 from tests.privacy.simulation.world import World
+from tracker.domain.driver.duty import Duty
 from tracker.domain.geo import LonLat, distance
 from tracker.domain.order import Customer, Driver, Order, OrderStatus, Place, StopKind
 from tracker.domain.tracks.fix import Fix
@@ -29,6 +30,7 @@ LIMITS: Final[tuple[Any, ...]] = (
     *({"stops": 0}, {"stops": 2}, {"eta_s": 300}, {"distance_m": 600}, [{"stops": 1}, {"eta_s": 1200}]),
 )
 MOMENTS: Final = 140  # at most
+CHANGES: Final = 20  # of duty, at most: the service allows no more at once
 Sequence = list[tuple[str, StopKind]]
 
 
@@ -82,6 +84,8 @@ class RandomTrip:
 
     def __init__(self, seed: int) -> None:
         self.chance = Random(seed)
+        self.shifts = Random(f"shifts {seed}")  # of their own, so that they change nothing else
+        self.changes = 0
         self.world = World()
         self.middle = LonLat(self.chance.uniform(-170.0, 170.0), self.chance.uniform(-60.0, 68.0))
         self.doors: list[LonLat] = []
@@ -107,6 +111,7 @@ class RandomTrip:
         world.wait(seconds)
         for courier in self.couriers:
             if courier is self.couriers[0] or chance.random() < 0.5:
+                await self.change_duty(courier)
                 await self.advance(courier, seconds)
         if chance.random() < 0.3:
             await world.look()
@@ -120,6 +125,13 @@ class RandomTrip:
             world.wait(chance.choice((3_000.0, 5 * 3_600.0, 25 * 3_600.0)))
 
     # --- couriers
+
+    async def change_duty(self, courier: Courier) -> None:
+        """Off duty the phone goes on sending, and the courier's orders stay with them."""
+        if self.shifts.random() < 0.05 and self.changes < CHANGES:
+            self.changes += 1
+            duty: Duty = self.shifts.choice(("on", "on", "on_break", "off"))
+            await self.world.change_duty(courier.driver, duty)
 
     async def advance(self, courier: Courier, seconds: float) -> None:
         stops = self.world.memory.stops.get(courier.driver.id, [])

@@ -14,6 +14,7 @@ import msgspec
 from tests.privacy.exchanges import Exchange, Reading, Record, Said
 from tests.privacy.judge import Judge, Violation
 from tests.privacy.simulation.memory import Memory, NoHindsight, Streets
+from tracker.domain.driver.duty import Duty
 from tracker.domain.order import Driver, Order, OrderStatus, StopKind
 from tracker.domain.tracks.fix import Fix
 from tracker.live.bus.memory_bus import MemoryBus
@@ -134,6 +135,15 @@ class World:
         await self.fleet.record(driver, await self.fleet.receive(driver, fixes))
         await self.settle()
         self.drain()
+
+    async def change_duty(self, driver: Driver, duty: Duty) -> None:
+        self.wait(0.005)
+        asked = {"on": duty != "off", "on_break": duty == "on_break"}
+        self._exchange("POST", f"/v1/drivers/{driver.id}/duty", asked, {"id": driver.id})
+        await self.fleet.states.set_duty(driver.id, duty)
+        await self.settle()
+        self.drain()
+        self.wait(0.005)
 
     # --- merchants
 

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tracker.api.script_bundle import bundle
+from tracker.api.static_files import BUNDLED
+
 WEB = Path(__file__).parent.parent.parent / "web"
 
 
@@ -61,16 +64,37 @@ def test_every_module_of_the_drivers_page_has_its_test_or_needs_a_browser() -> N
     assert {path.stem for path in (WEB / "src" / "drive").glob("*.js")} - in_browser == tested
 
 
-def test_the_page_preloads_every_module_that_it_imports() -> None:
-    """A module that the list lacks costs each first visit a round trip."""
-    template = (WEB / "templates" / "track.html").read_text()
-    (listed,) = re.findall(r"for module in \((.*?)\) -", template)
-    imported = _imported("track")
-    assert set(re.findall(r"'([\w-]+)'", listed)) == imported
+@pytest.mark.parametrize("entry", sorted(BUNDLED.values()))
+def test_each_entry_is_one_script(entry: str, tmp_path: Path) -> None:
+    """It imports nothing statically, exports what the module exports, and Node.js can read it."""
+    program, script = node(), tmp_path / f"{entry}.mjs"
+    if program is None:
+        pytest.skip("Node.js is not here; it comes with the development dependencies")
+    text = bundle(entry, lambda module: (WEB / "src" / f"{module}.js").read_text("utf-8"))
+    assert not re.search(r"^import\b", text, re.MULTILINE)
+    script.write_text(text, "utf-8")
+    subprocess.run([program, "--check", script], check=True, capture_output=True, timeout=60)
+    if entry == "stream":  # needs no document
+        code = f"const m = await import({str(script)!r}); process.stdout.write(Object.keys(m).join())"
+        done = subprocess.run([program, "--input-type=module", "-e", code], check=True, capture_output=True)
+        assert done.stdout == b"OrderStream"
 
 
-def _imported(module: str) -> set[str]:
-    """Return *module* and all that it imports statically, directly or not."""
-    source = (WEB / "src" / f"{module}.js").read_text()
-    names: list[str] = re.findall(r"^import .* from '\./([\w-]+)\.js';", source, re.MULTILINE)
-    return {module}.union(*map(_imported, names))
+def test_a_bundle_runs_each_module_once_and_keeps_their_names_apart() -> None:
+    """Two modules may use the same name; comments are left out; other forms are refused."""
+    modules = {
+        "a": "import { b } from './b.js';\nimport { c as d } from './c.js';\nconst MAX = 1;\n"
+        "export const A = b + d;\n",
+        "b": "/** B. */\n\nimport { c } from './c.js';\n/**\n * @type {number} */\n"
+        "const MAX = 2; /** @x */\nexport const b = c;\n",
+        "c": "// C\nexport function c() {}\n",
+    }
+    text = bundle("a", modules.__getitem__)
+    assert text.count("function c()") == 1 and text.index("function c()") < text.index("const MAX = 2")
+    assert "const { c: d } = $c;" in text and text.endswith("export const { A } = $a;\n")
+    assert "@type" not in text and "// C" not in text and "@x" in text
+    for wrong in ("export default 1;\n", "import * as b from './b.js';\n", "import './b.js';\n"):
+        with pytest.raises(ValueError, match="cannot bundle"):
+            bundle("a", {"a": wrong}.__getitem__)
+    with pytest.raises(ValueError, match="a -> b -> a"):
+        bundle("a", {"a": "import { b } from './b.js';\n", "b": "import { a } from './a.js';\n"}.__getitem__)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from tests.browser import PATIENCE, needs_chromium, on_the_way, opened, style_of
 from tests.gate import gate_before
@@ -56,6 +56,37 @@ async def test_a_killed_service_is_back_without_a_reload(
             await again.post(f"/v1/orders/{order['id']}/status", {"status": "delivered"})
             await expect(page.locator("#headline")).to_contain_text("Delivered at")
             assert await page.evaluate("window.sameDocument")
+
+
+async def test_a_script_that_does_not_arrive_is_fetched_again(service: Service, browser: Browser) -> None:
+    """The page comes alive without a reload; until then the server's card is there."""
+    async with on_the_way(service) as (order, _), opened(browser, "about:blank", with_map=False) as page:
+        asked: list[str] = []
+
+        async def answer(route: Route) -> None:
+            asked.append(route.request.url)
+            await (route.abort() if len(asked) <= 3 else route.continue_())
+
+        await page.route("**/src/track.js*", answer)
+        await page.goto(order["tracking_url"])
+        await expect(page.locator("#headline")).to_contain_text("Arriving")
+        await expect(page.locator("#pill")).to_have_text("Live")
+        assert len(asked) >= 4
+
+
+async def test_without_its_script_the_card_refreshes_itself(service: Service, browser: Browser) -> None:
+    """As without JavaScript, but not while the service is away."""
+    async with on_the_way(service) as (order, _), opened(browser, "about:blank", with_map=False) as page:
+        await page.clock.install()
+        await page.route("**/src/track.js*", lambda route: route.abort())
+        await page.goto(order["tracking_url"])
+        await service.post(f"/v1/orders/{order['id']}/status", {"status": "delivered"})
+        await page.context.set_offline(True)
+        await page.clock.fast_forward(31_000)
+        await expect(page.locator("#headline")).to_contain_text("Arriving")
+        await page.context.set_offline(False)
+        await page.clock.fast_forward(31_000)
+        await expect(page.locator("#headline")).to_contain_text("Delivered at")
 
 
 async def test_a_minute_without_network_is_told_honestly(service: Service, browser: Browser) -> None:

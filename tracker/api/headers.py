@@ -16,11 +16,12 @@ ALWAYS: Final = {
 }
 UNDER_TLS: Final = {"Strict-Transport-Security": "max-age=31536000"}
 POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; worker-src 'self'; connect-src 'self'; "
-    "img-src 'self' data:; font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
+    "default-src 'none'; script-src 'self'{scripts}; style-src 'self'; worker-src 'self'; "
+    "connect-src 'self'; img-src 'self' data:; font-src 'self'; manifest-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors {ancestors}"
 )
 PAGE_HEADERS: Final = {
-    "Content-Security-Policy": f"{POLICY}frame-ancestors 'none'",
+    "Content-Security-Policy": POLICY.format(scripts="", ancestors="'none'"),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
@@ -47,6 +48,11 @@ async def add_security_headers(response: Response) -> Response:
     for name, value in wanted.items():
         response.headers.setdefault(name, value)
     return response
+
+
+def page_policy(script_hash: str, *, framed: bool = False) -> str:
+    """Return the policy of a page with a script in its HTML. *framed*: other sites may frame the page."""
+    return POLICY.format(scripts=f" '{script_hash}'", ancestors="*" if framed else "'none'")
 
 
 def add_page_headers(response: Response) -> Response:

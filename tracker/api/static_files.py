@@ -10,6 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from tracker.api.client_info import public_path
+from tracker.api.script_bundle import bundle
 from tracker.system.package_files import folder
 
 FOLDERS: Final = ("src", "style", "icons", "messages", "vendor")
@@ -24,6 +25,7 @@ TYPES: Final = {
     ".webmanifest": "application/manifest+json",
     ".png": "image/png",
 }
+BUNDLED: Final = {f"src/{name}.js": name for name in ("track", "order-tracker", "stream")}
 INCOMPRESSIBLE: Final = {".woff2", ".png"}
 
 
@@ -63,8 +65,16 @@ class WebFiles:
     def find(self, name: str) -> WebFile | None:
         """Return the file with this path below `web/`, or None. It is read on first use."""
         if name not in self._load and (path := self._paths.get(name)) is not None:
-            self._load[name] = _load(path)
+            self._load[name] = _load(path, self._bundled(name) or path.read_bytes())
         return self._load.get(name)
+
+    def _bundled(self, name: str) -> bytes | None:
+        """Return a script with all that it imports; None for other files."""
+        if name not in BUNDLED:
+            return None
+        return bundle(
+            BUNDLED[name], lambda module: self._paths[f"src/{module}.js"].read_text("utf-8")
+        ).encode()
 
     def preload(self) -> None:
         """Read and compress the files that pages need, some 0.3 s, before the first request."""
@@ -88,8 +98,7 @@ def _files_below(root: Path) -> Iterator[Path]:
         yield from (path for path in (root / name).rglob("*") if path.is_file() and path.suffix in TYPES)
 
 
-def _load(path: Path) -> WebFile:
-    content = path.read_bytes()
+def _load(path: Path, content: bytes) -> WebFile:
     etag = sha256(content).hexdigest()[:20]
     gzipped = None if path.suffix in INCOMPRESSIBLE else gzip.compress(content, compresslevel=9, mtime=0)
     return WebFile(TYPES[path.suffix], etag, content, gzipped)

@@ -12,10 +12,11 @@ from werkzeug.routing import PathConverter
 
 from tracker.api.client_info import base_url, public_path
 from tracker.api.compression import accepts_gzip
-from tracker.api.headers import POLICY, add_cors_headers, add_page_headers
+from tracker.api.headers import add_cors_headers, add_page_headers
 from tracker.api.static_files import WebFile, static_url, web_files
 from tracker.api.tracking.card import STEPS, describe, newest_photo
 from tracker.api.tracking.link import find_link
+from tracker.api.tracking.loader import loader, policy_with_loader
 from tracker.api.tracking.sketch import draw
 from tracker.api.tracking.words import Words, choose_words
 from tracker.domain.privacy.display_name import initial
@@ -95,14 +96,16 @@ async def track(token: str) -> Response:
     except NotFound:
         return await _no_such_link()
     context = _template_context(snapshot, token, _words(None if customer is None else customer.language))
-    return _html(200, await render_template("track.html", **context))
+    response = _html(200, await render_template("track.html", **context))
+    response.headers["Content-Security-Policy"] = policy_with_loader()
+    return response
 
 
 @blueprint.get("/embed/<anything:token>")
 async def embedded(token: str) -> Response:
     """Show the page for other sites, in a frame or in `<order-tracker>`."""
     response = await track(token)
-    response.headers["Content-Security-Policy"] = f"{POLICY}frame-ancestors *"
+    response.headers["Content-Security-Policy"] = policy_with_loader(framed=True)
     return response
 
 
@@ -131,6 +134,7 @@ def _template_context(snapshot: Snapshot, token: str, words: Words) -> dict[str,
         "say": words.say,
         "messages": _data_block({"language": words.language, "locale": words.tag, "messages": messages}),
         "ended": ended,
+        "loader": Markup(loader()),
         "sketch": draw(snapshot),
         "card": card,
         "steps": STEPS,

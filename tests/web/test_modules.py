@@ -57,7 +57,7 @@ def test_every_module_of_the_drivers_page_has_its_test_or_needs_a_browser() -> N
     """The same for the driver's page, whose views and storage the browser tests cover."""
     in_browser = {
         "app-watch", "chat-sheet", "courier", "device", "drive", "element", "fail-sheet", "images",
-        "mine-sheet", "order-view", "proof-sheet", "refused-box", "ring", "screen", "sender",
+        "mine-sheet", "notice", "order-view", "proof-sheet", "refused-box", "ring", "screen", "sender",
         "service-worker", "sheet", "sign-in-view", "source", "status-view", "store",
     }  # fmt: skip
     tested = {path.name.removesuffix(".test.js") for path in (WEB / "test" / "drive").glob("*.test.js")}

@@ -139,6 +139,10 @@ async def test_the_screen_works_over_plain_http(service: Service, browser: Brows
     url = service.url.replace("127.0.0.1", LAN_HOST)
     async with opened(browser, f"{url}/drive#pair={pairing['code']}", **PHONE) as page:
         assert not await page.evaluate("isSecureContext")
+        await page.locator("[data-focus=page]").click()
+        await expect(page.locator("#position")).to_contain_text(
+            "Phones give their position to pages with https only."
+        )
         await button(page.locator(".order"), "Picked up").click()
         await expect(page.locator(".order").get_by_role("heading")).to_have_text("Kasarmikatu 36")
         await until(lambda: picked_up(service, order))
@@ -263,7 +267,7 @@ async def test_an_hour_with_the_screen_off_has_no_gap(
         await page.evaluate(SHOW, False)
         await send_by_owntracks(service, driver, way[:half])
         await page.evaluate(SHOW, True)
-        await expect(page.locator("#position")).to_contain_text("OwnTracks is silent")
+        await expect(page.locator("#position")).to_contain_text("OwnTracks is silent for 30 min")
         await page.locator("[data-focus=other]").click()
         await until(lambda: has_fix_after(service, driver, begun + HOUR), 20)
         await page.evaluate(SHOW, False)

@@ -39,9 +39,12 @@ STORED_ORDERS: Final = """() => new Promise(resolve => {
 
 
 async def test_news_ring_and_the_screen_stays_on(service: Service, browser: Browser) -> None:
-    """Sound, vibration and announcement of an order and a note; a wake lock while the page is visible."""
+    """Sound, vibration and announcement of an order and a note; a wake lock while the page is visible.
+
+    While another app is in front, a notice of the phone.
+    """
     driver = await service.new_driver()
-    permissions = ["geolocation", "screen-wake-lock"]
+    permissions = ["geolocation", "screen-wake-lock", "notifications"]
     async with opened(browser, "about:blank", **PHONE | {"permissions": permissions}) as page:
         socket: asyncio.Future[WebSocketRoute] = asyncio.get_running_loop().create_future()
         await page.route_web_socket("**/v1/drivers/stream", lambda route: socket.set_result(through(route)))
@@ -60,10 +63,22 @@ async def test_news_ring_and_the_screen_stays_on(service: Service, browser: Brow
         await expect(page.locator("#announcer")).to_have_text("The customer writes: Ring twice")
         await expect(page.locator(".order")).to_contain_text("Customer: Ring twice")
         assert await page.evaluate("felt.vibrations.length") == 2
+        await page.evaluate(SHOW, False)
+        await service.new_order(driver["id"])
+        await until(lambda: has_notice(page, "1 new order"), 10)
+        await service.post(f"/v1/track/{token_of(order)}/messages", {"text": "Thank you"})
+        await until(lambda: has_notice(page, "1 message"), 10)
+        await page.evaluate(SHOW, True)
         (await socket).send(
             msgspec.json.encode({"type": "slow", "retry_s": 60, "reason": "storage"}).decode()
         )
         await expect(page.locator("[data-fixes]")).to_contain_text("the service is busy")
+
+
+async def has_notice(page: Page, text: str) -> bool:
+    """Whether the phone shows this one notice."""
+    shown = "navigator.serviceWorker.ready.then(registration => registration.getNotifications())"
+    return bool(await page.evaluate(f"{shown}.then(all => all.map(each => each.body))") == [text])
 
 
 def through(route: WebSocketRoute) -> WebSocketRoute:

@@ -2,10 +2,12 @@
 
 const EVERY = 10_000; // milliseconds
 
+/** @typedef {{app: string, at: number|null, reason: string}} Seen at: milliseconds by the server's clock; reason: why it is silent */
+
 export class AppWatch {
   /**
    * @param {string} service the service's base URL @param {string} token the driver's
-   * @param {(seen: {app: string, at: number|null}) => unknown} onSeen at: milliseconds by the server's clock
+   * @param {(seen: Seen) => unknown} onSeen
    */
   constructor(service, token, onSeen) {
     this._url = new URL('v1/drivers/me', service);
@@ -29,7 +31,7 @@ export class AppWatch {
   async _look() {
     const answer = await fetch(this._url, { headers: this._headers, cache: 'no-store' }).catch(() => null);
     if (!answer?.ok || !this._timer) return;
-    const { driver: { device, last_fix: fix } } = await answer.json();
-    this._onSeen({ app: device?.app ?? '', at: fix ? Date.parse(fix.recorded_at) : null });
+    const { driver: { device, last_fix: fix, silence } } = await answer.json();
+    this._onSeen({ app: device?.app ?? '', at: fix ? Date.parse(fix.recorded_at) : null, reason: silence?.reason ?? '' });
   }
 }

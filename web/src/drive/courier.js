@@ -5,6 +5,7 @@ import { DriverConnection } from './connection.js';
 import { Conversations } from './conversations.js';
 import { deviceReport } from './device.js';
 import { FixSender } from './fixes.js';
+import { notice } from './notice.js';
 import { newOrders } from './orders.js';
 import { again, unsent } from './queue.js';
 import { ring } from './ring.js';
@@ -48,7 +49,7 @@ export class Courier {
     /** @type {AssignedOrder[]} */ this._orders = [];
     this._conversations = new Conversations(store);
     this._received = Promise.resolve(); // once all messages so far are dealt with, in their sequence
-    /** @type {{app: string, at: number|null}} */ this._seen = { app: '', at: null };
+    /** @type {import('./app-watch.js').Seen} */ this._seen = { app: '', at: null, reason: '' };
     /** @type {import('./status-view.js').Sending|undefined} */ this._sending = undefined;
     /** @type {import('./apps.js').AppLink[]} */ this._apps = [];
     this._driver = { id: '', name: '', vehicle: 'car' };
@@ -153,7 +154,8 @@ export class Courier {
     const words = this._words;
     ring();
     const news = orders ? [words.say('order.new', { count: orders })] : [];
-    this._screen.announce([...news, ...notes.map(({ text }) => words.say('chat.heard', { text }))].join(' '));
+    this._screen.announce([...news, ...notes.map((note) => words.say('chat.heard', note))].join(' '));
+    notice(words, [...news, ...(notes.length ? [words.say('chat.count', { count: notes.length })] : [])]);
   }
 
   /** @param {import('../../types/driver.js').Duty} duty */
@@ -272,7 +274,7 @@ export class Courier {
     if (this._isClosed) return;
     const now = Date.now();
     if (this._sending === 'page' && now - this._deviceSentAt > DEVICE_EVERY) this._reportDevice();
-    const { at, app } = this._sending === 'page' ? { at: this._ownFixAt(), app: '' } : this._seen;
+    const { at, app, reason } = this._sending === 'page' ? { at: this._ownFixAt(), app: '', reason: '' } : this._seen;
     this._screen.showStatus({
       connection: this._connection.state,
       driver: this._driver.name,
@@ -283,6 +285,7 @@ export class Courier {
       sending: this._sending,
       source: this._source.status,
       app,
+      reason,
       apps: this._apps,
       age: at === null ? null : (now - this._clockAhead - at) / 1000,
     });

@@ -4,6 +4,7 @@ import { Courier } from './courier.js';
 import { el, renew } from './element.js';
 import { Mine } from './mine.js';
 import { MineSheet } from './mine-sheet.js';
+import { noticeButton } from './notice.js';
 import { allowSoundAfterTap } from './ring.js';
 import { confirmSheet } from './sheet.js';
 import { credentialIn } from './sign-in.js';
@@ -57,6 +58,7 @@ class Drive {
     this._signIn.hide();
     place('work').hidden = false;
     renew(place('more'), token, () => [
+      noticeButton(this._words),
       el('button', { type: 'button', 'data-focus': 'mine', onclick: () => new MineSheet(this._words, new Mine(this._service, token)) },
         this._words.say('mine.title')),
       el('button', { type: 'button', onclick: () => this._askToSignOut() }, this._words.say('signout')),

@@ -67,7 +67,8 @@ export class OrderView {
       } },
       el('span.kind', {}, task.isOver ? this._words.say('order.over') : this._words.say(`kind.${kind}`, { count: i + 1 })),
       el('h2', { tabindex: -1, 'data-focus': 'title' }, el('bdi', {}, stop.address || title)),
-      el('span.meta', {}, this._meta(task))),
+      el('span.meta', {}, this._meta(task)),
+      notes.at(-1)?.from === 'customer' && el('span.news', {}, this._words.say('chat.count', { count: notes.length }))),
       ...refused.map((action) => refusedBox(this._words, action, this._acts)),
       ...(task.isOver ? [] : this._body(task, notes)));
   }

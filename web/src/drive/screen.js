@@ -74,9 +74,10 @@ export class Screen {
     for (const id of ['header', 'position', 'orders', 'refused', 'announcer']) place(id).replaceWith(place(id).cloneNode(false));
   }
 
-  /** Say it to a screen reader. @param {string} text */
+  /** Say it to a screen reader, also if it is the same as before. @param {string} text */
   announce(text) {
-    place('announcer').textContent = text;
+    const announcer = place('announcer');
+    announcer.textContent = announcer.textContent === text ? `${text}\u00a0` : text;
   }
 
   /** What was refused of orders that are no longer the driver's. @param {Action[]} refused */

@@ -21,6 +21,17 @@ worker.addEventListener('fetch', (/** @type {any} */ event) => {
   }
 });
 
+worker.addEventListener('notificationclick', (/** @type {any} */ event) => {
+  event.notification.close();
+  event.waitUntil(showPage());
+});
+
+/** Bring the page to the front, or open it. */
+async function showPage() {
+  const [page] = await worker.clients.matchAll({ type: 'window' });
+  return page ? page.focus() : worker.clients.openWindow(SHELL.page);
+}
+
 async function install() {
   const cache = await caches.open(CACHE);
   await cache.addAll([SHELL.page, ...SHELL.files].map((url) => new Request(url, { cache: 'reload' })));

@@ -7,7 +7,7 @@
 import { fixOf, isWanted } from './fixes.js';
 
 /** @typedef {import('../../types/driver.js').Fix} Fix */
-/** @typedef {'off'|'asking'|'on'|'denied'|'unavailable'} Status */
+/** @typedef {'off'|'asking'|'on'|'denied'|'unavailable'|'insecure'} Status insecure: the page came without https */
 
 const OPTIONS = { enableHighAccuracy: true, maximumAge: 0, timeout: 30_000 }; // milliseconds
 const REFRESH = 20_000; // milliseconds: some browsers report nothing while the phone does not move
@@ -34,6 +34,7 @@ export class Source {
   /** Ask for the position. Browsers show their question only after a tap. */
   start() {
     this.stop();
+    if (!isSecureContext) return this._set('insecure');
     if (!navigator.geolocation) return this._set('unavailable');
     this._set('asking');
     this._watch = navigator.geolocation.watchPosition((position) => this._receive(position), (error) => this._failed(error), OPTIONS);

@@ -24,6 +24,7 @@ import { el, renew } from './element.js';
  * @property {Sending|undefined} sending undefined: the driver has not chosen
  * @property {import('./source.js').Status} source of this page
  * @property {string} app that sends, as it names itself; empty if unknown
+ * @property {string} reason why the app is silent, as the service concludes; empty if unknown
  * @property {import('./apps.js').AppLink[]} apps links that set up an app
  * @property {number|null} age seconds since the last position; null without one
  */
@@ -48,7 +49,7 @@ export class StatusView {
     const { connection, driver, duty, waiting, sending, source, app } = status;
     renew(this._header, [connection, driver, duty, waiting], () => this._bar(status));
     const silent = sending === 'app' && connection === 'live' && (status.age === null || status.age > SILENT);
-    renew(this._position, [sending, source, app, silent, duty, status.age === null, status.apps], () => this._panel(status, silent));
+    renew(this._position, [sending, source, app, silent && status.reason, silent, duty, status.age === null, status.apps], () => this._panel(status, silent));
     const age = this._position.querySelector('[data-age]');
     if (age) age.textContent = this._age(status, silent);
     const fixes = this._position.querySelector('[data-fixes]');
@@ -87,7 +88,7 @@ export class StatusView {
   }
 
   /** @param {Status} status @param {boolean} silent */
-  _panel({ sending, source, app, apps, duty }, silent) {
+  _panel({ sending, source, app, reason, apps, duty }, silent) {
     const words = this._words;
     if (!duty.on) return [el('p', {}, words.say('position.off_duty'))];
     if (!sending) return this._choice();
@@ -96,6 +97,7 @@ export class StatusView {
     if (!silent) return [this._settled(this._other('page'))];
     return [
       el('p', { 'data-age': true }),
+      words.has(`silence.${reason}`) && el('p.problem', {}, words.say(`silence.${reason}`)),
       link && el('a.button', { href: link, 'data-focus': 'open-app' }, words.say('position.open', { app: appName(app) })),
       apps.length > 0 && el('details', {}, el('summary', { 'data-focus': 'set-up' }, words.say('setup.title')),
         el('div.choices', {}, ...apps.map(({ name, href }) => el('a.button', { href }, name)))),

@@ -21,6 +21,7 @@ from bench.phones import measure_phones
 from bench.rows import Row, as_json, show
 from bench.setup import measure_setup
 from bench.sockets import measure_sockets
+from bench.webhooks import measure_webhooks
 
 Measure = Callable[[Node], Awaitable[list[Row]]]
 
@@ -34,6 +35,7 @@ BENCHMARKS: dict[str, Measure] = {
     "phones": measure_phones,
     "sockets": measure_sockets,
     "forecast": measure_forecast,
+    "webhooks": measure_webhooks,
     "hostile": measure_hostile,
 }
 

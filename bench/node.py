@@ -73,6 +73,7 @@ async def node_on(folder: Path, database_url: str, port: int, key: str) -> Async
         "TRACKER_BIND": url.removeprefix("http://"),
         "TRACKER_ADMIN_KEY": key,
         "TRACKER_LOG_LEVEL": "warning",
+        "TRACKER_WEBHOOKS_PRIVATE": "on",
     }
     with (folder / "serve.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(

@@ -62,6 +62,7 @@ def test_every_setting_is_a_field_and_every_field_a_setting() -> None:
         ("TRACKER_CUSTOMER_RETENTION_DAYS", " 36500\n", "customer_retention_days", 36_500),
         ("TRACKER_LOG_LEVEL", "debug", "log_level", "debug"),
         ("TRACKER_TRUSTED_PROXIES", "10.0.0.0/8, ::1", "trusted_proxies", "10.0.0.0/8, ::1"),
+        ("TRACKER_WEBHOOKS_PRIVATE", "on", "webhooks_private", "on"),
         ("TRACKER_RETENTION_DAYS", "", "retention_days", 30),  # set to nothing is not set
         ("TRACKER_RETENTION_DAYS", " 7\n", "retention_days", 7),
         ("TRACKER_ADMIN_KEY", f"  {'k' * 20}\n", "admin_key", "k" * 20),
@@ -130,6 +131,7 @@ def test_a_good_value_is_taken(name: str, value: str, field: str, meant: object)
         ("TRACKER_CUSTOMER_RETENTION_DAYS", "never"),
         ("TRACKER_TRUSTED_PROXIES", "10.0.0.1/8"),
         ("TRACKER_TRUSTED_PROXIES", "the proxy"),
+        ("TRACKER_WEBHOOKS_PRIVATE", "yes"),
         ("TRACKER_LOG_LEVEL", "loud"),
         ("TRACKER_TLS_CERT", "/etc/ssl/tracker.pem"),  # without its key
     ],

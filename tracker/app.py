@@ -18,7 +18,7 @@ from tracker.api.headers import add_security_headers
 from tracker.api.json_bodies import register_bodies
 from tracker.api.merchant import drivers, forecasts, history, links, map, orders, pairing
 from tracker.api.merchant.deliveries import attempts, proofs
-from tracker.api.merchant.events import feed
+from tracker.api.merchant.events import deliveries, feed, webhooks
 from tracker.api.merchant.tracks import track
 from tracker.api.monitoring import health, metrics
 from tracker.api.monitoring.requests import register_request_log
@@ -31,6 +31,7 @@ from tracker.websocket.accept import register_sockets
 ENDPOINTS: Final = (
     asyncapi,
     attempts,
+    deliveries,
     health,
     swagger_ui,
     driver_pairing,
@@ -57,6 +58,7 @@ ENDPOINTS: Final = (
     track,
     tracking_proofs,
     tracking_stream,
+    webhooks,
 )
 
 

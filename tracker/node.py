@@ -46,9 +46,10 @@ from tracker.rate_limits import PairingLimit, RateLimit
 from tracker.routing import Router
 from tracker.system.certificate_expiry import expiry_or_zero
 from tracker.system.progress import Say
-from tracker.tokens import LinkTokens
+from tracker.tokens import LinkTokens, WebhookSecrets
 from tracker.webhooks.bodies import EventBodies
 from tracker.webhooks.feed import EventFeed
+from tracker.webhooks.opening import open_events
 
 FIXES_AT_ONCE: Final = 20_000  # of one driver: the backlog of five and a half hours at 1 Hz
 NOTES_AT_ONCE: Final = 5  # from one tracking link's customers, and from a driver to one customer
@@ -80,6 +81,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     orders: OrderLifecycle
     events: EventFeed
     event_bodies: EventBodies
+    webhook_secrets: WebhookSecrets
     fleet: Fleet
     hub: Hub
     link_tokens: LinkTokens
@@ -138,7 +140,7 @@ async def open_node(
             *(map_resources["area"], metrics, now, leases, exchange),
         ) as (orders, fleet),
         _upkeep(database, recorder, config, metrics, now),
-        EventFeed.open(database) as events,
+        open_events(database, config, fleet.eta, metrics, now) as event_resources,
         MqttIngest.open(config, fleet, database, rates["fix_rates"], metrics) as mqtt,
     ):
         yield Node(
@@ -149,13 +151,12 @@ async def open_node(
             router=router,
             orders=orders,
             fleet=fleet,
-            events=events,
-            event_bodies=EventBodies(database, link_tokens, fleet.eta, now),
             hub=hub,
             link_tokens=link_tokens,
             metrics=metrics,
             now=now,
             mqtt=mqtt,
+            **event_resources,
             **map_resources,
             **rates,
         )

@@ -2,7 +2,7 @@
 
 Keys and tokens carry 192 random bits and are stored only as SHA-256; with that much entropy a slow hash adds
 no protection. A tracking link's token is derived from its id and the service's secret and is not stored. So
-a link can be shown again, and a stolen database opens none.
+a link can be shown again, and a stolen database opens none. The same holds for the secrets of webhooks.
 """
 
 import hashlib
@@ -140,3 +140,21 @@ class LinkTokens:
 
     def _sign(self, raw_id: bytes) -> bytes:
         return hmac.digest(self._key, raw_id, "sha256")[:SIGNATURE_BYTES]
+
+
+class WebhookSecrets:
+    """Secrets of webhooks, as Standard Webhooks writes them: `whsec_` and 32 bytes in base64.
+
+    They are derived from the webhook's id and the service's secret, and stored nowhere.
+    """
+
+    def __init__(self, secret: str) -> None:
+        self._key = hmac.digest(secret.encode(), b"webhook secrets, version 1", "sha256")
+
+    def key(self, webhook_id: str, number: int) -> bytes:
+        """Return the bytes that sign; each new secret of a webhook has the next number."""
+        return hmac.digest(self._key, f"{webhook_id} {number}".encode(), "sha256")
+
+    def text(self, webhook_id: str, number: int) -> str:
+        """Return the secret as its merchant gets it."""
+        return f"whsec_{b64encode(self.key(webhook_id, number)).decode()}"

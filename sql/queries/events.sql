@@ -9,7 +9,8 @@ SELECT pg_advisory_xact_lock(hashtext('tracker event feed'));
 
 -- name: number_events
 -- Numbers committed events in the sequence of their insertion, at most $1, after `lock_event_feed`. An event whose
--- transaction commits later gets a later position, so no reader passes it by.
+-- transaction commits later gets a later position, so no reader passes it by. Each webhook gets a delivery, which waits
+-- while an earlier one of the same order or driver is not done.
 WITH unnumbered AS (
     SELECT number, row_number() OVER (ORDER BY number) AS place
     FROM (SELECT number FROM events WHERE position IS NULL ORDER BY number LIMIT $1) AS first
@@ -18,28 +19,42 @@ WITH unnumbered AS (
     SET position = coalesce((SELECT last FROM event_feed), 0) + unnumbered.place
     FROM unnumbered
     WHERE e.number = unnumbered.number
-    RETURNING e.position
+    RETURNING e.number, e.position, e.type, e.webhook_id, coalesce(e.order_id, e.driver_id, e.id) AS subject
 ), moved AS (
     INSERT INTO event_feed (last)
     SELECT max(position) FROM numbered HAVING count(*) > 0
     ON CONFLICT (one) DO UPDATE SET last = excluded.last
+), wanted AS (
+    SELECT w.id, n.number, n.subject,
+           row_number() OVER (PARTITION BY w.id, n.subject ORDER BY n.number) > 1
+           OR EXISTS (SELECT FROM webhook_deliveries d
+                      WHERE d.webhook_id = w.id AND d.subject = n.subject AND d.status IN ('waiting', 'pending')) AS waits
+    FROM numbered n
+    JOIN webhooks w ON w.disabled_at IS NULL
+                    AND CASE WHEN n.webhook_id IS NULL THEN w.types = '{}' OR n.type = ANY (w.types)
+                             ELSE n.webhook_id = w.id END
+), deliveries AS (
+    INSERT INTO webhook_deliveries (webhook_id, event_number, subject, status, next_attempt_at)
+    SELECT id, number, subject, CASE WHEN waits THEN 'waiting' ELSE 'pending' END, CASE WHEN NOT waits THEN now() END
+    FROM wanted
 )
 SELECT coalesce((SELECT max(position) FROM numbered), (SELECT last FROM event_feed), 0) AS last,
        (SELECT count(*) FROM numbered) AS numbered;
 
 -- name: select_events
--- The events after the position $1, at most $2. Fields of the order that no fact tells are its present ones.
-SELECT e.position, e.id AS event_id, e.type, e.at, e.driver_id AS event_driver_id, e.eta,
+-- The events after the position $1, at most $2, and those with the numbers $3. Fields of the order that no fact tells are
+-- its present ones.
+SELECT e.position, e.number AS event_number, e.id AS event_id, e.type, e.at, e.recorded_at, e.driver_id AS event_driver_id, e.eta,
        coalesce(t.detail, '{}') || e.detail AS detail, o.closed_at AS present_closed_at,
        o.version AS present_version, then_.*
-FROM events e
+FROM ((SELECT * FROM events WHERE position > $1 AND webhook_id IS NULL ORDER BY position LIMIT $2)
+      UNION ALL
+      SELECT * FROM events WHERE number = ANY ($3::bigint[])) AS e
 LEFT JOIN timeline t ON t.id = e.timeline_id
 LEFT JOIN orders o ON o.id = e.order_id
 LEFT JOIN LATERAL jsonb_populate_record(o, e.facts || jsonb_build_object('driver_id', e.driver_id)) AS then_
           ON e.order_id IS NOT NULL
-WHERE e.position > $1
-ORDER BY e.position
-LIMIT $2;
+ORDER BY e.position;
 
 -- name: delete_old_events
 -- Deletes at most $2 events recorded before $1.

@@ -27,6 +27,7 @@ FORESEEN: Final = frozenset(  # what the faults make it say: the database is awa
             "stuck_order_report_failed",
             "customer_erasure_failed",
             "event_feed_delayed",
+            "webhooks_delayed",
         ),
     }
 )

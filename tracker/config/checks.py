@@ -55,6 +55,8 @@ def check(config: "Config") -> None:
     _check_days("TRACKER_CUSTOMER_RETENTION_DAYS", config.customer_retention_days)
     if config.log_level not in LOG_LEVELS:
         raise ConfigError("TRACKER_LOG_LEVEL", f"must be one of {', '.join(LOG_LEVELS)}")
+    if config.webhooks_private not in {"on", "off"}:
+        raise ConfigError("TRACKER_WEBHOOKS_PRIVATE", "must be on or off")
     check_tls(config.tls_cert, config.tls_key)
     _check_proxies(config)
     _check_mqtt(config)

@@ -37,6 +37,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     customer_retention_days: int = 90  # days after an order's end
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    webhooks_private: str = "off"  # `on`: webhooks may go to private and loopback addresses
     trusted_proxies: str = ""  # comma-separated networks whose X-Forwarded-… headers are trusted
     log_level: str = "info"
 
@@ -60,6 +61,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             raise _named(error) from error
         check(config)
         return config
+
+    @property
+    def allows_private_webhooks(self) -> bool:
+        return self.webhooks_private == "on"
 
     @property
     def proxies(self) -> "Networks":

@@ -16,7 +16,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     meaning: str
     unset: str = ""  # what an absent value means, if the field has no default of its own
     secret: bool = False  # never shown; NAME_FILE or --NAME-file may name a file with the value
-    takes: Literal["address", "days", "level", "map", "networks", "path", "router", "text", "url"]
+    takes: Literal["address", "days", "level", "map", "networks", "path", "router", "switch", "text", "url"]
 
     @property
     def option(self) -> str:
@@ -122,6 +122,12 @@ _ALL: Final = (
         takes="networks",
         meaning="Comma-separated CIDR ranges of reverse proxies whose X-Forwarded headers are believed.",
         unset="none",
+    ),
+    Setting(
+        name="TRACKER_WEBHOOKS_PRIVATE",
+        field="webhooks_private",
+        takes="switch",
+        meaning="`on`: webhooks may go to private and loopback addresses, and over http.",
     ),
     Setting(
         name="TRACKER_LOG_LEVEL",

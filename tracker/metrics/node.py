@@ -18,6 +18,7 @@ from tracker.metrics.http import HttpMetrics
 from tracker.metrics.process import ProcessMetrics
 
 _FAST: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)  # seconds
+_WEBHOOK_DELAY: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 30.0, 300.0, 3_600.0)  # seconds
 _ETA_ERROR: Final = (15, 30, 60, 90, 120, 180, 300, 600, 1200)  # seconds
 FIX_RESULTS: Final = ("stored", "duplicate", "rejected", "discarded")
 NOT_READY: Final = ("draining", "database", "lag")
@@ -43,6 +44,7 @@ class Metrics:
         self._of_fixes()
         self._of_forecasts()
         self._of_orders()
+        self._of_webhooks()
         self._of_clients()
         self._of_node()
         self._of_state()
@@ -124,6 +126,35 @@ class Metrics:
         self.stuck_orders = Counter(
             "tracker_orders_stuck",
             "Orders flagged as stuck because they stayed open for too long.",
+            registry=registry,
+        )
+
+    def _of_webhooks(self) -> None:
+        registry = self.registry
+        self.webhook_deliveries = Counter(
+            "tracker_webhook_deliveries",
+            "Attempts to send an event to a webhook, by result; dead: given up.",
+            ["result"],
+            registry=registry,
+        )
+        begin_at_zero(self.webhook_deliveries, ("delivered", "retried", "dead"))
+        self.webhook_delay = Histogram(
+            "tracker_webhook_delay_seconds",
+            "Seconds from writing an event to an attempt to send it.",
+            buckets=_WEBHOOK_DELAY,
+            registry=registry,
+        )
+        self.webhook_unsent = Gauge(
+            "tracker_webhook_unsent", "Deliveries that are not sent yet, of all nodes.", registry=registry
+        )
+        self.webhook_dead = Gauge(
+            "tracker_webhook_dead",
+            "Deliveries that were given up and not sent again, of all nodes.",
+            registry=registry,
+        )
+        self.webhook_oldest = Gauge(
+            "tracker_webhook_oldest_unsent_seconds",
+            "Age in seconds of the oldest event not sent to a webhook; 0 if there is none.",
             registry=registry,
         )
 

@@ -28,6 +28,7 @@ class EventFeed:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._grew = asyncio.Event()
+        self._subscribers: list[asyncio.Event] = []
         self.last = 0  # the newest position that this node knows
         self.streams: Counter[str] = Counter()  # open streams on this node, by API key
         self.closing = False  # the node is about to stop
@@ -48,7 +49,7 @@ class EventFeed:
     def close(self) -> None:
         """Release all who wait, because the node is about to stop."""
         self.closing = True
-        self._wake()
+        self.wake()
 
     async def wait(self, beyond: int, within_s: float) -> bool:
         """Wait for an event after that position, at most *within_s*; return whether there is one."""
@@ -67,7 +68,7 @@ class EventFeed:
                 last, numbered = await number_events(connection, BATCH)
         if last > self.last:
             self.last = last
-            self._wake()
+            self.wake()
         return FeedState(last, state.dropped, is_behind=False)
 
     async def _follow(self) -> None:
@@ -91,6 +92,13 @@ class EventFeed:
             return False
         return True
 
-    def _wake(self) -> None:
+    def subscribe(self) -> asyncio.Event:
+        """Return an event that is set each time the list has grown; the caller clears it."""
+        self._subscribers.append(subscriber := asyncio.Event())
+        return subscriber
+
+    def wake(self) -> None:
+        """Wake all who wait: there is something to do, with or without a new event."""
         grew, self._grew = self._grew, asyncio.Event()
-        grew.set()
+        for event in (grew, *self._subscribers):
+            event.set()

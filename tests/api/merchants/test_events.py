@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -11,6 +12,9 @@ import msgspec
 from tests.api.merchant import problem, wrong_fields
 from tests.service import Service
 from tests.waiting import WITHIN
+from tracker.database import Database
+from tracker.database.credentials.api_keys import ApiKey, insert_api_key, revoke_api_key
+from tracker.tokens import hash_token, new_api_key, new_id
 
 
 async def latest(service: Service) -> str:
@@ -106,6 +110,21 @@ async def test_wrong_cursors_and_keys(service: Service) -> None:
         problem(await service.http.get(path, headers={"Authorization": ""}), 401, "unauthenticated")
     assert wrong_fields(await service.http.get("/v1/events?limit=501")) == ["limit"]
     assert (await service.http.head("/v1/events/stream")).status_code == 200
+
+
+async def test_a_stream_ends_with_its_key(hasty_service: Service, service_database: str) -> None:
+    """A revoked key reads nothing more, though its stream was open."""
+    key, now = ApiKey(new_id("key"), "read"), datetime.now(UTC)
+    text = new_api_key()
+    async with Database.open(service_database) as database:
+        await insert_api_key(database, key, "events", hash_token(text), now)
+        begin = await latest(hasty_service)
+        headers = {"Authorization": f"Bearer {text}", "Last-Event-ID": begin}
+        async with stream(hasty_service, **headers) as events:
+            assert await revoke_api_key(database, key.id, now)
+            async with asyncio.timeout(WITHIN):
+                async for _ in events:
+                    pass
 
 
 async def test_erased_people_are_in_no_event(service: Service) -> None:

@@ -37,7 +37,7 @@ from tracker.api.docs.example_delivery import (
     TRACK_FIX,
     UNKNOWN_DRIVER,
 )
-from tracker.api.docs.example_events import EVENT
+from tracker.api.docs.example_events import DELIVERY, EVENT, NEW_WEBHOOK, WEBHOOK
 from tracker.api.driver import me, phone_bodies
 from tracker.api.driver import pairing as driver_pairing
 from tracker.api.driver.proof_form import ProofForm
@@ -54,7 +54,7 @@ from tracker.api.merchant import (
     responses,
 )
 from tracker.api.merchant.deliveries import attempts
-from tracker.api.merchant.events import feed
+from tracker.api.merchant.events import feed, webhook_bodies
 from tracker.api.merchant.tracks import track
 from tracker.api.monitoring import health
 from tracker.api.tracking import notes, poll
@@ -152,6 +152,20 @@ EXAMPLES: Final[Mapping[Any, Any]] = {
         track.WhereAnswer: track.WhereAnswer(NOW, ORDER.status, POSITION),
         forecasts.ForecastsAnswer: forecasts.ForecastsAnswer([FORECAST], None, "2026-11-22T16:52:11.600Z"),
         forecasts.EtaReport: REPORT,
+        webhook_bodies.NewWebhookBody: {
+            "url": "https://shop.example/events",
+            "events": ["order.delivered", "order.failed"],
+        },
+        webhook_bodies.WebhookChangeBody: {"enabled": True},
+        webhook_bodies.SecretBody: {"overlap_s": 3600},
+        webhook_bodies.RedeliverBody: {"event_id": EVENT.id},
+        webhook_bodies.NewWebhookAnswer: NEW_WEBHOOK,
+        webhook_bodies.WebhookAnswer: WEBHOOK,
+        responses.Page[webhook_bodies.WebhookAnswer]: responses.Page([WEBHOOK], None),
+        webhook_bodies.SecretAnswer: webhook_bodies.SecretAnswer(NEW_WEBHOOK.secret, NOW),
+        webhook_bodies.TestAnswer: webhook_bodies.TestAnswer(EVENT.id),
+        webhook_bodies.RedeliverAnswer: webhook_bodies.RedeliverAnswer(1),
+        responses.Page[webhook_bodies.DeliveryAnswer]: responses.Page([DELIVERY], CURSOR),
         feed.EventsAnswer: feed.EventsAnswer([EVENT], "e1042"),
         map.Area: map.Area("helsinki.osm.pbf", (24.93, 60.16, 24.96, 60.18), (24.945, 60.17)),
         map.Addresses: map.Addresses([Address(60.1666, 24.9486, "Kasarmikatu 36")]),
@@ -226,6 +240,7 @@ PATH_PARAMETERS: Final[Mapping[str, Any]] = {
     "code": {"description": "The pairing code.", "schema": _ID, "example": PAIRING_CODE},
     "driver_token": {"description": "Token of the driver.", "schema": _ID, "example": "tdt_example"},
     "link_id": {"description": "Id of the tracking link.", "schema": _ID, "example": LINK_ID},
+    "webhook_id": {"description": "Id of the webhook.", "schema": _ID, "example": WEBHOOK.id},
     "token": {
         "description": "Token of the tracking link; no other credential.",
         "schema": _ID,

@@ -17,6 +17,7 @@ from werkzeug.routing import Rule
 from tracker.api.auth import View
 from tracker.api.client_info import base_url
 from tracker.api.describe import JSON, MULTIPART, EndpointSpec, endpoint, spec_of
+from tracker.api.docs.event_call import receive_event
 from tracker.api.docs.examples import (
     CREATED_EXAMPLES,
     EXAMPLES,
@@ -43,6 +44,7 @@ from tracker.errors import (
     Unauthenticated,
     Unparsable,
 )
+from tracker.messages.events import WireEvent
 
 DESCRIPTION: Final = """Real-time delivery tracking: drivers stream positions, customers watch their order.
 
@@ -128,6 +130,7 @@ def describe(app: Quart) -> dict[str, Any]:
         "info": {"title": "Tracker", "version": version("order-tracker"), "description": DESCRIPTION},
         "tags": [{"name": name, "description": description} for name, description in TAGS.items()],
         "paths": paths,
+        "webhooks": {"event": {"post": receive_event(schemas[WireEvent])}},
         "components": {"schemas": components, "securitySchemes": SECURITY},
     }
 
@@ -147,7 +150,7 @@ def _schemas(spec: list[EndpointSpec]) -> tuple[Schemas, dict[str, Any]]:
         for type_ in (one.body, one.form, *_each(one.answer), *one.others.values())
         if type_ is not None
     ]
-    return schemas_of([*types, ProblemDetails])
+    return schemas_of([*types, WireEvent, ProblemDetails])
 
 
 def _operation(rule: Rule, view: View, schemas: Schemas) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The list of events: numbered after their commits, so that a reader misses none."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -35,7 +36,13 @@ async def number_events(connection: Connection, limit: int) -> tuple[int, int]:
 
 async def select_events(queries: Queries, after: int, limit: int) -> list[Event]:
     """Return the oldest events after that position."""
-    return [event_of(row) for row in await queries.fetch("select_events", after, limit)]
+    return [_event(row) for row in await queries.fetch("select_events", after, limit, [])]
+
+
+async def select_events_by_number(queries: Queries, numbers: Sequence[int]) -> dict[int, Event]:
+    """Return the events with these numbers, those that still exist."""
+    rows = await queries.fetch("select_events", 0, 0, list(numbers))
+    return {row["event_number"]: _event(row) for row in rows}
 
 
 async def delete_old_events(queries: Queries, before: datetime, limit: int) -> int:
@@ -44,13 +51,13 @@ async def delete_old_events(queries: Queries, before: datetime, limit: int) -> i
     return deleted
 
 
-def event_of(row: Row) -> Event:
-    """Return the event of a row of `select_events`."""
+def _event(row: Row) -> Event:
     return Event(
         position=row["position"],
         id=row["event_id"],
         type=row["type"],
         at=row["at"],
+        recorded_at=row["recorded_at"],
         order=None if row["id"] is None else _order_then(row),
         driver_id=row["event_driver_id"],
         detail=row["detail"],

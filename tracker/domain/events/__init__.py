@@ -1,1 +1,1 @@
-"""Events for merchants' programs: what they are, and when forecasts make one."""
+"""Events for merchants' programs: what they are, where webhooks may go, and when one is sent again."""

@@ -43,7 +43,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     position: int
     id: str
     type: EventType
-    at: datetime
+    at: datetime  # when it happened
+    recorded_at: datetime  # when it was written
     order: OrderThen | None  # None: the event is about a driver
     driver_id: str | None
     detail: dict[str, Any] = {}

@@ -10,7 +10,7 @@ async with asyncio.TaskGroup() as tasks:
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from random import Random
@@ -78,6 +78,7 @@ class DriverClient:
         self._token = token
         self._random = random or Random()
         self._pending_reports = PendingReports()
+        self._heard: set[tuple[str, str]] = set()  # order and time of the notes of the present orders
         self._closing_event = asyncio.Event()  # ends a pause
         self._changed = asyncio.Event()  # orders, acks or the connection changed
         self._closing = False
@@ -232,17 +233,32 @@ class DriverClient:
             case Welcome():
                 self.connected = True
                 self.connections += 1
-                self.orders = tuple(message.orders)
+                self._take_orders(message.orders)
                 self.policy = message.policy
             case Orders(orders):
-                self.orders = tuple(orders)
+                self._take_orders(orders)
             case PolicyChange(policy):
                 self.policy = policy
             case ErrorReply():
                 self._handle_error(message)
             case NoteToDriver():
-                self.on_note(message)
+                self._hear(message)
         self._changed.set()
+
+    def _take_orders(self, orders: Sequence[AssignedOrder]) -> None:
+        """Keep the orders, and hear the notes that came while this client was disconnected."""
+        self.orders = tuple(orders)
+        ids = {order.id for order in orders}
+        self._heard = {(order_id, at) for order_id, at in self._heard if order_id in ids}
+        for order in orders:
+            for note in order.notes:
+                self._hear(NoteToDriver(order.id, note.text, note.at))
+
+    def _hear(self, note: NoteToDriver) -> None:
+        """Pass each note on once; the service repeats them in the orders."""
+        if (note.order_id, note.at) not in self._heard:
+            self._heard.add((note.order_id, note.at))
+            self.on_note(note)
 
     def _handle_ack(self, ack: Ack) -> None:
         took = self.outbox.acknowledge(ack, asyncio.get_running_loop().time())

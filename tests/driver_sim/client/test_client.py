@@ -314,6 +314,28 @@ async def test_the_rate_of_the_service_is_kept() -> None:
             assert max(len(message["fixes"]) for message in it.messages) <= 50
 
 
+async def test_a_note_of_a_time_without_connection_is_heard_once() -> None:
+    """It comes with the orders of the next connection; a message repeats another one."""
+    stop = {"lat": 60.17, "lon": 24.94, "address": None, "service_s": None, "time_zone": "Europe/Helsinki"}
+    order: dict[str, Any] = {
+        "id": "ord_1", "reference": None, "status": "picked_up", "pickup": stop | {"ready_at": None},
+        "dropoff": stop, "customer": None, "window": None, "notes": [],
+    }  # fmt: skip
+    async with peer() as it, running(it) as client:
+        heard: list[str] = []
+        client.on_note = lambda note: heard.append(note.text)
+        assert it.socket is not None
+        for text, minute in ("Ring twice", 1), ("At the back door", 2):
+            order["notes"] += [{"text": text, "at": f"2026-11-22T12:0{minute}:00.000Z"}]
+            await it.say(it.socket, {"type": "orders", "orders": [order]})
+        again = order["notes"][1]
+        await it.say(it.socket, {"type": "message", "order_id": "ord_1", **again})
+        last = {"text": "Thank you", "at": "2026-11-22T12:03:00.000Z"}
+        await it.say(it.socket, {"type": "message", "order_id": "ord_1", **last})
+        await until(lambda: heard[-1:] == ["Thank you"])
+        assert heard == ["Ring twice", "At the back door", "Thank you"]
+
+
 async def test_unknown_messages_are_ignored() -> None:
     """A later version of the service may say more than we know."""
 

@@ -205,7 +205,14 @@ async def shown(service: Service, driver: Any, order: Any) -> str:
         f"{order_path}/eta",
     ]
     paths += [f"{order_path}/history", f"{order_path}/eta/history", f"{order_path}/proofs"]
-    paths += [track, f"{track}/poll?wait_s=0", f"/t/{token_of(order)}", "/readyz", "/v1/orders?limit=500"]
+    paths += [
+        track,
+        f"{track}/poll?wait_s=0",
+        f"/t/{token_of(order)}",
+        "/readyz",
+        "/v1/orders?limit=500",
+        "/v1/events?limit=500",
+    ]
     paths += [
         f"{order_path}/track.{extension}?include=rejected"
         for extension in ("geojson", "gpx", "csv", "ndjson", "json")

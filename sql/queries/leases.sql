@@ -47,3 +47,44 @@ RETURNING generation;
 SELECT d.id, l.node, l.generation
 FROM drivers d JOIN trip_leases l ON l.driver = d.number JOIN nodes n ON n.id = l.node
 WHERE d.id = ANY ($1::text[]) AND n.expires_at > clock_timestamp();
+
+-- name: select_watched_orders
+-- Of each order the version, and of its driver the running owner and when the newest believed fix came.
+SELECT o.id, o.version, o.driver_id, n.id AS owner, s.received_at
+FROM orders o
+LEFT JOIN drivers d ON d.id = o.driver_id
+LEFT JOIN trip_leases l ON l.driver = d.number
+LEFT JOIN nodes n ON n.id = l.node AND n.expires_at > clock_timestamp()
+LEFT JOIN driver_states s ON s.driver = d.number
+WHERE o.id = ANY ($1::text[]);
+
+-- name: select_driver_marks
+-- A text for each driver that differs once their name, vehicle, stops, orders or notes have changed.
+SELECT d.id, concat_ws(' ', d.name, d.display_name, d.vehicle, plan.stops, plan.notes) AS mark
+FROM drivers d
+CROSS JOIN LATERAL (
+    SELECT string_agg(concat_ws(' ', s.order_id, s.kind, o.version), ',' ORDER BY s.sequence) AS stops,
+           sum((SELECT count(*) FROM timeline t WHERE t.order_id = o.id AND t.kind = 'message')) AS notes
+    FROM stops s JOIN orders o ON o.id = s.order_id
+    WHERE s.driver_id = d.id) AS plan
+WHERE d.id = ANY ($1::text[]);
+
+-- name: select_revoked_links
+SELECT id FROM links WHERE id = ANY ($1::text[]) AND revoked_at IS NOT NULL;
+
+-- name: select_valid_tokens
+SELECT token_hash FROM driver_tokens WHERE token_hash = ANY ($1::bytea[]);
+
+-- name: select_driver_notes
+SELECT order_id, detail ->> 'text' AS text, at
+FROM timeline
+WHERE order_id = ANY ($1::text[]) AND kind = 'message' AND detail ->> 'from' = 'driver' AND at > $2
+ORDER BY at;
+
+-- name: hold_role
+-- A row if the node has the role now: it had it, or whoever had it is gone.
+INSERT INTO node_roles AS held (role, node) VALUES ($1, $2)
+ON CONFLICT (role) DO UPDATE SET node = excluded.node
+WHERE held.node = excluded.node
+   OR NOT EXISTS (SELECT FROM nodes n WHERE n.id = held.node AND n.expires_at > clock_timestamp())
+RETURNING node;

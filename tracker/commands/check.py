@@ -3,13 +3,14 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from ipaddress import ip_address
 from itertools import batched
 from secrets import token_hex
 from typing import Final
 
 from tracker.config import Config
+from tracker.config.nats_url import parse_nats_url
 from tracker.database import Database
 from tracker.database.connection.configured import database_url, has_database
 from tracker.database.migrations import pending
@@ -17,11 +18,13 @@ from tracker.domain.geo import LonLat
 from tracker.domain.order import Vehicle
 from tracker.domain.tracks.track import TOP_SPEED
 from tracker.errors import ConfigError, MapUnavailable, NoRoute, TrackerError
+from tracker.live.bus.nats_bus import NatsBus
 from tracker.map.addresses import load_address_index
 from tracker.map.basemap import missing_features, open_basemap
 from tracker.map.download import as_size
 from tracker.map.extract import MapExtract, find_map, in_use, prepare_map
 from tracker.map.survey import read_survey
+from tracker.metrics import Metrics
 from tracker.mqtt.broker import BrokerConnection, describe
 from tracker.mqtt.ingest import TOPIC
 from tracker.mqtt_url import parse_mqtt_url
@@ -39,6 +42,7 @@ _EFFECTS: Final = {
     "or correct TRACKER_ROUTER.",
 }
 BROKER_TIMEOUT_S: Final = 15.0
+BUS_TIMEOUT_S: Final = 5.0
 TRIES: Final = 10  # pairs of addresses; in a small extract some have no route between them
 
 
@@ -53,6 +57,7 @@ async def check_all(config: Config, report: Say, say: Say, *, refresh: bool = Fa
         ("data folder", _data(config)),
         ("database", _database(config)),
         *((("MQTT", check_broker(config.mqtt_url)),) if config.mqtt_url is not None else ()),
+        *((("bus", check_bus(config.nats_url)),) if config.nats_url is not None else ()),
     )
     findings = [await _report(name, step, report) for name, step in steps]
     if not await _report("map", _map(config, say, refresh), report):
@@ -137,6 +142,29 @@ async def check_broker(url: str) -> AsyncIterator[str]:
         if not broker.connected:
             raise ConfigError("TRACKER_MQTT_URL", f"{address}: {broker.fault or describe(TimeoutError())}")
         yield f"the broker at {address} accepts the account and the subscription to {TOPIC}"
+
+
+async def check_bus(url: str) -> AsyncIterator[str]:
+    """Connect and log in as the service does, and send a message. Raises ConfigError."""
+    address, arrived = parse_nats_url(url), asyncio.Event()
+    subject = f"tracker.check.{token_hex(8)}"
+    async with AsyncExitStack() as stack:
+        buses = [
+            await stack.enter_async_context(NatsBus.open(address, "tracker-check", Metrics().bus))
+            for _ in range(2)
+        ]
+        buses[1].receive(subject, lambda _: arrived.set())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(BUS_TIMEOUT_S):
+                for bus in buses:
+                    await bus.attempted.wait()
+                while not arrived.is_set() and all(bus.connected for bus in buses):
+                    buses[0].publish(subject, b"")
+                    await asyncio.sleep(0.1)
+        if not arrived.is_set():
+            why = buses[0].fault or "it delivers no messages; allow tracker.> to the account"
+            raise ConfigError("NATS_URL", f"{address}: {why}")
+        yield f"the NATS server at {address} accepts the account and delivers messages"
 
 
 async def _map(config: Config, say: Say, refresh: bool) -> AsyncIterator[str]:

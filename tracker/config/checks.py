@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from tracker.config.nats_url import parse_nats_url
 from tracker.config.settings import LOG_LEVELS
 from tracker.database_url import asyncpg_url
 from tracker.errors import ConfigError
@@ -60,8 +61,7 @@ def check(config: "Config") -> None:
     check_tls(config.tls_cert, config.tls_key)
     _check_proxies(config)
     _check_mqtt(config)
-    if config.nats_url is not None:
-        raise ConfigError("NATS_URL", "is not supported by this version; unset it")
+    _check_nats(config.nats_url)
 
 
 def _check_mqtt(config: "Config") -> None:
@@ -77,11 +77,7 @@ def _check_mqtt(config: "Config") -> None:
             "TRACKER_MQTT_URL", "is unset, but TRACKER_MQTT_PUBLIC_URL is set; set both, or neither"
         )
     if broker is not None and broker.ca is not None:
-        try:
-            ssl.create_default_context(cafile=broker.ca)
-        except OSError as error:
-            why = f"{broker.ca} holds no certificate in PEM format that this user may read; correct ?ca="
-            raise ConfigError("TRACKER_MQTT_URL", why) from error
+        _check_authority("TRACKER_MQTT_URL", broker.ca)
 
 
 def _mqtt_address(name: str, url: str | None) -> MqttAddress | None:
@@ -89,6 +85,23 @@ def _mqtt_address(name: str, url: str | None) -> MqttAddress | None:
         return None if url is None else parse_mqtt_url(url)
     except ValueError as error:
         raise ConfigError(name, str(error)) from None
+
+
+def _check_nats(url: str | None) -> None:
+    try:
+        address = None if url is None else parse_nats_url(url)
+    except ValueError as error:
+        raise ConfigError("NATS_URL", str(error)) from None
+    if address is not None and address.ca is not None:
+        _check_authority("NATS_URL", address.ca)
+
+
+def _check_authority(name: str, ca: Path) -> None:
+    try:
+        ssl.create_default_context(cafile=ca)
+    except OSError as error:
+        why = f"{ca} holds no certificate in PEM format that this user may read; correct ?ca="
+        raise ConfigError(name, why) from error
 
 
 def _check_database_url(url: str | None) -> None:

@@ -138,7 +138,7 @@ _ALL: Final = (
     Setting(
         name="NATS_URL",
         field="nats_url",
-        meaning="Bus between several nodes. Not supported by this version.",
+        meaning="Bus between several nodes, such as nats://tracker:PASSWORD@nats.example:4222.",
         unset="none",
         secret=True,
         takes="url",

@@ -2,36 +2,46 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final, get_args
 
 from tracker.database import Database
-from tracker.database.plans import Plan
 from tracker.domain.area import Area
+from tracker.domain.driver.duty import Duty
 from tracker.domain.eta.device_eta import FARTHEST
 from tracker.domain.eta.estimate import Eta
-from tracker.domain.order import Note, Order
 from tracker.domain.reporting_policy import Policy
 from tracker.domain.tracks.fix import Rejection
-from tracker.errors import NotFound, StorageUnavailable
 from tracker.eta.feedback import EtaFeedback
 from tracker.fix_recorder import FixRecorder
+from tracker.live.changes import Changes, assigned_orders
 from tracker.live.delivery.hub import Hub
 from tracker.live.delivery.publisher import Publisher
 from tracker.live.drivers.connections import DriverConnections
 from tracker.live.drivers.milestones import MilestoneWriter
 from tracker.live.drivers.silence import SilenceWatch
 from tracker.live.drivers.states import DriverStates
-from tracker.live.drivers.trip import LiveTrip
+from tracker.live.drivers.trip import ConnectedDriver, LiveTrip
 from tracker.live.drivers.trips import LiveTrips
+from tracker.live.healing import Healing
 from tracker.live.nodes.exchange import Exchange
 from tracker.live.nodes.intake import FixIntake
 from tracker.live.nodes.leases import Leases
-from tracker.live.nodes.messages import Answer, Event, ForwardedFixes, ReleaseTrip, Request, TripOwned
+from tracker.live.nodes.messages import (
+    DriverChanged,
+    DriverConnected,
+    DriverRevoked,
+    OrderChanged,
+    SetDuty,
+    ToDevices,
+)
+from tracker.live.nodes.ownership import Ownership
+from tracker.live.nodes.view_receiver import ViewReceiver
+from tracker.live.nodes.view_sender import ViewSender
+from tracker.live.peers import Peers
 from tracker.live.views import LiveViews
-from tracker.messages import AssignedOrder, End, NoteToDriver, Orders, PolicyChange, rfc3339
-from tracker.messages.conversions import assigned_order
+from tracker.messages import AssignedOrder, DutyChange, PolicyChange
 from tracker.metrics import Metrics, begin_at_zero
 from tracker.orders.changes import OrderChange
 from tracker.routing import Router
@@ -61,7 +71,7 @@ class Fleet:
         now: Callable[[], datetime],
     ) -> None:
         self._now = now
-        self._hub, self._feedback, self._milestones = hub, feedback, milestones
+        self._hub, self._feedback = hub, feedback
         self.connections = DriverConnections(metrics)
         self._tasks, publisher = asyncio.TaskGroup(), Publisher(hub)
         self._trips = LiveTrips(
@@ -75,19 +85,27 @@ class Fleet:
             now=now,
         )
         self._leases, self._exchange = leases, exchange
-        self._intake = FixIntake(
-            self._trips, self.connections, leases, exchange, recorder, milestones, metrics, retention, now
+        receiver, connections = ViewReceiver(hub, leases, exchange, now), self.connections
+        self._sender = ViewSender(hub, publisher, self._trips, leases, exchange, now)
+        self._ownership = Ownership(self._trips, connections, leases, exchange, receiver, now)
+        intake = FixIntake(
+            self._trips, self._ownership, exchange, recorder, milestones, metrics, retention, now
         )
-        self.receive, self.record = self._intake.receive, self._intake.record
-        exchange.listen(self._answer, self._receive_event)
-        self.states = DriverStates(database, self._trips, self.connections, now, leases.outdate)
-        self.silence = SilenceWatch(database, self._trips, self.connections, metrics, now)
-        self.views = LiveViews(
-            database=database, hub=hub, trips=self._trips, publisher=publisher, feedback=feedback, now=now
+        self.receive, self.record = intake.receive, intake.record
+        self.states = DriverStates(database, self._trips, connections, now, leases.outdate, self._push)
+        self.silence = SilenceWatch(database, self._trips, connections, metrics, now)
+        self.views = LiveViews(database, hub, self._trips, publisher, feedback, exchange, receiver, now)
+        self._changes = Changes(self._trips, self.views, hub, connections, leases, milestones, feedback)
+        self._healing = Healing(
+            database, self._trips, self.views, hub, connections, leases, receiver, self._changes, now
         )
+        self._peers = Peers(
+            *(self._trips, self.views, connections, self.states, leases, self._ownership, intake),
+            *(self._changes, self._sender, receiver, self._in_background),
+        )
+        exchange.listen(self._peers.answer, self._peers.receive)
         metrics.subscribers.set_function(lambda: len(hub))
         begin_at_zero(metrics.rejections, get_args(Rejection))
-        self._undelivered: list[OrderChange] = []  # committed, not yet published
         self._shielded: set[asyncio.Task[Any]] = set()
         self.draining = False
 
@@ -96,7 +114,8 @@ class Fleet:
         """Run the routing tasks, the timer and the shielded work during the block."""
         async with self._tasks:
             feedback = self._feedback.keep(lambda: [live.trip for live in self._trips])
-            forever = self._tick_forever(), self.silence.watch_forever(), feedback
+            healing = self._healing.poll_forever()
+            forever = self._tick_forever(), self.silence.watch_forever(), feedback, healing
             tasks = [self._tasks.create_task(work) for work in forever]
             try:
                 yield
@@ -107,13 +126,17 @@ class Fleet:
 
     async def shield[T](self, work: Coroutine[Any, Any, T]) -> T:
         """Await work that continues even if the caller is cancelled."""
-        task = asyncio.create_task(work)
-        self._shielded.add(task)
-        task.add_done_callback(self._shielded.discard)
+        task = self._in_background(work)
         try:
             return await asyncio.shield(task)
         finally:
             del task  # its error's traceback holds this frame: with the task in it they would hold each other
+
+    def _in_background[T](self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.create_task(work)
+        self._shielded.add(task)
+        task.add_done_callback(self._shielded.discard)
+        return task
 
     async def drain(self) -> None:
         """Refuse new connections, acknowledge what is in flight and close every connection with 1012."""
@@ -121,21 +144,42 @@ class Fleet:
         self._hub.restart()
         await self.connections.drain()
 
-    # --- other nodes
-
-    async def _answer(self, request: Request) -> Answer:
-        match request:
-            case ForwardedFixes():
-                return await self.shield(self._intake.answer_fixes(request))
-            case ReleaseTrip():
-                return await self.shield(self._intake.answer_release(request))
-
-    def _receive_event(self, event: Event) -> None:
-        match event:
-            case TripOwned(driver_id=driver_id):
-                self._intake.lose(driver_id)
-
     # --- drivers
+
+    @property
+    def node(self) -> str:
+        """The name of this node among those of its service."""
+        return self._leases.node
+
+    @property
+    def bus_connected(self) -> bool:
+        """Whether messages reach other nodes now."""
+        return self._exchange.bus.connected
+
+    def connect(self, driver_id: str, connection: ConnectedDriver) -> None:
+        """Register a connection and close the driver's older one of its role, on any node, as replaced.
+
+        Raises RateLimited if two devices with one role keep replacing each other; the older one stays.
+        """
+        since = self._now().timestamp(), self._leases.node
+        self.connections.connect(driver_id, connection, since)
+        self._exchange.publish_driver(driver_id, DriverConnected(driver_id, connection.role, since))
+
+    def _push(self, driver_id: str, message: PolicyChange | DutyChange) -> None:
+        """Send a message to the driver's devices, to whichever nodes they are connected."""
+        self.connections.push(driver_id, message)
+        self._exchange.publish_driver(driver_id, ToDevices(driver_id, message))
+
+    async def set_duty(self, driver_id: str, duty: Duty) -> None:
+        """Change the driver's duty from now on; return after the commit. Idempotent.
+
+        Raises NotFound, RateLimited, StorageUnavailable.
+        """
+        owner = await self._leases.owner(driver_id)
+        if owner is None:
+            await self.states.set_duty(driver_id, duty)
+        else:
+            await self._ownership.ask_owner(owner.node, SetDuty(driver_id, duty))
 
     async def set_device_arrival(self, driver_id: str, arrives_at: datetime | None) -> None:
         """Take the navigation app's arrival time at the next stop, by the device's clock; None clears it."""
@@ -168,9 +212,11 @@ class Fleet:
             self._trips.forget(driver_id)
             self._leases.forget(driver_id)
         self.connections.revoke(driver_id, token_hash)
+        self._exchange.publish_driver(driver_id, DriverRevoked(driver_id, token_hash))
 
     async def driver_changed(self, driver_id: str) -> None:
         """Publish the driver's new name and vehicle to watchers."""
+        self._exchange.publish_driver(driver_id, DriverChanged(driver_id))
         live = await self._trips.driver_changed(driver_id)
         if live is not None:
             self._trips.publish(live)
@@ -178,57 +224,21 @@ class Fleet:
     # --- orders
 
     async def order_changed(self, change: OrderChange) -> None:
-        """Send drivers their orders, and customers their order's new state.
+        """Send drivers their orders, and customers their order's new state, on every node.
 
-        If the database fails meanwhile, show nothing of these drivers until it is back, then retry.
-        Raises NotFound, StorageUnavailable.
+        Raises NotFound, StorageUnavailable; then it is retried here.
         """
-        try:
-            await self._order_changed(change)
-        except StorageUnavailable:
-            for driver_id in change.driver_ids:
-                self._trips.reload(driver_id)
-            self.views.forget(change.order_id)
-            self._undelivered.append(change)
-            raise
-
-    async def _order_changed(self, change: OrderChange) -> None:
-        order = await self.views.order_changed(change.order_id)
-        found = [self._trips.get(driver_id) for driver_id in change.driver_ids]
-        lives = [live for live in found if live is not None]
-        for live in lives:  # at once, so that the customer sees nothing more of former drivers
-            if live.trip.driver.id != order.driver_id or order.ended_at is not None:
-                live.trip.release(order.id)
-        await self._feedback.order_changed(order, [live.trip for live in lives])
-        self._milestones.order_changed(order, lives)
-        replanned = [await self._replan(driver_id) for driver_id in change.driver_ids]
-        if change.note is not None:
-            self._deliver_note(order, change.note)
-        if not any(live is not None and order.id in live.trip.orders for live in replanned):
-            await self.views.publish_order(order.id)  # no trip has published it
-        if order.ended_at is not None:
-            self._hub.finish(order.id, End(order.status.value))  # type: ignore[arg-type]  # one of the ended
-
-    def _deliver_note(self, order: Order, note: Note) -> None:
-        if note.sender == "driver":
-            if (channel := self._hub.channel(order.id)) is not None:
-                channel.note(note.text, rfc3339(note.at))
-        else:
-            self.connections.push(order.driver_id or "", NoteToDriver(order.id, note.text, rfc3339(note.at)))
-
-    async def _replan(self, driver_id: str) -> LiveTrip | None:
-        """Follow and send the driver's new plan; return their trip if it is live."""
-        plan = await self._trips.replan(driver_id, is_connected=lambda: driver_id in self.connections)
-        if plan is not None and driver_id in self.connections:
-            self.connections.push(driver_id, Orders(_assigned(plan)))
-        return self._trips.get(driver_id)
+        self._exchange.publish_order(change.order_id, OrderChanged(change))
+        for driver_id in change.driver_ids:
+            self._exchange.publish_driver(driver_id, OrderChanged(change))
+        await self._changes.apply(change)
 
     async def assigned_orders(self, driver_id: str) -> list[AssignedOrder]:
         """Return the driver's orders in stop sequence. Raises StorageUnavailable.
 
         If the caller connects the driver before it awaits anything, it gets every later change.
         """
-        return _assigned(await self._trips.plan(driver_id))
+        return assigned_orders(await self._trips.plan(driver_id))
 
     def eta(self, order_id: str) -> Eta | None:
         """Return the forecast for an order on a live trip of this node; None if there is none."""
@@ -246,16 +256,15 @@ class Fleet:
         while True:
             await asyncio.sleep(TICK_S)
             for driver_id in self._leases.take_lost():
-                self._intake.lose(driver_id)
+                self._ownership.lose(driver_id)
             if self._leases.is_sure:  # otherwise this node stood still, and others may own its trips
                 await self._review_trips()
             self._trips.forget_idle(self._is_needed)
-            await self._intake.release_idle()
+            await self._ownership.release_idle()
             self.views.prune()
-            undelivered, self._undelivered = self._undelivered, []
-            for change in undelivered:
-                with suppress(StorageUnavailable, NotFound):
-                    await self.order_changed(change)
+            self._sender.prune()
+            self._changes.forget_gone()
+            await self._changes.retry()
 
     async def _review_trips(self) -> None:
         for number, live in enumerate(self._trips):
@@ -267,11 +276,7 @@ class Fleet:
             self._trips.review(live, now)
             is_changed = live.reconsider_policy(now, watched=self._hub.is_watched(live.trip.orders))
             if is_changed:
-                self.connections.push(driver_id, PolicyChange(live.policy_state.policy))
+                self._push(driver_id, PolicyChange(live.policy_state.policy))
 
     def _is_needed(self, live: LiveTrip) -> bool:
         return live.trip.driver.id in self.connections or self._hub.has_channel(live.trip.orders)
-
-
-def _assigned(plan: Plan) -> list[AssignedOrder]:
-    return [assigned_order(order, plan.notes.get(order.id, ())) for order in plan.orders]

@@ -27,7 +27,7 @@ PHONE_KINDS: Final = (
     *("fix", "heartbeat", "other", "encrypted", "empty", "unreadable", "too_large", "prefetch"),
     *("unknown_device", "unknown_driver", "over_rate", "last_will"),
 )
-DEGRADED: Final = ("router", "basemap", "addresses", "default_partition", "mqtt")
+DEGRADED: Final = ("router", "basemap", "addresses", "default_partition", "mqtt", "bus")
 
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # else a line more for each series, which Prometheus does not need

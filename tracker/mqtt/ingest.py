@@ -15,6 +15,7 @@ import structlog
 from tracker.config import Config
 from tracker.config.secret import secret_of
 from tracker.database import Database, drivers
+from tracker.database.nodes.leases import hold_role
 from tracker.domain.order import Driver
 from tracker.domain.tracks.fix import Fix
 from tracker.errors import NotFound, RateLimited, StorageUnavailable
@@ -23,7 +24,7 @@ from tracker.live.fleet import Fleet
 from tracker.messages import FIXES_PER_MESSAGE
 from tracker.metrics import Metrics
 from tracker.mqtt.broker import BrokerConnection, Message
-from tracker.mqtt_url import parse_mqtt_url
+from tracker.mqtt_url import MqttAddress, parse_mqtt_url
 from tracker.phone_apps import owntracks
 from tracker.phone_apps.report import SAYS_NOTHING, Kind, Report, without_fix
 from tracker.phone_apps.values import read_object
@@ -34,6 +35,8 @@ FORMAT: Final = "mqtt"
 LAST_WILL: Final = "lwt"
 RETRY_FIRST_S: Final = 0.5
 RETRY_LAST_S: Final = 15.0
+TURN_EVERY_S: Final = 1.5
+ROLE: Final = "mqtt"
 
 log = structlog.get_logger()
 
@@ -51,13 +54,15 @@ class MqttIngest:
 
     The broker keeps a message until its fix is committed. Then the driver's `tracker/<driver id>/ack` says
     so, because a broker acknowledges a publication when it has the message, stored or not.
+
+    Of several nodes one at a time has the session at the broker, which keeps what was not acknowledged for
+    the client with this name. Another node continues the session when that one is gone.
     """
 
-    def __init__(
-        self, broker: BrokerConnection, fleet: Fleet, database: Database, rates: RateLimit, metrics: Metrics
-    ) -> None:
-        self._broker, self._fleet, self._database = broker, fleet, database
-        self._rates, self._metrics = rates, metrics
+    def __init__(self, fleet: Fleet, database: Database, rates: RateLimit, metrics: Metrics) -> None:
+        self._fleet, self._database, self._rates, self._metrics = fleet, database, rates, metrics
+        self._broker: BrokerConnection | None = None
+        self._has_turn = False
 
     @classmethod
     @asynccontextmanager
@@ -72,32 +77,51 @@ class MqttIngest:
             yield None
             return
         address, name = parse_mqtt_url(config.mqtt_url), client_id(secret_of(config))
-        async with BrokerConnection.open(address, name, TOPIC) as broker:
-            self = cls(broker, fleet, database, rates, metrics)
-            task = asyncio.create_task(self._receive_forever())
-            try:
-                yield self
-            finally:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+        self = cls(fleet, database, rates, metrics)
+        task = asyncio.create_task(self._serve_forever(address, name))
+        try:
+            yield self
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     @property
     def connected(self) -> bool:
-        """Whether the broker delivers messages now."""
-        return self._broker.connected
+        """Whether the broker delivers messages now, or another node has its session."""
+        return self._broker is None or self._broker.connected
 
-    async def _receive_forever(self) -> None:
+    async def _serve_forever(self, address: MqttAddress, name: str) -> None:
+        while True:
+            if await self._takes_turn():
+                async with BrokerConnection.open(address, name, TOPIC) as self._broker:
+                    receiving = asyncio.create_task(self._receive_forever(self._broker))
+                    try:
+                        while await self._takes_turn():  # noqa: ASYNC110 - the database decides
+                            await asyncio.sleep(TURN_EVERY_S)
+                    finally:
+                        receiving.cancel()
+                        await asyncio.gather(receiving, return_exceptions=True)
+                self._broker = None
+            await asyncio.sleep(TURN_EVERY_S)
+
+    async def _takes_turn(self) -> bool:
+        """Whether this node has the session now. While the database is away, nothing changes."""
+        with suppress(StorageUnavailable):
+            self._has_turn = await hold_role(self._database, ROLE, self._fleet.node)
+        return self._has_turn
+
+    async def _receive_forever(self, broker: BrokerConnection) -> None:
         while True:
             by_driver: defaultdict[str, list[Message]] = defaultdict(list)
-            for message in await self._broker.receive():
+            for message in await broker.receive():
                 by_driver[message.topic.split("/")[1]].append(message)
-            await asyncio.gather(*(self._take_all(*each) for each in by_driver.items()))
+            await asyncio.gather(*(self._take_all(broker, *each) for each in by_driver.items()))
 
-    async def _take_all(self, driver_id: str, messages: Sequence[Message]) -> None:
+    async def _take_all(self, broker: BrokerConnection, driver_id: str, messages: Sequence[Message]) -> None:
         for start in range(0, len(messages), FIXES_PER_MESSAGE):
-            await self._take(driver_id, messages[start : start + FIXES_PER_MESSAGE])
+            await self._take(broker, driver_id, messages[start : start + FIXES_PER_MESSAGE])
 
-    async def _take(self, driver_id: str, messages: Sequence[Message]) -> None:
+    async def _take(self, broker: BrokerConnection, driver_id: str, messages: Sequence[Message]) -> None:
         """Store the fixes of one driver's messages, and acknowledge them; forget what no repetition helps."""
         told = [_read(message) for message in messages]
         try:
@@ -105,13 +129,13 @@ class MqttIngest:
             if driver is None:
                 self._count("unknown_driver", len(messages))
             elif self._admits(driver, told):
-                await self._store(driver, told)
+                await self._store(broker, driver, told)
         except NotFound:  # erased meanwhile
             self._count("unknown_driver", len(messages))
         except Exception as error:  # one driver's message must not end the others'
             log.error("mqtt_messages_failed", exc_info=error)
         for message in messages:
-            self._broker.acknowledge(message)
+            broker.acknowledge(message)
 
     def _admits(self, driver: Driver, told: Sequence[Told]) -> bool:
         if self._rates.try_take(driver.id, len(told), monotonic()):
@@ -119,7 +143,7 @@ class MqttIngest:
         self._count("over_rate", len(told))
         return False
 
-    async def _store(self, driver: Driver, told: Sequence[Told]) -> None:
+    async def _store(self, broker: BrokerConnection, driver: Driver, told: Sequence[Told]) -> None:
         for one in told:
             for kind, count in one.report.counts.items():
                 self._count(kind, count)
@@ -128,9 +152,7 @@ class MqttIngest:
             readings = [reading for _, reading in fixes]
             batch = await self._persist(lambda: self._fleet.receive(driver, readings))
             receipt = await self._persist(lambda: self._fleet.record(driver, batch))
-            self._broker.publish(
-                f"tracker/{driver.id}/ack", acknowledgement([tst for tst, _ in fixes], receipt)
-            )
+            broker.publish(f"tracker/{driver.id}/ack", acknowledgement([tst for tst, _ in fixes], receipt))
         await self._note_device(driver, told, heard=bool(fixes))
 
     async def _note_device(self, driver: Driver, told: Sequence[Told], *, heard: bool) -> None:

@@ -29,6 +29,7 @@ from tracker.orders.lifecycle import OrderLifecycle
 
 RETENTION = timedelta(days=30)
 LAT, LON = 60.17, 24.94
+TOKEN_HASH = b"of a token"  # of all drivers
 
 
 class Node(msgspec.Struct):
@@ -76,7 +77,7 @@ class Device:
 
     def __init__(self, role: Role = "source") -> None:
         self.role: Role = role
-        self.token_hash = b"of a token"
+        self.token_hash = TOKEN_HASH
         self.departure: Departure = "lost"
         self.heard: list[ToDriver] = []
         self.end = ""
@@ -144,7 +145,14 @@ def now() -> datetime:
 
 async def new_driver(database: Database, name: str = "Aino") -> Driver:
     created = Driver(id=f"drv_{name}", number=0, name=name, vehicle="car", created_at=now())
-    return await insert_driver(database, created)
+    driver = await insert_driver(database, created)
+    await database.pool.execute(
+        "INSERT INTO driver_tokens (token_hash, driver, used_at) VALUES ($1, $2, now()) "
+        "ON CONFLICT DO NOTHING",
+        TOKEN_HASH,
+        driver.number,
+    )
+    return driver
 
 
 async def new_order(node: Node, driver: Driver | None) -> Order:

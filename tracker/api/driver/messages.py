@@ -107,7 +107,7 @@ async def report_duty(node: Node, driver: Driver, report: DutyReport) -> Ack | E
     """Change the driver's duty and return the reply."""
     try:
         duty = duty_of(on=report.on, on_break=report.on_break)
-        await node.fleet.shield(node.fleet.states.set_duty(driver.id, duty))
+        await node.fleet.shield(node.fleet.set_duty(driver.id, duty))
     except TrackerError as error:
         return ErrorReply(_reply_id(report.id), _code(error), str(error))
     return Ack(_reply_id(report.id))

@@ -101,7 +101,7 @@ class DriverSession:
                 duty=WireDuty.of(duty),
             )
         )
-        fleet.connections.connect(self._driver.id, self)
+        fleet.connect(self._driver.id, self)
         try:
             if not await is_still_valid(self._node, self._login):
                 raise CloseConnection(4001, "unauthenticated")
@@ -259,7 +259,7 @@ class DriverSession:
         self._node.fleet.connections.disconnect(self._driver.id, self)
         self.role = role
         try:
-            self._node.fleet.connections.connect(self._driver.id, self)
+            self._node.fleet.connect(self._driver.id, self)
         except RateLimited:
             self._end(CloseConnection(4103, "rate_limited"))
 

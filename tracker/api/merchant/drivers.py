@@ -108,7 +108,7 @@ async def change_duty(driver_id: str) -> Response:
     hides the position from customers and keeps the forecast.
     """
     node, wanted = current_node(), await body(DutyBody)
-    await node.fleet.states.set_duty(driver_id, duty_of(on=wanted.on, on_break=wanted.on_break))
+    await node.fleet.set_duty(driver_id, duty_of(on=wanted.on, on_break=wanted.on_break))
     driver = _require_driver(await rows.select_driver(node.database, driver_id))
     return answer((await _driver_answers(node, [driver]))[driver_id])
 

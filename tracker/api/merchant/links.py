@@ -79,7 +79,7 @@ async def revoke_link(order_id: str, link_id: str) -> Response:
     """Revoke a tracking link. Pages that it opened end at once. Idempotent."""
     node = current_node()
     if await node.orders.revoke_link(order_id, link_id):
-        node.fleet.views.link_revoked(link_id)
+        node.fleet.views.link_revoked(order_id, link_id)
     return Response(status=204)
 
 

@@ -33,7 +33,7 @@ class Readiness(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Why it is not ready: `draining`, `database`, `lag`."""
     degraded: list[str] = []
     """Missing parts, without which the node serves:
-    `router`, `basemap`, `addresses`, `default_partition`, `mqtt`."""
+    `router`, `basemap`, `addresses`, `default_partition`, `mqtt`, `bus`."""
     preparing: list[str] = []
     """What is still being made."""
 
@@ -82,6 +82,8 @@ async def degraded_parts(node: Node) -> list[str]:
     degraded += [] if node.addresses.failure is None else ["addresses"]  # the list of addresses is empty
     if node.mqtt is not None and not node.mqtt.connected:  # devices and broker keep what they send
         degraded.append("mqtt")
+    if node.config.nats_url is not None and not node.fleet.bus_connected:  # nodes poll the database
+        degraded.append("bus")
     with suppress(StorageUnavailable):
         if await fixes_in_default(node.database):  # fixes of days without a partition need an operator
             degraded.append("default_partition")

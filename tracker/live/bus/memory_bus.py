@@ -32,7 +32,7 @@ class MemoryBus:
 
     @property
     def connected(self) -> bool:
-        return self._connected
+        return self._connected and len(self._network.buses) > 1
 
     def disconnect(self) -> None:
         """Lose every message to and from this node from now on."""

@@ -141,6 +141,13 @@ class NatsBus:
         async def note_closed() -> None:
             closed.set()
 
+        async def note_fault(error: Exception) -> None:
+            transport = client._transport
+            if transport is not None and not client.is_connected:
+                # The client leaves the socket of a failed attempt to the garbage collector.
+                transport.close()  # type: ignore[no-untyped-call]
+            await self._note_fault(error)
+
         await client.connect(
             list(self._address.servers),
             name=self._name,
@@ -154,7 +161,7 @@ class NatsBus:
             reconnect_time_wait=RECONNECT_S,
             connect_timeout=CONNECT_TIMEOUT_S,
             ping_interval=PING_S,
-            error_cb=self._note_fault,
+            error_cb=note_fault,
             disconnected_cb=self._note_disconnected,
             reconnected_cb=self._note_connected,
             closed_cb=note_closed,

@@ -2,7 +2,7 @@
 
 from collections import deque
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from tracker.domain.view import CustomerView, Trail
 from tracker.live.delivery.cursors import format_cursor, revision_of
@@ -21,6 +21,13 @@ class SentTrail(NamedTuple):
     at: datetime = datetime.min.replace(tzinfo=UTC)
 
 
+class RemoteWatchers(Protocol):
+    """The nodes whose customers watch an order."""
+
+    def offer(self, update: Update) -> None:
+        """Send the order's state, of which *update* has changed; never wait."""
+
+
 class Channel:
     """An order that customers of this node watch, or watched in the last two minutes.
 
@@ -28,7 +35,7 @@ class Channel:
     """
 
     __slots__ = (
-        *("changed", "notes", "revision", "reviewed_at", "state"),
+        *("changed", "follows", "notes", "remote", "revision", "reviewed_at", "state"),
         *("subscriptions", "tag", "trail", "view"),
     )
 
@@ -42,6 +49,13 @@ class Channel:
         self.changed: dict[str, int] = {}  # the revision that last changed each field
         self.notes: deque[tuple[int, Outgoing]] = deque(maxlen=NOTES_KEPT)
         self.subscriptions: set[Subscription] = set()
+        self.remote: RemoteWatchers | None = None  # other nodes, whose customers watch the order
+        self.follows = False  # another node owns the trip, and its views are published here
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether a customer of any node watches the order, as far as this node knows."""
+        return bool(self.subscriptions) or self.remote is not None
 
     @property
     def cursor(self) -> str:
@@ -76,13 +90,20 @@ class Channel:
             return
         self.revision += 1
         self.changed.update(dict.fromkeys(changed, self.revision))
-        update = Outgoing(Update(cursor=self.cursor, now=now, **changed))
-        for subscription in self.subscriptions:
-            subscription.offer(update)
+        update = Update(cursor=self.cursor, now=now, **changed)
+        if self.subscriptions:
+            outgoing = Outgoing(update)
+            for subscription in self.subscriptions:
+                subscription.offer(outgoing)
+        if self.remote is not None:
+            self.remote.offer(update)
 
     def note(self, text: str, at: str) -> None:
-        """Send a driver's note to every subscription, and to clients that reconnect."""
-        note = Outgoing(NoteToCustomer(text, at))
+        """Send a driver's note to every subscription, and to clients that reconnect; the same note once."""
+        message = NoteToCustomer(text, at)
+        if any(kept.message == message for _, kept in self.notes):
+            return
+        note = Outgoing(message)
         self.revision += 1
         self.notes.append((self.revision, note))
         for subscription in self.subscriptions:

@@ -42,7 +42,23 @@ class Hub:
         return any(order_id in self._channels for order_id in order_ids)
 
     def is_watched(self, order_ids: Iterable[str]) -> bool:
-        return any(self._subscriptions(order_id) for order_id in order_ids)
+        """Whether a customer of any node watches one of the orders."""
+        channels = (self._channels.get(order_id) for order_id in order_ids)
+        return any(channel is not None and channel.is_watched for channel in channels)
+
+    def has_subscriptions(self, order_id: str) -> bool:
+        """Whether a customer of this node watches the order."""
+        channel = self._channels.get(order_id)
+        return channel is not None and bool(channel.subscriptions)
+
+    def links(self) -> list[str]:
+        """Return the links with open views on this node."""
+        channels = self._channels.values()
+        return list({one.link_id for channel in channels for one in channel.subscriptions})
+
+    def watched(self) -> list[str]:
+        """Return the orders that customers of this node watch."""
+        return [order_id for order_id, channel in self._channels.items() if channel.subscriptions]
 
     def issued(self, order_id: str, cursor: str) -> bool:
         """Whether this service issued the cursor for this order, even before a restart."""

@@ -26,6 +26,14 @@ class OrderCache:
         """Return an order, from the cache if possible. Raises NotFound."""
         return self._orders.get(order_id) or await self.reread(order_id)
 
+    def cached(self, order_id: str) -> Order | None:
+        """Return an order that customers watch; None if it is not cached."""
+        return self._orders.get(order_id)
+
+    def of_driver(self, driver_id: str) -> list[str]:
+        """Return the cached orders of a driver."""
+        return [one.id for one in self._orders.values() if one.driver_id == driver_id]
+
     async def reread(self, order_id: str) -> Order:
         """Read an order again, and return the newest version that was read. Raises NotFound."""
         order = await orders.select_order(self._database, order_id)

@@ -62,7 +62,7 @@ class Publisher:
     def _watched(self, trip: Trip) -> Iterator[tuple[str, Channel]]:
         for order_id in trip.orders:
             channel = self._hub.channel(order_id)
-            if channel is not None and channel.subscriptions:
+            if channel is not None and channel.is_watched and not channel.follows:
                 yield order_id, channel
 
 

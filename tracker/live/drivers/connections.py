@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Final
+from weakref import WeakKeyDictionary
 
 from tracker.domain.driver.role import Role
 from tracker.domain.driver.silence import Departure
@@ -15,6 +16,11 @@ from tracker.rate_limits import RateLimit
 REPLACED_AT_ONCE: Final = 5  # replaced connections of one role of one driver
 REPLACED_PER_S: Final = 0.1
 
+type Since = tuple[float, str]
+"""When a device connected, in seconds since 1970, and to which node. The node decides between equal times."""
+
+NEVER: Final[Since] = (0.0, "")
+
 
 class DriverConnections:
     """The connections by driver and role; the metrics count the drivers."""
@@ -22,6 +28,7 @@ class DriverConnections:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._by_driver: dict[str, dict[Role, ConnectedDriver]] = {}
+        self._since: WeakKeyDictionary[ConnectedDriver, Since] = WeakKeyDictionary()
         self._departures: dict[str, Departure] = {}  # of position sources that are not connected
         self._replacements = RateLimit(REPLACED_AT_ONCE, REPLACED_PER_S)
         self.recent_tokens = RecentTokens()
@@ -34,13 +41,24 @@ class DriverConnections:
         """Whether the driver's position source is connected to this node."""
         return "source" in self._by_driver.get(driver_id, {})
 
+    def drivers(self) -> list[str]:
+        """Return the drivers who are connected to this node."""
+        return list(self._by_driver)
+
+    def tokens(self) -> dict[bytes, str]:
+        """Return the hashes of the tokens of all connections, and their drivers."""
+        owned = self._by_driver.items()
+        return {one.token_hash: driver_id for driver_id, own in owned for one in own.values()}
+
     def push(self, driver_id: str, message: ToDriver) -> None:
         """Send a message to the driver's connections, if there are any."""
         for connection in list(self._by_driver.get(driver_id, {}).values()):
             connection.push(message)
 
-    def connect(self, driver_id: str, connection: ConnectedDriver) -> None:
+    def connect(self, driver_id: str, connection: ConnectedDriver, since: Since = NEVER) -> None:
         """Register a connection and close the driver's older one of its role as replaced.
+
+        *since* decides between nodes which connection is newer.
 
         Raises RateLimited if two devices with one role keep replacing each other; the older one stays.
         """
@@ -52,11 +70,21 @@ class DriverConnections:
                 f"Another {role} of this driver is connected, and too many replaced it; retry later."
             )
         self._by_driver.setdefault(driver_id, {})[role] = connection
+        self._since[connection] = since
         if role == "source":
             self._departures.pop(driver_id, None)
         self._count()
         if older is not None:
             older.replace()
+
+    def replace(self, driver_id: str, role: Role, newer: Since) -> None:
+        """Close the driver's connection of this role if another node has a newer one."""
+        own = self._by_driver.get(driver_id, {})
+        if role in own and self._since[own[role]] < newer:
+            own.pop(role).replace()
+        if not own:
+            self._by_driver.pop(driver_id, None)
+        self._count()
 
     def disconnect(self, driver_id: str, connection: ConnectedDriver) -> None:
         """Remove a connection, unless a newer one has replaced it."""

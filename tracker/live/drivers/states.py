@@ -26,16 +26,21 @@ DEVICE_PER_S: Final = 1.0
 class DriverStates:
     """The duty and the devices of the drivers. PostgreSQL holds the truth, a live trip a copy of the duty."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - all of them are different types
         self,
         database: Database,
         trips: LiveTrips,
         connections: DriverConnections,
         now: Callable[[], datetime],
         outdate: Callable[[Connection, Driver], Awaitable[None]],
+        push: Callable[[str, DutyChange], None],
     ) -> None:
-        """Create the states. *outdate* makes other nodes read a changed driver again, in its transaction."""
-        self._outdate = outdate
+        """Create the states.
+
+        *outdate* makes other nodes read a changed driver again, in its transaction. *push* sends a message
+        to all devices of a driver.
+        """
+        self._outdate, self._push = outdate, push
         self._database, self._trips, self._connections, self._now = database, trips, connections, now
         self._duty_rates = RateLimit(DUTY_AT_ONCE, DUTY_PER_S)
         self._device_rates = RateLimit(DEVICE_AT_ONCE, DEVICE_PER_S)
@@ -56,7 +61,7 @@ class DriverStates:
             _take(self._duty_rates, driver_id, "Too many changes of duty; retry in a minute.")
             await self._change_duty(live, duty)
         self._trips.publish(live)
-        self._connections.push(driver_id, DutyChange(duty != "off", duty == "on_break"))
+        self._push(driver_id, DutyChange(duty != "off", duty == "on_break"))
 
     async def _change_duty(self, live: LiveTrip, duty: Duty) -> None:
         driver = live.trip.driver

@@ -46,6 +46,14 @@ class Exchange:
         answer: Answer = decode_answer(message)
         return answer
 
+    def publish_order(self, order_id: str, event: Event) -> None:
+        """Tell every other node what concerns this order."""
+        self.bus.publish(f"{self._prefix}.order.{order_id}", encode(event))
+
+    def publish_node(self, node: str, event: Event) -> None:
+        """Send an event to one node."""
+        self.bus.publish(f"{self._prefix}.node.{node}", encode(event))
+
     def publish_driver(self, driver_id: str, event: Event) -> None:
         """Tell every other node what concerns this driver."""
         self.bus.publish(f"{self._prefix}.driver.{driver_id}", encode(event))

@@ -14,7 +14,7 @@ from typing import Final
 import structlog
 
 from tracker.database import Connection, Database
-from tracker.database.leases import (
+from tracker.database.nodes.leases import (
     Owner,
     beat,
     delete_node,

@@ -5,9 +5,12 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Struct
 
+from tracker.domain.driver.duty import Duty
 from tracker.domain.driver.role import Role
 from tracker.domain.tracks.fix import Fix, Rejection
 from tracker.live.drivers.trip import Receipt
+from tracker.messages import DutyChange, NoteToDriver, Orders, PolicyChange, Update
+from tracker.orders.changes import OrderChange
 
 # --- requests to the node that owns a trip
 
@@ -26,7 +29,14 @@ class ReleaseTrip(Struct, tag=True, frozen=True):
     driver_id: str
 
 
-Request = ForwardedFixes | ReleaseTrip
+class SetDuty(Struct, tag=True, frozen=True):
+    """Change the duty of a driver whose trip the node owns."""
+
+    driver_id: str
+    duty: Duty
+
+
+Request = ForwardedFixes | ReleaseTrip | SetDuty
 
 
 class Stored(Struct, tag=True, frozen=True):
@@ -42,7 +52,7 @@ class Done(Struct, tag=True, frozen=True):
 class Refused(Struct, tag=True, frozen=True):
     """The request was not carried out: the node owns no such trip, keeps it, or has no database or driver."""
 
-    why: Literal["not_owner", "connected", "storage", "unknown"]
+    why: Literal["not_owner", "connected", "storage", "unknown", "rate"]
 
 
 Answer = Stored | Done | Refused
@@ -57,7 +67,108 @@ class TripOwned(Struct, tag=True, frozen=True):
     node: str
 
 
-Event = TripOwned
+class OrderChanged(Struct, tag=True, frozen=True):
+    """A change of an order was committed."""
+
+    change: OrderChange
+
+
+class LinkRevoked(Struct, tag=True, frozen=True):
+    """A tracking link was revoked."""
+
+    link_id: str
+
+
+class NotesErased(Struct, tag=True, frozen=True):
+    """Notes or customer data of an order were erased."""
+
+    order_id: str
+
+
+class DriverRevoked(Struct, tag=True, frozen=True):
+    """A token of a driver was revoked; None: all of them, or the driver was erased."""
+
+    driver_id: str
+    token_hash: bytes | None
+
+
+class DriverChanged(Struct, tag=True, frozen=True):
+    """A driver's name or vehicle was changed."""
+
+    driver_id: str
+
+
+class DriverConnected(Struct, tag=True, frozen=True):
+    """A device of a driver has connected to a node; an older one of the same role is replaced."""
+
+    driver_id: str
+    role: Role
+    since: tuple[float, str]  # see `DriverConnections`
+
+
+class ToDevices(Struct, tag=True, frozen=True):
+    """A message to a driver's devices, wherever they are connected."""
+
+    driver_id: str
+    message: Orders | PolicyChange | DutyChange | NoteToDriver
+
+
+# --- to the node that owns a trip
+
+
+class WatchedOrder(Struct, array_like=True, frozen=True):
+    """An order that customers of a node watch, and what the node knows of it."""
+
+    order_id: str
+    driver_id: str
+    tag: str  # of the owner's channel
+    revision: int
+
+
+class Watch(Struct, tag=True, frozen=True):
+    """A node's customers watch these orders. It is repeated every three seconds."""
+
+    node: str
+    orders: list[WatchedOrder]
+
+
+# --- to a node whose customers watch
+
+
+class ViewState(Struct, array_like=True, frozen=True):
+    """The state of an order for its customers: every field, but a line only if it has changed."""
+
+    order_id: str
+    driver_id: str
+    version: int  # of the order
+    tag: str  # of the owner's channel
+    revision: int
+    route_at: int  # the revision that last changed the route
+    trail_at: int
+    fields: Update
+
+
+class Views(Struct, tag=True, frozen=True):
+    """States of several orders, and the answer to a `Watch`."""
+
+    node: str  # the owner
+    states: list[ViewState]
+    current: list[str] = []  # orders of which the node knows the newest state
+    not_owned: list[str] = []  # orders whose trips the sender does not own
+
+
+Event = (
+    TripOwned
+    | OrderChanged
+    | LinkRevoked
+    | NotesErased
+    | DriverRevoked
+    | DriverChanged
+    | DriverConnected
+    | ToDevices
+    | Watch
+    | Views
+)
 
 encode: Final = msgspec.msgpack.encode
 decode_request: Final = msgspec.msgpack.Decoder(Request).decode

@@ -66,6 +66,11 @@ async def outdate_lease(queries: Queries, number: int) -> int:
     return generation
 
 
+async def hold_role(queries: Queries, role: str, node: str) -> bool:
+    """Take a role that no other running node has, or keep it; return whether *node* has it now."""
+    return await queries.fetchrow("hold_role", role, node) is not None
+
+
 async def select_owners(queries: Queries, driver_ids: Collection[str]) -> dict[str, Owner]:
     """Return the running owners by driver id."""
     rows = await queries.fetch("select_owners", list(driver_ids))

@@ -1,0 +1,184 @@
+"""Ownership: which node owns a driver's trip, how this node becomes the owner, and how it gives a trip up."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from time import monotonic
+from typing import Final
+
+from tracker.errors import BusUnavailable, NotFound, OwnerUnavailable, RateLimited, StorageUnavailable
+from tracker.live.drivers.connections import DriverConnections
+from tracker.live.drivers.trip import LiveTrip
+from tracker.live.drivers.trips import LiveTrips
+from tracker.live.nodes.exchange import Exchange
+from tracker.live.nodes.leases import Leases
+from tracker.live.nodes.messages import Answer, Done, Refused, ReleaseTrip, SetDuty, TripOwned
+from tracker.live.nodes.view_receiver import ViewReceiver
+
+RELEASE_WITHIN_S: Final = 3.0  # the commits in flight
+RELEASE_RETRY_S: Final = 5.0  # after an owner has refused to release a trip
+OWNERS_KEPT: Final = 10_000
+IDLE_AFTER: Final = timedelta(seconds=60)
+IDLE_WITHOUT_BUS_AFTER: Final = timedelta(seconds=5)
+
+
+class Ownership:
+    """The trips of this node and, for all others, the nodes that own them."""
+
+    def __init__(  # noqa: PLR0917 - all of them are different types
+        self,
+        trips: LiveTrips,
+        connections: DriverConnections,
+        leases: Leases,
+        exchange: Exchange,
+        views: ViewReceiver,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._trips, self._connections = trips, connections
+        self._leases, self._exchange, self._views, self._now = leases, exchange, views, now
+        self._elsewhere: dict[str, str] = {}  # the owners of other nodes' trips, by driver
+        self._release_after: dict[str, float] = {}  # when to ask such an owner again, by driver
+        self._taking: dict[str, asyncio.Lock] = {}
+
+    def owns(self, driver_id: str) -> bool:
+        """Whether this node owns the driver's trip."""
+        return self._leases.owns(driver_id)
+
+    async def trip_or_owner(self, driver_id: str) -> LiveTrip | str:
+        """Return the trip, owned and ready for fixes; or the node that owns it.
+
+        Raises NotFound, StorageUnavailable.
+        """
+        while True:
+            owner = "" if self._leases.owns(driver_id) else await self._find_owner(driver_id)
+            if owner:
+                return owner
+            live = await self._trips.of(driver_id)
+            if live.duty_lock.locked():  # a change of duty, or a release
+                async with live.duty_lock:
+                    continue
+            if self._leases.owns(driver_id) or self._leases.alone:
+                return live
+
+    async def _find_owner(self, driver_id: str) -> str:
+        """Return the other node that owns the trip; "" if this one does now."""
+        lock = self._taking.setdefault(driver_id, asyncio.Lock())
+        try:
+            async with lock:
+                if self._leases.owns(driver_id):
+                    return ""
+                known, wanted = self._elsewhere.get(driver_id), self._is_wanted(driver_id)
+                if known is not None and not wanted:
+                    return known
+                return await self._take(driver_id, wanted=wanted)
+        finally:
+            if not lock.locked():
+                self._taking.pop(driver_id, None)
+
+    def _is_wanted(self, driver_id: str) -> bool:
+        """Whether to ask the owner for the trip: its driver's position source is connected here."""
+        if not self._connections.has_source(driver_id):
+            return False
+        return self._release_after.get(driver_id, 0.0) <= monotonic()
+
+    async def _take(self, driver_id: str, *, wanted: bool) -> str:
+        try:
+            owner = await self._leases.take(driver_id)
+            if owner.node != self._exchange.node and wanted:
+                if await self._ask_for_release(owner.node, driver_id):
+                    owner = await self._leases.take(driver_id)
+                else:
+                    self._release_after[driver_id] = monotonic() + RELEASE_RETRY_S
+        except StorageUnavailable:
+            if self._leases.alone and self._trips.get(driver_id) is not None:
+                return ""  # nothing can be stored, but customers see the driver move
+            raise
+        if owner.node != self._exchange.node:
+            if len(self._elsewhere) >= OWNERS_KEPT:
+                self._elsewhere.clear()
+                self._release_after.clear()
+            self._elsewhere[driver_id] = owner.node
+            return owner.node
+        self.forget_owner(driver_id)
+        self._views.stop_driver(driver_id)
+        live = self._trips.get(driver_id)
+        if live is not None and live.generation not in (owner.generation, owner.generation - 1):
+            self._trips.reload(driver_id)  # another node has owned it since it was read
+        elif live is not None:
+            live.generation = owner.generation
+        self._exchange.publish_driver(driver_id, TripOwned(driver_id, owner.node))
+        return ""
+
+    async def release_idle(self) -> None:
+        """Give up trips whose drivers have neither a connection here nor sent a fix lately.
+
+        Without the bus that is all that lets a driver move to another node, so it happens sooner.
+        """
+        if self._leases.alone:
+            return
+        idle_after = IDLE_AFTER if self._exchange.bus.connected else IDLE_WITHOUT_BUS_AFTER
+        idle = [one for one in self._leases.owned if self._is_idle(one, idle_after)]
+        with suppress(StorageUnavailable):
+            await self._leases.release(idle)
+
+    def _is_idle(self, driver_id: str, idle_after: timedelta) -> bool:
+        live = self._trips.get(driver_id)
+        if driver_id in self._connections or (live is not None and live.recording):
+            return False
+        return live is None or live.heard_at is None or self._now() - live.heard_at > idle_after
+
+    def lose(self, driver_id: str) -> None:
+        """Drop a trip that another node owns now."""
+        self._leases.forget(driver_id)
+        self._trips.reload(driver_id)
+
+    def forget_owner(self, driver_id: str) -> None:
+        """Forget which other node owns the driver's trip, so that the next fix asks the database."""
+        self._elsewhere.pop(driver_id, None)
+        self._release_after.pop(driver_id, None)
+
+    # --- between nodes
+
+    async def ask_owner(self, node: str, request: SetDuty) -> None:
+        """Have a request carried out by the owner of the trip.
+
+        Raises NotFound, RateLimited, StorageUnavailable.
+        """
+        try:
+            answer = await self._exchange.ask(node, request)
+        except BusUnavailable:
+            raise OwnerUnavailable from None
+        match answer:
+            case Done():
+                return
+            case Refused(why="unknown"):
+                raise NotFound("driver")
+            case Refused(why="rate"):
+                raise RateLimited("Too many changes of duty; retry in a minute.")
+        raise OwnerUnavailable
+
+    async def _ask_for_release(self, node: str, driver_id: str) -> bool:
+        try:
+            return isinstance(await self._exchange.ask(node, ReleaseTrip(driver_id)), Done)
+        except BusUnavailable:
+            return False
+
+    async def answer_release(self, request: ReleaseTrip) -> Answer:
+        """Give the trip up to the node whose connection its driver uses, once what is in flight is stored."""
+        driver_id = request.driver_id
+        if not self._leases.owns(driver_id):
+            return Done()
+        if self._connections.has_source(driver_id):
+            return Refused("connected")
+        try:
+            async with asyncio.timeout(RELEASE_WITHIN_S), self._trips.held(driver_id) as live:
+                while live.recording:  # noqa: ASYNC110 - an event for each trip would cost memory
+                    await asyncio.sleep(0.01)
+                await self._leases.release([driver_id])
+                self._trips.reload(driver_id)
+        except (StorageUnavailable, TimeoutError):
+            return Refused("storage")
+        except NotFound:
+            return Refused("unknown")
+        return Done()

@@ -187,7 +187,7 @@ async def test_what_is_no_fix_is_counted_and_stops_nothing(site: Site) -> None:
         for message in messages:
             device.send(message)
         device.send(location(NOW, lat=95.0))
-        device.send(location(NOW + 600))
+        device.send(location(NOW + 3 * 86_400))
         device.send(b'{"_type":"location","lat":1,"lon":2,"tst":1e999}')
         device.send(location(NOW + 1))
         await device.until_acknowledged(NOW + 1)

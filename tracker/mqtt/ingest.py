@@ -150,7 +150,7 @@ class MqttIngest:
         fixes = [(one.tst, one.report.readings[0]) for one in told if one.report.readings]
         if fixes:
             readings = [reading for _, reading in fixes]
-            batch = await self._persist(lambda: self._fleet.receive(driver, readings))
+            batch = await self._persist(lambda: self._fleet.receive(driver, readings, by_app=True))
             receipt = await self._persist(lambda: self._fleet.record(driver, batch))
             broker.publish(f"tracker/{driver.id}/ack", acknowledgement([tst for tst, _ in fixes], receipt))
         await self._note_device(driver, told, heard=bool(fixes))

@@ -403,17 +403,52 @@ async def test_osmands_navigation_moves_the_forecast(service: Service) -> None:
     await until(has_moved, 30)
 
 
-async def test_a_phone_whose_clock_is_fast_is_shown_now(service: Service) -> None:
-    """After three messages its offset is known, and its positions count from then on."""
-    driver = await service.new_driver()
-    ahead = -3600.0
-
-    async def is_shown() -> bool:
-        await service.http.post(
-            "/ingest/owntracks", json=location(ahead), headers=basic("j", driver["token"])
-        )
-        return await last_fix(service, driver) is not None
-
-    await until(is_shown, 20)
+@pytest.mark.parametrize("app", ["owntracks", "osmand", "overland", "traccar"])
+async def test_a_phone_whose_clock_is_fast_loses_nothing(service: Service, app: str) -> None:
+    """Its first position is stored and shown as of now, although it claims to be of in five minutes."""
+    driver, ahead = await service.new_driver(), -300.0
+    await service.http.patch(f"/v1/drivers/{driver['id']}", json={"reference": driver["id"]})
+    later = (datetime.now(UTC) - timedelta(seconds=ahead)).isoformat()
+    query = {"lat": str(LAT), "lon": str(LON), "timestamp": str(seconds(ahead))}
+    before, ask = await metric(service, STORED), service.http
+    match app:
+        case "owntracks":
+            answer = await ask.post(
+                "/ingest/owntracks", json=location(ahead), headers=bearer(driver["token"])
+            )
+        case "osmand":
+            answer = await ask.get("/ingest/osmand", params=query, headers=bearer(driver["token"]))
+        case "overland":
+            batch = {"locations": [feature(ahead + 4 * n) for n in range(300, -1, -1)]}
+            answer = await ask.post("/ingest/overland", json=batch, headers=bearer(driver["token"]))
+        case _:
+            answer = await ask.post("/ingest/traccar", json=forwarded(driver["id"], fixTime=later))
+    assert answer.status_code == 200
+    assert await metric(service, STORED) == before + (301 if app == "overland" else 1)
     recorded_at = datetime.fromisoformat((await last_fix(service, driver))["recorded_at"])
     assert abs((recorded_at - datetime.now(UTC)).total_seconds()) < 30
+
+
+async def test_the_offset_of_a_clock_outlives_the_trip_in_memory(service: Service) -> None:
+    """The API rejects the first messages of a fast clock, and none after the trip is loaded again."""
+    driver, ahead = await service.new_driver(), timedelta(hours=3)
+
+    async def send() -> Any:
+        at = (datetime.now(UTC) + ahead).isoformat()
+        fixes = {"fixes": [{"recorded_at": at, "lat": LAT, "lon": LON}]}
+        return (
+            await service.http.post("/v1/drivers/fixes", json=fixes, headers=bearer(driver["token"]))
+        ).json()
+
+    first = await send()
+    assert [one["reason"] for one in first["rejected"]] == ["in_the_future"]
+    accepted = 0
+
+    async def is_settled() -> bool:
+        nonlocal accepted
+        accepted += (await send())["stored"]
+        return bool(accepted >= 3)
+
+    await until(is_settled, every=0.3)
+    await service.http.patch(f"/v1/drivers/{driver['id']}", json={"vehicle": "bicycle"})  # loads it again
+    assert (await send())["stored"] == 1

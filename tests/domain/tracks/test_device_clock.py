@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracker.domain.order import Driver
-from tracker.domain.tracks.device_clock import NONE, STEADY_WITHIN, DeviceClock
+from tracker.domain.tracks.device_clock import NONE, STEADY_WITHIN, DeviceClock, claimed_ahead
 from tracker.domain.tracks.fix import Fix
 from tracker.domain.trip import Trip
 from tracker.live.drivers.trip import JudgedBatch, LiveTrip
@@ -117,6 +117,63 @@ def test_a_minute_ahead_is_judged_after_the_correction() -> None:
         assert [one.reason for one in judged.rejected] == (["in_the_future"] if n < 2 else [])
     judged = receive(live, NOW + second(6), NOW + second(6) + 3 * HOURS, NOW + second(70) + 3 * HOURS)
     assert [one.reason for one in judged.rejected] == ["in_the_future"]
+
+
+@pytest.mark.parametrize("ahead", [second(61), second(300), 3 * HOURS, 47 * HOURS])
+def test_an_app_with_a_fast_clock_loses_no_fix(ahead: timedelta) -> None:
+    """It deletes what was answered: so its first fixes are set back by what their times show."""
+    live = live_trip()
+    for n in range(6):
+        now = NOW + second(10 * n)
+        batch = live.receive_fixes(
+            [Fix(now + ahead - second(0.2), 60.17, 24.94)], now=now, retention=MONTH, by_app=True
+        )
+        assert batch.rejected == []
+        assert now - second(0.5) <= batch.fixes[0].at <= now
+        assert batch.fixes[0].sent_at == now + ahead - second(0.2)
+
+
+@pytest.mark.parametrize(
+    ("times", "ahead"),
+    [
+        ([300], 300),
+        ([61, 100, 300], 300),
+        ([-300, -100, 50, 200], 200),  # a backlog up to now, by a clock that is 200 s fast
+        ([60], 0),
+        ([-10, -5, 0, 3_600], 0),  # one wrong time among right ones
+        ([290, 300, 7_200], 300),
+        ([49 * 3_600], 0),
+        ([], 0),
+    ],
+)
+def test_what_a_message_shows_about_the_clock(times: list[float], ahead: float) -> None:
+    """As much as sets its newest fix to now; a time far from the others shows nothing."""
+    assert claimed_ahead([NOW + second(n) for n in times], NOW) == second(ahead)
+
+
+def test_a_wrong_time_among_right_ones_is_rejected() -> None:
+    """The others keep their times, whoever sends them."""
+    readings = [Fix(NOW + second(n), 60.17, 24.94) for n in (-4, 3_600, 0)]
+    batch = live_trip().receive_fixes(readings, now=NOW, retention=MONTH, by_app=True)
+    assert [(one.index, one.reason) for one in batch.rejected] == [(1, "in_the_future")]
+    assert [judged.at for judged in batch.fixes] == [NOW - second(4), NOW]
+
+
+@pytest.mark.parametrize(
+    ("corrections", "ahead"),
+    [
+        ([0, 300, 300.5, 301], 301),
+        ([300, 301], 0),  # too few
+        ([300, 100, 301], 0),  # not steady
+        ([59, 59, 59], 0),  # not stored as a correction
+        ([-300, -300, -300], 0),  # a slow clock has to be on time never
+    ],
+)
+def test_a_settled_offset_is_found_in_the_stored_fixes(corrections: list[float], ahead: float) -> None:
+    """So a node that has just started rejects nothing that it would have corrected before."""
+    clock = DeviceClock()
+    clock.restore([second(one) for one in corrections])
+    assert clock.ahead == second(ahead)
 
 
 def test_the_key_stays_as_it_was_sent() -> None:

@@ -194,7 +194,7 @@ async def _take(node: Node, driver: Driver, format_: Format, reports: Iterable[R
 
 async def _store(node: Node, driver: Driver, report: Report) -> None:
     if report.readings:
-        batch = await node.fleet.receive(driver, report.readings)
+        batch = await node.fleet.receive(driver, report.readings, by_app=True)
         await node.fleet.record(driver, batch)
     with suppress(NotFound, RateLimited, StorageUnavailable):  # only fixes are worth a repetition
         if report.arrives_at is not msgspec.UNSET:

@@ -4,9 +4,13 @@ Each message gives one sample: the time of its newest fix minus the time of its 
 before it is recorded, so a sample never exceeds the true offset. The largest of several steady ones is
 closest to it. Only a fast clock gives positive samples, so three of them settle the offset. A slow clock is
 like a device that sends stored fixes, so it takes more samples, and no message may have come on time.
+
+A settled offset is found again in the stored fixes after a restart. Until it is settled, `claimed_ahead` sets
+back the future fixes of apps that read no rejections.
 """
 
 from collections import deque
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -20,6 +24,9 @@ BEHIND_SAMPLES: Final = 6
 BEHIND_SPAN: Final = timedelta(seconds=4)
 APART: Final = timedelta(seconds=0.2)  # messages that arrive closer together give one sample
 SAMPLES_KEPT: Final = 32  # samples: more than BEHIND_SPAN needs
+FOLLOWS_WITHIN: Final = timedelta(
+    minutes=5
+)  # a fix later than the one before by more has a wrong time itself
 ON_TIME_COUNTS: Final = timedelta(seconds=60)  # for so long after a message on time, no slow clock is assumed
 NONE: Final = timedelta(0)
 
@@ -41,6 +48,12 @@ class DeviceClock:
         )
         self._recent: deque[_Sample] = deque(maxlen=SAMPLES_KEPT)
         self._on_time_at: datetime | None = None
+
+    def restore(self, corrections: Sequence[timedelta]) -> None:
+        """Adopt the offset of the newest stored fixes (oldest first) if the last ones agree on it."""
+        last = corrections[-AHEAD_SAMPLES:]
+        if len(last) == AHEAD_SAMPLES and max(last) - min(last) <= STEADY_WITHIN and min(last) > FUTURE_LIMIT:
+            self.ahead = last[-1]
 
     def add_message(self, newest: datetime, now: datetime) -> None:
         """Take a sample from a message received at *now* whose newest fix has the device time *newest*."""
@@ -86,3 +99,20 @@ class DeviceClock:
             if count >= samples and self._recent[-1].at - sample.at >= span:
                 return most
         return None
+
+
+def claimed_ahead(times: Iterable[datetime], now: datetime) -> timedelta:
+    """Return how far the times of one message show the device's clock to be ahead; zero if they do not.
+
+    The newest fix is of now at the latest. A time that is far from all others is wrong itself.
+    """
+    ordered = sorted(times)
+    future = [at for at in ordered if FUTURE_LIMIT < at - now <= MAX_OFFSET]
+    if not future:
+        return NONE
+    newest = max((at for at in ordered if at - now <= FUTURE_LIMIT), default=future[0])
+    for at in future:
+        if at - newest > FOLLOWS_WITHIN:
+            break
+        newest = at
+    return max(newest - now, NONE)

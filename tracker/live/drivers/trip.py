@@ -14,7 +14,7 @@ from tracker.domain.driver.role import SOURCE_SILENT_AFTER, Role
 from tracker.domain.driver.silence import Departure
 from tracker.domain.geo import distance
 from tracker.domain.reporting_policy import Need, PolicyState, next_policy
-from tracker.domain.tracks.device_clock import NONE, DeviceClock
+from tracker.domain.tracks.device_clock import NONE, DeviceClock, claimed_ahead
 from tracker.domain.tracks.fix import Fix, JudgedFix, Rejection, validate_readings
 from tracker.domain.tracks.verdict_memory import VerdictMemory
 from tracker.domain.trip import Trip
@@ -82,6 +82,7 @@ class JudgedBatch(msgspec.Struct):
     doubts_newest: bool = False  # the fix stored as the newest believed one is now in doubt
     readings: Sequence[Fix | Rejection] = ()  # as received, for another node if that owns the trip
     role: Role = "source"
+    by_app: bool = False
     owner: str = ""  # the other node that owns the trip; then nothing is judged here
     again: "JudgedBatch | None" = None  # the same fixes, once the trip has another owner
 
@@ -114,8 +115,11 @@ class LiveTrip:
         now: datetime,
         retention: timedelta,
         role: Role = "source",
+        by_app: bool = False,
     ) -> JudgedBatch:
         """Reject, correct and judge fixes; the trip advances with the believed ones.
+
+        *by_app*: the sender deletes rejected fixes unread, so those of a fast clock are set back at once.
 
         A fix that was sent before keeps its first content, correction and verdict. Fixes recorded off duty
         are counted and dropped. Those of a screen move the driver only while the source is silent.
@@ -128,7 +132,12 @@ class LiveTrip:
         is_new = newest is not None and self.verdicts.first(newest) is None
         if newest is not None and is_new:
             self.clock.add_message(newest, now)
-        accepted, rejected = validate_readings(readings, now=now, retention=retention, ahead=self.clock.ahead)
+        ahead = self.clock.ahead
+        if by_app:
+            ahead = max(
+                ahead, claimed_ahead((one.recorded_at for one in readings if isinstance(one, Fix)), now)
+            )
+        accepted, rejected = validate_readings(readings, now=now, retention=retention, ahead=ahead)
         fixes = self._first_versions(accepted, now, newest if is_new else None)
         batch = JudgedBatch(fixes, [RejectedFix(index, why) for index, why in rejected], [], [])
         batch.discarded = len(accepted) - len(fixes)

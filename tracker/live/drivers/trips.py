@@ -133,7 +133,9 @@ class LiveTrips:
         by_key |= {judged.sent_at: judged for judged in verdicts.unstored() if judged.judged}
         moving = [judged for judged in by_key.values() if not judged.aside]
         latest = sorted(moving, key=lambda judged: judged.at)[-WINDOW:]
-        return LiveTrip(await self._feedback.new_trip(driver, latest), verdicts)
+        live = LiveTrip(await self._feedback.new_trip(driver, latest), verdicts)
+        live.clock.restore([judged.correction for judged in latest])
+        return live
 
     async def drop_stored(self, live: LiveTrip, batch: JudgedBatch) -> None:
         """Drop those of the batch's unknown fixes that are stored already."""

@@ -60,21 +60,26 @@ class FixIntake:
         self._metrics, self._retention, self._now = metrics, retention, now
 
     async def receive(
-        self, driver: Driver, readings: Sequence[Fix | Rejection], *, role: Role = "source"
+        self,
+        driver: Driver,
+        readings: Sequence[Fix | Rejection],
+        *,
+        role: Role = "source",
+        by_app: bool = False,
     ) -> JudgedBatch:
         """Judge fixes once and publish what they change; `record` stores them.
 
         Live views do not wait for storage: customers see the driver move before the commit. Late fixes are
         judged by the fixes stored around them; without the database, by each other only. Fixes of a trip that
-        another node owns are judged there, by `record`.
+        another node owns are judged there, by `record`. *by_app*: the sender reads no rejections.
         Raises NotFound, StorageUnavailable before any fix is judged.
         """
         live = await self._ownership.trip_or_owner(driver.id)
         if isinstance(live, str):
-            return JudgedBatch([], [], [], [], readings=readings, role=role, owner=live)
+            return JudgedBatch([], [], [], [], readings=readings, role=role, by_app=by_app, owner=live)
         now, before = self._now(), live.trip.track.newest
-        batch = live.receive_fixes(readings, now=now, retention=self._retention, role=role)
-        batch.readings, batch.role = readings, role
+        batch = live.receive_fixes(readings, now=now, retention=self._retention, role=role, by_app=by_app)
+        batch.readings, batch.role, batch.by_app = readings, role, by_app
         self._publish_move(live, before)
         if batch.unknown:
             await self._trips.drop_stored(live, batch)
@@ -102,7 +107,7 @@ class FixIntake:
             if not batch.owner:
                 self._ownership.lose(driver.id)
             self._ownership.forget_owner(driver.id)
-            batch.again = await self.receive(driver, batch.readings, role=batch.role)
+            batch.again = await self.receive(driver, batch.readings, role=batch.role, by_app=batch.by_app)
             if batch.owner and batch.again.owner == batch.owner:
                 break
         raise OwnerUnavailable
@@ -137,7 +142,7 @@ class FixIntake:
 
     async def _forward(self, driver: Driver, batch: JudgedBatch) -> Receipt:
         """Store the fixes on the node that owns the trip. Raises LeaseLost, BusUnavailable."""
-        request = ForwardedFixes(driver.id, list(batch.readings), batch.role)
+        request = ForwardedFixes(driver.id, list(batch.readings), batch.role, batch.by_app)
         match await self._exchange.ask(batch.owner, request):
             case Stored(receipt=receipt):
                 return receipt
@@ -153,7 +158,7 @@ class FixIntake:
             return Refused("not_owner")
         try:
             driver = (await self._trips.of(request.driver_id)).trip.driver
-            batch = await self.receive(driver, request.readings, role=request.role)
+            batch = await self.receive(driver, request.readings, role=request.role, by_app=request.by_app)
             if batch.owner:
                 return Refused("not_owner")
             return Stored(await self._record_here(driver, batch))

@@ -21,6 +21,7 @@ class ForwardedFixes(Struct, tag=True, frozen=True):
     driver_id: str
     readings: list[Fix | Rejection]
     role: Role
+    by_app: bool = False
 
 
 class ReleaseTrip(Struct, tag=True, frozen=True):

@@ -95,7 +95,7 @@ export class MapView {
     this._map.addControl(new library.AttributionControl({ compact: false }), 'bottom-right');
     this._map.addControl(new library.NavigationControl({ showCompass: false }), 'bottom-right');
     this._map.on('style.load', () => this._addLines());
-    for (const gesture of /** @type {const} */ (['dragstart', 'zoomstart'])) {
+    for (const gesture of /** @type {const} */ (['movestart', 'zoomstart'])) {
       this._map.on(gesture, (event) => event.originalEvent && this._setControl(true));
     }
     this._map.on('move', () => this._pointToCourier());

@@ -24,7 +24,17 @@ export class NoteBox {
       event.preventDefault();
       this._submit();
     });
+    const box = page.element('note-box');
+    box.addEventListener('toggle', () => box.hasAttribute('open') && this._text.focus());
+    new ResizeObserver(() => this._keepInView()).observe(page.element('tracker')); // a phone's keyboard comes or goes
+    this._text.addEventListener('focus', () => this._keepInView());
     this._measure();
+  }
+
+  /** The form of a customer who is writing. */
+  _keepInView() {
+    const form = this._page.element('note-form');
+    if (form.contains(/** @type {Node|null} */ (this._page.root.activeElement))) form.scrollIntoView({ block: 'end' });
   }
 
   /** @param {boolean} possible whether there is a courier and the order is not over */
@@ -45,7 +55,7 @@ export class NoteBox {
     while (this._list.children.length > MAX_NOTES) this._list.children[0].remove();
     this._list.hidden = false;
     this._page.element('notes').hidden = false;
-    item.scrollIntoView?.({ block: 'nearest' });
+    this._list.scrollTop = this._list.scrollHeight;
   }
 
   _measure() {
@@ -57,6 +67,7 @@ export class NoteBox {
   async _submit() {
     const text = this._text.value.trim();
     if (this._button.disabled) return;
+    this._text.focus(); // a button that is disabled would lose the focus
     this._answer('', this._page.words.say('note.sending'));
     this._isSending = true;
     this._measure();

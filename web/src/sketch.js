@@ -89,6 +89,7 @@ export class SketchView {
   setCourier(at, heading, element) {
     this._courier = at && [at, this._adopt(element), heading];
     element.hidden = !at;
+    if (!at) element.remove();
     this._drawLinks();
     this._drawMarks();
   }

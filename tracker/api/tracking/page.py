@@ -15,7 +15,7 @@ from tracker.api.compression import accepts_gzip
 from tracker.api.headers import add_cors_headers, add_page_headers
 from tracker.api.static_files import WebFile, static_url, web_files
 from tracker.api.tracking.card import STEPS, describe, newest_photo
-from tracker.api.tracking.link import find_link
+from tracker.api.tracking.link import find_link, snapshot_of
 from tracker.api.tracking.loader import loader, policy_with_loader
 from tracker.api.tracking.sketch import draw
 from tracker.api.tracking.words import Words, choose_words
@@ -90,8 +90,8 @@ async def track(token: str) -> Response:
         if link is not None:
             await find_link(current_node(), link)
             return _redirect(link)
+        snapshot = await snapshot_of(token)
         order_id = (await find_link(current_node(), token)).order_id
-        snapshot = await current_node().fleet.views.snapshot(order_id)
         customer = (await current_node().fleet.views.order(order_id)).customer
     except NotFound:
         return await _no_such_link()

@@ -28,6 +28,7 @@ FORESEEN: Final = frozenset(  # what the faults make it say: the database is awa
             "customer_erasure_failed",
             "event_feed_delayed",
             "webhooks_delayed",
+            "forecast_reports_delayed",
         ),
     }
 )

@@ -19,6 +19,7 @@ from tracker.live.changes import Changes, assigned_orders
 from tracker.live.delivery.hub import Hub
 from tracker.live.delivery.publisher import Publisher
 from tracker.live.drivers.connections import DriverConnections
+from tracker.live.drivers.forecasts import ForecastWatch
 from tracker.live.drivers.milestones import MilestoneWriter
 from tracker.live.drivers.silence import SilenceWatch
 from tracker.live.drivers.states import DriverStates
@@ -94,6 +95,7 @@ class Fleet:
         self.receive, self.record = intake.receive, intake.record
         self.states = DriverStates(database, self._trips, connections, now, leases.outdate, self._push)
         self.silence = SilenceWatch(database, self._trips, connections, metrics, now)
+        self.forecasts = ForecastWatch(database, self._trips, leases.owns, now)
         self.views = LiveViews(database, hub, self._trips, publisher, feedback, exchange, receiver, now)
         self._changes = Changes(self._trips, self.views, hub, connections, leases, milestones, feedback)
         self._healing = Healing(
@@ -114,8 +116,8 @@ class Fleet:
         """Run the routing tasks, the timer and the shielded work during the block."""
         async with self._tasks:
             feedback = self._feedback.keep(lambda: [live.trip for live in self._trips])
-            healing = self._healing.poll_forever()
-            forever = self._tick_forever(), self.silence.watch_forever(), feedback, healing
+            healing, watches = self._healing.poll_forever(), (self.silence, self.forecasts)
+            forever = self._tick_forever(), feedback, healing, *(one.watch_forever() for one in watches)
             tasks = [self._tasks.create_task(work) for work in forever]
             try:
                 yield

@@ -34,6 +34,8 @@ class EventData(Struct, frozen=True, kw_only=True):
     """Whether the status was set although a required proof was missing. Absent: it was not."""
     attempt: int | UnsetType = UNSET
     """Number of the attempt that starts."""
+    previous_arrives_at: Time | UnsetType = UNSET
+    """Forecast arrival that was reported before, in `order.eta_changed`."""
     device: dict[str, Any] | UnsetType = UNSET
     """State of the driver's device: fields that it has reported, such as `permission` and `battery`."""
     changed: list[str] | UnsetType = UNSET

@@ -10,7 +10,7 @@ import httpx
 import msgspec
 
 from tests.api.merchant import problem, wrong_fields
-from tests.service import Service
+from tests.service import Service, hear, say
 from tests.waiting import WITHIN
 from tracker.database import Database
 from tracker.database.credentials.api_keys import ApiKey, insert_api_key, revoke_api_key
@@ -150,3 +150,24 @@ async def test_erased_people_are_in_no_event(service: Service) -> None:
     assert driver["id"] not in after.text
     kinds = await types_of(service, order, begin)
     assert kinds == ["order.created", "order.assigned", "order.picked_up", "order.failed"]
+
+
+async def test_a_change_of_the_device_is_an_event(service: Service) -> None:
+    """With what changed; a level of the battery that only falls further says nothing."""
+    begin = await latest(service)
+    driver = await service.new_driver()
+    async with service.drive(driver["token"]) as courier:
+        for report in (
+            {"battery": 0.5, "permission": "always"},
+            {"battery": 0.3},
+            {"battery": 0.14},
+            {"battery": 0.1},
+        ):
+            await say(courier, type="device", id=1, **report)
+            assert await hear(courier, "ack")
+        await say(courier, type="device", id=2, permission="denied")
+        assert await hear(courier, "ack")
+    events = (await service.get(f"/v1/events?limit=500&after={begin}"))["items"]
+    own = [event["data"] for event in events if event["data"].get("driver_id") == driver["id"]]
+    assert [one["changed"] for one in own] == [["permission"], ["battery"], ["permission"]]
+    assert own[-1]["device"] == {"battery": 0.1, "permission": "denied"}

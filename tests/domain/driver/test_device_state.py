@@ -5,7 +5,7 @@ from math import inf, nan
 
 import pytest
 
-from tracker.domain.driver.device_state import DeviceReport, DeviceState
+from tracker.domain.driver.device_state import DeviceReport, DeviceState, battery_became_low
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -47,3 +47,31 @@ def test_only_what_changes_is_worth_a_write() -> None:
     assert differs(MINUTE / 2, DeviceReport(network="mobile"))
     assert differs(MINUTE / 2, DeviceReport(charging=False))
     assert differs(2 * MINUTE, DeviceReport(network="wifi"))
+
+
+@pytest.mark.parametrize(
+    ("before", "level", "became_low"),
+    [
+        (0.5, 0.14, True),
+        (0.15, 0.149, True),
+        (None, 0.1, True),
+        (0.14, 0.1, None),
+        (0.5, 0.15, None),
+        (0.14, 0.19, None),
+        (0.14, 0.2, False),
+        (None, 0.9, False),
+        (0.5, 0.6, None),
+        (0.5, None, None),
+    ],
+)
+def test_a_battery_falls_once_until_it_has_risen(
+    before: float | None, level: float | None, became_low: bool | None
+) -> None:
+    """Below 0.15 it is low; from 0.2 on it no longer is, so a level at the threshold says nothing."""
+    assert battery_became_low(before, level) is became_low
+
+
+def test_changes_name_the_fields_without_the_battery() -> None:
+    before = DeviceState(DeviceReport(battery=0.5, charging=False, permission="always"))
+    after = DeviceState(DeviceReport(battery=0.4, charging=True, permission="always", network="wifi"))
+    assert after.changes_since(before) == ["charging", "network"]

@@ -5,12 +5,15 @@ from typing import Any, cast
 
 from tests.domain.driver.test_silence import NOW
 from tracker.database import Database, drivers
+from tracker.database.events.feed import select_events
 from tracker.domain.driver.device_state import DeviceReport, DeviceState
 from tracker.domain.driver.silence import Silence
 from tracker.live.drivers.connections import DriverConnections
 from tracker.live.drivers.silence import SilenceChange, SilenceWatch
 from tracker.live.drivers.trips import LiveTrips
+from tracker.messages import rfc3339
 from tracker.metrics import Metrics
+from tracker.webhooks.feed import EventFeed
 
 MINUTE = timedelta(minutes=1)
 ASSIGNED = NOW - 10 * MINUTE
@@ -94,3 +97,29 @@ async def test_a_shift_that_begins_again_gives_time_for_the_first_fix(database: 
     finally:
         Clock.now = NOW
     assert change.silence == Silence(NOW - MINUTE / 4, "unknown", "none")
+
+
+async def test_a_silence_and_a_low_battery_are_events_once(database: Database) -> None:
+    """A restarted node, and a second one, do not repeat them. The next silence is a new one."""
+    metrics = Metrics()
+    number = await add_driver(database, "drv_a")
+    await hears(database, number, NOW - 5 * MINUTE, battery=0.1)
+    for _ in range(2):
+        watch = watch_of(database, metrics)
+        await watch.check()
+        await watch.check()
+    await hears(database, number, NOW - 2 * MINUTE)
+    await watch_of(database, metrics).check()
+    await EventFeed(database).catch_up()
+    events = await select_events(database, 0, 100)
+    assert [(event.type, event.driver_id) for event in events] == [
+        ("driver.silent", "drv_a"),
+        ("driver.device", "drv_a"),
+        ("driver.silent", "drv_a"),
+    ]
+    assert events[0].detail == {
+        "since": rfc3339(NOW - 5 * MINUTE),
+        "reason": "unknown",
+        "reason_basis": "none",
+    }
+    assert events[1].detail == {"device": {"battery": 0.1}, "changed": ["battery"]}

@@ -12,6 +12,7 @@ Permission = Literal["always", "while_using", "denied"]
 BATTERY_STEP: Final = 0.01  # a smaller change is not worth a write
 REFRESH_AFTER: Final = timedelta(seconds=60)  # then an equal value is written again, with its new time
 LOW_BATTERY: Final = 0.15
+RISEN_BATTERY: Final = 0.2  # a battery that was low no longer is
 TEXT_LENGTH: Final = 100  # characters of `network` and `app`
 
 
@@ -34,6 +35,18 @@ class DeviceReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         return msgspec.structs.replace(
             self, battery=battery, network=_text(self.network), app=_text(self.app)
         )
+
+
+def battery_became_low(before: float | None, level: float | None) -> bool | None:
+    """Return True if the level fell below LOW_BATTERY, False if it rose to RISEN_BATTERY, else None.
+
+    Without a level *before*, the present one counts as fallen or risen.
+    """
+    if level is None:
+        return None
+    if level < LOW_BATTERY:
+        return True if before is None or before >= LOW_BATTERY else None
+    return False if level >= RISEN_BATTERY and (before is None or before < RISEN_BATTERY) else None
 
 
 class DeviceState(msgspec.Struct, frozen=True):
@@ -65,6 +78,15 @@ class DeviceState(msgspec.Struct, frozen=True):
         return DeviceState(
             msgspec.structs.replace(self.report, **newer), {**self.at, **dict.fromkeys(newer, at)}
         )
+
+    def changes_since(self, stored: "DeviceState") -> list[str]:
+        """Return the fields with other values than *stored*; not the battery, whose level always changes."""
+        before = msgspec.structs.asdict(stored.report)
+        return [
+            name
+            for name, value in _fields(self.report).items()
+            if name != "battery" and value != before[name]
+        ]
 
     def differs(self, stored: "DeviceState") -> bool:
         """Return whether this newer state is worth a write."""

@@ -10,10 +10,13 @@ import structlog
 
 from tracker.database import Database, drivers
 from tracker.database.drivers import Activity
+from tracker.database.events.reported import report_device, report_silence
+from tracker.domain.driver.device_state import battery_became_low
 from tracker.domain.driver.silence import Signs, Silence, SilenceReason, silence_of
 from tracker.errors import StorageUnavailable
 from tracker.live.drivers.connections import DriverConnections
 from tracker.live.drivers.trips import LiveTrips
+from tracker.messages import rfc3339
 from tracker.metrics import Metrics
 
 CHECK_INTERVAL_S: Final = 10.0
@@ -42,6 +45,7 @@ class SilenceWatch:
         self._database, self._trips, self._connections = database, trips, connections
         self._metrics, self._now = metrics, now
         self._silent: dict[str, Silence] = {}
+        self._batteries: dict[str, float] = {}  # levels at the last check
 
     def of(self, driver_id: str, activity: Activity) -> Silence | None:
         """Return the driver's silence now."""
@@ -64,6 +68,7 @@ class SilenceWatch:
         activities = await drivers.select_driver_activity(self._database, busy)
         found = {id_: self.of(id_, activity) for id_, activity in activities.items()}
         silent = {id_: silence for id_, silence in found.items() if silence is not None}
+        await self._report(silent, activities)
         before, self._silent = self._silent, silent
         self._count(activities)
         return [
@@ -71,6 +76,21 @@ class SilenceWatch:
             for id_ in (*silent, *(before.keys() - silent.keys()))
             if _reason(silent.get(id_)) != _reason(before.get(id_))
         ]
+
+    async def _report(self, silent: Mapping[str, Silence], activities: Mapping[str, Activity]) -> None:
+        """Write events of new silences, and of batteries that positions show to be low."""
+        now = self._now()
+        for id_ in silent.keys() - self._silent.keys():
+            one = silent[id_]
+            detail = {"since": rfc3339(one.since), "reason": one.reason, "reason_basis": one.reason_basis}
+            await report_silence(self._database, id_, one.since, detail, now)
+        levels = {id_: activity.device_now.report.battery for id_, activity in activities.items()}
+        for id_, level in levels.items():
+            low = battery_became_low(self._batteries.get(id_), level)
+            if low is not None and activities[id_].duty != "off":
+                async with self._database.transaction() as connection:
+                    await report_device(connection, id_, activities[id_].device_now, (), now, low=low)
+        self._batteries = {id_: level for id_, level in levels.items() if level is not None}
 
     def _count(self, activities: Mapping[str, Activity]) -> None:
         for reason in get_args(SilenceReason):

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Final
 
 from tracker.database import Connection, Database, drivers
-from tracker.domain.driver.device_state import DeviceReport
+from tracker.database.events.reported import report_device
+from tracker.domain.driver.device_state import DeviceReport, battery_became_low
 from tracker.domain.driver.duty import Duty
 from tracker.domain.driver.silence import Departure
 from tracker.domain.order import Driver
@@ -102,8 +103,12 @@ class DriverStates:
         if state is not stored and state.differs(stored):
             _take(self._device_rates, driver.id, "Too many changes of the device's state; retry later.")
             live.device = state
+            changed = state.changes_since(stored)
+            low = battery_became_low(stored.report.battery, state.report.battery)
             try:
-                await drivers.upsert_device_state(self._database, driver.number, state)
+                async with self._database.transaction() as connection:
+                    await drivers.upsert_device_state(connection, driver.number, state)
+                    await report_device(connection, driver.id, state, changed, now, low=low)
             except BaseException:
                 live.device = None  # read what is stored before the next report
                 raise

@@ -1,16 +1,18 @@
 """Smoothing: move the displayed arrival towards the forecast without visible jumps."""
 
 from datetime import datetime, timedelta
-from math import exp
+from math import copysign, exp
 from typing import Final
 
 import msgspec
 
 from tracker.domain.eta.estimate import Eta
 
-TIME_CONSTANT: Final = 20.0  # time constant in seconds
+DEAD_BAND: Final = 4.0  # seconds; a smaller difference moves nothing, so that the shown minute changes less
+DEAD_BAND_SHARE: Final = 0.1  # dead band per second to go, if less
+TIME_CONSTANT: Final = 10.0  # time constant in seconds
 TIME_CONSTANT_SHARE: Final = (
-    0.08  # time constant per second to go, if less: a lag is most visible shortly before arrival
+    0.04  # time constant per second to go, if less: a lag is most visible shortly before arrival
 )
 MIN_TIME_CONSTANT: Final = 1.0  # seconds; lower bound of the time constant
 
@@ -28,10 +30,9 @@ class SmoothedEta(msgspec.Struct):
         else:
             passed = max((now - self.at).total_seconds(), 0.0)
             off = (arrives_at - self.arrives_at).total_seconds()
-            time_constant = min(
-                max(TIME_CONSTANT_SHARE * (arrives_at - now).total_seconds(), MIN_TIME_CONSTANT),
-                TIME_CONSTANT,
-            )
+            to_go = max((arrives_at - now).total_seconds(), 0.0)
+            off -= copysign(min(DEAD_BAND, DEAD_BAND_SHARE * to_go, abs(off)), off)
+            time_constant = min(max(TIME_CONSTANT_SHARE * to_go, MIN_TIME_CONSTANT), TIME_CONSTANT)
             self.arrives_at += timedelta(seconds=(1.0 - exp(-passed / time_constant)) * off)
         self.at = now
         return max(self.arrives_at, now)

@@ -13,6 +13,7 @@ from time import process_time
 from bench.node import Node
 from bench.rows import Row
 from tracker.config import Config
+from tracker.domain.eta.live_traffic import LiveTraffic
 from tracker.domain.eta.model import EtaModels
 from tracker.domain.eta.progress import RouteProgress
 from tracker.domain.geo import LonLat
@@ -48,9 +49,10 @@ async def measure_forecast(_: Node) -> list[Row]:
             per_learned_route = (await _compute_routes(router, "short_near_side"))[1]
             per_preferred_route = (await _compute_routes(router, LAWFUL, await _learn_streets(router)))[1]
     learned = EtaModels()
-    fresh = ([_trip(route, learned) for route in routes] for _ in range(PASSES))
+    traffic = LiveTraffic()
+    fresh = ([_trip(route, learned, traffic) for route in routes] for _ in range(PASSES))
     per_fix = median(chain.from_iterable(map(_per_fix, fresh)))
-    many = [_trip(routes[n % len(routes)], learned) for n in range(TRIPS)]
+    many = [_trip(routes[n % len(routes)], learned, traffic) for n in range(TRIPS)]
     gc.collect()
     per_fix_of_many = median(_per_fix(many))
     return [
@@ -59,7 +61,7 @@ async def measure_forecast(_: Node) -> list[Row]:
             per_fix,
             "µs",
             FIX_LIMIT,
-            "position on the route, speed factor, one customer's forecast",
+            "position on the route, speed factor, live traffic, one customer's forecast",
         ),
         _row(
             f"the same, {TRIPS:,} trips in memory",
@@ -128,13 +130,14 @@ def _make_route(places: Sequence[LonLat], legs: tuple[Leg, ...], learned: EtaMod
     """Make a route and start a trip on it, so that the cost includes the learned seconds of its streets."""
     stops = tuple(Stop(f"ord_{n}", "dropoff", place, 60.0) for n, place in enumerate(places[1:]))
     route = Route(stops, legs)
-    _trip(route, learned)
+    _trip(route, learned, LiveTraffic())
     return route
 
 
-def _trip(route: Route, learned: EtaModels) -> Trip:
+def _trip(route: Route, learned: EtaModels, traffic: LiveTraffic) -> Trip:
     driver = Driver(id="drv", number=1, name="Aino", vehicle="car", created_at=BEGIN)
     trip = Trip(driver, learned=learned)
+    trip.route_progress.traffic = traffic
     trip.replan([_order(stop) for stop in route.stops], route.stops)
     trip.receive_fix(_fix(route, 0), BEGIN)
     trip.take_route(route)

@@ -1,6 +1,7 @@
 """ETA feedback: pass the fleet's forecasts and arrivals to the forecast log and the model trainer."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
@@ -11,9 +12,10 @@ import structlog
 from tracker.database import Database
 from tracker.database.eta.forecasts import select_milestone
 from tracker.domain.eta.estimate import Eta
+from tracker.domain.eta.live_traffic import LiveTraffic
 from tracker.domain.eta.model import EtaModels
 from tracker.domain.geo import distance
-from tracker.domain.order import Driver, Order, StopKind
+from tracker.domain.order import Driver, Order, StopKind, Vehicle
 from tracker.domain.tracks.fix import JudgedFix
 from tracker.domain.trip import Trip
 from tracker.domain.view import CustomerView
@@ -32,7 +34,7 @@ log = structlog.get_logger()
 
 
 class EtaFeedback:
-    """The forecast log, the model trainer and the driver speeds of one fleet."""
+    """The forecast log, the model trainer, the driver speeds and the live traffic of one node."""
 
     def __init__(
         self,
@@ -43,6 +45,7 @@ class EtaFeedback:
     ) -> None:
         self.forecast_log: Final = forecast_log
         self._database, self._trainer, self._driver_speeds = database, trainer, driver_speeds
+        self._traffic: defaultdict[Vehicle, LiveTraffic] = defaultdict(LiveTraffic)
 
     @classmethod
     @asynccontextmanager
@@ -57,11 +60,12 @@ class EtaFeedback:
             yield cls(database, forecast_log, trainer, DriverSpeeds(database, now))
 
     async def new_trip(self, driver: Driver, fixes: Sequence[JudgedFix]) -> Trip:
-        """Return a trip with the newest fixes, the learned models and the driver's speed factor.
+        """Return a trip with the newest fixes, the models, the traffic and the driver's speed factor.
 
         Raises StorageUnavailable.
         """
         trip = Trip(driver, fixes, self._trainer.learned)
+        trip.route_progress.traffic = self._traffic[driver.vehicle]
         trip.route_progress.speed_factor = await self._driver_speeds.of(driver.number)
         return trip
 

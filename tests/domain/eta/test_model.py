@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tracker.domain.eta.ensemble import COLD_WEIGHTS, TERMS, Ensemble, main_uncertainty, terms_of
 from tracker.domain.eta.forecast import StopForecasts
-from tracker.domain.eta.interval import KEPT, Bucket, Residuals, Spread, Uncertainty
+from tracker.domain.eta.interval import KEPT, MOST_STRAIN, Bucket, Residuals, Spread, Uncertainty, strain_of
 from tracker.domain.eta.leg_observations import LegObservations
 from tracker.domain.eta.model import (
     DWELL,
@@ -107,20 +107,6 @@ def test_time_is_given_to_the_streets_where_it_was_spent() -> None:
     assert sum(each.observed for each in seen) == pytest.approx(120.0)
     assert sum(each.expected for each in seen) == pytest.approx(80.0, rel=0.01)
     assert {each.edge for each in seen} == set("abcd")
-
-
-def test_a_jam_is_noticed_within_minutes_and_forgotten_in_hours() -> None:
-    """What finished ways took lately moves every forecast, and fades."""
-    learned = EtaModels()
-    for n in range(30):
-        learned.learn(arrival(Passage("a", "residential", 24.0, 20.0), minutes=n))
-    usual = learned.of("car").traffic(NOW + timedelta(minutes=30))
-    for n in range(30, 60):
-        learned.learn(arrival(Passage(f"{n}", "residential", 400.0, 100.0), minutes=n))
-    jam = learned.of("car").traffic(NOW + timedelta(minutes=60))
-    assert usual == pytest.approx(1.0, abs=0.1)
-    assert jam > 1.15
-    assert learned.of("car").traffic(NOW + timedelta(hours=12)) == pytest.approx(1.0, abs=0.01)
 
 
 def test_a_slow_driver_is_expected_to_stay_slow_for_a_while() -> None:
@@ -255,18 +241,20 @@ def test_an_interval_always_holds_its_forecast(
         assert low <= foretold <= high
 
 
-def test_who_is_slower_than_usual_may_well_be_later_still() -> None:
-    """Upwards only; a little slower is as usual; and what a jam taught makes nobody else's interval wider."""
-    usual, slow, fast = SpeedFactor(105.0, 100.0), SpeedFactor(900.0, 500.0), SpeedFactor(50.0, 100.0)
-    assert usual.strain == fast.strain == 1.0 < slow.strain
+def test_slow_traffic_widens_the_interval_both_ways() -> None:
+    """Upwards most; a little slower is as usual; and what a jam taught makes nobody else's interval wider."""
+    usual, slow_driver, jam = strain_of(1.1, 1.05), strain_of(1.6, 1.0), strain_of(1.6, 1.2)
+    assert usual == strain_of(0.5, 0.5) == 1.0 < slow_driver < jam <= strain_of(9.0, 9.0) == MOST_STRAIN
     spread = Spread(-0.2, 0.3)
-    assert spread.widen(slow.strain).low == spread.low
-    assert spread.widen(slow.strain).high > 2 * spread.high
+    wider = spread.widen(jam)
+    assert wider.high == jam * spread.high
+    assert spread.low > wider.low > jam * spread.low
+    assert spread.widen(usual) == spread
     jams, ordinary = Residuals(), Residuals()
     for n in range(200):
         late = n % 10 * 20.0
-        jams.learn([(300.0, "little", slow.strain, 300.0 + slow.strain * late)])
-        ordinary.learn([(300.0, "little", 1.0, 300.0 + slow.strain * late)])
+        jams.learn([(300.0, "little", jam, 300.0 + late)])
+        ordinary.learn([(300.0, "little", 1.0, 300.0 + late)])
     assert jams.spread(300.0, "little").high < ordinary.spread(300.0, "little").high
 
 

@@ -50,10 +50,15 @@ class DwellDetector(msgspec.Struct):
             self._end_halt()
         return False
 
-    @property
-    def served_s(self) -> float:
-        """Seconds of the longest halt, plus half of the interval to the first moving fix."""
-        return self.halt_s + self.step_s / 2
+    def served_s(self, opens_at: datetime | None) -> float:
+        """Return the seconds of the longest halt, without the wait until the stop opened.
+
+        Half of the interval to the first moving fix counts.
+        """
+        waited = 0.0
+        if opens_at is not None and self.since is not None:
+            waited = max((opens_at - self.since).total_seconds(), 0.0)
+        return self.halt_s + self.step_s / 2 - waited
 
     def reset(self) -> None:
         """Reset, because another stop is next or the driver is far from it."""

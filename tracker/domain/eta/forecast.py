@@ -8,7 +8,8 @@ import msgspec
 
 from tracker.domain.eta.ensemble import OF_SERVICE, main_uncertainty, terms_of
 from tracker.domain.eta.estimate import Forecast, OpeningWait
-from tracker.domain.eta.interval import WIDEST
+from tracker.domain.eta.interval import WIDEST, strain_of
+from tracker.domain.eta.live_traffic import LiveTraffic
 from tracker.domain.eta.model import EtaModel, Rates
 from tracker.domain.eta.ratio import Ratio
 from tracker.domain.eta.speed_factor import SpeedFactor
@@ -34,6 +35,8 @@ class StopForecasts(msgspec.Struct, gc=False):
     vehicle: Vehicle = "car"
     model: EtaModel = msgspec.field(default_factory=EtaModel)
     speed_factor: SpeedFactor = msgspec.field(default_factory=SpeedFactor)
+    traffic: LiveTraffic = msgspec.field(default_factory=LiveTraffic)
+    network: float = 1.0  # live per learned seconds in the whole network
     usual: Mapping[Stop, Ratio] | None = None  # observed seconds and stops by place
     with_opening: tuple[int, ...] = ()  # indices of the stops with an opening time
     _cache: dict[int, Forecast] = {}  # cache by stop index
@@ -67,7 +70,7 @@ class StopForecasts(msgspec.Struct, gc=False):
         serving = 0.0 if index == self.left else self._serving(index)
         travel_time = self.travel_time
         if travel_time is None or (leg := index - len(self.stops) + len(travel_time.route.stops)) < 0:
-            return Forecast(straight, serving, crow, "straight_line", WIDEST, ())
+            return Forecast(straight * max(self.network, 1.0), serving, crow, "straight_line", WIDEST, ())
         first = max(leg - index + self.left, 0)
         if travel_time.route.is_straight(first, leg):
             return self._by_straight_legs(travel_time, first, leg, rates, serving)
@@ -84,17 +87,19 @@ class StopForecasts(msgspec.Struct, gc=False):
         progress = self.progress or travel_time.route.locate(fix.lonlat)
         metres, router = travel_time.route.remaining(progress, leg)
         streets = travel_time.to_stop(leg, progress.along_m)
+        delay = travel_time.delay(leg, progress.along_m, self.traffic, fix.recorded_at)
         terms = terms_of(
-            speed_factor.apply(streets, model.traffic(fix.recorded_at)),
-            router * rates.router,
-            metres / rates.route,
-            straight,
+            speed_factor.apply(streets, delay),
+            router * rates.router * delay,
+            metres / rates.route * delay,
+            straight * delay,
             service=serving,
             speed=fix.speed,
         )
         weights = model.weights
         total, rest = weights.total(terms), weights.weights[OF_SERVICE] * serving
-        spread, strain = model.residuals.spread(total, main_uncertainty(terms)), speed_factor.strain
+        spread = model.residuals.spread(total, main_uncertainty(terms))
+        strain = strain_of(speed_factor.ratio, self.network)
         if strain != 1.0:
             spread = spread.widen(strain)
         return Forecast(total - rest, rest, metres, "route", spread, terms, strain=strain)
@@ -120,7 +125,7 @@ class StopForecasts(msgspec.Struct, gc=False):
                     seconds + travel_time.at(end_m) - travel_time.at(begin_m),
                 )
             at = stop.at
-        return Forecast(seconds, serving, metres, "straight_line", WIDEST, ())
+        return Forecast(seconds * max(self.network, 1.0), serving, metres, "straight_line", WIDEST, ())
 
     def _crow(self, index: int) -> float:
         """Return the straight-line metres through all stops ahead up to this one."""

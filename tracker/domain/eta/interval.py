@@ -11,6 +11,12 @@ BOUNDS: Final = (60.0, 120.0, 240.0, 420.0, 720.0)  # forecast seconds to go; th
 BLUR: Final = 30.0  # seconds of uncertainty of every arrival, however near
 KEPT: Final = 300  # residuals in a bucket; a change is fully absorbed after so many legs
 TAIL: Final = 0.113  # share of residuals on either side of the interval; it covered 77 to 81 % of arrivals
+SLOW_DRIVER: Final = 1.1  # times the expected seconds; up to this, a driver counts as usual
+SLOW_NETWORK: Final = 1.05  # the same for all drivers together
+STRAIN_PER_SLOW: Final = 3.0  # added to a strain of 1 when the driver is e times slower
+STRAIN_PER_JAM: Final = 10.0  # the same for all drivers together: a jam is less certain than a slow driver
+MOST_STRAIN: Final = 4.0
+EARLY_SHARE: Final = 0.7  # of the added strain that also widens the lower tail
 
 Uncertainty = Literal["little", "way", "halt"]
 """The main uncertainty of a forecast: little, the path, or the length of the halts at earlier stops."""
@@ -23,14 +29,30 @@ class Spread(NamedTuple):
     high: float
 
     def widen(self, strain: float) -> "Spread":
-        """Return the spread with its upper end widened by *strain*, see `SpeedFactor.strain`."""
-        return self if strain == 1.0 else Spread(self.low, self.high * strain)
+        """Return the spread widened by *strain*, see `strain_of`."""
+        return Spread(self.low * _early(strain), self.high * strain)
 
     def around(self, seconds: float) -> tuple[float, float]:
         """Return the least and the most seconds to go, which enclose *seconds*; below zero is past."""
         blurred = seconds + BLUR
         low, high = blurred * exp(self.low) - BLUR, blurred * exp(self.high) - BLUR
         return low if low < seconds else seconds, high if high > seconds else seconds
+
+
+def strain_of(own: float, network: float) -> float:
+    """Return the factor on the upper tail of the interval; more than 1 in slow traffic, which may get worse.
+
+    *own* and *network*: the driver's and all drivers' seconds per expected second.
+    """
+    slow, jam = max(own / SLOW_DRIVER, 1.0), max(network / SLOW_NETWORK, 1.0)
+    if slow == jam == 1.0:
+        return 1.0
+    return min(1.0 + STRAIN_PER_SLOW * log(slow) + STRAIN_PER_JAM * log(jam), MOST_STRAIN)
+
+
+def _early(strain: float) -> float:
+    """Return the factor on the lower tail: live traffic may also be better than it seems."""
+    return 1.0 + EARLY_SHARE * (strain - 1.0)
 
 
 COLD: Final = Spread(-0.30, 0.32)  # 550 forecasts in Helsinki, slightly widened for other cities
@@ -46,7 +68,7 @@ COLD_RESIDUALS: Final = tuple(
 def residual(forecast_s: float, real: float, strain: float = 1.0) -> float:
     """Return the logarithmic error of a forecast, normalised to a driver at the usual speed."""
     off = log((max(real, 0.0) + BLUR) / (max(forecast_s, 0.0) + BLUR))
-    return off / strain if off > 0.0 else off
+    return off / strain if off > 0.0 else off / _early(strain)
 
 
 class Bucket(msgspec.Struct):

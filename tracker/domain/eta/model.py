@@ -6,7 +6,6 @@ PostgreSQL stores them, so their field names are frozen.
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cached_property
-from math import exp
 from typing import Final
 
 import msgspec
@@ -38,8 +37,6 @@ SERVICE_PRIOR: Final = 400.0  # announced service seconds; weight of the ratio 1
 WINDING: Final = 1.4  # metres of route per straight-line metre, prior
 SPEED_FACTOR: Final = 4.0  # a learned speed is at most this many times faster or slower than the usual one
 SPEED_PRIOR: Final = 600.0  # seconds; weight of the usual speed
-LATELY: Final = 1_800.0  # seconds after which observed traffic is weighted 1/e
-LATELY_PRIOR: Final = 3_000.0  # expected seconds; weight of ordinary traffic
 NEAR: Final = 30.0  # seconds; nearer forecasts train neither ensemble nor interval, nor are they evaluated
 EDGES_KEPT: Final = 50_000  # edges with the most expected seconds; the others are dropped
 
@@ -68,7 +65,7 @@ class ForecastSample(msgspec.Struct, frozen=True, gc=False):
     eta_s: float
     terms: tuple[float, ...]  # seconds, in the order of ensemble.TERMS
     opinions: EtaPair | None = None  # of the next stop, if the phone's navigation reported one too
-    strain: float = 1.0  # see SpeedFactor.strain
+    strain: float = 1.0  # see interval.strain_of
 
 
 class Dwell(msgspec.Struct, frozen=True, gc=False):
@@ -115,8 +112,6 @@ class EtaModel(msgspec.Struct, dict=True):
     service: Ratio = msgspec.field(default_factory=Ratio)  # actual and announced seconds
     weights: Ensemble = msgspec.field(default_factory=Ensemble)
     residuals: Residuals = msgspec.field(default_factory=Residuals)
-    lately: Ratio = msgspec.field(default_factory=Ratio)  # recent seconds, and those predicted by the above
-    lately_at: datetime | None = None
     manners: RoutePreferences = msgspec.field(default_factory=RoutePreferences)
     navigator: DeviceEtaAccuracy = msgspec.field(default_factory=DeviceEtaAccuracy)
     streets: ObservedStreets = msgspec.field(default_factory=ObservedStreets)
@@ -129,13 +124,6 @@ class EtaModel(msgspec.Struct, dict=True):
         whole = self.whole.ratio(ROUTER_RATIO, WHOLE_PRIOR)
         of_kind = self.kinds.get(kind, _NO_DATA).ratio(whole, KIND_PRIOR)
         return self.edges.get(key, _NO_DATA).ratio(of_kind, EDGE_PRIOR)
-
-    def traffic(self, at: datetime) -> float:
-        """Return actual seconds per expected second in the traffic at *at*, such as a jam or a holiday."""
-        if self.lately_at is None:
-            return 1.0
-        keep = exp(-max((at - self.lately_at).total_seconds(), 0.0) / LATELY)
-        return (LATELY_PRIOR + keep * self.lately.observed) / (LATELY_PRIOR + keep * self.lately.expected)
 
     def rates(self, vehicle: Vehicle) -> Rates:
         """Return the averages for this vehicle, cached until the next `learn`."""
@@ -175,7 +163,6 @@ class EtaModel(msgspec.Struct, dict=True):
                 (one.eta_s, main_uncertainty(one.terms), one.strain, seconds) for one, seconds in comparable
             )
             self.weights.learn((one.terms, seconds) for one, seconds in comparable)
-        self._learn_traffic(arrival)
         self.manners.learn(arrival.off)
         self.streets.learn(arrival.streets, arrival.at, arrival.arrived_at.date())
         for passage in arrival.passages:
@@ -191,14 +178,6 @@ class EtaModel(msgspec.Struct, dict=True):
             else:
                 self.service.add(dwell.seconds, dwell.service_s)
         self._drop_surplus_edges()
-
-    def _learn_traffic(self, arrival: ArrivalSample) -> None:
-        passed = (arrival.arrived_at - (self.lately_at or arrival.arrived_at)).total_seconds()
-        keep = exp(-max(passed, 0.0) / LATELY)
-        observed = sum(each.observed for each in arrival.passages)
-        expected = sum(each.expected * self._ratio(each.edge, each.kind) for each in arrival.passages)
-        self.lately = Ratio(keep * self.lately.observed + observed, keep * self.lately.expected + expected)
-        self.lately_at = max(arrival.arrived_at, self.lately_at or arrival.arrived_at)
 
     def _drop_surplus_edges(self) -> None:
         if len(self.edges) > EDGES_KEPT * 1.1:

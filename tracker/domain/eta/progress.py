@@ -9,6 +9,7 @@ from tracker.domain.eta.dwell import DwellDetector
 from tracker.domain.eta.estimate import Forecast
 from tracker.domain.eta.forecast import StopForecasts
 from tracker.domain.eta.leg_observations import LONGEST_STEP, LegObservations, StopKey, key_of
+from tracker.domain.eta.live_traffic import LiveTraffic
 from tracker.domain.eta.model import ArrivalSample, Dwell, EtaModel
 from tracker.domain.eta.ratio import Ratio
 from tracker.domain.eta.speed_factor import SpeedFactor
@@ -44,6 +45,7 @@ class RouteProgress:
         "progress",
         "speed_factor",
         "stops",
+        "traffic",
         "travel_time",
         "usual",
         "vehicle",
@@ -60,6 +62,7 @@ class RouteProgress:
         self.off_route = 0  # consecutive fixes off the route
         self.device_eta: DeviceEta | None = None  # for the next stop
         self.speed_factor = SpeedFactor()
+        self.traffic = LiveTraffic()  # shared by the trips of such vehicles on this node
         self.dwell = DwellDetector()
         self.observations = LegObservations()
         self.left = 0  # number of leading stops served and left, whatever their orders' status
@@ -157,7 +160,7 @@ class RouteProgress:
             return
         self.off_route = 0
         self.progress = found
-        self._measure(travel_time, RouteSection(after, found.along_m, passed))
+        self._measure(travel_time, RouteSection(after, found.along_m, passed), fix.recorded_at)
 
     def restart(self, fix: Fix) -> bool:
         """Restart at this fix, to which the driver has not driven; return whether it is on the route.
@@ -209,6 +212,8 @@ class RouteProgress:
                 vehicle=self.vehicle,
                 model=self.model,
                 speed_factor=self.speed_factor,
+                traffic=self.traffic,
+                network=self.traffic.network(fix.recorded_at),
                 usual=self.usual,
                 with_opening=self._with_opening,
             )
@@ -259,7 +264,7 @@ class RouteProgress:
         self._left.add(key_of(stop))
         self._count_left()
         self.device_eta = None  # it was for this stop
-        served_s = self.dwell.served_s - _waited(stop, self.dwell.since)
+        served_s = self.dwell.served_s(stop.opens_at)
         self.observations.dwell = Dwell(served_s, stop.service_s) if served_s > 0.0 else None
         self.dwell.reset()
         self.observations.begin_leg(fix, heading_of(fix))
@@ -268,13 +273,15 @@ class RouteProgress:
         ahead = (count for count, stop in enumerate(self.stops) if key_of(stop) not in self._left)
         self.left = next(ahead, len(self.stops))
 
-    def _measure(self, travel_time: TravelTime, driven: RouteSection) -> None:
+    def _measure(self, travel_time: TravelTime, driven: RouteSection, at: datetime) -> None:
         """Add the actual and the expected time since the previous fix."""
         before, self._travel_s = self._travel_s, (travel_s := travel_time.at(driven.to_m))
         if before is None or self.dwell.since is not None or not 0.0 < driven.seconds <= LONGEST_STEP:
             return
-        self.speed_factor.add(driven.seconds, travel_s - before)
         self.observations.add_section(driven)
+        if not travel_time.is_parked(driven):
+            self.speed_factor.add(driven.seconds, travel_s - before)
+            self.traffic.add(travel_time.street_at(driven.to_m), driven.seconds, travel_s - before, at)
 
 
 def _is_off(found: Progress, heading: float | None) -> bool:
@@ -286,13 +293,6 @@ def _is_off(found: Progress, heading: float | None) -> bool:
 def _same_places(some: tuple[Stop, ...], others: tuple[Stop, ...]) -> bool:
     """Return whether these are the same stops, whatever their times."""
     return [(*key_of(stop), stop.at) for stop in some] == [(*key_of(stop), stop.at) for stop in others]
-
-
-def _waited(stop: Stop, since: datetime | None) -> float:
-    """Return the seconds from *since* until the stop opened."""
-    if stop.opens_at is None or since is None:
-        return 0.0
-    return max((stop.opens_at - since).total_seconds(), 0.0)
 
 
 def heading_of(fix: Fix) -> float | None:

@@ -1,6 +1,6 @@
 """Speed factor: a driver's recent driving time against the expected time."""
 
-from math import exp, log
+from math import exp
 from typing import Final
 
 import msgspec
@@ -8,8 +8,6 @@ import msgspec
 MEMORY: Final = 900.0  # seconds of driving after which an observation is weighted 1/e
 SHRINKAGE: Final = 100.0  # expected seconds, added to the observations: short ones prove little
 FADE_SECONDS: Final = 300.0  # seconds ahead after which the driver's own ratio has lost most of its influence
-SLOW_RATIO: Final = 1.1  # times the expected seconds; up to this, a driver counts as usual
-STRAIN_PER_LOG: Final = 6.0  # added uncertainty at e times SLOW
 
 
 class SpeedFactor(msgspec.Struct, gc=False):
@@ -33,10 +31,6 @@ class SpeedFactor(msgspec.Struct, gc=False):
         return usual * expected + (own - usual) * FADE_SECONDS * (1.0 - exp(-expected / FADE_SECONDS))
 
     @property
-    def strain(self) -> float:
-        """Factor on the upper side of the interval: more than 1 for a driver below the expected speed.
-
-        A driver who is slower than usual may be in a delay that grows.
-        """
-        slower = (SHRINKAGE + self.observed) / (SHRINKAGE + self.expected)
-        return 1.0 if slower <= SLOW_RATIO else 1.0 + STRAIN_PER_LOG * log(slower / SLOW_RATIO)
+    def ratio(self) -> float:
+        """The driver's seconds per expected second."""
+        return (SHRINKAGE + self.observed) / (SHRINKAGE + self.expected)

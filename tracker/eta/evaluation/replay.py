@@ -1,13 +1,15 @@
 """Replay: run recorded trips concurrently through the service's own trips on a virtual clock."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Final, NamedTuple
 
+from tracker.domain.eta.live_traffic import LiveTraffic
 from tracker.domain.eta.model import ArrivalSample, EtaModels
 from tracker.domain.geo import distance
-from tracker.domain.order import Driver, Order, OrderStatus, Place
+from tracker.domain.order import Driver, Order, OrderStatus, Place, Vehicle
 from tracker.domain.route import Route, Stop
 from tracker.domain.route_choice.observed_streets import NO_STREETS
 from tracker.domain.route_choice.preference import LAWFUL
@@ -61,6 +63,7 @@ class Replay:
 
     def __init__(self, router: Routes, learned: EtaModels, baselines: Baselines) -> None:
         self._router, self._learned, self._baselines = router, learned, baselines
+        self._traffic: defaultdict[Vehicle, LiveTraffic] = defaultdict(LiveTraffic)
         self._pairs: dict[int, _TripPair] = {}
         self._arrivals: dict[int, list[ArrivalSample]] = {}
 
@@ -86,6 +89,7 @@ class Replay:
             if number in self._arrivals:
                 return []  # the trip has ended
             pair = _TripPair(_new_trip(recorded, self._learned), _new_trip(recorded, EtaModels()))
+            pair.trip.route_progress.traffic = self._traffic[recorded.vehicle]
             self._pairs[number] = pair
             self._arrivals[number] = []
         if rejection_reason(fix, now=now, retention=RETENTION) is not None:

@@ -31,6 +31,9 @@ export class OrderView {
 
   /** @param {Task[]} tasks @param {Action[]} refused @param {Map<string, Note[]>} notes by order */
   show(tasks, refused, notes) {
+    const first = /** @type {HTMLElement|null} */ (this._list.firstElementChild);
+    const wasSeen = first !== null && first.getBoundingClientRect().bottom > 0;
+    const hadFocus = first !== null && first.contains(document.activeElement);
     const ids = new Set(tasks.map(({ order }) => order.id));
     for (const [id, card] of this._cards) {
       if (ids.has(id)) continue;
@@ -38,6 +41,18 @@ export class OrderView {
       this._cards.delete(id);
     }
     tasks.forEach((task, i) => this._place(this._card(task, i, refused, notes.get(task.order.id) ?? []), i));
+    if (wasSeen && first.isConnected) this._follow(first, hadFocus);
+  }
+
+  /**
+   * Once a stop is done, its order moves down, and the browser would scroll along: show the next stop.
+   * @param {HTMLElement} former @param {boolean} hadFocus
+   */
+  _follow(former, hadFocus) {
+    const next = this._list.firstElementChild;
+    if (!next || next === former) return;
+    if (hadFocus) next.querySelector('h2')?.focus({ preventScroll: true });
+    next.scrollIntoView({ block: 'nearest' });
   }
 
   /** Move the card only if it is elsewhere, since moving takes its focus. @param {HTMLElement} card @param {number} i */

@@ -22,7 +22,7 @@ ARGUMENTS: Final = ("serve", "--migrate")
 FORKING: Final = sys.platform == "linux" and "COVERAGE_PROCESS_CONFIG" not in os.environ
 
 _context: Final = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["tracker.commands.serve", "tracker.routing.child_process"])
+_context.set_forkserver_preload(["tests.service_imports", "tracker.routing.child_process"])
 
 
 class ServiceProcess(Protocol):

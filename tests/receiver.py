@@ -43,6 +43,7 @@ class Receiver:
         self.answer: Answer = accept
         self.held = asyncio.Event()
         self.held.set()
+        self.body = b""  # of each answer
         self.connections = 0
         self.port = 0
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -89,7 +90,7 @@ class Receiver:
     async def _request(
         self, connection: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        request, body = None, b""
+        request, sent = None, b""
         while not isinstance(event := connection.next_event(), h11.EndOfMessage):
             match event:
                 case h11.NEED_DATA:
@@ -97,17 +98,19 @@ class Receiver:
                 case h11.Request():
                     request = event
                 case h11.Data():
-                    body += event.data
+                    sent += event.data
                 case _:
                     raise ConnectionResetError
         assert request is not None
         headers = {name.decode(): value.decode() for name, value in request.headers}
-        received = Received(request.target.decode(), headers, body, asyncio.get_running_loop().time())
+        received = Received(request.target.decode(), headers, sent, asyncio.get_running_loop().time())
         self.received.append(received)
         await self.held.wait()
         status, more = self.answer(received)
+        body = self.body if status != 204 else b""
         for part in (
-            h11.Response(status_code=status, headers=[("Content-Length", "0"), *more.items()]),
+            h11.Response(status_code=status, headers=[("Content-Length", str(len(body))), *more.items()]),
+            h11.Data(data=body),
             h11.EndOfMessage(),
         ):
             writer.write(connection.send(part) or b"")

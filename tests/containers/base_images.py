@@ -1,8 +1,8 @@
 """Base images for machines that reach no registry of images: made by debootstrap under the official names.
 
 They stand in for the official images in what the Dockerfile and the composition use of them: the Python of
-Debian 13, its PostgreSQL with an entrypoint that reads the same variables, its Caddy. Where an image can be
-pulled, it is.
+Debian 13, its PostgreSQL with an entrypoint that reads the same variables, its Caddy and Mosquitto. Where an
+image can be pulled, it is.
 """
 
 import os
@@ -132,7 +132,20 @@ def _caddy(root: Path) -> list[str]:
     ]
 
 
-_MAKERS: Final = {"python": _python, "postgres": _postgres, "caddy": _caddy}
+def _mosquitto(root: Path) -> list[str]:
+    _install(root, "mosquitto")
+    data = root / "mosquitto/data"
+    data.mkdir(parents=True)
+    os.chown(data, 1883, 1883)
+    return ["VOLUME /mosquitto/data", 'CMD ["mosquitto", "-c", "/mosquitto/config/mosquitto.conf"]']
+
+
+_MAKERS: Final = {
+    "python": _python,
+    "postgres": _postgres,
+    "caddy": _caddy,
+    "eclipse-mosquitto": _mosquitto,
+}
 
 
 def _install(root: Path, *packages: str) -> None:

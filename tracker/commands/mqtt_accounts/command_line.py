@@ -1,5 +1,6 @@
 """The command lines of `tracker mqtt`."""
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,14 @@ def mqtt() -> None:
     show_default=True,
     help="The broker: Mosquitto (passwords, acl) or nats-server (authorization.conf).",
 )
-def write_mqtt_files(folder: Path, kind: "BrokerKind") -> None:
+@click.option(
+    "--every",
+    "every_s",
+    type=click.IntRange(min=1),
+    metavar="SECONDS",
+    help="Keep the files up to date, and look for changes this often. By default the command ends.",
+)
+def write_mqtt_files(folder: Path, kind: "BrokerKind", every_s: int | None) -> None:
     """Write the broker's files of passwords and access rules.
 
     Each driver has an account: the id is the user name, the newest token the password. A device may publish
@@ -41,8 +49,18 @@ def write_mqtt_files(folder: Path, kind: "BrokerKind") -> None:
     """
     from tracker.commands.mqtt_accounts import files as command
 
+    config = load_config()
+
+    async def write() -> None:
+        click.echo(command.as_text(await command.write_files(config, say, kind, folder)))
+        while every_s is not None:
+            await asyncio.sleep(every_s)
+            written = await command.write_files(config, say, kind, folder)
+            if written.changed:
+                click.echo(command.as_text(written))
+
     try:
-        click.echo(command.as_text(run(command.write_files(load_config(), say, kind, folder))))
+        run(write())
     except OSError as error:
         fix = "give a folder that this user may write"
         raise click.ClickException(f"{folder} cannot be written: {error.strerror}; {fix}") from error

@@ -18,6 +18,10 @@ def accepts_gzip() -> bool:
     return request.accept_encodings.quality("gzip") > 0
 
 
+def accepts_brotli() -> bool:
+    return request.accept_encodings.quality("br") > 0
+
+
 async def compress(response: Response) -> Response:
     """Compress a response if that is worthwhile and the client accepts it; say that it depends on that."""
     content = response.response

@@ -30,12 +30,19 @@ INCOMPRESSIBLE: Final = {".woff2", ".png"}
 
 
 class WebFile(Struct, frozen=True):
-    """A file to send. `gzipped` is None if compression gains nothing."""
+    """A file to send. `gzipped` is None if compression gains nothing, `brotli` if the build made none."""
 
     content_type: str
     etag: str
     content: bytes
     gzipped: bytes | None
+    brotli: bytes | None = None
+
+    def encoded(self, *, gzip: bool, brotli: bool) -> tuple[bytes, str]:
+        """Return the smallest content that the client accepts, and its encoding, or ""."""
+        if brotli and self.brotli is not None:
+            return self.brotli, "br"
+        return (self.gzipped, "gzip") if gzip and self.gzipped is not None else (self.content, "")
 
 
 class WebFiles:
@@ -101,4 +108,6 @@ def _files_below(root: Path) -> Iterator[Path]:
 def _load(path: Path, content: bytes) -> WebFile:
     etag = sha256(content).hexdigest()[:20]
     gzipped = None if path.suffix in INCOMPRESSIBLE else gzip.compress(content, compresslevel=9, mtime=0)
-    return WebFile(TYPES[path.suffix], etag, content, gzipped)
+    packed = path.with_name(f"{path.name}.br")
+    brotli = packed.read_bytes() if packed.is_file() else None
+    return WebFile(TYPES[path.suffix], etag, content, gzipped, brotli)

@@ -11,7 +11,7 @@ from quart.blueprints import BlueprintSetupState
 from werkzeug.routing import PathConverter
 
 from tracker.api.client_info import base_url, public_path
-from tracker.api.compression import accepts_gzip
+from tracker.api.compression import accepts_brotli, accepts_gzip
 from tracker.api.headers import add_cors_headers, add_page_headers
 from tracker.api.static_files import WebFile, static_url, web_files
 from tracker.api.tracking.card import STEPS, describe, newest_photo
@@ -221,11 +221,10 @@ def _file(file: WebFile, caching: str) -> Response:
     headers = {"Cache-Control": caching, "ETag": f'"{file.etag}"', "Vary": "Accept-Encoding"}
     if request.if_none_match.contains(file.etag):
         return Response(b"", 304, headers)
-    if file.gzipped is not None and accepts_gzip():
-        return Response(
-            file.gzipped, 200, {**headers, "Content-Encoding": "gzip"}, content_type=file.content_type
-        )
-    return Response(file.content, 200, headers, content_type=file.content_type)
+    content, encoding = file.encoded(gzip=accepts_gzip(), brotli=accepts_brotli())
+    if encoding:
+        headers["Content-Encoding"] = encoding
+    return Response(content, 200, headers, content_type=file.content_type)
 
 
 # --- the map

@@ -60,7 +60,10 @@ async def test_a_killed_service_is_back_without_a_reload(
 
 async def test_a_script_that_does_not_arrive_is_fetched_again(service: Service, browser: Browser) -> None:
     """The page comes alive without a reload; until then the server's card is there."""
-    async with on_the_way(service) as (order, _), opened(browser, "about:blank", with_map=False) as page:
+    async with (
+        on_the_way(service) as (order, _),
+        opened(browser, "about:blank", with_map=False, apart=True) as page,
+    ):
         asked: list[str] = []
 
         async def answer(route: Route) -> None:
@@ -76,7 +79,10 @@ async def test_a_script_that_does_not_arrive_is_fetched_again(service: Service, 
 
 async def test_without_its_script_the_card_refreshes_itself(service: Service, browser: Browser) -> None:
     """As without JavaScript, but not while the service is away."""
-    async with on_the_way(service) as (order, _), opened(browser, "about:blank", with_map=False) as page:
+    async with (
+        on_the_way(service) as (order, _),
+        opened(browser, "about:blank", with_map=False, apart=True) as page,
+    ):
         await page.clock.install()
         await page.route("**/src/track.js*", lambda route: route.abort())
         await page.goto(order["tracking_url"])
@@ -130,7 +136,7 @@ async def test_a_websocket_that_hangs_costs_four_seconds(service: Service, brows
     async with gate_before(service.url) as gate, on_the_way(service) as (order, drive):
         gate.held = {"/stream"}
         url = order["tracking_url"].replace(service.url, gate.url)
-        async with opened(browser, "about:blank", with_map=False) as page:
+        async with opened(browser, "about:blank", with_map=False, apart=True) as page:
             await page.clock.install()
             await page.goto(url)
             pill = page.locator("#pill")
@@ -178,7 +184,7 @@ async def test_without_a_style_or_webgl_there_is_a_sketch_until_they_are_back(
     service: Service, browser: Browser
 ) -> None:
     """A style that fails and a lost context show the sketch with its marks at once; the map comes back."""
-    async with on_the_way(service) as (order, drive), opened(browser, "about:blank") as page:
+    async with on_the_way(service) as (order, drive), opened(browser, "about:blank", apart=True) as page:
         await page.clock.install()
         await page.route("**/map/style.json*", lambda route: route.abort())
         await page.goto(order["tracking_url"])

@@ -26,6 +26,7 @@ export class NoteBox {
     });
     const box = page.element('note-box');
     box.addEventListener('toggle', () => box.hasAttribute('open') && this._text.focus());
+    this._form = page.element('note-form');
     new ResizeObserver(() => this._keepInView()).observe(page.element('tracker')); // a phone's keyboard comes or goes
     this._text.addEventListener('focus', () => this._keepInView());
     this._measure();
@@ -33,8 +34,8 @@ export class NoteBox {
 
   /** The form of a customer who is writing. */
   _keepInView() {
-    const form = this._page.element('note-form');
-    if (form.contains(/** @type {Node|null} */ (this._page.root.activeElement))) form.scrollIntoView({ block: 'end' });
+    const { activeElement } = this._page.root;
+    if (activeElement && this._form.contains(activeElement)) this._form.scrollIntoView({ block: 'end' });
   }
 
   /** @param {boolean} possible whether there is a courier and the order is not over */

@@ -57,13 +57,18 @@ async def look_up(node: Node, link_id: str) -> OpenLink:
     return OpenLink(link, order.id, link.ends_at(order), order.ended_at is not None)
 
 
-async def snapshot_of(token: str) -> Snapshot:
-    """Return what a link shows now, without counting an opening. Raises NotFound, RateLimited."""
+async def snapshot_of(token: str) -> tuple[Snapshot, str | None]:
+    """Return what a link shows now, without counting an opening, and the language of the order's customer.
+
+    Raises NotFound, RateLimited.
+    """
     node = current_node()
     link_id = link_id_of(node, token)
-    snapshot = await node.fleet.views.snapshot((await look_up(node, link_id)).order_id)
+    order_id = (await look_up(node, link_id)).order_id
+    snapshot = await node.fleet.views.snapshot(order_id)
+    customer = (await node.fleet.views.order(order_id)).customer
     await look_up(node, link_id)  # it may have been revoked meanwhile
-    return snapshot
+    return snapshot, None if customer is None else customer.language
 
 
 async def record_opening(

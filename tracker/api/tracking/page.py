@@ -90,12 +90,10 @@ async def track(token: str) -> Response:
         if link is not None:
             await find_link(current_node(), link)
             return _redirect(link)
-        snapshot = await snapshot_of(token)
-        order_id = (await find_link(current_node(), token)).order_id
-        customer = (await current_node().fleet.views.order(order_id)).customer
+        snapshot, language = await snapshot_of(token)
     except NotFound:
         return await _no_such_link()
-    context = _template_context(snapshot, token, _words(None if customer is None else customer.language))
+    context = _template_context(snapshot, token, _words(language))
     response = _html(200, await render_template("track.html", **context))
     response.headers["Content-Security-Policy"] = policy_with_loader()
     return response

@@ -60,7 +60,7 @@ class PollAnswer(msgspec.Struct, frozen=True):
 @endpoint(answer=Snapshot)
 async def one_snapshot(token: str) -> Response:
     """Get the state of the order as one snapshot."""
-    return _no_store(answer(await snapshot_of(token)))
+    return _no_store(answer((await snapshot_of(token))[0]))
 
 
 @blueprint.get("/v1/track/<token>/poll")

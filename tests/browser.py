@@ -29,6 +29,7 @@ SIZE: Final[ViewportSize] = {
     "width": 800,
     "height": 600,
 }  # with the card beside the map; each pixel takes processor time
+BLANK: Final = "about:blank"
 BETWEEN: Final = timedelta(seconds=1)  # a cyclist's time for each piece of the way
 PICTURES: Final = os.environ.get("PICTURES_OF_THE_PAGE")
 WAY: Final = [(60.1713 - 0.00006 * n, 24.9440) for n in range(4)]  # 7 m each
@@ -63,8 +64,9 @@ async def opened(
 
     Without the map, which takes most of a page's processor time, it has the sketch in its place.
     Tests use a page after each other, because its process has compiled the scripts: half the processor time.
-    A page that stores something, or whose clock is replaced, is one *apart*.
+    A page that stores something is one *apart*. So is one at `about:blank`: tests change its clock or routes.
     """
+    apart = apart or url == BLANK
     spare = _spare.setdefault((browser, repr((with_map, more))), [])
     if apart or not spare:
         page = await _new_page(browser, with_map=with_map, viewport=viewport, **more)
@@ -85,7 +87,7 @@ async def opened(
         await page.context.close()
     else:
         await page.mouse.move(0, 0)
-        await page.goto("about:blank")
+        await page.goto(BLANK)
         for event, listener in listeners.items():
             page.remove_listener(event, listener)
         spare.append(page)

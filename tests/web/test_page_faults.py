@@ -41,7 +41,7 @@ async def test_a_killed_service_is_back_without_a_reload(
     async with (
         running_service(data_dir, database_url) as service,
         on_the_way(service) as (order, drive),
-        opened(browser, "about:blank", with_map=False, apart=True) as page,
+        opened(browser, "about:blank", with_map=False) as page,
     ):
         await page.clock.install()
         await page.goto(order["tracking_url"])
@@ -99,7 +99,7 @@ async def test_a_minute_without_network_is_told_honestly(service: Service, brows
     """Nothing closes, frames just stop: the page notices, says how old all is, and moves nothing."""
     async with gate_before(service.url) as gate, on_the_way(service) as (order, drive):
         url = order["tracking_url"].replace(service.url, gate.url)
-        async with opened(browser, "about:blank", with_map=False, apart=True) as page:
+        async with opened(browser, "about:blank", with_map=False) as page:
             await page.clock.install()
             await page.goto(url)
             await expect(page.locator("#pill")).to_have_text("Live")
@@ -154,7 +154,7 @@ async def test_blocked_ways_are_gone_around_and_come_back_to(service: Service, b
     async with gate_before(service.url) as gate, on_the_way(service) as (order, drive):
         gate.close("/stream")
         url = order["tracking_url"].replace(service.url, gate.url)
-        async with opened(browser, "about:blank", with_map=False, apart=True) as page:
+        async with opened(browser, "about:blank", with_map=False) as page:
             await page.clock.install()
             await page.goto(url)
             marker = page.locator("#map .marker")

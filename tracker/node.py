@@ -140,7 +140,7 @@ async def open_node(
             *(map_resources["area"], metrics, now, leases, exchange),
         ) as (orders, fleet),
         _upkeep(database, recorder, config, metrics, now),
-        open_events(database, config, fleet.eta, metrics, now) as event_resources,
+        open_events(database, config, fleet.etas.of, metrics, now) as event_resources,
         MqttIngest.open(config, fleet, database, rates["fix_rates"], metrics) as mqtt,
     ):
         yield Node(

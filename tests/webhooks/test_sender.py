@@ -21,6 +21,7 @@ from tracker.database.events.deliveries import (
     select_deliveries,
     select_delivery_backlog,
 )
+from tracker.domain.eta.estimate import Eta
 from tracker.domain.events.webhook import Webhook
 from tracker.domain.order import OrderStatus, Place
 from tracker.metrics import Metrics
@@ -66,7 +67,11 @@ def orders(database: Database) -> OrderLifecycle:
 @asynccontextmanager
 async def sending(database: Database, *, within_s: float = 5.0) -> AsyncIterator[EventFeed]:
     """A node that numbers and sends."""
-    bodies = EventBodies(database, LinkTokens(SECRET), lambda _: None, now)
+
+    async def no_etas(_: object) -> dict[str, Eta]:
+        return {}
+
+    bodies = EventBodies(database, LinkTokens(SECRET), no_etas, now)
     async with (
         EventFeed.open(database) as feed,
         Poster(private=True, within_s=within_s).running() as poster,

@@ -10,7 +10,6 @@ from tracker.database import Database
 from tracker.domain.area import Area
 from tracker.domain.driver.duty import Duty
 from tracker.domain.eta.device_eta import FARTHEST
-from tracker.domain.eta.estimate import Eta
 from tracker.domain.reporting_policy import Policy
 from tracker.domain.tracks.fix import Rejection
 from tracker.eta.feedback import EtaFeedback
@@ -27,6 +26,7 @@ from tracker.live.drivers.trip import ConnectedDriver, LiveTrip
 from tracker.live.drivers.trips import LiveTrips
 from tracker.live.healing import Healing
 from tracker.live.nodes.exchange import Exchange
+from tracker.live.nodes.forecasts import Forecasts
 from tracker.live.nodes.intake import FixIntake
 from tracker.live.nodes.leases import Leases
 from tracker.live.nodes.messages import (
@@ -101,9 +101,10 @@ class Fleet:
         self._healing = Healing(
             database, self._trips, self.views, hub, connections, leases, receiver, self._changes, now
         )
+        self.etas = Forecasts(database, self._trips, leases, exchange, feedback, now)
         self._peers = Peers(
             *(self._trips, self.views, connections, self.states, leases, self._ownership, intake),
-            *(self._changes, self._sender, receiver, self._in_background),
+            *(self._changes, self.etas, self._sender, receiver, self._in_background),
         )
         exchange.listen(self._peers.answer, self._peers.receive)
         metrics.subscribers.set_function(lambda: len(hub))
@@ -241,15 +242,6 @@ class Fleet:
         If the caller connects the driver before it awaits anything, it gets every later change.
         """
         return assigned_orders(await self._trips.plan(driver_id))
-
-    def eta(self, order_id: str) -> Eta | None:
-        """Return the forecast for an order on a live trip of this node; None if there is none."""
-        live = self._trips.of_order(order_id)
-        if live is None:
-            return None
-        eta = live.trip.eta(order_id, self._now())
-        self._feedback.record_forecast(live.trip, order_id, eta)
-        return eta
 
     # --- time
 

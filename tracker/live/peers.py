@@ -11,6 +11,7 @@ from tracker.live.changes import Changes
 from tracker.live.drivers.connections import DriverConnections
 from tracker.live.drivers.states import DriverStates
 from tracker.live.drivers.trips import LiveTrips
+from tracker.live.nodes.forecasts import Forecasts
 from tracker.live.nodes.intake import FixIntake
 from tracker.live.nodes.leases import Leases
 from tracker.live.nodes.messages import (
@@ -31,6 +32,7 @@ from tracker.live.nodes.messages import (
     ToDevices,
     TripOwned,
     Views,
+    WantedEtas,
     Watch,
 )
 from tracker.live.nodes.ownership import Ownership
@@ -54,6 +56,7 @@ class Peers:
         ownership: Ownership,
         intake: FixIntake,
         changes: Changes,
+        forecasts: Forecasts,
         sender: ViewSender,
         receiver: ViewReceiver,
         run: Callable[[Coroutine[Any, Any, None]], object],
@@ -62,7 +65,7 @@ class Peers:
         self._trips, self._views, self._connections, self._states = trips, views, connections, states
         self._leases, self._ownership = leases, ownership
         self._intake, self._changes = intake, changes
-        self._sender, self._receiver, self._run = sender, receiver, run
+        self._forecasts, self._sender, self._receiver, self._run = forecasts, sender, receiver, run
 
     async def answer(self, request: Request) -> Answer:
         """Carry a request out and return its answer."""
@@ -73,6 +76,8 @@ class Peers:
                 return await asyncio.shield(self._ownership.answer_release(request))
             case SetDuty():
                 return await asyncio.shield(self._set_duty(request))
+            case WantedEtas():
+                return self._forecasts.answer(request)
 
     async def _set_duty(self, request: SetDuty) -> Answer:
         if not self._leases.owns(request.driver_id):

@@ -1,6 +1,6 @@
 """Opens what a node needs for events: the feed, their bodies, and the sender of webhooks."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
@@ -9,6 +9,7 @@ from tracker.config import Config
 from tracker.config.secret import secret_of
 from tracker.database import Database
 from tracker.domain.eta.estimate import Eta
+from tracker.domain.order import Order
 from tracker.metrics import Metrics
 from tracker.tokens import LinkTokens, WebhookSecrets
 from tracker.webhooks.bodies import EventBodies
@@ -21,13 +22,13 @@ from tracker.webhooks.sender import WebhookSender
 async def open_events(
     database: Database,
     config: Config,
-    eta: Callable[[str], Eta | None],
+    etas: Callable[[Iterable[Order]], Awaitable[Mapping[str, Eta]]],
     metrics: Metrics,
     now: Callable[[], datetime],
 ) -> AsyncIterator[dict[str, Any]]:
     """Number events and send webhooks during the block. Yield the node's resources by name."""
     secret, private = secret_of(config), config.allows_private_webhooks
-    bodies, secrets = EventBodies(database, LinkTokens(secret), eta, now), WebhookSecrets(secret)
+    bodies, secrets = EventBodies(database, LinkTokens(secret), etas, now), WebhookSecrets(secret)
     async with EventFeed.open(database) as feed, Poster(private=private).running() as poster:
         sender = WebhookSender(
             database=database,

@@ -242,3 +242,16 @@ async def test_what_the_bus_loses_the_poll_heals(database: Database) -> None:
 def short_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """An owner that does not answer is given up sooner than in a service."""
     monkeypatch.setattr(view_receiver, "ANSWER_WITHIN_S", 0.3)
+
+
+async def test_forecasts_come_from_the_owner(database: Database) -> None:
+    """Merchants get the same ETA from every node; none of a node that is gone."""
+    driver = await new_driver(database)
+    async with nodes(database) as (a, b):
+        order = await new_order(a, driver)
+        await a.store(driver, fix(9))
+        own, others = await a.fleet.etas.of([order]), await b.fleet.etas.of([order])
+        assert own[order.id].arrives_at is not None
+        assert others[order.id].distance_m == own[order.id].distance_m
+        a.bus.disconnect()
+        assert await b.fleet.etas.of([order]) == {}

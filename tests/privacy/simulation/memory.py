@@ -160,5 +160,8 @@ class NoHindsight:
     def record_views(self, *_given: Any) -> None:
         """Not kept."""
 
+    def record_forecast(self, *_given: Any) -> None:
+        """Not kept."""
+
     async def keep(self, _trips: Any) -> None:
         """Until cancelled."""

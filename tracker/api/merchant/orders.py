@@ -247,8 +247,9 @@ async def erase_customer(order_id: str) -> Response:
 async def get_eta(order_id: str) -> Response:
     """Get the forecast arrival of an order; its basis is none if nothing is known."""
     node = current_node()
-    await node.orders.get(order_id)
-    return answer(WireEta.of(node.fleet.eta(order_id) or _no_eta(node)))
+    order = await node.orders.get(order_id)
+    etas = await node.fleet.etas.of([order])
+    return answer(WireEta.of(etas.get(order_id) or _no_eta(node)))
 
 
 def _no_eta(node: Node) -> Eta:
@@ -277,10 +278,11 @@ async def _order_answers(node: Node, orders: Sequence[Order], queries: Queries) 
     urls = tracking_urls(node, by_id, await select_links_of_orders(queries, list(by_id)))
     due = {id_ for id_, order in by_id.items() if order.window_to is not None}
     milestones = await select_milestones(queries, due) if due else {}
+    etas = await node.fleet.etas.of(orders)
     return {
         id_: order_answer(
             order,
-            eta=node.fleet.eta(id_),
+            eta=etas.get(id_),
             tracking_url=urls.get(id_),
             arrived_at=milestones.get(id_, {}).get("arrived_at_dropoff"),
         )

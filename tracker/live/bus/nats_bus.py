@@ -40,7 +40,7 @@ class NatsBus:
         self._subscriptions: list[tuple[str, Callback]] = []
         self._waiting: deque[tuple[str, bytes]] = deque()
         self.waiting_bytes = 0
-        self._has_messages = asyncio.Event()
+        self._sending: asyncio.Task[None] | None = None
         self._subscribing: list[asyncio.Task[None]] = []
         self._answering: set[asyncio.Task[None]] = set()
         self.attempted = asyncio.Event()  # set after the first attempt to connect
@@ -52,12 +52,13 @@ class NatsBus:
         """Keep a connection during the block. It begins without one: a server may come later."""
         bus = cls(address, name, metrics)
         metrics.up.set_function(lambda: float(bus.connected))
-        tasks = [asyncio.create_task(work) for work in (bus._connect_forever(), bus._send_forever())]
+        connecting = asyncio.create_task(bus._connect_forever())
         try:
             yield bus
         finally:
             await bus._send_waiting()
-            ended = [*tasks, *bus._subscribing, *bus._answering]
+            sending = [] if bus._sending is None else [bus._sending]
+            ended = [connecting, *sending, *bus._subscribing, *bus._answering]
             for task in ended:
                 task.cancel()
             await asyncio.gather(*ended, return_exceptions=True)
@@ -87,7 +88,10 @@ class NatsBus:
         while self.waiting_bytes > SENT_BYTES:
             self.waiting_bytes -= len(self._waiting.popleft()[1])
             self._metrics.dropped.labels("unsent").inc()
-        self._has_messages.set()
+        if self._sending is None or self._sending.done():
+            # Starts at once: most messages need no task of their own, nor another pass of the event loop.
+            loop = asyncio.get_running_loop()
+            self._sending = asyncio.Task(self._send_waiting(), loop=loop, eager_start=True)
 
     async def request(self, subject: str, message: bytes, timeout_s: float) -> bytes:
         if not self.connected or self._client is None:
@@ -99,14 +103,8 @@ class NatsBus:
 
     # --- sending
 
-    async def _send_forever(self) -> None:
-        while True:
-            await self._has_messages.wait()
-            await self._send_waiting()
-
     async def _send_waiting(self) -> None:
         """Send what waits; drop it if the connection is lost, because newer states follow."""
-        self._has_messages.clear()
         while self._waiting:
             subject, message = self._waiting.popleft()
             self.waiting_bytes -= len(message)

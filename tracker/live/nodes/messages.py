@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from tracker.domain.driver.duty import Duty
 from tracker.domain.driver.role import Role
+from tracker.domain.eta.estimate import Eta
 from tracker.domain.tracks.fix import Fix, Rejection
 from tracker.live.drivers.trip import Receipt
 from tracker.messages import DutyChange, NoteToDriver, Orders, PolicyChange, Update
@@ -37,7 +38,13 @@ class SetDuty(Struct, tag=True, frozen=True):
     duty: Duty
 
 
-Request = ForwardedFixes | ReleaseTrip | SetDuty
+class WantedEtas(Struct, tag=True, frozen=True):
+    """Ask for the forecasts of orders, by driver."""
+
+    orders: dict[str, list[str]]
+
+
+Request = ForwardedFixes | ReleaseTrip | SetDuty | WantedEtas
 
 
 class Stored(Struct, tag=True, frozen=True):
@@ -56,7 +63,13 @@ class Refused(Struct, tag=True, frozen=True):
     why: Literal["not_owner", "connected", "storage", "unknown", "rate"]
 
 
-Answer = Stored | Done | Refused
+class Etas(Struct, tag=True, frozen=True):
+    """The forecasts of those orders that the node has, by order."""
+
+    etas: dict[str, Eta]
+
+
+Answer = Stored | Done | Refused | Etas
 
 # --- to all nodes
 

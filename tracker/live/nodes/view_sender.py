@@ -20,6 +20,7 @@ from tracker.live.nodes.messages import Views, ViewState, Watch, WatchedOrder
 from tracker.messages import Update
 
 WATCH_LASTS_S: Final = 10.0  # without another Watch; nodes send one every three seconds
+FLUSH_EVERY_S: Final = 0.005
 STATES_PER_MESSAGE: Final = 50
 LINE_PLACES_PER_MESSAGE: Final = 8_000  # about 150 kB; a NATS server takes 1 MB
 
@@ -65,7 +66,8 @@ class RemoteWatch:
 class ViewSender:
     """Answers the nodes that watch orders of owned trips, and sends them each change.
 
-    All changes of one pass of the event loop go into one message for each node.
+    A change is sent at once if none was in the last FLUSH_EVERY_S. Otherwise it shares a message with others,
+    because a message costs as much as twenty states.
     """
 
     def __init__(  # noqa: PLR0917 - all of them are different types
@@ -81,6 +83,7 @@ class ViewSender:
         self._leases, self._exchange, self._now = leases, exchange, now
         self._watches: dict[str, RemoteWatch] = {}
         self._due: dict[RemoteWatch, None] = {}
+        self._flushed_at = 0.0
 
     async def watch(self, request: Watch) -> None:
         """Send the orders' states where they differ from what the node knows, and each change from now on."""
@@ -108,22 +111,25 @@ class ViewSender:
             return None
         if order.order_id not in trip.orders:
             return None
-        now = self._now()
         channel = self._hub.open(order.order_id)
-        channel.follows = False
-        self._publisher.refresh(trip.view(order.order_id, now), now)
         watch = self._watches.get(order.order_id)
-        if watch is None or watch.channel is not channel or watch.driver_id != order.driver_id:
+        if watch is None or channel.remote is not watch or watch.driver_id != order.driver_id:
+            now = self._now()
+            channel.follows = False
+            self._publisher.refresh(trip.view(order.order_id, now), now)
             watch = self._watches[order.order_id] = RemoteWatch(order, channel, self._queue)
             channel.remote = watch
         return watch
 
     def _queue(self, watch: RemoteWatch) -> None:
         if not self._due:
-            asyncio.get_running_loop().call_soon(self._flush)
+            loop = asyncio.get_running_loop()
+            wait_s = self._flushed_at + FLUSH_EVERY_S - loop.time()
+            loop.call_later(wait_s, self._flush) if wait_s > 0.0 else loop.call_soon(self._flush)
         self._due[watch] = None
 
     def _flush(self) -> None:
+        self._flushed_at = asyncio.get_running_loop().time()
         due, self._due = self._due, {}
         by_node: dict[str, list[ViewState]] = {}
         for watch in due:

@@ -4,10 +4,12 @@ import gzip
 import json
 import re
 from html import unescape
+from io import BytesIO
 from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
 
 from tests.service import Service, token_of
 from tracker.api.tracking.page import location_of
@@ -65,6 +67,18 @@ async def test_an_order_that_is_over_says_how_it_ended(service: Service) -> None
     assert "Zugestellt um" in delivered and "Zugestellt an" in delivered and ">Aino<" in delivered
     assert "Zustellung um" in failed and "Es war niemand da." in failed and ">Aino<" not in failed
     assert "Nobody" not in failed and "locked himself" not in failed
+
+
+async def test_a_link_preview_names_neither_time_nor_person_nor_place(service: Service) -> None:
+    """Programs that show links show the page's purpose, and a picture that is the same for every order."""
+    page = await page_of(service, await service.new_order())
+    told = dict(re.findall(r'<meta property="og:([\w:]+)" content="([^"]*)">', page.text))
+    assert (told["title"], told["type"]) == ("Track your order", "website")
+    assert set(told) == {"title", "type", "image", "image:width", "image:height"}
+    async with httpx.AsyncClient() as anybody:
+        picture = await anybody.get(told["image"])
+    assert picture.headers["content-type"] == "image/png"
+    assert Image.open(BytesIO(picture.content)).size == (1200, 630)
 
 
 async def test_the_words_of_a_page_are_those_that_were_asked_for(service: Service) -> None:

@@ -256,6 +256,7 @@ async def test_410_and_days_of_failures_disable_a_webhook(
         )
         receiver.answer = lambda _: (500, {})
         await deliver(orders)
+        await EventFeed(database).catch_up()
 
         async def is_disabled() -> bool:
             found = await rows.select_webhook(database, failing.id)

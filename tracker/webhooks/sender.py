@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from random import random
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 import msgspec
 import structlog
@@ -15,14 +15,14 @@ from tracker.database import Database
 from tracker.database.events.deliveries import (
     ClaimedDelivery,
     claim_deliveries,
-    end_delivery,
+    end_deliveries,
     retry_delivery,
     select_delivery_backlog,
 )
-from tracker.database.events.feed import select_events_by_number
+from tracker.database.events.feed import lock_event_feed, select_events_by_number
 from tracker.database.events.webhooks import disable_webhook, note_webhook_failure, note_webhook_success
 from tracker.domain.events.event import Event
-from tracker.domain.events.webhook import DisabledReason, Result, Webhook, pause_s
+from tracker.domain.events.webhook import Result, Webhook, pause_s
 from tracker.errors import StorageUnavailable
 from tracker.metrics import Metrics
 from tracker.tokens import WebhookSecrets
@@ -39,6 +39,12 @@ REPORT_S: Final = 15.0  # between two looks at the backlog
 CLOSE_WITHIN_S: Final = 3.0  # for attempts under way
 
 log = structlog.get_logger()
+
+
+class _Taken(NamedTuple):
+    claimed: ClaimedDelivery
+    result: Result
+    is_noted: asyncio.Future[bool]
 
 
 class WebhookSender:
@@ -60,6 +66,8 @@ class WebhookSender:
         self._due = feed.subscribe()
         self._busy: Counter[str] = Counter()  # attempts under way, by webhook
         self._sends: set[asyncio.Task[None]] = set()
+        self._taken: list[_Taken] = []  # by receivers, and not noted yet
+        self._noting = asyncio.Lock()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Self]:
@@ -144,8 +152,7 @@ class WebhookSender:
         """Store what came of an attempt, and what follows from it. Raises StorageUnavailable."""
         webhook, deliveries = claimed.webhook, self._metrics.webhook_deliveries
         if result.error is None:
-            async with self._database.transaction() as connection:
-                await end_delivery(connection, claimed, "delivered", result)
+            await self._note_taken(claimed, result)
             deliveries.labels("delivered").inc()
             if webhook.failing_since is not None:
                 await note_webhook_success(self._database, webhook.id)
@@ -156,17 +163,43 @@ class WebhookSender:
             deliveries.labels("retried").inc()
         else:
             async with self._database.transaction() as connection:
-                await end_delivery(connection, claimed, "dead", result)
+                if result.is_gone:
+                    await lock_event_feed(connection)
+                await end_deliveries(connection, [(claimed, result)], "dead")
+                if result.is_gone:  # in the same commit, so that not one more event is sent
+                    await disable_webhook(connection, webhook.id, "gone")
             deliveries.labels("dead").inc()
             log.warning("webhook_delivery_dead", webhook=webhook.id, event_id=event.id, why=result.error)
-        is_over = await note_webhook_failure(self._database, webhook.id)
-        if result.is_gone or is_over:
-            await self._disable(webhook, "gone" if result.is_gone else "failing")
+        if result.is_gone:
+            log.warning("webhook_disabled", webhook=webhook.id, why="gone")
+        elif await note_webhook_failure(self._database, webhook.id):
+            async with self._database.transaction() as connection:
+                await disable_webhook(connection, webhook.id, "failing")
+            log.warning("webhook_disabled", webhook=webhook.id, why="failing")
 
-    async def _disable(self, webhook: Webhook, reason: DisabledReason) -> None:
-        async with self._database.transaction() as connection:
-            await disable_webhook(connection, webhook.id, reason)
-        log.warning("webhook_disabled", webhook=webhook.id, why=reason)
+    async def _note_taken(self, claimed: ClaimedDelivery, result: Result) -> None:
+        """Note that a receiver has an event, in one commit with all that came while another one ran.
+
+        Raises StorageUnavailable.
+        """
+        own = _Taken(claimed, result, asyncio.get_running_loop().create_future())
+        self._taken.append(own)
+        async with self._noting:
+            if not own.is_noted.done():
+                taken, self._taken = self._taken, []
+                await self._note_all(taken)
+        if not own.is_noted.result():
+            raise StorageUnavailable("The result of a webhook could not be stored.")
+
+    async def _note_all(self, taken: list["_Taken"]) -> None:
+        is_noted = False
+        try:
+            async with self._database.transaction() as connection:
+                await end_deliveries(connection, [(one.claimed, one.result) for one in taken], "delivered")
+            is_noted = True
+        finally:
+            for one in taken:
+                one.is_noted.set_result(is_noted)
 
     async def _report_forever(self) -> None:
         while True:

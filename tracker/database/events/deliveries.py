@@ -1,6 +1,6 @@
 """Deliveries: one for each event that a webhook gets. Numbering an event adds them, see `number_events`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -60,13 +60,16 @@ async def retry_delivery(
     await queries.execute("retry_delivery", *key, pause, result.status, result.error)
 
 
-async def end_delivery(
-    connection: Connection, claimed: ClaimedDelivery, status: DeliveryStatus, result: Result
+async def end_deliveries(
+    connection: Connection, ended: Sequence[tuple[ClaimedDelivery, Result]], status: DeliveryStatus
 ) -> None:
-    """Note the last attempt; the next delivery of the same order or driver is due at once."""
+    """Note last attempts; the next delivery of each order or driver is due at once."""
     await connection.execute("lock_deliveries")
-    key = claimed.webhook.id, claimed.event_number
-    await connection.execute("end_delivery", *key, status, result.status, result.error)
+    rows = [
+        (claimed.webhook.id, claimed.event_number, status, result.status, result.error)
+        for claimed, result in ended
+    ]
+    await connection.executemany("end_delivery", rows)
 
 
 async def repeat_deliveries(connection: Connection, webhook_id: str, event_id: str | None) -> int | None:

@@ -26,9 +26,14 @@ async def select_event_feed(queries: Queries) -> FeedState:
     return FeedState(*row)
 
 
+async def lock_event_feed(connection: Connection) -> None:
+    """Lock the list until the commit: no event is numbered, and no delivery added or ended meanwhile."""
+    await connection.execute("lock_event_feed")
+
+
 async def number_events(connection: Connection, limit: int) -> tuple[int, int]:
     """Number at most *limit* committed events. Return the newest position, and how many were numbered."""
-    await connection.execute("lock_event_feed")
+    await lock_event_feed(connection)
     row = await connection.fetchrow("number_events", limit)
     assert row is not None
     return row["last"], row["numbered"]

@@ -22,6 +22,7 @@ async def test_the_customer_sees_the_courier_move(service: Service, browser: Bro
     async with on_the_way(service) as (order, drive), opened(browser, order["tracking_url"]) as page:
         await page.wait_for_selector("#map[data-idle]")
         await expect(page.locator("#pill")).to_have_text("Live")
+        await expect(page.locator("#pill")).to_be_visible()
         await expect(page.locator("#courier-name")).to_have_text("Aino")
         await expect(page.locator("#headline")).to_contain_text("Arriving")
         marker, seen = page.locator("#map .marker"), set()

@@ -88,6 +88,7 @@ export class Page {
   writePill(kind, text, title) {
     const pill = this.element('pill');
     pill.dataset.kind = kind;
+    pill.hidden = text === '';
     if (pill.title !== title) pill.title = title;
     this.write('pill-words', text);
   }

@@ -9,7 +9,7 @@ import msgspec
 from tracker.domain.eta.ensemble import OF_SERVICE, main_uncertainty, terms_of
 from tracker.domain.eta.estimate import Forecast, OpeningWait
 from tracker.domain.eta.interval import WIDEST, strain_of
-from tracker.domain.eta.live_traffic import LiveTraffic
+from tracker.domain.eta.live_traffic import LiveTraffic, delay_of
 from tracker.domain.eta.model import EtaModel, Rates
 from tracker.domain.eta.ratio import Ratio
 from tracker.domain.eta.speed_factor import SpeedFactor
@@ -70,7 +70,7 @@ class StopForecasts(msgspec.Struct, gc=False):
         serving = 0.0 if index == self.left else self._serving(index)
         travel_time = self.travel_time
         if travel_time is None or (leg := index - len(self.stops) + len(travel_time.route.stops)) < 0:
-            return Forecast(straight * max(self.network, 1.0), serving, crow, "straight_line", WIDEST, ())
+            return Forecast(straight * delay_of(self.network), serving, crow, "straight_line", WIDEST, ())
         first = max(leg - index + self.left, 0)
         if travel_time.route.is_straight(first, leg):
             return self._by_straight_legs(travel_time, first, leg, rates, serving)
@@ -125,7 +125,7 @@ class StopForecasts(msgspec.Struct, gc=False):
                     seconds + travel_time.at(end_m) - travel_time.at(begin_m),
                 )
             at = stop.at
-        return Forecast(seconds * max(self.network, 1.0), serving, metres, "straight_line", WIDEST, ())
+        return Forecast(seconds * delay_of(self.network), serving, metres, "straight_line", WIDEST, ())
 
     def _crow(self, index: int) -> float:
         """Return the straight-line metres through all stops ahead up to this one."""

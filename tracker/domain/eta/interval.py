@@ -7,12 +7,13 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
+from tracker.domain.eta.live_traffic import SLOW_NETWORK
+
 BOUNDS: Final = (60.0, 120.0, 240.0, 420.0, 720.0)  # forecast seconds to go; the bounds between buckets
 BLUR: Final = 30.0  # seconds of uncertainty of every arrival, however near
 KEPT: Final = 300  # residuals in a bucket; a change is fully absorbed after so many legs
 TAIL: Final = 0.113  # share of residuals on either side of the interval; it covered 77 to 81 % of arrivals
 SLOW_DRIVER: Final = 1.1  # times the expected seconds; up to this, a driver counts as usual
-SLOW_NETWORK: Final = 1.05  # the same for all drivers together
 STRAIN_PER_SLOW: Final = 3.0  # added to a strain of 1 when the driver is e times slower
 STRAIN_PER_JAM: Final = 10.0  # the same for all drivers together: a jam is less certain than a slow driver
 MOST_STRAIN: Final = 4.0

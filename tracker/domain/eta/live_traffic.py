@@ -18,6 +18,7 @@ KIND_PRIOR: Final = 300.0  # expected seconds; weight of the network's ratio wit
 STREET_PRIOR: Final = 30.0  # expected seconds; weight of the kind's ratio on one street
 STREETS_KEPT: Final = 50_000  # streets with the most seconds, about 10 MB; the others are dropped
 FORGOTTEN: Final = 1.0  # seconds; a street with less, after fading, is dropped
+SLOW_NETWORK: Final = 1.05  # live per learned seconds; up to this, traffic counts as usual
 REBASE_AFTER: Final = 6.0 * MEMORY  # seconds; then weights are divided, so that they stay small numbers
 MOST_LOG_WEIGHT: Final = 500.0  # below the overflow of `exp`, after days without a fix
 _BEGIN: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -91,6 +92,14 @@ class LiveTraffic:
         if len(kept) > STREETS_KEPT:
             kept = nlargest(STREETS_KEPT, kept, lambda street: street[1].observed)
         self._streets = dict(kept)
+
+
+def delay_of(ratio: float) -> float:
+    """Return the factor on forecasts for this ratio of live to learned seconds, at least 1.
+
+    Little more than usual may be what the model has wrong, and a few fast drivers make nobody else faster.
+    """
+    return max(ratio / SLOW_NETWORK, 1.0)
 
 
 def _tally[Key](tallies: dict[Key, Ratio], key: Key) -> Ratio:

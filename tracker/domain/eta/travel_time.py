@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from tracker.domain.eta.live_traffic import LiveTraffic
+from tracker.domain.eta.live_traffic import LiveTraffic, delay_of
 from tracker.domain.eta.model import Passage, kind_of
 from tracker.domain.route import Edge, Route
 
@@ -61,16 +61,13 @@ class TravelTime:
         return _at(self._place(along_m), self._seconds)
 
     def delay(self, index: int, along_m: float, traffic: LiveTraffic, now: datetime) -> float:
-        """Return live per learned seconds from *along_m* to the route's stop *index*, at least 1.
-
-        If a few drivers are faster than usual, the learned seconds are still the better forecast.
-        """
+        """Return the delay from *along_m* to the route's stop *index*, see `delay_of`."""
         if self._live_at is None or not 0.0 <= (now - self._live_at).total_seconds() < LIVE_FOR:
             self._renew(along_m, traffic, now)
         here, stop = self._place(along_m), self._stops[index]
         learned = _at(stop, self._seconds) - _at(here, self._seconds)
         live = _at(stop, self._live) - _at(here, self._live)
-        return live / learned if live > learned > 0.0 else 1.0
+        return delay_of(live / learned) if learned > 0.0 else 1.0
 
     def is_parked(self, driven: RouteSection) -> bool:
         """Add a section to the driver's halt; return whether the halt is too long to be traffic."""

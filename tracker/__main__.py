@@ -14,7 +14,7 @@ if __name__ == "__main__" or os.path.basename(sys.argv[0]) == "tracker":  # noqa
 from collections.abc import Mapping
 from pathlib import Path
 from shutil import get_terminal_size
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 import msgspec
@@ -22,16 +22,18 @@ import msgspec
 from tracker.commands.driver_commands import drivers
 from tracker.commands.mqtt_accounts.command_line import mqtt
 from tracker.commands.options import RepeatableLearn, settings_as_options
-from tracker.commands.running import explained, load_config, run, run_until_stopped, say
+from tracker.commands.running import explained, load_config, run, say
 from tracker.config import Config, read_values
 from tracker.errors import TrackerError
-from tracker.system.progress import Teller
 
 if TYPE_CHECKING:
     from tracker.database.credentials.api_keys import Scope
 
 # A command imports its module when it runs. So help and completion are quick, and each command works without
 # the extras that only others need.
+
+
+WORKERS_HELP: Final = "Run N nodes behind one port, and a NATS server if NATS_URL is unset."
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -46,8 +48,10 @@ def main() -> None:
 
 @main.command()
 @click.option("--migrate", is_flag=True, help="Apply missing database migrations first.")
+@click.option("--workers", type=click.IntRange(1, 64), default=1, metavar="N", help=WORKERS_HELP)
+@click.option("--shared-port", is_flag=True, help="Share the port with other processes of this user.")
 @settings_as_options
-def serve(*, migrate: bool, options: Mapping[str, str]) -> None:
+def serve(*, migrate: bool, workers: int, shared_port: bool, options: Mapping[str, str]) -> None:
     """Run one node, which serves HTTP and WebSocket until SIGTERM.
 
     Without a database URL it starts an embedded PostgreSQL in the data folder and stops it at the end.
@@ -57,10 +61,9 @@ def serve(*, migrate: bool, options: Mapping[str, str]) -> None:
     """
     config = load_config(options)
 
-    from tracker.commands import serve as command
+    from tracker.commands.workers.command_line import run_service
 
-    told = Teller(sys.stderr, log=command.log_progress).say
-    run_until_stopped(lambda stop: command.serve(config, stop, told, migrate=migrate), status=0)
+    run_service(config, migrate=migrate, workers=workers, shared_port=shared_port)
 
 
 @main.command()

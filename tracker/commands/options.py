@@ -1,6 +1,6 @@
 """Options that click lacks: one for each setting, and one that takes several values."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from itertools import pairwise
 from typing import Any
@@ -81,3 +81,17 @@ def _positional(args: list[str]) -> list[str]:
         for before, each in pairwise(["", *args])
         if before not in takes_value and not each.startswith("-")
     ]
+
+
+def without_option(arguments: Sequence[str], *names: str) -> list[str]:
+    """Return the arguments of a command line without these options and their values."""
+    kept: list[str] = []
+    skips = False
+    for argument in arguments:
+        if skips:
+            skips = False
+        elif argument in names:
+            skips = True
+        elif argument.partition("=")[0] not in names:
+            kept.append(argument)
+    return kept

@@ -24,13 +24,18 @@ def log_progress(text: str) -> None:
     log.info("start_progressed", step=text)
 
 
-async def serve(config: Config, stop: Stop, say: Callable[[str], None], *, migrate: bool) -> None:
-    """Run a node until *stop* is asked for. Cancelling it before it serves closes what is open."""
+async def serve(
+    config: Config, stop: Stop, say: Callable[[str], None], *, migrate: bool, shared: bool = False
+) -> None:
+    """Run a node until *stop* is asked for. Cancelling it before it serves closes what is open.
+
+    *shared*: other processes listen on the same port.
+    """
     release, begun = version("order-tracker"), monotonic()
     require_engine(config.router)
     config.make_data_dir()
     async with logs.flushing():
-        with listen(config) as listening, listen_for_monitoring(config) as second:
+        with listen(config, shared=shared) as listening, listen_for_monitoring(config) as second:
             log.info("service_starting", version=release, python=platform.python_version())
             async with open_node(config, say=say, migrating=migrate) as node:
                 stop.serving = True

@@ -12,9 +12,9 @@ DEAD_PEER: Final = 30_000  # milliseconds until unacknowledged bytes end a conne
 BACKLOG: Final = 2_048
 
 
-def listen(config: Config) -> socket.socket:
-    """Open the listening socket. Raises ConfigError if the address is not available."""
-    return _listening("TRACKER_BIND", config.bind)
+def listen(config: Config, *, shared: bool = False) -> socket.socket:
+    """Open the listening socket; *shared* with other processes or alone. Raises ConfigError if it cannot."""
+    return _listening("TRACKER_BIND", config.bind, shared=shared)
 
 
 @contextmanager
@@ -27,11 +27,13 @@ def listen_for_monitoring(config: Config) -> Iterator[socket.socket | None]:
             yield listening
 
 
-def _listening(setting: str, bind: str) -> socket.socket:
+def _listening(setting: str, bind: str, *, shared: bool = False) -> socket.socket:
     host, port = host_and_port(bind)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; accepted connections inherit all of these

@@ -1,0 +1,1 @@
+"""`tracker serve --workers`: several nodes on one machine, behind one port."""

@@ -27,6 +27,10 @@ async def limits(service: Service) -> list[tuple[str, str, int, dict[str, str]]]
     driver = await service.new_driver()
     order = await service.new_order(driver["id"])
     bearer = {"Authorization": f"Bearer {driver['token']}"}
+    webhook = await service.post(
+        "/v1/webhooks", {"url": "https://shop.example/hook", "events": ["order.created"]}
+    )
+    of_webhook = f"/v1/webhooks/{webhook['id']}"
     of_order, of_driver = f"/v1/orders/{order['id']}", f"/v1/drivers/{driver['id']}"
     return [
         ("POST", f"/v1/track/{token_of(order)}/messages", SMALL, {}),
@@ -43,6 +47,10 @@ async def limits(service: Service) -> list[tuple[str, str, int, dict[str, str]]]
         ("POST", f"{of_order}/status", SMALL, {}),
         ("POST", f"{of_order}/links", SMALL, {}),
         ("POST", "/v1/routes", SMALL, {}),
+        ("POST", "/v1/webhooks", SMALL, {}),
+        ("PATCH", of_webhook, SMALL, {}),
+        ("POST", f"{of_webhook}/secret", SMALL, {}),
+        ("POST", f"{of_webhook}/redeliver", SMALL, {}),
     ]
 
 

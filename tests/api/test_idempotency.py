@@ -122,6 +122,7 @@ async def test_every_creating_write_is_described_as_such(service: Service) -> No
         "/v1/orders/{order_id}/attempts",
         "/v1/orders/{order_id}/links",
         "/v1/orders/{order_id}/proofs",
+        "/v1/webhooks",
     }
     for path, operation in creating.items():
         assert "Idempotency-Key" in {parameter["name"] for parameter in operation["parameters"]}, path

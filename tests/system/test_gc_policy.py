@@ -3,7 +3,7 @@
 import gc
 from collections.abc import Iterator
 from contextlib import suppress
-from types import SimpleNamespace
+from types import MethodType, SimpleNamespace
 from typing import cast
 from weakref import ref
 
@@ -98,12 +98,15 @@ def test_afterwards_the_collector_is_nobodys_any_more() -> None:
 async def test_what_is_refused_leaves_no_cycles() -> None:
     """A refused frame, and a refused request whose work goes on, are freed without the collector."""
 
+    fleet = SimpleNamespace(_shielded=set())
+    fleet._in_background = MethodType(Fleet._in_background, fleet)
+
     async def refuse() -> None:
         raise Unparsable("x")
 
     async def ask() -> None:
         with suppress(Unparsable):
-            await Fleet.shield(cast("Fleet", SimpleNamespace(_shielded=set())), refuse())
+            await Fleet.shield(cast("Fleet", fleet), refuse())
 
     def decode() -> None:
         for codec, frame in ((JsonCodec(), b'{"type":"fixes","id":1}'), (MsgpackCodec(), b"\x91")):

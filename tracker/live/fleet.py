@@ -1,8 +1,8 @@
 """Fleet: connects the drivers' connections, live trips, views, milestones and the recorder."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any, Final, get_args
 
@@ -12,6 +12,7 @@ from tracker.domain.driver.duty import Duty
 from tracker.domain.eta.device_eta import FARTHEST
 from tracker.domain.reporting_policy import Policy
 from tracker.domain.tracks.fix import Rejection
+from tracker.errors import StorageUnavailable
 from tracker.eta.feedback import EtaFeedback
 from tracker.fix_recorder import FixRecorder
 from tracker.live.changes import Changes, assigned_orders
@@ -203,8 +204,15 @@ class Fleet:
         live = self._trips.get(driver_id)
         return Policy() if live is None else live.policy_state.policy
 
-    def online(self, driver_id: str) -> bool:
-        """Whether the driver is connected, or sent a fix within the last minute."""
+    async def online(self, driver_ids: Collection[str]) -> set[str]:
+        """Return the drivers who are connected to any node, or sent it a fix within the last minute."""
+        found = {driver_id for driver_id in driver_ids if self._is_online(driver_id)}
+        if not self._leases.alone:
+            with suppress(StorageUnavailable):
+                found |= await self._leases.owned_anywhere(driver_ids)
+        return found
+
+    def _is_online(self, driver_id: str) -> bool:
         live = self._trips.get(driver_id)
         recent = live is not None and live.heard_at is not None and self._now() - live.heard_at < ONLINE_FOR
         return driver_id in self.connections or recent

@@ -255,3 +255,11 @@ async def test_forecasts_come_from_the_owner(database: Database) -> None:
         assert others[order.id].distance_m == own[order.id].distance_m
         a.bus.disconnect()
         assert await b.fleet.etas.of([order]) == {}
+
+
+async def test_a_driver_of_another_node_is_online(database: Database) -> None:
+    """Each node says so of a driver who is connected to any of them."""
+    driver, away = await new_driver(database), await new_driver(database, "Eero")
+    async with nodes(database) as (a, b):
+        await a.store(driver, fix(9))
+        assert await b.fleet.online([driver.id, away.id]) == {driver.id}

@@ -111,9 +111,10 @@ async def get_me() -> Response:
     times = await rows.select_duty_times(node.database, driver.number)
     newest = times.intervals[: -INTERVALS_SHOWN - 1 : -1]
     silence = node.fleet.silence.of(driver.id, activity)
+    is_online = driver.id in await node.fleet.online([driver.id])
     return answer(
         MeAnswer(
-            driver=driver_answer(driver, activity, online=node.fleet.online(driver.id), silence=silence),
+            driver=driver_answer(driver, activity, online=is_online, silence=silence),
             first_fix_at=rfc3339_or_none(record.first_fix_at),
             last_fix_at=rfc3339_or_none(record.last_fix_at),
             fixes_kept_days=node.config.retention_days,

@@ -199,12 +199,13 @@ def _require_driver(driver: Driver | None) -> Driver:
 
 
 async def _driver_answers(node: Node, drivers: list[Driver]) -> dict[str, DriverAnswer]:
-    activity = await rows.select_driver_activity(node.database, [driver.id for driver in drivers])
+    ids = [driver.id for driver in drivers]
+    activity, online = await rows.select_driver_activity(node.database, ids), await node.fleet.online(ids)
     return {
         driver.id: driver_answer(
             driver,
             found := activity.get(driver.id, rows.Activity()),
-            online=node.fleet.online(driver.id),
+            online=driver.id in online,
             silence=node.fleet.silence.of(driver.id, found),
         )
         for driver in drivers

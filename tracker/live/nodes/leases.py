@@ -5,7 +5,7 @@ database's five seconds. So a node that was frozen knows it, and asks before it 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from time import monotonic
@@ -140,6 +140,10 @@ class Leases:
             return None
         owner = (await select_owners(self._database, [driver_id])).get(driver_id)
         return None if owner is None or owner.node == self.node else owner
+
+    async def owned_anywhere(self, driver_ids: Collection[str]) -> set[str]:
+        """Return the drivers whose trips a running node owns. Raises StorageUnavailable."""
+        return set(await select_owners(self._database, driver_ids))
 
     # --- renewal
 

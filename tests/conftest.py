@@ -148,6 +148,13 @@ async def service_database(postgres: str, template: str) -> AsyncIterator[str]:
         yield url
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def own_database(postgres: str, template: str) -> AsyncIterator[str]:
+    """The database of a module's own service. Two services on one database are two nodes, without a bus."""
+    async with temporary_database(postgres, template) as url:
+        yield url
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def service(data_dir: Path, service_database: str) -> AsyncIterator[Service]:
     """A running node that tests share: each makes its own drivers and orders."""
@@ -156,9 +163,16 @@ async def service(data_dir: Path, service_database: str) -> AsyncIterator[Servic
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def hasty_service(data_dir: Path, service_database: str) -> AsyncIterator[Service]:
+async def hasty_database(postgres: str, template: str) -> AsyncIterator[str]:
+    """The database of `hasty_service`."""
+    async with temporary_database(postgres, template) as url:
+        yield url
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def hasty_service(data_dir: Path, hasty_database: str) -> AsyncIterator[Service]:
     """A node that tests share whose time limits are short; see `tests/hasty_node.py`."""
-    async with running_service(data_dir, service_database, program=hasty_node.PROGRAM) as running:
+    async with running_service(data_dir, hasty_database, program=hasty_node.PROGRAM) as running:
         yield running
 
 

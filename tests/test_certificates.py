@@ -67,7 +67,7 @@ def write(authority: trustme.CA, folder: Path) -> bytes:
 
 @pytest_asyncio.fixture(loop_scope="session", scope="module")
 async def secured(
-    tmp_path_factory: pytest.TempPathFactory, data_dir: Path, service_database: str
+    tmp_path_factory: pytest.TempPathFactory, data_dir: Path, own_database: str
 ) -> AsyncIterator[Secured]:
     folder, authority = tmp_path_factory.mktemp("certificates"), trustme.CA()
     trusting = ssl.create_default_context()
@@ -75,7 +75,7 @@ async def secured(
     write(authority, folder)
     async with running_service(
         data_dir,
-        service_database,
+        own_database,
         program=hasty_node.PROGRAM,
         trusting=trusting,
         TRACKER_TLS_CERT=str(folder / "cert.pem"),
@@ -121,9 +121,9 @@ async def test_a_broken_file_keeps_the_old_certificate(secured: Secured, broken:
     await secured.until_presented(secured.issue())
 
 
-async def test_a_hang_up_without_tls_ends_nothing(data_dir: Path, service_database: str) -> None:
+async def test_a_hang_up_without_tls_ends_nothing(data_dir: Path, own_database: str) -> None:
     """A terminal that closes, or a habit of other servers."""
-    async with running_service(data_dir, service_database) as service:
+    async with running_service(data_dir, own_database) as service:
         for _ in range(3):
             os.kill(service.process.pid, signal.SIGHUP)
             assert (await service.http.get("/livez")).is_success

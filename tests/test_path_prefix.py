@@ -20,8 +20,8 @@ asked_at = pytest.mark.parametrize("below", ["", PREFIX], ids=["removed", "left 
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="module")
-async def prefixed(data_dir: Path, service_database: str) -> AsyncIterator[Service]:
-    async with running_service(data_dir, service_database, TRACKER_PUBLIC_URL=f"{PUBLIC}/") as running:
+async def prefixed(data_dir: Path, own_database: str) -> AsyncIterator[Service]:
+    async with running_service(data_dir, own_database, TRACKER_PUBLIC_URL=f"{PUBLIC}/") as running:
         yield running
 
 

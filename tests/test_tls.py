@@ -36,7 +36,7 @@ async def secured(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
     data_dir: Path,
-    service_database: str,
+    own_database: str,
 ) -> AsyncIterator[Secured]:
     """With sockets of ours, and with Quart's own."""
     folder, authority, trusting = tmp_path_factory.mktemp("tls"), trustme.CA(), ssl.create_default_context()
@@ -47,7 +47,7 @@ async def secured(
         pem.write_to_path(folder / "cert.pem", append=number > 0)
     async with running_service(
         data_dir,
-        service_database,
+        own_database,
         program=request.param,
         trusting=trusting,
         TRACKER_TLS_CERT=str(folder / "cert.pem"),

@@ -54,11 +54,11 @@ def queries() -> Iterator[str]:
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="module")
-async def watched(data_dir: Path, service_database: str) -> AsyncIterator[Service]:
+async def watched(data_dir: Path, own_database: str) -> AsyncIterator[Service]:
     """A service with metrics on an address of their own, and couriers who deliver."""
     metrics = f"127.0.0.1:{free_port()}"
     async with running_service(
-        data_dir, service_database, unrecorded=True, TRACKER_METRICS_BIND=metrics
+        data_dir, own_database, unrecorded=True, TRACKER_METRICS_BIND=metrics
     ) as service:
         couriers = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "driver_sim", "run", "--drivers", "2"),

@@ -31,9 +31,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def private(data_dir: Path, service_database: str) -> AsyncIterator[Service]:
+async def private(data_dir: Path, own_database: str) -> AsyncIterator[Service]:
     """A service whose webhooks may go to this machine."""
-    async with running_service(data_dir, service_database, TRACKER_WEBHOOKS_PRIVATE="on") as running:
+    async with running_service(data_dir, own_database, TRACKER_WEBHOOKS_PRIVATE="on") as running:
         yield running
 
 

@@ -16,10 +16,10 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="module")
-async def behind(data_dir: Path, service_database: str) -> AsyncIterator[Service]:
+async def behind(data_dir: Path, own_database: str) -> AsyncIterator[Service]:
     """The service itself, which the tests reach through a proxy."""
     async with running_service(
-        data_dir, service_database, unrecorded=True, TRACKER_TRUSTED_PROXIES="127.0.0.1"
+        data_dir, own_database, unrecorded=True, TRACKER_TRUSTED_PROXIES="127.0.0.1"
     ) as running:
         yield running
 

@@ -59,10 +59,10 @@ const first = (type) => stream.addEventListener(type, () => console.log(type, st
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="module")
-async def below(data_dir: Path, service_database: str) -> AsyncIterator[Service]:
+async def below(data_dir: Path, own_database: str) -> AsyncIterator[Service]:
     async with running_service(
         data_dir,
-        service_database,
+        own_database,
         unrecorded=True,
         TRACKER_TRUSTED_PROXIES="127.0.0.1",
         TRACKER_PUBLIC_URL=f"https://shop.example{PREFIX}",

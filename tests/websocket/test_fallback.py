@@ -23,9 +23,9 @@ type Rule = Callable[..., Awaitable[None]]
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="module")
-async def service(data_dir: Path, service_database: str) -> AsyncIterator[Service]:
+async def service(data_dir: Path, own_database: str) -> AsyncIterator[Service]:
     """A node that takes no connection over."""
-    async with running_service(data_dir, service_database, program=PROGRAM) as running:
+    async with running_service(data_dir, own_database, program=PROGRAM) as running:
         yield running
 
 

@@ -273,7 +273,7 @@ class Metrics:
         return generate_latest(self.registry)
 
 
-def begin_at_zero(counter: Counter, values: Iterable[str]) -> None:
+def begin_at_zero(metric: Counter | Gauge, values: Iterable[str]) -> None:
     """Begin the series of each label value at 0: a rate needs a value before the first event."""
     for value in values:
-        counter.labels(value)
+        metric.labels(value)

@@ -27,10 +27,10 @@ ADDRESSES = iter(f"2001:db8:{n:x}::1" for n in range(1, 60_000))
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="module")
-async def service(data_dir: Path, service_database: str) -> AsyncIterator[Service]:
+async def service(data_dir: Path, own_database: str) -> AsyncIterator[Service]:
     """Below a path, behind a proxy that it trusts: so each test may come from addresses of its own."""
     async with running_service(
-        data_dir, service_database, TRACKER_TRUSTED_PROXIES="127.0.0.0/8,::1", TRACKER_PUBLIC_URL=PUBLIC
+        data_dir, own_database, TRACKER_TRUSTED_PROXIES="127.0.0.0/8,::1", TRACKER_PUBLIC_URL=PUBLIC
     ) as running:
         yield running
 
@@ -96,7 +96,7 @@ async def test_a_code_is_typed_in_any_way(service: Service) -> None:
     assert (await pair(service, f" {typed}\n")).status_code == 200
 
 
-async def test_a_code_that_is_no_use_is_an_unknown_one(service: Service, service_database: str) -> None:
+async def test_a_code_that_is_no_use_is_an_unknown_one(service: Service, own_database: str) -> None:
     """Used, expired, replaced, never made, of an erased driver, voided by a new token: one answer."""
     used, replaced, erased, voided, expired = [await service.new_driver() for _ in range(5)]
     codes = [(await new_code(service, one))["code"] for one in (used, replaced, erased, voided, expired)]
@@ -104,7 +104,7 @@ async def test_a_code_that_is_no_use_is_an_unknown_one(service: Service, service
     await new_code(service, replaced)
     await service.http.delete(f"/v1/drivers/{erased['id']}")
     await service.post(f"/v1/drivers/{voided['id']}/token", {})
-    database = await asyncpg.connect(service_database)
+    database = await asyncpg.connect(own_database)
     number = await database.fetchval("SELECT number FROM drivers WHERE id = $1", expired["id"])
     await database.execute("UPDATE pairing_codes SET expires_at = now() WHERE driver = $1", number)
     await database.close()
@@ -136,7 +136,7 @@ async def test_of_two_phones_one_wins(service: Service) -> None:
     assert sorted(answer.status_code for answer in answers) == [200] + [404] * 11
 
 
-async def test_a_lost_answer_comes_again(service: Service, service_database: str) -> None:
+async def test_a_lost_answer_comes_again(service: Service, own_database: str) -> None:
     """To the same phone, which repeats its Idempotency-Key, until the code expires; to no other."""
     driver = await service.new_driver()
     code = (await new_code(service, driver))["code"]
@@ -147,7 +147,7 @@ async def test_a_lost_answer_comes_again(service: Service, service_database: str
     assert again.content == first.content
     problem(await pair(service, code, **{"Idempotency-Key": "another"}), 404, "not-found")
     problem(await pair(service, code.lower(), **key), 409, "idempotency-mismatch")
-    database = await asyncpg.connect(service_database)
+    database = await asyncpg.connect(own_database)
     await database.execute("UPDATE pairing_codes SET expires_at = now()")
     await database.close()
     problem(await pair(service, code, **key), 404, "not-found")
@@ -165,12 +165,12 @@ async def test_a_pairing_is_made_once_for_one_idempotency_key(service: Service) 
     problem(await pair(service, first.json()["code"]), 404, "not-found")
 
 
-async def test_only_a_key_that_may_write_makes_a_code(service: Service, service_database: str) -> None:
+async def test_only_a_key_that_may_write_makes_a_code(service: Service, own_database: str) -> None:
     """Not the scope `read`, no driver's token, no key; an unknown driver is 404."""
     driver = await service.new_driver()
     path = f"/v1/drivers/{driver['id']}/pairing"
     reader = new_api_key()
-    async with Database.open(service_database) as database:
+    async with Database.open(own_database) as database:
         key = ApiKey(new_id("key"), "read")
         await insert_api_key(database, key, "reader", hash_token(reader), datetime.now(UTC))
     problem(await service.http.post(path, headers={"Authorization": f"Bearer {reader}"}), 403, "forbidden")
@@ -232,15 +232,13 @@ async def test_a_preview_uses_no_code_up(service: Service) -> None:
     assert (await fetch(service, url)).status_code == 200
 
 
-async def test_the_sixth_token_replaces_the_one_not_used_longest(
-    service: Service, service_database: str
-) -> None:
+async def test_the_sixth_token_replaces_the_one_not_used_longest(service: Service, own_database: str) -> None:
     """Its connection is closed with 4001; all others stay."""
     driver = await service.new_driver()
     tokens = [driver["token"]]
     for _ in range(MOST_TOKENS - 1):
         tokens.append((await pair(service, (await new_code(service, driver))["code"])).json()["token"])
-    database = await asyncpg.connect(service_database)
+    database = await asyncpg.connect(own_database)
     number = await database.fetchval("SELECT number FROM drivers WHERE id = $1", driver["id"])
     earlier = "UPDATE driver_tokens SET used_at = used_at - interval '2 h' WHERE driver = $1"
     await database.execute(earlier, number)
@@ -283,17 +281,17 @@ async def test_a_new_token_refuses_all_others(service: Service) -> None:
 
 
 async def test_a_token_that_is_revoked_while_its_connection_opens(
-    service: Service, service_database: str
+    service: Service, own_database: str
 ) -> None:
     """It is still valid when it is looked up, and no longer when the driver's orders have been read: 4001."""
     driver = await service.new_driver()
     async with AsyncExitStack() as stack:
-        database = await asyncpg.connect(service_database)
+        database = await asyncpg.connect(own_database)
         stack.push_async_callback(database.close)
         async with database.transaction():
             await database.execute("LOCK TABLE stops IN ACCESS EXCLUSIVE MODE")
             device = await stack.enter_async_context(service.drive(driver["token"]))
-            await until(lambda: waits_for_stops(service_database))
+            await until(lambda: waits_for_stops(own_database))
             await service.post(f"/v1/drivers/{driver['id']}/token", {})
         await asyncio.wait_for(device.wait_closed(), 10)
     assert device.close_code == 4001

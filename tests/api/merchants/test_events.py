@@ -112,11 +112,11 @@ async def test_wrong_cursors_and_keys(service: Service) -> None:
     assert (await service.http.head("/v1/events/stream")).status_code == 200
 
 
-async def test_a_stream_ends_with_its_key(hasty_service: Service, service_database: str) -> None:
+async def test_a_stream_ends_with_its_key(hasty_service: Service, hasty_database: str) -> None:
     """A revoked key reads nothing more, though its stream was open."""
     key, now = ApiKey(new_id("key"), "read"), datetime.now(UTC)
     text = new_api_key()
-    async with Database.open(service_database) as database:
+    async with Database.open(hasty_database) as database:
         await insert_api_key(database, key, "events", hash_token(text), now)
         begin = await latest(hasty_service)
         headers = {"Authorization": f"Bearer {text}", "Last-Event-ID": begin}

@@ -19,10 +19,10 @@ WITHIN = 15.0  # seconds; repeated refusals are written after a window of 10
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="module")
-async def logged(data_dir: Path, service_database: str) -> AsyncIterator[Service]:
+async def logged(data_dir: Path, own_database: str) -> AsyncIterator[Service]:
     """A node whose log is read. This machine is its trusted proxy."""
     async with running_service(
-        data_dir, service_database, unrecorded=True, TRACKER_TRUSTED_PROXIES="127.0.0.1"
+        data_dir, own_database, unrecorded=True, TRACKER_TRUSTED_PROXIES="127.0.0.1"
     ) as running:
         yield running
 

@@ -17,7 +17,7 @@ from tracker.errors import StorageUnavailable
 from tracker.live.drivers.connections import DriverConnections
 from tracker.live.drivers.trips import LiveTrips
 from tracker.messages import rfc3339
-from tracker.metrics import Metrics
+from tracker.metrics import Metrics, begin_at_zero
 
 CHECK_INTERVAL_S: Final = 10.0
 
@@ -44,6 +44,7 @@ class SilenceWatch:
     ) -> None:
         self._database, self._trips, self._connections = database, trips, connections
         self._metrics, self._now = metrics, now
+        begin_at_zero(metrics.drivers_silent, get_args(SilenceReason))
         self._silent: dict[str, Silence] = {}
         self._batteries: dict[str, float] = {}  # levels at the last check
 

@@ -11,6 +11,8 @@ import msgspec
 from tests.privacy.simulation.memory import NoHindsight, Streets, leg
 from tests.privacy.simulation.world import BEGIN, World
 from tracker.domain.eta.live_traffic import LiveTraffic
+from tracker.domain.eta.model import ORDINARY_KNOWN, ROUTER_RATIO, EtaModel
+from tracker.domain.eta.ratio import Ratio
 from tracker.domain.geo import LonLat
 from tracker.domain.leg import Edge, Leg
 from tracker.domain.order import Driver, Order, OrderStatus, Place
@@ -40,14 +42,16 @@ def _with_streets(plain: Leg) -> Leg:
 
 
 class SharedTraffic(NoHindsight):
-    """All trips report to one live traffic, as those of a node do."""
+    """All trips report to one live traffic, as those of a node do, which knows ordinary traffic."""
 
     def __init__(self) -> None:
         self.traffic = LiveTraffic()
+        self.model = EtaModel(whole=Ratio(ROUTER_RATIO * ORDINARY_KNOWN, ORDINARY_KNOWN))
 
     async def new_trip(self, driver: Driver, known: Sequence[JudgedFix]) -> Trip:
         trip = await super().new_trip(driver, known)
         trip.route_progress.traffic = self.traffic
+        trip.route_progress.model = self.model
         return trip
 
 

@@ -11,6 +11,8 @@ from tests.domain.test_trip import NOW as BEGIN
 from tests.domain.test_trip import STREET, fix, order, routed, trip_with
 from tests.domain.test_trip import at as place
 from tracker.domain.eta.live_traffic import MEMORY, STREETS_KEPT, LiveTraffic
+from tracker.domain.eta.model import ORDINARY_KNOWN, ROUTER_RATIO, EtaModel
+from tracker.domain.eta.ratio import Ratio
 from tracker.domain.leg import Edge
 from tracker.domain.tracks.fix import Fix
 from tracker.domain.trip import Trip
@@ -123,8 +125,14 @@ def test_memory_is_bounded() -> None:
     assert traffic.street_count == 1
 
 
-def on_the_road(traffic: LiveTraffic) -> Trip:
+def model_with(share: float) -> EtaModel:
+    """A model that has this share of what it takes to know ordinary traffic."""
+    return EtaModel(whole=Ratio(share * ROUTER_RATIO * ORDINARY_KNOWN, share * ORDINARY_KNOWN))
+
+
+def on_the_road(traffic: LiveTraffic, experience: float = 1.0) -> Trip:
     trip = trip_with(order("ord_1", 40.0))
+    trip.route_progress.model = model_with(experience)
     trip.route_progress.traffic = traffic
     trip.receive_fix(fix(0.0, 0.0), BEGIN)
     return trip
@@ -142,6 +150,24 @@ def test_every_forecast_is_later_in_a_jam(has_route: bool) -> None:
     arrivals = [trip.eta("ord_1", BEGIN).arrives_at for trip in (late, usual)]
     assert arrivals[0] is not None and arrivals[1] is not None
     assert arrivals[0] - BEGIN > 1.3 * (arrivals[1] - BEGIN)
+
+
+@pytest.mark.parametrize("has_route", [True, False])
+def test_live_traffic_counts_as_far_as_ordinary_traffic_is_known(has_route: bool) -> None:
+    """Where all drivers are slower than a fresh model expects, the model may be wrong."""
+    jam, seconds, widths = LiveTraffic(), list[float](), list[float]()
+    for n in range(100):
+        jam.add(QUEUE, 10.0, 2.0, BEGIN - timedelta(seconds=n))
+    for traffic, experience in ((LiveTraffic(), 0.0), (jam, 0.0), (jam, 0.4), (jam, 1.0), (jam, 5.0)):
+        trip = on_the_road(traffic, experience)
+        if has_route:
+            routed(trip)
+        eta = trip.eta("ord_1", BEGIN)
+        assert eta.arrives_at is not None and eta.earliest is not None and eta.latest is not None
+        seconds.append((eta.arrives_at - BEGIN).total_seconds())
+        widths.append((eta.latest - eta.earliest).total_seconds())
+    for found in (seconds, widths):
+        assert found[0] == found[1] < found[2] < found[3] == found[4]
 
 
 def test_a_parked_driver_is_no_jam() -> None:

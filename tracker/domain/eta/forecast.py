@@ -70,7 +70,7 @@ class StopForecasts(msgspec.Struct, gc=False):
         serving = 0.0 if index == self.left else self._serving(index)
         travel_time = self.travel_time
         if travel_time is None or (leg := index - len(self.stops) + len(travel_time.route.stops)) < 0:
-            return Forecast(straight * delay_of(self.network), serving, crow, "straight_line", WIDEST, ())
+            return Forecast(straight * self._delay(rates), serving, crow, "straight_line", WIDEST, ())
         first = max(leg - index + self.left, 0)
         if travel_time.route.is_straight(first, leg):
             return self._by_straight_legs(travel_time, first, leg, rates, serving)
@@ -87,7 +87,8 @@ class StopForecasts(msgspec.Struct, gc=False):
         progress = self.progress or travel_time.route.locate(fix.lonlat)
         metres, router = travel_time.route.remaining(progress, leg)
         streets = travel_time.to_stop(leg, progress.along_m)
-        delay = travel_time.delay(leg, progress.along_m, self.traffic, fix.recorded_at)
+        live = travel_time.delay(leg, progress.along_m, self.traffic, fix.recorded_at)
+        delay = rates.believed(live)
         terms = terms_of(
             speed_factor.apply(streets, delay),
             router * rates.router * delay,
@@ -99,7 +100,7 @@ class StopForecasts(msgspec.Struct, gc=False):
         weights = model.weights
         total, rest = weights.total(terms), weights.weights[OF_SERVICE] * serving
         spread = model.residuals.spread(total, main_uncertainty(terms))
-        strain = strain_of(speed_factor.ratio, self.network)
+        strain = strain_of(speed_factor.ratio, rates.believed(self.network))
         if strain != 1.0:
             spread = spread.widen(strain)
         return Forecast(total - rest, rest, metres, "route", spread, terms, strain=strain)
@@ -125,7 +126,11 @@ class StopForecasts(msgspec.Struct, gc=False):
                     seconds + travel_time.at(end_m) - travel_time.at(begin_m),
                 )
             at = stop.at
-        return Forecast(seconds * delay_of(self.network), serving, metres, "straight_line", WIDEST, ())
+        return Forecast(seconds * self._delay(rates), serving, metres, "straight_line", WIDEST, ())
+
+    def _delay(self, rates: Rates) -> float:
+        """Return the delay of the whole network, see `delay_of`."""
+        return delay_of(rates.believed(self.network))
 
     def _crow(self, index: int) -> float:
         """Return the straight-line metres through all stops ahead up to this one."""

@@ -38,6 +38,7 @@ WINDING: Final = 1.4  # metres of route per straight-line metre, prior
 SPEED_FACTOR: Final = 4.0  # a learned speed is at most this many times faster or slower than the usual one
 SPEED_PRIOR: Final = 600.0  # seconds; weight of the usual speed
 NEAR: Final = 30.0  # seconds; nearer forecasts train neither ensemble nor interval, nor are they evaluated
+ORDINARY_KNOWN: Final = 60_000.0  # router seconds driven; a model with fewer may be wrong about usual traffic
 EDGES_KEPT: Final = 50_000  # edges with the most expected seconds; the others are dropped
 
 
@@ -98,6 +99,11 @@ class Rates(msgspec.Struct, frozen=True, gc=False):
     router: float  # actual seconds per router second, over the whole network
     straight: float  # m/s in a straight line
     route: float  # m/s along the route, lights and queues included
+    experience: float  # from 0 for a fresh model to 1 when ordinary traffic is known, see ORDINARY_KNOWN
+
+    def believed(self, ratio: float) -> float:
+        """Return the part that counts of this ratio of live to learned seconds."""
+        return 1.0 + self.experience * (ratio - 1.0)
 
 
 class EtaModel(msgspec.Struct, dict=True):
@@ -133,6 +139,7 @@ class EtaModel(msgspec.Struct, dict=True):
                 self.whole.ratio(ROUTER_RATIO, WHOLE_PRIOR),
                 _clamped_speed(self.straight, STRAIGHT_SPEED[vehicle]),
                 _clamped_speed(self.along, WINDING * STRAIGHT_SPEED[vehicle]),
+                min(self.whole.expected / ORDINARY_KNOWN, 1.0),
             )
         return found
 

@@ -1,25 +1,43 @@
 """What the customer's page says while other couriers of the node are in a jam."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from tests.api.merchant import send_fixes
 from tests.browser import needs_chromium, opened
-from tests.service import Service, token_of
+from tests.service import Service, running_service, token_of
 from tests.waiting import until
+from tracker.database import Database
+from tracker.database.eta.model import StoredModel, upsert_model
+from tracker.domain.eta.model import ORDINARY_KNOWN, ROUTER_RATIO, EtaModel
+from tracker.domain.eta.ratio import Ratio
 from tracker.domain.geo import LonLat, distance, interpolate
 from tracker.messages import rfc3339
 
-VEHICLE: Final = "scooter"  # no other test's: a node's traffic is that of a kind of vehicle
+VEHICLE: Final = "scooter"
 START: Final = LonLat(24.9440, 60.1713)  # the pickup of all orders
 EVERY: Final = timedelta(seconds=5)
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), needs_chromium]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def service(data_dir: Path, own_database: str) -> AsyncIterator[Service]:
+    """A node that knows ordinary traffic, as after some two hundred trips; a fresh one hardly sees a jam."""
+    model = EtaModel(whole=Ratio(ROUTER_RATIO * ORDINARY_KNOWN, ORDINARY_KNOWN))
+    stored = StoredModel(VEHICLE, 1, 200, msgspec.json.encode(model))
+    async with Database.open(own_database) as database:
+        await upsert_model(database, stored, datetime.now(UTC))
+    async with running_service(data_dir, own_database) as running:
+        yield running
 
 
 class Courier:

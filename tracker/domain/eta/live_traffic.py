@@ -69,8 +69,11 @@ class LiveTraffic:
         kinds = {kind: _shrunk(tally, network, KIND_PRIOR * weight) for kind, tally in self._kinds.items()}
         streets, prior, found = self._streets, STREET_PRIOR * weight, list[float]()
         for edge in edges:
-            of_kind, tally = kinds.get((edge.road_class, edge.signal), network), streets.get(edge.key)
-            found.append(of_kind if tally is None else _shrunk(tally, of_kind, prior))
+            ratio, tally = kinds.get((edge.road_class, edge.signal), network), streets.get(edge.key)
+            if tally is not None:  # as `_shrunk`, which takes longer to call than to compute
+                expected = tally.expected if tally.expected > 0.0 else 0.0
+                ratio = (prior * ratio + tally.observed) / (prior + expected)
+            found.append(ratio)
         return found
 
     @property

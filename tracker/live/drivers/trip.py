@@ -134,14 +134,19 @@ class LiveTrip:
             self.clock.add_message(newest, now)
         ahead = self.clock.ahead
         if by_app:
-            ahead = max(
-                ahead, claimed_ahead((one.recorded_at for one in readings if isinstance(one, Fix)), now)
-            )
+            times = (one.recorded_at for one in readings if isinstance(one, Fix))
+            ahead = max(ahead, claimed_ahead(times, now))
         accepted, rejected = validate_readings(readings, now=now, retention=retention, ahead=ahead)
         fixes = self._first_versions(accepted, now, newest if is_new else None)
         batch = JudgedBatch(fixes, [RejectedFix(index, why) for index, why in rejected], [], [])
         batch.discarded = len(accepted) - len(fixes)
         self._drop(batch, self.verdicts.is_stored)
+        self._judge_new(batch, now, role)
+        self._note_changes(batch)
+        return batch
+
+    def _judge_new(self, batch: JudgedBatch, now: datetime, role: Role) -> None:
+        """Judge the fixes without a verdict, except old ones, whose neighbours must be read first."""
         aside = role == "screen" and self._source_sends(now)
         for judged in batch.fixes:
             if judged.judged:
@@ -156,8 +161,6 @@ class LiveTrip:
                 self.trip.track.judge_aside(judged)
             else:
                 self._judge(judged, now)
-        self._note_changes(batch)
-        return batch
 
     def _source_sends(self, now: datetime) -> bool:
         return self.source_at is not None and now - self.source_at < SOURCE_SILENT_AFTER

@@ -82,7 +82,7 @@ WHERE order_id = ANY ($1::text[]) AND kind = 'message' AND detail ->> 'from' = '
 ORDER BY at;
 
 -- name: hold_role
--- A row if the node has the role now: it had it, or whoever had it is gone.
+-- Returns a row if the node has the role now: it had the role before, or the node that had it is gone.
 INSERT INTO node_roles AS held (role, node) VALUES ($1, $2)
 ON CONFLICT (role) DO UPDATE SET node = excluded.node
 WHERE held.node = excluded.node

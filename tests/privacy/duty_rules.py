@@ -13,7 +13,7 @@ import msgspec
 from tests.privacy.exchanges import Exchange, Logged, Published, Record, Said
 from tests.privacy.pins import STATIC, link_of, told_customers
 from tests.privacy.places import Place
-from tests.privacy.rules import BY_DEFAULT, NOTICED, SHOWN_OFF, WHEREABOUTS, Case
+from tests.privacy.rules import BY_DEFAULT, NOTICED, POSITION_FIELDS, SHOWN_OFF, Case
 
 DECIMAL: Final = re.compile(rb"-?\b\d{1,3}\.\d{4,}\b")
 NEAR: Final = 0.000_006  # degrees: what rounding to 5 decimals may change
@@ -26,7 +26,7 @@ def nobody_works(case: Case) -> bool:
         return False
     eta = case.message.get("eta") or {}
     is_coarse = eta.get("distance_m") is None or eta.get("basis") == "none"
-    return case.tells(*WHEREABOUTS) or not is_coarse
+    return case.tells(*POSITION_FIELDS) or not is_coarse
 
 
 def it_was_recorded_at_rest(case: Case) -> bool:

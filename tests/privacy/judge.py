@@ -15,7 +15,7 @@ from tests.privacy.duty_rules import DUTY_RULES, FOUND_OFF_DUTY, tells_of_off_du
 from tests.privacy.duty_times import OffDuty
 from tests.privacy.exchanges import Exchange, Logged, Published, Record, Said, Unreadable
 from tests.privacy.pins import CUSTOMERS, EMBEDDED, Pins
-from tests.privacy.rules import RULES, WHEREABOUTS, Case
+from tests.privacy.rules import POSITION_FIELDS, RULES, Case
 from tests.privacy.story import Story, seconds
 
 COORDINATE: Final = re.compile(rb"\b\d{1,3}\.\d{4,}\b")
@@ -121,7 +121,7 @@ class Judge:
         order = self.story.orders.get(self.story.order_of_link.get(told.token, ""))
         at = seconds(message["now"])
         if order is None:
-            if any(message.get(field) is not None for field in WHEREABOUTS):
+            if any(message.get(field) is not None for field in POSITION_FIELDS):
                 yield broken("nobody knows of this link")
             return
         if at > self.story.revoked.get(told.token, at):
@@ -129,7 +129,7 @@ class Judge:
         if not (possible := order.possible(at)):
             return
         case = Case(message, before, told.state, at, order, possible, self.story)
-        self.judged += case.tells(*WHEREABOUTS)
+        self.judged += case.tells(*POSITION_FIELDS)
         yield from (broken((rule.__doc__ or "").rstrip(".")) for rule in (*RULES, *DUTY_RULES) if rule(case))
 
 

@@ -16,7 +16,7 @@ from tests.privacy.places import Place, past
 from tests.privacy.story import OVER, Change, Driver, Order, Standing, Story, seconds
 
 HIDDEN_WITHIN: Final = 99.5  # metres of another customer's door: a hundred, less the rounding
-WHEREABOUTS: Final = ("position", "route", "trail")
+POSITION_FIELDS: Final = ("position", "route", "trail")
 OPEN_BEFORE: Final = 3_600.0  # seconds before its window an order is shown at the latest
 FORGOTTEN: Final = (4 * 3_600.0, 24 * 3_600.0, 60.0)  # seconds from the arrival, from anything else, and room
 AT_THE_DOOR: Final = 150.0  # metres: who was that near may have arrived
@@ -113,13 +113,13 @@ class Case(msgspec.Struct):
 def nobody_carries_it(case: Case) -> bool:
     """Nothing of a driver before the assignment."""
     return not any(one.is_open or one.status in OVER for one in case.possible) and case.tells(
-        *WHEREABOUTS, "driver", "eta"
+        *POSITION_FIELDS, "driver", "eta"
     )
 
 
 def it_is_over(case: Case) -> bool:
     """No whereabouts after the end."""
-    return all(one.status in OVER for one in case.possible) and case.tells(*WHEREABOUTS)
+    return all(one.status in OVER for one in case.possible) and case.tells(*POSITION_FIELDS)
 
 
 def somebody_else_was_there(case: Case) -> bool:
@@ -151,7 +151,9 @@ def it_was_before_the_assignment(case: Case) -> bool:
 def another_door_is_near(case: Case) -> bool:
     """Nothing within 100 m of another customer's dropoff on the same trip, open or not yet left."""
     doors = case.hidden_doors(case.at)
-    return any(place.metres_to(door) < HIDDEN_WITHIN for place in case.places(*WHEREABOUTS) for door in doors)
+    return any(
+        place.metres_to(door) < HIDDEN_WITHIN for place in case.places(*POSITION_FIELDS) for door in doors
+    )
 
 
 def another_door_was_near(case: Case) -> bool:
@@ -197,7 +199,7 @@ def it_is_too_early(case: Case) -> bool:
             return False
         return not fetched or (case.state.get("stops_before") or 0) > 0
 
-    return all(waits(one) for one in case.possible) and case.tells(*WHEREABOUTS, "eta")
+    return all(waits(one) for one in case.possible) and case.tells(*POSITION_FIELDS, "eta")
 
 
 def nobody_closed_it(case: Case) -> bool:
@@ -213,7 +215,7 @@ def nobody_closed_it(case: Case) -> bool:
         arrived = max(there) + after_arrival if there else 0.0
         return case.at > max(steps + after_all, arrived) + room
 
-    return all(one.is_open and is_forgotten(one) for one in case.possible) and case.tells(*WHEREABOUTS)
+    return all(one.is_open and is_forgotten(one) for one in case.possible) and case.tells(*POSITION_FIELDS)
 
 
 def a_rule_hides_it(case: Case) -> bool:

@@ -23,7 +23,7 @@ THIRD: Final = LonLat(24.9420, 60.1650)
 ELSEWHERE: Final = LonLat(24.9360, 60.1690)  # where the driver comes from who takes over
 STEP: Final = 18.0  # metres between two fixes
 SEEN_WHEN_NEXT: Final = {"position": {"stops": 1}, "route": {"stops": 1}}  # one stop of others before theirs
-WHEREABOUTS: Final = ("position", "route", "trail")
+POSITION_FIELDS: Final = ("position", "route", "trail")
 SEEN_BY_ALL: Final = {"position": "always", "route": "always"}
 
 
@@ -193,7 +193,7 @@ async def act(
 
 def check_that_there_was_something(scene: Scene) -> None:
     """Rules that nothing could have broken prove nothing; and of names there is never more than the first."""
-    for field in WHEREABOUTS:
+    for field in POSITION_FIELDS:
         told = [one for recording in scene.all.values() for one in recording.messages()]
         assert sum(len(coordinates(message, field)) for message in told) > 20
     for recording in scene.all.values():
@@ -206,7 +206,7 @@ def check_ends(scene: Scene) -> None:
     for name, recording in scene.all.items():
         if recording is not scene.revoked:
             for message in said_between(recording, scene.at[f"{name} over"][1], None):
-                assert coordinates(message, *WHEREABOUTS) == []
+                assert coordinates(message, *POSITION_FIELDS) == []
     assert list(said_between(scene.revoked, scene.at["revoked"][1], None)) == []
     ends = {name: watcher.ended for name, watcher in scene.revoked.watchers.items() if name != "poll"}
     assert set(ends.values()) == {"revoked"}
@@ -236,7 +236,7 @@ def check_doors(scene: Scene) -> None:
 def check_who_carries(scene: Scene) -> None:
     """Before the assignment nobody; after the other driver took over only they."""
     for message in said_between(scene.third, None, scene.at["assigned"][0]):
-        assert coordinates(message, *WHEREABOUTS) == []
+        assert coordinates(message, *POSITION_FIELDS) == []
         assert message.get("driver") is None
     theirs = path(ELSEWHERE, START)
     later = list(said_between(scene.third, scene.at["reassigned"][1], None))
@@ -248,7 +248,7 @@ def check_who_carries(scene: Scene) -> None:
 def check_rule(scene: Scene) -> None:
     """By the order's own rule nothing came into sight before one stop was left before theirs."""
     asked, _ = scene.at["first over"]
-    early = [coordinates(message, *WHEREABOUTS) for message in said_between(scene.by_rule, None, asked)]
+    early = [coordinates(message, *POSITION_FIELDS) for message in said_between(scene.by_rule, None, asked)]
     assert not any(early)
     assert any(coordinates(message, "position") for message in said_between(scene.by_rule, asked, None))
 

@@ -51,7 +51,7 @@ async def events_in(answer: httpx.Response) -> AsyncIterator[tuple[str, Any]]:
 
 
 async def test_the_list_has_each_change_at_once(service: Service) -> None:
-    """Whoever has the answer to a change finds its event; `next` leads on, also from an empty list."""
+    """After the answer to a change, its event is listed. `next` continues, also from an empty list."""
     begin = await latest(service)
     driver = await service.new_driver()
     order = await service.new_order(

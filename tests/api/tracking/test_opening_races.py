@@ -28,7 +28,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 HERE: Final = {"lat": 60.1712, "lon": 24.9441}
 ALWAYS: Final = {"position": "always", "route": "always"}
-WHEREABOUTS: Final = ("position", "route", "trail")
+POSITION_FIELDS: Final = ("position", "route", "trail")
 
 type Answer = dict[str, Any] | int  # the first message, or an HTTP status
 
@@ -147,7 +147,7 @@ async def test_a_change_while_a_link_opens_counts(gated: tuple[Service, AnswerGa
     )
     assert isinstance(shown, dict)
     assert (shown["order"]["status"], shown["visibility"]) == ("cancelled", "ended")
-    assert [shown[name] for name in WHEREABOUTS] == [None, None, None]
+    assert [shown[name] for name in POSITION_FIELDS] == [None, None, None]
     order, path = await seen(service)
     other = await service.new_driver("Eero Virtanen")
     shown = await opened_during(
@@ -158,7 +158,7 @@ async def test_a_change_while_a_link_opens_counts(gated: tuple[Service, AnswerGa
     )
     assert isinstance(shown, dict)
     assert shown["driver"]["name"] == "Eero"
-    assert [shown[name] for name in WHEREABOUTS] == [None, None, None]
+    assert [shown[name] for name in POSITION_FIELDS] == [None, None, None]
 
 
 async def test_a_revoked_link_shows_no_proof(gated: tuple[Service, AnswerGate]) -> None:

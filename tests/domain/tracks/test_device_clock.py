@@ -152,7 +152,7 @@ def test_what_a_message_shows_about_the_clock(times: list[float], ahead: float) 
 
 
 def test_a_wrong_time_among_right_ones_is_rejected() -> None:
-    """The others keep their times, whoever sends them."""
+    """The others keep their times, from any sender."""
     readings = [Fix(NOW + second(n), 60.17, 24.94) for n in (-4, 3_600, 0)]
     batch = live_trip().receive_fixes(readings, now=NOW, retention=MONTH, by_app=True)
     assert [(one.index, one.reason) for one in batch.rejected] == [(1, "in_the_future")]

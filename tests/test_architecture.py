@@ -17,11 +17,11 @@ ROOT = Path(__file__).parent.parent
 # From the bottom up. A package imports itself and packages of lower rows, never of its own row or above.
 ROWS = (
     {
+        "broker_urls",
         "database_url",
         "errors",
         "logs",
         "metrics",
-        "mqtt_url",
         "rate_limits",
         "system",
         "time_zones",

@@ -9,8 +9,8 @@ from itertools import batched
 from secrets import token_hex
 from typing import Final
 
+from tracker.broker_urls import parse_mqtt_url, parse_nats_url
 from tracker.config import Config
-from tracker.config.nats_url import parse_nats_url
 from tracker.database import Database
 from tracker.database.connection.configured import database_url, has_database
 from tracker.database.migrations import pending
@@ -27,7 +27,6 @@ from tracker.map.survey import read_survey
 from tracker.metrics import Metrics
 from tracker.mqtt.broker import BrokerConnection, describe
 from tracker.mqtt.ingest import TOPIC
-from tracker.mqtt_url import parse_mqtt_url
 from tracker.postgres.programs import programs_for
 from tracker.routing import Router
 from tracker.system.progress import Say

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from tracker.config.nats_url import parse_nats_url
+from tracker.broker_urls import MqttAddress, parse_mqtt_url, parse_nats_url
 from tracker.config.settings import LOG_LEVELS
 from tracker.database_url import asyncpg_url
 from tracker.errors import ConfigError
-from tracker.mqtt_url import MqttAddress, parse_mqtt_url
 
 if TYPE_CHECKING:
     from tracker.config.config import Config

@@ -20,7 +20,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from tracker.mqtt_url import MqttAddress
+from tracker.broker_urls import MqttAddress
 
 MOST_WAITING: Final = 1_000  # messages in memory; beyond it the socket is not read
 MOST_UNSENT: Final = 10_000  # publications that wait for the broker

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import structlog
 
+from tracker.broker_urls import MqttAddress, parse_mqtt_url
 from tracker.config import Config
 from tracker.config.secret import secret_of
 from tracker.database import Database, drivers
@@ -24,7 +25,6 @@ from tracker.live.fleet import Fleet
 from tracker.messages import FIXES_PER_MESSAGE
 from tracker.metrics import Metrics
 from tracker.mqtt.broker import BrokerConnection, Message
-from tracker.mqtt_url import MqttAddress, parse_mqtt_url
 from tracker.phone_apps import owntracks
 from tracker.phone_apps.report import SAYS_NOTHING, Kind, Report, without_fix
 from tracker.phone_apps.values import read_object

@@ -7,10 +7,10 @@ from urllib.parse import quote, urlencode
 import msgspec
 from msgspec import Struct, field
 
+from tracker.broker_urls import MqttAddress, parse_mqtt_url
 from tracker.domain.order import Driver
 from tracker.domain.reporting_policy import USUAL
 from tracker.messages import Uri
-from tracker.mqtt_url import MqttAddress, parse_mqtt_url
 
 INTERVAL_S: Final = round(USUAL.interval_s)
 DISTANCE_M: Final = round(USUAL.min_move_m)

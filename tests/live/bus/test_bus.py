@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from tests.nats import NatsServer, nats_server
 from tests.waiting import becomes_true, until
-from tracker.config.nats_url import parse_nats_url
+from tracker.broker_urls import parse_nats_url
 from tracker.errors import BusUnavailable
 from tracker.live.bus import nats_bus
 from tracker.live.bus.memory_bus import MemoryBus, MemoryNetwork

@@ -9,13 +9,13 @@ from typing import Final, Literal
 
 import msgspec
 
+from tracker.broker_urls import MQTT_EXAMPLE, parse_mqtt_url
 from tracker.commands.keys import open_existing_database
 from tracker.config import Config
 from tracker.config.secret import secret_of
 from tracker.database.credentials.driver_tokens import MqttAccount, select_mqtt_accounts
 from tracker.errors import ConfigError
 from tracker.mqtt.accounts import mosquitto_files, nats_files
-from tracker.mqtt_url import EXAMPLE, parse_mqtt_url
 from tracker.system.progress import Say
 from tracker.tokens import SALT_BYTES, hash_driver_token
 
@@ -63,13 +63,13 @@ def _account_of_service(config: Config) -> MqttAccount:
     """Return the account in TRACKER_MQTT_URL. Its hashes stay the same, so that the files do."""
     if config.mqtt_url is None:
         raise ConfigError(
-            "TRACKER_MQTT_URL", f"is unset; set it to the broker and an account there: {EXAMPLE}"
+            "TRACKER_MQTT_URL", f"is unset; set it to the broker and an account there: {MQTT_EXAMPLE}"
         )
     broker = parse_mqtt_url(config.mqtt_url)
     name, password = broker.username or "", broker.password or ""
     if not USER_NAME.fullmatch(name) or not 0 < len(password.encode()) <= LONGEST_PASSWORD:
         why = f"needs a user name of A-Z a-z 0-9 _ . - and a password of at most {LONGEST_PASSWORD} bytes"
-        raise ConfigError("TRACKER_MQTT_URL", f"{why}: {EXAMPLE}")
+        raise ConfigError("TRACKER_MQTT_URL", f"{why}: {MQTT_EXAMPLE}")
     key = secret_of(config).encode()
     salt = hmac.digest(key, b"MQTT account, version 1: " + password.encode(), hashlib.sha256)[:SALT_BYTES]
     hashes = hash_driver_token(password, salt)

@@ -12,7 +12,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import AuthorizationError, Error, SlowConsumerError
 
-from tracker.config.nats_url import NatsAddress
+from tracker.broker_urls import NatsAddress
 from tracker.errors import BusUnavailable
 from tracker.live.bus.protocol import Answerer, Receiver
 from tracker.metrics.bus import BusMetrics

@@ -5,8 +5,8 @@ import hmac
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from tracker.broker_urls import parse_nats_url
 from tracker.config import Config
-from tracker.config.nats_url import parse_nats_url
 from tracker.config.secret import secret_of
 from tracker.database import Database
 from tracker.live.bus.memory_bus import MemoryBus

@@ -101,7 +101,7 @@ HOMES = {
     "regex": ("tracker.domain.privacy.display_name", "tracker.domain.privacy.titles"),
     "rich": ("driver_sim", "tracker.commands.demo", "tracker.eta.evaluation"),
     "segno": ("tracker.commands.qr",),
-    "babel": ("tracker.api.tracking.words", "tracker.api.tracking.times"),
+    "babel": ("tracker.api.tracking.translations", "tracker.api.tracking.times"),
     "shapely": (
         "tracker.map.basemap",
         "tracker.domain.geo",

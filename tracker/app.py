@@ -16,7 +16,7 @@ from tracker.api.driver import stream as driver_stream
 from tracker.api.errors import register_errors
 from tracker.api.headers import add_security_headers
 from tracker.api.json_bodies import register_bodies
-from tracker.api.merchant import drivers, forecasts, history, links, map, orders, pairing
+from tracker.api.merchant import drivers, forecasts, history, links, map, orders, pairing_codes
 from tracker.api.merchant.deliveries import attempts, proofs
 from tracker.api.merchant.events import deliveries, feed, webhooks
 from tracker.api.merchant.tracks import track
@@ -48,7 +48,7 @@ ENDPOINTS: Final = (
     openapi,
     orders,
     page,
-    pairing,
+    pairing_codes,
     proofs,
     phone_apps,
     events,

@@ -15,7 +15,7 @@ from tracker.database.fixes import newest_states
 from tracker.domain.order import Driver, Vehicle
 from tracker.errors import NotFound
 from tracker.messages import rfc3339
-from tracker.phone_apps.pairing import PAIRING_TIME_S, PairingLinks, pairing_links
+from tracker.phone_apps.pairing_links import PAIRING_TIME_S, PairingLinks, pairing_links
 from tracker.phone_apps.setup import Setup, setup_for
 from tracker.system.progress import Say
 from tracker.tokens import hash_driver_token, hash_pairing_code, new_driver_token, new_id, new_pairing_code

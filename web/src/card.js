@@ -1,7 +1,7 @@
 /** Card: the texts that the customer reads. Pure. The server renders the same texts into the page first. */
 
 /** @typedef {import('../types/order.js').State} State */
-/** @typedef {import('./words.js').Words} Words */
+/** @typedef {import('./translations.js').Translations} Translations */
 /** @typedef {import('./times.js').Times} Times */
 /**
  * @typedef {object} Card each text may be empty
@@ -30,7 +30,7 @@ const LATE = 5; // minutes
 const AT_THE_DOOR = 30 * 60_000; // milliseconds that a courier may need there
 const EMPTY = { stale: false, estimate: '', late: '', reason: '', next: '', stops: '', code: '', progress: 0, current: -1 };
 
-/** @param {State} state @param {number} now milliseconds on the server's clock @param {Words} words @param {Times} times */
+/** @param {State} state @param {number} now milliseconds on the server's clock @param {Translations} words @param {Times} times */
 export function describe(state, now, words, times) {
   return new Writer(state, now, words, times).card();
 }
@@ -46,7 +46,7 @@ export function minutesTo(at, now) {
 }
 
 class Writer {
-  /** @param {State} state @param {number} now @param {Words} words @param {Times} times */
+  /** @param {State} state @param {number} now @param {Translations} words @param {Times} times */
   constructor(state, now, words, times) {
     this._state = state;
     this._now = now;

@@ -53,7 +53,7 @@ function blobWorkers() {
 export class MapView {
   /**
    * @param {HTMLElement} container
-   * @param {{library: Library, words: import('./words.js').Words, service: string, dark: boolean, reducedMotion: boolean,
+   * @param {{library: Library, words: import('./translations.js').Translations, service: string, dark: boolean, reducedMotion: boolean,
    *   center: LonLat, padding: () => Required<PaddingOptions>, edge: HTMLElement, onControl: (byUser: boolean) => void,
    *   onReady: () => void, onIdle: () => void, onFailed: () => void, onLost: () => void}} options
    *   service: the base URL of style, tiles and fonts; reducedMotion: no animations; edge: the arrow to a courier who

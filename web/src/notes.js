@@ -1,6 +1,6 @@
 /** Notes: the texts around a note to the courier. Pure. */
 
-/** @typedef {import('./words.js').Words} Words */
+/** @typedef {import('./translations.js').Translations} Translations */
 
 export const MAX_BYTES = 4_096; // of UTF-8, the service's limit
 const REFUSALS = /** @type {Record<number, string>} */ ({
@@ -12,7 +12,7 @@ export function bytesLeft(text) {
   return MAX_BYTES - new TextEncoder().encode(text).length;
 }
 
-/** @param {number} left bytes @param {Words} words @returns {string} empty while there is plenty of room */
+/** @param {number} left bytes @param {Translations} words @returns {string} empty while there is plenty of room */
 export function roomLeft(left, words) {
   if (left < 0) return words.say('note.over', { count: -left });
   return left < 200 ? words.say('note.left', { count: left }) : '';
@@ -22,7 +22,7 @@ export function roomLeft(left, words) {
  * Tell the customer why a note was not sent, and what to do.
  * @param {{status: number, retryAfter: number}} refusal status: HTTP status, 0 if there was no answer; retryAfter:
  *   milliseconds
- * @param {Words} words
+ * @param {Translations} words
  * @returns {string}
  */
 export function whyNotSent({ status, retryAfter }, words) {

@@ -1,21 +1,21 @@
 /** Page: writes the card into the server's HTML, and changes only what differs. */
 
 import { initial } from './name.js';
-import { Words } from './words.js';
+import { Translations } from './translations.js';
 
 /** @typedef {import('./card.js').Card} Card */
 /** @typedef {import('../types/order.js').State} State */
 
 const TEXTS = /** @type {const} */ (['eyebrow', 'headline', 'estimate', 'late', 'reason', 'next', 'stops', 'place']);
 
-/** The words that the server chose for a page. @param {Document} page @returns {Words} */
+/** The texts that the server chose for a page. @param {Document} page @returns {Translations} */
 export function wordsOf(page) {
   const { language, messages, locale } = JSON.parse(page.getElementById('words')?.textContent ?? '');
-  return new Words(language, messages, locale);
+  return new Translations(language, messages, locale);
 }
 
 export class Page {
-  /** @param {Document|ShadowRoot} root of the server's HTML @param {import('./words.js').Words} words */
+  /** @param {Document|ShadowRoot} root of the server's HTML @param {import('./translations.js').Translations} words */
   constructor(root, words) {
     this.root = root;
     this.words = words;

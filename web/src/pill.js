@@ -1,7 +1,7 @@
 /** Pill: the connection and the position's age, in a word or two. Pure. */
 
 /** @typedef {import('../types/order.js').State} State */
-/** @typedef {import('./words.js').Words} Words */
+/** @typedef {import('./translations.js').Translations} Translations */
 /** @typedef {import('./stream.js').Connection} Connection */
 /** @typedef {'live'|'waiting'|'stale'|'offline'|'over'} Kind */
 
@@ -13,7 +13,7 @@ const HOUR = 60 * MINUTE;
  * @param {Connection} connection
  * @param {import('../types/order.js').Freshness} fresh
  * @param {number} age of the position, milliseconds
- * @param {Words} words
+ * @param {Translations} words
  * @returns {[Kind, string]} an empty text: there is nothing to say
  */
 export function pill(state, connection, fresh, age, words) {
@@ -38,12 +38,12 @@ export function pill(state, connection, fresh, age, words) {
   }
 }
 
-/** The title of a fallback transport; empty for WebSocket. @param {Connection} connection @param {string} transport @param {Words} words */
+/** The title of a fallback transport; empty for WebSocket. @param {Connection} connection @param {string} transport @param {Translations} words */
 export function pillTitle(connection, transport, words) {
   return connection === 'live' && transport !== 'websocket' ? words.say(`pill.${transport}`) : '';
 }
 
-/** @param {Words} words @param {number} age milliseconds @returns {string} such as `40 sec` */
+/** @param {Translations} words @param {number} age milliseconds @returns {string} such as `40 sec` */
 export function ageIn(words, age) {
   if (age < MINUTE) return words.amount(Math.floor(age / 1000), 'second');
   return age < HOUR ? words.amount(Math.floor(age / MINUTE), 'minute') : words.amount(Math.floor(age / HOUR), 'hour');

@@ -39,7 +39,7 @@ export function fit(places, width, height, { top, right, bottom, left }) {
 export class SketchView {
   /**
    * @param {HTMLElement} container
-   * @param {{words: import('./words.js').Words, padding: () => Padding}} options MapView has more
+   * @param {{words: import('./translations.js').Translations, padding: () => Padding}} options MapView has more
    */
   constructor(container, { words, padding }) {
     this._container = container;

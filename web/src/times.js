@@ -7,7 +7,7 @@ const NEAR_DAYS = /** @type {Record<number, string>} */ ({ 0: 'day.today', 1: 'd
 
 export class Times {
   /**
-   * @param {import('./words.js').Words} words
+   * @param {import('./translations.js').Translations} words
    * @param {string|undefined} timeZone an IANA name; if the browser does not know it, its own zone counts
    */
   constructor(words, timeZone) {

@@ -1,7 +1,7 @@
 /** OrderView: an order on the screen. Connects stream, state, card and map to the server's HTML. */
 
 import { describe, newestPhoto } from './card.js';
-import { Follower } from './follower.js';
+import { MarkerMotion } from './marker-motion.js';
 import { Unwrapper } from './antimeridian.js';
 import { MapArea } from './map-area.js';
 import { NoteBox } from './note-box.js';
@@ -22,7 +22,7 @@ export class OrderView {
   /**
    * @param {Document|ShadowRoot} root
    * @param {import('./stream.js').OrderStream} stream that has a state
-   * @param {{words: import('./words.js').Words, service: string,
+   * @param {{words: import('./translations.js').Translations, service: string,
    *   onCard?: (card: import('./card.js').Card) => void}} options service: the base URL of map and tiles
    */
   constructor(root, stream, { words, service, onCard = () => {} }) {
@@ -37,7 +37,7 @@ export class OrderView {
     this._pin = this._page.element('pin');
     this._notes = new NoteBox(this._page, (text) => stream.send(text));
     this._clock = new ServerClock();
-    this._follower = new Follower();
+    this._motion = new MarkerMotion();
     this._unwrapper = new Unwrapper();
     this._announced = '';
     this._outdated = ''; // as announced
@@ -90,8 +90,8 @@ export class OrderView {
     const { _state: state, _drawn: last } = this;
     this._drawn = state;
     this._clock.hear(state.now);
-    if (state.route !== last?.route) this._follower.setRoute(state.route?.coordinates ?? null);
-    if (state.position !== last?.position || !last) this._follower.receive(state.position);
+    if (state.route !== last?.route) this._motion.setRoute(state.route?.coordinates ?? null);
+    if (state.position !== last?.position || !last) this._motion.receive(state.position);
     const drawn = this._since;
     this._since = sinceTrail(drawn, last, state);
     if (state.route !== last?.route || this._since !== drawn) this._drawLines();
@@ -166,12 +166,12 @@ export class OrderView {
   _places() {
     const { order: { dropoff }, position } = this._state;
     if (!position) return [[dropoff.lon, dropoff.lat]];
-    return [[dropoff.lon, dropoff.lat], [position.lon, position.lat], ...this._follower.remaining()];
+    return [[dropoff.lon, dropoff.lat], [position.lon, position.lat], ...this._motion.remaining()];
   }
 
   _drawLines() {
     const { route, trail } = this._state;
-    const { path } = this._follower;
+    const { path } = this._motion;
     const driven = trailBefore(path, [...(trail?.coordinates ?? []), ...this._since]);
     this._map?.setLines(route?.coordinates ?? [], path?.length ?? 0, driven);
   }
@@ -181,7 +181,7 @@ export class OrderView {
     if (!this._map) return;
     const live = this._fresh() === 'live';
     const glide = !this._reducedMotion;
-    const marker = this._follower.show(this._clock.now(), { reckon: live && glide, glide });
+    const marker = this._motion.show(this._clock.now(), { reckon: live && glide, glide });
     this._map.setCourier(marker?.at ?? null, marker?.heading ?? 0, this._marker);
     this._map.setTravelled(marker?.along ?? 0);
   }

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 
 import { begin } from '../src/state.js';
-import { Words } from '../src/words.js';
+import { Translations } from '../src/translations.js';
 
 /** @typedef {import('../src/path.js').LonLat} LonLat */
 /** @typedef {import('../types/order.js').LineString} LineString */
@@ -53,9 +53,9 @@ export function snapshotWith(base, change) {
   return /** @type {Snapshot} */ (fields);
 }
 
-/** The customer's words. @param {string} locale as the page's, without the digits @returns {Words} */
+/** The customer's words. @param {string} locale as the page's, without the digits @returns {Translations} */
 export function wordsIn(locale) {
   const [language] = locale.split('-');
   const messages = JSON.parse(readFileSync(new URL(`../messages/track/${language}.json`, import.meta.url), 'utf8'));
-  return new Words(language, messages, language === 'ar' ? `${locale}-u-nu-latn` : locale);
+  return new Translations(language, messages, language === 'ar' ? `${locale}-u-nu-latn` : locale);
 }

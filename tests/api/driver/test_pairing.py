@@ -15,7 +15,7 @@ import pytest_asyncio
 from tests.api.merchant import fixes_from, problem, wrong_fields
 from tests.service import Service, hear, running_service
 from tests.waiting import until
-from tracker.api.merchant.pairing import PAIRING_TIME
+from tracker.api.merchant.pairing_codes import PAIRING_TIME
 from tracker.database import Database
 from tracker.database.credentials.api_keys import ApiKey, insert_api_key
 from tracker.database.credentials.driver_tokens import MOST_TOKENS

@@ -6,7 +6,7 @@ import msgspec
 
 from tracker.api.answers import drivers, track_export
 from tracker.api.errors import details
-from tracker.api.merchant import forecasts, history, map, pairing, responses
+from tracker.api.merchant import forecasts, history, map, pairing_codes, responses
 from tracker.api.merchant.tracks.summary import Summary
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Driver, OrderStatus
@@ -26,7 +26,7 @@ from tracker.messages import (
 )
 from tracker.messages.orders import CustomerAnswer, OrderAnswer
 from tracker.messages.proofs import WireProof
-from tracker.phone_apps.pairing import pairing_links
+from tracker.phone_apps.pairing_links import pairing_links
 from tracker.phone_apps.setup import setup_for
 
 BASE: Final = "https://track.example.com"
@@ -130,7 +130,7 @@ NEW_DRIVER: Final = drivers.NewDriverAnswer(
 )
 PAIRING_CODE: Final = "7K3QM-X9RTB"
 _LINKS: Final = pairing_links(BASE, PAIRING_CODE)
-PAIRING: Final = pairing.PairingAnswer(PAIRING_CODE, _LINKS.page, "2026-11-22T16:58:00.250Z", _LINKS)
+PAIRING: Final = pairing_codes.PairingAnswer(PAIRING_CODE, _LINKS.page, "2026-11-22T16:58:00.250Z", _LINKS)
 LINK: Final = responses.LinkAnswer(LINK_ID, f"{BASE}/t/{TOKEN}", CREATED, None, None, 2, NOW)
 PROOF: Final = WireProof("prf_6wTz3hKpXr9vLq2sNd8YbE", "photo", "dropoff", NOW, 12.4, None, True)
 OPENING: Final = responses.OpenAnswer(NOW, "ws", "192.0.2.0/24", "Safari on iOS")

@@ -50,7 +50,7 @@ from tracker.api.merchant import (
     map,
     order_bodies,
     orders,
-    pairing,
+    pairing_codes,
     responses,
 )
 from tracker.api.merchant.deliveries import attempts
@@ -70,7 +70,7 @@ from tracker.messages import (
 )
 from tracker.messages.orders import OrderAnswer
 from tracker.messages.proofs import WireProof
-from tracker.phone_apps.pairing import gpslogger_profile
+from tracker.phone_apps.pairing_links import gpslogger_profile
 from tracker.phone_apps.setup import OwnTracksConfiguration
 
 FEATURE: Final = {
@@ -135,7 +135,7 @@ EXAMPLES: Final[Mapping[Any, Any]] = {
         drivers.DriverAnswer: DRIVER,
         responses.Page[drivers.DriverAnswer]: responses.Page([DRIVER], None),
         drivers.NewDriverAnswer: NEW_DRIVER,
-        pairing.PairingAnswer: PAIRING,
+        pairing_codes.PairingAnswer: PAIRING,
         driver_pairing.PairAnswer: driver_pairing.PairAnswer(
             WireDriver(DRIVER_ID, DRIVER.name, DRIVER.vehicle), NEW_DRIVER.token, NEW_DRIVER.setup
         ),

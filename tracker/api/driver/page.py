@@ -21,7 +21,7 @@ SHARED: Final = (  # with the customer's page
     "src/environment.js",
     "src/random-id.js",
     "src/reconnect.js",
-    "src/words.js",
+    "src/translations.js",
 )
 MANIFEST: Final = "/drive/app.webmanifest"
 STYLE: Final = "style/drive.css"

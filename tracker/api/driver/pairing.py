@@ -24,7 +24,7 @@ from tracker.errors import RateLimited, StorageUnavailable, UnknownPairingCode
 from tracker.messages import WireDriver
 from tracker.messages.conversions import wire_driver
 from tracker.node import Node, current_node
-from tracker.phone_apps.pairing import (
+from tracker.phone_apps.pairing_links import (
     CODE_PATH,
     GPSLOGGER_FILE,
     OWNTRACKS_FILE,

@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from tracker.api.tracking.times import Times
-from tracker.api.tracking.words import Words
+from tracker.api.tracking.translations import Translations
 from tracker.messages import Snapshot
 from tracker.time_zones import clock_of
 
@@ -42,7 +42,7 @@ class Card(Struct, frozen=True, kw_only=True):
     code: str = ""  # the PIN that the customer tells the courier
 
 
-def describe(snapshot: Snapshot, words: Words) -> Card:
+def describe(snapshot: Snapshot, words: Translations) -> Card:
     """Return the card of an order at the time of the snapshot."""
     return _Writer(snapshot, words).card()
 
@@ -53,7 +53,7 @@ def newest_photo(snapshot: Snapshot) -> str | None:
 
 
 class _Writer:
-    def __init__(self, snapshot: Snapshot, words: Words) -> None:
+    def __init__(self, snapshot: Snapshot, words: Translations) -> None:
         self._snapshot, self._order, self._eta = snapshot, snapshot.order, snapshot.eta
         self._say, self._words = words.say, words
         self._times = Times(words, clock_of(snapshot.order.dropoff.time_zone), snapshot.now)

@@ -18,7 +18,7 @@ from tracker.api.tracking.card import STEPS, describe, newest_photo
 from tracker.api.tracking.link import find_link, snapshot_of
 from tracker.api.tracking.loader import loader, policy_with_loader
 from tracker.api.tracking.sketch import draw
-from tracker.api.tracking.words import Words, choose_words
+from tracker.api.tracking.translations import Translations, choose_words
 from tracker.domain.privacy.display_name import initial
 from tracker.errors import MapUnavailable, NotFound
 from tracker.map.basemap import Basemap
@@ -119,12 +119,12 @@ def location_of(path: str, query: bytes) -> str:
     return f"{path}{kept and f'?{kept}'}"
 
 
-def _words(of_the_order: str | None = None) -> Words:
+def _words(of_the_order: str | None = None) -> Translations:
     asked = request.args.get("lang")
     return choose_words(asked, of_the_order, [tag for tag, quality in request.accept_languages if quality])
 
 
-def _template_context(snapshot: Snapshot, token: str, words: Words) -> dict[str, object]:
+def _template_context(snapshot: Snapshot, token: str, words: Translations) -> dict[str, object]:
     driver, card, photo = snapshot.driver, describe(snapshot, words), newest_photo(snapshot)
     ended, messages = snapshot.visibility == "ended", words.messages
     return {
@@ -173,7 +173,7 @@ async def _message(
     paragraphs: list[str],
     *,
     links: Sequence[tuple[str, str]] = (),
-    words: Words | None = None,
+    words: Translations | None = None,
 ) -> Response:
     language, direction = ("en", "ltr") if words is None else (words.language, words.direction)
     texts = {"title": title, "paragraphs": paragraphs, "links": links}

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale, dates
 
-from tracker.api.tracking.words import Words
+from tracker.api.tracking.translations import Translations
 
 NEAR_DAYS: Final = {0: "day.today", 1: "day.tomorrow", -1: "day.yesterday"}
 DATE_SKELETONS: Final = ("MMMMEEEEd", "MMMEEEEd", "MMMMEd", "MMMEd")
@@ -18,7 +18,7 @@ QUOTED: Final = re.compile(r"'[^']*'")
 class Times:
     """Formats times in one time zone, relative to *now*. Times are as on the wire."""
 
-    def __init__(self, words: Words, zone: ZoneInfo, now: str) -> None:
+    def __init__(self, words: Translations, zone: ZoneInfo, now: str) -> None:
         self._words, self._zone = words, zone
         self._today = self._at(now).date()
 

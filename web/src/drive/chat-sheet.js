@@ -5,12 +5,12 @@ import { openSheet } from './sheet.js';
 
 /** @typedef {import('../../types/driver.js').Action} Action */
 /** @typedef {import('../../types/driver.js').Note} Note */
-/** @typedef {import('./words.js').Words} Words */
+/** @typedef {import('./translations.js').Translations} Translations */
 
 const NOTE_LENGTH = 1_000; // characters; the service takes 4 kB
 
 export class ChatSheet {
-  /** @param {Words} words @param {string} title of the order @param {(text: string) => unknown} onSend */
+  /** @param {Translations} words @param {string} title of the order @param {(text: string) => unknown} onSend */
   constructor(words, title, onSend) {
     this._words = words;
     this._list = el('ol.chat', { tabindex: 0, 'aria-label': words.say('chat.list'), 'aria-live': 'polite' });

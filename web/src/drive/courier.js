@@ -24,7 +24,7 @@ const DEVICE_EVERY = 60_000; // milliseconds
 
 export class Courier {
   /**
-   * @param {import('./store.js').Store} store @param {import('./words.js').Words} words
+   * @param {import('./store.js').Store} store @param {import('./translations.js').Translations} words
    * @param {string} service the service's base URL @param {string} token @param {() => unknown} onSignedOut
    */
   constructor(store, words, service, token, onSignedOut) {

@@ -10,7 +10,7 @@ import { confirmSheet } from './sheet.js';
 import { credentialIn } from './sign-in.js';
 import { SignInView } from './sign-in-view.js';
 import { Store } from './store.js';
-import { Words } from './words.js';
+import { Translations } from './translations.js';
 
 /** @param {string} id @returns {HTMLElement} */
 const place = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
@@ -23,7 +23,7 @@ function takeCredential() {
 }
 
 class Drive {
-  /** @param {Store} store @param {Words} words */
+  /** @param {Store} store @param {Translations} words */
   constructor(store, words) {
     this._store = store;
     this._words = words;
@@ -93,7 +93,7 @@ class Drive {
 }
 
 async function start() {
-  const words = await Words.load();
+  const words = await Translations.load();
   Object.assign(document.documentElement, { lang: words.language, dir: words.direction });
   document.title = words.say('title');
   allowSoundAfterTap();

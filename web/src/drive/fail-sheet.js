@@ -7,7 +7,7 @@ export const OUTCOMES = ['not_home', 'wrong_address', 'refused', 'no_access', 'd
 const REASON_LENGTH = 500; // characters
 
 /**
- * @param {import('./words.js').Words} words @param {string} title of the order
+ * @param {import('./translations.js').Translations} words @param {string} title of the order
  * @param {(report: {outcome: string, reason?: string}) => unknown} onFail
  */
 export function openFailSheet(words, title, onFail) {

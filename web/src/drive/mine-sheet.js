@@ -11,7 +11,7 @@ import { openSheet } from './sheet.js';
 const PRIVACY = ['shop', 'customers', 'duty', 'kept', 'rights'];
 
 export class MineSheet {
-  /** @param {import('./words.js').Words} words @param {import('./mine.js').Mine} mine */
+  /** @param {import('./translations.js').Translations} words @param {import('./mine.js').Mine} mine */
   constructor(words, mine) {
     this._words = words;
     this._mine = mine;

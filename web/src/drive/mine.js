@@ -56,7 +56,7 @@ export class Mine {
 /** @typedef {{name: string, values: string[]}} Row */
 
 /**
- * @param {StoredAboutMe} stored @param {import('./words.js').Words} words
+ * @param {StoredAboutMe} stored @param {import('./translations.js').Translations} words
  * @returns {Row[]} each with what it is and, where it is deleted by itself, when
  */
 export function rowsOf(stored, words) {
@@ -77,7 +77,7 @@ export function rowsOf(stored, words) {
   ].map(({ name, values }) => ({ name, values: values.filter(Boolean) }));
 }
 
-/** @param {NonNullable<StoredAboutMe['driver']['device']>} device @param {import('./words.js').Words} words */
+/** @param {NonNullable<StoredAboutMe['driver']['device']>} device @param {import('./translations.js').Translations} words */
 function deviceWords({ app, battery, network, permission, reported_at: at }, words) {
   return [
     app ?? '',

@@ -2,14 +2,14 @@
 
 import { el } from './element.js';
 
-/** @typedef {import('./words.js').Words} Words */
+/** @typedef {import('./translations.js').Translations} Translations */
 
 /** Whether the driver can still be asked. Some browsers have no notices, or only for installed pages. */
 function canAsk() {
   return globalThis.Notification?.permission === 'default' && 'serviceWorker' in navigator;
 }
 
-/** A button that asks, since browsers allow the question only after a tap. @param {Words} words @returns {HTMLElement|null} */
+/** A button that asks, since browsers allow the question only after a tap. @param {Translations} words @returns {HTMLElement|null} */
 export function noticeButton(words) {
   if (!canAsk()) return null;
   const ask = async () => {
@@ -20,7 +20,7 @@ export function noticeButton(words) {
   return button;
 }
 
-/** @param {Words} words @param {string[]} news without a customer's words, since a locked phone shows it to everybody */
+/** @param {Translations} words @param {string[]} news without a customer's words, since a locked phone shows it to everybody */
 export async function notice(words, news) {
   if (!document.hidden || globalThis.Notification?.permission !== 'granted') return;
   const registration = await navigator.serviceWorker?.ready;

@@ -8,7 +8,7 @@ import { openSheet } from './sheet.js';
 /** @typedef {import('../../types/driver.js').Action} Action */
 /** @typedef {import('../../types/driver.js').Note} Note */
 /** @typedef {import('./orders.js').Task} Task */
-/** @typedef {import('./words.js').Words} Words */
+/** @typedef {import('./translations.js').Translations} Translations */
 
 /**
  * @typedef {object} Acts what the driver can do with an order
@@ -19,7 +19,7 @@ import { openSheet } from './sheet.js';
 /** @typedef {Acts & import('./refused-box.js').Acts} AllActs */
 
 export class OrderView {
-  /** @param {HTMLElement} list @param {Words} words @param {AllActs} acts */
+  /** @param {HTMLElement} list @param {Translations} words @param {AllActs} acts */
   constructor(list, words, acts) {
     this._list = list;
     this._words = words;

@@ -7,12 +7,12 @@ import { openSheet } from './sheet.js';
 /** @typedef {import('../../types/driver.js').Action} Action */
 /** @typedef {import('../../types/driver.js').ProofKind} ProofKind */
 /** @typedef {import('./orders.js').Task} Task */
-/** @typedef {import('./words.js').Words} Words */
+/** @typedef {import('./translations.js').Translations} Translations */
 /** @typedef {{proof: ProofKind, file?: Blob, value?: string}} Given */
 
 export class ProofSheet {
   /**
-   * @param {Words} words @param {Task} task
+   * @param {Translations} words @param {Task} task
    * @param {{give: (given: Given) => unknown, done: () => unknown}} acts
    */
   constructor(words, task, { give, done }) {

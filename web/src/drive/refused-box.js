@@ -12,7 +12,7 @@ const FINAL = new Set(['forbidden_transition', 'not_found']); // the order is ov
  * @property {(action: Action) => unknown} dismiss
  */
 
-/** @param {import('./words.js').Words} words @param {Action} action @param {Acts} acts @returns {HTMLElement} */
+/** @param {import('./translations.js').Translations} words @param {Action} action @param {Acts} acts @returns {HTMLElement} */
 export function refusedBox(words, action, acts) {
   const canRetry = action.proof !== 'pin' && !FINAL.has(action.refusal?.code ?? ''); // a PIN is entered anew
   return el('div.refused', { role: 'group', 'aria-label': words.say('refused') },
@@ -23,7 +23,7 @@ export function refusedBox(words, action, acts) {
       canRetry && el('button', { type: 'button', 'data-focus': `retry-${action.key}`, onclick: () => acts.retry(action) }, words.say('retry'))));
 }
 
-/** @param {import('./words.js').Words} words @param {Action} action @returns {string} why, in plain words */
+/** @param {import('./translations.js').Translations} words @param {Action} action @returns {string} why, in plain words */
 function explain(words, { proof, refusal }) {
   const { code = '', detail = '' } = refusal ?? {};
   const names = [`refusal.${proof}.${code}`, `refusal.${code}`];

@@ -33,7 +33,7 @@ import { StatusView } from './status-view.js';
 const place = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
 export class Screen {
-  /** @param {import('./words.js').Words} words @param {Acts} acts */
+  /** @param {import('./translations.js').Translations} words @param {Acts} acts */
   constructor(words, acts) {
     this._words = words;
     this._acts = acts;

@@ -3,13 +3,13 @@
 import { el, icon } from './element.js';
 
 /** @typedef {import('./element.js').Child} Child */
-/** @typedef {import('./words.js').Words} Words */
+/** @typedef {import('./translations.js').Translations} Translations */
 
 let count = 0;
 
 /**
  * Open a sheet. The browser keeps the focus inside and gives it back afterwards.
- * @param {Words} words @param {string} title @param {...Child} children
+ * @param {Translations} words @param {string} title @param {...Child} children
  * @returns {HTMLDialogElement} which removes itself when it is closed
  */
 export function openSheet(words, title, ...children) {
@@ -39,7 +39,7 @@ function successor(gone) {
 
 /**
  * Ask before something that cannot be undone.
- * @param {Words} words @param {{title: string, text: string, yes: string}} question @param {() => unknown} act
+ * @param {Translations} words @param {{title: string, text: string, yes: string}} question @param {() => unknown} act
  * @param {'danger'|'primary'} [kind] of its button
  */
 export function confirmSheet(words, { title, text, yes }, act, kind = 'danger') {

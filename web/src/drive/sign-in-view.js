@@ -4,11 +4,11 @@ import { randomId } from '../random-id.js';
 import { el, renew } from './element.js';
 import { SignInFailed, credentialOf, pair } from './sign-in.js';
 
-/** @typedef {import('./words.js').Words} Words */
+/** @typedef {import('./translations.js').Translations} Translations */
 
 export class SignInView {
   /**
-   * @param {HTMLElement} place @param {Words} words @param {string} service the service's base URL
+   * @param {HTMLElement} place @param {Translations} words @param {string} service the service's base URL
    * @param {(token: string, apps: import('./apps.js').AppLink[]) => unknown} onToken
    */
   constructor(place, words, service, onToken) {

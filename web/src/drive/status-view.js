@@ -3,7 +3,7 @@
 import { appName, openLink } from './apps.js';
 import { el, renew } from './element.js';
 
-/** @typedef {import('./words.js').Words} Words */
+/** @typedef {import('./translations.js').Translations} Translations */
 /** @typedef {'page'|'app'} Sending who sends the position: this page or a phone app */
 
 /**
@@ -34,7 +34,7 @@ const WARNING = { reconnecting: 'wait', connecting: 'wait', draining: 'wait', of
 
 export class StatusView {
   /**
-   * @param {{header: HTMLElement, position: HTMLElement}} places @param {Words} words
+   * @param {{header: HTMLElement, position: HTMLElement}} places @param {Translations} words
    * @param {Acts} acts
    */
   constructor({ header, position }, words, acts) {

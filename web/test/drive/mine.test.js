@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
 import { Mine, MineFailed, rowsOf } from '../../src/drive/mine.js';
-import { Words } from '../../src/drive/words.js';
+import { Translations } from '../../src/drive/translations.js';
 
-const words = new Words('en', JSON.parse(readFileSync(new URL('../../messages/drive/en.json', import.meta.url), 'utf8')));
+const words = new Translations('en', JSON.parse(readFileSync(new URL('../../messages/drive/en.json', import.meta.url), 'utf8')));
 const AT = '2026-11-22T16:41:30.000Z';
 const STORED = {
   driver: {

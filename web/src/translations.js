@@ -1,4 +1,4 @@
-/** Words: texts in the reader's language, with numbers and plural forms as the language wants them. Pure. */
+/** Translations: the texts in the reader's language, with numbers and plural forms as the language wants them. Pure. */
 
 /** @typedef {string|Partial<Record<Intl.LDMLPluralRule, string>>} Entry a text, or one for each plural form */
 /** @typedef {Record<string, Entry>} Messages */
@@ -7,7 +7,7 @@ const RIGHT_TO_LEFT = new Set(['ar']);
 const MINUTE = 60; // seconds
 const HOUR = 3_600;
 
-export class Words {
+export class Translations {
   /**
    * @param {string} language of the messages, such as `de`
    * @param {Messages} messages

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import test from 'node:test';
 
-import { LANGUAGES, Words, chooseLanguage } from '../../src/drive/words.js';
+import { LANGUAGES, Translations, chooseLanguage } from '../../src/drive/translations.js';
 
 /** @param {string} language @returns {Record<string, string|Record<string, string>>} */
 const messages = (language) => JSON.parse(readFileSync(new URL(`../../messages/drive/${language}.json`, import.meta.url), 'utf8'));
@@ -29,19 +29,19 @@ for (const language of LANGUAGES) {
 }
 
 test('numbers, plurals and durations follow the language', () => {
-  const english = new Words('en', messages('en'));
+  const english = new Translations('en', messages('en'));
   assert.equal(english.say('queue', { count: 1 }), '1 action not sent');
   assert.equal(english.say('queue', { count: 2 }), '2 actions not sent');
   assert.equal(english.duration(8.7), '8 sec');
   assert.equal(english.duration(600), '10 min');
   assert.equal(english.list(['Photo', 'PIN']), 'Photo & PIN');
-  const arabic = new Words('ar', messages('ar'));
+  const arabic = new Translations('ar', messages('ar'));
   assert.equal(arabic.direction, 'rtl');
   assert.equal(arabic.say('queue', { count: 2 }), 'إجراءان لم يُرسلا');
 });
 
 test('a time has its day unless that is today', () => {
-  const words = new Words('de', messages('de'));
+  const words = new Translations('de', messages('de'));
   const now = Date.parse('2026-11-22T12:00:00Z');
   assert.equal(words.time('2026-11-22T16:30:00Z', 'Europe/Helsinki', now), '18:30');
   assert.match(words.time('2026-11-23T16:30:00Z', 'Europe/Helsinki', now), /^Mo.* 18:30$/);

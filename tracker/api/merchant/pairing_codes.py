@@ -16,7 +16,7 @@ from tracker.database.drivers import lock_drivers
 from tracker.errors import NotFound
 from tracker.messages import Time, Uri, rfc3339
 from tracker.node import current_node
-from tracker.phone_apps.pairing import PAIRING_TIME_S, PairingLinks, pairing_links
+from tracker.phone_apps.pairing_links import PAIRING_TIME_S, PairingLinks, pairing_links
 from tracker.tokens import hash_pairing_code, new_pairing_code
 
 PAIRING_TIME: Final = timedelta(seconds=PAIRING_TIME_S)

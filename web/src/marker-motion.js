@@ -1,4 +1,4 @@
-/** Follower: the courier's marker between two positions. Pure: time is an argument. */
+/** MarkerMotion: moves the courier's marker smoothly from one position to the next. Pure: time is an argument. */
 
 import { Path, distance } from './path.js';
 
@@ -15,7 +15,7 @@ const WINDOW_AHEAD = 600; // metres of the line to search ahead of it
 const GLIDE = 0.7; // seconds to close two thirds of a gap
 const TURN = 0.2; // seconds to make two thirds of a turn
 
-export class Follower {
+export class MarkerMotion {
   constructor() {
     /** @type {Path|null} */ this._path = null;
     /** @type {{at: LonLat, heading: number|null, speed: number, along: number|null, time: number}|null} */

@@ -1,6 +1,6 @@
 """The texts of the customer's page in the customer's language, from `web/messages/track/`.
 
-`web/src/words.js` makes the same texts in the browser, from the same messages, which the page carries.
+`web/src/translations.js` makes the same texts in the browser, from the same messages, which the page carries.
 """
 
 import re
@@ -22,7 +22,7 @@ PLACE: Final = re.compile(r"\{(\w+)\}")
 Entry = str | dict[str, str]  # a text, or one for each plural form
 
 
-class Words:
+class Translations:
     """Texts in one language, with numbers and plural forms as the locale wants them."""
 
     def __init__(self, language: str, region: str = "") -> None:
@@ -56,7 +56,7 @@ def messages_of(language: str) -> Mapping[str, Entry]:
     return msgspec.json.decode(path.read_bytes(), type=dict[str, Entry])
 
 
-def choose_words(asked: str | None, of_the_order: str | None, accepted: Iterable[str]) -> Words:
+def choose_words(asked: str | None, of_the_order: str | None, accepted: Iterable[str]) -> Translations:
     """Return the words in the language of `?lang=`, the order's customer, or else of Accept-Language.
 
     A tag of none of our languages does not count. The first tag with a region in that language chooses the
@@ -81,5 +81,5 @@ def _parts(tag: str) -> tuple[str, str] | None:
 
 
 @cache  # some 250 pairs that CLDR knows
-def _words(language: str, region: str) -> Words:
-    return Words(language, region)
+def _words(language: str, region: str) -> Translations:
+    return Translations(language, region)

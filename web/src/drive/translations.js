@@ -1,6 +1,6 @@
-/** Words: the page's texts in the driver's language, from `web/messages/drive/`, and the times of stops. */
+/** Translations: the page's texts in the driver's language, from `web/messages/drive/`, and the times of stops. */
 
-import { Words as SharedWords } from '../words.js';
+import { Translations as SharedTranslations } from '../translations.js';
 
 export const LANGUAGES = ['en', 'de', 'fi', 'ar'];
 
@@ -13,13 +13,13 @@ export function chooseLanguage(wanted) {
   return known.find((each) => LANGUAGES.includes(each)) ?? 'en';
 }
 
-export class Words extends SharedWords {
-  /** @param {readonly string[]} wanted @returns {Promise<Words>} */
+export class Translations extends SharedTranslations {
+  /** @param {readonly string[]} wanted @returns {Promise<Translations>} */
   static async load(wanted = navigator.languages) {
     const language = chooseLanguage(wanted);
     const answer = await fetch(new URL(`../../messages/drive/${language}.json`, import.meta.url));
     const locale = wanted.find((each) => each.toLowerCase().startsWith(language)) ?? language;
-    return new Words(language, await answer.json(), locale);
+    return new Translations(language, await answer.json(), locale);
   }
 
   /** @param {number} value */

@@ -4,7 +4,7 @@ import asyncio
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import IO, Final
+from typing import IO
 
 import click
 
@@ -12,7 +12,9 @@ from driver_sim.client.reconnect import PermanentDisconnect
 from driver_sim.couriers.phone import Tempo
 from driver_sim.couriers.scenario import Settings, end_on_signals
 from driver_sim.errors import NoBroker
+from driver_sim.load.command_line import load
 from driver_sim.merchant_api import ApiError
+from driver_sim.options import key_option, url_option, with_fix
 from driver_sim.replay.player import Replay
 from driver_sim.replay.player import replay as replay_all
 from driver_sim.replay.schedule import Timing
@@ -20,15 +22,6 @@ from driver_sim.report.console import Output, run_and_show
 from driver_sim.sources.protocols import PROTOCOLS, Protocol
 from driver_sim.tracks import NAMES, BadTrack, Options, Recording, read_tracks
 from tracker.domain.order import Vehicle
-
-_MAKE_KEY: Final = "`tracker keys create --name simulator --scope orders` makes one"
-_REQUEST_FIXES: Final[Mapping[int, str]] = {  # by HTTP status, or 0 without a response
-    0: "start the service, or give its address with --url",
-    401: f"give a valid key with --api-key ({_MAKE_KEY})",
-    403: f"give a key with the scope `orders` ({_MAKE_KEY})",
-}
-_TOKEN_FIX: Final = "give the token of a driver with --token"
-_CLOSE_FIXES: Final[Mapping[int, str]] = dict.fromkeys((401, 403, 4001, 4003, 4011), _TOKEN_FIX)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -38,6 +31,9 @@ def main() -> None:
 
     Uses only the service's public interface. It needs the service's address and a key or token.
     """
+
+
+main.add_command(load)
 
 
 def _parse_columns(_context: click.Context, _option: click.Parameter, text: str | None) -> dict[str, str]:
@@ -51,24 +47,9 @@ def _parse_columns(_context: click.Context, _option: click.Parameter, text: str 
     return columns
 
 
-url_option = click.option(
-    "--url",
-    envvar="DRIVER_SIM_URL",
-    default="http://127.0.0.1:8080",
-    show_envvar=True,
-    help="Address of the service.",
-)
-
-
 @main.command()
 @url_option
-@click.option(
-    "--api-key",
-    envvar="DRIVER_SIM_API_KEY",
-    show_envvar=True,
-    required=True,
-    help="API key with the scope `orders`.",
-)
+@key_option
 @click.option("--drivers", type=click.IntRange(1, 10_000), default=3, help="Number of couriers.")
 @click.option("--seed", default=1, help="Random seed; the same seed gives the same couriers and orders.")
 @click.option("--interval", type=click.FloatRange(0.1, 3600), default=1.0, help="Seconds between fixes.")
@@ -151,7 +132,7 @@ def run(
     try:
         clean = asyncio.run(run_and_show(settings, Output(links, as_json, events)))
     except ApiError as error:
-        raise click.ClickException(_with_fix(error)) from error
+        raise click.ClickException(with_fix(error)) from error
     except NoBroker as error:
         raise click.ClickException(f"{error}.") from error
     sys.exit(0 if clean else 1)
@@ -241,12 +222,6 @@ def replay(
     sys.exit(0 if _replay(settings) and readable else 1)
 
 
-def _with_fix(error: ApiError | PermanentDisconnect) -> str:
-    """Return the error in one line, with what the user can do if that is known."""
-    fix = _REQUEST_FIXES.get(error.status) if isinstance(error, ApiError) else _CLOSE_FIXES.get(error.code)
-    return str(error) if fix is None else f"{str(error).rstrip('.')}; {fix}."
-
-
 def _replay(settings: Replay) -> bool:
     """Replay until the end or Ctrl-C. Return whether the service acknowledged every fix that was sent."""
 
@@ -258,7 +233,7 @@ def _replay(settings: Replay) -> bool:
     try:
         return asyncio.run(play())
     except (ApiError, PermanentDisconnect) as error:
-        raise click.ClickException(_with_fix(error)) from error
+        raise click.ClickException(with_fix(error)) from error
 
 
 def _read_recordings(

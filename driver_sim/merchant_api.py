@@ -67,6 +67,7 @@ class NewOrder(msgspec.Struct, frozen=True):
 
     id: str
     tracking_url: str
+    status: str = ""
     reference: str | None = None
     requirements: dict[str, dict[str, Any]] = {}  # of each stop, as the merchant gave them
 
@@ -187,6 +188,14 @@ class MerchantApi:
         return msgspec.json.decode(
             await self._call("POST", "/v1/orders", fields, key=reference), type=NewOrder
         )
+
+    async def set_status(self, order_id: str, status: str) -> None:
+        """Set an order's status, or leave it if an earlier attempt without an answer has set it."""
+        try:
+            await self._call("POST", f"/v1/orders/{order_id}/status", {"status": status})
+        except ApiError as error:
+            if error.status != 409 or (await self.order(order_id)).status != status:
+                raise
 
     async def order(self, order_id: str) -> NewOrder:
         return msgspec.json.decode(await self._call("GET", f"/v1/orders/{order_id}"), type=NewOrder)

@@ -3,13 +3,11 @@
 from urllib.parse import urlsplit, urlunsplit
 
 
-def stream_uri(url: str, role: str) -> str:
-    """Return the driver stream's URL: `https://host/base` -> `wss://host/base/v1/drivers/stream?role=…`."""
+def socket_uri(url: str, path: str, query: str = "") -> str:
+    """Return the URL of a WebSocket: `https://host/base` and `/v1/…` -> `wss://host/base/v1/…?query`."""
     parts = urlsplit(url)
     scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
-    return urlunsplit(
-        (scheme, parts.netloc, parts.path.rstrip("/") + "/v1/drivers/stream", f"role={role}", "")
-    )
+    return urlunsplit((scheme, parts.netloc, parts.path.rstrip("/") + path, query, ""))
 
 
 def is_local(url: str) -> bool:

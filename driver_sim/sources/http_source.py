@@ -11,6 +11,7 @@ from typing import Final
 import httpx
 import msgspec
 
+from driver_sim.client.outbox import OnStored
 from driver_sim.client.reconnect import CloseAction, PermanentDisconnect, after_http_error, pause
 from driver_sim.sources.formats import AppFormat, AppRequest
 from driver_sim.sources.source import OnError
@@ -30,6 +31,7 @@ class HttpSource:
         """Create a source for the driver of *token*. `run` sends; *on_error* hears of each failure."""
         self.counts: Counter[str] = Counter()
         self.latencies: deque[float] = deque(maxlen=1_000)
+        self.on_stored: OnStored = lambda fixes: None
         self.connected = False
         self._url, self._token, self._format = url.rstrip("/"), token, format_
         self._random, self._on_error = random or Random(), on_error
@@ -92,6 +94,7 @@ class HttpSource:
         self._fault = ""
         self.latencies.append(asyncio.get_running_loop().time() - started)
         self._count(ack, len(batch))
+        self.on_stored(batch)
         for _ in batch:
             self._queue.popleft()
         self._changed.set()

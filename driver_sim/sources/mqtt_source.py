@@ -17,6 +17,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from driver_sim.client.outbox import OnStored
 from driver_sim.merchant_api import Broker
 from driver_sim.sources.formats import owntracks_message
 from driver_sim.sources.http_source import in_whole_seconds
@@ -45,6 +46,7 @@ class MqttSource:
         """Create a source with the account and topic of *broker*. *on_error* hears of each failure."""
         self.counts: Counter[str] = Counter()
         self.latencies: deque[float] = deque(maxlen=1_000)
+        self.on_stored: OnStored = lambda fixes: None
         self.connected = False  # and subscribed to the acknowledgements
         self._broker, self._on_error = broker, on_error
         self._fault = ""
@@ -130,6 +132,7 @@ class MqttSource:
                 fix, at = self._unacked.pop(tst, (None, None))
                 if fix is not None:
                     self.counts["acked"] += 1
+                    self.on_stored((fix,))
                 if at is not None:
                     self.latencies.append(self._loop.time() - at)
             self._changed.set()

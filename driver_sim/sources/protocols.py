@@ -13,6 +13,10 @@ from driver_sim.sources.source import OnError, PositionSource
 
 SocketProtocol = Literal["ws", "msgpack"]
 Protocol = SocketProtocol | AppProtocol | Literal["mqtt"]
+WHOLE_SECONDS: Final[frozenset[Protocol]] = frozenset(
+    {"mqtt", *(protocol for protocol, format_ in FORMATS.items() if format_.whole_seconds)}
+)
+"""Protocols whose times have no fractions."""
 PROTOCOLS: Final[tuple[Protocol, ...]] = (*get_args(SocketProtocol), *get_args(AppProtocol), "mqtt")
 
 

@@ -4,6 +4,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from typing import Protocol
 
+from driver_sim.client.outbox import OnStored
 from tracker.domain.tracks.fix import Fix
 
 type OnError = Callable[[Exception], None]
@@ -13,6 +14,7 @@ class PositionSource(Protocol):
     """Keeps each fix until the service has it."""
 
     latencies: deque[float]  # seconds from sending to the answer; the last thousand
+    on_stored: OnStored  # hears of fixes when the service has answered that it has them
 
     @property
     def counts(self) -> Counter[str]:

@@ -1,0 +1,1 @@
+"""Load: many drivers and customers from one process, and how long the service takes."""

@@ -84,6 +84,7 @@ HOMES = {
     "osmium": (
         "tracker.map.basemap",
         "tracker.map.addresses",
+        "tracker.map.geocoder",
         "tracker.map.repair",
         "tracker.routing.driving_side",
         "tracker.map.survey",

@@ -1,4 +1,4 @@
-"""All that a node makes from the map: routes, basemap, addresses."""
+"""All that a node makes from the map: routes, basemap, addresses, address search."""
 
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
@@ -8,6 +8,7 @@ from tracker.domain.area import Area
 from tracker.map.addresses import AddressIndex, open_address_index
 from tracker.map.basemap import Basemap, open_basemap
 from tracker.map.extract import MapExtract, in_use
+from tracker.map.geocoder import open_geocoder
 from tracker.map.preparation import Preparation, settled
 from tracker.map.survey import remove_unfinished
 from tracker.metrics import Metrics
@@ -31,8 +32,10 @@ async def open_map(
             Router.open_later(map_file, say, engine) as router,
             Preparation.of("basemap", open_basemap(map_file, say)) as basemap,
             Preparation.of("addresses", open_address_index(map_file, say)) as addresses,
+            Preparation.of("geocoder", open_geocoder(map_file, say)) as geocoder,
         ):
-            preparations = [each for each in (router.preparation, basemap, addresses) if each is not None]
+            made = (router.preparation, basemap, addresses, geocoder)
+            preparations = [each for each in made if each is not None]
             if not await settled(preparations, MAP_TIMEOUT_S):
                 say("The map takes longer: serving with a sketch of it or straight lines until it is ready.")
             for each in preparations:
@@ -46,6 +49,7 @@ async def open_map(
                     "map_file": map_file,
                     "basemap": basemap,
                     "addresses": addresses,
+                    "geocoder": geocoder,
                     "area": lambda: _area(addresses, basemap),
                 },
             )

@@ -33,6 +33,7 @@ from tracker.maintenance import maintenance_running
 from tracker.map.addresses import AddressIndex
 from tracker.map.basemap import Basemap
 from tracker.map.extract import MapExtract, prepare_map
+from tracker.map.geocoder import Geocoder
 from tracker.map.preparation import Preparation
 from tracker.map_resources import open_map
 from tracker.messages import FIXES_PER_S
@@ -77,6 +78,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     map_file: MapExtract
     basemap: Preparation[Basemap]
     addresses: Preparation[AddressIndex]
+    geocoder: Preparation[Geocoder]
     area: Callable[[], Area | None]  # what the map covers; None until that is known
     orders: OrderLifecycle
     events: EventFeed

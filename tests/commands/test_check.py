@@ -1,6 +1,7 @@
 """`tracker check`: a line for each part, with what is wrong and how to fix it."""
 
 import os
+import re
 import sys
 from asyncio.subprocess import PIPE, create_subprocess_exec
 from pathlib import Path
@@ -31,12 +32,13 @@ async def test_what_is_there_is_named(data_dir: Path, database_url: str) -> None
     assert status == 0
     assert {line.partition(":")[0] for line in found} == {
         *("ok    address", "ok    data folder", "ok    database", "ok    map", "ok    map tiles"),
-        *("ok    addresses", "ok    router"),
+        *("ok    addresses", "ok    address search", "ok    router"),
     }
     text = "\n".join(found)
     for words in ("of disk are free", "Helsinki.osm.pbf is an OpenStreetMap extract of 0.69 MB", "left out"):
         assert words in text
     assert "ok    addresses: 5" in text
+    assert re.search(r"ok    address search: finds \d{3} house numbers, \d{3} streets", text)
 
 
 async def test_what_cannot_be_made_of_a_map_is_named(tmp_path: Path, database_url: str) -> None:
@@ -44,8 +46,11 @@ async def test_what_cannot_be_made_of_a_map_is_named(tmp_path: Path, database_ur
     extract = unreadable(tmp_path / "town.osm.pbf")
     status, found, said = await checked(tmp_path, database_url, TRACKER_MAP=str(extract))
     wrong = {line.partition(":")[0]: line for line in found if line.startswith("wrong")}
-    assert (status, list(wrong)) == (1, ["wrong map tiles", "wrong addresses", "wrong router"])
-    for part, name in zip(wrong, ("basemap", "addresses", "router"), strict=True):
+    assert (status, list(wrong)) == (
+        1,
+        ["wrong map tiles", "wrong addresses", "wrong address search", "wrong router"],
+    )
+    for part, name in zip(wrong, ("basemap", "addresses", "geocoder", "router"), strict=True):
         assert "town.osm.pbf" in wrong[part]
         assert "The service starts" in wrong[part]
         assert f"(degraded: {name}). Give another extract" in wrong[part]

@@ -6,8 +6,9 @@ import asyncpg
 import pytest
 
 from tracker.database import Database
-from tracker.database.queries import parse, sql, statements
+from tracker.database.queries import sql, statements
 from tracker.system.package_files import folder
+from tracker.system.sql_files import parse
 
 
 async def test_every_statement_prepares(database: Database) -> None:

@@ -18,7 +18,7 @@ from tests.service import Service, running_service, token_of
 from tracker.errors import RouterUnavailable
 from tracker.map.preparation import Preparation, settled
 
-ALL = ["router", "basemap", "addresses"]
+ALL = ["router", "basemap", "addresses", "geocoder"]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -68,7 +68,7 @@ async def test_orders_are_forecast_by_straight_lines(mapless: Service) -> None:
 @in_session
 async def test_what_needs_the_map_says_why_it_is_missing(mapless: Service) -> None:
     """503 with a reason for tiles, style and bounds; of addresses there are none."""
-    for path in ("/map/style.json", "/tiles/14/1/1.mvt", "/v1/map"):
+    for path in ("/map/style.json", "/tiles/14/1/1.mvt", "/v1/map", "/v1/geocode?q=x"):
         answer = await mapless.http.get(path)
         assert (answer.status_code, answer.json()["type"]) == (503, "/problems/map-unavailable")
         assert "town.osm.pbf" in answer.json()["detail"]

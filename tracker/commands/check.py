@@ -23,6 +23,7 @@ from tracker.map.addresses import load_address_index
 from tracker.map.basemap import missing_features, open_basemap
 from tracker.map.download import as_size
 from tracker.map.extract import MapExtract, find_map, in_use, prepare_map
+from tracker.map.geocoder import open_geocoder
 from tracker.map.survey import read_survey
 from tracker.metrics import Metrics
 from tracker.mqtt.broker import BrokerConnection, describe
@@ -37,6 +38,8 @@ _EFFECTS: Final = {
     "map tiles": "The service starts, but shows only a sketch of the route (degraded: basemap). Give another "
     "extract, or free disk space and memory if they are short.",
     "addresses": "The service starts without them (degraded: addresses). Give another extract.",
+    "address search": "The service starts, but orders need coordinates (degraded: geocoder). Give another "
+    "extract, or free disk space and memory if they are short.",
     "router": "The service starts, but forecasts by straight lines (degraded: router). Give another extract, "
     "or correct TRACKER_ROUTER.",
 }
@@ -65,6 +68,7 @@ async def check_all(config: Config, report: Say, say: Say, *, refresh: bool = Fa
     map_steps = (
         ("map tiles", _basemap(map_file, say)),
         ("addresses", _addresses(map_file, say)),
+        ("address search", _geocoder(map_file, say)),
         ("router", _router(map_file, config.router, say)),
     )
     with in_use(map_file):
@@ -183,6 +187,17 @@ async def _basemap(map_file: MapExtract, say: Say) -> AsyncIterator[str]:
 
 async def _addresses(map_file: MapExtract, say: Say) -> AsyncIterator[str]:
     yield f"{len((await load_address_index(map_file, say)).addresses)} found"
+
+
+async def _geocoder(map_file: MapExtract, say: Say) -> AsyncIterator[str]:
+    async with open_geocoder(map_file, say) as geocoder:
+        found = geocoder.counts()
+        yield (
+            f"finds {found['house']} house numbers, {found['street']} streets, {found['place']} places and "
+            f"{found['poi']} points of interest"
+        )
+        if not found["house"]:
+            yield "the extract has no house numbers, so addresses are found as streets only"
 
 
 async def _router(map_file: MapExtract, engine: str | None, say: Say) -> AsyncIterator[str]:

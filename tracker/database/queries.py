@@ -1,13 +1,11 @@
 """The statements of sql/queries/*.sql, by name. Each follows a line such as `-- name: insert_driver`."""
 
-import re
 from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
 
 from tracker.system.package_files import folder
-
-_NAME_LINE = re.compile(r"^-- name:[ \t]*(\w+)[ \t]*$", re.MULTILINE)
+from tracker.system.sql_files import parse
 
 
 def sql(name: str) -> str:
@@ -28,17 +26,3 @@ def statements() -> Mapping[str, str]:
                 raise ValueError(f"two statements are named {name!r}")
             found[name] = statement
     return MappingProxyType(found)
-
-
-def parse(text: str) -> dict[str, str]:
-    """Split a file into its named statements. Raises ValueError for a duplicate or empty statement."""
-    _, *pieces = _NAME_LINE.split(text)
-    found: dict[str, str] = {}
-    for name, body in zip(pieces[::2], pieces[1::2], strict=True):
-        statement = body.strip().removesuffix(";").rstrip()
-        if name in found:
-            raise ValueError(f"two statements are named {name!r}")
-        if not statement:
-            raise ValueError(f"the statement {name!r} is empty")
-        found[name] = statement
-    return found

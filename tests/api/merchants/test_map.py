@@ -1,4 +1,4 @@
-"""What programs may ask of the map: its bounds, its addresses, the way between places."""
+"""What programs may ask of the map: its bounds, its addresses, a search in them, the way between places."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,7 +17,8 @@ from tracker.config import Config
 from tracker.domain.geo import LonLat, distance
 from tracker.map.addresses import open_address_index
 from tracker.map.extract import MapExtract, find_map
-from tracker.map.preparation import Preparation
+from tracker.map.geocoder import open_geocoder
+from tracker.map.preparation import Preparation, settled
 from tracker.rate_limits import RateLimit
 from tracker.routing import Router
 
@@ -45,12 +46,15 @@ async def client(map_file: MapExtract) -> AsyncIterator[Client]:
     async with (
         Router.open(map_file, pytest.fail) as router,
         Preparation.of("addresses", open_address_index(map_file)) as addresses,
+        Preparation.of("geocoder", open_geocoder(map_file, lambda _: None)) as geocoder,
     ):
+        assert await settled([addresses, geocoder], within=60.0)
         app.extensions["tracker"] = SimpleNamespace(
             config=Config(admin_key=KEY),
             map_file=map_file,
             router=router,
             addresses=addresses,
+            geocoder=geocoder,
             request_rates=RateLimit(1000, 1000.0),
         )
         yield app.test_client()
@@ -95,6 +99,42 @@ async def test_a_seed_gives_the_same_addresses_every_time(client: Client) -> Non
     ]
     assert first == again
     assert first != other
+
+
+async def test_addresses_are_found_by_their_text(client: Client) -> None:
+    """As the contract has it: a list without a further page, the best first."""
+    found = await get(client, "/v1/geocode?q=kasarmik.%2036&limit=2")
+    assert found == {
+        "items": [
+            {"address": "Kasarmikatu 36, Helsinki", "lat": 60.165179, "lon": 24.947629, "precision": "house"}
+        ],
+        "next": None,
+    }
+    streets = (await get(client, "/v1/geocode?q=katu&limit=3&near=60.17,24.94"))["items"]
+    assert [street["precision"] for street in streets] == ["street"] * 3
+    assert (await get(client, "/v1/geocode?q=qqqqxxxxzzzz"))["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ("", "q"),
+        ("q=", "q"),
+        (f"q={'x' * 201}", "q"),
+        ("q=x&limit=0", "limit"),
+        ("q=x&limit=501", "limit"),
+        ("q=x&near=here", "near"),
+        ("q=x&near=91,0", "near"),
+        ("q=x&near=nan,0", "near"),
+        ("q=x&near=1,2,3", "near"),
+        ("q=x&town=y", "town"),
+    ],
+)
+async def test_a_wrong_search_is_named(client: Client, text: str, field: str) -> None:
+    """422 with the parameter."""
+    answer = await client.get(f"/v1/geocode?{text}", headers=ALLOWED)
+    assert answer.status_code == 422
+    assert [each["field"] for each in (await answer.get_json())["errors"]] == [field]
 
 
 async def test_a_route_has_streets_that_index_its_line(client: Client) -> None:

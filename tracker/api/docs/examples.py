@@ -169,6 +169,9 @@ EXAMPLES: Final[Mapping[Any, Any]] = {
         feed.EventsAnswer: feed.EventsAnswer([EVENT], "e1042"),
         map.Area: map.Area("helsinki.osm.pbf", (24.93, 60.16, 24.96, 60.18), (24.945, 60.17)),
         map.Addresses: map.Addresses([Address(60.1666, 24.9486, "Kasarmikatu 36")]),
+        responses.Page[map.FoundAddress]: responses.Page(
+            [map.FoundAddress("Kasarmikatu 36, 00130 Helsinki", 60.1666, 24.9486, "house")], None
+        ),
         map.RouteAnswer: ROUTE,
         Snapshot: SNAPSHOT,
         poll.PollAnswer: poll.PollAnswer([SNAPSHOT], "c1.42"),
@@ -270,6 +273,8 @@ QUERY_EXAMPLES: Final[Mapping[str, Any]] = {
     "include": "rejected",
     "at": NOW,
     "seed": 7,
+    "q": "kasarmik. 36",
+    "near": "60.17,24.94",
     "after": "e1041",
     "wait_s": 25.0,
     "visit": "Zk3v9QwX",

@@ -59,6 +59,7 @@ NAMES: Final[
     "Orders": "OrdersMessage",
     "Page[DeliveryAnswer]": "DeliveryPage",
     "Page[DriverAnswer]": "DriverPage",
+    "Page[FoundAddress]": "FoundAddressPage",
     "Page[LinkAnswer]": "LinkPage",
     "Page[OpenAnswer]": "LinkOpeningPage",
     "Page[OrderAnswer]": "OrderPage",

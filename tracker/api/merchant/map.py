@@ -1,5 +1,6 @@
-"""`/v1/map` and `/v1/routes`: bounds, addresses and routes, for programs that place orders on the map."""
+"""`/v1/map`, `/v1/geocode`, `/v1/routes`: bounds, addresses and routes, to place orders on the map."""
 
+from math import nan
 from random import Random
 from typing import Annotated, Final
 
@@ -9,12 +10,14 @@ from quart import Blueprint, Response
 from tracker.api.auth import require_scope
 from tracker.api.describe import endpoint
 from tracker.api.json_bodies import answer, body, query
+from tracker.api.merchant.responses import Page
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Vehicle
 from tracker.domain.route import Leg
-from tracker.errors import MapUnavailable, NoRoute, RouterUnavailable
+from tracker.errors import FieldError, InvalidFields, MapUnavailable, NoRoute, RouterUnavailable
 from tracker.map.addresses import Address
 from tracker.map.extent import middle
+from tracker.map.geocoder import Hit, Near, Precision
 from tracker.map.preparation import settled
 from tracker.messages import LineString
 from tracker.node import current_node
@@ -49,6 +52,44 @@ class AddressQuery(Struct, frozen=True, forbid_unknown_fields=True):
 class Addresses(Struct, frozen=True):
     items: list[Address]
     """Addresses of the area."""
+
+
+class GeocodeQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    q: Annotated[str, Meta(min_length=1, max_length=200)]
+    """The address, or its beginning, as people write it; at most 200 characters."""
+    limit: Annotated[int, Meta(ge=1, le=500)] = 10
+    """Number of results."""
+    near: Annotated[str, Meta(max_length=60)] | None = None
+    """`lat,lon` in degrees: of equal results, the nearest come first."""
+
+    def place(self) -> Near | None:
+        """Return the place that results should be near to. Raises InvalidFields."""
+        if self.near is None:
+            return None
+        try:
+            lat, lon = map(float, self.near.split(","))
+        except ValueError:
+            lat = lon = nan
+        if not (-90 <= lat <= 90 and -180 <= lon <= 180):
+            raise InvalidFields([FieldError("near", "must be lat,lon in degrees, such as 60.17,24.94")])
+        return Near(lat, lon)
+
+
+class FoundAddress(Struct, frozen=True):
+    """An address of the map."""
+
+    address: str
+    """The address as people write it in that country."""
+    lat: float
+    """Degrees north, WGS 84."""
+    lon: float
+    """Degrees east, WGS 84."""
+    precision: Precision
+    """What the coordinates are: the `house` (or between its neighbours), the `street`, or the `place`."""
+
+    @classmethod
+    def of(cls, hit: Hit) -> "FoundAddress":
+        return cls(hit.address, hit.lat, hit.lon, hit.precision)
 
 
 class RoutePlace(Struct, frozen=True, forbid_unknown_fields=True):
@@ -147,6 +188,24 @@ async def sample_addresses() -> Response:
         raise MapUnavailable("The addresses of the map are being read; retry later.")
     known = addresses.value.addresses if addresses.value is not None else ()
     return answer(Addresses(Random(wanted.seed).sample(known, min(wanted.limit, len(known)))))
+
+
+@blueprint.get("/v1/geocode")
+@require_scope("read")
+@endpoint(query=GeocodeQuery, answer=Page[FoundAddress], raises=(MapUnavailable,))
+async def geocode() -> Response:
+    """Find addresses of the map for a text, also while somebody is typing it; the best comes first.
+
+    The order of the parts, case, accents, common abbreviations and small typing errors make no difference. A
+    house number that the map lacks is placed between its neighbours. The list is empty if nothing fits.
+    """
+    wanted, geocoder = query(GeocodeQuery), current_node().geocoder
+    near = wanted.place()
+    await settled([geocoder], ANSWER_WITHIN)
+    if geocoder.value is None:
+        raise MapUnavailable(f"Addresses cannot be searched. {geocoder.why}")
+    hits = await geocoder.value.suggest(wanted.q, wanted.limit, near)
+    return answer(Page([FoundAddress.of(hit) for hit in hits], None))
 
 
 @blueprint.post("/v1/routes")

@@ -33,7 +33,7 @@ class Readiness(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Why it is not ready: `draining`, `database`, `lag`."""
     degraded: list[str] = []
     """Missing parts, without which the node serves:
-    `router`, `basemap`, `addresses`, `default_partition`, `mqtt`, `bus`."""
+    `router`, `basemap`, `addresses`, `geocoder`, `default_partition`, `mqtt`, `bus`."""
     preparing: list[str] = []
     """What is still being made."""
 
@@ -58,7 +58,7 @@ async def readyz() -> Response:
         return answer(Readiness(status="not ready", wrong=wrong), 503)
     node = current_node()
     degraded = await degraded_parts(node)
-    preparations = (node.router.preparation, node.basemap, node.addresses)
+    preparations = (node.router.preparation, node.basemap, node.addresses, node.geocoder)
     preparing = [part.name for part in preparations if part is not None and part.pending]
     return answer(Readiness(status="ready", degraded=degraded, preparing=preparing))
 
@@ -80,6 +80,7 @@ async def degraded_parts(node: Node) -> list[str]:
     degraded = [] if node.router.up else ["router"]  # forecasts use straight lines
     degraded += [] if node.basemap.ready else ["basemap"]  # pages show a sketch of the route
     degraded += [] if node.addresses.failure is None else ["addresses"]  # the list of addresses is empty
+    degraded += [] if node.geocoder.failure is None else ["geocoder"]  # stops need coordinates
     if node.mqtt is not None and not node.mqtt.connected:  # devices and broker keep what they send
         degraded.append("mqtt")
     if node.config.nats_url is not None and not node.fleet.bus_connected:  # nodes poll the database

@@ -1,0 +1,1 @@
+"""Finding: the search in the index."""

@@ -1,0 +1,1 @@
+"""Making: the index from the extract, at map preparation."""

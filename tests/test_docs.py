@@ -44,7 +44,10 @@ EXAMPLES_WITHIN: Final = 60  # seconds
 LINK: Final = re.compile(r"\]\(([^)\s]+)\)")
 IDENTIFIER: Final = re.compile(r"`([A-Za-z]\w*(?:\.[A-Za-z]\w*)*)(?:\(\))?`")
 # identifiers of others: PostgreSQL's settings, a placeholder, and the rule for secrets in files
-FOREIGN: Final = {"log_error_verbosity", "log_min_error_statement", "noun_verb", "TRACKER_SECRET_FILE"}
+FOREIGN: Final = {
+    *("HttpOnly", "Secure", "TRACKER_SECRET_FILE"),
+    *("log_error_verbosity", "log_min_error_statement", "noun_verb"),
+}
 BLOCK: Final = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
 

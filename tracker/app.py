@@ -7,6 +7,7 @@ from quart import Quart
 from tracker.api.allowance import add_rate_limit_headers
 from tracker.api.client_info import warn_of_untrusted_proxy
 from tracker.api.compression import compress
+from tracker.api.dispatch import session as dispatch_session
 from tracker.api.docs import asyncapi, openapi, swagger_ui
 from tracker.api.driver import me, phone_apps
 from tracker.api.driver import page as driver_page
@@ -32,6 +33,7 @@ ENDPOINTS: Final = (
     asyncapi,
     attempts,
     deliveries,
+    dispatch_session,
     health,
     swagger_ui,
     driver_pairing,

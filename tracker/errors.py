@@ -8,7 +8,8 @@ TrackerError
 │   └── TooLarge           over the size limit
 ├── AccessError
 │   ├── Unauthenticated    no token, or an unknown one
-│   └── Forbidden          a known token without the right scope
+│   ├── Forbidden          a known token without the right scope
+│   └── ForeignOrigin      a session's cookie, but not from a page of this service
 ├── NotFound               does not exist or belongs to another client; the answer is the same
 │   └── UnknownPairingCode
 ├── CursorGone             events after this cursor are not kept any more
@@ -99,6 +100,16 @@ class Forbidden(AccessError):
     def __init__(self, scope: str) -> None:
         super().__init__(f"This needs an API key with the scope {scope!r}.")
         self.scope = scope
+
+
+class ForeignOrigin(AccessError):
+    """A browser's session may change something only from this service's own pages."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "With a session's cookie, a change or socket needs the `Origin` of this service. Behind a proxy, "
+            "set TRACKER_PUBLIC_URL, or TRACKER_TRUSTED_PROXIES and X-Forwarded-Proto and -Host."
+        )
 
 
 class NotFound(TrackerError):

@@ -12,6 +12,7 @@ import structlog
 from tracker.config import Config
 from tracker.database import Database
 from tracker.database.credentials.api_keys import delete_old_answers
+from tracker.database.credentials.sessions import delete_old_sessions
 from tracker.database.customers import ERASED_AT_ONCE, erase_expired_customers
 from tracker.database.drivers import delete_old_duty_intervals
 from tracker.database.eta.forecasts import delete_old_forecasts
@@ -60,6 +61,7 @@ async def _maintain(database: Database, config: Config, metrics: Metrics, now: d
         if partitions.in_default:  # an alarm each hour until it is empty
             log.error("fixes_without_partition", count=partitions.in_default)
         await delete_old_answers(database, now)
+        await delete_old_sessions(database, now)
         await delete_old_forecasts(database, now - timedelta(days=config.retention_days))
         await delete_old_duty_intervals(database, now - timedelta(days=config.retention_days + 1))
         while await delete_old_events(database, now - EVENTS_KEPT, EVENTS_AT_ONCE) == EVENTS_AT_ONCE:

@@ -59,6 +59,8 @@ NOTE_BODIES_AT_ONCE: Final = 30  # of one tracking link, invalid ones included; 
 NOTE_BODIES_PER_S: Final = 1.0
 REQUESTS_AT_ONCE: Final = 6_000  # of one API key; counted before their bodies are read
 REQUESTS_PER_S: Final = 100.0
+LOGINS_AT_ONCE: Final = 30  # of browsers at one address, with right or wrong keys
+LOGINS_PER_S: Final = 0.2
 GUESSES_AT_ONCE: Final = 60  # unknown keys, tokens and links from one address
 GUESSES_PER_S: Final = 1.0
 PROOFS_AT_ONCE: Final = 30  # of one driver
@@ -93,6 +95,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     fix_rates: RateLimit
     proof_rates: RateLimit
     wrong_guesses: RateLimit
+    login_rates: RateLimit
     metrics: Metrics
     now: Callable[[], datetime]
     violations: RateLimit
@@ -228,6 +231,7 @@ def _rate_limits() -> dict[str, Any]:
         "fix_rates": RateLimit(FIXES_AT_ONCE, FIXES_PER_S),
         "proof_rates": RateLimit(PROOFS_AT_ONCE, PROOFS_PER_S),
         "wrong_guesses": RateLimit(GUESSES_AT_ONCE, GUESSES_PER_S),
+        "login_rates": RateLimit(LOGINS_AT_ONCE, LOGINS_PER_S),
         "violations": RateLimit(VIOLATIONS_AT_ONCE, VIOLATIONS_PER_S),
     }
 

@@ -85,6 +85,11 @@ def new_api_key() -> str:
     return f"tak_{secrets.token_urlsafe(TOKEN_BYTES)}"
 
 
+def new_session_token() -> str:
+    """Return the token of a browser's session, for its cookie."""
+    return f"tsn_{secrets.token_urlsafe(TOKEN_BYTES)}"
+
+
 def new_pairing_code() -> str:
     """Return a code of 50 random bits in two groups, such as `7K3QM-X9RTB`, which a person can type."""
     code = "".join(secrets.choice(_UNAMBIGUOUS) for _ in range(PAIRING_CODE_LENGTH))
@@ -121,6 +126,7 @@ class LinkTokens:
     def __init__(self, secret: str) -> None:
         self._key = hmac.digest(secret.encode(), b"tracking links, version 1", "sha256")
         self.cursor_key = hmac.digest(secret.encode(), b"cursors of live views, version 1", "sha256")
+        self._admin_mark_key = hmac.digest(secret.encode(), b"sessions of the admin key, version 1", "sha256")
 
     def token(self, link_id: str) -> str:
         """Return the token of a link, always the same. Raises ValueError if *link_id* is malformed."""
@@ -137,6 +143,13 @@ class LinkTokens:
         if not hmac.compare_digest(raw[ID_BYTES:], self._sign(raw[:ID_BYTES])):
             return None
         return LINK_PREFIX + b32encode(raw[:ID_BYTES]).decode().lower()
+
+    def admin_mark(self, key: str) -> bytes:
+        """Return what only the same TRACKER_ADMIN_KEY gives: sessions of it end when it is replaced.
+
+        A person may have chosen that key, so its plain hash is not stored.
+        """
+        return hmac.digest(self._admin_mark_key, key.encode("utf-8", "surrogatepass"), "sha256")
 
     def _sign(self, raw_id: bytes) -> bytes:
         return hmac.digest(self._key, raw_id, "sha256")[:SIGNATURE_BYTES]

@@ -2,7 +2,7 @@
 INSERT INTO api_keys (id, name, scope, key_hash, created_at) VALUES ($1, $2, $3, $4, $5);
 
 -- name: select_api_key
-SELECT id, scope FROM api_keys WHERE key_hash = $1 AND revoked_at IS NULL;
+SELECT id, scope, name FROM api_keys WHERE key_hash = $1 AND revoked_at IS NULL;
 
 -- name: select_api_keys
 SELECT id, name, scope, created_at, revoked_at FROM api_keys ORDER BY created_at, id;

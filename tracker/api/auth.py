@@ -1,26 +1,53 @@
 """Authentication with API keys, and their scopes: `admin` includes `orders`, which includes `read`.
 
-The API uses no cookies, so a page of another site cannot act with a user's rights; see docs/security.md.
+A browser that is logged in sends its session's cookie instead of a key. Browsers add a cookie by themselves,
+so with it a change or a socket needs this service's own `Origin`; see docs/security.md.
 """
 
 import asyncio
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from quart import g, request
+from quart import g
 
 from tracker.api.allowance import take_allowance
-from tracker.api.client_info import client_info
+from tracker.api.client_info import (
+    client_info,
+    current_request,
+    is_loopback,
+    is_own_origin,
+    origin_of,
+    request_base_url,
+)
 from tracker.database.credentials.api_keys import ApiKey, Scope, select_api_key
-from tracker.errors import Forbidden, NotFound, RateLimited, TrackerError, Unauthenticated
+from tracker.database.credentials.sessions import BrowserSession, select_session
+from tracker.errors import (
+    Forbidden,
+    ForeignOrigin,
+    NotFound,
+    RateLimited,
+    TrackerError,
+    Unauthenticated,
+)
 from tracker.node import Node, current_node
 from tracker.tokens import hash_token
 
 ADMIN_KEY_ID: Final = "TRACKER_ADMIN_KEY"  # the key from the settings has no row
 
-_RANK: Final[Mapping[Scope, int]] = {"read": 0, "orders": 1, "admin": 2}
+SECURE_COOKIE: Final = "__Host-tracker_session"  # of this host only, and over TLS only
+PLAIN_COOKIE: Final = "tracker_session"  # over plain HTTP on a loopback address
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+RANK: Final[Mapping[Scope, int]] = {"read": 0, "orders": 1, "admin": 2}
+
+
+class Credential(NamedTuple):
+    """What a client came with: an API key, or the token in a session's cookie."""
+
+    secret: str
+    is_session: bool = False
+
 
 type View = Callable[..., Awaitable[Any]]
 
@@ -37,12 +64,10 @@ def require_scope(scope: Scope, *, in_query: bool = False) -> Callable[[View], V
     def decorate(view: View) -> View:
         @wraps(view)
         async def authorized(**ids: str) -> Any:
-            key = request.args.get("api_key") if in_query else None
-            g.api_key = await find_api_key(
-                current_node(), key or bearer_token(request.headers.get("Authorization"))
-            )
+            g.credential = credential_of_request(in_query=in_query)
+            g.api_key = await find_api_key(current_node(), g.credential)
             take_requests(1)
-            if _RANK[g.api_key.scope] < _RANK[scope]:
+            if RANK[g.api_key.scope] < RANK[scope]:
                 raise Forbidden(scope)
             if any(
                 "\0" in id_ for id_ in ids.values()
@@ -80,22 +105,73 @@ def bearer_token(header: str | None) -> str:
     return token.strip()
 
 
-async def find_api_key(node: Node, key: str) -> ApiKey:
-    """Find an API key. Raises Unauthenticated for an unknown or revoked key, RateLimited."""
-    found = await valid_api_key(node, key)
+def credential_of_request(*, in_query: bool = False) -> Credential:
+    """Return the API key, or the session if there is none. Raises Unauthenticated, ForeignOrigin."""
+    current = current_request()
+    if in_query and (key := current.args.get("api_key")):
+        return Credential(key)
+    header, token = current.headers.get("Authorization"), session_token()
+    if header or token is None:
+        return Credential(bearer_token(header))
+    if getattr(current, "method", "") not in SAFE_METHODS:  # a socket has no method
+        check_origin()
+    return Credential(token, is_session=True)
+
+
+def check_origin(*, required: bool = True) -> None:
+    """Check that the request is from a page of this service; without `Origin` only if it is *required*.
+
+    Raises ForeignOrigin.
+    """
+    origin = current_request().headers.get("Origin")
+    if (required and origin is None) or (origin is not None and not is_own_origin(origin)):
+        raise ForeignOrigin
+
+
+def session_token() -> str | None:
+    """Return the token in the session's cookie.
+
+    The plain cookie counts only where it may be set: elsewhere another host of the domain may have set it.
+    """
+    current = current_request()
+    token = current.cookies.get(SECURE_COOKIE)
+    origin = origin_of(request_base_url())
+    if token is None and origin is not None and origin[0] == "http" and is_loopback(origin[1]):
+        token = current.cookies.get(PLAIN_COOKIE)
+    return token
+
+
+async def find_api_key(node: Node, credential: Credential) -> ApiKey:
+    """Find an API key. Raises Unauthenticated for an unknown or revoked key or ended session, RateLimited."""
+    found = await valid_api_key(node, credential)
     if found is None:
-        raise credential_error(
-            node, Unauthenticated("Unknown or revoked API key; check it, or create a new one.")
-        )
+        detail = "Unknown or revoked API key; check it, or create a new one."
+        if credential.is_session:
+            detail = "The session has ended, or its API key was revoked; log in again."
+        raise credential_error(node, Unauthenticated(detail))
     return found
 
 
-async def valid_api_key(node: Node, key: str) -> ApiKey | None:
-    """Return the key, or None if it is unknown or revoked."""
-    key_hash, admin_key = hash_token(key), node.config.admin_key
+async def valid_api_key(node: Node, credential: Credential) -> ApiKey | None:
+    """Return the key, or None if it is unknown or revoked, or the session has ended."""
+    if credential.is_session:
+        session = await valid_session(node, credential.secret)
+        return None if session is None else session.key
+    key_hash, admin_key = hash_token(credential.secret), node.config.admin_key
     if admin_key is not None and hmac.compare_digest(key_hash, hash_token(admin_key)):  # in constant time
-        return ApiKey(ADMIN_KEY_ID, "admin")
+        return ApiKey(ADMIN_KEY_ID, "admin", ADMIN_KEY_ID)
     return await select_api_key(node.database, key_hash)
+
+
+async def valid_session(node: Node, token: str) -> BrowserSession | None:
+    """Return the session with this token, and note its use; None if it has ended."""
+    session = await select_session(node.database, hash_token(token), node.now())
+    if session is None or session.key.id != ADMIN_KEY_ID:
+        return session
+    admin_key = node.config.admin_key
+    if admin_key is None or session.admin_mark != node.link_tokens.admin_mark(admin_key):
+        return None
+    return session._replace(key=ApiKey(ADMIN_KEY_ID, "admin", ADMIN_KEY_ID))
 
 
 def credential_error(node: Node, error: TrackerError) -> TrackerError:

@@ -3,6 +3,7 @@
 import re
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 import structlog
@@ -17,6 +18,7 @@ HOME_BITS: Final = 64  # of an IPv6 address: one customer owns the whole /64
 HOST: Final = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 ADDRESS_WITH_PORT: Final = re.compile(r"\[(.+)\](?::[0-9]+)?|([0-9.]+):[0-9]+")  # as some proxies write it
 FORWARDED: Final = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"})
+DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 PURPOSES: Final = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")  # `prefetch`, `prefetch;prerender`
 AGENT_LENGTH: Final = 200  # characters of a User-Agent that are examined
 
@@ -72,7 +74,7 @@ class ClientInfo(msgspec.Struct, frozen=True):
 
 def client_info() -> ClientInfo:
     """Return the client of the current request."""
-    current = _current_request()
+    current = current_request()
     proxies = current_node().config.proxies
     address = client_address(_peer(current), _forwarded(current, "X-Forwarded-For"), proxies)
     purpose = ",".join(current.headers.get(name, "") for name in PURPOSES).lower()
@@ -91,7 +93,7 @@ def public_path(path: str) -> str:
 
 def request_base_url() -> str:
     """Return the origin that the client asked, with a slash, such as `https://track.example/`."""
-    current = _current_request()
+    current = current_request()
     host = current.host
     if is_from_trusted_proxy(current):
         host = _nearest_value(_forwarded(current, "X-Forwarded-Host")) or host
@@ -100,16 +102,39 @@ def request_base_url() -> str:
 
 def request_scheme() -> Literal["http", "https"]:
     """Return whether the client asked over TLS."""
-    current = _current_request()
+    current = current_request()
     scheme = current.scheme
     if is_from_trusted_proxy(current):
         scheme = _nearest_value(_forwarded(current, "X-Forwarded-Proto")).lower() or scheme
     return "https" if scheme in {"https", "wss"} else "http"
 
 
+def is_own_origin(origin: str) -> bool:
+    """Return whether a page with this `Origin` is one of this service's own."""
+    return origin_of(origin) in {origin_of(request_base_url()), origin_of(base_url())} - {None}
+
+
+def origin_of(url: str) -> tuple[str, str, int] | None:
+    """Return scheme, host and port of an http URL; None if it has no such origin, as `null`."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or DEFAULT_PORTS[parts.scheme]
+    except (ValueError, KeyError):
+        return None
+    return None if parts.hostname is None else (parts.scheme, parts.hostname, port)
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host name is this machine for every browser."""
+    address = _parse_address(host)
+    if address is None:
+        return host == "localhost" or host.endswith(".localhost")
+    return address.is_loopback
+
+
 async def warn_of_untrusted_proxy() -> None:
     """Log once if a peer that is not a configured proxy sends X-Forwarded-… headers, which are ignored."""
-    current, node = _current_request(), current_node()
+    current, node = current_request(), current_node()
     # The bytes of the head: a look-up of an absent header in Quart's object raises and catches an error.
     if not any(name.lower() in FORWARDED for name, _ in current.scope["headers"]):
         return
@@ -150,7 +175,7 @@ def is_from_trusted_proxy(current: BaseRequestWebsocket) -> bool:
     return bool(proxies) and is_trusted(_parse_address(_peer(current)), proxies)
 
 
-def _current_request() -> BaseRequestWebsocket:
+def current_request() -> BaseRequestWebsocket:
     current: BaseRequestWebsocket = websocket if has_websocket_context() else request
     return current
 

@@ -72,6 +72,9 @@ TABLE: Final[dict[type[errors.TrackerError], Problem]] = {
         "The key or token is missing, unknown or revoked.",
     ),
     errors.Forbidden: Problem(403, 4003, "forbidden", "Forbidden", "The key is valid but lacks the scope."),
+    errors.ForeignOrigin: Problem(
+        403, 4003, "foreign-origin", "Foreign origin", "The cookie came without this service's `Origin`."
+    ),
     errors.NotFound: Problem(
         404,
         4003,

@@ -1,7 +1,7 @@
 """Headers of responses: security headers, further ones for pages, and cross-origin access (CORS).
 
-A tracking link is its own credential and the service reads no cookie. So scripts of any origin may read what
-a link opens, and a shop can show an order on its own page. The merchants' API allows no other origin.
+A tracking link is its own credential, and no cookie opens anything there. So scripts of any origin may read
+what a link opens, and a shop can show an order on its own page. The merchants' API allows no other origin.
 """
 
 from typing import Final

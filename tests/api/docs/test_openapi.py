@@ -204,7 +204,7 @@ def test_every_operation_says_how_it_can_refuse(whole: Any) -> None:
 
 def test_drivers_and_merchants_have_credentials_of_their_own(whole: Any) -> None:
     """The driver's token is a scheme beside the API key; the token of a link is in its path."""
-    assert whole["components"]["securitySchemes"].keys() == {"api_key", "driver_token"}
+    assert whole["components"]["securitySchemes"].keys() == {"api_key", "driver_token", "session"}
     by_driver = {
         name for name, operation in operations(whole) if {"driver_token": []} in operation.get("security", [])
     }

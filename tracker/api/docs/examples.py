@@ -37,6 +37,7 @@ from tracker.api.docs.example_delivery import (
     TRACK_FIX,
     UNKNOWN_DRIVER,
 )
+from tracker.api.docs.example_dispatch import DISPATCH_EXAMPLES
 from tracker.api.docs.example_events import DELIVERY, EVENT, NEW_WEBHOOK, WEBHOOK
 from tracker.api.driver import me, phone_bodies
 from tracker.api.driver import pairing as driver_pairing
@@ -192,6 +193,7 @@ EXAMPLES: Final[Mapping[Any, Any]] = {
         phone_bodies.OverlandReply: {"result": "ok"},
         health.Liveness: health.Liveness(),
         health.Readiness: health.Readiness(status="ready", degraded=["basemap"]),
+        **DISPATCH_EXAMPLES,
         dict[str, Any]: {"info": {"title": "Tracker", "version": "0.2.0"}},
     }.items()
 }

@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 from quart import Blueprint, Quart, Response, current_app
 from werkzeug.routing import Rule
 
-from tracker.api.auth import View
+from tracker.api.auth import SECURE_COOKIE, View
 from tracker.api.client_info import base_url
 from tracker.api.describe import JSON, MULTIPART, EndpointSpec, endpoint, spec_of
 from tracker.api.docs.event_call import receive_event
@@ -69,7 +69,7 @@ TAGS: Final[Mapping[str, str]] = {  # in the sequence of the document
     "Tracking": "Customers watch one order with the token of its link and nothing else.",
     "Events": "What happened to orders and drivers, as a list, a stream and webhooks.",
     "Map": "Addresses and routes on the map, for programs that place orders or couriers on it.",
-    "Reports": "Accuracy of the forecasts.",
+    "Dispatch": "Browsers of dispatchers log in and watch the whole fleet; accuracy of the forecasts.",
     "Operations": "State of this node, and descriptions of the API.",
 }
 TAG_OF_PATH: Final = {
@@ -80,15 +80,24 @@ TAG_OF_PATH: Final = {
     "/v1/track": "Tracking",
     "/v1/events": "Events",
     "/v1/webhooks": "Events",
+    "/v1/session": "Dispatch",
     "/v1/map": "Map",
     "/v1/routes": "Map",
-    "/v1/reports": "Reports",
+    "/v1/reports": "Dispatch",
 }
 SECURITY: Final = {
     "api_key": {
         "type": "http",
         "scheme": "bearer",
         "description": "An API key with the scope that the operation names.",
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": SECURE_COOKIE,
+        "description": "The cookie of a browser that is logged in, see `POST /v1/session`. Over plain HTTP "
+        "on a loopback address its name is `tracker_session`. A change or socket needs the service's own "
+        "`Origin`.",
     },
     "driver_token": {
         "type": "http",
@@ -174,7 +183,9 @@ def _operation(rule: Rule, view: View, schemas: Schemas) -> dict[str, Any]:
         "responses": dict(_responses(rule, spec, scope, schemas)),
     }
     if scope is not None or spec.by_driver:
-        operation["security"] = [{"driver_token" if spec.by_driver else "api_key": []}]
+        operation["security"] = (
+            [{"driver_token": []}] if spec.by_driver else [{"api_key": []}, {"session": []}]
+        )
     if spec.body is not None:
         content = {"schema": schemas[spec.body], "example": EXAMPLES[spec.body]}
         operation["requestBody"] = {"required": True, "content": {JSON: content}}

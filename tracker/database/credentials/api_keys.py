@@ -16,6 +16,7 @@ class ApiKey(NamedTuple):
 
     id: str
     scope: Scope
+    name: str = ""  # for people
 
 
 class KnownKey(NamedTuple):

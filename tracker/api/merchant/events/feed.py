@@ -9,7 +9,7 @@ import msgspec
 import structlog
 from quart import Blueprint, Response, g, request
 
-from tracker.api.auth import bearer_token, require_scope, valid_api_key
+from tracker.api.auth import Credential, require_scope, valid_api_key
 from tracker.api.client_info import base_url
 from tracker.api.describe import endpoint
 from tracker.api.json_bodies import answer, query
@@ -94,8 +94,7 @@ async def stream_events() -> Response:
         raise TooManyConnections(f"At most {STREAMS_PER_KEY} streams at a time with one API key.")
     if request.method == "HEAD":
         return Response(status=200, headers=HEADERS)
-    key = bearer_token(request.headers.get("Authorization"))
-    response = Response(_stream(node, g.api_key.id, key, begin, base_url()), headers=HEADERS)
+    response = Response(_stream(node, g.api_key.id, g.credential, begin, base_url()), headers=HEADERS)
     response.timeout = None
     return response
 
@@ -120,7 +119,9 @@ async def _position(node: Node, cursor: str | None) -> int:
     return position
 
 
-async def _stream(node: Node, key_id: str, key: str, position: int, base: str) -> AsyncIterator[bytes]:
+async def _stream(
+    node: Node, key_id: str, credential: Credential, position: int, base: str
+) -> AsyncIterator[bytes]:
     feed, waited = node.events, True
     feed.streams[key_id] += 1
     try:
@@ -128,7 +129,7 @@ async def _stream(node: Node, key_id: str, key: str, position: int, base: str) -
         while not feed.closing:
             if not waited:
                 yield b": heartbeat\n\n"
-                if await valid_api_key(node, key) is None:
+                if await valid_api_key(node, credential) is None:
                     return
             events = await select_events(node.database, position, BATCH)
             for event, body in zip(events, await node.event_bodies.of(events, base), strict=True):

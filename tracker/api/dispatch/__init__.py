@@ -1,0 +1,1 @@
+"""Endpoints for dispatchers: browser sessions, the stream of the whole fleet."""

@@ -16,6 +16,7 @@ from playwright.async_api import Browser
 
 from tests import hasty_node
 from tests.browser import launched
+from tests.kept_map import KeptMap
 from tests.privacy.recording import last_verdict
 from tests.service import Service, running_service
 from tracker.database import Database
@@ -132,13 +133,20 @@ async def _connected(url: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Reco
 
 
 @pytest.fixture(scope="session")
-def data_dir(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder that all started services share, in all processes: the map is prepared in it once."""
+def data_dir(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A data folder that all started services share, in all processes: the map is prepared in it once.
+
+    Later runs find the prepared map in pytest's cache, until the code that prepares it changes.
+    """
     folder = tmp_path_factory.getbasetemp()
     if hasattr(pytestconfig, "workerinput"):
         folder = folder.parent
-    (shared := folder / "data").mkdir(exist_ok=True)
-    return shared
+    shared = folder / "data"
+    assert pytestconfig.cache is not None
+    kept = KeptMap(pytestconfig.cache.mkdir("prepared-map"))
+    kept.fill(shared)
+    yield shared
+    kept.keep(shared)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

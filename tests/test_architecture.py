@@ -33,7 +33,7 @@ ROWS = (
     {"eta", "webhooks"},
     {"orders"},
     {"live", "maintenance", "map_resources"},
-    {"mqtt"},
+    {"branding", "mqtt"},
     {"node", "server"},
     {"api"},
     {"app"},

@@ -18,12 +18,14 @@ from tracker.api.errors import register_errors
 from tracker.api.headers import add_security_headers
 from tracker.api.json_bodies import register_bodies
 from tracker.api.merchant import drivers, forecasts, history, links, map, orders, pairing_codes
+from tracker.api.merchant.branding import brand
 from tracker.api.merchant.deliveries import attempts, proofs
 from tracker.api.merchant.events import deliveries, feed, webhooks
 from tracker.api.merchant.tracks import track
 from tracker.api.monitoring import health, metrics
 from tracker.api.monitoring.requests import register_request_log
-from tracker.api.tracking import events, notes, page, poll
+from tracker.api.pages import brand_files, files, map_tiles, site
+from tracker.api.tracking import calendar, events, notes, page, poll
 from tracker.api.tracking import proofs as tracking_proofs
 from tracker.api.tracking import stream as tracking_stream
 from tracker.node import Node
@@ -32,6 +34,9 @@ from tracker.websocket.accept import register_sockets
 ENDPOINTS: Final = (
     asyncapi,
     attempts,
+    brand,
+    brand_files,
+    calendar,
     deliveries,
     dispatch_session,
     health,
@@ -41,10 +46,12 @@ ENDPOINTS: Final = (
     driver_page,
     driver_stream,
     drivers,
+    files,
     forecasts,
     history,
     links,
     map,
+    map_tiles,
     me,
     metrics,
     openapi,
@@ -53,6 +60,7 @@ ENDPOINTS: Final = (
     pairing_codes,
     proofs,
     phone_apps,
+    site,
     events,
     feed,
     notes,

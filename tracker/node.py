@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 import msgspec
 from quart import current_app
 
+from tracker.branding.brands import Brands
 from tracker.config import Config
 from tracker.config.secret import secret_of
 from tracker.database import Database
@@ -88,6 +89,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     webhook_secrets: WebhookSecrets
     fleet: Fleet
     hub: Hub
+    brands: Brands
     link_tokens: LinkTokens
     note_rates: RateLimit
     note_bodies: RateLimit
@@ -157,6 +159,7 @@ async def open_node(
             orders=orders,
             fleet=fleet,
             hub=hub,
+            brands=Brands(database, exchange, now),
             link_tokens=link_tokens,
             metrics=metrics,
             now=now,

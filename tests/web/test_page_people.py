@@ -8,7 +8,7 @@ from playwright.async_api import Browser, Page, expect
 from tests.browser import needs_chromium, on_the_way, opened, picture
 from tests.service import Service
 from tests.web.test_modules import WEB
-from tracker.api.tracking.translations import LANGUAGES
+from tracker.domain.branding.brand import LANGUAGES
 
 AXE: Final = WEB / "node_modules" / "axe-core" / "axe.min.js"
 LEAST_TARGET: Final = 44  # pixels

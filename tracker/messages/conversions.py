@@ -20,6 +20,7 @@ from tracker.messages import (
     Position,
     TrackedDriver,
     TrackedOrder,
+    TrackedPickup,
     TrackedProof,
     WireCustomer,
     WireDriver,
@@ -79,7 +80,14 @@ def tracked_order(view: CustomerView) -> TrackedOrder:
         rfc3339_or_none(arrival.at),
         view.outcome,
         not never_shows_position(order),
+        _tracked_pickup(order),
     )
+
+
+def _tracked_pickup(order: Order) -> TrackedPickup | None:
+    if order.picked_up_at is not None or order.ended_at is not None:
+        return None
+    return TrackedPickup(order.pickup.lat, order.pickup.lon)
 
 
 def timestamps(order: Order) -> dict[str, str]:

@@ -44,6 +44,15 @@ FromCustomer = Seen | CustomerNote | Ping | Pong
 # --- to customers
 
 
+class TrackedPickup(Struct, frozen=True):
+    """Where an order comes from, as its customer sees it."""
+
+    lat: float
+    """Degrees north, WGS 84."""
+    lon: float
+    """Degrees east, WGS 84."""
+
+
 class TrackedOrder(Struct, frozen=True):
     """An order as its customer sees it."""
 
@@ -65,6 +74,8 @@ class TrackedOrder(Struct, frozen=True):
     """Why the delivery failed. Null if it did not, or if no outcome was given."""
     shows_position: bool = True
     """Whether the customer may see the position at some time. False: the merchant's rules forbid it."""
+    pickup: TrackedPickup | None = None
+    """Where the order comes from. Null once it is picked up or over."""
 
 
 class TrackedProof(Struct, frozen=True):

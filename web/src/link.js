@@ -30,6 +30,12 @@ export function serviceOf(url) {
   return parse(url).service;
 }
 
+/** The clean address of the page behind a tracking link. @param {string|URL} url */
+export function pageOf(url) {
+  const { service, token } = parse(url);
+  return `${service}/t/${token}`;
+}
+
 /** `https://track.example/t/<token>` -> `https://track.example/v1/track/<token>` @param {string} url */
 export function linkOf(url) {
   const { service, token } = parse(url);

@@ -24,6 +24,7 @@ export class MapArea {
     /** @type {HTMLElement|null} */ this._canvas = null;
     /** @type {SketchView|MapView} */ this._shown = this._sketch;
     /** @type {[LonLat, HTMLElement]|null} */ this._destination = null;
+    /** @type {[LonLat|null, HTMLElement]|null} */ this._pickup = null;
     /** @type {Parameters<SketchView['setCourier']>|null} */ this._courier = null;
     /** @type {Parameters<SketchView['setLines']>} */ this._lines = [[], 0, []];
     /** @type {LonLat[]} */ this._places = [];
@@ -60,6 +61,12 @@ export class MapArea {
   setDestination(at, element) {
     this._destination = [at, element];
     this._shown.setDestination(at, element);
+  }
+
+  /** @param {LonLat|null} at null: show none @param {HTMLElement} element */
+  setPickup(at, element) {
+    this._pickup = [at, element];
+    this._shown.setPickup(at, element);
   }
 
   /** @param {LonLat|null} at @param {number} heading degrees @param {HTMLElement} element */
@@ -162,6 +169,7 @@ export class MapArea {
     this._canvas?.toggleAttribute('data-shown', view === this._map);
     view.setLines(...this._lines);
     if (this._destination) view.setDestination(...this._destination);
+    if (this._pickup) view.setPickup(...this._pickup);
     if (this._courier) view.setCourier(...this._courier);
     view.setTravelled(this._along);
     view.keepInView(this._places, true);

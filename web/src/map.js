@@ -74,6 +74,7 @@ export class MapView {
     this._missing = false;
     this._courierKey = ''; // the marker's place and heading, as text
     /** @type {Marker|null} */ this._destination = null;
+    /** @type {Marker|null} */ this._pickup = null;
     /** @type {Marker|null} */ this._courier = null;
     this._drawn = -Infinity;
     /** @type {LonLat|null} */ this._at = null; // of the courier
@@ -127,6 +128,7 @@ export class MapView {
   /** Take the marks off the map. */
   release() {
     this._destination?.remove();
+    this._pickup?.remove();
     this._courier?.remove();
     this._courierKey = '';
     this._edge.hidden = true;
@@ -153,6 +155,14 @@ export class MapView {
     this._destination.setLngLat(at).addTo(this._map);
     element.hidden = false;
     this._drawLinks();
+  }
+
+  /** @param {LonLat|null} at null: show none @param {HTMLElement} element */
+  setPickup(at, element) {
+    element.hidden = !at;
+    this._pickup ??= new this._library.Marker({ element, subpixelPositioning: true });
+    if (at) this._pickup.setLngLat(at).addTo(this._map);
+    else this._pickup.remove();
   }
 
   /**

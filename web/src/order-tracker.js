@@ -95,7 +95,7 @@ export class OrderTracker extends HTMLElement {
     for (const type of ['state', 'message', 'end', 'connection']) {
       stream.addEventListener(type, (event) => this._emit(`order-${type}`, /** @type {CustomEvent} */ (event).detail));
     }
-    this._view = new OrderView(this._root, stream, { words: wordsOf(page), service });
+    this._view = new OrderView(this._root, stream, { words: wordsOf(page), service, link: this._attribute('src') });
     this._emit('order-state', stream.state);
   }
 
@@ -122,10 +122,10 @@ export class OrderTracker extends HTMLElement {
     this._root.replaceChildren(style, frame);
   }
 
-  /** The theme is the media query of the dark style sheet. */
+  /** The theme is the media query of the dark style sheets. */
   _applyTheme() {
-    const dark = /** @type {HTMLLinkElement|null} */ (this._root.getElementById('dark'));
-    if (dark) dark.media = DARK_WHEN[this._attribute('theme')] ?? PREFERS_DARK;
+    const sheets = /** @type {NodeListOf<HTMLLinkElement>} */ (this._root.querySelectorAll('link[data-dark]'));
+    for (const sheet of sheets) sheet.media = DARK_WHEN[this._attribute('theme')] ?? PREFERS_DARK;
     this._view?.themed();
   }
 

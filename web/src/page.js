@@ -14,6 +14,11 @@ export function wordsOf(page) {
   return new Translations(language, messages, locale);
 }
 
+/** Whether the delivery has a time that a calendar can take. @param {Card} card @param {State} state */
+function isAhead({ phase }, { eta, order: { window } }) {
+  return (phase === 'waiting' || phase === 'moving') && Boolean(eta?.arrives_at || (window?.from && window.to));
+}
+
 export class Page {
   /** @param {Document|ShadowRoot} root of the server's HTML @param {import('./translations.js').Translations} words */
   constructor(root, words) {
@@ -40,6 +45,7 @@ export class Page {
     this.element('headline').classList.toggle('old', card.stale);
     this._writeCode(card.code);
     this._writePhoto(photo);
+    this.element('calendar').hidden = !isAhead(card, state);
     this.element('ring-done').setAttribute('stroke-dashoffset', String(100 - Math.round(card.progress * 100)));
     this.element('steps').hidden = card.phase === 'over';
     card.steps.forEach((done, i) => this._writeStep(i, done, i === card.current));

@@ -56,6 +56,7 @@ export class SketchView {
     /** @type {LonLat[]} */ this._route = [];
     /** @type {LonLat[]} */ this._trail = [];
     /** @type {[LonLat, HTMLElement]|null} */ this._destination = null;
+    /** @type {[LonLat, HTMLElement]|null} */ this._pickup = null;
     /** @type {[LonLat, HTMLElement, number]|null} */ this._courier = null;
     this._along = 0;
   }
@@ -69,8 +70,8 @@ export class SketchView {
 
   /** Give the marks away. */
   release() {
-    for (const element of [this._destination?.[1], this._courier?.[1]]) element?.classList.remove('sketched');
-    this._destination = this._courier = null;
+    for (const mark of [this._destination, this._pickup, this._courier]) mark?.[1].classList.remove('sketched');
+    this._destination = this._pickup = this._courier = null;
   }
 
   /** @param {boolean} hidden */
@@ -83,6 +84,14 @@ export class SketchView {
   setDestination(at, element) {
     this._destination = [at, this._adopt(element)];
     this._draw();
+  }
+
+  /** @param {LonLat|null} at null: show none @param {HTMLElement} element */
+  setPickup(at, element) {
+    this._pickup = at && [at, this._adopt(element)];
+    if (!at) element.remove();
+    element.hidden = !at;
+    this._drawMarks();
   }
 
   /** @param {LonLat|null} at @param {number} heading degrees @param {HTMLElement} element */
@@ -167,6 +176,7 @@ export class SketchView {
 
   _drawMarks() {
     if (this._destination) this._transform(this._destination[1], this._destination[0], -18, -48, '');
+    if (this._pickup) this._transform(this._pickup[1], this._pickup[0], -14, -14, '');
     if (this._courier) this._transform(this._courier[1], this._courier[0], -20, -20, ` rotate(${this._courier[2]}deg)`);
   }
 

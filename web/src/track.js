@@ -9,11 +9,13 @@ const snapshot = JSON.parse(document.getElementById('snapshot')?.textContent ?? 
 const stream = new OrderStream(location.href, { snapshot });
 
 const words = wordsOf(document);
+const shop = document.getElementById('tracker')?.dataset.shop;
 new OrderView(document, stream, {
   words,
   service: serviceOf(location.href),
+  link: location.href,
   onCard: ({ headline }) => {
-    const title = words.say('title', { headline });
+    const title = shop ? words.say('title.shop', { headline, shop }) : words.say('title', { headline });
     if (document.title !== title) document.title = title;
   },
 });

@@ -7,6 +7,7 @@ import { MapArea } from './map-area.js';
 import { NoteBox } from './note-box.js';
 import { Page } from './page.js';
 import { ageIn, pill, pillTitle } from './pill.js';
+import { ShareButton } from './share.js';
 import { ServerClock, freshness, positionAge } from './state.js';
 import { Times } from './times.js';
 import { sinceTrail, trailBefore } from './trail.js';
@@ -22,10 +23,10 @@ export class OrderView {
   /**
    * @param {Document|ShadowRoot} root
    * @param {import('./stream.js').OrderStream} stream that has a state
-   * @param {{words: import('./translations.js').Translations, service: string,
-   *   onCard?: (card: import('./card.js').Card) => void}} options service: the base URL of map and tiles
+   * @param {{words: import('./translations.js').Translations, service: string, link: string,
+   *   onCard?: (card: import('./card.js').Card) => void}} options service: the base URL of map and tiles; link: to share
    */
-  constructor(root, stream, { words, service, onCard = () => {} }) {
+  constructor(root, stream, { words, service, link, onCard = () => {} }) {
     this._page = new Page(root, words);
     this._words = words;
     this._stream = stream;
@@ -35,7 +36,9 @@ export class OrderView {
     this._tracker = this._page.element('tracker');
     this._marker = this._page.element('marker'); // the map moves both elements
     this._pin = this._page.element('pin');
+    this._pickup = this._page.element('pickup');
     this._notes = new NoteBox(this._page, (text) => stream.send(text));
+    this._share = new ShareButton(this._page, link, () => this._page.element('headline').textContent ?? '');
     this._clock = new ServerClock();
     this._motion = new MarkerMotion();
     this._unwrapper = new Unwrapper();
@@ -96,6 +99,7 @@ export class OrderView {
     this._since = sinceTrail(drawn, last, state);
     if (state.route !== last?.route || this._since !== drawn) this._drawLines();
     this._draw();
+    this._map?.setPickup(this._pickupPlace(), this._pickup);
     this._map?.keepInView(this._places());
     this._render();
   }
@@ -165,8 +169,15 @@ export class OrderView {
   /** The places to keep in view: destination, courier and the route between them. @returns {LonLat[]} */
   _places() {
     const { order: { dropoff }, position } = this._state;
-    if (!position) return [[dropoff.lon, dropoff.lat]];
+    const pickup = this._pickupPlace();
+    if (!position) return [[dropoff.lon, dropoff.lat], ...(pickup ? [pickup] : [])];
     return [[dropoff.lon, dropoff.lat], [position.lon, position.lat], ...this._motion.remaining()];
+  }
+
+  /** Where the order comes from, until it is on its way. @returns {LonLat|null} */
+  _pickupPlace() {
+    const { pickup } = this._state.order;
+    return pickup ? [pickup.lon, pickup.lat] : null;
   }
 
   _drawLines() {
@@ -203,6 +214,7 @@ export class OrderView {
       onControl: (byUser) => (this._page.element('recentre').hidden = !byUser),
     });
     this._map.setDestination(this._places()[0], this._pin);
+    this._map.setPickup(this._pickupPlace(), this._pickup);
     this._drawLines();
     this._map.keepInView(this._places(), true);
     this._page.element('first-sketch')?.remove();

@@ -21,6 +21,8 @@ export type Order = {
   /** The time of each status reached. */
   timestamps: Record<string, string>;
   dropoff: { lat: number; lon: number; address: string | null; time_zone?: string };
+  /** Where the order comes from; null once it is picked up or over. */
+  pickup?: { lat: number; lon: number } | null;
   window: { from: string; to: string } | null;
   /** The arrival that was forecast first after the pickup. */
   first_forecast?: string | null;

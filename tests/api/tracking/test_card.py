@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from tracker.api.tracking.card import describe
-from tracker.api.tracking.translations import LANGUAGES, choose_words, messages_of
+from tracker.api.tracking.translations import choose_words, messages_of
+from tracker.domain.branding.brand import LANGUAGES
 from tracker.messages import Snapshot
 from tracker.system.package_files import folder
 

@@ -47,6 +47,8 @@ NAMES: Final[
     "NewDriverAnswer": "DriverWithToken",
     "NewLinkBody": "NewLink",
     "NewSessionBody": "NewSession",
+    "BrandAnswer": "Brand",
+    "BrandBody": "NewBrand",
     "NewWebhookAnswer": "WebhookWithSecret",
     "NewWebhookBody": "NewWebhook",
     "NewOrderBody": "NewOrder",

@@ -4,16 +4,16 @@
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Final
 
 import msgspec
 from babel import Locale, localedata, numbers, units
 
+from tracker.domain.branding.brand import LANGUAGES
 from tracker.system.package_files import folder
 
-LANGUAGES: Final = ("en", "de", "fr", "es", "fi", "sv", "ar", "ja")
 RIGHT_TO_LEFT: Final = {"ar"}
 WORLD: Final = "en-GB"  # for readers of none of our languages: 24 hours, the day before the month
 TAG: Final = re.compile(r"([a-z]{2,3})(?:[-_][a-z]{4})?(?:[-_]([a-z]{2}|\d{3}))?(?![a-z0-9])", re.IGNORECASE)
@@ -56,19 +56,27 @@ def messages_of(language: str) -> Mapping[str, Entry]:
     return msgspec.json.decode(path.read_bytes(), type=dict[str, Entry])
 
 
-def choose_words(asked: str | None, of_the_order: str | None, accepted: Iterable[str]) -> Translations:
+def choose_words(
+    asked: str | None, of_the_order: str | None, accepted: Iterable[str], offered: Sequence[str] = ()
+) -> Translations:
     """Return the words in the language of `?lang=`, the order's customer, or else of Accept-Language.
 
-    A tag of none of our languages does not count. The first tag with a region in that language chooses the
-    format of times and numbers: the reader's own before the order's.
+    A tag of none of the languages *offered*, by default all of ours, does not count; readers of none get the
+    first. The first tag with a region in that language chooses the format of times and numbers: the reader's
+    own before the order's.
     """
-    read = [tag for tag in map(_parts, accepted) if tag]
-    wished = [tag for tag in (_parts(asked or ""), _parts(of_the_order or "")) if tag]
+    read = [tag for tag in map(_parts, accepted) if tag and _is_offered(tag, offered)]
+    wishes = (_parts(asked or ""), _parts(of_the_order or ""))
+    wished = [tag for tag in wishes if tag and _is_offered(tag, offered)]
     if not wished and not read:
-        return _words(*WORLD.split("-"))
+        return _words(offered[0], "") if offered and offered[0] != "en" else _words(*WORLD.split("-"))
     language = (wished or read)[0][0]
     regions = [tag[1] for tag in (*wished[:1], *read, *wished[1:]) if tag[0] == language and tag[1]]
     return _words(language, regions[0] if regions else "")
+
+
+def _is_offered(tag: tuple[str, str], offered: Sequence[str]) -> bool:
+    return not offered or tag[0] in offered
 
 
 def _parts(tag: str) -> tuple[str, str] | None:

@@ -1,6 +1,7 @@
 """Exchange: the typed messages of one node on the bus.
 
-Subjects are `tracker.<installation>.order.<id>`, `….driver.<id>` and `….node.<id>`: they carry ids only.
+Subjects are `tracker.<installation>.order.<id>`, `….driver.<id>`, `….node.<id>` and `….brand`: they carry
+ids only.
 """
 
 from collections.abc import Awaitable, Callable
@@ -39,6 +40,14 @@ class Exchange:
         self.bus.answer(f"{self._prefix}.node.{self.node}.ask", respond)
         for subject in ("order.*", "driver.*", f"node.{self.node}"):
             self.bus.receive(f"{self._prefix}.{subject}", lambda message: receive(decode_event(message)))
+
+    def on_brand_change(self, changed: Callable[[], None]) -> None:
+        """Call *changed* when another node has replaced the merchant's brand."""
+        self.bus.receive(f"{self._prefix}.brand", lambda _: changed())
+
+    def publish_brand_change(self) -> None:
+        """Tell every other node that the merchant's brand was replaced."""
+        self.bus.publish(f"{self._prefix}.brand", b"")
 
     async def ask(self, node: str, request: Request, within_s: float = ANSWER_WITHIN_S) -> Answer:
         """Send a request to a node and return its answer. Raises BusUnavailable."""

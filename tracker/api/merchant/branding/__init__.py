@@ -1,0 +1,1 @@
+"""The merchant's brand, as the API reads and writes it."""

@@ -1,0 +1,1 @@
+"""The merchant's brand on the customers' pages."""

@@ -1,11 +1,13 @@
 """What drivers see and export of what is stored about them, with their own token."""
 
+import asyncio
 import csv
 import io
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from xml.etree import ElementTree
 
+import asyncpg
 import httpx
 import msgspec
 import pytest
@@ -104,6 +106,25 @@ async def test_a_driver_sees_when_links_were_opened(service: Service) -> None:
 
     await until(is_seen_by_other)
     assert len(await opened(driver)) == 2
+
+
+@pytest.mark.parametrize("path", ["", "/track.csv", "/openings"])
+async def test_a_token_that_is_revoked_meanwhile_gets_no_answer(
+    service: Service, service_database: str, path: str
+) -> None:
+    """It is still valid when it is looked up, and no longer when the data have been read."""
+    driver, table = await service.new_driver(), "link_opens" if path == "/openings" else "fixes"
+    blocker, watcher = [await asyncpg.connect(service_database) for _ in range(2)]
+    waiting = "SELECT 1 FROM pg_locks WHERE relation = $1::regclass AND NOT granted"
+    try:
+        async with blocker.transaction():
+            await blocker.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+            reading = asyncio.create_task(read(service, driver, path))
+            await until(lambda: watcher.fetchval(waiting, table))
+            await service.post(f"/v1/drivers/{driver['id']}/token", {})
+        problem(await reading, 401, "unauthenticated")
+    finally:
+        await asyncio.gather(blocker.close(), watcher.close())
 
 
 async def test_only_a_driver_token_is_accepted(service: Service) -> None:

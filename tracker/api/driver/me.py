@@ -112,17 +112,16 @@ async def get_me() -> Response:
     newest = times.intervals[: -INTERVALS_SHOWN - 1 : -1]
     silence = node.fleet.silence.of(driver.id, activity)
     is_online = driver.id in await node.fleet.online([driver.id])
-    return answer(
-        MeAnswer(
-            driver=driver_answer(driver, activity, online=is_online, silence=silence),
-            first_fix_at=rfc3339_or_none(record.first_fix_at),
-            last_fix_at=rfc3339_or_none(record.last_fix_at),
-            fixes_kept_days=node.config.retention_days,
-            notes_kept_days=node.config.customer_retention_days,
-            assignments=record.assignments,
-            duty_intervals=[DutyIntervalAnswer.of(one) for one in newest],
-        )
+    me = MeAnswer(
+        driver=driver_answer(driver, activity, online=is_online, silence=silence),
+        first_fix_at=rfc3339_or_none(record.first_fix_at),
+        last_fix_at=rfc3339_or_none(record.last_fix_at),
+        fixes_kept_days=node.config.retention_days,
+        notes_kept_days=node.config.customer_retention_days,
+        assignments=record.assignments,
+        duty_intervals=[DutyIntervalAnswer.of(one) for one in newest],
     )
+    return await _if_still_valid(node, answer(me))
 
 
 @blueprint.get("/v1/drivers/me/track.<form>")
@@ -135,7 +134,8 @@ async def get_my_track(form: str) -> Response:
         raise NotFound("track format")
     wanted = query(OwnTrackQuery)
     windows = driver_windows(driver.number, wanted.from_, wanted.to)
-    return await stream_track(node.database, driver, windows, form, rejected=wanted.include == "rejected")
+    track = await stream_track(node.database, driver, windows, form, rejected=wanted.include == "rejected")
+    return await _if_still_valid(node, track)
 
 
 @blueprint.get("/v1/drivers/me/openings")
@@ -147,7 +147,7 @@ async def list_my_openings() -> Response:
     below = decode_cursor(wanted.cursor)
     found = await select_openings_for_driver(node.database, driver.number, below, wanted.limit + 1)
     whole = page(found, wanted.limit, _opening, lambda one: (one.at, one.id))
-    return answer(whole)
+    return await _if_still_valid(node, answer(whole))
 
 
 def _opening(opening: OpeningForDriver) -> OpeningAnswer:
@@ -160,3 +160,9 @@ async def _authorized(node: Node, cost: float) -> Driver:
     detail = "Too many requests of this driver; retry later."
     take_allowance(node.request_rates, driver.id, detail, amount=cost)
     return driver
+
+
+async def _if_still_valid(node: Node, read: Response) -> Response:
+    """Return what was read, unless its token was revoked meanwhile, on any node. Raises Unauthenticated."""
+    await driver_of_request(node)
+    return read

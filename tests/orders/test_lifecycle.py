@@ -13,6 +13,7 @@ from tracker.database.eta.forecasts import select_arrival
 from tracker.database.events import timeline
 from tracker.database.events.milestones import select_milestones
 from tracker.database.plans import select_plan
+from tracker.database.pool import Row
 from tracker.domain.order import Driver, OrderStatus, Place
 from tracker.errors import Conflict, ForbiddenTransition, InvalidFields, NotFound
 from tracker.orders.attempts import NewAttempt
@@ -338,6 +339,26 @@ async def test_a_plan_has_the_newest_notes_of_the_customers(
     notes = (await select_plan(database, driver.id)).notes
     assert [note.text[0] for note in notes[long]] == ["b", "c", "d", "e"]
     assert [note.text for note in notes[short]] == ["ä"]
+
+
+async def test_a_plan_read_during_a_change_fits_together(
+    orders: OrderLifecycle, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An order that is given to somebody else between two statements is not in it at all."""
+    driver, other = await add_driver(database), await add_driver(database, "drv_other")
+    kept, moved = await add_order(orders, driver.id), await add_order(orders, driver.id)
+    fetch = database.fetch
+
+    async def fetch_after_a_change(name: str, *args: object) -> list[Row]:
+        if name == "select_stops":
+            monkeypatch.undo()
+            await orders.assign(moved, other.id)
+        return await fetch(name, *args)
+
+    monkeypatch.setattr(database, "fetch", fetch_after_a_change)
+    plan = await select_plan(database, driver.id)
+    assert [order.id for order in plan.orders] == [kept]
+    assert {stop.order_id for stop in plan.stops} == {kept}
 
 
 async def test_a_wrong_time_of_an_end_hides_nothing_that_positions_showed(

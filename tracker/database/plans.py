@@ -21,9 +21,16 @@ class Plan(NamedTuple):
 
 
 async def select_plan(queries: Queries, driver_id: str) -> Plan:
-    """Return the driver's active orders, their stops, and their newest notes of at most NOTES_BYTES each."""
+    """Return the driver's active orders, their stops, and their newest notes of at most NOTES_BYTES each.
+
+    A change that is committed between the statements counts only with the plan after it.
+    """
     orders, stops = await select_orders_of_driver(queries, driver_id), await select_stops(queries, driver_id)
-    return Plan(orders, stops, await _select_customer_notes(queries, [order.id for order in orders]))
+    with_dropoff = {stop.order_id for stop in stops if stop.kind == "dropoff"}
+    orders = [order for order in orders if order.id in with_dropoff]
+    known = {order.id for order in orders}
+    stops = [stop for stop in stops if stop.order_id in known]
+    return Plan(orders, stops, await _select_customer_notes(queries, list(known)))
 
 
 async def count_notes(queries: Queries, order_id: str, sender: str) -> int:

@@ -244,6 +244,21 @@ def test_a_refresh_without_news_sends_nothing() -> None:
     assert (watched.channel.cursor, watched.sent()) == (cursor, [])
 
 
+def test_the_same_eta_computed_by_another_node_is_no_news() -> None:
+    """When a node computes views that came from the owner of the trip up to now."""
+    watched = Watched("ord_1")
+    watched.moves(0.0, 0)
+    watched.channel.view = None  # as of states that came over the bus
+    sent = watched.channel.state["eta"]
+    watched.channel.state["eta"] = msgspec.structs.replace(sent, computed_at="earlier")
+    watched.refresh(0)
+    assert watched.sent() == []
+    watched.channel.view = None
+    watched.channel.state["eta"] = msgspec.structs.replace(sent, stops_before=7)
+    watched.refresh(0)
+    assert [set(message) & {"eta", "position"} for message in watched.sent()] == [{"eta"}]
+
+
 @pytest.mark.parametrize("status", [OrderStatus.DELIVERED, OrderStatus.FAILED, OrderStatus.CANCELLED])
 def test_an_ended_order_shows_nothing_of_the_driver(status: OrderStatus) -> None:
     """Every field is cleared in one update, and a reconnecting customer gets a snapshot."""

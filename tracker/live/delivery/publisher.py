@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
+import msgspec
+
 from tracker.domain.trip import Trip
 from tracker.domain.view import CustomerView, Trail
 from tracker.live.delivery.channel import Channel, SentTrail
 from tracker.live.delivery.hub import Hub
-from tracker.messages import rfc3339
+from tracker.messages import CustomerState, rfc3339
 from tracker.messages.conversions import line, state_of
 
 ETA_CHANGE: Final = timedelta(seconds=20)  # the least change of the ETA that is sent between fixes
@@ -77,7 +79,17 @@ def _send(channel: Channel, view: CustomerView, now: datetime, *, with_trail: bo
     same_route = last is not None and last.route is view.route
     route_line = state["route"] if same_route else line(view.route)
     channel.view, channel.reviewed_at = view, now
-    channel.publish(state_of(view, route=route_line, trail=trail_line), rfc3339(now))
+    new = state_of(view, route=route_line, trail=trail_line)
+    channel.publish(new if last is not None else _with_known_eta(new, state), rfc3339(now))
+
+
+def _with_known_eta(new: CustomerState, known: CustomerState) -> CustomerState:
+    """Keep the ETA that another node has computed if only the time of its computation differs."""
+    before, after = known.get("eta"), new["eta"]
+    if before is None or after is None:
+        return new
+    is_same = msgspec.structs.replace(after, computed_at=before.computed_at) == before
+    return {**new, "eta": before} if is_same else new
 
 
 def _trail_is_due(sent: SentTrail, trail: Trail | None, now: datetime, *, whole: bool = False) -> bool:

@@ -95,7 +95,7 @@ class Fleet:
         )
         self.receive, self.record = intake.receive, intake.record
         self.states = DriverStates(database, self._trips, connections, now, leases.outdate, self._push)
-        self.silence = SilenceWatch(database, self._trips, connections, metrics, now)
+        self.silence = SilenceWatch(database, self._trips, connections, metrics, leases.owned_elsewhere, now)
         self.forecasts = ForecastWatch(database, self._trips, leases.owns, now)
         self.views = LiveViews(database, hub, self._trips, publisher, feedback, exchange, receiver, now)
         self._changes = Changes(self._trips, self.views, hub, connections, leases, milestones, feedback)

@@ -1,7 +1,11 @@
 """The watch for silent drivers, on a real database and without live trips, as after a restart."""
 
+from collections.abc import Collection
 from datetime import timedelta
-from typing import Any, cast
+from types import SimpleNamespace
+from typing import Any, ClassVar, cast
+
+import pytest
 
 from tests.domain.driver.test_silence import NOW
 from tracker.database import Database, drivers
@@ -21,16 +25,28 @@ ASSIGNED = NOW - 10 * MINUTE
 
 class Clock:
     now = NOW
+    elsewhere: ClassVar[set[str]] = set()  # drivers whose trips another node owns
 
 
 class NoTrips:
+    """None is live; each that is read has fixes so many seconds apart."""
+
+    interval_s: ClassVar[float] = 5.0
+
     def get(self, _: str) -> None:
         return None
 
+    async def of(self, _: str) -> object:
+        track = SimpleNamespace(median_interval=self.interval_s)
+        return SimpleNamespace(trip=SimpleNamespace(track=track))
+
 
 def watch_of(database: Database, metrics: Metrics) -> SilenceWatch:
-    trips = cast("LiveTrips", NoTrips())
-    return SilenceWatch(database, trips, DriverConnections(metrics), metrics, lambda: Clock.now)
+    async def owned_elsewhere(driver_ids: Collection[str]) -> set[str]:
+        return Clock.elsewhere & set(driver_ids)
+
+    trips, connections = cast("LiveTrips", NoTrips()), DriverConnections(metrics)
+    return SilenceWatch(database, trips, connections, metrics, owned_elsewhere, lambda: Clock.now)
 
 
 async def add_driver(database: Database, name: str, *, status: str = "assigned") -> int:
@@ -80,6 +96,36 @@ async def test_the_watch_reports_each_silence_and_its_end_once(database: Databas
 
 def value(metrics: Metrics, name: str, **labels: str) -> float | None:
     return metrics.registry.get_sample_value(name, labels)
+
+
+async def test_a_device_that_sends_rarely_is_silent_later(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a node where its trip is not live: its stored fixes tell how often it sends."""
+    watch = watch_of(database, Metrics())
+    monkeypatch.setattr(NoTrips, "interval_s", 60.0)
+    number = await add_driver(database, "drv_rare")
+    await hears(database, number, NOW - 2 * MINUTE)
+    activity = (await drivers.select_driver_activity(database, ["drv_rare"]))["drv_rare"]
+    assert watch.of("drv_rare", activity) is None
+    assert await watch.check() == []
+    monkeypatch.setattr(Clock, "now", NOW + MINUTE)
+    assert [change.driver_id for change in await watch.check()] == ["drv_rare"]
+    assert watch.of("drv_rare", activity) is not None
+
+
+async def test_the_owner_of_the_trip_reports_the_silence(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others do so once nobody owns it; they show it before."""
+    watch = watch_of(database, Metrics())
+    monkeypatch.setattr(Clock, "elsewhere", {"drv_a"})
+    await hears(database, await add_driver(database, "drv_a"), NOW - 2 * MINUTE)
+    activity = (await drivers.select_driver_activity(database, ["drv_a"]))["drv_a"]
+    assert await watch.check() == []
+    assert watch.of("drv_a", activity) is not None
+    monkeypatch.setattr(Clock, "elsewhere", set())
+    assert [change.driver_id for change in await watch.check()] == ["drv_a"]
 
 
 async def test_a_shift_that_begins_again_gives_time_for_the_first_fix(database: Database) -> None:

@@ -151,6 +151,13 @@ class Leases:
         while True:
             await asyncio.sleep(BEAT_EVERY_S if self.is_sure else 0.1)
             with suppress(StorageUnavailable):
+    async def owned_elsewhere(self, driver_ids: Collection[str]) -> set[str]:
+        """Return the drivers whose trips other running nodes own. Raises StorageUnavailable."""
+        if self.alone or not driver_ids:
+            return set()
+        owners = await select_owners(self._database, driver_ids)
+        return {driver_id for driver_id, owner in owners.items() if owner.node != self.node}
+
                 await self._renew()
 
     async def _renew(self) -> None:

@@ -59,9 +59,14 @@ LEFT JOIN driver_states s ON s.driver = d.number
 WHERE o.id = ANY ($1::text[]);
 
 -- name: select_driver_marks
--- A text for each driver that differs once their name, vehicle, stops, orders or notes have changed.
-SELECT d.id, concat_ws(' ', d.name, d.display_name, d.vehicle, plan.stops, plan.notes) AS mark
+-- A text for each driver that differs once their name, vehicle, stops, orders or notes have changed; their duty; and
+-- the running node that owns their trip.
+SELECT d.id, concat_ws(' ', d.name, d.display_name, d.vehicle, plan.stops, plan.notes) AS mark,
+       coalesce(i.duty, 'on') AS duty, n.id AS owner
 FROM drivers d
+LEFT JOIN duty_intervals i ON i.driver = d.number AND i.ended_at IS NULL
+LEFT JOIN trip_leases l ON l.driver = d.number
+LEFT JOIN nodes n ON n.id = l.node AND n.expires_at > clock_timestamp()
 CROSS JOIN LATERAL (
     SELECT string_agg(concat_ws(' ', s.order_id, s.kind, o.version), ',' ORDER BY s.sequence) AS stops,
            sum((SELECT count(*) FROM timeline t WHERE t.order_id = o.id AND t.kind = 'message')) AS notes

@@ -99,9 +99,8 @@ class Fleet:
         self.forecasts = ForecastWatch(database, self._trips, leases.owns, now)
         self.views = LiveViews(database, hub, self._trips, publisher, feedback, exchange, receiver, now)
         self._changes = Changes(self._trips, self.views, hub, connections, leases, milestones, feedback)
-        self._healing = Healing(
-            database, self._trips, self.views, hub, connections, leases, receiver, self._changes, now
-        )
+        healed = database, self._trips, self.views, hub, connections, leases, exchange, receiver
+        self._healing = Healing(*healed, self._changes, now)
         self.etas = Forecasts(database, self._trips, leases, exchange, feedback, now)
         self._peers = Peers(
             *(self._trips, self.views, connections, self.states, leases, self._ownership, intake),

@@ -25,6 +25,7 @@ from tracker.live.nodes.messages import (
     LinkRevoked,
     NotesErased,
     OrderChanged,
+    Policies,
     Refused,
     ReleaseTrip,
     Request,
@@ -33,6 +34,7 @@ from tracker.live.nodes.messages import (
     TripOwned,
     Views,
     WantedEtas,
+    WantedPolicies,
     Watch,
 )
 from tracker.live.nodes.ownership import Ownership
@@ -78,6 +80,10 @@ class Peers:
                 return await asyncio.shield(self._set_duty(request))
             case WantedEtas():
                 return self._forecasts.answer(request)
+            case WantedPolicies(driver_ids):
+                owned = filter(self._leases.owns, driver_ids)
+                lives = {driver_id: self._trips.get(driver_id) for driver_id in owned}
+                return Policies({id_: live.policy_state.policy for id_, live in lives.items() if live})
 
     async def _set_duty(self, request: SetDuty) -> Answer:
         if not self._leases.owns(request.driver_id):

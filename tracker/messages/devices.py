@@ -71,3 +71,7 @@ class DutyChange(Struct, tag="duty", tag_field="type"):
     """Whether the driver is on duty. Off duty, the service discards their positions."""
     on_break: bool
     """Whether the driver is on a break, which hides their position from customers."""
+
+    @classmethod
+    def of(cls, duty: Duty) -> "DutyChange":
+        return cls(duty != "off", duty == "on_break")

@@ -5,14 +5,24 @@ from typing import Any
 
 import pytest
 
-from tests.live.nodes.site import Device, Node, fix, new_driver, new_order, nodes
+from tests.live.nodes.site import LAT, Device, Node, fix, new_driver, new_order, nodes
 from tests.waiting import until
 from tracker.database import Database
 from tracker.database.links import select_links
 from tracker.domain.order import OrderStatus
+from tracker.domain.reporting_policy import QUICK, PolicyState
 from tracker.live.delivery.subscription import Outgoing, Subscription
 from tracker.live.nodes import view_receiver
-from tracker.messages import End, NoteToCustomer, NoteToDriver, Orders, Snapshot, Update
+from tracker.messages import (
+    DutyChange,
+    End,
+    NoteToCustomer,
+    NoteToDriver,
+    Orders,
+    PolicyChange,
+    Snapshot,
+    Update,
+)
 
 
 class Customer:
@@ -263,3 +273,65 @@ async def test_a_driver_of_another_node_is_online(database: Database) -> None:
     async with nodes(database) as (a, b):
         await a.store(driver, fix(9))
         assert await b.fleet.online([driver.id, away.id]) == {driver.id}
+
+
+async def test_a_trip_that_comes_back_at_once_is_shown_on(database: Database) -> None:
+    """To customers of the other node, while the owner still knows of them from before."""
+    driver = await new_driver(database)
+    async with nodes(database) as (a, b):
+        order = await new_order(a, driver)
+        await a.store(driver, fix(9))
+        near, far = await Customer(a, order.id).open(), await Customer(b, order.id).open()
+        for seconds, node, lat in ((8, b, 60.1702), (7, a, 60.1704), (6, b, 60.1706), (5, a, 60.1708)):
+            node.fleet.connect(driver.id, Device())
+            await node.store(driver, fix(seconds, lat=lat))
+            await near.sees_lat(lat)
+            await far.sees_lat(lat)
+
+
+async def test_an_owner_that_does_not_answer_is_noticed_by_the_next_poll(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then customers see what is stored."""
+    monkeypatch.setattr(view_receiver, "SILENT_AFTER_S", 0.0)
+    driver = await new_driver(database)
+    async with nodes(database) as (a, b):
+        order = await new_order(a, driver)
+        await a.store(driver, fix(9))
+        customer = await Customer(b, order.id).open()
+        a.bus.disconnect()
+        await a.store(driver, fix(8, lat=60.1701))
+        await b.fleet._healing.heal()
+        await b.fleet._healing.heal()
+        await customer.sees_lat(60.1701)
+
+
+async def test_lost_duties_and_policies_reach_devices_by_the_poll(database: Database) -> None:
+    """Of drivers whose trips another node owns; each once."""
+    driver = await new_driver(database)
+    async with nodes(database) as (a, b):
+        await a.store(driver, fix(9))
+        b.fleet.connect(driver.id, screen := Device("screen"))
+        b.bus.disconnect()
+        await a.fleet.set_duty(driver.id, "on_break")
+        live = a.fleet._trips.get(driver.id)
+        assert live is not None
+        live.policy_state = PolicyState(QUICK)
+        b.bus.reconnect()
+        for _ in range(2):
+            await b.fleet._healing.heal()
+        changes = [one for one in screen.heard if isinstance(one, DutyChange | PolicyChange)]
+        assert changes == [DutyChange(on=True, on_break=True), PolicyChange(QUICK)]
+
+
+async def test_a_break_hides_the_driver_without_a_bus(database: Database) -> None:
+    """On another node than the one that changed the duty, with the next poll."""
+    driver = await new_driver(database)
+    async with nodes(database, bus=False) as (a, b):
+        order = await new_order(a, driver)
+        await a.store(driver, fix(9))
+        customer = await Customer(b, order.id).open()
+        await customer.sees_lat(LAT)
+        await a.fleet.set_duty(driver.id, "on_break")
+        await b.fleet._healing.heal()
+        await customer.sees(lambda state: state["position"] is None)

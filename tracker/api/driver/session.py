@@ -26,6 +26,7 @@ from tracker.messages import (
     FIXES_PER_MESSAGE,
     DeviceMessage,
     DriverNote,
+    DutyChange,
     DutyReport,
     ErrorReply,
     Fixes,
@@ -33,6 +34,7 @@ from tracker.messages import (
     Hello,
     Navigation,
     Ping,
+    PolicyChange,
     Pong,
     RawFixes,
     Slow,
@@ -92,16 +94,11 @@ class DriverSession:
         fleet = self._node.fleet
         duty = await fleet.states.duty(self._driver.id)
         orders = await fleet.assigned_orders(self._driver.id)  # no await between it and `connect`
-        self.push(
-            Welcome(
-                wire_driver(self._driver),
-                orders,
-                rfc3339(self._node.now()),
-                fleet.policy(self._driver.id),
-                duty=WireDuty.of(duty),
-            )
-        )
+        policy = fleet.policy(self._driver.id)
+        welcome = wire_driver(self._driver), orders, rfc3339(self._node.now()), policy
+        self.push(Welcome(*welcome, duty=WireDuty.of(duty)))
         fleet.connect(self._driver.id, self)
+        fleet.connections.note_told(self._driver.id, PolicyChange(policy), DutyChange.of(duty))
         try:
             if not await is_still_valid(self._node, self._login):
                 raise CloseConnection(4001, "unauthenticated")

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from tracker.database.pool import Queries
+from tracker.domain.driver.duty import Duty
 
 
 class WatchedOrder(NamedTuple):
@@ -15,6 +16,14 @@ class WatchedOrder(NamedTuple):
     driver_id: str | None
     owner: str | None  # the running node that owns the driver's trip
     received_at: datetime | None  # when the driver's newest believed fix came
+
+
+class DriverMark(NamedTuple):
+    """What PostgreSQL has of a driver whom a node knows."""
+
+    text: str  # differs once something about the driver or their orders has changed
+    duty: Duty
+    owner: str | None  # the running node that owns the driver's trip
 
 
 class DriverNote(NamedTuple):
@@ -31,9 +40,10 @@ async def select_watched_orders(queries: Queries, order_ids: Sequence[str]) -> l
     return [WatchedOrder(*row) for row in rows]
 
 
-async def select_driver_marks(queries: Queries, driver_ids: Sequence[str]) -> dict[str, str]:
-    """Return a text for each driver that differs once something about them or their orders has changed."""
-    return {row["id"]: row["mark"] for row in await queries.fetch("select_driver_marks", driver_ids)}
+async def select_driver_marks(queries: Queries, driver_ids: Sequence[str]) -> dict[str, DriverMark]:
+    """Return the marks of those of the drivers who exist."""
+    rows = await queries.fetch("select_driver_marks", driver_ids)
+    return {driver_id: DriverMark(*mark) for driver_id, *mark in rows}
 
 
 async def select_revoked_links(queries: Queries, link_ids: Sequence[str]) -> list[str]:

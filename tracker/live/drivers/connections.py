@@ -1,6 +1,8 @@
 """DriverConnections: the newest connection of each role of each driver who is connected to this node."""
 
 import asyncio
+from math import inf
+from time import monotonic
 from typing import Final
 from weakref import WeakKeyDictionary
 
@@ -9,12 +11,13 @@ from tracker.domain.driver.silence import Departure
 from tracker.errors import RateLimited
 from tracker.live.drivers.recent_tokens import RecentTokens
 from tracker.live.drivers.trip import ConnectedDriver
-from tracker.messages import ToDriver
+from tracker.messages import DutyChange, PolicyChange, ToDriver
 from tracker.metrics import Metrics
 from tracker.rate_limits import RateLimit
 
 REPLACED_AT_ONCE: Final = 5  # replaced connections of one role of one driver
 REPLACED_PER_S: Final = 0.1
+REPLACED_ELSEWHERE_S: Final = 1 / REPLACED_PER_S  # in which a return counts as another replacement
 
 type Since = tuple[float, str]
 """When a device connected, in seconds since 1970, and to which node. The node decides between equal times."""
@@ -31,6 +34,8 @@ class DriverConnections:
         self._since: WeakKeyDictionary[ConnectedDriver, Since] = WeakKeyDictionary()
         self._departures: dict[str, Departure] = {}  # of position sources that are not connected
         self._replacements = RateLimit(REPLACED_AT_ONCE, REPLACED_PER_S)
+        self._replaced_at: dict[str, float] = {}  # by a connection to another node, oldest first
+        self._told: dict[str, dict[type, tuple[ToDriver, float]]] = {}  # newest duty and policy, and when
         self.recent_tokens = RecentTokens()
         self.revocations = 0  # so far; if it grows between authentication and `connect`, authenticate again
 
@@ -52,8 +57,21 @@ class DriverConnections:
 
     def push(self, driver_id: str, message: ToDriver) -> None:
         """Send a message to the driver's connections, if there are any."""
+        self.note_told(driver_id, message)
         for connection in list(self._by_driver.get(driver_id, {}).values()):
             connection.push(message)
+
+    def note_told(self, driver_id: str, *messages: ToDriver) -> None:
+        """Note the duty and the policy that the driver's devices know."""
+        for message in messages:
+            if driver_id in self._by_driver and isinstance(message, DutyChange | PolicyChange):
+                self._told.setdefault(driver_id, {})[type(message)] = message, monotonic()
+
+    def restate(self, driver_id: str, message: DutyChange | PolicyChange, since: float) -> None:
+        """Send a duty or policy that was read at *since*, by `monotonic`, if the devices do not know it."""
+        known, at = self._told.get(driver_id, {}).get(type(message), (None, -inf))
+        if known != message and at < since:
+            self.push(driver_id, message)
 
     def connect(self, driver_id: str, connection: ConnectedDriver, since: Since = NEVER) -> None:
         """Register a connection and close the driver's older one of its role as replaced.
@@ -62,10 +80,10 @@ class DriverConnections:
 
         Raises RateLimited if two devices with one role keep replacing each other; the older one stays.
         """
-        role = connection.role
-        older = self._by_driver.get(driver_id, {}).get(role)
-        now = asyncio.get_running_loop().time()
-        if older is not None and not self._replacements.try_take(f"{driver_id} {role}", 1.0, now):
+        role, now = connection.role, asyncio.get_running_loop().time()
+        older, key = self._by_driver.get(driver_id, {}).get(role), f"{driver_id} {role}"
+        is_replacement = older is not None or key in self._replaced_at_since(now - REPLACED_ELSEWHERE_S)
+        if is_replacement and not self._replacements.try_take(key, 1.0, now):
             raise RateLimited(
                 f"Another {role} of this driver is connected, and too many replaced it; retry later."
             )
@@ -81,10 +99,19 @@ class DriverConnections:
         """Close the driver's connection of this role if another node has a newer one."""
         own = self._by_driver.get(driver_id, {})
         if role in own and self._since[own[role]] < newer:
+            key, now = f"{driver_id} {role}", asyncio.get_running_loop().time()
+            self._replacements.take(key, 1.0, now)
+            self._replaced_at.pop(key, None)
+            self._replaced_at[key] = now
             own.pop(role).replace()
-        if not own:
-            self._by_driver.pop(driver_id, None)
+        self._drop_empty(driver_id)
         self._count()
+
+    def _replaced_at_since(self, since: float) -> dict[str, float]:
+        """Return which connections were replaced from other nodes since then; forget the earlier ones."""
+        while self._replaced_at and next(iter(self._replaced_at.values())) < since:
+            del self._replaced_at[next(iter(self._replaced_at))]
+        return self._replaced_at
 
     def disconnect(self, driver_id: str, connection: ConnectedDriver) -> None:
         """Remove a connection, unless a newer one has replaced it."""
@@ -93,8 +120,7 @@ class DriverConnections:
             del own[role]
             if role == "source":
                 self._departures[driver_id] = connection.departure
-        if not own:
-            self._by_driver.pop(driver_id, None)
+        self._drop_empty(driver_id)
         self._count()
 
     def departure(self, driver_id: str) -> Departure | None:
@@ -117,13 +143,18 @@ class DriverConnections:
             if token_hash in (None, connection.token_hash):
                 del own[role]
                 connection.revoke()
-        if not own:
-            self._by_driver.pop(driver_id, None)
+        self._drop_empty(driver_id)
 
     async def drain(self) -> None:
         """Acknowledge what is in flight and close every connection with 1012."""
         every = [connection for own in self._by_driver.values() for connection in own.values()]
         await asyncio.gather(*(connection.drain() for connection in every))
+
+    def _drop_empty(self, driver_id: str) -> None:
+        """Forget a driver without a connection."""
+        if not self._by_driver.get(driver_id):
+            self._by_driver.pop(driver_id, None)
+            self._told.pop(driver_id, None)
 
     def _count(self) -> None:
         self._metrics.drivers.set(len(self._by_driver))

@@ -62,7 +62,7 @@ class DriverStates:
             _take(self._duty_rates, driver_id, "Too many changes of duty; retry in a minute.")
             await self._change_duty(live, duty)
         self._trips.publish(live)
-        self._push(driver_id, DutyChange(duty != "off", duty == "on_break"))
+        self._push(driver_id, DutyChange.of(duty))
 
     async def _change_duty(self, live: LiveTrip, duty: Duty) -> None:
         driver = live.trip.driver

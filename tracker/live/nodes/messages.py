@@ -8,6 +8,7 @@ from msgspec import Struct
 from tracker.domain.driver.duty import Duty
 from tracker.domain.driver.role import Role
 from tracker.domain.eta.estimate import Eta
+from tracker.domain.reporting_policy import Policy
 from tracker.domain.tracks.fix import Fix, Rejection
 from tracker.live.drivers.trip import Receipt
 from tracker.messages import DutyChange, NoteToDriver, Orders, PolicyChange, Update
@@ -44,7 +45,13 @@ class WantedEtas(Struct, tag=True, frozen=True):
     orders: dict[str, list[str]]
 
 
-Request = ForwardedFixes | ReleaseTrip | SetDuty | WantedEtas
+class WantedPolicies(Struct, tag=True, frozen=True):
+    """Ask for the reporting policies of drivers who are connected to the asking node."""
+
+    driver_ids: list[str]
+
+
+Request = ForwardedFixes | ReleaseTrip | SetDuty | WantedEtas | WantedPolicies
 
 
 class Stored(Struct, tag=True, frozen=True):
@@ -69,7 +76,13 @@ class Etas(Struct, tag=True, frozen=True):
     etas: dict[str, Eta]
 
 
-Answer = Stored | Done | Refused | Etas
+class Policies(Struct, tag=True, frozen=True):
+    """The policies of those drivers whose trips the node owns, by driver."""
+
+    policies: dict[str, Policy]
+
+
+Answer = Stored | Done | Refused | Etas | Policies
 
 # --- to all nodes
 

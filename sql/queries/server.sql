@@ -9,4 +9,4 @@ SELECT pg_backend_pid();
 
 -- name: limit_transaction
 -- What a connection asks for at its start, for the current transaction only.
-SELECT set_config('jit', 'off', true), set_config('idle_in_transaction_session_timeout', '15s', true);
+SELECT set_config('jit', 'off', true), set_config('idle_in_transaction_session_timeout', '5s', true);

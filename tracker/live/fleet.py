@@ -86,7 +86,7 @@ class Fleet:
             tasks=self._tasks,
             now=now,
         )
-        self._leases, self._exchange = leases, exchange
+        self._leases, self._exchange, self._had_bus = leases, exchange, False
         receiver, connections = ViewReceiver(hub, leases, exchange, now), self.connections
         self._sender = ViewSender(hub, publisher, self._trips, leases, exchange, now)
         self._ownership = Ownership(self._trips, connections, leases, exchange, receiver, now)
@@ -256,6 +256,12 @@ class Fleet:
         """Update every second what time alone changes, and retry undelivered changes."""
         while True:
             await asyncio.sleep(TICK_S)
+            if self.bus_connected and not self._had_bus:
+                self._ownership.ask_again()
+                self._healing.poll_now()
+            self._had_bus = self.bus_connected
+            for node in self._leases.take_gone():
+                self._exchange.give_up(node)
             for driver_id in self._leases.take_lost():
                 self._ownership.lose(driver_id)
             if self._leases.is_sure:  # otherwise this node stood still, and others may own its trips

@@ -1,8 +1,11 @@
 """Which node owns a driver's trip, and what happens to fixes that reach another one."""
 
+import asyncio
+from datetime import timedelta
+
 import pytest
 
-from tests.live.nodes.site import Device, fix, new_driver, nodes
+from tests.live.nodes.site import Device, fix, new_driver, nodes, now
 from tests.waiting import until
 from tracker.database import Database
 from tracker.errors import OwnerUnavailable
@@ -127,3 +130,44 @@ async def test_a_node_that_stops_releases_its_trips_at_once(database: Database) 
             await a.store(driver, fix(9))
         assert (await b.store(driver, fix(8))).stored == 1
         assert b.owns(driver)
+
+
+async def test_a_frozen_owner_is_given_up_once_its_lease_has_run_out(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other node does not wait for its answer any longer."""
+    driver, asked = await new_driver(database), asyncio.Event()
+
+    async def ask(*_: object) -> bytes:
+        asked.set()
+        await asyncio.Event().wait()
+        return b""
+
+    async with nodes(database) as (a, b):
+        await a.store(driver, fix(9))
+        monkeypatch.setattr(b.bus, "request", ask)
+        b.fleet.connections.connect(driver.id, Device())
+        storing = asyncio.create_task(b.store(driver, fix(8)))
+        await asked.wait()
+        a.freeze()
+        await a.expire()
+        await b.leases._renew()
+        async with asyncio.timeout(30):
+            assert (await storing).stored == 1
+        assert b.owns(driver)
+
+
+async def test_an_owner_without_its_bus_gives_up_a_driver_who_has_left(database: Database) -> None:
+    """They may be connected to a node that cannot ask for it. Those who only send keep it longer."""
+    driver, sender = await new_driver(database), await new_driver(database, "Eero")
+    async with nodes(database) as (a, _):
+        a.fleet.connections.connect(driver.id, device := Device())
+        await a.store(driver, fix(9))
+        await a.store(sender, fix(9))
+        a.fleet.connections.disconnect(driver.id, device)
+        for one in (driver, sender):
+            live = a.fleet._trips.get(one.id)
+            assert live is not None
+            live.heard_at = now() - timedelta(seconds=6)
+        await until(lambda: not a.owns(driver))
+        assert a.owns(sender)

@@ -23,7 +23,8 @@ WAIT_S: Final = 300.0  # for a database that is unreachable at the start
 RETRY_S: Final = 0.5
 REPORT_S: Final = 10.0
 # A pooler refuses these at the start of a connection; SharedSession sets them for each transaction.
-_SESSION_SETTINGS: Final = {"jit": "off", "idle_in_transaction_session_timeout": "15s"}
+# A node that cannot be reached must not hold a driver's row for longer than its leases last.
+_SESSION_SETTINGS: Final = {"jit": "off", "idle_in_transaction_session_timeout": "5s"}
 
 
 async def wait_for_database(url: str, say: Callable[[str], None]) -> None:

@@ -23,7 +23,7 @@ RECEIVED_BYTES: Final = 16_000_000
 ANSWERS_AT_ONCE: Final = 500
 CONNECT_TIMEOUT_S: Final = 2
 RECONNECT_S: Final = 1  # between attempts; every attempt takes another server, if there is one
-PING_S: Final = 5  # a server that is silent for two of them is left
+PING_S: Final = 2  # a server that is silent for two of them is left
 STOP_TIMEOUT_S: Final = 2.0
 
 log = structlog.get_logger()
@@ -45,6 +45,7 @@ class NatsBus:
         self._answering: set[asyncio.Task[None]] = set()
         self.attempted = asyncio.Event()  # set after the first attempt to connect
         self.fault: str | None = None
+        self._is_closing = False
 
     @classmethod
     @asynccontextmanager
@@ -56,6 +57,7 @@ class NatsBus:
         try:
             yield bus
         finally:
+            bus._is_closing = True
             await bus._send_waiting()
             sending = [] if bus._sending is None else [bus._sending]
             ended = [connecting, *sending, *bus._subscribing, *bus._answering]
@@ -186,7 +188,8 @@ class NatsBus:
         log.info("bus_connected", servers=str(self._address))
 
     async def _note_disconnected(self) -> None:
-        log.warning("bus_disconnected", servers=str(self._address))
+        if not self._is_closing:
+            log.warning("bus_disconnected", servers=str(self._address))
 
     async def _note_fault(self, error: Exception) -> None:
         if isinstance(error, SlowConsumerError):

@@ -4,9 +4,11 @@ Subjects are `tracker.<installation>.order.<id>`, `….driver.<id>`, `….node.<
 ids only.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from tracker.errors import BusUnavailable
 from tracker.live.bus.protocol import Bus
 from tracker.live.nodes.messages import (
     Answer,
@@ -28,6 +30,7 @@ class Exchange:
         self.node: Final = node
         self.bus: Final = bus
         self._prefix = f"tracker.{installation or 'local'}"
+        self._asking: dict[asyncio.Timeout, str] = {}  # the nodes that have not answered yet
 
     def listen(
         self, answer: Callable[[Request], Awaitable[Answer]], receive: Callable[[Event], None]
@@ -50,10 +53,29 @@ class Exchange:
         self.bus.publish(f"{self._prefix}.brand", b"")
 
     async def ask(self, node: str, request: Request, within_s: float = ANSWER_WITHIN_S) -> Answer:
-        """Send a request to a node and return its answer. Raises BusUnavailable."""
-        message = await self.bus.request(f"{self._prefix}.node.{node}.ask", encode(request), within_s)
+        """Send a request to a node and return its answer.
+
+        Raises BusUnavailable if none comes in time, and after `give_up`.
+        """
+        subject = f"{self._prefix}.node.{node}.ask"
+        patience = asyncio.timeout(None)
+        self._asking[patience] = node
+        try:
+            async with patience:
+                message = await self.bus.request(subject, encode(request), within_s)
+        except TimeoutError:
+            raise BusUnavailable("The node has stopped.") from None
+        finally:
+            self._asking.pop(patience, None)
         answer: Answer = decode_answer(message)
         return answer
+
+    def give_up(self, node: str) -> None:
+        """End the requests to a node that has stopped; a frozen one would let them wait for its answer."""
+        now = asyncio.get_running_loop().time()
+        for patience in [one for one, asked in self._asking.items() if asked == node]:
+            del self._asking[patience]
+            patience.reschedule(now)
 
     def publish_order(self, order_id: str, event: Event) -> None:
         """Tell every other node what concerns this order."""

@@ -32,11 +32,6 @@ from tracker.live.nodes.ownership import Ownership
 from tracker.metrics import Metrics
 
 ATTEMPTS: Final = 3  # to find the owner of a trip that changes hands
-RELEASE_WITHIN_S: Final = 3.0  # the commits in flight
-RELEASE_RETRY_S: Final = 5.0  # after an owner has refused to release a trip
-OWNERS_KEPT: Final = 10_000
-IDLE_AFTER: Final = timedelta(seconds=60)
-IDLE_WITHOUT_BUS_AFTER: Final = timedelta(seconds=5)
 
 log = structlog.get_logger()
 

@@ -52,6 +52,7 @@ class Leases:
         self._is_away = False  # the database, at the last attempt
         self._renewed = asyncio.Condition()
         self._lost: list[str] = []
+        self._gone: set[str] = set()
         self._renewing: asyncio.Task[None]
 
     @asynccontextmanager
@@ -128,6 +129,11 @@ class Leases:
         lost, self._lost = self._lost, []
         return lost
 
+    def take_gone(self) -> set[str]:
+        """Return the nodes that stopped running since the last call."""
+        gone, self._gone = self._gone, set()
+        return gone
+
     async def outdate(self, connection: Connection, driver: Driver) -> None:
         """Make other nodes read the driver again, in a transaction that changes what trips hold of them."""
         generation = await outdate_lease(connection, driver.number)
@@ -145,12 +151,6 @@ class Leases:
         """Return the drivers whose trips a running node owns. Raises StorageUnavailable."""
         return set(await select_owners(self._database, driver_ids))
 
-    # --- renewal
-
-    async def _renew_forever(self) -> None:
-        while True:
-            await asyncio.sleep(BEAT_EVERY_S if self.is_sure else 0.1)
-            with suppress(StorageUnavailable):
     async def owned_elsewhere(self, driver_ids: Collection[str]) -> set[str]:
         """Return the drivers whose trips other running nodes own. Raises StorageUnavailable."""
         if self.alone or not driver_ids:
@@ -158,6 +158,12 @@ class Leases:
         owners = await select_owners(self._database, driver_ids)
         return {driver_id for driver_id, owner in owners.items() if owner.node != self.node}
 
+    # --- renewal
+
+    async def _renew_forever(self) -> None:
+        while True:
+            await asyncio.sleep(BEAT_EVERY_S if self.is_sure else 0.1)
+            with suppress(StorageUnavailable):
                 await self._renew()
 
     async def _renew(self) -> None:
@@ -176,6 +182,7 @@ class Leases:
             raise
         finally:
             beating.cancel()
+        self._gone |= self.others - others
         self.others, self._valid_until, self._is_away = others, began + LASTS_S, False
         async with self._renewed:
             self._renewed.notify_all()

@@ -20,7 +20,7 @@ RELEASE_WITHIN_S: Final = 3.0  # the commits in flight
 RELEASE_RETRY_S: Final = 5.0  # after an owner has refused to release a trip
 OWNERS_KEPT: Final = 10_000
 IDLE_AFTER: Final = timedelta(seconds=60)
-IDLE_WITHOUT_BUS_AFTER: Final = timedelta(seconds=5)
+IDLE_AFTER_LEAVING: Final = timedelta(seconds=5)  # of a driver whose connection has ended
 
 
 class Ownership:
@@ -86,9 +86,9 @@ class Ownership:
         try:
             owner = await self._leases.take(driver_id)
             if owner.node != self._exchange.node and wanted:
-                if await self._ask_for_release(owner.node, driver_id):
-                    owner = await self._leases.take(driver_id)
-                else:
+                await self._ask_for_release(owner.node, driver_id)
+                owner = await self._leases.take(driver_id)
+                if owner.node != self._exchange.node:
                     self._release_after[driver_id] = monotonic() + RELEASE_RETRY_S
         except StorageUnavailable:
             if self._leases.alone and self._trips.get(driver_id) is not None:
@@ -113,19 +113,21 @@ class Ownership:
     async def release_idle(self) -> None:
         """Give up trips whose drivers have neither a connection here nor sent a fix lately.
 
-        Without the bus that is all that lets a driver move to another node, so it happens sooner.
+        A driver who has left may be connected to a node that cannot ask for the trip, because the bus is
+        away for it or for this node.
         """
         if self._leases.alone:
             return
-        idle_after = IDLE_AFTER if self._exchange.bus.connected else IDLE_WITHOUT_BUS_AFTER
-        idle = [one for one in self._leases.owned if self._is_idle(one, idle_after)]
+        idle = [one for one in self._leases.owned if self._is_idle(one)]
         with suppress(StorageUnavailable):
             await self._leases.release(idle)
 
-    def _is_idle(self, driver_id: str, idle_after: timedelta) -> bool:
+    def _is_idle(self, driver_id: str) -> bool:
         live = self._trips.get(driver_id)
         if driver_id in self._connections or (live is not None and live.recording):
             return False
+        has_left = self._connections.departure(driver_id) is not None or not self._exchange.bus.connected
+        idle_after = IDLE_AFTER_LEAVING if has_left else IDLE_AFTER
         return live is None or live.heard_at is None or self._now() - live.heard_at > idle_after
 
     def lose(self, driver_id: str) -> None:
@@ -137,6 +139,10 @@ class Ownership:
         """Forget which other node owns the driver's trip, so that the next fix asks the database."""
         self._elsewhere.pop(driver_id, None)
         self._release_after.pop(driver_id, None)
+
+    def ask_again(self) -> None:
+        """Ask owners again that did not release a trip."""
+        self._release_after.clear()
 
     # --- between nodes
 
@@ -158,11 +164,10 @@ class Ownership:
                 raise RateLimited("Too many changes of duty; retry in a minute.")
         raise OwnerUnavailable
 
-    async def _ask_for_release(self, node: str, driver_id: str) -> bool:
-        try:
-            return isinstance(await self._exchange.ask(node, ReleaseTrip(driver_id)), Done)
-        except BusUnavailable:
-            return False
+    async def _ask_for_release(self, node: str, driver_id: str) -> None:
+        """Return once the owner has answered, or has stopped."""
+        with suppress(BusUnavailable):
+            await self._exchange.ask(node, ReleaseTrip(driver_id))
 
     async def answer_release(self, request: ReleaseTrip) -> Answer:
         """Give the trip up to the node whose connection its driver uses, once what is in flight is stored."""

@@ -1,7 +1,7 @@
 """ViewReceiver: keeps this node's channels up to date with the views of trips that other nodes own."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from itertools import batched
 from time import monotonic
@@ -18,24 +18,25 @@ from tracker.live.nodes.messages import Views, ViewState, Watch, WatchedOrder
 from tracker.messages import Update, rfc3339
 
 ANSWER_WITHIN_S: Final = 1.0
-SILENT_AFTER_S: Final = 7.0  # two answers are missing; PostgreSQL decides
+SILENT_AFTER_S: Final = 2.0  # without an answer at the next poll; PostgreSQL decides
+ASK_AGAIN_AFTER_S: Final = 7.0  # after a node was silent
 ORDERS_PER_MESSAGE: Final = 200
 
 
 class Followed:
     """An order whose views come from the owner of its trip."""
 
-    __slots__ = ("answered", "driver_id", "heard_at", "known", "lines", "node", "version")
+    __slots__ = ("answered", "asked_at", "driver_id", "known", "lines", "node", "version")
 
     def __init__(self, order: Order, node: str) -> None:
         self.driver_id, self.version, self.node = order.driver_id or "", order.version, node
         self.known: tuple[str, int] = ("", 0)  # tag and revision of the owner's channel
         self.lines: tuple[int, int] = (-1, -1)  # revisions of route and trail
-        self.heard_at = monotonic()
+        self.asked_at: float | None = None  # by `monotonic`; None: the node has said something since
         self.answered: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
     def answer(self, *, is_there: bool) -> None:
-        self.heard_at = monotonic()
+        self.asked_at = None
         if not self.answered.done():
             self.answered.set_result(is_there)
 
@@ -78,7 +79,7 @@ class ViewReceiver:
                 is_there = await asyncio.shield(followed.answered)
         except TimeoutError:
             is_there = False
-            self._silent_until[followed.node] = monotonic() + SILENT_AFTER_S
+            self._silent_until[followed.node] = monotonic() + ASK_AGAIN_AFTER_S
         if not is_there and self._followed.get(order.id) is followed:
             self.stop(order.id)
         return is_there
@@ -86,6 +87,10 @@ class ViewReceiver:
     def _may_answer(self, node: str) -> bool:
         """Whether to ask a node: the bus is there, and the node has not just left a question unanswered."""
         return self._exchange.bus.connected and self._silent_until.get(node, 0.0) < monotonic()
+
+    def ask_again(self) -> None:
+        """Ask nodes again that did not answer."""
+        self._silent_until.clear()
 
     def stop(self, order_id: str) -> None:
         """Compute the order's views here from now on."""
@@ -151,7 +156,8 @@ class ViewReceiver:
         for order_id, followed in list(self._followed.items()):
             if not self._hub.has_subscriptions(order_id):
                 self.stop(order_id)
-            elif now - followed.heard_at > SILENT_AFTER_S:
+            elif followed.asked_at is not None and now - followed.asked_at > SILENT_AFTER_S:
+                self._silent_until[followed.node] = now + ASK_AGAIN_AFTER_S
                 self.stop(order_id)
                 silent.append(order_id)
             else:
@@ -161,8 +167,10 @@ class ViewReceiver:
                 self._ask(node, some)
         return silent
 
-    def _ask(self, node: str, orders: Iterable[tuple[str, Followed]]) -> None:
-        wanted = [WatchedOrder(id_, one.driver_id, *one.known) for id_, one in orders]
+    def _ask(self, node: str, orders: Sequence[tuple[str, Followed]]) -> None:
+        wanted, now = [WatchedOrder(id_, one.driver_id, *one.known) for id_, one in orders], monotonic()
+        for _, one in orders:
+            one.asked_at = one.asked_at or now
         self._exchange.publish_node(node, Watch(self._exchange.node, wanted))
 
 
@@ -170,5 +178,5 @@ def _publish(channel: Channel, fields: Update, now: str) -> None:
     """Publish what an owner has sent to this node's watchers."""
     names = [name for name in fields.__struct_fields__ if name not in {"cursor", "now"}]
     sent = {name: value for name in names if (value := getattr(fields, name)) is not UNSET}
-    channel.follows, channel.view, channel.trail = True, None, SentTrail()
+    channel.follows, channel.remote, channel.view, channel.trail = True, None, None, SentTrail()
     channel.publish({**channel.state, **sent}, now)

@@ -133,7 +133,7 @@ class ViewSender:
         due, self._due = self._due, {}
         by_node: dict[str, list[ViewState]] = {}
         for watch in due:
-            if not self._leases.owns(watch.driver_id):
+            if watch.channel.remote is not watch or not self._leases.owns(watch.driver_id):
                 continue
             state = watch.state(route=watch.route_due, trail=watch.trail_due)
             watch.route_due = watch.trail_due = False

@@ -38,19 +38,26 @@ class ServiceProcess(Protocol):
     async def wait(self) -> int: ...
 
 
-async def started(program: str, environment: Mapping[str, str], log: Path) -> ServiceProcess:
-    """Start `python -m <program> serve --migrate`; standard error goes to *log*, a new file."""
+async def started(
+    program: str, environment: Mapping[str, str], log: Path, namespace: str = ""
+) -> ServiceProcess:
+    """Start `python -m <program> serve --migrate`; standard error goes to *log*, a new file.
+
+    With a name it runs in this network namespace.
+    """
     with log.open("wb") as stderr:
         if not FORKING:
+            inside = ("ip", "netns", "exec", namespace) if namespace else ()
             return await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", program, *ARGUMENTS),
+                *(*inside, sys.executable, "-m", program, *ARGUMENTS),
                 cwd=ROOT,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,
             )
-    process = _context.Process(target=_run, args=(program, dict(environment), log.absolute()), daemon=True)
+    arguments = (program, dict(environment), log.absolute(), namespace)
+    process = _context.Process(target=_run, args=arguments, daemon=True)
     process.start()
     return _Forked(process)
 
@@ -88,8 +95,11 @@ class _Forked:
         return self.returncode
 
 
-def _run(program: str, environment: dict[str, str], log: Path) -> None:
+def _run(program: str, environment: dict[str, str], log: Path, namespace: str) -> None:
     """Be `python -m <program>`, in a forked process."""
+    if namespace:
+        with Path("/run/netns", namespace).open() as network:
+            os.setns(network.fileno(), os.CLONE_NEWNET)
     os.chdir(ROOT)
     os.environ.clear()
     os.environ.update(environment)

@@ -8,6 +8,7 @@ import asyncpg
 
 from tests.faults.happenings import CATALOGUE, newest_true_fix
 from tests.faults.ledger import StoredRow, verdict
+from tests.faults.node import Node
 from tests.faults.world import IN_THE_PIPE, Watched, World
 from tests.waiting import becomes_true
 
@@ -43,11 +44,13 @@ async def all_wrong(
     await _orders_end(world)
     await _everybody_leaves(world, leave_within)
     _nothing_was_acknowledged_while_away(world)
-    if (code := await _terminated(world)) != 0:
-        world.violations.append(f"the service ended with {code} after SIGTERM")
+    for node in world.nodes:
+        if (code := await _terminated(node)) != 0:
+            world.violations.append(f"the service ended with {code} after SIGTERM")
     stored = await _rows(world)
     ledgers = {device.driver_id: device.ledger for device in world.devices}
-    return [*world.violations, *verdict(ledgers, stored), *world.node.unexpected_words()]
+    words = [word for node in world.nodes for word in node.unexpected_words()]
+    return [*world.violations, *verdict(ledgers, stored), *words]
 
 
 async def _customers_see_the_newest(world: World) -> None:
@@ -90,25 +93,30 @@ async def _everybody_leaves(world: World, within: float) -> None:
     """Sockets, files, threads and memory go back to where they were."""
     for anybody in (*world.devices, *(watched.customer for watched in world.watched)):
         await world.stop(anybody)
-    idle = world.idle
+    for node in world.nodes:
+        await _nothing_is_left(world, node, within)
+
+
+async def _nothing_is_left(world: World, node: Node, within: float) -> None:
+    idle = node.idle
     assert idle is not None
-    await becomes_true(lambda: world.node.held().sockets == 0, within)
-    held = world.node.held()
+    await becomes_true(lambda: node.held().sockets == 0, within)
+    held = node.held()
     if held.sockets:
         world.violations.append(f"{held.sockets} sockets are left of clients who have gone")
     if held.files > idle.files + FILES_MORE or held.threads > idle.threads + THREADS_MORE:
         world.violations.append(f"left behind: {held}, at the beginning {idle}")
     if held.rss_mb > idle.rss_mb + MEMORY_MORE:
         world.violations.append(f"memory grew from {idle.rss_mb:.0f} to {held.rss_mb:.0f} MB")
-    metrics = await world.node.metrics()
+    metrics = await node.metrics()
     for name in ("tracker_drivers_online", "tracker_subscribers"):
         if metrics[name]:
             world.violations.append(f"{name} is {metrics[name]:.0f} and nobody is there")
 
 
-async def _terminated(world: World) -> int | str:
+async def _terminated(node: Node) -> int | str:
     try:
-        return await world.node.terminate()
+        return await node.terminate()
     except TimeoutError:
         return "nothing within 20 s"
 

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Final, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import asyncpg
 
@@ -29,8 +29,11 @@ _numbers = count(1)
 class Cluster:
     """One server; what is done to it is done by its own process id."""
 
-    def __init__(self, folder: Path, tmpfs_mb: int | None = None, programs: Programs | None = None) -> None:
+    def __init__(
+        self, folder: Path, tmpfs_mb: int | None = None, programs: Programs | None = None, address: str = ""
+    ) -> None:
         self._folder = folder
+        self._address = address  # where it listens besides its socket
         self._tmpfs_mb = tmpfs_mb
         self._data = folder / "disk" / "postgres"
         self._programs = programs or programs_for(self._data)
@@ -42,10 +45,17 @@ class Cluster:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, folder: Path, tmpfs_mb: int | None = None, programs: Programs | None = None
+        cls,
+        folder: Path,
+        tmpfs_mb: int | None = None,
+        programs: Programs | None = None,
+        address: str = "",
     ) -> AsyncIterator[Self]:
-        """A new server, up; with `tmpfs_mb` its data lie on a disk of that size that only it sees."""
-        cluster = cls(folder, tmpfs_mb, programs)
+        """A new server, up; with `tmpfs_mb` its data lie on a disk of that size that only it sees.
+
+        With an *address* it also listens there, and lets everybody in.
+        """
+        cluster = cls(folder, tmpfs_mb, programs, address)
         try:
             await asyncio.to_thread(cluster._set_up)
             await cluster.start()
@@ -116,6 +126,12 @@ class Cluster:
             await connection.close()
         return self.url.replace("/postgres?", f"/{name}?")
 
+    def through_network(self, url: str) -> str:
+        """The same database by the server's address, if it has one."""
+        if not self._address:
+            return url
+        return f"postgresql://tracker@{self._address}:{PORT}/{urlsplit(url).path.lstrip('/')}"
+
     def fill_disk(self) -> Path:
         """Leaves no byte free; the file to delete for space to return."""
         filler = self._seen_from_here(self._folder / "disk" / "filler")
@@ -132,6 +148,8 @@ class Cluster:
         log = self._folder / "postgres.log"
         if self._tmpfs_mb is None:
             initialise(self._data, self._account, self._programs, log)
+            with (self._data / "pg_hba.conf").open("a") as rules:
+                rules.write("host all all samenet trust\n" if self._address else "")
             return
         new = self._folder / "made"
         new.mkdir()
@@ -152,6 +170,7 @@ class Cluster:
             self._seen_from_here(self._data / "postmaster.pid").unlink(missing_ok=True)
             clear_remains(Path("/nowhere"), self._sockets)
         settings = {**SETTINGS, "unix_socket_directories": f'"{self._sockets}"', "restart_after_crash": "on"}
+        settings |= {"listen_addresses": self._address}
         if self._tmpfs_mb is not None:
             settings |= {"max_wal_size": "64MB", "min_wal_size": "32MB"}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]

@@ -30,7 +30,8 @@ class Customer:
         self.statuses: list[str] = []
         self.connections = 0
         self.closes: list[int] = []
-        self._token, self._port, self._random = token, port, random
+        self.port = port
+        self._token, self._random = token, random
         self._starts = starts
         self._shown_at = ""  # recorded_at of the newest position that was shown
         self._shown_by = 0  # which start of the service showed it
@@ -40,6 +41,11 @@ class Customer:
         """`recorded_at` of the position on its map."""
         position = self.state.get("position")
         return None if position is None else str(position["recorded_at"])
+
+    @property
+    def is_out(self) -> bool:
+        """Whether it was told the end, or is refused."""
+        return self.end is not None or 404 in self.closes
 
     @property
     def status(self) -> str:
@@ -58,7 +64,7 @@ class Customer:
 
     async def _watch(self, attempt: int) -> int:
         query = f"?cursor={self.state['cursor']}" if self.state else ""
-        url = f"ws://127.0.0.1:{self._port}/v1/track/{self._token}/stream{query}"
+        url = f"ws://127.0.0.1:{self.port}/v1/track/{self._token}/stream{query}"
         try:
             async with connect(
                 url, compression=None, ping_interval=None, close_timeout=1, proxy=None

@@ -27,14 +27,18 @@ ANSWER_WITHIN: Final = 45.0  # seconds, as the contract says; then it is sent ag
 OPEN_WITHIN: Final = 10.0
 LONGEST_PAUSE: Final = 2.0  # seconds; impatient, so that a minute holds many faults
 HTTP_WITHIN: Final = 10.0
-RADIUS: Final = 0.001  # degrees: it goes round and round near its order's pickup
+HOME: Final = (60.1713, 24.9440)  # near its order's pickup
+RADIUS: Final = 0.001  # degrees: it goes round and round there
 
 
 class Device:
     """One driver's: makes fixes, sends them over the socket and by HTTP, and keeps the ledger."""
 
-    def __init__(self, driver_id: str, token: str, port: int, random: Random) -> None:
+    def __init__(
+        self, driver_id: str, token: str, port: int, random: Random, home: tuple[float, float] = HOME
+    ) -> None:
         self.driver_id = driver_id
+        self._home = home
         self.ledger = Ledger()
         self.skew = NO_SKEW
         self.closes: list[int] = []  # close codes, and HTTP statuses of refusals
@@ -84,8 +88,8 @@ class Device:
         return Made(
             number=number,
             recorded_at=at,
-            lat=round(60.1713 + RADIUS * sin(turn), 6),
-            lon=round(24.9440 + 2 * RADIUS * cos(turn), 6) + number * 1e-12,
+            lat=round(self._home[0] + RADIUS * sin(turn), 6),
+            lon=round(self._home[1] + 2 * RADIUS * cos(turn), 6) + number * 1e-12,
             accuracy=5.0 + number % 7,
             speed=4.0 + number % 3 / 10,
             heading=float(number % 360),

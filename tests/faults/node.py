@@ -3,7 +3,8 @@
 import asyncio
 import os
 import signal
-from contextlib import suppress
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ import httpx
 import msgspec
 
 from tests.fork_server import ServiceProcess, started
+from tests.privacy.recording import recorded
 from tests.service import ADMIN_KEY, SECRET, url_in
 from tests.waiting import until
 
@@ -30,6 +32,7 @@ FORESEEN: Final = frozenset(  # what the faults make it say: the database is awa
             "webhooks_delayed",
             "forecast_reports_delayed",
         ),
+        *("bus_disconnected", "bus_failed", "leases_lost"),  # as the faults of several nodes want it
     }
 )
 
@@ -38,7 +41,7 @@ class Held(msgspec.Struct, frozen=True):
     """What the kernel says that a process holds."""
 
     files: int
-    sockets: int  # of TCP, to clients; the listening one is not counted
+    sockets: int  # of TCP, to clients
     threads: int
     rss_mb: float
 
@@ -46,9 +49,22 @@ class Held(msgspec.Struct, frozen=True):
 class Node:
     """One node, whoever plays it: `module` is `tracker`, or a mutant of it."""
 
-    def __init__(self, folder: Path, data_dir: Path, database_url: str, module: str = "tracker") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        data_dir: Path,
+        database_url: str,
+        module: str = "tracker",
+        *,
+        settings: Mapping[str, str] | None = None,
+        namespace: str = "",
+        is_judged: bool = False,
+    ) -> None:
+        """It runs in the network *namespace*, if there is one. *is_judged*: everybody reaches it through a
+        relay, and what it says is held against the rules of privacy."""
         self._folder = folder
         self._module = module
+        self._namespace, self._is_judged = namespace, is_judged
         self._environment = {
             **os.environ,
             "DATABASE_URL": database_url,
@@ -56,8 +72,12 @@ class Node:
             "TRACKER_BIND": "127.0.0.1:0",
             "TRACKER_ADMIN_KEY": ADMIN_KEY,
             "TRACKER_SECRET": SECRET,
+            **(settings or {}),
         }
-        self.port = 0
+        self.idle: Held | None = None  # what it held before anybody came
+        self.port = 0  # where it is reached on 127.0.0.1
+        self._own_port = 0
+        self._relays = ExitStack()
         self.logs: list[Path] = []
         self.process: ServiceProcess | None = None
 
@@ -65,21 +85,26 @@ class Node:
         """Returns when it is ready."""
         log = self._folder / f"serve-{len(self.logs)}.log"
         self.logs.append(log)
-        process = self.process = await started(module or self._module, self._environment, log)
+        self._relays.close()
+        process = self.process = await started(
+            module or self._module, self._environment, log, self._namespace
+        )
 
-        def announced() -> int:
+        def announced() -> str:
             assert process.returncode is None, f"the service did not start:\n{log.read_text()}"
             return self._announced(log)
 
-        self.port = await until(announced, UP_WITHIN)
+        url = await until(announced, UP_WITHIN)
+        self._own_port = _port(url)
+        self.port = _port(self._relays.enter_context(recorded(url, log))) if self._is_judged else _port(url)
         await until(self.is_ready, UP_WITHIN)
+        if self.idle is None:
+            self.idle = self.held()
 
     @staticmethod
-    def _announced(log: Path) -> int:
-        for line in log.read_text(errors="replace").splitlines():
-            if url := url_in(line):
-                return int(url.rsplit(":", 1)[1])
-        return 0
+    def _announced(log: Path) -> str:
+        lines = log.read_text(errors="replace").splitlines()
+        return next((url for line in lines if (url := url_in(line))), "")
 
     async def is_ready(self) -> bool:
         with suppress(httpx.TransportError):
@@ -131,13 +156,17 @@ class Node:
 
     async def end(self) -> None:
         """In whatever state it is."""
-        if self.process is None or self.process.returncode is not None:
-            return
-        self.thaw()
-        try:
-            await self.terminate()
-        except TimeoutError:
-            await self.kill()
+        if self.is_running:
+            self.thaw()
+            try:
+                await self.terminate()
+            except TimeoutError:
+                await self.kill()
+        self._relays.close()
+
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.returncode is None
 
     # --- what it leaves
 
@@ -160,10 +189,13 @@ class Node:
         except OSError:  # closed meanwhile
             return ""
 
-    @staticmethod
-    def _clients(process: Path, inodes: set[str]) -> int:
+    def _clients(self, process: Path, inodes: set[str]) -> int:
         rows = [line.split() for line in (process / "net/tcp").read_text().splitlines()[1:]]
-        return sum(row[9] in inodes and row[3] != "0A" for row in rows)  # 0A: LISTEN
+        own = f":{self._own_port:04X}"
+        return sum(
+            row[9] in inodes and row[1].endswith(own) and row[3] != "0A"  # 0A: LISTEN
+            for row in rows
+        )
 
     def unexpected_words(self) -> list[str]:
         """Lines of its logs that tell of something that nobody foresaw."""
@@ -173,6 +205,10 @@ class Node:
             for line in log.read_text(errors="replace").splitlines()
             if _is_unexpected(line)
         ]
+
+
+def _port(url: str) -> int:
+    return int(url.rsplit(":", 1)[1])
 
 
 def _is_unexpected(line: str) -> bool:

@@ -28,8 +28,11 @@ FINE: Final = Weather()
 class _Link:
     """One client's connection and its other half."""
 
-    def __init__(self, proxy: "Proxy", client: asyncio.StreamWriter, server: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, proxy: "Proxy", upstream: int, client: asyncio.StreamWriter, server: asyncio.StreamWriter
+    ) -> None:
         self._proxy = proxy
+        self.upstream = upstream
         self._writers = (client, server)
         self.swallowing = False  # half open: taken and thrown away
 
@@ -81,16 +84,22 @@ class Proxy:
     @asynccontextmanager
     async def open(cls, random: Random) -> AsyncIterator[Self]:
         proxy = cls(random)
-        server = await asyncio.start_server(proxy._serve, "127.0.0.1", 0)
-        proxy.port = server.sockets[0].getsockname()[1]
-        try:
+        async with proxy.listening():
             yield proxy
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[None]:
+        """It has a port during the block."""
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        try:
+            yield
         finally:
             server.close()
-            proxy.cut()
-            for task in list(proxy._tasks):
+            self.cut()
+            for task in list(self._tasks):
                 task.cancel()
-            await asyncio.gather(*proxy._tasks, return_exceptions=True)
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     @property
     def connections(self) -> int:
@@ -100,10 +109,15 @@ class Proxy:
         self.weather = weather
         (self._moving.clear if weather.stalled else self._moving.set)()
 
-    def cut(self) -> None:
-        """Resets every connection."""
+    def choose(self) -> int | None:
+        """Where the next connection goes."""
+        return self.upstream
+
+    def cut(self, upstream: int | None = None) -> None:
+        """Resets every connection, or those that go there."""
         for link in list(self._links):
-            link.reset()
+            if upstream in {None, link.upstream}:
+                link.reset()
 
     def half_open(self) -> None:
         """From now on the present connections lead nowhere, and neither side is told; new ones work."""
@@ -135,10 +149,11 @@ class Proxy:
             writer.transport.abort()
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self.upstream is None:
+        upstream = self.choose()
+        if upstream is None:
             return
-        there, onward = await asyncio.open_connection("127.0.0.1", self.upstream)
-        link = _Link(self, writer, onward)
+        there, onward = await asyncio.open_connection("127.0.0.1", upstream)
+        link = _Link(self, upstream, writer, onward)
         self._links.add(link)
         try:
             pumps = (link.pump(reader, onward), link.pump(there, writer))

@@ -21,7 +21,11 @@ import tracker
 from tests.faults.check import all_wrong
 from tests.faults.cluster import Cluster
 from tests.faults.happenings import CATALOGUE
+from tests.faults.nodes.happenings import disturb
+from tests.faults.nodes.network import Network, network_trouble
+from tests.faults.nodes.several import Several
 from tests.faults.world import World
+from tests.privacy.recording import JUDGE
 
 PAUSE: Final = (4.0, 16.0)  # seconds between two faults
 OFTEN: Final = (  # kills come more often than the rest
@@ -45,11 +49,21 @@ def schedule(seed: int) -> Iterator[str]:
 @click.option("--drivers", default=24, show_default=True)
 @click.option("--rate", default=4, show_default=True, help="Fixes a second of each driver.")
 @click.option(
+    "--nodes",
+    type=click.Choice(["1", "3"]),
+    default="1",
+    show_default=True,
+    help="3: nodes and NATS servers in network namespaces, each killed, frozen and cut off; as root.",
+)
+@click.option(
     "--output", type=click.Path(path_type=Path), help="A file for the result; it is printed in any case."
 )
-def main(*, minutes: float, seed: int, drivers: int, rate: int, output: Path | None) -> None:
+def main(*, minutes: float, seed: int, drivers: int, rate: int, nodes: str, output: Path | None) -> None:
     """Kill, freeze and disturb a service for so long, then check every promise; 1 where one is broken."""
-    result = asyncio.run(_soak(minutes, seed, drivers, rate))
+    if nodes == "3" and (trouble := network_trouble()):
+        raise click.ClickException(trouble)
+    soak = _soak_several if nodes == "3" else _soak
+    result = asyncio.run(soak(minutes, seed, drivers, rate))
     text = msgspec.json.format(msgspec.json.encode(result), indent=2).decode()
     click.echo(text)
     if output is not None:
@@ -73,6 +87,32 @@ async def _soak(minutes: float, seed: int, drivers: int, rate: int) -> dict[str,
                 finally:
                     teller.cancel()
                 return _result(world, began, happened, wrong) | {"seed": seed, "drivers": drivers}
+
+
+async def _soak_several(minutes: float, seed: int, drivers: int, rate: int) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="soak-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        data_dir = folder / "data"
+        data_dir.mkdir()
+        folder.chmod(0o755)  # the account of PostgreSQL enters it
+        async with (
+            Network.open() as network,
+            Several.running(
+                folder, data_dir, seed=seed, drivers=drivers, rate=rate, network=network
+            ) as world,
+        ):
+            began, happened = datetime.now(UTC), Counter[str]()
+            teller = asyncio.create_task(_tell(world, happened))
+            try:
+                await disturb(world, minutes * 60, happened)
+                await world.affairs.end()
+                wrong = await all_wrong(world, flush_within=120.0)
+            finally:
+                teller.cancel()
+            took = {name: _spread(values) for name, values in sorted(world.took.items())}
+            told = {"assignments": world.affairs.handed, "links_revoked": world.affairs.revoked}
+            result = _result(world, began, happened, wrong) | {"seed": seed, "drivers": drivers}
+            return result | told | {"seconds_until_up_to_date": took, "messages_judged": JUDGE.judged}
 
 
 async def _disturb(world: World, seconds: float, names: Iterator[str], happened: Counter[str]) -> None:

@@ -1,7 +1,7 @@
 """World: a service, its database, bad networks, drivers and customers, all real; and what they witnessed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,9 +13,10 @@ import httpx
 
 from tests.faults.cluster import Cluster
 from tests.faults.customer import Customer
-from tests.faults.device import Device
-from tests.faults.node import Held, Node
+from tests.faults.device import HOME, Device
+from tests.faults.node import Node
 from tests.faults.proxy import FINE, Proxy
+from tests.service import token_of
 from tests.waiting import becomes_true
 
 MAKE_EVERY: Final = 0.5  # seconds
@@ -40,10 +41,10 @@ class Watched:
 class World:
     """Everything of one run. `violations` is what nobody may see; empty at the end of a good run."""
 
-    def __init__(self, cluster: Cluster, database_url: str, node: Node, seed: int) -> None:
+    def __init__(self, cluster: Cluster, database_url: str, nodes: Sequence[Node], seed: int) -> None:
         self.cluster = cluster
         self.database_url = database_url
-        self.node = node
+        self.nodes = nodes
         self.random = Random(seed)
         self.violations: list[str] = []
         self.watched: list[Watched] = []
@@ -52,7 +53,6 @@ class World:
         self.kills = 0
         self.recoveries: list[float] = []  # seconds from the database's return to the first commit
         self.returns: list[float] = []  # seconds from the service's return until all are connected
-        self.idle: Held | None = None  # before anybody came
         self.networks: list[Proxy] = []  # of drivers
         self.customers_network: Proxy
         self.making = asyncio.Event()
@@ -82,7 +82,7 @@ class World:
         folder.mkdir(parents=True, exist_ok=True)
         url = await cluster.new_database()
         node = Node(folder, data_dir, through(url), module)
-        world = cls(cluster, url, node, seed)
+        world = cls(cluster, url, [node], seed)
         world._rate = rate
         async with AsyncExitStack() as stack:
             stack.push_async_callback(node.end)
@@ -92,42 +92,55 @@ class World:
                 world.networks.append(proxy)
             world.customers_network = world.networks.pop()
             await node.start()
-            world.idle = node.held()
             world.connect_networks()
-            for number in range(drivers):
-                await world._add_watched(number)
-            world._begin(world, world._make_fixes())
-            world.making.set()
-            await world.everybody_back()
+            await world.populate(drivers)
             yield world
 
+    @property
+    def node(self) -> Node:
+        """Whom the merchant asks."""
+        return self.nodes[0]
+
     # --- who takes part
+
+    async def populate(self, drivers: int) -> None:
+        """New drivers with their customers; returns when all are connected and streaming."""
+        for number in range(drivers):
+            await self._add_watched(number)
+        self._begin(self, self._make_fixes())
+        self.making.set()
+        await self.everybody_back()
 
     async def _add_watched(self, number: int) -> None:
         device = await self.new_device(number)
         async with self.node.merchant() as http:
             body = {**PLACES, "driver_id": device.driver_id, "visibility": {"position": "always"}}
-            order = await _post(http, "/v1/orders", body)
-        token = str(order["tracking_url"]).rsplit("/", 1)[1]
-        customer = self._customer(token)
+            order = await post(http, "/v1/orders", body)
+        customer = self.new_customer(token_of(order))
         self.watched.append(Watched(device, str(order["id"]), customer))
         self.begin(device)
+
+    def new_customer(self, token: str, network: Proxy | None = None) -> Customer:
+        """One who watches from now on."""
+        port = (network or self.customers_network).port
+        customer = Customer(token, port, Random(self.random.random()), self.starts)
         self._begin(customer, customer.run())
+        return customer
 
-    def _customer(self, token: str) -> Customer:
-        random = Random(self.random.random())
-        return Customer(token, self.customers_network.port, random, lambda: len(self.node.logs))
+    def starts(self) -> int:
+        """How often the service was started."""
+        return len(self.node.logs)
 
-    async def new_device(self, number: int) -> Device:
+    async def new_device(self, number: int, home: tuple[float, float] = HOME) -> Device:
         """A new driver's; it does nothing before `begin`."""
         async with self.node.merchant() as http:
-            driver = await _post(http, "/v1/drivers", {"name": f"Kuski {number}", "vehicle": "car"})
+            driver = await post(http, "/v1/drivers", {"name": f"Kuski {number}", "vehicle": "car"})
         port = self.networks[number % len(self.networks)].port
-        return Device(driver["id"], driver["token"], port, Random(self.random.random()))
+        return Device(driver["id"], driver["token"], port, Random(self.random.random()), home)
 
-    async def new_spare(self) -> Device:
+    async def new_spare(self, home: tuple[float, float] = HOME) -> Device:
         """A driver who has no order, streaming."""
-        device = await self.new_device(len(self.spare))
+        device = await self.new_device(len(self.spare), home)
         self.spare.append(device)
         self.begin(device)
         return device
@@ -219,7 +232,7 @@ class World:
         return await becomes_true(lambda: self.unacknowledged == 0, within)
 
 
-async def _post(http: httpx.AsyncClient, path: str, body: object) -> Any:
+async def post(http: httpx.AsyncClient, path: str, body: object) -> Any:
     answer = await http.post(path, json=body)
     assert answer.is_success, answer.text
     return answer.json() if answer.content else None

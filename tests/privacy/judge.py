@@ -63,6 +63,7 @@ class Judge:
     def begins_a_test(self) -> None:
         """PINs and places of home are secrets of one test: in another the same digits say nothing."""
         self._pins, self.story.off_duty = Pins(), OffDuty()
+        self.story.room = lambda _: 0.0
 
     def _tell_story(self, line: int, record: Record) -> None:
         if isinstance(record, Exchange) and not CUSTOMERS.match(urlsplit(record.path).path):

@@ -4,7 +4,7 @@ A change is in doubt between its request and its answer: then both what was and 
 """
 
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -113,6 +113,8 @@ class Story:
         self.carried: dict[str, dict[str, Order]] = {}  # by driver: what they have, or had
         self.order_of_link: dict[str, str] = {}  # by token
         self.revoked: dict[str, float] = {}  # link tokens, and since when for sure
+        # Several nodes: how many seconds after an answer at that time others may still act as before.
+        self.room: Callable[[float], float] = lambda _: 0.0
         self._token_of: dict[str, str] = {}  # of link ids
         self._driver_of: dict[str, str] = {}  # by token
         self._hello: dict[int, str] = {}  # lines, and who is on them
@@ -164,7 +166,8 @@ class Story:
         before = order.changes[-1] if order.changes else None
         if before is None or before.standing != standing:
             asked = said.asked_at if said.method != "GET" or before is None else before.sure
-            order.changes.append(Change(asked, said.answered_at, standing))
+            sure = said.answered_at + self.room(said.answered_at)
+            order.changes.append(Change(asked, sure, standing))
             self.carried.setdefault(standing.driver_id or "", {})[order.id] = order
 
     def _links(self, path: str, said: Exchange, answer: Any) -> None:
@@ -172,7 +175,8 @@ class Story:
         if len(parts) < 5 or parts[2] != "orders" or parts[4] != "links":
             return
         if said.method == "DELETE":
-            self.revoked[self._token_of.get(parts[5], "")] = said.answered_at
+            sure = said.answered_at + self.room(said.answered_at)
+            self.revoked[self._token_of.get(parts[5], "")] = sure
         for link in (answer or {}).get("items", [answer]) if isinstance(answer, dict) else []:
             if link and "url" in link:
                 token = link["url"].rsplit("/", 1)[1]

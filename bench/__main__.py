@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from bench.fleet import measure_fleet
 from bench.forecast import measure_forecast
 from bench.hostile import measure_hostile
 from bench.ingest import measure_ingest
@@ -36,6 +37,7 @@ BENCHMARKS: dict[str, Measure] = {
     "sockets": measure_sockets,
     "forecast": measure_forecast,
     "webhooks": measure_webhooks,
+    "fleet": measure_fleet,
     "hostile": measure_hostile,
 }
 

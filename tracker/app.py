@@ -8,6 +8,7 @@ from tracker.api.allowance import add_rate_limit_headers
 from tracker.api.client_info import warn_of_untrusted_proxy
 from tracker.api.compression import compress
 from tracker.api.dispatch import session as dispatch_session
+from tracker.api.dispatch import stream as dispatch_stream
 from tracker.api.docs import asyncapi, openapi, swagger_ui
 from tracker.api.driver import me, phone_apps
 from tracker.api.driver import page as driver_page
@@ -39,6 +40,7 @@ ENDPOINTS: Final = (
     calendar,
     deliveries,
     dispatch_session,
+    dispatch_stream,
     health,
     swagger_ui,
     driver_pairing,

@@ -10,6 +10,7 @@ import pytest
 
 from tracker import messages
 from tracker.messages import FromCustomer, FromDriver, ToCustomer, ToDriver
+from tracker.messages.dispatchers import FromDispatcher, ToDispatcher
 
 # direction.type[.variant].json
 SAMPLES = sorted((Path(__file__).parent.parent / "samples").glob("*_*.*.json"))
@@ -18,6 +19,8 @@ UNIONS: dict[str, Any] = {
     "to_driver": ToDriver,
     "from_customer": FromCustomer,
     "to_customer": ToCustomer,
+    "from_dispatcher": FromDispatcher,
+    "to_dispatcher": ToDispatcher,
 }
 
 
@@ -38,7 +41,7 @@ def test_a_sample_is_of_the_type_that_its_name_says(path: Path) -> None:
     assert type(decoded(path)).__struct_config__.tag == path.name.split(".")[1]
 
 
-@pytest.mark.parametrize("path", samples("to_driver", "to_customer"))
+@pytest.mark.parametrize("path", samples("to_driver", "to_customer", "to_dispatcher"))
 def test_what_we_say_is_written_as_in_the_sample(path: Path) -> None:
     """A message of ours, read and written again, has the same fields with the same values."""
     assert json.loads(msgspec.json.encode(decoded(path))) == json.loads(path.read_text())
@@ -53,7 +56,7 @@ def test_a_message_means_the_same_in_both_encodings(path: Path, codec: Any) -> N
     assert codec.decode(codec.encode(message), type=union) == message
 
 
-@pytest.mark.parametrize("path", samples("from_driver", "from_customer"))
+@pytest.mark.parametrize("path", samples("from_driver", "from_customer", "from_dispatcher"))
 def test_unknown_fields_are_ignored(path: Path) -> None:
     """A newer client's extra field changes nothing."""
     extended = json.loads(path.read_text()) | {"added_later": {"a": [1]}}
@@ -79,7 +82,7 @@ def tagged() -> Iterator[type[msgspec.Struct]]:
 
 
 def test_every_tagged_message_has_a_direction() -> None:
-    """Whatever has a `type` is part of one of the four unions (a lenient reading counts as what it reads)."""
+    """Whatever has a `type` is part of one of the unions (a lenient reading counts as what it reads)."""
     known = {member.__struct_config__.tag for union in UNIONS.values() for member in get_args(union)}
     assert {message.__struct_config__.tag for message in tagged()} <= known
 

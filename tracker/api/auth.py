@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
 from typing import Any, Final, NamedTuple
 
-from quart import g
+from quart import g, has_websocket_context
 
 from tracker.api.allowance import take_allowance
 from tracker.api.client_info import (
@@ -113,7 +113,7 @@ def credential_of_request(*, in_query: bool = False) -> Credential:
     header, token = current.headers.get("Authorization"), session_token()
     if header or token is None:
         return Credential(bearer_token(header))
-    if getattr(current, "method", "") not in SAFE_METHODS:  # a socket has no method
+    if has_websocket_context() or current.method not in SAFE_METHODS:
         check_origin()
     return Credential(token, is_session=True)
 

@@ -1,7 +1,7 @@
 """What one order's customer may see of a trip, including the trail."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Literal
 
 import msgspec
@@ -80,6 +80,15 @@ def view_without_trip(order: Order, ending: Ending | None = None) -> CustomerVie
     if order.ended_at is None or ending is None:
         return CustomerView(order=order, visibility="hidden" if order.ended_at is None else "ended")
     return CustomerView(order=order, driver=ending.driver, outcome=ending.outcome, visibility="ended")
+
+
+def fresh_until(position: Fix | None, now: datetime, report_every: float) -> datetime | None:
+    """Return when `freshness_of` will change by time alone; None: never."""
+    freshness = freshness_of(position, now, report_every)
+    if position is None or freshness in {"lost", "none"}:
+        return None
+    lasts_s = max(LIVE_FOR, 3.0 * report_every) if freshness == "live" else STALE_FOR
+    return position.recorded_at + timedelta(seconds=lasts_s)
 
 
 def freshness_of(position: Fix | None, now: datetime, report_every: float) -> Freshness:

@@ -15,6 +15,7 @@ from tracker.domain.tracks.fix import Rejection
 from tracker.errors import StorageUnavailable
 from tracker.eta.feedback import EtaFeedback
 from tracker.fix_recorder import FixRecorder
+from tracker.live.board.board import Board
 from tracker.live.changes import Changes, assigned_orders
 from tracker.live.delivery.hub import Hub
 from tracker.live.delivery.publisher import Publisher
@@ -72,8 +73,7 @@ class Fleet:
         retention: timedelta,
         now: Callable[[], datetime],
     ) -> None:
-        self._now = now
-        self._hub, self._feedback = hub, feedback
+        self._now, self._hub, self._feedback = now, hub, feedback
         self.connections = DriverConnections(metrics)
         self._tasks, publisher = asyncio.TaskGroup(), Publisher(hub)
         self._trips = LiveTrips(
@@ -102,8 +102,9 @@ class Fleet:
         healed = database, self._trips, self.views, hub, connections, leases, exchange, receiver
         self._healing = Healing(*healed, self._changes, now)
         self.etas = Forecasts(database, self._trips, leases, exchange, feedback, now)
+        self.board = Board(database, self._trips, leases, exchange, self.silence, self.etas, now)
         self._peers = Peers(
-            *(self._trips, self.views, connections, self.states, leases, self._ownership, intake),
+            *(self._trips, self.views, connections, self.states, leases, self._ownership, intake, self.board),
             *(self._changes, self.etas, self._sender, receiver, self._in_background),
         )
         exchange.listen(self._peers.answer, self._peers.receive)
@@ -118,7 +119,8 @@ class Fleet:
         async with self._tasks:
             feedback = self._feedback.keep(lambda: [live.trip for live in self._trips])
             healing, watches = self._healing.poll_forever(), (self.silence, self.forecasts)
-            forever = self._tick_forever(), feedback, healing, *(one.watch_forever() for one in watches)
+            watching = (one.watch_forever() for one in watches)
+            forever = self._tick_forever(), feedback, healing, *watching, *self.board.work()
             tasks = [self._tasks.create_task(work) for work in forever]
             try:
                 yield
@@ -145,6 +147,7 @@ class Fleet:
         """Refuse new connections, acknowledge what is in flight and close every connection with 1012."""
         self.draining = True
         self._hub.restart()
+        self.board.close()
         await self.connections.drain()
 
     # --- drivers
@@ -221,12 +224,14 @@ class Fleet:
         if token_hash is None:
             self._trips.forget(driver_id)
             self._leases.forget(driver_id)
+            self.board.driver_revoked(driver_id)
         self.connections.revoke(driver_id, token_hash)
         self._exchange.publish_driver(driver_id, DriverRevoked(driver_id, token_hash))
 
     async def driver_changed(self, driver_id: str) -> None:
         """Publish the driver's new name and vehicle to watchers."""
         self._exchange.publish_driver(driver_id, DriverChanged(driver_id))
+        self.board.driver_changed(driver_id)
         live = await self._trips.driver_changed(driver_id)
         if live is not None:
             self._trips.publish(live)
@@ -241,6 +246,7 @@ class Fleet:
         self._exchange.publish_order(change.order_id, OrderChanged(change))
         for driver_id in change.driver_ids:
             self._exchange.publish_driver(driver_id, OrderChanged(change))
+        self.board.order_changed(change)
         await self._changes.apply(change)
 
     async def assigned_orders(self, driver_id: str) -> list[AssignedOrder]:

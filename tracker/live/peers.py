@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 
 from tracker.errors import NotFound, RateLimited, StorageUnavailable
+from tracker.live.board.board import Board
 from tracker.live.changes import Changes
 from tracker.live.drivers.connections import DriverConnections
 from tracker.live.drivers.states import DriverStates
@@ -21,6 +22,7 @@ from tracker.live.nodes.messages import (
     DriverConnected,
     DriverRevoked,
     Event,
+    FleetFacts,
     ForwardedFixes,
     LinkRevoked,
     NotesErased,
@@ -36,6 +38,7 @@ from tracker.live.nodes.messages import (
     WantedEtas,
     WantedPolicies,
     Watch,
+    WatchFleet,
 )
 from tracker.live.nodes.ownership import Ownership
 from tracker.live.nodes.view_receiver import ViewReceiver
@@ -57,6 +60,7 @@ class Peers:
         leases: Leases,
         ownership: Ownership,
         intake: FixIntake,
+        board: Board,
         changes: Changes,
         forecasts: Forecasts,
         sender: ViewSender,
@@ -66,7 +70,7 @@ class Peers:
         """Create the peers. *run* runs work in the background."""
         self._trips, self._views, self._connections, self._states = trips, views, connections, states
         self._leases, self._ownership = leases, ownership
-        self._intake, self._changes = intake, changes
+        self._intake, self._board, self._changes = intake, board, changes
         self._forecasts, self._sender, self._receiver, self._run = forecasts, sender, receiver, run
 
     async def answer(self, request: Request) -> Answer:
@@ -98,7 +102,7 @@ class Peers:
             return Refused("storage")
         return Done()
 
-    def receive(self, event: Event) -> None:  # noqa: C901 - one line for each kind of event
+    def receive(self, event: Event) -> None:  # noqa: C901, PLR0912 - one case for each
         """Apply an event; what has to wait goes on in the background."""
         match event:
             case Views():
@@ -106,7 +110,12 @@ class Peers:
                     self._run(self._apply(self._views.publish_order(order_id)))
             case Watch():
                 self._run(self._apply(self._sender.watch(event)))
+            case WatchFleet():
+                self._board.watch(event)
+            case FleetFacts():
+                self._board.take(event)
             case OrderChanged(change):
+                self._board.order_changed(change)
                 self._run(self._apply(self._changes.apply(change, from_here=False)))
             case TripOwned(driver_id):
                 self._run(self._apply(self._trip_moved(driver_id)))
@@ -118,8 +127,10 @@ class Peers:
                 if token_hash is None:
                     self._trips.forget(driver_id)
                     self._leases.forget(driver_id)
+                    self._board.driver_revoked(driver_id)
                 self._connections.revoke(driver_id, token_hash)
             case DriverChanged(driver_id):
+                self._board.driver_changed(driver_id)
                 self._run(self._apply(self._driver_changed(driver_id)))
             case DriverConnected(driver_id, role, since):
                 self._connections.replace(driver_id, role, since)

@@ -30,7 +30,7 @@ async def test_every_reference_leads_somewhere(document: Any) -> None:
 
 
 async def test_each_side_of_each_socket_says_what_there_are_samples_of(document: Any) -> None:
-    """The messages described of drivers and customers are those that the samples show, both ways."""
+    """The messages described of each side are those that the samples show, both ways."""
     described = {
         (name, document["components"]["messages"][message["$ref"].rsplit("/", 1)[1]]["name"])
         for name, operation in document["operations"].items()
@@ -41,6 +41,8 @@ async def test_each_side_of_each_socket_says_what_there_are_samples_of(document:
         "to_driver": "driver_hears",
         "from_customer": "customer_says",
         "to_customer": "customer_hears",
+        "from_dispatcher": "dispatcher_says",
+        "to_dispatcher": "dispatcher_hears",
     }
     assert described == {(sides[side], kind) for side, kind, *_ in (path.name.split(".") for path in SAMPLES)}
 

@@ -14,8 +14,9 @@ from tracker.api.describe import endpoint
 from tracker.api.docs.schemas import schemas_of
 from tracker.api.json_bodies import answer
 from tracker.messages import FromCustomer, FromDriver, ToCustomer, ToDriver
+from tracker.messages.dispatchers import FromDispatcher, ToDispatcher
 
-DESCRIPTION: Final = """Messages of drivers and customers on WebSockets, one JSON text frame each.
+DESCRIPTION: Final = """Messages of drivers, customers and dispatchers on WebSockets: JSON in text frames.
 
 With the subprotocol `tracker.v1.msgpack` binary frames hold the same as MessagePack. Unknown fields are
 ignored. Close codes tell the client what to do: 1000: done; 1001 and 1012: reconnect after a random time of
@@ -51,6 +52,15 @@ CHANNELS: Final[Mapping[str, Channel]] = {
         FromCustomer,
         ToCustomer,
         {"token": "Token of the tracking link; no other credential."},
+    ),
+    "dispatcher": Channel(
+        "/v1/fleet/stream",
+        "Dispatchers watch every driver and every open order. Send the API key as `Authorization: Bearer` or "
+        "in a first message `hello`; a logged-in browser sends its session. A snapshot comes first, in "
+        "parts, then what changes, at most once a second. With a `viewport`, positions come only of drivers "
+        "who are in it or leave it; everything else still comes of all. JSON only.",
+        FromDispatcher,
+        ToDispatcher,
     ),
 }
 

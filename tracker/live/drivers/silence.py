@@ -55,6 +55,11 @@ class SilenceWatch:
         self._intervals: dict[str, float] = {}  # of silent drivers whose trips are not live here
         self._batteries: dict[str, float] = {}  # levels at the last check
 
+    @property
+    def silent(self) -> Mapping[str, Silence]:
+        """The silent drivers at the last check, which replaces the mapping."""
+        return self._silent
+
     def of(self, driver_id: str, activity: Activity) -> Silence | None:
         """Return the driver's silence now, at most one check late."""
         live = self._trips.get(driver_id)

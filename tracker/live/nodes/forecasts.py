@@ -40,9 +40,14 @@ class Forecasts:
         for order in orders:
             if order.driver_id is not None and order.ended_at is None:
                 by_driver.setdefault(order.driver_id, []).append(order.id)
+        return await self.of_drivers(by_driver)
+
+    async def of_drivers(self, by_driver: dict[str, list[str]], *, recorded: bool = True) -> dict[str, Eta]:
+        """Return the forecasts of these open orders by driver; *recorded*: as given to somebody."""
         wanted = await self._by_node(by_driver)
-        found = self._here(wanted.pop(self._leases.node, {}))
-        for etas in await asyncio.gather(*(self._ask(*each) for each in wanted.items())):
+        found = self._here(wanted.pop(self._leases.node, {}), recorded=recorded)
+        asked = (self._ask(node, WantedEtas(orders, recorded)) for node, orders in wanted.items())
+        for etas in await asyncio.gather(*asked):
             found |= etas
         return found
 
@@ -62,7 +67,7 @@ class Forecasts:
             wanted.setdefault(here if owner is None else owner.node, {})[driver_id] = order_ids
         return wanted
 
-    def _here(self, by_driver: dict[str, list[str]]) -> dict[str, Eta]:
+    def _here(self, by_driver: dict[str, list[str]], *, recorded: bool) -> dict[str, Eta]:
         found = {}
         for driver_id, order_ids in by_driver.items():
             if (live := self._trips.get(driver_id)) is None:
@@ -70,16 +75,17 @@ class Forecasts:
             for order_id in order_ids:
                 if order_id in live.trip.orders:
                     found[order_id] = eta = live.trip.eta(order_id, self._now())
-                    self._feedback.record_forecast(live.trip, order_id, eta)
+                    if recorded:
+                        self._feedback.record_forecast(live.trip, order_id, eta)
         return found
 
-    async def _ask(self, node: str, by_driver: dict[str, list[str]]) -> dict[str, Eta]:
+    async def _ask(self, node: str, request: WantedEtas) -> dict[str, Eta]:
         try:
-            answer = await self._exchange.ask(node, WantedEtas(by_driver), ANSWER_WITHIN_S)
+            answer = await self._exchange.ask(node, request, ANSWER_WITHIN_S)
         except BusUnavailable:
             return {}
         return answer.etas if isinstance(answer, Etas) else {}
 
     def answer(self, request: WantedEtas) -> Etas:
         """Return the forecasts that this node has."""
-        return Etas(self._here(request.orders))
+        return Etas(self._here(request.orders, recorded=request.recorded))

@@ -10,6 +10,7 @@ from tracker.domain.driver.role import Role
 from tracker.domain.eta.estimate import Eta
 from tracker.domain.reporting_policy import Policy
 from tracker.domain.tracks.fix import Fix, Rejection
+from tracker.live.board.facts import DriverFacts
 from tracker.live.drivers.trip import Receipt
 from tracker.messages import DutyChange, NoteToDriver, Orders, PolicyChange, Update
 from tracker.orders.changes import OrderChange
@@ -43,6 +44,7 @@ class WantedEtas(Struct, tag=True, frozen=True):
     """Ask for the forecasts of orders, by driver."""
 
     orders: dict[str, list[str]]
+    recorded: bool = True  # as forecasts that somebody was given
 
 
 class WantedPolicies(Struct, tag=True, frozen=True):
@@ -184,6 +186,22 @@ class Views(Struct, tag=True, frozen=True):
     not_owned: list[str] = []  # orders whose trips the sender does not own
 
 
+# --- for dispatchers
+
+
+class WatchFleet(Struct, tag=True, frozen=True):
+    """A node has dispatchers. It is repeated every three seconds."""
+
+    node: str
+    whole: bool = False  # it knows nothing yet
+
+
+class FleetFacts(Struct, tag=True, frozen=True):
+    """Facts about drivers whose trips the sender owns."""
+
+    facts: list[DriverFacts]
+
+
 Event = (
     TripOwned
     | OrderChanged
@@ -195,6 +213,8 @@ Event = (
     | ToDevices
     | Watch
     | Views
+    | WatchFleet
+    | FleetFacts
 )
 
 encode: Final = msgspec.msgpack.encode

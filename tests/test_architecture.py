@@ -29,7 +29,7 @@ ROWS = (
     },
     {"config", "domain", "images", "postgres", "websocket", "write_behind"},
     {"database", "map", "messages"},
-    {"fix_recorder", "phone_apps", "routing"},
+    {"audit_log", "fix_recorder", "phone_apps", "routing"},
     {"eta", "webhooks"},
     {"orders"},
     {"live", "maintenance", "map_resources"},

@@ -7,6 +7,7 @@ from quart import Quart
 from tracker.api.allowance import add_rate_limit_headers
 from tracker.api.client_info import warn_of_untrusted_proxy
 from tracker.api.compression import compress
+from tracker.api.dispatch import audit as dispatch_audit
 from tracker.api.dispatch import session as dispatch_session
 from tracker.api.dispatch import stream as dispatch_stream
 from tracker.api.docs import asyncapi, openapi, swagger_ui
@@ -39,6 +40,7 @@ ENDPOINTS: Final = (
     brand_files,
     calendar,
     deliveries,
+    dispatch_audit,
     dispatch_session,
     dispatch_stream,
     health,

@@ -14,6 +14,7 @@ from tracker.database import Database
 from tracker.database.credentials.api_keys import delete_old_answers
 from tracker.database.credentials.sessions import delete_old_sessions
 from tracker.database.customers import ERASED_AT_ONCE, erase_expired_customers
+from tracker.database.dispatch.audit import delete_old_audit
 from tracker.database.drivers import delete_old_duty_intervals
 from tracker.database.eta.forecasts import delete_old_forecasts
 from tracker.database.events.feed import delete_old_events
@@ -24,6 +25,7 @@ from tracker.orders.stuck_orders import stuck_order_reporting
 
 INTERVAL_S: Final = 3_600.0
 EVENTS_KEPT: Final = timedelta(days=30)
+AUDIT_KEPT: Final = timedelta(days=365)
 EVENTS_AT_ONCE: Final = 2_000  # deleted in one transaction
 
 log = structlog.get_logger()
@@ -62,6 +64,7 @@ async def _maintain(database: Database, config: Config, metrics: Metrics, now: d
             log.error("fixes_without_partition", count=partitions.in_default)
         await delete_old_answers(database, now)
         await delete_old_sessions(database, now)
+        await delete_old_audit(database, now - AUDIT_KEPT)
         await delete_old_forecasts(database, now - timedelta(days=config.retention_days))
         await delete_old_duty_intervals(database, now - timedelta(days=config.retention_days + 1))
         while await delete_old_events(database, now - EVENTS_KEPT, EVENTS_AT_ONCE) == EVENTS_AT_ONCE:

@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 import msgspec
 from quart import current_app
 
+from tracker.audit_log import AuditLog
 from tracker.branding.brands import Brands
 from tracker.config import Config
 from tracker.config.secret import secret_of
@@ -96,6 +97,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     request_rates: RateLimit
     fix_rates: RateLimit
     proof_rates: RateLimit
+    audit: AuditLog
     wrong_guesses: RateLimit
     login_rates: RateLimit
     metrics: Metrics
@@ -147,6 +149,7 @@ async def open_node(
             *(map_resources["area"], metrics, now, leases, exchange),
         ) as (orders, fleet),
         _upkeep(database, recorder, config, metrics, now),
+        AuditLog.open(database) as audit,
         open_events(database, config, fleet.etas.of, metrics, now) as event_resources,
         MqttIngest.open(config, fleet, database, rates["fix_rates"], metrics) as mqtt,
     ):
@@ -164,6 +167,7 @@ async def open_node(
             metrics=metrics,
             now=now,
             mqtt=mqtt,
+            audit=audit,
             **event_resources,
             **map_resources,
             **rates,

@@ -23,6 +23,8 @@ from tracker.api.client_info import (
 )
 from tracker.database.credentials.api_keys import ApiKey, Scope, select_api_key
 from tracker.database.credentials.sessions import BrowserSession, select_session
+from tracker.database.dispatch.audit import AuditEntry, AuditKind
+from tracker.database.pool import commit_hook
 from tracker.errors import (
     Forbidden,
     ForeignOrigin,
@@ -73,14 +75,33 @@ def require_scope(scope: Scope, *, in_query: bool = False) -> Callable[[View], V
                 "\0" in id_ for id_ in ids.values()
             ):  # PostgreSQL text cannot hold U+0000, so no id has it
                 raise NotFound("resource")
+            if scope != "read" and not in_query and current_request().method not in SAFE_METHODS:
+                entry = g.audit_entry = _entry("change", view, ids)
+                commit_hook.set(entry)
             if scope == "read":
-                return await view(**ids)
-            return await current_node().fleet.shield(_awaited(view(**ids)))
+                answer = await view(**ids)
+            else:
+                answer = await current_node().fleet.shield(_awaited(view(**ids)))
+            _audit(view, ids)
+            return answer
 
         authorized.needed_scope = scope  # type: ignore[attr-defined]  # read by api.docs.openapi
         return authorized
 
     return decorate
+
+
+def _entry(kind: AuditKind, view: View, ids: Mapping[str, str]) -> AuditEntry:
+    subjects = [id_ for name, id_ in ids.items() if name.endswith("_id")]
+    return AuditEntry(current_node().now(), g.api_key.id, kind, view.__name__, subjects)
+
+
+def _audit(view: View, ids: Mapping[str, str]) -> None:
+    """Store a successful look-up of personal data soon, and a change that no transaction has stored."""
+    if "audit_entry" in g:
+        current_node().audit.add(g.audit_entry)
+    elif getattr(view, "endpoint_spec", None) is not None and view.endpoint_spec.personal:  # type: ignore[attr-defined]
+        current_node().audit.add(_entry("lookup", view, ids))
 
 
 def take_requests(amount: int) -> None:

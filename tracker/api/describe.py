@@ -26,6 +26,7 @@ class EndpointSpec(msgspec.Struct, frozen=True, kw_only=True):
     by_driver: bool = False  # requires the driver's token
     lenient: bool = False  # wrong values are ignored and counted
     creates: bool = False  # accepts an Idempotency-Key
+    personal: bool = False  # answers with personal data, so the look-up is audited
     versioned: bool = False  # accepts If-Match with versions of an order
 
 

@@ -52,8 +52,10 @@ async def create_once(
     request_hash = b"" if key is None else request_hash or await _request_hash()
     async with current_node().database.transaction() as connection:
         if key is not None and (stored := await _claim(connection, owner, key, request_hash)) is not None:
+            _note_nothing_new()
             return _response(stored, {REPLAYED: "true"})
         creation = await create(connection)
+        _note_created(creation)
         kept = KeptAnswer(
             request_hash, creation.status, creation.headers, msgspec.json.encode(creation.answer)
         )
@@ -62,6 +64,18 @@ async def create_once(
     if creation.after is not None:
         await creation.after()
     return _response(kept)
+
+
+def _note_nothing_new() -> None:
+    """Keep a replay out of the audit."""
+    if "audit_entry" in g:
+        g.audit_entry.is_stored = True
+
+
+def _note_created(creation: Creation) -> None:
+    """Name what was created in the audit."""
+    if "audit_entry" in g and "Location" in creation.headers:
+        g.audit_entry.subjects.append(creation.headers["Location"].rpartition("/")[2])
 
 
 async def claim_once(connection: Connection, owner: str, key: str, content: str, now: datetime) -> bool:

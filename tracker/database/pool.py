@@ -7,6 +7,7 @@ timeout the connection is terminated: a frozen server does not answer, not even 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, Self, cast
 
 import asyncpg
@@ -78,6 +79,20 @@ class Connection:
             await self.raw.executemany(sql(name), rows)
 
 
+class CommitHook(Protocol):
+    """What belongs into a transaction besides its own work, such as the audit of a request."""
+
+    async def before_commit(self, connection: Connection) -> None:
+        """Add to the transaction. Raises StorageUnavailable."""
+
+    def after_commit(self) -> None:
+        """Note that the transaction was committed."""
+
+
+commit_hook: Final[ContextVar[CommitHook | None]] = ContextVar("commit_hook", default=None)
+"""Of the transactions that this task, and those that it starts, will commit."""
+
+
 class Database:
     """Two pools, so that slow history requests never take the connections that commit fixes."""
 
@@ -107,8 +122,13 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """Commit at the end of the block; roll back after an exception. Raises StorageUnavailable."""
+        hook = commit_hook.get()
         async with acquire(self.pool) as raw, in_transaction(raw):
-            yield Connection(raw)
+            yield (connection := Connection(raw))
+            if hook is not None:
+                await hook.before_commit(connection)
+        if hook is not None:
+            hook.after_commit()
         self.committed.set()
 
     async def fetch(self, name: str, *args: object) -> list[Row]:

@@ -28,6 +28,7 @@ from tracker.api.describe import endpoint
 from tracker.api.json_bodies import RequestBody, answer, body
 from tracker.database.credentials.api_keys import Scope
 from tracker.database.credentials.sessions import LASTS, delete_session, insert_session
+from tracker.database.dispatch.audit import AuditEntry
 from tracker.errors import BadInput, ForeignOrigin, RateLimited, StorageUnavailable, Unauthenticated
 from tracker.messages import rfc3339
 from tracker.messages.fields import Time
@@ -78,6 +79,7 @@ async def create_session() -> Response:
     token, before = new_session_token(), session_token()
     mark = node.link_tokens.admin_mark(secret) if key.id == ADMIN_KEY_ID else None
     await insert_session(node.database, hash_token(token), key, mark, node.now())
+    node.audit.add(AuditEntry(node.now(), key.id, "change", create_session.__name__, []))
     if before is not None:
         await delete_session(node.database, hash_token(before))
     return _with_cookie(cookie, token, int(LASTS.total_seconds()))

@@ -19,6 +19,7 @@ from tracker.api.client_backoff import await_backoff, record_violations
 from tracker.api.describe import endpoint
 from tracker.api.errors import CloseConnection, close_code, problem_of
 from tracker.database.credentials.api_keys import ApiKey
+from tracker.database.dispatch.audit import AuditEntry
 from tracker.domain.area import Area
 from tracker.errors import ForeignOrigin, StorageUnavailable, TooManyConnections, TrackerError
 from tracker.live.board.subscription import FleetSubscription
@@ -123,6 +124,7 @@ def _decode(frame: str | bytes) -> FromDispatcher:
 async def _serve(node: Node, socket: Socket, credential: Credential, key: ApiKey) -> None:
     board = node.fleet.board
     subscription = await board.subscribe(key.id)
+    node.audit.add(AuditEntry(node.now(), key.id, "lookup", stream_fleet.__name__, []))
     try:
         if await valid_api_key(node, credential) is None:  # revoked meanwhile
             raise CloseConnection(4011, "revoked")

@@ -83,6 +83,7 @@ TAG_OF_PATH: Final = {
     "/v1/webhooks": "Events",
     "/v1/session": "Dispatch",
     "/v1/fleet": "Dispatch",
+    "/v1/audit": "Dispatch",
     "/v1/map": "Map",
     "/v1/routes": "Map",
     "/v1/reports": "Dispatch",

@@ -20,6 +20,7 @@ NAMES: Final[
     Mapping[str, str]
 ] = {  # public name of each class whose name in the code is unclear or ambiguous
     "AssignBody": "Assignment",
+    "AuditAnswer": "AuditEntry",
     "BulkAnswer": "BulkResult",
     "CustomerAnswer": "Customer",
     "DeliveryAnswer": "Delivery",

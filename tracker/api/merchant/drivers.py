@@ -52,7 +52,7 @@ async def create_driver() -> Response:
 
 @blueprint.get("/v1/drivers")
 @require_scope("read")
-@endpoint(query=DriverQuery, answer=Page[DriverAnswer])
+@endpoint(query=DriverQuery, answer=Page[DriverAnswer], personal=True)
 async def list_drivers() -> Response:
     """List drivers, newest first; all of them, or those with a reference."""
     node, wanted = current_node(), query(DriverQuery)
@@ -72,7 +72,7 @@ async def list_drivers() -> Response:
 
 @blueprint.get("/v1/drivers/<driver_id>")
 @require_scope("read")
-@endpoint(answer=DriverAnswer)
+@endpoint(answer=DriverAnswer, personal=True)
 async def get_driver(driver_id: str) -> Response:
     """Get a driver: whether they are online, their newest fix, and their orders in stop sequence."""
     driver = _require_driver(await rows.select_driver(current_node().database, driver_id))

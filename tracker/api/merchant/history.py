@@ -88,7 +88,7 @@ class HistoryAnswer(msgspec.Struct, frozen=True):
 
 @blueprint.get("/v1/orders/<order_id>/history")
 @require_scope("read")
-@endpoint(query=PageQuery, answer=HistoryAnswer)
+@endpoint(query=PageQuery, answer=HistoryAnswer, personal=True)
 async def get_history(order_id: str) -> Response:
     """Get the timeline of an order, in pages, and its track in numbers."""
     node, wanted = current_node(), query(PageQuery)

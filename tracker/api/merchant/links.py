@@ -62,7 +62,7 @@ async def get_link(order_id: str, link_id: str) -> Response:
 
 @blueprint.get("/v1/orders/<order_id>/links/<link_id>/opens")
 @require_scope("read")
-@endpoint(query=PageQuery, answer=Page[OpenAnswer])
+@endpoint(query=PageQuery, answer=Page[OpenAnswer], personal=True)
 async def list_opens(order_id: str, link_id: str) -> Response:
     """List the last 1,000 openings of a link, newest first, without personal data."""
     node, wanted = current_node(), query(PageQuery)

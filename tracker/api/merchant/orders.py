@@ -148,7 +148,7 @@ def _created_answer(node: Node, created: CreatedOrder) -> OrderAnswer:
 
 @blueprint.get("/v1/orders")
 @require_scope("read")
-@endpoint(query=OrderQuery, answer=Page[OrderAnswer])
+@endpoint(query=OrderQuery, answer=Page[OrderAnswer], personal=True)
 async def list_orders() -> Response:
     """List orders, newest first; from (inclusive) and to limit the time of creation."""
     node, wanted = current_node(), query(OrderQuery)
@@ -163,7 +163,7 @@ async def list_orders() -> Response:
 
 @blueprint.get("/v1/orders/<order_id>")
 @require_scope("read")
-@endpoint(answer=OrderAnswer, others={304: None})
+@endpoint(answer=OrderAnswer, others={304: None}, personal=True)
 async def get_order(order_id: str) -> Response:
     """Get an order; 304 if `If-None-Match` names its version and it has no forecast.
 

@@ -17,7 +17,7 @@ blueprint = Blueprint("proofs", __name__)
 
 @blueprint.get("/v1/orders/<order_id>/proofs")
 @require_scope("read")
-@endpoint(answer=Page[WireProof])
+@endpoint(answer=Page[WireProof], personal=True)
 async def list_proofs(order_id: str) -> Response:
     """List the proofs of an order, of all its drivers and attempts, in the sequence of their receipt.
 
@@ -31,7 +31,7 @@ async def list_proofs(order_id: str) -> Response:
 
 @blueprint.get("/v1/orders/<order_id>/proofs/<proof_id>")
 @require_scope("read")
-@endpoint(media=())  # client generators know no image types
+@endpoint(media=(), personal=True)  # client generators know no image types
 async def get_proof_image(order_id: str, proof_id: str) -> Response:
     """Get the image of a photo or signature as `image/jpeg`; 404 for a barcode or PIN."""
     image = await select_proof_image(current_node().database, order_id, proof_id)

@@ -63,7 +63,7 @@ class EventsAnswer(msgspec.Struct, frozen=True):
 
 @blueprint.get("/v1/events")
 @require_scope("read")
-@endpoint(query=EventQuery, answer=EventsAnswer, raises=(CursorGone,))
+@endpoint(query=EventQuery, answer=EventsAnswer, personal=True, raises=(CursorGone,))
 async def list_events() -> Response:
     """List the events after a cursor, oldest first, at most 30 days old.
 
@@ -80,7 +80,11 @@ async def list_events() -> Response:
 @blueprint.get("/v1/events/stream")
 @require_scope("read")
 @endpoint(
-    query=StreamQuery, media=("text/event-stream",), answer=None, raises=(CursorGone, TooManyConnections)
+    query=StreamQuery,
+    media=("text/event-stream",),
+    answer=None,
+    personal=True,
+    raises=(CursorGone, TooManyConnections),
 )
 async def stream_events() -> Response:
     """Stream the same events as server-sent events, and each new one at once.

@@ -59,7 +59,13 @@ class WhereAnswer(msgspec.Struct, frozen=True):
 @blueprint.get("/v1/orders/<order_id>/track")
 @blueprint.get("/v1/orders/<order_id>/track.<extension>")
 @require_scope("read")
-@endpoint(query=TrackQuery, answer=(Page[TrackFix], WhereAnswer), media=tuple(BY_ACCEPT), others={304: None})
+@endpoint(
+    query=TrackQuery,
+    answer=(Page[TrackFix], WhereAnswer),
+    media=tuple(BY_ACCEPT),
+    others={304: None},
+    personal=True,
+)
 async def get_track(order_id: str, extension: str | None = None) -> Response:
     """Get the track of an order from assignment to completion; with at, the position at one time.
 

@@ -1,0 +1,17 @@
+-- name: insert_audit_entry
+INSERT INTO audit (at, api_key, kind, action, subjects) VALUES ($1, $2, $3, $4, $5::text[]);
+
+-- name: select_audit
+-- Newest first, below number $1.
+SELECT a.number, a.at, a.api_key, coalesce(k.name, a.api_key) AS name, a.kind, a.action, a.subjects
+FROM audit a LEFT JOIN api_keys k ON k.id = a.api_key
+WHERE ($1::bigint IS NULL OR a.number < $1)
+  AND ($3::text IS NULL OR a.kind = $3)
+  AND ($4::text IS NULL OR a.subjects @> ARRAY[$4])
+  AND ($5::timestamptz IS NULL OR a.at >= $5)
+  AND ($6::timestamptz IS NULL OR a.at < $6)
+ORDER BY a.number DESC
+LIMIT $2;
+
+-- name: delete_old_audit
+DELETE FROM audit WHERE at < $1;

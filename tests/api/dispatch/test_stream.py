@@ -199,3 +199,28 @@ async def test_a_revoked_key_closes_its_streams(service: Service, service_databa
             await revoke_api_key(database, found.id, datetime.now(UTC))
         await asyncio.wait_for(board.socket.wait_closed(), WITHIN)
         assert board.socket.close_code == 4011
+
+
+async def test_the_same_comes_as_server_sent_events(service: Service) -> None:
+    """A snapshot, then what changes, limited to the viewport in the address."""
+    driver = await service.new_driver()
+    await send_fix(service, driver["token"], 60.1702, 24.9455)
+    wrong = await service.http.get("/v1/fleet/events", params={"bbox": "1,2,3"})
+    assert wrong.status_code == 422
+    async with service.http.stream(
+        "GET", "/v1/fleet/events", params={"bbox": "24.9,60.1,25.0,60.2"}
+    ) as stream:
+        lines = stream.aiter_lines()
+
+        async def next_of(kind: str) -> Any:
+            async with asyncio.timeout(WITHIN):
+                while (await anext(lines)) != f"event: {kind}":
+                    pass
+                return msgspec.json.decode((await anext(lines)).removeprefix("data: "))
+
+        snapshot = await next_of("snapshot")
+        assert driver["id"] in {one["id"] for one in snapshot["drivers"]}
+        await send_fix(service, driver["token"], 60.1703, 24.9455)
+        moved: set[str] = set()
+        while driver["id"] not in moved:
+            moved |= {one["id"] for one in (await next_of("update"))["drivers"]}

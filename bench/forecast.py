@@ -4,6 +4,7 @@ import gc
 import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from random import Random
@@ -55,46 +56,27 @@ async def measure_forecast(_: Node) -> list[Row]:
     many = [_trip(routes[n % len(routes)], learned, traffic) for n in range(TRIPS)]
     gc.collect()
     per_fix_of_many = median(_per_fix(many))
+    fix, route = partial(_row, unit="µs", limit=FIX_LIMIT), partial(_row, unit="ms", limit=ROUTE_LIMIT)
+    ratio = f"{per_fix_of_many / per_fix:.2f} x that of {ROUTES} trips"
+    core = "position on the route, speed factor, live traffic, one customer's forecast"
     return [
-        _row(
-            "forecast, Python for a fix",
-            per_fix,
-            "µs",
-            FIX_LIMIT,
-            "position on the route, speed factor, live traffic, one customer's forecast",
-        ),
-        _row(
-            f"the same, {TRIPS:,} trips in memory",
-            per_fix_of_many,
-            "µs",
-            FIX_LIMIT,
-            f"{per_fix_of_many / per_fix:.2f} x that of {ROUTES} trips",
-        ),
-        _row(
-            "CPU for a route",
-            per_route,
-            "ms",
-            ROUTE_LIMIT,
-            "engine with streets, and the learned seconds of each street",
-        ),
-        _row(
+        fix("forecast, Python for a fix", per_fix, core),
+        fix(f"the same, {TRIPS:,} trips in memory", per_fix_of_many, ratio),
+        route("CPU for a route", per_route, "engine with streets, and the learned seconds of each street"),
+        route(
             "the same with another route preference",
             per_learned_route,
-            "ms",
-            ROUTE_LIMIT,
             "the shortest path to one side of the street, as drivers may prefer",
         ),
-        _row(
+        route(
             "the same with learned streets",
             per_preferred_route,
-            "ms",
-            ROUTE_LIMIT,
             "the streets that drivers took on 200 recorded trips",
         ),
     ]
 
 
-def _row(name: str, value: float, unit: str, limit: float, detail: str) -> Row:
+def _row(name: str, value: float, detail: str, *, unit: str, limit: float) -> Row:
     return Row(name=name, value=value, unit=unit, against="limit", reference=limit, detail=detail)
 
 

@@ -31,6 +31,10 @@ async def measure_messages(node: Node, job: Job) -> list[Row]:
         nothing = Load(port, pid, service.requests)
         rounds = [(await service.measure(), await nothing.measure()) for _ in range(ROUNDS)]
     again, limit = _best([ours for ours, _ in rounds]), _best([theirs for _, theirs in rounds])
+    return _rows(first, again, limit)
+
+
+def _rows(first: float, again: "Measurement", limit: "Measurement") -> list[Row]:
     detail = f"{MESSAGES:,} messages of OwnTracks; the first time {first:,.0f} a second"
     return [
         Row(

@@ -4,7 +4,7 @@ import asyncio
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import click
 
@@ -19,7 +19,7 @@ from driver_sim.replay.player import Replay
 from driver_sim.replay.player import replay as replay_all
 from driver_sim.replay.schedule import Timing
 from driver_sim.report.console import Output, run_and_show
-from driver_sim.sources.protocols import PROTOCOLS, Protocol
+from driver_sim.sources.protocols import PROTOCOLS
 from driver_sim.tracks import NAMES, BadTrack, Options, Recording, read_tracks
 from tracker.domain.order import Vehicle
 
@@ -92,21 +92,13 @@ def _parse_columns(_context: click.Context, _option: click.Parameter, text: str 
 )
 def run(
     *,
-    url: str,
-    api_key: str,
-    drivers: int,
-    seed: int,
     interval: float,
-    protocol: Protocol,
     speed_up: float,
     jam: float | None,
-    duration: float | None,
-    orders: int | None,
-    wait: float,
-    proofs: bool,
     links: bool,
     as_json: bool,
     events: IO[str] | None,
+    **options: Any,
 ) -> None:
     """Simulate couriers on real streets.
 
@@ -116,19 +108,7 @@ def run(
 
     The exit status is 1 if the service disconnects every courier for good.
     """
-    settings = Settings(
-        url=url,
-        api_key=api_key,
-        drivers=drivers,
-        seed=seed,
-        tempo=Tempo(interval, speed_up),
-        protocol=protocol,
-        jam=jam or 0.0,
-        duration=duration,
-        orders=orders,
-        wait=wait,
-        proofs=proofs,
-    )
+    settings = Settings(tempo=Tempo(interval, speed_up), jam=jam or 0.0, **options)
     try:
         clean = asyncio.run(run_and_show(settings, Output(links, as_json, events)))
     except ApiError as error:

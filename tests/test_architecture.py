@@ -325,20 +325,25 @@ def test_files_have_names_that_say_something() -> None:
 
 
 class Function(NamedTuple):
-    """A function, and the lines of its body without the docstring."""
+    """A function, its lines with the signature, and those of its body; both without the docstring."""
 
     name: str
-    lines: int
+    whole: int
+    body: int
 
 
 @cache
 def functions() -> tuple[Function, ...]:
     return tuple(
-        Function(f"{module}.{node.name}", body_lines(node))
+        Function(f"{module}.{node.name}", signature_lines(node) + body_lines(node), body_lines(node))
         for module, tree in modules().items()
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     )
+
+
+def signature_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    return node.body[0].lineno - node.lineno
 
 
 def body_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
@@ -347,9 +352,9 @@ def body_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 
 def test_functions_are_small() -> None:
-    """No body is over 40 lines; half of them are at most 8, and nine of ten at most 25."""
-    assert [function for function in functions() if function.lines > FUNCTION_LINES] == []
-    lengths = sorted(function.lines for function in functions())
+    """None has over 40 lines with its signature; half of the bodies at most 8, nine of ten at most 25."""
+    assert [function for function in functions() if function.whole > FUNCTION_LINES] == []
+    lengths = sorted(function.body for function in functions())
     assert median(lengths) <= 8
     assert lengths[len(lengths) * 9 // 10] <= 25
 

@@ -130,27 +130,23 @@ async def open_node(
 ) -> AsyncIterator[Node]:
     """Open the resources of one node for the duration of the block; report long steps to *say*.
 
-    With *migrating*, apply missing migrations first; the embedded database is always migrated.
-    Raises ConfigError, StorageUnavailable.
+    With *migrating*, apply missing migrations first. Raises ConfigError, StorageUnavailable.
     """
     config.make_data_dir()
     map_file, metrics, link_tokens = await prepare_map(config, say), Metrics(), LinkTokens(secret_of(config))
     rates, hub = _rate_limits(), Hub(link_tokens.cursor_key)
     async with (
-        database_url(config, say) as url,
-        _schema_checked(url, say, migrating=migrating or config.database_url is None),
-        Database.open(url) as database,
+        _open_database(config, say, migrating=migrating) as database,
         open_exchange(config, database, metrics) as (leases, exchange),
         FixRecorder(database, leases.node) as recorder,
-        open_map(map_file, config.router, metrics, say) as (router, map_resources),
+        open_map(map_file, config.router, metrics, say) as (router, maps),
         EtaFeedback.open(database, router, metrics, now) as feedback,
         _open_fleet(
-            *(config, database, recorder, router, hub, feedback),
-            *(map_resources["area"], metrics, now, leases, exchange),
+            config, database, recorder, router, hub, feedback, maps["area"], metrics, now, leases, exchange
         ) as (orders, fleet),
-        _upkeep(database, recorder, config, metrics, now),
+        _upkeep(database, recorder, hub, config, metrics, now),
         AuditLog.open(database) as audit,
-        open_events(database, config, fleet.etas.of, metrics, now) as event_resources,
+        open_events(database, config, fleet.etas.of, metrics, now) as events,
         MqttIngest.open(config, fleet, database, rates["fix_rates"], metrics) as mqtt,
     ):
         yield Node(
@@ -168,8 +164,8 @@ async def open_node(
             now=now,
             mqtt=mqtt,
             audit=audit,
-            **event_resources,
-            **map_resources,
+            **events,
+            **maps,
             **rates,
         )
 
@@ -214,13 +210,19 @@ async def _open_fleet(  # noqa: PLR0917 - all of them are different types
 
 
 @asynccontextmanager
-async def _upkeep(
-    database: Database, recorder: FixRecorder, config: Config, metrics: Metrics, now: Callable[[], datetime]
+async def _upkeep(  # noqa: PLR0917 - all of them are different types
+    database: Database,
+    recorder: FixRecorder,
+    hub: Hub,
+    config: Config,
+    metrics: Metrics,
+    now: Callable[[], datetime],
 ) -> AsyncIterator[None]:
     """Run the hourly maintenance and report the node's state in its metrics during the block."""
     metrics.set_version(version("order-tracker"))
     metrics.queue_fixes.set_function(lambda: float(recorder.waiting))
     metrics.queue_age.set_function(lambda: recorder.lag)
+    metrics.subscribers.set_function(lambda: len(hub))
     metrics.disk_free.set_function(lambda: float(disk_usage(config.data_dir).free))
     metrics.disk_size.set_function(lambda: float(disk_usage(config.data_dir).total))
     if config.tls_cert is not None:
@@ -244,12 +246,15 @@ def _rate_limits() -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def _schema_checked(url: str, say: Say, *, migrating: bool) -> AsyncIterator[None]:
-    """Wait for the database, then apply missing migrations or refuse to start. Raises ConfigError."""
-    await wait_for_database(url, say)
-    if migrating and (applied := await migrate(url)):
-        say(f"Database brought up to date ({len(applied)} steps)")
-    elif not migrating and (todo := await pending(url)):
-        why = f"{len(todo)} migrations are missing: run `tracker migrate`, or start with --migrate"
-        raise ConfigError("DATABASE_URL", why)
-    yield
+async def _open_database(config: Config, say: Say, *, migrating: bool) -> AsyncIterator[Database]:
+    """Open the database, migrated to this version; the embedded one always is. Raises ConfigError."""
+    async with database_url(config, say) as url:
+        await wait_for_database(url, say)
+        if migrating or config.database_url is None:
+            if applied := await migrate(url):
+                say(f"Database brought up to date ({len(applied)} steps)")
+        elif todo := await pending(url):
+            why = f"{len(todo)} migrations are missing: run `tracker migrate`, or start with --migrate"
+            raise ConfigError("DATABASE_URL", why)
+        async with Database.open(url) as database:
+            yield database

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import uvloop
@@ -54,20 +55,7 @@ def _check_report(_context: click.Context, _option: click.Parameter, path: Path 
     help="Write the result to this file: .json, or .html with plots.",
 )
 @click.option("--json", "json_output", is_flag=True, help="Print the result as JSON.")
-def load(
-    *,
-    url: str,
-    api_key: str,
-    drivers: int,
-    watchers: int,
-    rate: float,
-    duration: float,
-    ramp: float,
-    protocol: Protocol,
-    seed: int,
-    report: Path | None,
-    json_output: bool,
-) -> None:
+def load(*, rate: float, protocol: Protocol, report: Path | None, json_output: bool, **options: Any) -> None:
     """Put a steady load on the service, and measure it.
 
     Drivers follow real routes and carry one order after another. Customers watch each order by WebSocket.
@@ -83,17 +71,7 @@ def load(
     """
     if protocol in WHOLE_SECONDS and rate > 1:
         raise click.UsageError(f"{protocol} sends whole seconds, so --rate must be at most 1.")
-    settings = LoadSettings(
-        url=url,
-        api_key=api_key,
-        drivers=drivers,
-        watchers=watchers,
-        rate=rate,
-        duration=duration,
-        ramp=ramp,
-        protocol=protocol,
-        seed=seed,
-    )
+    settings = LoadSettings(rate=rate, protocol=protocol, **options)
     try:
         result = uvloop.run(_run(settings))
     except* ApiError as errors:

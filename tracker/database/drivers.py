@@ -175,6 +175,7 @@ async def erase_driver(queries: Queries, driver_id: str) -> ErasedDriver | None:
     orders = [row["id"] for row in await queries.fetch("renew_orders_of_driver", driver_id)]
     await queries.execute("erase_driver_from_timelines", driver_id)
     await queries.execute("delete_events_of_driver", driver_id)
+    await queries.execute("erase_driver_from_audit", driver_id)
     number: int | None = await queries.fetchval("delete_driver", driver_id)
     if number is None:
         return None

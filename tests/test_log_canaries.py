@@ -132,12 +132,11 @@ async def everything_by_phone(service: Service, token: str) -> None:
         paths += [f"/ingest/owntracks?token={each}", f"/api/v1/overland/batches?api_key={each}"]
         for path in (*paths, f"/ingest/traccar?api_key={ADMIN_KEY}", f"/ingest/traccar?api_key={each}"):
             query = f"{'&' if '?' in path else '?'}lat={LAT}&lon={LON}&desc={NOTE}"
-            for body in bodies:
+            for method, body in (("GET", bodies[0]), *(("POST", body) for body in bodies)):
                 content = body if isinstance(body, bytes) else json.dumps(body).encode()
                 for headers in ({"Authorization": ""}, {"Authorization": f"Basic {each}:"}):
-                    for method in ("GET", "POST"):
-                        with suppress(httpx.TransportError):
-                            await service.http.request(method, path + query, content=content, headers=headers)
+                    with suppress(httpx.TransportError):
+                        await service.http.request(method, path + query, content=content, headers=headers)
 
 
 async def broken(url: str) -> None:

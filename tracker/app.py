@@ -31,10 +31,12 @@ from tracker.api.pages import brand_files, files, map_tiles, site
 from tracker.api.tracking import calendar, events, notes, page, poll
 from tracker.api.tracking import proofs as tracking_proofs
 from tracker.api.tracking import stream as tracking_stream
+from tracker.api.tracking.acts import acts
 from tracker.node import Node
 from tracker.websocket.accept import register_sockets
 
 ENDPOINTS: Final = (
+    acts,
     asyncapi,
     attempts,
     brand,

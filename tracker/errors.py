@@ -94,6 +94,10 @@ class Unauthenticated(AccessError):
     """The token is missing, unknown or revoked."""
 
 
+class CustomerMayNot(AccessError):
+    """The merchant's brand does not allow customers to do this."""
+
+
 class Forbidden(AccessError):
     """The API key is valid but lacks the scope."""
 

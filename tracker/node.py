@@ -94,6 +94,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     link_tokens: LinkTokens
     note_rates: RateLimit
     note_bodies: RateLimit
+    act_rates: RateLimit
     request_rates: RateLimit
     fix_rates: RateLimit
     proof_rates: RateLimit
@@ -235,6 +236,7 @@ def _rate_limits() -> dict[str, Any]:
     """Return the limits for each driver, link, API key and address."""
     return {
         "note_rates": RateLimit(NOTES_AT_ONCE, 1.0 / NOTE_INTERVAL_S),
+        "act_rates": RateLimit(NOTES_AT_ONCE, 1.0 / NOTE_INTERVAL_S),
         "note_bodies": RateLimit(NOTE_BODIES_AT_ONCE, NOTE_BODIES_PER_S),
         "request_rates": RateLimit(REQUESTS_AT_ONCE, REQUESTS_PER_S),
         "fix_rates": RateLimit(FIXES_AT_ONCE, FIXES_PER_S),

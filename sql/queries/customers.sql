@@ -9,6 +9,7 @@ FOR NO KEY UPDATE SKIP LOCKED;
 -- name: erase_customers
 UPDATE orders
 SET customer = NULL, pickup_address = NULL, dropoff_address = NULL, instructions = NULL, contact = NULL,
+    customer_instructions = NULL, rating = rating - 'text',
     proofs = '[]', pin = NULL, wrong_pins = '{}',
     customer_erased_at = $2, version = version + 1
 WHERE id = ANY ($1::text[]) AND closed_at IS NOT NULL AND customer_erased_at IS NULL;

@@ -4,9 +4,10 @@ INSERT INTO orders (id, reference, status, created_at, driver_id,
                     dropoff_lat, dropoff_lon, dropoff_address, dropoff_service_s,
                     customer, window_from, window_to, visibility,
                     assigned_at, picked_up_at, delivered_at, failed_at, cancelled_at, closed_at, version,
-                    instructions, contact, metadata, requirements, proofs, pin, attempt, attempt_at)
+                    instructions, contact, metadata, requirements, proofs, pin, attempt, attempt_at,
+                    customer_instructions, given_dropoff, rating)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
-        $25, $26, $27, $28, $29, $30, $31, $32, $33);
+        $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36);
 
 -- name: select_order
 SELECT * FROM orders WHERE id = $1;
@@ -23,7 +24,8 @@ SET reference = $2, status = $3, created_at = $4, driver_id = $5,
     assigned_at = $19, picked_up_at = $20, delivered_at = $21, failed_at = $22, cancelled_at = $23, closed_at = $24,
     customer_erased_at = CASE WHEN $24::timestamptz IS NULL THEN NULL ELSE customer_erased_at END, version = $25,
     instructions = $26, contact = $27, metadata = $28, requirements = $29,
-    proofs = $30, pin = $31, attempt = $32, attempt_at = $33
+    proofs = $30, pin = $31, attempt = $32, attempt_at = $33,
+    customer_instructions = $34, given_dropoff = $35, rating = $36
 WHERE id = $1;
 
 -- name: reset_progress

@@ -29,6 +29,9 @@ WHERE order_id = $1 AND (at, id) > ($2::timestamptz, $3::bigint)
 ORDER BY at, id
 LIMIT $4;
 
+-- name: count_entries
+SELECT count(*) FROM timeline WHERE order_id = $1 AND kind = $2;
+
 -- name: count_notes
 SELECT count(*) FROM timeline WHERE order_id = $1 AND kind = 'message' AND detail ->> 'from' = $2;
 

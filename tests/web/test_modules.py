@@ -46,8 +46,8 @@ def test_module(module: str) -> None:
 def test_every_module_has_its_test_or_needs_a_browser() -> None:
     """Only what touches the document goes without a test of its own; the browser tests cover that."""
     in_browser = {
-        "docs", "environment", "map", "map-area", "note-box", "order-tracker", "page", "share", "track",
-        "transports", "view", "worker-probe",
+        "act-form", "acts", "docs", "environment", "map", "map-area", "note-box", "order-tracker", "page",
+        "share", "track", "transports", "view", "worker-probe",
     }  # fmt: skip
     tested = {path.name.removesuffix(".test.js") for path in (WEB / "test").glob("*.test.js")}
     assert {path.stem for path in (WEB / "src").glob("*.js")} - in_browser == tested

@@ -65,15 +65,14 @@ TABLE: Final[dict[type[errors.TrackerError], Problem]] = {
     ),
     errors.AccessError: Problem(403, 4003, "forbidden", "Forbidden", "The key is valid but lacks the scope."),
     errors.Unauthenticated: Problem(
-        401,
-        4001,
-        "unauthenticated",
-        "Unauthenticated",
-        "The key or token is missing, unknown or revoked.",
+        401, 4001, "unauthenticated", "Unauthenticated", "The key or token is missing, unknown or revoked."
     ),
     errors.Forbidden: Problem(403, 4003, "forbidden", "Forbidden", "The key is valid but lacks the scope."),
     errors.ForeignOrigin: Problem(
         403, 4003, "foreign-origin", "Foreign origin", "The cookie came without this service's `Origin`."
+    ),
+    errors.CustomerMayNot: Problem(
+        403, 4003, "customer-may-not", "Not allowed here", "The brand's `customer_may` lists what is allowed."
     ),
     errors.NotFound: Problem(
         404,

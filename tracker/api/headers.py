@@ -28,6 +28,7 @@ PAGE_HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "geolocation=(), camera=(), microphone=()",
 }
+PLACE_PERMISSIONS: Final = "geolocation=(self), camera=(), microphone=()"  # a customer may move the pin
 DRIVER_PERMISSIONS: Final = "geolocation=(self), camera=(self), screen-wake-lock=(self), microphone=()"
 OPEN: Final = ("/v1/track/", "/embed/", "/static/", "/tiles/", "/map/style.json")
 CROSS_ORIGIN: Final = {

@@ -8,7 +8,7 @@ import msgspec
 
 from tracker.database.pool import Queries, Row
 from tracker.domain.geo import LonLat
-from tracker.domain.order import BOTH_STOPS, Customer, Order, OrderStatus, Place, StopKind
+from tracker.domain.order import BOTH_STOPS, Customer, Order, OrderStatus, Place, Rating, StopKind
 from tracker.domain.privacy.other_dropoffs import Door, EndedDoor, contacts
 from tracker.domain.proof import GivenProof, Requirements
 from tracker.domain.route import Stop
@@ -152,6 +152,9 @@ def _columns(order: Order) -> tuple[object, ...]:
         order.pin,
         order.attempt,
         order.attempt_at,
+        order.customer_instructions,
+        order.given_dropoff and order.given_dropoff._asdict(),
+        order.rating and msgspec.to_builtins(order.rating),
     )
 
 
@@ -192,6 +195,9 @@ def order_of(row: Row) -> Order:
         pin=row["pin"],
         attempt=row["attempt"],
         attempt_at=row["attempt_at"],
+        customer_instructions=row["customer_instructions"],
+        given_dropoff=row["given_dropoff"] and LonLat(**row["given_dropoff"]),
+        rating=row["rating"] and msgspec.convert(row["rating"], Rating),
     )
 
 

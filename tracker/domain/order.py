@@ -80,6 +80,14 @@ class Note(NamedTuple):
     at: datetime
 
 
+class Rating(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the customer thinks of the delivery."""
+
+    stars: int  # 1..5
+    at: datetime
+    text: str | None = None
+
+
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """One order as the database stores it; times are in UTC."""
 
@@ -108,6 +116,9 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, str] = {}  # the merchant's own pairs
     requirements: Requirements = Requirements()  # what the driver has to prove
     proofs: tuple[GivenProof, ...] = ()  # of the present driver
+    customer_instructions: str | None = None  # for the driver, from the customer
+    given_dropoff: LonLat | None = None  # where the merchant put it, once the customer has moved the pin
+    rating: Rating | None = None
     pin: str | None = None  # for the customer's eyes only; None: the order is over or needs none
 
     @property
@@ -126,6 +137,11 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         if self.status in OPEN:
             return ()
         return tuple(one for one in self.proofs if one.stop == "dropoff" and one.kind in WITH_IMAGE)
+
+    @property
+    def all_instructions(self) -> str | None:
+        """What the driver has to know, from the merchant and then the customer."""
+        return "\n".join(filter(None, (self.instructions, self.customer_instructions))) or None
 
     def place(self, kind: StopKind) -> Place:
         """Return the place of the order's pickup or dropoff."""

@@ -81,6 +81,8 @@ def tracked_order(view: CustomerView) -> TrackedOrder:
         view.outcome,
         not never_shows_position(order),
         _tracked_pickup(order),
+        order.customer_instructions,
+        None if order.rating is None else order.rating.stars,
     )
 
 
@@ -133,7 +135,7 @@ def assigned_order(order: Order, notes: Sequence[Note] = ()) -> AssignedOrder:
         wire_place(order.dropoff),
         None if customer is None else WireCustomer(customer.name, None if contact else customer.phone),
         window(order),
-        order.instructions,
+        order.all_instructions,
         contact,
         WireRequirements(*(_stop_requirements(order.required(stop)) for stop in BOTH_STOPS)),
         WireRequirements(*(_stop_requirements(order.missing(stop)) for stop in BOTH_STOPS)),

@@ -76,6 +76,10 @@ class TrackedOrder(Struct, frozen=True):
     """Whether the customer may see the position at some time. False: the merchant's rules forbid it."""
     pickup: TrackedPickup | None = None
     """Where the order comes from. Null once it is picked up or over."""
+    instructions: str | None = None
+    """The customer's own instructions for the driver. Null if there are none."""
+    rating: int | None = None
+    """Stars that the customer gave, 1 to 5. Null before that."""
 
 
 class TrackedProof(Struct, frozen=True):

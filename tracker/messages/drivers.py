@@ -95,7 +95,7 @@ class AssignedOrder(Struct, frozen=True):
     window: WireWindow | None
     """When the customer expects it. Null if not given."""
     instructions: str | None = None
-    """What the driver has to know, at most 500 characters. Null if not given."""
+    """What the driver has to know, from the merchant and then the customer. Null if not given."""
     contact: str | None = None
     """Phone number or URL to reach the customer by, instead of `customer.phone`. Null if not given."""
     requirements: WireRequirements = WireRequirements()

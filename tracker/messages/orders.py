@@ -30,6 +30,15 @@ class CustomerAnswer(Struct, frozen=True):
     """Language that the customer reads (BCP 47). Null if not given."""
 
 
+class RatingAnswer(Struct, frozen=True):
+    stars: int
+    """1 to 5."""
+    text: str | None
+    """What the customer wrote. Null if nothing or erased."""
+    at: Time
+    """When the customer sent it."""
+
+
 class OrderAnswer(Struct, frozen=True, kw_only=True):
     """An order."""
 
@@ -63,6 +72,10 @@ class OrderAnswer(Struct, frozen=True, kw_only=True):
     """Grows by 1 with each change; also its `ETag`."""
     instructions: str | None
     """What the driver has to know. Null if not given or erased."""
+    customer_instructions: str | None
+    """What the customer added on the page for the driver. Null if nothing or erased."""
+    rating: RatingAnswer | None
+    """What the customer thinks of the delivery. Null before that."""
     contact: str | None
     """What the driver gets instead of the customer's phone. Null if not given or erased."""
     metadata: dict[str, str]
@@ -77,7 +90,7 @@ class OrderAnswer(Struct, frozen=True, kw_only=True):
 def order_answer(
     order: Order, *, eta: Eta | None, tracking_url: str | None, arrived_at: datetime | None = None
 ) -> OrderAnswer:
-    customer = order.customer
+    customer, rating = order.customer, order.rating
     forecast = None if eta is None or order.ended_at is not None else eta.arrives_at
     return OrderAnswer(
         id=order.id,
@@ -95,6 +108,8 @@ def order_answer(
         visibility=msgspec.convert(order.visibility, Rules),
         version=order.version,
         instructions=order.instructions,
+        customer_instructions=order.customer_instructions,
+        rating=None if rating is None else RatingAnswer(rating.stars, rating.text, rfc3339(rating.at)),
         contact=order.contact,
         metadata=order.metadata,
         requirements=order.requirements,

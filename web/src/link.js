@@ -1,13 +1,13 @@
-/** Link: the API address behind a tracking link, and notes to the driver. */
+/** Link: the API address behind a tracking link, and what the customer sends there. */
 
 import { randomId } from './random-id.js';
 import { retryAfterOf } from './transports.js';
 
-/** A note was not stored. `status` is the HTTP status, 0 if there was no answer; `retryAfter` is in milliseconds. */
+/** Something was not stored. `status` is the HTTP status, 0 if there was no answer; `retryAfter` is in milliseconds. */
 export class NotSent extends Error {
   /** @param {number} status @param {number} retryAfter */
   constructor(status, retryAfter) {
-    super(`the note was not sent (${status})`);
+    super(`it was not sent (${status})`);
     this.status = status;
     this.retryAfter = retryAfter;
   }
@@ -42,24 +42,24 @@ export function linkOf(url) {
   return `${service}/v1/track/${token}`;
 }
 
-/** Sends notes to the driver over HTTP. A note that is sent again after a failure is stored once. */
-export class NoteSender {
-  /** @param {string} link https://…/v1/track/<token> */
-  constructor(link) {
-    this._url = `${link}/messages`;
-    this._failed = { text: '', key: '' }; // the note that may or may not have been stored
+/** Sends one kind of thing to the service over HTTP. What is sent again after a failure is stored once. */
+export class Sender {
+  /** @param {string} link https://…/v1/track/<token> @param {string} what such as `messages` */
+  constructor(link, what) {
+    this._url = `${link}/${what}`;
+    this._failed = { body: '', key: '' }; // what may or may not have been stored
   }
 
   /**
-   * @param {string} text
+   * @param {object} content
    * @returns {Promise<void>} resolves once the service has stored it; rejects with NotSent
    */
-  async send(text) {
-    if (text !== this._failed.text) this._failed = { text, key: randomId() };
+  async send(content) {
+    const body = JSON.stringify(content);
+    if (body !== this._failed.body) this._failed = { body, key: randomId() };
     const headers = { 'Content-Type': 'application/json', 'Idempotency-Key': this._failed.key };
-    const body = JSON.stringify({ text });
     const response = await fetch(this._url, { method: 'POST', body, headers, credentials: 'omit' }).catch(() => null);
     if (!response?.ok) throw new NotSent(response?.status ?? 0, response ? retryAfterOf(response) : 0);
-    this._failed = { text: '', key: '' };
+    this._failed = { body: '', key: '' };
   }
 }

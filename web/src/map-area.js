@@ -63,6 +63,32 @@ export class MapArea {
     this._shown.setDestination(at, element);
   }
 
+  /** Let the user move the pin on the map. @param {LonLat} at @param {(at: LonLat) => void} onMove */
+  movePin(at, onMove) {
+    this._mark('moving');
+    if (this._shown instanceof MapView) this._shown.movePin(at, onMove);
+  }
+
+  /** @param {LonLat} at */
+  putPin(at) {
+    if (this._shown instanceof MapView) this._shown.putPin(at);
+  }
+
+  /** End `movePin`. @param {LonLat} at where the pin belongs */
+  fixPin(at) {
+    this._mark('');
+    if (this._shown instanceof MapView) this._shown.fixPin(at);
+  }
+
+  /** Tell the style sheet and assistive technology whether the pin can be moved. @param {''|'moving'} state */
+  _mark(state) {
+    const pin = this._destination?.[1];
+    pin?.classList.toggle('moving', state !== '');
+    pin?.setAttribute('role', state ? 'button' : 'img');
+    if (state) pin?.setAttribute('tabindex', '0');
+    else pin?.removeAttribute('tabindex');
+  }
+
   /** @param {LonLat|null} at null: show none @param {HTMLElement} element */
   setPickup(at, element) {
     this._pickup = [at, element];

@@ -18,6 +18,9 @@ const ROUTE = 'route';
 const TRAIL = 'trail';
 const DIRECT = 'direct';
 const LAST = 'last';
+const STEPS = /** @type {Record<string, [number, number]>} */ ({ // pixels that an arrow key moves the pin
+  ArrowLeft: [-6, 0], ArrowRight: [6, 0], ArrowUp: [0, -6], ArrowDown: [0, 6],
+});
 const BELOW_LABELS = 'labels-begin';
 
 /**
@@ -74,6 +77,8 @@ export class MapView {
     this._missing = false;
     this._courierKey = ''; // the marker's place and heading, as text
     /** @type {Marker|null} */ this._destination = null;
+    this._onPinMove = () => {};
+    this._onPinKey = (/** @type {KeyboardEvent} */ event) => this._movePinBy(event);
     /** @type {Marker|null} */ this._pickup = null;
     /** @type {Marker|null} */ this._courier = null;
     this._drawn = -Infinity;
@@ -155,6 +160,51 @@ export class MapView {
     this._destination.setLngLat(at).addTo(this._map);
     element.hidden = false;
     this._drawLinks();
+  }
+
+  /**
+   * Let the user move the destination's pin, by dragging or with the arrow keys.
+   * @param {LonLat} at @param {(at: LonLat) => void} onMove
+   */
+  movePin(at, onMove) {
+    const pin = this._destination;
+    if (!pin) return;
+    this._onPinMove = () => onMove(/** @type {LonLat} */ (pin.getLngLat().toArray()));
+    this._setControl(true);
+    pin.setDraggable(true);
+    pin.on('drag', this._onPinMove);
+    pin.getElement().addEventListener('keydown', this._onPinKey);
+    this._map.jumpTo({ center: at, zoom: Math.max(17, this._map.getZoom()), padding: this._padding() });
+  }
+
+  /** @param {LonLat} at */
+  putPin(at) {
+    this._destination?.setLngLat(at);
+    this._map.easeTo({ center: at, animate: !this._reducedMotion });
+    this._onPinMove();
+  }
+
+  /** End `movePin`. @param {LonLat} at where the pin belongs */
+  fixPin(at) {
+    const pin = this._destination;
+    if (!pin) return;
+    pin.setDraggable(false);
+    pin.off('drag', this._onPinMove);
+    pin.getElement().removeEventListener('keydown', this._onPinKey);
+    pin.setLngLat(at);
+    this.recentre();
+  }
+
+  /** @param {KeyboardEvent} event */
+  _movePinBy(event) {
+    const step = STEPS[event.key];
+    if (!step || !this._destination) return;
+    event.preventDefault();
+    event.stopPropagation(); // the map would move too
+    const { x, y } = this._map.project(this._destination.getLngLat());
+    const far = event.shiftKey ? 5 : 1;
+    this._destination.setLngLat(this._map.unproject([x + step[0] * far, y + step[1] * far]));
+    this._onPinMove();
   }
 
   /** @param {LonLat|null} at null: show none @param {HTMLElement} element */

@@ -11,7 +11,7 @@
  */
 
 import { ReconnectPolicy, TRANSPORTS } from './reconnect.js';
-import { NoteSender, linkOf } from './link.js';
+import { Sender, linkOf } from './link.js';
 import { randomId } from './random-id.js';
 import { begin, merge } from './state.js';
 import { browser, headless } from './environment.js';
@@ -55,7 +55,7 @@ export class OrderStream extends EventTarget {
     /** @type {State|null} what is known of the order; replaced, never changed */
     this.state = snapshot ? begin(snapshot) : null;
     this._visit = randomId(); // the service counts each visit once
-    this._notes = new NoteSender(this._link);
+    /** @type {Record<string, Sender>} */ this._senders = {};
     this._hasReceived = false;
     /** @type {Connection} */ this.connection = 'connecting';
     this._reported = ''; // the latest connection event
@@ -85,7 +85,16 @@ export class OrderStream extends EventTarget {
    * @returns {Promise<void>} resolves once the service has stored it; rejects with NotSent
    */
   send(text) {
-    return this._notes.send(text);
+    return this.act('messages', { text });
+  }
+
+  /**
+   * Do what the shop lets its customers do.
+   * @param {'messages'|'instructions'|'place'|'rating'} what @param {object} content as the API's
+   * @returns {Promise<void>} resolves once the service has stored it; rejects with NotSent
+   */
+  act(what, content) {
+    return (this._senders[what] ??= new Sender(this._link, what)).send(content);
   }
 
   /** The address of an image that proves the delivery. @param {string} id of a proof */

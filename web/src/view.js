@@ -1,5 +1,6 @@
 /** OrderView: an order on the screen. Connects stream, state, card and map to the server's HTML. */
 
+import { Acts } from './acts.js';
 import { describe, newestPhoto } from './card.js';
 import { MarkerMotion } from './marker-motion.js';
 import { Unwrapper } from './antimeridian.js';
@@ -39,6 +40,7 @@ export class OrderView {
     this._pickup = this._page.element('pickup');
     this._notes = new NoteBox(this._page, (text) => stream.send(text));
     this._share = new ShareButton(this._page, link, () => this._page.element('headline').textContent ?? '');
+    this._acts = new Acts(this._page, stream, () => this._map);
     this._clock = new ServerClock();
     this._motion = new MarkerMotion();
     this._unwrapper = new Unwrapper();
@@ -99,6 +101,7 @@ export class OrderView {
     this._since = sinceTrail(drawn, last, state);
     if (state.route !== last?.route || this._since !== drawn) this._drawLines();
     this._draw();
+    if (!isSame(state.order.dropoff, last?.order.dropoff)) this._map?.setDestination(this._places()[0], this._pin);
     this._map?.setPickup(this._pickupPlace(), this._pickup);
     this._map?.keepInView(this._places());
     this._render();
@@ -136,6 +139,7 @@ export class OrderView {
     this._marker.dataset.freshness = fresh;
     this._page.writePill(...pill(this._state, connection, fresh, age, this._words), pillTitle(connection, way, this._words));
     this._notes.allow(card.phase === 'moving' && connection !== 'over');
+    this._acts.show(this._state, card.phase, connection === 'over');
     const outdated = this._sayOutdated();
     const news = [outdated, card.headline, card.late, card.reason, card.stops].filter(Boolean).join('. ');
     if (news !== this._announced) this._page.write('announcer', (this._announced = news));
@@ -241,4 +245,9 @@ export class OrderView {
     this._tracker.style.setProperty('--sheet', `${Math.round(sheet)}px`);
     this._map?.keepInView(this._places());
   }
+}
+
+/** @param {{lat: number, lon: number}} one @param {{lat: number, lon: number}|undefined} other */
+function isSame(one, other) {
+  return one.lat === other?.lat && one.lon === other.lon;
 }

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { test } from 'node:test';
 
-import { NoteSender, linkOf, serviceOf } from '../src/link.js';
+import { Sender, linkOf, pageOf, serviceOf } from '../src/link.js';
 
 test('a tracking link gives the API address, whatever text follows it', () => {
   assert.equal(linkOf('https://track.example/t/abc'), 'https://track.example/v1/track/abc');
@@ -34,15 +34,19 @@ test('a note is sent, or refused with a retry delay', async () => {
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const link = `http://127.0.0.1:${/** @type {import('node:net').AddressInfo} */ (server.address()).port}/v1/track/abc`;
-  const notes = new NoteSender(link);
-  await notes.send('at the back "door"');
+  const notes = new Sender(link, 'messages');
+  await notes.send({ text: 'at the back "door"' });
   for (const text of ['again', 'again', 'at the back "door"']) {
-    await assert.rejects(notes.send(text), { status: 429, retryAfter: 7_000 });
+    await assert.rejects(notes.send({ text }), { status: 429, retryAfter: 7_000 });
   }
   assert.deepEqual(bodies[0], { text: 'at the back "door"' });
   assert.equal(keys[1], keys[2]); // the same note again
   assert.equal(new Set(keys).size, 3);
   server.close();
   server.closeAllConnections();
-  await assert.rejects(notes.send('nobody there'), { status: 0, retryAfter: 0 });
+  await assert.rejects(notes.send({ text: 'nobody there' }), { status: 0, retryAfter: 0 });
+});
+
+test('a page is shared without what may follow its address', () => {
+  assert.equal(pageOf('https://track.example/shop/embed/abc-_1?lang=fi&theme=dark'), 'https://track.example/shop/t/abc-_1');
 });

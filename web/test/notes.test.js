@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { MAX_BYTES, bytesLeft, roomLeft, whyNotSent } from '../src/notes.js';
+import { MAX_BYTES, bytesLeft, roomLeft, whyNotDone, whyNotSent } from '../src/notes.js';
 import { wordsIn } from './fixtures.js';
 
 const words = wordsIn('en');
@@ -26,4 +26,11 @@ test('a refusal says why, and how long to wait', () => {
   assert.match(whyNotSent({ status: 404, retryAfter: 0 }, words), /link has ended/);
   assert.match(whyNotSent({ status: 0, retryAfter: 0 }, words), /no connection/);
   assert.match(whyNotSent({ status: 500, retryAfter: 0 }, words), /went wrong/);
+});
+
+test('a refused act says why: not allowed, too far, too often, or as for a note', () => {
+  assert.match(whyNotDone({ status: 403, retryAfter: 0 }, words), /does not allow/);
+  assert.match(whyNotDone({ status: 422, retryAfter: 0 }, words), /150 m/);
+  assert.match(whyNotDone({ status: 429, retryAfter: 0 }, words), /too many changes/);
+  assert.match(whyNotDone({ status: 409, retryAfter: 0 }, words), /is over/);
 });

@@ -23,6 +23,10 @@ export type Order = {
   dropoff: { lat: number; lon: number; address: string | null; time_zone?: string };
   /** Where the order comes from; null once it is picked up or over. */
   pickup?: { lat: number; lon: number } | null;
+  /** The customer's own instructions for the courier. */
+  instructions?: string | null;
+  /** Stars that the customer gave. */
+  rating?: number | null;
   window: { from: string; to: string } | null;
   /** The arrival that was forecast first after the pickup. */
   first_forecast?: string | null;

@@ -70,6 +70,8 @@ ORDER: Final = OrderAnswer(
     visibility=Rules(),
     version=3,
     instructions="Ring twice, the bell is loud.",
+    customer_instructions=None,
+    rating=None,
     contact=None,
     metadata={"shop": "12"},
     requirements=Requirements(dropoff=StopRequirements(photo=True)),

@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from tracker.api.answers import drivers, track_export
-from tracker.api.docs.example_brand import BRAND, CALENDAR
+from tracker.api.docs.example_brand import BRAND_EXAMPLES, CALENDAR
 from tracker.api.docs.example_delivery import (
     CURSOR,
     DRIVER,
@@ -55,7 +55,6 @@ from tracker.api.merchant import (
     pairing_codes,
     responses,
 )
-from tracker.api.merchant.branding import bodies as brand_bodies
 from tracker.api.merchant.deliveries import attempts
 from tracker.api.merchant.events import feed, webhook_bodies
 from tracker.api.merchant.tracks import track
@@ -155,8 +154,7 @@ EXAMPLES: Final[Mapping[Any, Any]] = {
         track.WhereAnswer: track.WhereAnswer(NOW, ORDER.status, POSITION),
         forecasts.ForecastsAnswer: forecasts.ForecastsAnswer([FORECAST], None, "2026-11-22T16:52:11.600Z"),
         forecasts.EtaReport: REPORT,
-        brand_bodies.BrandBody: BRAND,
-        brand_bodies.BrandAnswer: BRAND,
+        **BRAND_EXAMPLES,
         webhook_bodies.NewWebhookBody: {
             "url": "https://shop.example/events",
             "events": ["order.delivered", "order.failed"],

@@ -61,9 +61,17 @@ class TimelineRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     stop: StopKind | msgspec.UnsetType = msgspec.UNSET
     """Where a proof was given."""
     from_: Sender | msgspec.UnsetType = msgspec.field(name="from", default=msgspec.UNSET)
-    """Sender of a note."""
+    """Sender of a note; `customer` for what customers do on their page."""
     text: str | msgspec.UnsetType = msgspec.UNSET
-    """Text of a note. Absent once erased."""
+    """Text of a note, instructions or a rating. Absent once erased."""
+    lat: float | msgspec.UnsetType = msgspec.UNSET
+    """Where the customer put the pin: degrees north, WGS 84."""
+    lon: float | msgspec.UnsetType = msgspec.UNSET
+    """Where the customer put the pin: degrees east, WGS 84."""
+    distance_m: float | msgspec.UnsetType = msgspec.UNSET
+    """Metres from the merchant's place to the pin."""
+    stars: int | msgspec.UnsetType = msgspec.UNSET
+    """Stars of a rating, 1 to 5."""
     link_id: str | msgspec.UnsetType = msgspec.UNSET
     """Id of the link that was created or revoked."""
 

@@ -223,6 +223,8 @@ class OrderChangeBody(RequestBody, frozen=True, kw_only=True):
             "pickup": apply_changes(order.pickup, self.pickup),
             "dropoff": apply_changes(order.dropoff, self.dropoff),
         }
+        if changes["dropoff"].lonlat != order.dropoff.lonlat:
+            changes["given_dropoff"] = None  # the customer's pin no longer counts
         for field in ("reference", "instructions", "contact"):
             if (value := getattr(self, field)) is not UNSET:
                 changes[field] = value

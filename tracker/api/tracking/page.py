@@ -10,7 +10,7 @@ from quart.blueprints import BlueprintSetupState
 from werkzeug.routing import PathConverter
 
 from tracker.api.client_info import base_url, public_path
-from tracker.api.headers import add_cors_headers, add_page_headers
+from tracker.api.headers import PLACE_PERMISSIONS, add_cors_headers, add_page_headers
 from tracker.api.pages.brand_files import look_of
 from tracker.api.pages.html import NO_STORE, html, message_page
 from tracker.api.static_files import static_url, web_files
@@ -74,6 +74,8 @@ async def track(token: str) -> Response:
     context = _template_context(snapshot, token, reader_words(brand, language), brand)
     response = html(200, await render_template("track.html", **context))
     response.headers["Content-Security-Policy"] = policy_with_loader()
+    if "move_pin" in brand.customer_may:
+        response.headers["Permissions-Policy"] = PLACE_PERMISSIONS
     return response
 
 
@@ -105,6 +107,7 @@ def _template_context(snapshot: Snapshot, token: str, words: Translations, brand
         "say": words.say,
         "messages": _data_block({"language": words.language, "locale": words.tag, "messages": messages}),
         "brand": look_of(brand),
+        "may": " ".join(brand.customer_may),
         "origin": base_url(),
         "link": f"/v1/track/{token}",
         "calendar": times_of(snapshot),

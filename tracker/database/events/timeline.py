@@ -26,6 +26,9 @@ TimelineKind = Literal[
     "stuck",
     "proof",
     "attempt",
+    "instructions",
+    "place",
+    "rating",
 ]
 
 
@@ -55,6 +58,12 @@ async def insert_timelines(
     queries: Queries, entries: Iterable[tuple[str, datetime, TimelineKind, Mapping[str, object]]]
 ) -> None:
     await queries.executemany("insert_timeline", [(*entry[:3], dict(entry[3])) for entry in entries])
+
+
+async def count_entries(queries: Queries, order_id: str, kind: TimelineKind) -> int:
+    """Count the entries of one kind."""
+    count: int = await queries.fetchval("count_entries", order_id, kind)
+    return count
 
 
 async def select_last_entry_times(queries: Queries, order_id: str) -> LastEntryTimes:

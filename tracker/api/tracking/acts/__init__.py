@@ -1,0 +1,1 @@
+"""What customers may do on their page, where the merchant's brand allows it."""

@@ -11,7 +11,7 @@ needs=1400 # megabytes that the set-up and what it installs take at their larges
 
 checksum() {
     for file in requirements.lock requirements-dev.lock requirements-map.lock pyproject.toml hatch_build.py \
-        web/package-lock.json web/types/maplibre-gl.d.mts; do
+        web/package-lock.json web/map-library.mjs web/types/maplibre-gl.d.mts; do
         [ ! -f "$file" ] || cat "$file"
     done | cksum
     pwd # an editable install depends on the path of the checkout

@@ -24,12 +24,13 @@ const STEPS = /** @type {Record<string, [number, number]>} */ ({ // pixels that 
 const BELOW_LABELS = 'labels-begin';
 
 /**
- * Fetch the map library. A browser may remember that an address failed, so each attempt has another one.
+ * Fetch the map library. A browser may remember that a module failed, so each attempt has another folder, which the
+ * service ignores: the library's modules find each other beside themselves.
  * @param {number} attempt from 0 @returns {Promise<Library>}
  */
 export function loadLibrary(attempt) {
   const address = new URL('../vendor/maplibre-gl/maplibre-gl.mjs', import.meta.url);
-  if (attempt) address.searchParams.set('attempt', String(attempt));
+  if (attempt) address.pathname = address.pathname.replace(/static\/(?:[^/]+\/)?(?=vendor\/)/, `static/attempt-${attempt}/`);
   return import(address.href);
 }
 

@@ -91,6 +91,7 @@ def create_app(node: Node, *, taking_over: bool = True) -> Quart:
     app.url_map.merge_slashes = False  # its redirects name the scheme and host behind the proxy
     app.extensions["tracker"] = node
     register_errors(app)
+    site.register_unknown_paths(app)
     register_sockets(app, taking_over=taking_over)
     app.before_request(warn_of_untrusted_proxy)
     app.before_websocket(warn_of_untrusted_proxy)

@@ -243,7 +243,7 @@ def register_errors(app: Quart) -> None:
     """Make *app* respond to every failure with a problem."""
     app.register_blueprint(blueprint)
     app.register_error_handler(errors.TrackerError, cast("Any", _tracker_error_response))
-    app.register_error_handler(HTTPException, cast("Any", _http_error_response))
+    app.register_error_handler(HTTPException, cast("Any", http_error_response))
     app.register_error_handler(Exception, _unexpected_error_response)
 
 
@@ -257,7 +257,7 @@ async def _tracker_error_response(error: errors.TrackerError) -> Response:
     return response
 
 
-async def _http_error_response(error: HTTPException) -> Response:
+async def http_error_response(error: HTTPException) -> Response:
     """Respond to errors of the framework, such as unknown paths, methods and hosts."""
     status = HTTPStatus(error.code or 500)
     code = status.phrase.lower().replace(" ", "-")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from msgspec import Struct
 from quart import Response, render_template, request
 
 from tracker.api.pages.brand_files import brand_look
@@ -10,7 +11,13 @@ from tracker.api.static_files import static_url
 
 NO_STORE: Final = "no-store"  # what a tracking link shows must not be cached
 
-Links = Sequence[tuple[str, str]]  # words and address
+
+class PageLink(Struct, frozen=True):
+    """A link of a page."""
+
+    words: str
+    url: str  # path for clients
+    note: str = ""  # what is there
 
 
 def html(status: int, page: str) -> Response:
@@ -31,7 +38,7 @@ async def message_page(
     title: str,
     paragraphs: Sequence[str],
     *,
-    links: Links = (),
+    links: Sequence[PageLink] = (),
     language: str = "en",
     direction: str = "ltr",
 ) -> Response:

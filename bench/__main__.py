@@ -10,6 +10,7 @@ import click
 
 from bench.fleet import measure_fleet
 from bench.forecast import measure_forecast
+from bench.geocode import measure_geocode
 from bench.hostile import measure_hostile
 from bench.ingest import measure_ingest
 from bench.latency import measure_latency
@@ -38,6 +39,7 @@ BENCHMARKS: dict[str, Measure] = {
     "forecast": measure_forecast,
     "webhooks": measure_webhooks,
     "fleet": measure_fleet,
+    "geocode": measure_geocode,
     "hostile": measure_hostile,
 }
 

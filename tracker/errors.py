@@ -5,6 +5,7 @@ TrackerError
 ├── BadInput               the client sent invalid input
 │   ├── Unparsable         not the expected format
 │   ├── InvalidFields      the right format with wrong values, each named
+│   │   └── AddressNotFound
 │   └── TooLarge           over the size limit
 ├── AccessError
 │   ├── Unauthenticated    no token, or an unknown one
@@ -32,7 +33,7 @@ TrackerError
     └── RouterUnavailable  the router is down or timed out
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -76,6 +77,23 @@ class InvalidFields(BadInput):
         self.more = sum(1 for _ in each)
         named = "; ".join(f"{error.field}: {error.detail}" for error in self.errors)
         super().__init__(f"{named}; and {self.more} more" if self.more else named)
+
+
+class Candidate(NamedTuple):
+    """An address of the map that the client may have meant."""
+
+    address: str
+    lat: float  # degrees
+    lon: float  # degrees
+    precision: str  # house, street or place
+
+
+class AddressNotFound(InvalidFields):
+    """An address fits nothing on the map, or several places; the nearest candidates are named."""
+
+    def __init__(self, errors: Iterable[FieldError], candidates: Mapping[str, Sequence[Candidate]]) -> None:
+        super().__init__(errors)
+        self.candidates = candidates  # by field
 
 
 class TooLarge(BadInput):

@@ -58,6 +58,11 @@ SELECT key, kind, name, others, number, city, postcode, class, lat, lon
 FROM found
 ORDER BY key, rowid;
 
+-- name: select_cities
+-- The cities that addresses name, where most of their addresses are.
+SELECT city, CAST(avg(lat) AS INTEGER), CAST(avg(lon) AS INTEGER) FROM found WHERE city <> '' GROUP BY city
+ORDER BY city;
+
 -- name: count_found
 SELECT count(*) FROM found;
 

@@ -5,9 +5,9 @@ INSERT INTO orders (id, reference, status, created_at, driver_id,
                     customer, window_from, window_to, visibility,
                     assigned_at, picked_up_at, delivered_at, failed_at, cancelled_at, closed_at, version,
                     instructions, contact, metadata, requirements, proofs, pin, attempt, attempt_at,
-                    customer_instructions, given_dropoff, rating)
+                    customer_instructions, given_dropoff, rating, pickup_precision, dropoff_precision)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
-        $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36);
+        $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38);
 
 -- name: select_order
 SELECT * FROM orders WHERE id = $1;
@@ -25,7 +25,7 @@ SET reference = $2, status = $3, created_at = $4, driver_id = $5,
     customer_erased_at = CASE WHEN $24::timestamptz IS NULL THEN NULL ELSE customer_erased_at END, version = $25,
     instructions = $26, contact = $27, metadata = $28, requirements = $29,
     proofs = $30, pin = $31, attempt = $32, attempt_at = $33,
-    customer_instructions = $34, given_dropoff = $35, rating = $36
+    customer_instructions = $34, given_dropoff = $35, rating = $36, pickup_precision = $37, dropoff_precision = $38
 WHERE id = $1;
 
 -- name: reset_progress
@@ -58,6 +58,7 @@ ORDER BY s.first, o.id;
 
 -- name: select_stops
 SELECT s.order_id, s.kind, o.pickup_lat, o.pickup_lon, o.pickup_address, o.pickup_service_s, o.pickup_ready_at,
+       o.pickup_precision, o.dropoff_precision,
        o.dropoff_lat, o.dropoff_lon, o.dropoff_address, o.dropoff_service_s, o.window_from, o.window_to
 FROM stops s
 JOIN orders o ON o.id = s.order_id

@@ -12,8 +12,7 @@ from tests.api.merchant import DROPOFF, ORDER, all_pages, problem, wrong_fields
 from tests.service import Service, hear, say, token_of
 from tests.waiting import becomes_true, until
 from tracker.api.merchant.driver_bodies import STOPS_BYTES
-from tracker.api.merchant.order_bodies import ORDER_BYTES, RULES
-from tracker.api.merchant.orders import BULK_BYTES
+from tracker.api.merchant.order_bodies import BULK_BYTES, ORDER_BYTES, RULES
 from tracker.api.request_body import BUFFER_BYTES, LARGEST_BYTES, BoundedBody
 from tracker.errors import TooLarge
 from tracker.messages import FRAME_BYTES

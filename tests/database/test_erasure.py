@@ -185,7 +185,7 @@ FACTS = {
         "metadata",  # the merchant's own; the documentation says that no personal data belongs there
     ),
     *("pickup_lat", "pickup_lon", "pickup_service_s", "pickup_ready_at"),
-    *("dropoff_lat", "dropoff_lon", "dropoff_service_s"),
+    *("dropoff_lat", "dropoff_lon", "dropoff_service_s", "pickup_precision", "dropoff_precision"),
     *("assigned_at", "picked_up_at", "delivered_at", "failed_at", "cancelled_at", "closed_at"),
     *("attempt", "attempt_at"),
     "arrived_at",

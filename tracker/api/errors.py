@@ -6,7 +6,7 @@ Every error response is `application/problem+json` (RFC 9457). `type` is a relat
 
 from http import HTTPStatus
 from math import ceil
-from typing import Annotated, Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast
 
 import msgspec
 import structlog
@@ -14,7 +14,7 @@ from quart import Blueprint, Quart, Response, g
 from werkzeug.exceptions import HTTPException
 
 from tracker import errors
-from tracker.domain.order import OrderStatus
+from tracker.messages.problems import ProblemDetails, WireCandidate, WireFieldError
 
 PROBLEM_JSON: Final = "application/problem+json"
 RETRY_AFTER: Final = "5"  # seconds, for every 503 and 429 without a delay of its own
@@ -171,35 +171,6 @@ TABLE: Final[dict[type[errors.TrackerError], Problem]] = {
 }
 
 
-UriReference = Annotated[str, msgspec.Meta(extra_json_schema={"format": "uri-reference"})]
-
-
-class WireFieldError(msgspec.Struct, frozen=True):
-    """One wrong value: its path, such as `pickup.lat` or `stops[0].kind`, and what is allowed."""
-
-    field: str
-    """Path to the wrong value, such as `pickup.lat` or `stops[0].kind`."""
-    detail: str
-    """What is allowed."""
-
-
-class ProblemDetails(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A problem (RFC 9457). Wrong values add `errors`, a forbidden transition adds `allowed`."""
-
-    type: UriReference
-    """Kind of the problem: `/problems/<code>`, a page that explains it."""
-    title: str
-    """Short name of the kind."""
-    status: int
-    """HTTP status."""
-    detail: str
-    """What is wrong with this request."""
-    errors: list[WireFieldError] | msgspec.UnsetType = msgspec.UNSET
-    """Each wrong field."""
-    allowed: list[OrderStatus] | msgspec.UnsetType = msgspec.UNSET
-    """Statuses that may follow."""
-
-
 def problem_of(kind: type[BaseException]) -> Problem:
     """Return the row of the nearest base class of *kind*; other exceptions are internal errors."""
     return next((TABLE[cls] for cls in kind.__mro__ if cls in TABLE), OUR_FAULT)
@@ -231,12 +202,19 @@ def details(error: errors.TrackerError) -> ProblemDetails:
 
 def _extensions(error: errors.TrackerError) -> tuple[Any, Any]:
     match error:
+        case errors.AddressNotFound():
+            return [_address_error(error, each) for each in error.errors], msgspec.UNSET
         case errors.InvalidFields():
             return [WireFieldError(*field_error) for field_error in error.errors], msgspec.UNSET
         case errors.ForbiddenTransition():
             return msgspec.UNSET, list(error.allowed)
         case _:
             return msgspec.UNSET, msgspec.UNSET
+
+
+def _address_error(error: errors.AddressNotFound, wrong: errors.FieldError) -> WireFieldError:
+    found = [WireCandidate(*each) for each in error.candidates.get(wrong.field, ())]  # type: ignore[arg-type]
+    return WireFieldError(wrong.field, wrong.detail, found)
 
 
 def register_errors(app: Quart) -> None:

@@ -155,6 +155,8 @@ def _columns(order: Order) -> tuple[object, ...]:
         order.customer_instructions,
         order.given_dropoff and order.given_dropoff._asdict(),
         order.rating and msgspec.to_builtins(order.rating),
+        order.pickup.precision,
+        order.dropoff.precision,
     )
 
 
@@ -212,6 +214,7 @@ def _place(row: Row, kind: str) -> Place:
         row[f"{kind}_address"],
         row[f"{kind}_service_s"],
         row["pickup_ready_at"] if kind == "pickup" else None,
+        row[f"{kind}_precision"],
     )
 
 

@@ -14,6 +14,8 @@ from tracker.errors import ForbiddenTransition
 Vehicle = Literal["car", "bicycle", "scooter", "foot"]
 StopKind = Literal["pickup", "dropoff"]
 BOTH_STOPS: Final[tuple[StopKind, ...]] = ("pickup", "dropoff")
+Precision = Literal["exact", "house", "street", "place"]
+"""How well the place of a stop is known: `exact` from the merchant, or what its address gave."""
 Sender = Literal["customer", "driver"]
 Outcome = Literal["not_home", "wrong_address", "refused", "no_access", "damaged", "missing_item", "other"]
 """Why a delivery failed, for programs."""
@@ -57,6 +59,7 @@ class Place(msgspec.Struct, frozen=True):
     address: str | None = None
     service_s: float | None = None  # seconds at the stop; None: unknown
     ready_at: datetime | None = None  # of a pickup: earliest time of collection
+    precision: Precision = "exact"
 
     @property
     def lonlat(self) -> LonLat:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+import msgspec
 from msgspec import UNSET, UnsetType
 
 from tracker.domain.geo import LonLat
@@ -106,13 +107,14 @@ def timestamps(order: Order) -> dict[str, str]:
 
 
 def wire_place(place: Place) -> WirePlace:
-    return WirePlace(place.lat, place.lon, place.address, place.service_s, time_zone_at(place.lat, place.lon))
+    zone = time_zone_at(place.lat, place.lon)
+    return WirePlace(place.lat, place.lon, place.address, place.service_s, zone, place.precision)
 
 
 def wire_pickup(place: Place) -> WirePickup:
     stop = wire_place(place)
     ready_at = rfc3339_or_none(place.ready_at)
-    return WirePickup(stop.lat, stop.lon, stop.address, stop.service_s, stop.time_zone, ready_at)
+    return WirePickup(**msgspec.structs.asdict(stop), ready_at=ready_at)
 
 
 def window(order: Order) -> WireWindow | None:

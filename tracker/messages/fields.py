@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 
 from tracker.domain.eta.estimate import Eta
 from tracker.domain.geo import LonLat
+from tracker.domain.order import Precision
 
 Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]  # made by `rfc3339`
 Uri = Annotated[str, Meta(extra_json_schema={"format": "uri"})]
@@ -107,6 +108,8 @@ class WirePlace(Struct, frozen=True):
     """Seconds that the driver needs there. Null if not given."""
     time_zone: str = "Etc/UTC"
     """IANA time zone of the place, such as Europe/Helsinki."""
+    precision: Precision = "exact"
+    """`exact`: the merchant gave coordinates. Otherwise what the address gave: `house`, `street`, `place`."""
 
 
 class WirePickup(WirePlace, frozen=True):

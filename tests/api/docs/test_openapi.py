@@ -14,13 +14,13 @@ from tracker.api.describe import endpoint, spec_of
 from tracker.api.docs import swagger_ui
 from tracker.api.docs.examples import EXAMPLES
 from tracker.api.docs.openapi import describe
-from tracker.api.errors import ProblemDetails
 from tracker.api.json_bodies import RequestBody, parse
 from tracker.api.merchant import drivers, history, links, map, orders
 from tracker.api.merchant.map import RouteRequest
 from tracker.api.tracking import page
 from tracker.api.tracking import stream as tracking_stream
 from tracker.app import ENDPOINTS
+from tracker.messages.problems import ProblemDetails
 
 PUBLISHED = tuple(one for one in ENDPOINTS if one not in (page, swagger_ui))
 NOT_PLAIN = re.compile(r"^(Wire|Given)|(Answer|Body)$|_")  # what classes are called, not what clients know

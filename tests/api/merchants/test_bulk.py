@@ -8,7 +8,7 @@ import pytest
 
 from tests.api.merchant import DROPOFF, ORDER, all_pages, problem, wrong_fields
 from tests.service import Service, hear, token_of
-from tracker.api.merchant.orders import BULK_BYTES, BULK_ORDERS
+from tracker.api.merchant.order_bodies import BULK_BYTES, BULK_ORDERS
 
 PATH = "/v1/orders/bulk"
 

@@ -21,7 +21,12 @@ from tests.api.merchant import (
 from tests.service import Service
 
 WINDOW = {"from": "2026-11-22T18:00:00+02:00", "to": "2026-11-22T16:30:00.250Z"}
-STOP: dict[str, object] = {"address": None, "service_s": None, "time_zone": "Europe/Helsinki"}
+STOP: dict[str, object] = {
+    "address": None,
+    "service_s": None,
+    "time_zone": "Europe/Helsinki",
+    "precision": "exact",
+}
 
 
 async def test_an_order_is_made_with_all_its_fields(service: Service) -> None:

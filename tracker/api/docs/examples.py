@@ -43,7 +43,7 @@ from tracker.api.docs.example_events import DELIVERY, EVENT, NEW_WEBHOOK, WEBHOO
 from tracker.api.driver import me, phone_bodies
 from tracker.api.driver import pairing as driver_pairing
 from tracker.api.driver.proof_form import ProofForm
-from tracker.api.errors import Problem, ProblemDetails, problem_type
+from tracker.api.errors import Problem, problem_type
 from tracker.api.merchant import (
     driver_bodies,
     forecasts,
@@ -71,6 +71,7 @@ from tracker.messages import (
     WireEta,
 )
 from tracker.messages.orders import OrderAnswer
+from tracker.messages.problems import ProblemDetails
 from tracker.messages.proofs import WireProof
 from tracker.phone_apps.pairing_links import gpslogger_profile
 from tracker.phone_apps.setup import OwnTracksConfiguration
@@ -95,7 +96,7 @@ EXAMPLES: Final[Mapping[Any, Any]] = {
             "metadata": {"shop": "12"},
             "requirements": {"dropoff": {"photo": True, "pin": True}},
         },
-        orders.NewOrdersBody: {
+        order_bodies.NewOrdersBody: {
             "orders": [PLACES | {"reference": "1042"}, PLACES | {"driver_id": "drv_unknown"}]
         },
         order_bodies.OrderChangeBody: {"dropoff": {"address": "Kasarmikatu 36 B"}, "window": None},

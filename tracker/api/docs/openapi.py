@@ -28,7 +28,7 @@ from tracker.api.docs.examples import (
 )
 from tracker.api.docs.header_fields import RETRY_AFTER, SUBPROTOCOL, request_headers, response_headers
 from tracker.api.docs.schemas import properties_of, schemas_of
-from tracker.api.errors import PROBLEM_JSON, Problem, ProblemDetails, problem_of
+from tracker.api.errors import PROBLEM_JSON, Problem, problem_of
 from tracker.api.json_bodies import answer
 from tracker.errors import (
     AnswerErased,
@@ -45,6 +45,7 @@ from tracker.errors import (
     Unparsable,
 )
 from tracker.messages.events import WireEvent
+from tracker.messages.problems import ProblemDetails
 
 DESCRIPTION: Final = """Real-time delivery tracking: drivers stream positions, customers watch their order.
 

@@ -99,6 +99,7 @@ NAMES: Final[
     "WebhookAnswer": "Webhook",
     "WebhookChangeBody": "WebhookChange",
     "WhereAnswer": "OrderPosition",
+    "WireCandidate": "AddressCandidate",
     "WireCustomer": "AssignedCustomer",
     "WireDriver": "DriverProfile",
     "WireDuty": "DutyState",

@@ -1,5 +1,6 @@
 """Request bodies of orders, with their limits."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Final
 
@@ -9,24 +10,25 @@ from msgspec import UNSET, Meta, UnsetType
 from tracker.api.json_bodies import Id, LongText, RequestBody, ShortText, apply_changes
 from tracker.api.merchant.customer_bodies import CustomerChange, NewCustomer
 from tracker.api.merchant.requirement_bodies import NewRequirements, requirements_of
-from tracker.domain.order import Customer, Order, OrderStatus, Outcome, Place
+from tracker.api.merchant.stop_bodies import NewPickup, NewPlace, PickupChange, PlaceChange
+from tracker.domain.order import Customer, Order, OrderStatus, Outcome, StopKind
 from tracker.domain.privacy.visibility import DEFAULT_LIVE, Rule, Rules
 from tracker.errors import FieldError, InvalidFields
 from tracker.messages import AwareTime
 from tracker.messages.allowed_values import PHRASE
+from tracker.orders.addresses import FoundPlace
 from tracker.orders.changes import NewOrder
 
 ORDER_BYTES: Final = 131_072  # of a body with one order: addresses, metadata and texts in any script
+BULK_BYTES: Final = 2_097_152  # of a body: 4 kB for each of the most orders
+BULK_ORDERS: Final = 500
+
+# Decoded one by one, so that a wrong order does not spoil the others.
+RawOrder = Annotated[msgspec.Raw, Meta(extra_json_schema={"$ref": "#/components/schemas/NewOrderBody"})]
 RULES: Final = 10  # for one field of a customer's view
 PAIRS: Final = 50  # of metadata
 PAIRS_RULE: Final = f"{{…}} with at most {PAIRS} pairs: names of up to 100 characters, texts of up to 500"
 
-Latitude = Annotated[float, Meta(ge=-90, le=90, description="Degrees north, WGS 84.")]
-Longitude = Annotated[float, Meta(ge=-180, le=180, description="Degrees east, WGS 84.")]
-ServiceSeconds = Annotated[float, Meta(ge=0, le=86_400, description="Seconds that the driver needs there.")]
-ReadyTime = Annotated[
-    datetime, Meta(tz=True, description="When it can be picked up; forecasts and sequences wait for it.")
-]
 StatusTime = Annotated[
     datetime,
     Meta(tz=True, description="When it happened, from the order's previous status to now. Default: now."),
@@ -76,24 +78,6 @@ Anywhere = Annotated[
         examples=[True],
     ),
 ]
-
-
-class NewPlace(RequestBody, frozen=True, kw_only=True):
-    lat: Latitude
-    lon: Longitude
-    address: LongText | None = None
-    """Address as people write it, at most 500 characters."""
-    service_s: ServiceSeconds | None = None
-
-    def place(self) -> Place:
-        return Place(self.lat, self.lon, self.address, self.service_s)
-
-
-class NewPickup(NewPlace, frozen=True, kw_only=True):
-    ready_at: ReadyTime | None = None
-
-    def place(self) -> Place:
-        return Place(self.lat, self.lon, self.address, self.service_s, self.ready_at)
 
 
 class NewWindow(RequestBody, frozen=True, kw_only=True):
@@ -156,12 +140,24 @@ class NewOrderBody(RequestBody, frozen=True, kw_only=True):
     """What the driver has to prove."""
     anywhere: Anywhere = False
 
-    def order(self) -> NewOrder:
-        """Return the order to create. Raises InvalidFields if the window ends before it begins."""
+    def addresses(self) -> dict[str, str]:
+        """Return the addresses to find, by field. Raises InvalidFields if a stop has no place."""
+        stops = {"pickup": self.pickup, "dropoff": self.dropoff}
+        if wrong := [error for field, stop in stops.items() for error in stop.errors(field)]:
+            raise InvalidFields(wrong)
+        return {
+            f"{field}.address": stop.address or "" for field, stop in stops.items() if not stop.is_located
+        }
+
+    def order(self, found: Mapping[str, FoundPlace]) -> NewOrder:
+        """Return the order to create. *found*: the places of its addresses.
+
+        Raises InvalidFields if the window ends before it begins.
+        """
         window_from, window_to = window_of(self.window)
         return NewOrder(
-            pickup=self.pickup.place(),
-            dropoff=self.dropoff.place(),
+            pickup=self.pickup.place(found.get("pickup.address")),
+            dropoff=self.dropoff.place(found.get("dropoff.address")),
             reference=self.reference,
             customer=None if self.customer is None else self.customer.customer(),
             driver_id=self.driver_id,
@@ -175,18 +171,11 @@ class NewOrderBody(RequestBody, frozen=True, kw_only=True):
         )
 
 
-class PlaceChange(RequestBody, frozen=True, kw_only=True):
-    """Changes to a stop (RFC 7396); null removes the address or the service time."""
+class NewOrdersBody(RequestBody, frozen=True, kw_only=True):
+    body_bytes: ClassVar[int] = BULK_BYTES
 
-    lat: Latitude | UnsetType = UNSET
-    lon: Longitude | UnsetType = UNSET
-    address: LongText | UnsetType | None = UNSET
-    """Address as people write it, at most 500 characters."""
-    service_s: ServiceSeconds | UnsetType | None = UNSET
-
-
-class PickupChange(PlaceChange, frozen=True, kw_only=True):
-    ready_at: ReadyTime | UnsetType | None = UNSET
+    orders: Annotated[list[RawOrder], Meta(max_length=BULK_ORDERS)]
+    """At most 500 orders, each as in `POST /v1/orders`."""
 
 
 class OrderChangeBody(RequestBody, frozen=True, kw_only=True):
@@ -217,13 +206,26 @@ class OrderChangeBody(RequestBody, frozen=True, kw_only=True):
     anywhere: Anywhere = False
     """Accept a place that looks like a mistake."""
 
-    def edit(self, order: Order) -> Order:
-        """Return the order with these changes. Raises InvalidFields if the window ends before it begins."""
+    def stops(self) -> dict[StopKind, PlaceChange]:
+        """Return the changes to stops."""
+        stops: dict[StopKind, PlaceChange | UnsetType] = {"pickup": self.pickup, "dropoff": self.dropoff}
+        return {kind: change for kind, change in stops.items() if change is not UNSET}
+
+    def addresses(self) -> dict[StopKind, str]:
+        """Return the addresses that come without coordinates."""
+        texts = {kind: stop.new_address for kind, stop in self.stops().items()}
+        return {kind: text for kind, text in texts.items() if text is not None}
+
+    def edit(self, order: Order, found: Mapping[str, FoundPlace]) -> Order:
+        """Return the order with these changes. *found*: the places of new addresses.
+
+        Raises InvalidFields if the window ends before it begins.
+        """
         changes: dict[str, Any] = {
-            "pickup": apply_changes(order.pickup, self.pickup),
-            "dropoff": apply_changes(order.dropoff, self.dropoff),
+            kind: change.edit(order.place(kind), found.get(f"{kind}.address"))
+            for kind, change in self.stops().items()
         }
-        if changes["dropoff"].lonlat != order.dropoff.lonlat:
+        if changes.get("dropoff", order.dropoff).lonlat != order.dropoff.lonlat:
             changes["given_dropoff"] = None  # the customer's pin no longer counts
         for field in ("reference", "instructions", "contact"):
             if (value := getattr(self, field)) is not UNSET:

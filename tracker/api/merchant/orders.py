@@ -2,19 +2,24 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Annotated, ClassVar, Final
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, UnsetType
 from quart import Blueprint, Response
 
 from tracker.api.auth import require_scope, take_requests
 from tracker.api.client_info import public_path
 from tracker.api.describe import endpoint
-from tracker.api.errors import ProblemDetails, details
+from tracker.api.errors import details
 from tracker.api.idempotency import Creation, create_once
-from tracker.api.json_bodies import RequestBody, answer, body, parse, query
-from tracker.api.merchant.order_bodies import AssignBody, NewOrderBody, OrderChangeBody, StatusBody
+from tracker.api.json_bodies import answer, body, parse, query
+from tracker.api.merchant.order_bodies import (
+    AssignBody,
+    NewOrderBody,
+    NewOrdersBody,
+    OrderChangeBody,
+    StatusBody,
+)
 from tracker.api.merchant.queries import OrderQuery
 from tracker.api.merchant.responses import Page, link_url, tracking_urls
 from tracker.api.merchant.versions import etag, if_match, order_response
@@ -26,34 +31,23 @@ from tracker.database.orders import select_orders
 from tracker.domain.eta.estimate import Eta
 from tracker.domain.order import Order
 from tracker.domain.order_rules import check_places
-from tracker.errors import BadInput, Conflict, ForbiddenTransition
+from tracker.errors import BadInput, Conflict, ForbiddenTransition, MapUnavailable
 from tracker.messages import WireEta
 from tracker.messages.orders import OrderAnswer, order_answer
+from tracker.messages.problems import ProblemDetails
 from tracker.node import Node, current_node
+from tracker.orders.addresses import AddressBook, FoundPlace
 from tracker.orders.changes import NewOrder
 from tracker.orders.creation import CreatedOrder, require_created
 
-BULK_BYTES: Final = 2_097_152  # of a body: 4 kB for each of the most orders
-BULK_ORDERS: Final = 500
-
-# Decoded one by one, so that a wrong order does not spoil the others.
-RawOrder = Annotated[msgspec.Raw, Meta(extra_json_schema={"$ref": "#/components/schemas/NewOrderBody"})]
-
 blueprint = Blueprint("orders", __name__)
-
-
-class NewOrdersBody(RequestBody, frozen=True, kw_only=True):
-    body_bytes: ClassVar[int] = BULK_BYTES
-
-    orders: Annotated[list[RawOrder], Meta(max_length=BULK_ORDERS)]
-    """At most 500 orders, each as in `POST /v1/orders`."""
 
 
 class BulkItem(msgspec.Struct, frozen=True, omit_defaults=True):
     """What became of one order: the new order, or its problem."""
 
     status: int
-    """Status that this order alone would have got: 201, 400 or 422."""
+    """Status that this order alone would have got: 201, 400, 422, or 503 without a map."""
     order: OrderAnswer | UnsetType = UNSET
     """The new order, if there is one."""
     problem: ProblemDetails | UnsetType = UNSET
@@ -67,16 +61,19 @@ class BulkAnswer(msgspec.Struct, frozen=True):
 
 @blueprint.post("/v1/orders")
 @require_scope("orders")
-@endpoint(body=NewOrderBody, answer=OrderAnswer, status=201, creates=True)
+@endpoint(body=NewOrderBody, answer=OrderAnswer, status=201, raises=(MapUnavailable,), creates=True)
 async def create_order() -> Response:
     """Create an order and its tracking link; with a driver_id, assign it at once.
+
+    A stop needs `lat` and `lon`, or `address` alone, which the map locates; `precision` says how well. An
+    address that fits nothing, or several places, gets 422 with `candidates`. The stop keeps its own text.
 
     Unless `anywhere` is true, the service rejects three kinds of stops: at 0, 0; on the map only with `lat`
     and `lon` swapped; and more than 100 km off the map. It accepts any other stop off the map, with
     straight-line forecasts.
     """
     wanted, node = await body(NewOrderBody), current_node()
-    new = _checked(node, wanted)
+    new = await _checked(node, wanted, AddressBook(node.geocoder))
 
     async def create(connection: Connection) -> Creation:
         [inserted] = await node.orders.insert(connection, [new])
@@ -102,7 +99,8 @@ async def create_orders() -> Response:
     """
     wanted, node = await body(NewOrdersBody), current_node()
     take_requests(max(0, len(wanted.orders) - 1))  # the request itself has taken one
-    checked = [await _checked_soon(node, raw) for raw in wanted.orders]
+    book = AddressBook(node.geocoder)
+    checked = [await _checked_soon(node, raw, book) for raw in wanted.orders]
 
     async def create(connection: Connection) -> Creation:
         new = [one for one in checked if isinstance(one, NewOrder)]
@@ -118,24 +116,26 @@ async def create_orders() -> Response:
     return await create_once(create)
 
 
-def _checked(node: Node, wanted: NewOrderBody) -> NewOrder:
-    """Return the order to create. Raises InvalidFields, also for an implausible place."""
-    new = wanted.order()
+async def _checked(node: Node, wanted: NewOrderBody, book: AddressBook) -> NewOrder:
+    """Return the order to create. Raises InvalidFields, also for an implausible place; MapUnavailable."""
+    new = wanted.order(await book.find(wanted.addresses()))
     if not wanted.anywhere:
         check_places({"pickup": new.pickup, "dropoff": new.dropoff}, node.area())
     return new
 
 
-async def _checked_soon(node: Node, raw: msgspec.Raw) -> NewOrder | BadInput:
+async def _checked_soon(
+    node: Node, raw: msgspec.Raw, book: AddressBook
+) -> NewOrder | BadInput | MapUnavailable:
     """Return one order of many, or its error, and let others have the event loop."""
     await asyncio.sleep(0)
     try:
-        return _checked(node, parse(bytes(raw), NewOrderBody))
-    except BadInput as error:
+        return await _checked(node, parse(bytes(raw), NewOrderBody), book)
+    except (BadInput, MapUnavailable) as error:
         return error
 
 
-def _bulk_item(node: Node, result: CreatedOrder | BadInput) -> BulkItem:
+def _bulk_item(node: Node, result: CreatedOrder | BadInput | MapUnavailable) -> BulkItem:
     if isinstance(result, CreatedOrder):
         return BulkItem(201, order=_created_answer(node, result))
     problem = details(result)
@@ -174,16 +174,18 @@ async def get_order(order_id: str) -> Response:
 
 @blueprint.patch("/v1/orders/<order_id>")
 @require_scope("orders")
-@endpoint(body=OrderChangeBody, answer=OrderAnswer, raises=(Conflict,), versioned=True)
+@endpoint(body=OrderChangeBody, answer=OrderAnswer, raises=(Conflict, MapUnavailable), versioned=True)
 async def patch_order(order_id: str) -> Response:
     """Change the given fields of an order and keep the rest; 409 once it is over.
 
-    A stop that is moved must pass the same checks as a new one; `anywhere` counts for this change only.
+    A stop that is moved must pass the same checks as a new one; `anywhere` counts for this change only. A new
+    `address` alone moves the stop there, unless its `precision` is `exact`: then it is only a text.
     """
     change, node = await body(OrderChangeBody), current_node()
+    found = await _new_places(node, order_id, change)
 
     def edit(order: Order) -> Order:
-        changed = change.edit(order)
+        changed = change.edit(order, found)
         moved = {"pickup": changed.pickup, "dropoff": changed.dropoff}
         if changed.pickup.lonlat == order.pickup.lonlat:
             del moved["pickup"]
@@ -194,6 +196,14 @@ async def patch_order(order_id: str) -> Response:
         return changed
 
     return await _answer(await node.orders.patch(order_id, edit, if_match()))
+
+
+async def _new_places(node: Node, order_id: str, change: OrderChangeBody) -> dict[str, FoundPlace]:
+    """Return the places of new addresses. Exact stops stay so, hence it need not be the locked order."""
+    addresses = change.addresses()
+    if not addresses:
+        return {}
+    return await AddressBook(node.geocoder).find_moved(await node.orders.get(order_id), addresses)
 
 
 @blueprint.post("/v1/orders/<order_id>/assign")

@@ -1,11 +1,13 @@
 """Geocoder: finds addresses of the map, in a thread of its own, so that the event loop goes on."""
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Self
 
 from tracker.map.geocoder.finding.index import Index, Near
+from tracker.map.geocoder.finding.resolving import Resolved, resolve
 from tracker.map.geocoder.finding.search import Hit, search
 
 
@@ -29,8 +31,11 @@ class Geocoder:
 
     async def suggest(self, text: str, limit: int, near: Near | None = None) -> list[Hit]:
         """Return addresses for a text that somebody is typing, best first."""
-        return await self._run(text, limit, near, typing=True)
+        return await self._run(partial(search, self._index, text, limit, near, typing=True))
 
-    async def _run(self, text: str, limit: int, near: Near | None, *, typing: bool) -> list[Hit]:
-        work = partial(search, self._index, text, limit, near, typing=typing)
+    async def resolve(self, text: str) -> Resolved:
+        """Return the place that a whole address means, or else candidates."""
+        return await self._run(partial(resolve, self._index, text))
+
+    async def _run[T](self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)

@@ -8,7 +8,7 @@ from typing import Final
 from tracker.system.package_files import folder
 from tracker.system.sql_files import parse
 
-VERSION: Final = "1"  # of the tables and words; another one is built again
+VERSION: Final = "2"  # of the tables and words; another one is built again
 CACHE_KB: Final = 4_096  # of pages that a reader keeps; the operating system caches the rest
 BUILD_CACHE_KB: Final = 65_536
 

@@ -14,7 +14,8 @@ EXACT: Final = 1.0
 JOINED: Final = 0.95  # two words that the map writes as one
 ORDINAL: Final = 0.92  # `13` for `13th`
 TYPE: Final = 0.9  # the beginning of a word such as `street`
-BEGINNING: Final = 0.7  # of a word, more for a longer beginning
+BEGINNING: Final = 0.65  # of a word
+LONGER: Final = 0.3  # more for a longer beginning, by its share of the word
 ONE_ERROR: Final = 0.14
 LONG_TYPE: Final = 5  # letters of a type of street that may have an error
 _LONG_TYPES: Final = [(word, short) for word, short in SHORT.items() if len(word) >= LONG_TYPE]
@@ -62,9 +63,7 @@ def _meanings(index: Index, token: Token, *, fuzzy: bool) -> dict[Term, float]:
         if term := index.term(word):
             found[term] = EXACT
     if token.is_number:
-        for ending in _ORDINALS if token.text.isdecimal() else ():
-            if term := index.term(token.text + ending):
-                found[term] = ORDINAL
+        _add_ordinals(index, token, found, fuzzy=fuzzy)
         if not token.is_open:
             return found
     exact = bool(found)
@@ -80,7 +79,7 @@ def _meanings(index: Index, token: Token, *, fuzzy: bool) -> dict[Term, float]:
 
 def _add_beginnings(index: Index, token: Token, found: dict[Term, float]) -> None:
     for term in index.prefixed(token.text):
-        _put(found, term, BEGINNING + 0.25 * len(token.text) / len(term.term))
+        _put(found, term, BEGINNING + LONGER * len(token.text) / len(term.term))
     if len(token.text) > 1:
         for short in types_with_prefix(token.text):
             if term_ := index.term(short):
@@ -101,6 +100,17 @@ def _add_types(index: Index, token: Token, found: dict[Term, float]) -> None:
             _put(found, term, EXACT - ONE_ERROR)
 
 
+def _add_ordinals(index: Index, token: Token, found: dict[Term, float], *, fuzzy: bool) -> None:
+    """Add `11th` for `11`, and if *fuzzy* for `11tk`."""
+    digits = token.text.rstrip("abcdefghijklmnopqrstuvwxyz")
+    if digits != token.text and (found or not fuzzy):
+        return
+    quality = ORDINAL if digits == token.text else EXACT - 2 * ONE_ERROR
+    for ending in _ORDINALS:
+        if term := index.term(digits + ending):
+            _put(found, term, quality)
+
+
 def _put(found: dict[Term, float], term: Term, quality: float) -> None:
     found[term] = max(quality, found.get(term, 0.0))
 
@@ -109,5 +119,5 @@ def _joined(index: Index, word: str, *, is_open: bool) -> dict[Term, float]:
     found = {term: JOINED} if (term := index.term(word)) else {}
     if is_open and len(word) >= 4:
         for each in index.prefixed(word):
-            _put(found, each, BEGINNING + 0.25 * len(word) / len(each.term))
+            _put(found, each, BEGINNING + LONGER * len(word) / len(each.term))
     return found

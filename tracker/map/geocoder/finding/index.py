@@ -9,7 +9,7 @@ import msgspec
 
 from tracker.errors import MapUnavailable
 from tracker.map.geocoder.statements import VERSION, open_reader, sql
-from tracker.map.geocoder.text.fuzzy import Errors, errors_allowed, grams, rarest
+from tracker.map.geocoder.text.fuzzy import Errors, errors_allowed, grams, lacking, rarest
 
 PREFIXED: Final = 60  # words with one beginning, the most frequent first
 POSTINGS: Final = 2_000  # documents with one word
@@ -106,7 +106,7 @@ class Index:
         errors = errors_allowed(word)
         if errors == 0:
             return []
-        counts = dict(self._rows("select_gram_counts", _json(grams(word))))
+        counts = dict(self._rows("select_gram_counts", _json(grams(word) | lacking(word))))
         wanted = [gram for gram in rarest(word, counts, errors) if gram in counts]
         longest = 99 if is_open and len(word) >= PREFIX_ERRORS else len(word) + errors
         counter, found = Errors(word), []

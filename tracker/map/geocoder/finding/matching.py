@@ -18,7 +18,7 @@ class Match(NamedTuple):
     name: float  # 0 to 1: how much of the document's name the query has, and how exactly
     left: tuple[int, ...]  # tokens that neither name nor area explains
     named: tuple[int, ...]  # tokens of the name
-    is_located: bool  # whether the query names its area
+    located: tuple[int, ...]  # tokens that name its area
 
 
 class Reading(NamedTuple):
@@ -29,6 +29,26 @@ class Reading(NamedTuple):
     unexplained: tuple[int, ...]  # tokens that nothing explains
     score: float
 
+    def is_explained(self, tokens: tuple[Token, ...]) -> bool:
+        """Return whether the query means this and nothing else.
+
+        If it names the city, words after that, and in other parts between commas, may be anything: a country,
+        a company, a remark.
+        """
+        located = self.match.located
+        return all(
+            not tokens[n].is_number
+            and located != ()
+            and (n > max(located) or all(_is_apart(n, named, tokens) for named in self.match.named))
+            for n in self.unexplained
+        )
+
+
+def _is_apart(one: int, other: int, tokens: tuple[Token, ...]) -> bool:
+    """Return whether a comma or the end of a line stands between two tokens."""
+    between = tokens[min(one, other) + 1 : max(one, other) + 1]
+    return any(sign in token.before for token in between for sign in ",;\n")
+
 
 def best_match(doc: Doc, units: list[Unit], tokens: tuple[Token, ...]) -> Match:
     """Return how the best spelling of a document's name fits."""
@@ -37,7 +57,7 @@ def best_match(doc: Doc, units: list[Unit], tokens: tuple[Token, ...]) -> Match:
     located = doc.located.split(" ")
     areas = _located(set(located), units, tokens, used)
     left = tuple(n for n in range(len(tokens)) if n not in used and n not in areas)
-    return Match(doc, name, left, tuple(sorted(used)), bool(areas))
+    return Match(doc, name, left, tuple(sorted(used)), tuple(sorted(areas)))
 
 
 def _match(words: list[str], units: list[Unit]) -> tuple[float, set[int]]:

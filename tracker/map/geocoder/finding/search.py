@@ -15,9 +15,11 @@ from tracker.map.geocoder.finding.query import Token, parse_query
 from tracker.map.geocoder.finding.wording import full_address
 
 DOCS: Final = 120  # documents that are compared with a query in full
-KEYS: Final = 4  # rarest words of a query by which documents are found
+KEYS: Final = 8  # rarest words of a query by which documents are found
+FEW: Final = 300  # documents with a word that says little, such as `boulevard`
 GOOD: Final = 0.9  # score below which words with errors are tried too
 NO_NUMBER: Final = 0.1  # less for a street without any house, if one is wanted
+LEAST: Final = 0.25  # score of a result
 NEARBY: Final = 0.06  # more for a place at the wanted one
 REACH: Final = 4_000.0  # metres at which a third of that is left
 _DEGREE: Final = 111_195.0  # metres
@@ -34,8 +36,7 @@ class Hit(msgspec.Struct, frozen=True):
     precision: Precision
     score: float  # about 0 to 1.2
     name: float  # how well the name fits, 0 to 1
-    unexplained: int  # words of the query that nothing explains
-    is_located: bool  # whether the query names its city, suburb or postcode
+    is_explained: bool  # whether the query means this and nothing else
 
 
 class _Ranked(NamedTuple):
@@ -64,18 +65,19 @@ def _hits(
 ) -> list[Hit]:
     units = expand(index, tokens, fuzzy=fuzzy)
     readings = (read(best_match(doc, units, tokens), tokens) for doc in _candidates(index, units, near))
-    ranked = [_Ranked(each, _bonus(each.match.doc, near)) for each in readings if each.score > 0.25]
+    likely = [each for each in readings if each.score > LEAST]
+    ranked = [_Ranked(each, _bonus(each.match.doc, near)) for each in likely]
     ranked.sort(key=lambda each: (-each.score, each.reading.match.doc.id))
-    hits = [hit for each in ranked[: limit + 15] for hit in _results(index, each)]
+    hits = [hit for each in ranked[: limit + 15] for hit in _results(index, tokens, each)]
     if typing and ranked and tokens[-1].is_number and tokens[-1].is_open:
-        hits += _continued(index, ranked[0], tokens[-1], limit)
+        hits += _continued(index, tokens, ranked[0], limit)
     return sorted(hits, key=lambda hit: -hit.score)
 
 
 def _candidates(index: Index, units: list[Unit], near: Near | None) -> list[Doc]:
     """Return the documents with most of the rare words of the query."""
     keys = sorted((unit for unit in units if unit.ids), key=lambda unit: (unit.weight < 0.4, unit.docs))
-    strong = [unit for unit in keys if unit.weight >= 0.4] or keys
+    strong = [unit for unit in keys if unit.weight >= 0.4 or unit.docs <= FEW] or keys
     counted: Counter[int] = Counter()
     for unit in strong[:KEYS]:
         areas = [n for other in units if other.first != unit.first for n in other.ids]
@@ -99,16 +101,18 @@ def _bonus(doc: Doc, near: Near | None) -> float:
     return bonus
 
 
-def _results(index: Index, ranked: _Ranked) -> Iterator[Hit]:
+def _results(index: Index, tokens: tuple[Token, ...], ranked: _Ranked) -> Iterator[Hit]:
     """Yield the houses that a reading means, or else its street or place."""
     reading = ranked.reading
     doc = reading.match.doc
     houses = find_houses(index, doc.id, reading.labels) if reading.labels else []
     for house in houses:
-        yield _hit(index, reading, ranked.score + house.bonus, house, "house" if house.is_known else "street")
+        yield _hit(
+            index, tokens, reading, ranked.score + house.bonus, house, "house" if house.is_known else "street"
+        )
     if not houses:
         score = ranked.score - (NO_NUMBER if reading.labels else 0.0)
-        yield _hit(index, reading, score, None, _precision(doc))
+        yield _hit(index, tokens, reading, score, None, _precision(doc))
 
 
 def _precision(doc: Doc) -> Precision:
@@ -117,16 +121,23 @@ def _precision(doc: Doc) -> Precision:
     return "street" if doc.kind == "street" else "place"
 
 
-def _continued(index: Index, ranked: _Ranked, token: Token, limit: int) -> Iterator[Hit]:
+def _continued(index: Index, tokens: tuple[Token, ...], ranked: _Ranked, limit: int) -> Iterator[Hit]:
     """Yield houses whose number begins with what is typed so far."""
-    reading = ranked.reading
+    reading, token = ranked.reading, tokens[-1]
     if reading.labels and reading.labels[-1] == token.text and token.text.isdecimal():
         for row in index.houses_with_prefix(reading.match.doc.id, int(token.text), limit):
             place = HousePlace(row.lat, row.lon, row.shown, row.city, row.postcode, is_known=True)
-            yield _hit(index, reading, ranked.score - 0.02, place, "house")
+            yield _hit(index, tokens, reading, ranked.score - 0.02, place, "house")
 
 
-def _hit(index: Index, reading: Reading, score: float, house: HousePlace | None, precision: Precision) -> Hit:
+def _hit(  # noqa: PLR0917 - all of them are different types
+    index: Index,
+    tokens: tuple[Token, ...],
+    reading: Reading,
+    score: float,
+    house: HousePlace | None,
+    precision: Precision,
+) -> Hit:
     match: Match = reading.match
     place = match.doc if house is None else house
     return Hit(
@@ -136,8 +147,7 @@ def _hit(index: Index, reading: Reading, score: float, house: HousePlace | None,
         precision=precision,
         score=score,
         name=match.name,
-        unexplained=len(reading.unexplained),
-        is_located=match.is_located,
+        is_explained=reading.is_explained(tokens),
     )
 
 

@@ -14,7 +14,7 @@ from tracker.map.geocoder.making.reading import Found, Interpolation, interpolat
 from tracker.map.geocoder.making.streets import Row, Street, clusters, joined
 from tracker.map.geocoder.statements import VERSION, sql
 from tracker.map.geocoder.text.abbreviations import is_number_first
-from tracker.map.geocoder.text.fuzzy import grams
+from tracker.map.geocoder.text.fuzzy import keys
 from tracker.map.geocoder.text.words import key, shorten, spellings, words
 from tracker.system.progress import Percent
 
@@ -79,7 +79,7 @@ class Builder:
 
     def write(self) -> None:
         """Write all documents and words."""
-        localities = Localities([Locality(each.name, each.sort, each.lat, each.lon) for each in self._places])
+        localities = Localities([*self._named_places(), *self._named_cities()])
         total = max(1, self._connection.execute(sql("count_found")).fetchone()[0])
         done = 0
         rows = map(Row._make, self._connection.execute(sql("select_found")))
@@ -90,6 +90,16 @@ class Builder:
             self._percent.reach(0.6 + 0.3 * done / total)
         self._write_places(localities)
         self._finish()
+
+    def _named_places(self) -> Iterator[Locality]:
+        return (Locality(each.name, each.sort, each.lat, each.lon) for each in self._places)
+
+    def _named_cities(self) -> Iterator[Locality]:
+        """Yield the cities that only addresses name: an extract may lack the nodes of their places."""
+        known = {key(each.name) for each in self._places}
+        for city, lat, lon in self._connection.execute(sql("select_cities")):
+            if key(city) not in known:
+                yield Locality(city, "town", lat, lon)
 
     def _write_group(self, rows: list[Row], localities: Localities) -> None:
         streets = [row for row in rows if row.kind != "poi"]
@@ -176,7 +186,7 @@ class Builder:
         run(sql("count_docs_of_terms"))
         rows = run(sql("select_terms")).fetchall()
         self._connection.executemany(
-            sql("insert_gram"), ((gram, number) for number, term in rows for gram in grams(term))
+            sql("insert_gram"), ((gram, number) for number, term in rows for gram in keys(term))
         )
         run(sql("count_grams"))
         run(sql("insert_about"), ("version", VERSION))

@@ -10,6 +10,7 @@ import msgspec
 from tracker.map.geocoder.text.house_numbers import HouseNumber, parse
 
 CELL: Final = 60_000  # 1e-7 degrees, 670 m; what lies in neighbouring cells belongs together
+INTERPOLATED: Final = 3  # rank of a house that only an interpolation way gives
 COPY: Final = 15_000  # 1e-7 degrees, 170 m; the same number further apart is another house
 
 
@@ -105,8 +106,7 @@ def _houses(rows: Iterable[Row]) -> Iterator[House]:
     for same in by_label.values():
         own = [each for each in same if not each[0].is_inner] or same
         for copy, group in enumerate(_apart(own)):
-            best = min(row.rank for _, row in group)
-            chosen = [each for each in group if each[1].rank == best]
+            chosen = [each for each in group if each[1].rank < INTERPOLATED] or group
             lat, lon = central([(row.lat, row.lon) for _, row in chosen])
             city = _by_frequency(row.city for _, row in group)
             postcode = _by_frequency(row.postcode for _, row in group)

@@ -5,6 +5,8 @@ from typing import Final
 
 GRAM: Final = 3  # letters
 _START: Final = "^"
+_SHORT: Final = 8  # letters of a word that is also found by itself without one letter
+_LACKING: Final = "-"  # begins the forms of a word without one letter
 TWO_ERRORS: Final = 8  # letters of a word that may have two errors
 SHORTEST: Final = 4  # letters; in a shorter word, one error makes another word
 
@@ -22,11 +24,27 @@ def grams(word: str) -> set[str]:
     return {marked[n : n + GRAM] for n in range(max(1, len(marked) - GRAM + 1))}
 
 
+def lacking(word: str) -> set[str]:
+    """Return a short word, and it without each of its letters.
+
+    Words with one error between them have one of these forms in common.
+    """
+    return {_LACKING + word} | {_LACKING + word[:n] + word[n + 1 :] for n in range(len(word))}
+
+
+def keys(word: str) -> set[str]:
+    """Return all by which a word of the index is found if a query has errors in it."""
+    return grams(word) | lacking(word) if len(word) <= _SHORT else grams(word)
+
+
 def rarest(word: str, counts: Mapping[str, int], errors: int) -> list[str]:
     """Return groups of which a word with at most *errors* errors has at least one: the rarest ones.
 
-    An error changes at most three groups (a swap of two letters four). So more than those suffice.
+    An error changes at most three groups, a swap of two letters four. So more than those suffice. A short
+    word has too few.
     """
+    if errors == 1 and len(word) < TWO_ERRORS:
+        return sorted(lacking(word))
     found = sorted(grams(word), key=lambda gram: counts.get(gram, 0))
     return found[: (GRAM + 1) * errors + 1]
 

@@ -1,5 +1,6 @@
 """Expansion: the words of the index that each word of a query may mean, and how well."""
 
+from collections.abc import Collection
 from itertools import pairwise
 from typing import Final
 
@@ -17,6 +18,7 @@ TYPE: Final = 0.9  # the beginning of a word such as `street`
 BEGINNING: Final = 0.65  # of a word
 LONGER: Final = 0.3  # more for a longer beginning, by its share of the word
 ONE_ERROR: Final = 0.14
+INCOMPLETE: Final = 0.15  # less for the beginning of a word with an error in it
 LONG_TYPE: Final = 5  # letters of a type of street that may have an error
 _LONG_TYPES: Final = [(word, short) for word, short in SHORT.items() if len(word) >= LONG_TYPE]
 _ORDINALS: Final = ("th", "st", "nd", "rd", "e", "er", "eme")
@@ -33,13 +35,14 @@ class Unit(msgspec.Struct):
     docs: int  # documents with these words
 
 
-def expand(index: Index, tokens: tuple[Token, ...], *, fuzzy: bool) -> list[Unit]:
+def expand(index: Index, tokens: tuple[Token, ...], doubtful: Collection[int]) -> list[Unit]:
     """Return what the words of a query may mean, also neighbours written as one word.
 
-    With *fuzzy*, words with errors count also where the index has the exact word.
+    For *doubtful* tokens, words with errors count also if the index has the exact word.
     """
     units = [
-        _unit(n, 1, token.weight, _meanings(index, token, fuzzy=fuzzy)) for n, token in enumerate(tokens)
+        _unit(n, 1, token.weight, _meanings(index, token, fuzzy=n in doubtful))
+        for n, token in enumerate(tokens)
     ]
     for n, (one, other) in enumerate(pairwise(tokens)):
         if not other.before.strip(" -.") and not one.is_number and not other.is_number:
@@ -70,9 +73,12 @@ def _meanings(index: Index, token: Token, *, fuzzy: bool) -> dict[Term, float]:
     if token.is_open or not exact:
         _add_beginnings(index, token, found)
     if fuzzy or not found:
-        for term, errors in index.similar(token.text, is_open=token.is_open or not exact):
+        similar = index.similar(token.text, is_open=False)
+        if not similar and (token.is_open or not exact):
+            similar = index.similar(token.text, is_open=True)
+        for term, errors in similar:
             is_longer = len(term.term) > len(token.text) + errors
-            _put(found, term, EXACT - ONE_ERROR * errors - (0.15 if is_longer else 0.0))
+            _put(found, term, EXACT - ONE_ERROR * errors - (INCOMPLETE if is_longer else 0.0))
         _add_types(index, token, found)
     return found
 

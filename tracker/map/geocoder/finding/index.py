@@ -109,8 +109,10 @@ class Index:
         counts = dict(self._rows("select_gram_counts", _json(grams(word) | lacking(word))))
         wanted = [gram for gram in rarest(word, counts, errors) if gram in counts]
         longest = 99 if is_open and len(word) >= PREFIX_ERRORS else len(word) + errors
-        counter, found = Errors(word), []
+        counter, letters, found = Errors(word), set(word), []
         for row in self._rows("select_terms_with_grams", _json(wanted), len(word) - errors, longest):
+            if len(letters.difference(row[1])) > errors:  # each error loses at most one letter
+                continue
             whole, beginning = counter.against(row[1])
             wrong = whole if whole <= errors or longest < 99 else beginning
             if wrong <= errors:

@@ -1,5 +1,6 @@
 """Queries: the words of an address as somebody writes it. Pure."""
 
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -33,6 +34,7 @@ class Token(msgspec.Struct, frozen=True):
         return weight(self.short)
 
 
+@lru_cache(maxsize=20_000)
 def weight(word: str) -> float:
     """Return how much a word says about a name, 0.2 to 1."""
     if word in WEAK:

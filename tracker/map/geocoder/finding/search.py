@@ -1,7 +1,7 @@
 """Search: the addresses that fit a text, best first."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from math import cos, exp, hypot, radians
 from typing import Final, Literal, NamedTuple
 
@@ -37,6 +37,7 @@ class Hit(msgspec.Struct, frozen=True):
     score: float  # about 0 to 1.2
     name: float  # how well the name fits, 0 to 1
     is_explained: bool  # whether the query means this and nothing else
+    unexplained: tuple[int, ...]  # words of the query that nothing explains
 
 
 class _Ranked(NamedTuple):
@@ -53,17 +54,24 @@ def search(index: Index, text: str, limit: int, near: Near | None = None, *, typ
     tokens = parse_query(text, typing=typing)
     if not tokens:
         return []
-    hits = _hits(index, tokens, limit, near, fuzzy=False, typing=typing)
+    hits = _hits(index, tokens, limit, near, (), typing=typing)
     if not hits or hits[0].score < GOOD:
-        hits += _hits(index, tokens, limit, near, fuzzy=True, typing=typing)
+        doubtful = hits[0].unexplained if hits and hits[0].name > GOOD else range(len(tokens))
+        hits += _hits(index, tokens, limit, near, doubtful, typing=typing)
         hits.sort(key=lambda hit: -hit.score)
     return _distinct(hits)[:limit]
 
 
 def _hits(
-    index: Index, tokens: tuple[Token, ...], limit: int, near: Near | None, *, fuzzy: bool, typing: bool
+    index: Index,
+    tokens: tuple[Token, ...],
+    limit: int,
+    near: Near | None,
+    doubtful: Collection[int],
+    *,
+    typing: bool,
 ) -> list[Hit]:
-    units = expand(index, tokens, fuzzy=fuzzy)
+    units = expand(index, tokens, doubtful)
     readings = (read(best_match(doc, units, tokens), tokens) for doc in _candidates(index, units, near))
     likely = [each for each in readings if each.score > LEAST]
     ranked = [_Ranked(each, _bonus(each.match.doc, near)) for each in likely]
@@ -148,6 +156,7 @@ def _hit(  # noqa: PLR0917 - all of them are different types
         score=score,
         name=match.name,
         is_explained=reading.is_explained(tokens),
+        unexplained=reading.unexplained,
     )
 
 

@@ -24,7 +24,7 @@ _NOT_STREETS: Final = {"bus_stop", "platform", "crossing", "street_lamp", "rest_
 _CENTRE_ROLES: Final = {"outer", "", "outline", "admin_centre", "label"}
 
 SPACING: Final = 40_000  # 1e-7 degrees; 440 m or less between the points that stand for a street
-MOST_POINTS: Final = 100  # of one way
+MOST_POINTS: Final = 500  # of one way: 200 km
 
 Kind = Literal["way", "house", "poi", "place"]
 Point = tuple[int, int]  # latitude and longitude in 1e-7 degrees
@@ -103,14 +103,11 @@ class Reader:
 
     def _of_relations(self) -> Iterator[Found]:
         reader = osmium.FileProcessor(str(self._extract), osmium.osm.NODE | osmium.osm.WAY)
-        wanted, tagged = osmium.filter.IdFilter(self._outlines), osmium.filter.EmptyTagFilter()
-        wanted.enable_for(osmium.osm.WAY)
+        tagged = osmium.filter.EmptyTagFilter()  # not an IdFilter, which takes 1.2 GB for ids far apart
         tagged.enable_for(osmium.osm.NODE)
-        items: Iterator[Any] = iter(
-            reader.with_locations(self._storage).with_filter(wanted).with_filter(tagged)
-        )
+        items: Iterator[Any] = iter(reader.with_locations(self._storage).with_filter(tagged))
         for item in items:
-            if item.is_way() and (point := _location(item)) is not None:
+            if item.is_way() and item.id in self._outlines and (point := _location(item)) is not None:
                 for tags in self._outlines[item.id]:
                     yield from found_in(tags, point, is_way=True)
 
@@ -193,11 +190,13 @@ def _points(way: Any) -> list[Point]:
 
 
 def spread(points: list[Point]) -> list[Point]:
-    """Return points of a street, at most SPACING apart, with both ends."""
+    """Return points of a street, at most SPACING apart, with both ends; one point if it is too long."""
     if len(points) < 2:
         return points
     length = sum(hypot(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(points))
-    steps = min(MOST_POINTS, 2 * (1 + int(length / SPACING / 2)))
+    steps = 2 * (1 + int(length / SPACING / 2))
+    if steps > MOST_POINTS:  # a ferry, or a mistake: one place rather than a row of streets
+        return [points[len(points) // 2]]
     return list(dict.fromkeys(along(points, [n / steps for n in range(steps + 1)])))
 
 

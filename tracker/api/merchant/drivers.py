@@ -45,7 +45,11 @@ async def create_driver() -> Response:
         driver = await rows.insert_driver(connection, driver)
         await insert_driver_token(connection, driver.number, hash_driver_token(token), node.now())
         location = public_path(f"/v1/drivers/{driver.id}")
-        return Creation(_new_driver_answer(node, driver, token), headers={"Location": location})
+        return Creation(
+            _new_driver_answer(node, driver, token),
+            headers={"Location": location},
+            after=lambda: node.fleet.driver_changed(driver.id),  # for dispatchers
+        )
 
     return await create_once(create)
 

@@ -80,6 +80,11 @@ class Board:
         async with self._opening:
             if not self._is_open:
                 await self._open()
+            else:
+                self._left_at = monotonic()  # so that it stays open meanwhile
+                with suppress(StorageUnavailable):  # what is in memory is shown
+                    await self._reader.poll()
+                await self._collect()
         subscription = FleetSubscription(self._state.rows, lambda: rfc3339(self._now()))
         self._subscriptions[subscription] = key_id
         return subscription
@@ -222,7 +227,6 @@ class Board:
         drivers, self._stale_drivers = self._stale_drivers, set()
         orders, self._stale_orders = self._stale_orders, set()
         self._has_stale.clear()
-        await self._reader.read_orders(orders)
-        await self._reader.read_drivers(drivers)
+        await self._reader.read(orders, drivers)
         self._notify()
         await self._reader.forecast(drivers)

@@ -32,25 +32,36 @@ class BoardReader:
         self._driver_marks: dict[str, DriverMark] = {}
         self._order_marks: dict[str, OrderMark] = {}
         self._sweep: list[str] = []
+        self._reading = asyncio.Lock()  # so that no earlier row replaces a later one
 
     async def poll(self) -> None:
         """Read what has changed since the last poll; the first one reads everything.
 
         Raises StorageUnavailable.
         """
+        async with self._reading:
+            await self._poll()
+        self._state.review_windows()
+
+    async def read(self, order_ids: Iterable[str], driver_ids: Iterable[str]) -> None:
+        """Read these orders and drivers. Raises StorageUnavailable."""
+        async with self._reading:
+            await self._read_orders(order_ids)
+            await self._read_drivers(driver_ids)
+
+    async def _poll(self) -> None:
         orders = await select_order_marks(self._database)
         known = self._order_marks
-        await self.read_orders(
+        await self._read_orders(
             [id_ for id_ in known.keys() | orders.keys() if known.get(id_) != orders.get(id_)]
         )
         self._order_marks = orders
         drivers = await select_driver_marks(self._database)
         before = self._driver_marks
-        await self.read_drivers(
+        await self._read_drivers(
             [id_ for id_ in before.keys() | drivers.keys() if self._is_newer(id_, drivers.get(id_))]
         )
         self._driver_marks = drivers
-        self._state.review_windows()
 
     def _is_newer(self, driver_id: str, mark: DriverMark | None) -> bool:
         """Whether the board does not know what the database has."""
@@ -60,8 +71,8 @@ class BoardReader:
         heard_at = self._state.heard_at(driver_id)
         return mark.received_at is not None and (heard_at is None or mark.received_at - heard_at > NEWER)
 
-    async def read_drivers(self, driver_ids: Iterable[str]) -> None:
-        """Read these drivers; those that do not exist go. Raises StorageUnavailable."""
+    async def _read_drivers(self, driver_ids: Iterable[str]) -> None:
+        """Read these drivers; those that do not exist go."""
         for ids in batched(driver_ids, ROWS_AT_ONCE):
             found = await select_board_drivers(self._database, ids)
             for id_ in ids:
@@ -70,8 +81,8 @@ class BoardReader:
                 else:
                     self._state.drop_driver(id_)
 
-    async def read_orders(self, order_ids: Iterable[str]) -> None:
-        """Read these orders; those that are over go. Raises StorageUnavailable."""
+    async def _read_orders(self, order_ids: Iterable[str]) -> None:
+        """Read these orders; those that are over go."""
         for ids in batched(order_ids, ROWS_AT_ONCE):
             found = await select_board_orders(self._database, ids)
             for id_ in ids:

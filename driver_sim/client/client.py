@@ -28,6 +28,7 @@ from driver_sim.client.reconnect import (
     PermanentDisconnect,
     after_close,
     after_http_error,
+    announced_pause,
     describe_close,
     pause,
 )
@@ -161,11 +162,11 @@ class DriverClient:
         attempt = 0
         try:
             while not self._closing:
-                action, was_stable = await self._connect_once()
+                action, was_stable, announced = await self._connect_once()
                 if self._closing:
                     return
                 attempt = 0 if was_stable else attempt + 1
-                await self._pause(pause(action, attempt, self._random))
+                await self._pause(pause(action, attempt, self._random, announced))
         except PermanentDisconnect as disconnect:
             self._disconnect = disconnect
             self._pending_reports.fail_all(disconnect)
@@ -178,22 +179,25 @@ class DriverClient:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._closing_event.wait(), seconds)
 
-    async def _connect_once(self) -> tuple[CloseAction, bool]:
-        """Run one connection. Return what to do next, and whether the connection resets the back-off."""
+    async def _connect_once(self) -> tuple[CloseAction, bool, float | None]:
+        """Run one connection.
+
+        Return what to do next, whether the connection resets the back-off, and the pause that the service
+        asks for.
+        """
         clock = asyncio.get_running_loop().time
         started, acked = clock(), self.outbox.counts["acked"]
         try:
             code, reason = await self._run_connection()
         except InvalidStatus as error:
             status = error.response.status_code
-            return self._next_action(
-                after_http_error(status), status, "the service refused the connection"
-            ), False
+            action = self._next_action(after_http_error(status), status, "the service refused the connection")
+            return action, False, None
         except (OSError, TimeoutError, InvalidHandshake) as error:
             self.last_error = str(error) or type(error).__name__
-            return CloseAction.RETRY, False
+            return CloseAction.RETRY, False, None
         was_stable = self.outbox.counts["acked"] > acked or clock() - started > STABLE_AFTER
-        return self._next_action(after_close(code), code, reason), was_stable
+        return self._next_action(after_close(code), code, reason), was_stable, announced_pause(reason)
 
     def _next_action(self, action: CloseAction, code: int, reason: str) -> CloseAction:
         self.last_error = describe_close(code, reason)

@@ -1,5 +1,6 @@
 """Reconnect rules: whether a close code permits reconnecting, and after how long. Pure."""
 
+import re
 from enum import StrEnum
 from random import Random
 from typing import Final
@@ -44,10 +45,19 @@ def after_http_error(status: int) -> CloseAction:
     return CloseAction.STOP if 400 <= status < 500 and status not in {408, 425, 429} else CloseAction.RETRY
 
 
-def pause(action: CloseAction, attempt: int, random: Random) -> float:
-    """Return the seconds to wait before an attempt, counted from 0 since the last stable connection."""
+def announced_pause(reason: str) -> float | None:
+    """Return the seconds that a node asks for when it stops and others serve: `restarting, retry_s=1.25`."""
+    found = re.search(r"\bretry_s=(\d+(?:\.\d+)?)", reason)
+    return None if found is None else min(RESTART_SPREAD, float(found[1]))
+
+
+def pause(action: CloseAction, attempt: int, random: Random, announced: float | None = None) -> float:
+    """Return the seconds to wait before an attempt, counted from 0 since the last stable connection.
+
+    *announced* is what `announced_pause` returns for the close; the service has chosen it at random.
+    """
     if action is CloseAction.RESTART and attempt == 0:
-        return random.uniform(0.0, RESTART_SPREAD)
+        return random.uniform(0.0, RESTART_SPREAD) if announced is None else announced
     return random.uniform(0.0, min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempt, 10)))
 
 

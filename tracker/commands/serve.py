@@ -56,6 +56,7 @@ async def serve(
                     listening,
                     node.drain,
                     metrics=node.metrics.http,
+                    close_reason=node.fleet.restart.reason,
                     stop=stop.asked,
                     monitoring=None if second is None else Monitoring(create_monitoring_app(node), second),
                 )

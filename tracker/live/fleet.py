@@ -42,6 +42,7 @@ from tracker.live.nodes.ownership import Ownership
 from tracker.live.nodes.view_receiver import ViewReceiver
 from tracker.live.nodes.view_sender import ViewSender
 from tracker.live.peers import Peers
+from tracker.live.restart import Restart, spread_s
 from tracker.live.views import LiveViews
 from tracker.messages import AssignedOrder, DutyChange, PolicyChange
 from tracker.metrics import Metrics
@@ -73,7 +74,7 @@ class Fleet:
         now: Callable[[], datetime],
     ) -> None:
         self._hub, self._feedback, self._leases, self._exchange = hub, feedback, leases, exchange
-        self._now, self._tasks = now, asyncio.TaskGroup()
+        self._now, self._tasks, self.restart = now, asyncio.TaskGroup(), Restart()
         self.connections = connections = DriverConnections(metrics)
         publisher, receiver = Publisher(hub), ViewReceiver(hub, leases, exchange, now)
         trips = LiveTrips(database, router, feedback, milestones, publisher, self._tasks, area, now)
@@ -128,11 +129,17 @@ class Fleet:
         return task
 
     async def drain(self) -> None:
-        """Refuse new connections, acknowledge what is in flight and close every connection with 1012."""
+        """Refuse new connections, acknowledge what is in flight and close every connection with 1012.
+
+        Give up the trips, so that other nodes own them as soon as their drivers reconnect.
+        """
         self.draining = True
+        clients = len(self._hub) + len(self.connections)
+        self.restart.spread_s = spread_s(clients, len(self._leases.others))
         self._hub.restart()
         self.board.close()
         await self.connections.drain()
+        await self._ownership.release_all()
 
     # --- drivers
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import resource
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -76,14 +77,21 @@ class Clients:
             return "descriptors"
         return None if self._memory.admits(len(self._open) - 1, now) else "memory"
 
-    async def end(self) -> None:
-        """Close WebSockets with 1012, give requests in progress GRACE, then abort all connections."""
+    async def end_idle(self) -> None:
+        """End connections that wait for a request, and each other one after its response.
+
+        A load balancer would send the next request on them.
+        """
         await self._context.terminated.set()
+
+    async def end(self, close_reason: Callable[[], str]) -> None:
+        """Close WebSockets with 1012, give requests in progress GRACE, then abort all connections."""
+        await self.end_idle()
         for writer in self._open.values():
             transport = writer.transport
             # A TLS transport that was closed twice has no protocol any more, and asking for it raises.
             if not transport.is_closing() and isinstance(connection := transport.get_protocol(), Connection):
-                connection.end(1012, "restarting")
+                connection.end(1012, close_reason())
         if self._open:
             await asyncio.wait(self._open, timeout=GRACE)
         for writer in self._open.values():

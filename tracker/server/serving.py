@@ -43,12 +43,14 @@ async def serve(
     drain: Callable[[], Awaitable[None]],
     *,
     metrics: HttpMetrics,
+    close_reason: Callable[[], str] = lambda: "restarting",
     stop: asyncio.Event | None = None,
     monitoring: Monitoring | None = None,
 ) -> None:
     """Serve until *stop* is set, or until SIGTERM or SIGINT without *stop*; drain, then return.
 
-    *monitoring* is served until all clients of *app* have ended.
+    *monitoring* is served until all clients of *app* have ended. *close_reason* returns the reason for one
+    close frame with 1012.
     """
     hypercorn = _hypercorn_config(config)
     clients, certificates = Clients(app, hypercorn, metrics), _certificates(hypercorn, config)
@@ -62,8 +64,9 @@ async def serve(
             async with _accepting(clients, certificates, listening):
                 await _stopped(stop)
                 log.info("drain_started")
-                await _drained(drain)
-            await clients.end()
+            await clients.end_idle()
+            await _drained(drain)
+            await clients.end(close_reason)
     finally:
         await app.shutdown()
 
@@ -89,7 +92,7 @@ async def _monitored(
     try:
         async with _accepting(clients, certificates, monitoring.listening):
             yield
-        await clients.end()
+        await clients.end(lambda: "restarting")
     finally:
         await monitoring.app.shutdown()
 

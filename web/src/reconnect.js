@@ -14,6 +14,15 @@ export function isFinal(code) {
 }
 
 /**
+ * The delay that a node asks for when it stops and others serve, in the reason of its close frame.
+ * @param {string} [reason] such as `restarting, retry_s=1.25` @returns {number} milliseconds; 0 if there is none
+ */
+export function retryAfterReason(reason = '') {
+  const seconds = Number(/\bretry_s=(\d+(?:\.\d+)?)/.exec(reason)?.[1] ?? 0);
+  return Math.min(MAX_DELAY, seconds * 1_000);
+}
+
+/**
  * The delay before the next attempt: exponential back-off with full jitter.
  * @param {number} code the close code
  * @param {number} attempt consecutive failures, from 0
@@ -71,12 +80,14 @@ export class ReconnectPolicy {
    */
   closed(code, { offline = false, retryAfter = 0 } = {}) {
     if (isFinal(code)) return null;
-    const delay = backOff(code, this._attempt++, this._random);
+    const announced = SERVER_RESTART.has(code) && retryAfter > 0; // random for each client already
+    const delay = announced ? retryAfter : backOff(code, this._attempt, this._random);
+    this._attempt += 1;
     const failed = !offline && (++this._failures >= ATTEMPTS[this.current] || code === TOO_MANY_CONNECTIONS);
     if (failed) this.fallBack();
     const atOnce = failed && this.current > 0 && code !== TOO_MANY_CONNECTIONS;
     const requested = Math.min(MAX_RETRY_AFTER, retryAfter) * (1 + 0.25 * this._random());
-    return Math.max(atOnce ? 0 : delay, requested);
+    return announced ? delay : Math.max(atOnce ? 0 : delay, requested);
   }
 
   /** After the plainest transport comes the best one again: the outage may have been the server's. */

@@ -1,6 +1,7 @@
 /** Transports: WebSocket, server-sent events and long polling. All of them carry the same messages. */
 
 import { SseParser } from './sse-parser.js';
+import { retryAfterReason } from './reconnect.js';
 
 /** @typedef {import('../types/order.js').Message} Message */
 /** @typedef {import('../types/transport.js').Handlers} Handlers */
@@ -20,7 +21,7 @@ const CLOSE_CODES = /** @type {Record<number, number>} */ ({
 export function webSocket(link, cursor, handlers, visit) {
   const socket = new WebSocket(address(link.replace(/^http/, 'ws'), 'stream', resume(cursor, visit)));
   socket.onmessage = (event) => handlers.message(JSON.parse(event.data));
-  socket.onclose = (event) => handlers.closed(event.code);
+  socket.onclose = (event) => handlers.closed(event.code, retryAfterReason(event.reason));
   return {
     send: (message) => socket.readyState === WebSocket.OPEN && socket.send(JSON.stringify(message)),
     close: () => {

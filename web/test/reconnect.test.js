@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { ReconnectPolicy, isFinal, backOff } from '../src/reconnect.js';
+import { ReconnectPolicy, isFinal, backOff, retryAfterReason } from '../src/reconnect.js';
 
 const most = () => 1;
 const FINAL = [1000, 4000, 4001, 4003, 4008, 4009, 4010, 4011];
@@ -15,6 +15,15 @@ test('the hundreds digit of a close code decides whether to reconnect', () => {
 test('clients reconnect to a restarted server within 15 seconds, at random', () => {
   assert.equal(backOff(1012, 0, most), 15_000);
   assert.equal(backOff(1001, 3, () => 0), 0);
+});
+
+test('a node that stops says when others take its clients', () => {
+  assert.equal(retryAfterReason('restarting, retry_s=1.25'), 1_250);
+  for (const reason of ['', 'restarting', 'retry_s=soon', undefined]) assert.equal(retryAfterReason(reason), 0);
+  assert.equal(retryAfterReason('retry_s=99999'), 15_000);
+  const policy = new ReconnectPolicy(3, most);
+  assert.equal(policy.closed(1012, { retryAfter: 1_250 }), 1_250);
+  assert.equal(policy.closed(1012), 15_000);
 });
 
 test('the back-off doubles with each failure, with full jitter, up to a limit', () => {

@@ -203,6 +203,18 @@ async def test_a_restart_spreads_its_drivers(code: int) -> None:
         assert random.asked == [15.0]
 
 
+async def test_a_node_that_stops_says_when_another_takes_its_drivers() -> None:
+    """The delay in the reason of 1012 replaces the client's own."""
+    random = Hasty()
+    async with peer() as it, running(it, random) as client:
+        client.add(fix(1))
+        assert await client.flush()
+        assert it.socket is not None
+        await it.socket.close(1012, "restarting, retry_s=0.05")
+        await until(lambda: it.connections == 2)
+        assert random.asked == []
+
+
 @pytest.mark.parametrize("status", [401, 403, 404])
 async def test_a_refused_handshake_ends_it(status: int) -> None:
     """401, 403 and 404 in place of the handshake are final."""

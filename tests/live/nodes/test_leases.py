@@ -42,6 +42,18 @@ async def test_a_dead_owners_trip_continues_elsewhere(database: Database) -> Non
         assert b.owns(driver)
 
 
+async def test_a_node_that_stops_gives_its_trips_up_first(database: Database) -> None:
+    """Before its process ends another node owns them, without asking it."""
+    driver = await new_driver(database)
+    async with nodes(database) as (a, b):
+        await a.store(driver, fix(3))
+        await a.fleet.drain()
+        a.bus.disconnect()
+        receipt = await b.store(driver, fix(2))
+        assert receipt.stored == 1
+        assert (a.owns(driver), b.owns(driver)) == (False, True)
+
+
 async def test_an_owner_that_stood_still_changes_nothing_any_more(database: Database) -> None:
     """It finds out before it judges, forwards what it gets, and drops its trip."""
     driver = await new_driver(database)

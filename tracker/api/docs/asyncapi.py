@@ -20,7 +20,8 @@ DESCRIPTION: Final = """Messages of drivers, customers and dispatchers on WebSoc
 
 With the subprotocol `tracker.v1.msgpack` binary frames hold the same as MessagePack. Unknown fields are
 ignored. Close codes tell the client what to do: 1000: done; 1001 and 1012: reconnect after a random time of
-up to 15 s; 40xx: do not reconnect unchanged; 41xx: back off with full jitter, then reconnect."""
+up to 15 s, or after the `retry_s` seconds in the reason of 1012; 40xx: do not reconnect unchanged; 41xx: back
+off with full jitter, then reconnect."""
 
 
 class Channel(msgspec.Struct, frozen=True):

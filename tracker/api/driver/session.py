@@ -150,7 +150,7 @@ class DriverSession:
                     await self._in_flight.acquire()
         except TimeoutError:
             log.warning("driver_drain_timed_out", driver=self._driver.id)
-        restarting = CloseConnection(1012, "restarting")
+        restarting = CloseConnection(1012, self._node.fleet.restart.reason())
         try:
             self._outbox.put_nowait(restarting)
         except asyncio.QueueFull:  # the driver reads nothing, so a queued close frame would not arrive

@@ -1,7 +1,6 @@
 """`GET /v1/track/<token>/events`: the live view as server-sent events (HTML standard, 9.2)."""
 
 from collections.abc import AsyncIterator
-from random import random
 from typing import Final
 
 import structlog
@@ -16,7 +15,6 @@ from tracker.messages import End
 from tracker.node import Node, current_node
 
 RETRY: Final = 2_000  # milliseconds to wait before a reconnect
-SPREAD: Final = 15_000  # milliseconds over which customers reconnect after a node stops
 END_SUFFIX: Final = ".end"  # of the last id of a stream that ended
 HEADERS: Final = {
     "Content-Type": "text/event-stream; charset=utf-8",
@@ -67,7 +65,7 @@ async def _chunks(node: Node, token: str, cursor: str, visit: str) -> AsyncItera
                 yield _event(outgoing, session.cursor + END_SUFFIX if is_end else outgoing.cursor)
                 if is_end:
                     return
-            yield b"retry: %d\n\n" % (random() * SPREAD)
+            yield b"retry: %d\n\n" % (1000 * node.fleet.restart.delay_s())
         finally:
             log.info("event_stream_closed")
 

@@ -1,7 +1,7 @@
 """`GET /v1/track/<token>` and `…/poll`: one snapshot, and the live view as long polling."""
 
 import asyncio
-from random import randint
+from math import ceil
 from typing import Annotated, Final
 
 import msgspec
@@ -18,7 +18,6 @@ from tracker.messages import End, Heartbeat, NoteToCustomer, Snapshot, Update
 from tracker.node import current_node
 
 LONGEST_WAIT: Final = 60  # seconds
-SPREAD: Final = 15  # seconds over which customers reconnect after a node stops
 NO_STORE: Final = "no-store"
 
 blueprint = Blueprint("tracking_poll", __name__)
@@ -92,8 +91,9 @@ async def _collect(session: TrackingSession, wait_s: float) -> list[Outgoing]:
 
 def _restarting_response() -> Response:
     """Return 503 with a random delay, so that not all customers reconnect at once."""
+    delay_s = current_node().fleet.restart.delay_s()
     error = StorageUnavailable("The server is shutting down; reconnect.")
-    headers = {"Retry-After": str(randint(1, SPREAD)), "Cache-Control": NO_STORE}
+    headers = {"Retry-After": str(ceil(delay_s)), "Cache-Control": NO_STORE}
     return Response(msgspec.json.encode(details(error)), 503, headers, content_type=PROBLEM_JSON)
 
 

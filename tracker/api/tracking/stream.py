@@ -100,7 +100,7 @@ class _Connection:
             if isinstance(outgoing.message, End):
                 await self._close(outgoing.message)
                 return
-        await self._socket.close(1012, "restarting")
+        await self._socket.close(1012, self._node.fleet.restart.reason())
 
     async def _close(self, end: End) -> None:
         if end.reason in {"revoked", "expired"}:

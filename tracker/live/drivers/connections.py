@@ -42,6 +42,9 @@ class DriverConnections:
     def __contains__(self, driver_id: str) -> bool:
         return driver_id in self._by_driver
 
+    def __len__(self) -> int:
+        return sum(map(len, self._by_driver.values()))
+
     def has_source(self, driver_id: str) -> bool:
         """Whether the driver's position source is connected to this node."""
         return "source" in self._by_driver.get(driver_id, {})

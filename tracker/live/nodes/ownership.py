@@ -122,6 +122,14 @@ class Ownership:
         with suppress(StorageUnavailable):
             await self._leases.release(idle)
 
+    async def release_all(self) -> None:
+        """Give up every trip whose fixes are stored, because this node is about to stop."""
+        trips = {driver_id: self._trips.get(driver_id) for driver_id in self._leases.owned}
+        with suppress(StorageUnavailable):
+            await self._leases.release(
+                driver_id for driver_id, live in trips.items() if live is None or not live.recording
+            )
+
     def _is_idle(self, driver_id: str) -> bool:
         live = self._trips.get(driver_id)
         if driver_id in self._connections or (live is not None and live.recording):

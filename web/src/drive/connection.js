@@ -4,7 +4,7 @@
  * Events: `state` after each change of `state`, and `receive` with each message but acks, errors and pings in `detail`.
  */
 
-import { backOff, isFinal } from '../reconnect.js';
+import { backOff, isFinal, retryAfterReason } from '../reconnect.js';
 import { browser } from '../environment.js';
 
 /** @typedef {import('../../types/driver.js').ToDriver} ToDriver */
@@ -92,7 +92,7 @@ export class DriverConnection extends EventTarget {
     const socket = (this._socket = this._open(this._url));
     socket.onopen = () => socket.send(JSON.stringify({ type: 'hello', token: this._token, role: 'screen' }));
     socket.onmessage = ({ data }) => socket === this._socket && this._receive(JSON.parse(data));
-    socket.onclose = ({ code }) => socket === this._socket && this._closed(code);
+    socket.onclose = ({ code, reason }) => socket === this._socket && this._closed(code, reason);
     this._watchSilence();
   }
 
@@ -135,8 +135,8 @@ export class DriverConnection extends EventTarget {
     this._timers.silent = setTimeout(() => this._closed(4104), SILENT);
   }
 
-  /** @param {number} code */
-  _closed(code) {
+  /** @param {number} code @param {string} [reason] */
+  _closed(code, reason) {
     this._disconnect();
     if (isFinal(code)) {
       this._stop();
@@ -144,7 +144,9 @@ export class DriverConnection extends EventTarget {
     }
     const restarting = code === 1001 || code === 1012;
     this._set(this._environment.offline() ? 'offline' : restarting ? 'draining' : 'reconnecting');
-    this._timers.retry = setTimeout(() => this._connect(), backOff(code, this._attempt++, this._random));
+    const delay = (restarting && retryAfterReason(reason)) || backOff(code, this._attempt, this._random);
+    this._attempt += 1;
+    this._timers.retry = setTimeout(() => this._connect(), delay);
   }
 
   _reconnectNow() {

@@ -20,12 +20,12 @@ class FakeSocket {
   }
 }
 
-/** @returns {{connection: DriverConnection, sockets: FakeSocket[], states: string[]}} */
-function started() {
+/** @param {() => number} [random] @returns {{connection: DriverConnection, sockets: FakeSocket[], states: string[]}} */
+function started(random = () => 0) {
   /** @type {FakeSocket[]} */ const sockets = [];
   /** @type {string[]} */ const states = [];
   const open = () => sockets[sockets.push(new FakeSocket()) - 1];
-  const connection = new DriverConnection('https://t.example/x/', 'tok', { environment: headless, open, random: () => 0 });
+  const connection = new DriverConnection('https://t.example/x/', 'tok', { environment: headless, open, random });
   connection.addEventListener('state', () => states.push(connection.state));
   connection.start();
   return { connection, sockets, states };
@@ -62,6 +62,15 @@ test('a break rejects what waits, and the connection comes back', async () => {
   await new Promise((resolve) => setTimeout(resolve, 5));
   sockets[1].hear({ type: 'welcome', orders: [] });
   assert.deepEqual(states, ['connecting', 'live', 'draining', 'live']);
+  connection.close();
+});
+
+test('a node that stops says when another takes the driver', async () => {
+  const { connection, sockets } = started(() => 1); // by itself it would wait for 15 s
+  sockets[0].hear({ type: 'welcome', orders: [] });
+  sockets[0].onclose({ code: 1012, reason: 'restarting, retry_s=0.01' });
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(sockets.length, 2);
   connection.close();
 });
 

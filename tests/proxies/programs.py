@@ -61,6 +61,11 @@ class Certificate(msgspec.Struct, frozen=True):
         """A new context each time, because HTTP clients offer HTTP/2 in theirs."""
         return ssl.create_default_context(cafile=self.authority)
 
+    def copied_to(self, folder: Path) -> "Certificate":
+        """A copy that a test may replace."""
+        files = (self.authority, self.chain, self.key, self.both)
+        return Certificate(*(Path(shutil.copy(file, folder)) for file in files))
+
     @classmethod
     def make(cls, folder: Path) -> "Certificate":
         authority = trustme.CA()
@@ -74,11 +79,13 @@ class Certificate(msgspec.Struct, frozen=True):
 
 
 class Ports(msgspec.Struct, frozen=True):
-    """Where the proxy listens, and the service behind it."""
+    """Where the proxy listens, and the nodes behind it."""
 
     http: int
     https: int
     upstream: str
+    second: str = ""  # the second node, if there is one
+    certbot: int = 0  # where certbot answers the challenges of its authority
 
 
 def free_port() -> int:
@@ -110,9 +117,16 @@ def without_ipv6(text: str, sign: str) -> str:
     return text if has_ipv6() else "".join(line for line in text.splitlines(True) if sign not in line)
 
 
+def with_second(text: str, second: str) -> str:
+    """Uncomment the lines of a second node if there is one."""
+    if not second:
+        return text
+    return replaced(text, ("# server ", "server "), ("10.0.0.2:8080", second))
+
+
 def nginx_command(folder: Path, text: str, ports: Ports, certificate: Certificate) -> list[str]:
     filled = replaced(
-        text,
+        with_second(text, ports.second),
         ("listen 80;", f"listen 127.0.0.1:{ports.http};"),
         ("listen [::]:80;", f"listen [::1]:{ports.http};"),
         ("listen 443 ssl", f"listen 127.0.0.1:{ports.https} ssl"),
@@ -120,7 +134,8 @@ def nginx_command(folder: Path, text: str, ports: Ports, certificate: Certificat
         ("server_name track.example", "server_name 127.0.0.1"),
         ("/etc/letsencrypt/live/track.example/fullchain.pem", str(certificate.chain)),
         ("/etc/letsencrypt/live/track.example/privkey.pem", str(certificate.key)),
-        ("server 127.0.0.1:8080;", f"server {ports.upstream};"),
+        ("server 127.0.0.1:8080 ", f"server {ports.upstream} "),
+        ("root /var/www/html;", f"root {folder}/www;"),
     )
     (folder / "tracker.conf").write_text(without_ipv6(filled, "[::1]"), "utf-8")
     user = "user root;" if os.geteuid() == 0 else ""  # its workers write into the test's folder
@@ -130,16 +145,20 @@ def nginx_command(folder: Path, text: str, ports: Ports, certificate: Certificat
 
 def haproxy_command(folder: Path, text: str, ports: Ports, certificate: Certificate) -> list[str]:
     filled = replaced(
-        text,
+        with_second(text, ports.second),
+        ("/run/haproxy/admin.sock", f"{folder}/admin.sock"),
         ("bind :80", f"bind 127.0.0.1:{ports.http}"),
         ("bind :::80", f"bind ::1:{ports.http}"),
         ("bind :443", f"bind 127.0.0.1:{ports.https}"),
         ("bind :::443", f"bind ::1:{ports.https}"),
         ("/etc/haproxy/track.example.pem", str(certificate.both)),
-        ("server tracker 127.0.0.1:8080", f"server tracker {ports.upstream}"),
+        ("127.0.0.1:8080", ports.upstream),
+        ("127.0.0.1:8888", f"127.0.0.1:{ports.certbot}"),
     )
+    if os.geteuid() != 0:
+        filled = replaced(filled, ("    user haproxy\n    group haproxy\n", ""))
     (folder / "haproxy.cfg").write_text(without_ipv6(filled, "bind ::1:"), "utf-8")
-    return ["haproxy", "-db", "-f", str(folder / "haproxy.cfg")]
+    return ["haproxy", "-W", "-f", str(folder / "haproxy.cfg")]
 
 
 def caddy_command(folder: Path, text: str, ports: Ports, certificate: Certificate) -> list[str]:
@@ -166,13 +185,20 @@ class Proxy:
     """One proxy program in front of one service."""
 
     def __init__(
-        self, name: str, folder: Path, upstream: str, certificate: Certificate, edit: Edit | None = None
+        self,
+        name: str,
+        folder: Path,
+        upstream: str,
+        certificate: Certificate,
+        *,
+        edit: Edit | None = None,
+        second: str = "",
     ) -> None:
         self.name, self.certificate = name, certificate
-        self._folder = folder
+        self.folder = folder
         file, command = PROGRAMS[name]
         text = (DEPLOY / file).read_text("utf-8")
-        self.ports = Ports(free_port(), free_port(), upstream)
+        self.ports = Ports(free_port(), free_port(), upstream, second, free_port())
         self._command = command(folder, edit(text) if edit else text, self.ports, certificate)
         self._process: asyncio.subprocess.Process | None = None
 
@@ -195,20 +221,20 @@ class Proxy:
     async def start(self) -> None:
         environment = {
             **os.environ,
-            "HOME": str(self._folder),
-            "XDG_DATA_HOME": str(self._folder),
-            "XDG_CONFIG_HOME": str(self._folder),
+            "HOME": str(self.folder),
+            "XDG_DATA_HOME": str(self.folder),
+            "XDG_CONFIG_HOME": str(self.folder),
             "PUBLIC_HOST": self.url,
             "UPSTREAM": self.ports.upstream,
         }
-        with (self._folder / "output.log").open("ab") as output:
+        with (self.folder / "output.log").open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
                 *self._command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
             )
         process = self._process
 
         async def listens() -> bool:
-            assert process.returncode is None, (self._folder / "output.log").read_text("utf-8")
+            assert process.returncode is None, (self.folder / "output.log").read_text("utf-8")
             return await self._listens()
 
         await until(listens, START_WITHIN)
@@ -219,6 +245,11 @@ class Proxy:
             writer.close()
             return True
         return False
+
+    def reload(self) -> None:
+        """Have it read its files again, as its systemd unit does."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGHUP if self.name == "nginx" else signal.SIGUSR2)
 
     async def stop(self) -> None:
         """End it at once, with all its connections."""
@@ -238,12 +269,18 @@ def skip_if_absent(name: str) -> None:
 
 @asynccontextmanager
 async def running_proxy(
-    name: str, folder: Path, upstream: str, certificate: Certificate, edit: Edit | None = None
+    name: str,
+    folder: Path,
+    upstream: str,
+    certificate: Certificate,
+    *,
+    edit: Edit | None = None,
+    second: str = "",
 ) -> AsyncIterator[Proxy]:
-    """Run a proxy in front of *upstream* during the block; *edit* changes its file."""
+    """Run a proxy in front of *upstream*, and a *second* node, during the block; *edit* changes its file."""
     skip_if_absent(name)
     folder.mkdir(parents=True, exist_ok=True)
-    proxy = Proxy(name, folder, upstream, certificate, edit)
+    proxy = Proxy(name, folder, upstream, certificate, edit=edit, second=second)
     try:
         await proxy.start()
         yield proxy

@@ -85,7 +85,7 @@ def started(
     """A proxy whose file is changed for the path."""
     folder = factory.mktemp(name)
     return running_proxy(
-        name, folder, service.address, certificate, lambda text: replaced(text, *edits[name])
+        name, folder, service.address, certificate, edit=lambda text: replaced(text, *edits[name])
     )
 
 

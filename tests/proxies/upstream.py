@@ -19,7 +19,9 @@ class Upstream:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, asyncio.IncompleteReadError):
-            self.heads.append((await reader.readuntil(b"\r\n\r\n")).decode())
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            if not head.startswith("GET /readyz "):  # HAProxy's health check
+                self.heads.append(head)
             writer.write(ANSWER)
             await writer.drain()
         writer.close()

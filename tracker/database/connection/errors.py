@@ -18,7 +18,7 @@ _AWAY: Final = (
     asyncpg.PostgresSystemError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.IdleInTransactionSessionTimeoutError,
-    asyncpg.LockNotAvailableError,
+    asyncpg.ObjectNotInPrerequisiteStateError,  # a lock is not available, or the database admits nobody
     asyncpg.TransactionRollbackError,  # deadlocks
     asyncpg.InternalClientError,
     asyncpg.InterfaceError,

@@ -7,6 +7,12 @@ WITH beat AS (
 )
 SELECT id FROM nodes WHERE id <> $1 AND expires_at > clock_timestamp();
 
+-- name: describe_node
+UPDATE nodes SET version = $2, installation = $3, bus = $4 WHERE id = $1;
+
+-- name: select_running_nodes
+SELECT id, version, installation, bus FROM nodes WHERE expires_at > clock_timestamp() ORDER BY id;
+
 -- name: delete_node
 DELETE FROM nodes WHERE id = $1;
 

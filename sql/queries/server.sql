@@ -4,6 +4,9 @@ SELECT 1;
 -- name: server_version
 SELECT current_setting('server_version');
 
+-- name: server_time
+SELECT clock_timestamp();
+
 -- name: backend_pid
 SELECT pg_backend_pid();
 

@@ -31,8 +31,8 @@ async def test_what_is_there_is_named(data_dir: Path, database_url: str) -> None
     status, found, _ = await checked(data_dir, database_url)
     assert status == 0
     assert {line.partition(":")[0] for line in found} == {
-        *("ok    address", "ok    data folder", "ok    database", "ok    map", "ok    map tiles"),
-        *("ok    addresses", "ok    address search", "ok    router"),
+        *("ok    address", "ok    data folder", "ok    database", "ok    clock", "ok    nodes"),
+        *("ok    map", "ok    map tiles", "ok    addresses", "ok    address search", "ok    router"),
     }
     text = "\n".join(found)
     for words in ("of disk are free", "Helsinki.osm.pbf is an OpenStreetMap extract of 0.69 MB", "left out"):

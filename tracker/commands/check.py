@@ -10,6 +10,7 @@ from secrets import token_hex
 from typing import Final
 
 from tracker.broker_urls import parse_mqtt_url, parse_nats_url
+from tracker.commands.check_nodes import check_clock, check_nodes
 from tracker.config import Config
 from tracker.database import Database
 from tracker.database.connection.configured import database_url, has_database
@@ -54,14 +55,19 @@ async def check_all(config: Config, report: Say, say: Say, *, refresh: bool = Fa
     *report* gets a line for each finding, *say* the progress of long steps. With *refresh* it downloads a
     newer map if there is one. It builds what is missing: routing tiles, map tiles and addresses.
     """
-    steps = (
+    basics = (
         ("address", check_address(config)),
         ("data folder", _data(config)),
         ("database", _database(config)),
+    )
+    findings = [await _report(name, step, report) for name, step in basics]
+    url = config.database_url if findings[-1] else None
+    network = (
+        *((("clock", check_clock(url)), ("nodes", check_nodes(config, url))) if url is not None else ()),
         *((("MQTT", check_broker(config.mqtt_url)),) if config.mqtt_url is not None else ()),
         *((("bus", check_bus(config.nats_url)),) if config.nats_url is not None else ()),
     )
-    findings = [await _report(name, step, report) for name, step in steps]
+    findings += [await _report(name, step, report) for name, step in network]
     if not await _report("map", _map(config, say, refresh), report):
         return False
     map_file = find_map(config)

@@ -25,6 +25,25 @@ async def beat(database: Database, node: str, lasts: timedelta) -> frozenset[str
     return frozenset(row["id"] for row in rows)
 
 
+class RunningNode(NamedTuple):
+    """A node that runs. What it says of itself is None if it is older than those columns."""
+
+    id: str
+    version: str | None
+    installation: str | None
+    bus: str | None
+
+
+async def describe_node(queries: Queries, node: str, version: str, installation: str, bus: str) -> None:
+    """Store what `tracker check` compares between nodes."""
+    await queries.execute("describe_node", node, version, installation, bus)
+
+
+async def select_running_nodes(queries: Queries) -> list[RunningNode]:
+    """Return the nodes that run now."""
+    return [RunningNode(*row) for row in await queries.fetch("select_running_nodes")]
+
+
 async def delete_node(queries: Queries, node: str) -> None:
     """Release all leases of a node that stops."""
     await queries.execute("delete_node", node)

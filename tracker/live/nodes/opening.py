@@ -3,12 +3,15 @@
 import hashlib
 import hmac
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from importlib.metadata import version
 
 from tracker.broker_urls import parse_nats_url
 from tracker.config import Config
 from tracker.config.secret import secret_of
 from tracker.database import Database
+from tracker.database.nodes.leases import describe_node
+from tracker.errors import StorageUnavailable
 from tracker.live.bus.memory_bus import MemoryBus
 from tracker.live.bus.nats_bus import NatsBus
 from tracker.live.bus.protocol import Bus
@@ -26,9 +29,12 @@ async def open_exchange(
     Without NATS_URL no message leaves this node. Leases are held even then, because the same database may
     have another node.
     """
-    leases = Leases(database)
+    leases, installation = Leases(database), installation_of(config)
+    about = version("order-tracker"), installation, bus_of(config)
     async with _open_bus(config, leases.node, metrics) as bus, leases.running():
-        yield leases, Exchange(bus, leases.node, installation_of(config))
+        with suppress(StorageUnavailable):
+            await describe_node(database, leases.node, *about)
+        yield leases, Exchange(bus, leases.node, installation)
 
 
 @asynccontextmanager
@@ -38,6 +44,11 @@ async def _open_bus(config: Config, node: str, metrics: Metrics) -> AsyncIterato
     else:
         async with NatsBus.open(parse_nats_url(config.nats_url), node, metrics.bus) as bus:
             yield bus
+
+
+def bus_of(config: Config) -> str:
+    """Return the addresses of the NATS servers, without the account; empty without NATS_URL."""
+    return "" if config.nats_url is None else str(parse_nats_url(config.nats_url))
 
 
 def installation_of(config: Config) -> str:

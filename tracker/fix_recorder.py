@@ -16,7 +16,7 @@ import msgspec
 
 from tracker.database.fix_batch import EPOCH, Batch, Key, Stored, microseconds, pack, store
 from tracker.database.partitions import ensure_partition_for
-from tracker.database.pool import Database, acquire
+from tracker.database.pool import Database
 from tracker.domain.tracks.fix import JudgedFix
 from tracker.errors import LeaseLost, StorageUnavailable
 
@@ -163,6 +163,11 @@ class FixRecorder:
         return self._waiting
 
     @property
+    def in_doubt(self) -> bool:
+        """Whether a synchronous standby may lack what is stored. A later commit ends the doubt."""
+        return self._database.in_doubt
+
+    @property
     def lag(self) -> float:
         """Seconds since the first call that is not committed; 0 if the last call is over 10 s ago."""
         now = monotonic()
@@ -271,7 +276,7 @@ class FixRecorder:
         batch = Batch()
         for submission in submissions:
             submission.add_to(batch)
-        async with acquire(self._database.ingest) as raw:
+        async with self._database.ingesting() as raw:
             await self._ensure_partitions(raw, batch.days, submissions[0].fixes[0].received_at.date())
             stored = await store(raw, batch, self._node)
         self._behind_since = self._queue[0].since if self._queue else None

@@ -37,6 +37,7 @@ class Cluster:
         self._tmpfs_mb = tmpfs_mb
         self._data = folder / "disk" / "postgres"
         self._programs = programs or programs_for(self._data)
+        self.settings: dict[str, str] = {}  # of the next start
         self._account = OsUser.fitting()
         self._process: subprocess.Popen[bytes] | None = None
         self._keeper: subprocess.Popen[bytes] | None = None  # holds the private mount namespace
@@ -173,6 +174,7 @@ class Cluster:
         settings |= {"listen_addresses": self._address}
         if self._tmpfs_mb is not None:
             settings |= {"max_wal_size": "64MB", "min_wal_size": "32MB"}
+        settings |= self.settings
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         inside = [] if self._keeper is None else ["nsenter", "-t", str(self._keeper.pid), "-m", "--"]
         server = [str(self._programs.folder / "postgres"), "-D", str(self._data)]

@@ -8,11 +8,13 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, Self, cast
 
 import asyncpg
 
 from tracker.database.connection.errors import storage_errors
+from tracker.database.connection.hosts import Hosts
 from tracker.database.connection.opening import ACQUIRE_TIMEOUT, is_shared, pool_of
 from tracker.database.queries import sql
 from tracker.errors import StorageUnavailable
@@ -39,12 +41,17 @@ class PoolUsage(NamedTuple):
     waiting: int
 
 
-class Queries(Protocol):
-    """Runs named statements: a Database (each in its own transaction) or an open Connection."""
+class Reads(Protocol):
+    """Runs named statements that only read: also a replica."""
 
     async def fetch(self, name: str, *args: object) -> list[Row]: ...
     async def fetchrow(self, name: str, *args: object) -> Row | None: ...
     async def fetchval(self, name: str, *args: object) -> Any: ...
+
+
+class Queries(Reads, Protocol):
+    """Runs named statements: a Database (each in its own transaction) or an open Connection."""
+
     async def execute(self, name: str, *args: object) -> str: ...
     async def executemany(self, name: str, rows: Iterable[Sequence[object]]) -> None: ...
 
@@ -65,9 +72,10 @@ class Connection:
         with storage_errors():
             return await self.raw.fetchrow(sql(name), *args)
 
-    async def fetchval(self, name: str, *args: object) -> Any:
+    async def fetchval(self, name: str, *args: object, within: float | None = None) -> Any:
+        """Return the first value. *within*: seconds, instead of COMMAND_TIMEOUT."""
         with storage_errors():
-            return await self.raw.fetchval(sql(name), *args)
+            return await self.raw.fetchval(sql(name), *args, timeout=within)
 
     async def execute(self, name: str, *args: object) -> str:
         """The server's command tag: `UPDATE 1`."""
@@ -100,6 +108,8 @@ class Database:
         self.pool = pool
         self.ingest = ingest
         self.committed = asyncio.Event()  # set after each transaction, for who waits for new events
+        self.in_doubt = False  # what can be read now may be missing on the synchronous standby
+        self._doubted_at = 0.0
 
     @classmethod
     @asynccontextmanager
@@ -108,16 +118,33 @@ class Database:
 
         Raises StorageUnavailable if the server does not answer, ConfigError if the URL is wrong.
         """
-        shared = await is_shared(url)
+        shared, hosts = await is_shared(url), Hosts.of(url)
         async with (
-            pool_of(url, "", API_CONNECTIONS, shared=shared) as pool,
-            pool_of(url, " ingest", INGEST_CONNECTIONS, shared=shared) as ingest,
+            pool_of(hosts, "", API_CONNECTIONS, shared=shared) as pool,
+            pool_of(hosts, " ingest", INGEST_CONNECTIONS, shared=shared) as ingest,
         ):
             yield cls(pool, ingest)
 
     def usage(self) -> dict[str, PoolUsage]:
         """Return the usage of each pool by name."""
-        return {"api": _usage(self.pool), "ingest": _usage(self.ingest)}
+        return {"api": usage_of(self.pool), "ingest": usage_of(self.ingest)}
+
+    @asynccontextmanager
+    async def ingesting(self) -> AsyncIterator["Raw"]:
+        """Acquire a connection for fixes, for a commit that writes something. Raises StorageUnavailable.
+
+        A commit that was given up while it waited for a synchronous standby can be read, but may not outlive
+        the server. Once a later one succeeds, the standby has both.
+        """
+        began = monotonic()
+        try:
+            async with acquire(self.ingest) as raw:
+                yield raw
+        except BaseException:
+            self.in_doubt, self._doubted_at = True, monotonic()
+            raise
+        if began > self._doubted_at:
+            self.in_doubt = False
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -154,8 +181,8 @@ class Database:
             await Connection(raw).executemany(name, rows)
 
 
-def _usage(pool: "Pool") -> PoolUsage:
-    """Count with what asyncpg keeps itself: a count of ours would cost every statement."""
+def usage_of(pool: "Pool") -> PoolUsage:
+    """Return the usage by what asyncpg keeps itself: a count of ours would cost every statement."""
     idle = pool.get_idle_size()
     waiting = len(pool._queue._getters)  # type: ignore[attr-defined]  # a queue of asyncio
     return PoolUsage(pool.get_size() - idle, idle, waiting)
@@ -171,6 +198,8 @@ async def acquire(pool: "Pool") -> AsyncIterator["Raw"]:
         raw = await _living(pool)
     try:
         yield raw
+        if cast("Session", raw).unreplicated:
+            raise StorageUnavailable("The standby did not confirm a commit.")
     except StorageUnavailable as error:
         with suppress(asyncpg.InterfaceError):  # a terminated connection is back in the pool already
             raw.terminate()

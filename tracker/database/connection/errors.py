@@ -58,21 +58,21 @@ def storage_errors() -> Iterator[None]:
 
 
 @contextmanager
-def url_errors() -> Iterator[None]:
-    """Translate errors about DATABASE_URL to ConfigError, and connection errors to StorageUnavailable."""
+def url_errors(setting: str) -> Iterator[None]:
+    """Translate errors about the setting's URL to ConfigError, connection errors to StorageUnavailable."""
     try:
         yield
     except _WRONG as error:
-        raise ConfigError("DATABASE_URL", "; ".join(filter(None, (str(error), _fix(error))))) from error
+        raise ConfigError(setting, "; ".join(filter(None, (str(error), _fix(error))))) from error
     except asyncpg.ProtocolViolationError as error:  # the SQLSTATE of every refusal by PgBouncer
         if fix := _fix(error):
-            raise ConfigError("DATABASE_URL", f"{error}; {fix}") from error
-        raise _unavailable(str(error)) from error
+            raise ConfigError(setting, f"{error}; {fix}") from error
+        raise _unavailable(setting, str(error)) from error
     except _AWAY as error:
         if "SSL upgrade" in str(error):
             why = f"{error}; leave out sslmode, or turn on TLS at the server"
-            raise ConfigError("DATABASE_URL", why) from error
-        raise _unavailable(str(error) or type(error).__name__) from error
+            raise ConfigError(setting, why) from error
+        raise _unavailable(setting, str(error) or type(error).__name__) from error
 
 
 def _fix(error: Exception) -> str:
@@ -80,6 +80,6 @@ def _fix(error: Exception) -> str:
     return next((fix for pattern, fix in _FIXES if re.search(pattern, str(error))), "")
 
 
-def _unavailable(what: str) -> StorageUnavailable:
-    why = f"The database does not answer ({what}); is it running, and is DATABASE_URL right?"
+def _unavailable(setting: str, what: str) -> StorageUnavailable:
+    why = f"The database does not answer ({what}); is it running, and is {setting} right?"
     return StorageUnavailable(why)

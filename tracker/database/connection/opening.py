@@ -10,8 +10,9 @@ import asyncpg
 import msgspec
 
 from tracker.database.connection.errors import storage_errors, url_errors
+from tracker.database.connection.hosts import Hosts
 from tracker.database.connection.session import Session, SharedSession
-from tracker.database_url import Address, read
+from tracker.database_url import Address
 from tracker.errors import StorageUnavailable
 
 if TYPE_CHECKING:
@@ -48,17 +49,17 @@ async def wait_for_database(url: str, say: Callable[[str], None]) -> None:
 
 
 @asynccontextmanager
-async def connect(url: str) -> AsyncIterator[SharedSession]:
+async def connect(url: str, setting: str = "DATABASE_URL") -> AsyncIterator[SharedSession]:
     """Open one connection without a statement timeout, directly or through a pooler.
 
-    Raises StorageUnavailable if the server does not answer, ConfigError if the URL is wrong.
+    Raises StorageUnavailable if the server does not answer, ConfigError if the URL, of *setting*, is wrong.
     """
-    with storage_errors(), url_errors():
-        address = read(url)
+    hosts = Hosts.of(url, setting, once=True)
+    with storage_errors(), url_errors(setting):
+        address = hosts.address
         session = cast(
             "SharedSession",
-            await asyncpg.connect(
-                address.url,
+            await hosts.connect(
                 timeout=ACQUIRE_TIMEOUT,
                 connection_class=SharedSession,
                 statement_cache_size=0,
@@ -73,20 +74,21 @@ async def connect(url: str) -> AsyncIterator[SharedSession]:
         session.terminate()
 
 
-async def is_shared(url: str) -> bool:
+async def is_shared(url: str, setting: str = "DATABASE_URL") -> bool:
     """Return whether a pooler stands before the server. Raises as `connect` does."""
-    async with connect(url) as session:
-        with storage_errors(), url_errors():
+    async with connect(url, setting) as session:
+        with storage_errors(), url_errors(setting):
             return await session.is_shared()
 
 
 @asynccontextmanager
-async def pool_of(url: str, part: str, size: int, *, shared: bool) -> AsyncIterator["Pool"]:
+async def pool_of(hosts: Hosts, part: str, size: int, *, shared: bool) -> AsyncIterator["Pool"]:
     """Open a pool whose connections are named after *part*. Raises as `connect` does."""
-    with storage_errors(), url_errors():
-        address = read(url)
+    with storage_errors(), url_errors(hosts.setting):
         pool: Pool = await asyncpg.create_pool(
-            address.url, max_size=size, **_pool_options(address, part, shared=shared)
+            connect=cast("Any", hosts.connect),
+            max_size=size,
+            **_pool_options(hosts.address, part, shared=shared),
         )
         await pool.release(await pool.acquire(timeout=ACQUIRE_TIMEOUT))  # raises now if the URL is wrong
     try:

@@ -1,7 +1,7 @@
 """Sessions: asyncpg's connection with TCP keepalive, and one that works behind a pooler such as PgBouncer."""
 
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -24,6 +24,7 @@ type Isolation = Literal["read_committed", "repeatable_read", "serializable"]
 UNCHECKED_S: Final = 1.0  # idle time after which a connection must answer before it is used
 ANSWER_TIMEOUT_S: Final = 1.0
 CLOSE_TIMEOUT_S: Final = 2.0
+ROUTINE: Final = "R"  # the field of a notice that names the function of PostgreSQL; its text is translated
 
 
 class Session(PlainConnection):
@@ -32,6 +33,7 @@ class Session(PlainConnection):
     def __init__(self, protocol: Any, transport: Any, *rest: Any) -> None:
         super().__init__(protocol, transport, *rest)
         self.idle_since = monotonic()
+        self.unreplicated = False  # a commit did not wait for the synchronous standby to the end
         self._socket = transport.get_extra_info("socket")
 
     def keep_alive(self, keepalive: Keepalive) -> None:
@@ -48,9 +50,25 @@ class Session(PlainConnection):
         with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):  # TimeoutError is an OSError
             await super().close(timeout=CLOSE_TIMEOUT_S if timeout is None else timeout)
 
+    def _process_log_message(self, fields: Mapping[str, str], last_query: str) -> None:
+        """Note that a commit's wait for the standby was cancelled: PostgreSQL only warns of it.
+
+        The statement succeeds, but one server alone holds what it wrote. asyncpg calls listeners later.
+        """
+        if fields.get(ROUTINE) == "SyncRepWaitForLSN":
+            self.unreplicated = True
+        super()._process_log_message(fields, last_query)  # type: ignore[misc]  # it is in no stub
+
     def released(self) -> None:
         """Note that the connection is idle from now on."""
         self.idle_since = monotonic()
+
+    def _clean_tasks(self) -> None:
+        """Let a request to cancel go out although the connection is terminated; asyncpg withdraws it.
+
+        A commit that waits for a synchronous standby does not notice that its client is gone. Each would keep
+        a connection of the server until there are none.
+        """
 
     async def answers(self) -> bool:
         """Return whether the server still answers, unless the connection was used a moment ago."""

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from datetime import timedelta
 from typing import NamedTuple
 
-from tracker.database.pool import Connection, Database, Queries, acquire
+from tracker.database.pool import Connection, Database, Queries
 from tracker.errors import NotFound
 
 
@@ -20,7 +20,7 @@ async def beat(database: Database, node: str, lasts: timedelta) -> frozenset[str
 
     It takes the spare connection for fixes, so that slow requests of the API cannot make a node look dead.
     """
-    async with acquire(database.ingest) as raw:
+    async with database.ingesting() as raw:
         rows = await Connection(raw).fetch("beat_node", node, lasts)
     return frozenset(row["id"] for row in rows)
 

@@ -110,6 +110,8 @@ class FixIntake:
 
     async def _record_here(self, driver: Driver, batch: JudgedBatch) -> Receipt:
         recorded = await self._commit(driver, batch) if batch.fixes else Recorded(0, 0)
+        if batch.duplicates and self._recorder.in_doubt:
+            raise StorageUnavailable("These fixes may be stored on one server only; send them again later.")
         duplicates = batch.duplicates + recorded.duplicates
         reasons = [rejected.reason for rejected in batch.rejected]
         self._metrics.count_fixes(recorded.stored, duplicates, reasons, batch.discarded)

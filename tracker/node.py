@@ -19,6 +19,7 @@ from tracker.database import Database
 from tracker.database.connection.configured import database_url
 from tracker.database.connection.opening import wait_for_database
 from tracker.database.migrations import migrate, pending
+from tracker.database.replica.history import History
 from tracker.domain.area import Area
 from tracker.errors import ConfigError
 from tracker.eta.feedback import EtaFeedback
@@ -76,6 +77,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
 
     config: Config
     database: Database
+    history: History
     forecast_log: ForecastLog
     recorder: FixRecorder
     router: Router
@@ -139,7 +141,7 @@ async def open_node(
     async with (
         _open_database(config, say, migrating=migrating) as database,
         open_exchange(config, database, metrics) as (leases, exchange),
-        FixRecorder(database, leases.node) as recorder,
+        _open_fixes(config, database, leases.node, metrics) as (history, recorder),
         open_map(map_file, config.router, metrics, say) as (router, maps),
         EtaFeedback.open(database, router, metrics, now) as feedback,
         _open_fleet(
@@ -153,6 +155,7 @@ async def open_node(
         yield Node(
             config=config,
             database=database,
+            history=history,
             forecast_log=feedback.forecast_log,
             recorder=recorder,
             router=router,
@@ -169,6 +172,18 @@ async def open_node(
             **maps,
             **rates,
         )
+
+
+@asynccontextmanager
+async def _open_fixes(
+    config: Config, database: Database, node: str, metrics: Metrics
+) -> AsyncIterator[tuple[History, FixRecorder]]:
+    """Open what reads stored fixes and what stores them."""
+    async with (
+        History.open(config.database_replica_url, database, node, metrics.replica) as history,
+        FixRecorder(database, node) as recorder,
+    ):
+        yield history, recorder
 
 
 @asynccontextmanager

@@ -15,6 +15,7 @@ from tracker.config import Config
 from tracker.database import Database
 from tracker.database.connection.configured import database_url, has_database
 from tracker.database.migrations import pending
+from tracker.database.replica.identity import check_identity
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Vehicle
 from tracker.domain.tracks.track import TOP_SPEED
@@ -41,6 +42,7 @@ _EFFECTS: Final = {
     "addresses": "The service starts without them (degraded: addresses). Give another extract.",
     "address search": "The service starts, but orders need coordinates (degraded: geocoder). Give another "
     "extract, or free disk space and memory if they are short.",
+    "replica": "The service starts, and reads the past from the primary (degraded: replica).",
     "router": "The service starts, but forecasts by straight lines (degraded: router). Give another extract, "
     "or correct TRACKER_ROUTER.",
 }
@@ -64,6 +66,7 @@ async def check_all(config: Config, report: Say, say: Say, *, refresh: bool = Fa
     url = config.database_url if findings[-1] else None
     network = (
         *((("clock", check_clock(url)), ("nodes", check_nodes(config, url))) if url is not None else ()),
+        *((("replica", check_replica(config)),) if config.database_replica_url is not None else ()),
         *((("MQTT", check_broker(config.mqtt_url)),) if config.mqtt_url is not None else ()),
         *((("bus", check_bus(config.nats_url)),) if config.nats_url is not None else ()),
     )
@@ -140,6 +143,17 @@ async def _database(config: Config) -> AsyncIterator[str]:
                 yield f"PostgreSQL {await database.fetchval('server_version')} answers and is up to date"
         else:
             yield "an embedded PostgreSQL starts; the service will create its tables"
+
+
+async def check_replica(config: Config) -> AsyncIterator[str]:
+    """Check that the URL leads to a streaming replica of the database. Raises ConfigError."""
+    assert config.database_url is not None
+    assert config.database_replica_url is not None
+    async with Database.open(config.database_url) as database:
+        if not await check_identity(config.database_replica_url, database):
+            why = "leads to a primary; give a streaming replica of the database in DATABASE_URL"
+            raise ConfigError("DATABASE_REPLICA_URL", why)
+        yield "a streaming replica of the database answers"
 
 
 async def check_broker(url: str) -> AsyncIterator[str]:

@@ -42,7 +42,11 @@ def check(config: "Config") -> None:
         _check_bind("TRACKER_METRICS_BIND", config.metrics_bind)
         if config.metrics_bind == config.bind and not config.bind.endswith(":0"):
             raise ConfigError("TRACKER_METRICS_BIND", "is TRACKER_BIND too; choose another port, or unset it")
-    _check_database_url(config.database_url)
+    _check_database_url("DATABASE_URL", config.database_url)
+    _check_database_url("DATABASE_REPLICA_URL", config.database_replica_url)
+    if config.database_replica_url is not None and config.database_url is None:
+        why = "is set, but the embedded PostgreSQL has no replica; set DATABASE_URL too, or unset this"
+        raise ConfigError("DATABASE_REPLICA_URL", why)
     _check_address("TRACKER_PUBLIC_URL", config.public_url)
     _check_prefix(config.path_prefix)
     if config.router != "child":
@@ -103,12 +107,12 @@ def _check_authority(name: str, ca: Path) -> None:
         raise ConfigError(name, why) from error
 
 
-def _check_database_url(url: str | None) -> None:
+def _check_database_url(name: str, url: str | None) -> None:
     try:
         if url is not None:
             asyncpg_url(url)
     except ValueError as error:
-        raise ConfigError("DATABASE_URL", str(error)) from None
+        raise ConfigError(name, str(error)) from None
 
 
 def _check_address(name: str, url: str | None) -> None:

@@ -22,6 +22,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """The settings of one node."""
 
     database_url: str | None = None  # None: an embedded PostgreSQL under data_dir
+    database_replica_url: str | None = None  # None: the past is read from the primary too
     nats_url: str | None = None
     data_dir: Path = Path(".tracker")
     bind: str = "127.0.0.1:8080"

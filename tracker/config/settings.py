@@ -40,6 +40,14 @@ _ALL: Final = (
         takes="url",
     ),
     Setting(
+        name="DATABASE_REPLICA_URL",
+        field="database_replica_url",
+        meaning="A streaming replica of that database, for reads of the past only: history, tracks, reports.",
+        unset="none",
+        secret=True,
+        takes="url",
+    ),
+    Setting(
         name="TRACKER_DATA_DIR",
         field="data_dir",
         meaning="Folder for the embedded database, routing tiles, map tiles and the secret.",

@@ -1,5 +1,5 @@
 """The database: connections, named statements, and a module of coroutines for each kind of row."""
 
-from tracker.database.pool import Connection, Database, Queries, Row
+from tracker.database.pool import Connection, Database, Queries, Reads, Row
 
-__all__ = ["Connection", "Database", "Queries", "Row"]
+__all__ = ["Connection", "Database", "Queries", "Reads", "Row"]

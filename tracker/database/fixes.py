@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from tracker.database.pool import Queries, Row
+from tracker.database.pool import Queries, Reads, Row
 from tracker.domain.tracks.fix import Doubt, Fix, JudgedFix
 
 FIRST_CHUNK: Final = 500  # fixes; small, so that a response begins at once
@@ -49,7 +49,7 @@ class Window(msgspec.Struct, frozen=True, gc=False):
 
 
 async def track_windows(
-    queries: Queries, order_id: str, from_at: datetime | None = None, to_at: datetime | None = None
+    queries: Reads, order_id: str, from_at: datetime | None = None, to_at: datetime | None = None
 ) -> list[Window]:
     """Return which driver carried the order when, oldest first, clipped to [from_at, to_at]."""
     rows = await queries.fetch("select_assignments", order_id)
@@ -66,14 +66,14 @@ def driver_windows(driver: int, from_at: datetime | None, to_at: datetime | None
 
 
 def track_fixes(
-    queries: Queries, windows: Sequence[Window], *, include_rejected: bool = False
+    queries: Reads, windows: Sequence[Window], *, include_rejected: bool = False
 ) -> AsyncIterator[list[StoredFix]]:
     """Yield the track in non-empty chunks, oldest first. The first chunk is small."""
     return _chunks(queries, windows, include_rejected)
 
 
 async def track_page(
-    queries: Queries,
+    queries: Reads,
     windows: Sequence[Window],
     *,
     after: datetime | None,
@@ -92,9 +92,7 @@ async def track_page(
     return page
 
 
-async def last_fix_at_or_before(
-    queries: Queries, windows: Sequence[Window], at: datetime
-) -> StoredFix | None:
+async def last_fix_at_or_before(queries: Reads, windows: Sequence[Window], at: datetime) -> StoredFix | None:
     """Return the newest believed fix of the track that is not later than *at*."""
     for window in reversed(list(_cut(windows, None, at))):
         row = await queries.fetchrow("select_last_fix", window.driver, window.begins, window.ends)
@@ -103,7 +101,7 @@ async def last_fix_at_or_before(
     return None
 
 
-async def is_track_broken(queries: Queries, windows: Sequence[Window], gap: timedelta) -> bool:
+async def is_track_broken(queries: Reads, windows: Sequence[Window], gap: timedelta) -> bool:
     """Return whether the believed track has a gap, several drivers or attempts, or crosses 180 degrees."""
     drivers = [window.driver for window in windows]
     begins = [window.begins for window in windows]
@@ -161,7 +159,7 @@ async def judged_around(
 
 
 async def _chunks(
-    queries: Queries, windows: Sequence[Window], include_rejected: bool
+    queries: Reads, windows: Sequence[Window], include_rejected: bool
 ) -> AsyncIterator[list[StoredFix]]:
     after: datetime | None = None
     limit = FIRST_CHUNK
@@ -224,7 +222,7 @@ def _fix(row: Row, at: datetime) -> Fix:
     )
 
 
-async def count_track_fixes(queries: Queries, windows: Sequence[Window], limit: int) -> tuple[int, int]:
+async def count_track_fixes(queries: Reads, windows: Sequence[Window], limit: int) -> tuple[int, int]:
     """Count the fixes of a track, doubted ones too, and the changes of its drivers' verdicts.
 
     Counts at most *limit* fixes, which bounds the cost for long tracks.

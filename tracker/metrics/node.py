@@ -16,6 +16,7 @@ from prometheus_client import (
 from tracker.metrics.bus import BusMetrics
 from tracker.metrics.http import HttpMetrics
 from tracker.metrics.process import ProcessMetrics
+from tracker.metrics.replica import ReplicaMetrics
 
 _FAST: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)  # seconds
 _WEBHOOK_DELAY: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 30.0, 300.0, 3_600.0)  # seconds
@@ -27,7 +28,7 @@ PHONE_KINDS: Final = (
     *("fix", "heartbeat", "other", "encrypted", "empty", "unreadable", "too_large", "prefetch"),
     *("unknown_device", "unknown_driver", "over_rate", "last_will"),
 )
-DEGRADED: Final = ("router", "basemap", "addresses", "default_partition", "mqtt", "bus")
+DEGRADED: Final = ("router", "basemap", "addresses", "default_partition", "mqtt", "bus", "replica")
 
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # else a line more for each series, which Prometheus does not need
@@ -41,6 +42,7 @@ class Metrics:
         self.http = HttpMetrics(self.registry)
         self.process = ProcessMetrics(self.registry)
         self.bus = BusMetrics(self.registry)
+        self.replica = ReplicaMetrics(self.registry)
         self._of_fixes()
         self._of_forecasts()
         self._of_orders()
@@ -231,7 +233,7 @@ class Metrics:
         )
         self._connections = Gauge(
             "tracker_database_connections",
-            "Connections to the database, by pool (api, ingest) and state (used, idle).",
+            "Connections to the database, by pool (api, ingest, replica) and state (used, idle).",
             ["pool", "state"],
             registry=registry,
         )

@@ -12,7 +12,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from tracker.api.answers.drivers import FixAnswer
 from tracker.api.answers.track_lines import LinePoint, TrackLine
-from tracker.database import Queries
+from tracker.database import Reads
 from tracker.database.fixes import StoredFix, Window, track_page
 from tracker.domain.order import Driver, Order
 from tracker.domain.tracks.fix import Doubt
@@ -248,7 +248,7 @@ async def simplify_chunks(
 
 
 async def read_track_page(
-    queries: Queries,
+    queries: Reads,
     windows: Sequence[Window],
     *,
     after: datetime | None,

@@ -10,7 +10,7 @@ from quart import Response
 
 from tracker.api.answers.track_export import FORMATS, GeoJsonWriter, Writer, number_segments, simplify_chunks
 from tracker.api.compression import accepts_gzip
-from tracker.database import Queries
+from tracker.database import Reads
 from tracker.database.fixes import StoredFix, Window, is_track_broken, track_fixes
 from tracker.domain.order import Driver, Order
 from tracker.domain.tracks.segments import GAP
@@ -19,7 +19,7 @@ FIXES_PER_CHUNK: Final = 500  # encoding them blocks the event loop for some 7 m
 
 
 async def stream_track(
-    queries: Queries,
+    queries: Reads,
     subject: Order | Driver,
     windows: Sequence[Window],
     form: str,
@@ -45,7 +45,7 @@ async def _encode(
     writer: Writer,
     first: list[StoredFix],
     chunks: AsyncIterator[list[StoredFix]],
-    queries: Queries,
+    queries: Reads,
     windows: Sequence[Window],
 ) -> AsyncIterator[bytes]:
     yield writer.begin()

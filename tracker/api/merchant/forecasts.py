@@ -158,8 +158,9 @@ async def get_eta_history(order_id: str) -> Response:
     order = await node.orders.get(order_id)
     key = decode_cursor(wanted.cursor)
     await node.forecast_log.flush()
-    arrived_at = await select_arrival(node.database, order_id)
-    found = await select_forecasts(node.database, order_id, wanted.limit + 1, key and key[0])
+    reads = await node.history.reads()
+    arrived_at = await select_arrival(reads, order_id)
+    found = await select_forecasts(reads, order_id, wanted.limit + 1, key and key[0])
     page_forecasts = found[: wanted.limit]
     following = encode_cursor(page_forecasts[-1].made_at) if len(found) > len(page_forecasts) else None
     begun_at = order.attempt_at or order.created_at  # earlier forecasts are of an attempt that failed
@@ -179,13 +180,14 @@ async def get_eta_report() -> Response:
     node = current_node()
     begins, ends = query(ReportQuery).window(node.now())
     await node.forecast_log.flush()
-    found = await select_errors(node.database, begins, ends)
+    reads = await node.history.reads()
+    found = await select_errors(reads, begins, ends)
     by_bucket = {group.key: group.errors for group in found["bucket"]}
     drivers = sorted(found["driver"], key=lambda group: -group.errors.forecasts)[:DRIVERS]
     report = EtaReport(
         from_=rfc3339(begins),
         to=rfc3339(ends),
-        orders=await count_judged_orders(node.database, begins, ends),
+        orders=await count_judged_orders(reads, begins, ends),
         overall=ErrorRow(**_row(found["overall"][0].errors if found["overall"] else NO_ERRORS)),
         buckets={
             label: ErrorRow(**_row(by_bucket.get(bucket, NO_ERRORS))) for bucket, label in _labels().items()

@@ -101,12 +101,11 @@ async def get_history(order_id: str) -> Response:
     """Get the timeline of an order, in pages, and its track in numbers."""
     node, wanted = current_node(), query(PageQuery)
     order = await node.orders.get(order_id)
-    found = await select_timeline_page(
-        node.database, order_id, _timeline_key(wanted.cursor), wanted.limit + 1
-    )
+    reads = await node.history.reads()
+    found = await select_timeline_page(reads, order_id, _timeline_key(wanted.cursor), wanted.limit + 1)
     timeline = page(found, wanted.limit, _entry, lambda entry: (entry.at, str(entry.number)))
-    windows = await rows.track_windows(node.database, order_id)
-    summary = await summarize(node.database, windows)
+    windows = await rows.track_windows(reads, order_id)
+    summary = await summarize(reads, windows)
     base = f"{base_url()}/v1/orders/{order_id}/track"
     links = {f"track.{extension}": f"{base}.{extension}" for extension in (*FORMATS, "json")}
     order_answer = await show_order(node, order)

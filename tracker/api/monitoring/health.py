@@ -33,7 +33,7 @@ class Readiness(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Why it is not ready: `draining`, `database`, `lag`."""
     degraded: list[str] = []
     """Missing parts, without which the node serves:
-    `router`, `basemap`, `addresses`, `geocoder`, `default_partition`, `mqtt`, `bus`."""
+    `router`, `basemap`, `addresses`, `geocoder`, `default_partition`, `mqtt`, `bus`, `replica`."""
     preparing: list[str] = []
     """What is still being made."""
 
@@ -85,6 +85,8 @@ async def degraded_parts(node: Node) -> list[str]:
         degraded.append("mqtt")
     if node.config.nats_url is not None and not node.fleet.bus_connected:  # nodes poll the database
         degraded.append("bus")
+    if node.history.is_degraded:  # reads of the past go to the primary
+        degraded.append("replica")
     with suppress(StorageUnavailable):
         if await fixes_in_default(node.database):  # fixes of days without a partition need an operator
             degraded.append("default_partition")

@@ -20,7 +20,7 @@ async def metrics() -> Response:
     """Give metrics in the text format of Prometheus."""
     node = current_node()
     node.metrics.set_health(*await _health(node))
-    for name, usage in node.database.usage().items():
+    for name, usage in (node.database.usage() | node.history.usage()).items():
         node.metrics.set_pool(name, used=usage.used, idle=usage.idle, waiting=usage.waiting)
     text = await asyncio.to_thread(node.metrics.text)  # 10 ms and more would delay everything else
     return Response(text, content_type="text/plain; version=0.0.4; charset=utf-8")

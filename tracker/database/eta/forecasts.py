@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tracker.database.pool import Connection, Queries, Row
+from tracker.database.pool import Connection, Queries, Reads, Row
 from tracker.domain.eta.forecast_error import BUCKETS, COUNTED_FROM, ForecastRecord
 from tracker.domain.order import StopKind
 
@@ -40,13 +40,13 @@ async def insert_forecasts(connection: Connection, forecasts: Sequence[ForecastR
 
 
 async def select_forecasts(
-    queries: Queries, order_id: str, limit: int, after: datetime | None = None
+    queries: Reads, order_id: str, limit: int, after: datetime | None = None
 ) -> list[ForecastRecord]:
     """Return forecasts, earliest first, beginning after the one made at *after*."""
     return [_forecast(row) for row in await queries.fetch("select_eta_forecasts", order_id, after, limit)]
 
 
-async def select_arrival(queries: Queries, order_id: str) -> datetime | None:
+async def select_arrival(queries: Reads, order_id: str) -> datetime | None:
     """Return when the order arrived according to positions, or else when it was delivered."""
     at: datetime | None = await queries.fetchval("select_arrival", order_id)
     return at
@@ -76,7 +76,7 @@ async def insert_errors(
     return [row["off_s"] for row in await connection.fetch("select_first_errors", ended)]
 
 
-async def select_errors(queries: Queries, begins: datetime, ends: datetime) -> dict[str, list[ErrorsOf]]:
+async def select_errors(queries: Reads, begins: datetime, ends: datetime) -> dict[str, list[ErrorsOf]]:
     """Return errors of orders that arrived in [begins, ends), by `overall`, `bucket`, `hour`, `driver`."""
     found: dict[str, list[ErrorsOf]] = {"overall": [], "bucket": [], "hour": [], "driver": []}
     for row in await queries.fetch("select_eta_errors", begins, ends):
@@ -85,7 +85,7 @@ async def select_errors(queries: Queries, begins: datetime, ends: datetime) -> d
     return found
 
 
-async def count_judged_orders(queries: Queries, begins: datetime, ends: datetime) -> int:
+async def count_judged_orders(queries: Reads, begins: datetime, ends: datetime) -> int:
     """Return the number of orders that `select_errors` covers."""
     return int(await queries.fetchval("count_judged_orders", begins, ends))
 

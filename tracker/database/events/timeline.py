@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from tracker.database.pool import Queries
+from tracker.database.pool import Queries, Reads
 
 TimelineKind = Literal[
     "created",
@@ -73,13 +73,13 @@ async def select_last_entry_times(queries: Queries, order_id: str) -> LastEntryT
     return LastEntryTimes(row["status_at"], row["seen_at"])
 
 
-async def select_timeline(queries: Queries, order_id: str) -> list[TimelineEntry]:
+async def select_timeline(queries: Reads, order_id: str) -> list[TimelineEntry]:
     """Return the timeline, earliest first."""
     return [TimelineEntry(*row) for row in await queries.fetch("select_timeline", order_id)]
 
 
 async def select_timeline_page(
-    queries: Queries, order_id: str, after: tuple[datetime, int] | None, limit: int
+    queries: Reads, order_id: str, after: tuple[datetime, int] | None, limit: int
 ) -> list[TimelineEntry]:
     """Return the oldest *limit* entries after that time and number."""
     at, number = after or (datetime.min.replace(tzinfo=UTC), 0)

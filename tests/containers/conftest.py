@@ -55,7 +55,8 @@ def image(engine: Engine, checkout: Path) -> Iterator[str]:
         for line in (checkout / "Dockerfile").read_text().splitlines()
         if line.startswith("FROM")
     ]
-    others = [service["image"] for service in services.values() if service["image"].startswith("docker.io/")]
+    run = [service for service in services.values() if "grafana" not in service.get("profiles", [])]
+    others = [service["image"] for service in run if service["image"].startswith("docker.io/")]
     try:
         provide(sorted({*froms, *others}), engine.podman)
     except CannotProvide as why:

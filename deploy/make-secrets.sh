@@ -15,4 +15,4 @@ for name in postgres_password admin_key tracker_secret; do
 done
 [ -s secrets/database_url ] ||
     printf 'postgresql://tracker:%s@postgres/tracker' "$(encoded secrets/postgres_password)" >secrets/database_url
-chmod 644 secrets/*
+chmod 644 secrets/postgres_password secrets/admin_key secrets/tracker_secret secrets/database_url # not secrets/mqtt

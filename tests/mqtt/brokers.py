@@ -80,7 +80,7 @@ async def broker_for(
     folder.mkdir(parents=True, exist_ok=True)
     broker = Broker(kind, folder, _free_port(), tls)
     if tls:
-        _certify(folder)
+        certify(folder)
     (folder / "broker.conf").write_text(_mosquitto(broker) if kind == "mosquitto" else _nats(broker))
     with recorded_broker(broker.port) if judged else nullcontext(broker.port) as broker.service_port:
         try:
@@ -130,7 +130,8 @@ include "authorization.conf"
 """
 
 
-def _certify(folder: Path) -> None:
+def certify(folder: Path) -> None:
+    """Write a certificate for localhost, and its authority."""
     authority = trustme.CA()
     certificate = authority.issue_cert("localhost")
     authority.cert_pem.write_to_path(folder / "ca.pem")

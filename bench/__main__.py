@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from bench.capacity import measure_capacity
 from bench.fleet import measure_fleet
 from bench.forecast import measure_forecast
 from bench.geocode import measure_geocode
@@ -41,6 +42,7 @@ BENCHMARKS: dict[str, Measure] = {
     "fleet": measure_fleet,
     "geocode": measure_geocode,
     "hostile": measure_hostile,
+    "capacity": measure_capacity,
 }
 
 

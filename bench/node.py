@@ -31,6 +31,7 @@ class Node(msgspec.Struct, frozen=True):
     database_url: str
     pid: int
     http: httpx.AsyncClient  # authenticated with the admin key
+    data_dir: Path  # with the map, prepared
 
     def ws(self, path: str) -> str:
         return f"{self.url.replace('http', 'ws', 1)}{path}"
@@ -61,7 +62,9 @@ async def running_node(folder: Path) -> AsyncIterator[Node]:
 
 
 @asynccontextmanager
-async def node_on(folder: Path, database_url: str, port: int, key: str) -> AsyncIterator[Node]:
+async def node_on(
+    folder: Path, database_url: str, port: int, key: str, **settings: str
+) -> AsyncIterator[Node]:
     """Run the service on this database. Stops it at the end, unless it was killed.
 
     Raises RuntimeError if it does not start.
@@ -74,6 +77,7 @@ async def node_on(folder: Path, database_url: str, port: int, key: str) -> Async
         "TRACKER_ADMIN_KEY": key,
         "TRACKER_LOG_LEVEL": "warning",
         "TRACKER_WEBHOOKS_PRIVATE": "on",
+        **settings,
     }
     with (folder / "serve.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
@@ -84,7 +88,7 @@ async def node_on(folder: Path, database_url: str, port: int, key: str) -> Async
         async with httpx.AsyncClient(base_url=url, headers=headers, timeout=30, trust_env=False) as http:
             if not await _is_ready(http, process):
                 raise RuntimeError(f"tracker serve did not start:\n{log_tail(folder / 'serve.log')}")
-            yield Node(url, database_url, process.pid, http)
+            yield Node(url, database_url, process.pid, http, Path(environment["TRACKER_DATA_DIR"]))
     finally:
         await _stop(process)
 

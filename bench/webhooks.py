@@ -24,7 +24,7 @@ ANSWER = b"HTTP/1.1 204 No Content\r\n\r\n"
 async def measure_webhooks(node: Node) -> list[Row]:
     """Measure with one webhook on this machine, on an idle service, and in a burst."""
     arrived: asyncio.Queue[float] = asyncio.Queue()
-    async with _receiver(arrived) as url:
+    async with receiving(arrived) as url:
         webhook = await _post(node, "/v1/webhooks", {"url": url, "events": ["order.created"]})
         took = [await _one_order(node, arrived) for _ in range(ORDERS)]
         began = perf_counter()
@@ -61,7 +61,7 @@ async def _post(node: Node, path: str, body: object) -> Any:
 
 
 @asynccontextmanager
-async def _receiver(arrived: asyncio.Queue[float]) -> AsyncIterator[str]:
+async def receiving(arrived: asyncio.Queue[float]) -> AsyncIterator[str]:
     """Serve a program that takes every event at once; put the times of arrival into *arrived*."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -9,8 +9,10 @@ import pytest
 from websockets.asyncio.client import connect
 
 from tests.api.merchant import DROPOFF, ORDER, all_pages, problem, wrong_fields
+from tests.branded import branded
 from tests.service import Service, hear, say, token_of
 from tests.waiting import becomes_true, until
+from tracker.api.merchant.branding.bodies import BODY_BYTES
 from tracker.api.merchant.driver_bodies import STOPS_BYTES
 from tracker.api.merchant.order_bodies import BULK_BYTES, ORDER_BYTES, RULES
 from tracker.api.request_body import BUFFER_BYTES, LARGEST_BYTES, BoundedBody
@@ -19,6 +21,7 @@ from tracker.messages import FRAME_BYTES
 from tracker.node import NOTE_BODIES_AT_ONCE, NOTES_AT_ONCE, REQUESTS_AT_ONCE
 
 SMALL = 16_384
+ACTS: Any = {"instructions": "instruct", "place": "move_pin", "rating": "rate"}  # with what allows them
 
 
 async def limits(service: Service) -> list[tuple[str, str, int, dict[str, str]]]:
@@ -33,6 +36,9 @@ async def limits(service: Service) -> list[tuple[str, str, int, dict[str, str]]]
     of_order, of_driver = f"/v1/orders/{order['id']}", f"/v1/drivers/{driver['id']}"
     return [
         ("POST", f"/v1/track/{token_of(order)}/messages", SMALL, {}),
+        *(("POST", f"/v1/track/{token_of(order)}/{act}", SMALL, {}) for act in ACTS),
+        ("POST", "/v1/session", SMALL, {}),
+        ("PUT", "/v1/brand", BODY_BYTES, {}),
         ("POST", "/v1/drivers/fixes", FRAME_BYTES, bearer),
         ("POST", "/v1/drivers", SMALL, {}),
         ("POST", "/v1/drivers/pair", SMALL, {}),
@@ -55,17 +61,18 @@ async def limits(service: Service) -> list[tuple[str, str, int, dict[str, str]]]
 
 async def test_each_endpoint_has_a_limit(service: Service) -> None:
     """One byte beyond it is 413, with a length or in chunks; a body of that length is looked into."""
-    for method, path, limit, headers in await limits(service):
-        for size, statuses in ((limit, {400, 422}), (limit + 1, {413}), (3_000_000, {413})):
-            body = b'{"x":"%s"}' % (b"x" * (size - 8))
+    async with branded(service, customer_may=list(ACTS.values())):
+        for method, path, limit, headers in await limits(service):
+            for size, statuses in ((limit, {400, 422}), (limit + 1, {413}), (3_000_000, {413})):
+                body = b'{"x":"%s"}' % (b"x" * (size - 8))
 
-            async def pieces(body: bytes = body) -> AsyncIterator[bytes]:
-                for begin in range(0, len(body), 50_000):
-                    yield body[begin : begin + 50_000]
+                async def pieces(body: bytes = body) -> AsyncIterator[bytes]:
+                    for begin in range(0, len(body), 50_000):
+                        yield body[begin : begin + 50_000]
 
-            for content in (body, pieces()):
-                answer = await service.http.request(method, path, content=content, headers=headers)
-                assert answer.status_code in statuses, (method, path, size, answer.text)
+                for content in (body, pieces()):
+                    answer = await service.http.request(method, path, content=content, headers=headers)
+                    assert answer.status_code in statuses, (method, path, size, answer.text)
 
 
 async def test_the_limits_are_those_of_all_endpoints(service: Service) -> None:

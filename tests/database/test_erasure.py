@@ -191,12 +191,15 @@ FACTS = {
     "arrived_at",
     *("customer_erased_at", "stuck_at", "pins_refused_until"),
     "requirements",  # a barcode is the merchant's
+    "given_dropoff",
+    "rating",  # without its text
 }
 PERSONAL = {
     "customer",
     "pickup_address",
     "dropoff_address",
     "instructions",
+    "customer_instructions",
     "contact",
     "proofs",
     "pin",
@@ -208,13 +211,16 @@ async def test_every_column_of_an_order_is_a_fact_or_is_erased(database: Databas
     """A column that is added has to be put into one of the two: what people write must not stay for ever."""
     await database.pool.execute(
         "INSERT INTO orders (id, status, pickup_lat, pickup_lon, dropoff_lat, dropoff_lon, pickup_address, "
-        "dropoff_address, customer, instructions, contact, proofs, pin, wrong_pins, closed_at) "
-        "VALUES ('ord_1', 'failed', 1, 2, 3, 4, 'a', 'b', '{}', 'c', 'd', '[1]', '4711', '{1}', $1)",
+        "dropoff_address, customer, instructions, customer_instructions, contact, proofs, pin, wrong_pins, "
+        "rating, closed_at) "
+        "VALUES ('ord_1', 'failed', 1, 2, 3, 4, 'a', 'b', '{}', 'c', 'd', 'e', '[1]', '4711', '{1}', "
+        """'{"stars": 4, "text": "f"}', $1)""",
         NOW - timedelta(days=1),
     )
     assert await erase_expired_customers(database, NOW, NOW) == 1
     row = dict((await database.pool.fetch("SELECT * FROM orders"))[0])
     assert set(row) - FACTS == PERSONAL
+    assert row["rating"] == {"stars": 4}
     assert {name: row[name] for name in PERSONAL if row[name] not in (None, "[]", [])} == {}
 
 

@@ -178,8 +178,8 @@ class MerchantApi:
         """Create an order assigned to the driver. Idempotent by *reference*."""
         body = {
             "reference": reference,
-            "pickup": _without_nulls(pickup),
-            "dropoff": _without_nulls(dropoff),
+            "pickup": _stop(pickup),
+            "dropoff": _stop(dropoff),
             "customer": {"name": customer} if customer else None,
             "driver_id": driver_id,
             "requirements": requirements,
@@ -234,5 +234,7 @@ def _leg(wire: _WireLeg) -> Leg:
     return Leg(line, wire.distance_m, wire.duration_s, wire.edges)
 
 
-def _without_nulls(place: Place) -> dict[str, Any]:
-    return {name: value for name, value in msgspec.to_builtins(place).items() if value is not None}
+def _stop(place: Place) -> dict[str, Any]:
+    """Return a stop as a merchant gives it, without the precision, which the service tells."""
+    fields = msgspec.to_builtins(place)
+    return {name: value for name, value in fields.items() if value is not None and name != "precision"}

@@ -22,6 +22,7 @@ from tracker.messages.codecs import JsonCodec, MsgpackCodec
 PYTHON = re.compile(
     r"Expect|\bgot\b|[Oo]bject|\b(str|int|float|bool|array|datetime|dict|None|NoneType)\b|RFC3339"
 )
+LATITUDE = "must be a number from -90 to 90, or null"
 TIME = "must be a time in RFC 3339 with an offset, such as 2026-11-22T16:43:00Z"
 PLACE = {"lat": 60.1713, "lon": 24.944}
 
@@ -144,8 +145,8 @@ def order(**fields: Any) -> dict[str, Any]:
             "unknown field; known are name, vehicle, reference, display_name",
         ),
         (NewDriver, [], "", "must be {…} with the fields name, vehicle, reference, display_name"),
-        (NewOrderBody, order(pickup=PLACE | {"lat": 91}), "pickup.lat", "must be a number from -90 to 90"),
-        (NewOrderBody, order(pickup=PLACE | {"lat": "60"}), "pickup.lat", "must be a number from -90 to 90"),
+        (NewOrderBody, order(pickup=PLACE | {"lat": 91}), "pickup.lat", LATITUDE),
+        (NewOrderBody, order(pickup=PLACE | {"lat": "60"}), "pickup.lat", LATITUDE),
         (NewOrderBody, order(pickup=PLACE | {"ready_at": "soon"}), "pickup.ready_at", f"{TIME}, or null"),
         (NewOrderBody, order(window={"from": "2026-01-01T00:00:00", "to": 3}), "window.from", TIME),
         (NewOrderBody, order(anywhere="yes"), "anywhere", "must be true or false"),

@@ -57,7 +57,7 @@ async def test_settings_hold_for_each_transaction(pooler: PgBouncer, database_ur
     """What a pooler refuses at the start of a connection is set where it matters, and left nowhere."""
     async with Database.open(pooler.url(database_url)) as database:
         async with database.transaction() as connection:
-            assert await connection.raw.fetchval("SHOW idle_in_transaction_session_timeout") == "15s"
+            assert await connection.raw.fetchval("SHOW idle_in_transaction_session_timeout") == "5s"
             assert await connection.raw.fetchval("SHOW jit") == "off"
             assert await connection.raw.fetchval("SHOW timezone") == "UTC"
         async with connect(database_url) as plain:

@@ -30,7 +30,7 @@ const BELOW_LABELS = 'labels-begin';
  */
 export function loadLibrary(attempt) {
   const address = new URL('../vendor/maplibre-gl/maplibre-gl.mjs', import.meta.url);
-  if (attempt) address.pathname = address.pathname.replace(/static\/(?:[^/]+\/)?(?=vendor\/)/, `static/attempt-${attempt}/`);
+  if (attempt) address.pathname = address.pathname.replace(/\bstatic\/(?:[^/]+\/)?(?=vendor\/)/, `static/attempt-${attempt}/`);
   return import(address.href);
 }
 

@@ -22,6 +22,8 @@ SPEED = 8.0  # m/s
 class Memory:
     """What outlives a node: rows by the names of the statements that read them."""
 
+    in_doubt = False  # nothing waits for a standby
+
     def __init__(self) -> None:
         self.drivers: dict[str, Driver] = {}
         self.orders: dict[str, Order] = {}

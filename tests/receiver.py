@@ -1,12 +1,16 @@
 """A receiver of webhooks: a real HTTP server that keeps what comes and answers as the test says."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Self
 
 import h11
 import msgspec
+
+from tests.privacy.exchanges import Published
+from tests.privacy.recording import overhear
 
 type Answer = Callable[["Received"], tuple[int, dict[str, str]]]
 
@@ -105,6 +109,7 @@ class Receiver:
         headers = {name.decode(): value.decode() for name, value in request.headers}
         received = Received(request.target.decode(), headers, sent, asyncio.get_running_loop().time())
         self.received.append(received)
+        overhear(Published(time.time(), by_service=True, topic=received.path, payload=sent))
         await self.held.wait()
         status, more = self.answer(received)
         body = self.body if status != 204 else b""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
-from tests.privacy.exchanges import Exchange, Logged, Reading, Record
+from tests.privacy.exchanges import Exchange, Logged, Published, Reading, Record
 from tests.privacy.judge import Judge, Violation
 from tests.privacy.packets import PacketReading
 from tests.privacy.relay import Line, Relay
@@ -59,6 +59,7 @@ def _at(record: Record) -> float:
 
 JUDGE: Final = Judge()  # one for all: an order lives on when its service is killed and another takes over
 _recordings: Final[list[Recording]] = []  # of services that run now, or ran in the present test
+_overheard: Final[list[Published]] = []  # what services sent to others than their clients
 
 
 @contextmanager
@@ -91,9 +92,16 @@ def _relay(
         yield int(relay.address[1])
 
 
+def overhear(record: Published) -> None:
+    """Judge what a service has sent to another server, such as a webhook, after the test, too."""
+    _overheard.append(record)
+
+
 def verdict() -> list[Violation]:
     """What all services said since the last verdict, and must not have said."""
     records = [record for recording in _recordings for record in recording.take()]
+    records += [(record.at, -2, record) for record in _overheard]
+    _overheard.clear()
     _recordings[:] = [recording for recording in _recordings if recording.relay.is_running]
     return JUDGE.hears(sorted(records, key=lambda record: record[:2]))
 

@@ -1,6 +1,10 @@
 """From bytes on a line to what was said."""
 
-from tests.privacy.exchanges import Exchange, Reading, Record, Said
+import httpx
+
+from tests.privacy.exchanges import Exchange, Published, Reading, Record, Said
+from tests.privacy.recording import JUDGE, verdict
+from tests.receiver import Receiver
 
 ASKED = b"GET /v1/track/x/%s HTTP/1.1\r\nHost: here\r\n\r\n"
 
@@ -41,3 +45,12 @@ def test_sockets_are_read_in_both_directions() -> None:
     records = read((True, ASKED % b"stream"), (False, upgraded + frames), (True, masked))
     said = [(one.by_client, one.text) for one in records if isinstance(one, Said)]
     assert said == [(False, "{}"), (False, b"\x80"), (True, "{}")]
+
+
+async def test_what_webhooks_deliver_is_judged() -> None:
+    """As what is said to customers; the rules of PINs and places off duty are for everybody."""
+    before = JUDGE.heard[Published]
+    async with Receiver.open() as receiver, httpx.AsyncClient(trust_env=False) as http:
+        assert (await http.post(receiver.url, json={"type": "webhook.test"})).status_code == 204
+    assert verdict() == []
+    assert JUDGE.heard[Published] == before + 1

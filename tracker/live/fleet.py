@@ -261,6 +261,8 @@ class Fleet:
                 self._exchange.give_up(node)
             for driver_id in self._leases.take_lost():
                 self._ownership.lose(driver_id)
+            if self._leases.take_return() and not self._leases.alone:
+                self._healing.poll_now()
             if self._leases.is_sure:  # otherwise this node stood still, and others may own its trips
                 await self._review_trips()
             self._trips.forget_idle(self._is_needed)

@@ -139,7 +139,12 @@ class LiveViews:
         return self._hub.open(order_id)
 
     async def _update(self, order_id: str) -> None:
-        """Bring the order's channel up to date: by its trip, by the node that owns that, or by its ending."""
+        """Bring the order's channel up to date: by its trip, by the node that owns that, or by its ending.
+
+        Raises NotFound, StorageUnavailable.
+        """
+        if self._receiver.is_cut_off:
+            raise StorageUnavailable("This node is cut off from the others; reconnect.")
         while True:
             order = await self._cache.order(order_id)
             found: Trip | Ending | Elsewhere | None = None

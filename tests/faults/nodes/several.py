@@ -33,7 +33,7 @@ NAMES: Final = "abc"
 CONVERGES_WITHIN: Final = 5.0  # seconds after the end of a fault
 MOVES_ON_WITHIN: Final = 10.0  # seconds after its beginning, for those who can reach a node
 CARRIED_WITHIN: Final = 1.0  # seconds until every node knows of a change, by the bus
-POLLED_WITHIN: Final = 5.0  # seconds while the bus may lose messages
+POLLED_WITHIN: Final = 8.0  # seconds while the bus may lose messages, or a node finds out that it is cut off
 QUICK: Final = 2.0  # seconds until all are up to date if nothing is wrong; else all limits grow
 
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from math import inf
 from typing import Any
 
 import msgspec
@@ -68,6 +69,11 @@ class Node(msgspec.Struct):
         self.leases._renewing.cancel()
         self.leases._valid_until = self.leases._attempted_at = 0.0
 
+    def lose_database(self) -> None:
+        """As if renewals had failed until the leases ran out."""
+        self.freeze()
+        self.leases._is_away, self.leases._attempted_at = True, inf
+
     async def wake(self) -> None:
         await self.leases._renew()
 
@@ -111,7 +117,8 @@ async def nodes(database: Database, count: int = 2, *, bus: bool = True) -> Asyn
 
 @asynccontextmanager
 async def node(database: Database, network: MemoryNetwork) -> AsyncIterator[Node]:
-    leases, bus, metrics = Leases(database), MemoryBus(network), Metrics()
+    bus, metrics = MemoryBus(network), Metrics()
+    leases = Leases(database, hears_others=lambda: bus.connected)
 
     async def notify(change: OrderChange) -> None:
         await fleet.order_changed(change)

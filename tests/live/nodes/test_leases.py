@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from tests.live.nodes.site import Device, fix, new_driver, nodes, now
+from tests.live.nodes.site import Device, fix, new_driver, new_order, nodes, now
 from tests.waiting import until
 from tracker.database import Database
-from tracker.errors import OwnerUnavailable
+from tracker.errors import OwnerUnavailable, StorageUnavailable
+from tracker.live import healing
 
 
 async def stored(database: Database) -> int:
@@ -183,3 +184,38 @@ async def test_an_owner_without_its_bus_gives_up_a_driver_who_has_left(database:
             live.heard_at = now() - timedelta(seconds=6)
         await until(lambda: not a.owns(driver))
         assert a.owns(sender)
+
+
+async def test_a_node_that_is_cut_off_shows_nothing_any_more(database: Database) -> None:
+    """From PostgreSQL and the bus. With one of them it learns of changes, and goes on."""
+    driver = await new_driver(database)
+    async with nodes(database) as (a, _):
+        order = await new_order(a, driver)
+        await a.store(driver, fix(9))
+        a.lose_database()
+        assert a.owns(driver)
+        await a.fleet.views.snapshot(order.id)
+        a.bus.disconnect()
+        assert not a.owns(driver)
+        with pytest.raises(StorageUnavailable):
+            await a.fleet.views.snapshot(order.id)
+
+
+async def test_a_node_that_was_cut_off_reads_what_it_missed_at_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Customers see nothing of a former driver."""
+    monkeypatch.setattr(healing, "POLL_EVERY_S", 3_600.0)
+    former, driver = await new_driver(database), await new_driver(database, "Eero")
+    async with nodes(database) as (a, b):
+        order = await new_order(a, former)
+        await a.store(former, fix(9))
+        subscription, _ = await a.fleet.views.subscribe(order.id, "lnk")
+        a.lose_database()
+        a.bus.disconnect()
+        await b.orders.assign(order.id, driver.id)
+        await a.wake()
+        channel = a.fleet._hub.channel(order.id)
+        assert channel is not None
+        await until(lambda: channel.state["position"] is None)
+        a.fleet.views.unsubscribe(order.id, subscription)

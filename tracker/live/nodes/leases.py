@@ -39,11 +39,20 @@ log = structlog.get_logger()
 class Leases:
     """The leases of this node, renewed with one statement during `running`.
 
-    While the database is away nobody can become an owner, so the owners go on.
+    While the database is away nobody can become an owner, so the owners go on. A node that has lost the bus,
+    too, may be cut off from both while the others change orders and owners: it stands still.
     """
 
-    def __init__(self, database: Database, clock: Callable[[], float] = monotonic) -> None:
-        self.node: Final = new_id("node")
+    def __init__(
+        self,
+        database: Database,
+        node: str = "",
+        hears_others: Callable[[], bool] = lambda: True,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        """Create the leases. *hears_others*: whether messages of other nodes reach this one now."""
+        self.node: Final = node or new_id("node")
+        self._hears_others = hears_others
         self.others: frozenset[str] = frozenset()  # nodes that ran at the last renewal
         self._database, self._clock = database, clock
         self._generations: dict[str, int] = {}  # of owned trips, by driver
@@ -53,6 +62,7 @@ class Leases:
         self._renewed = asyncio.Condition()
         self._lost: list[str] = []
         self._gone: set[str] = set()
+        self._has_returned = False
         self._renewing: asyncio.Task[None]
 
     @asynccontextmanager
@@ -81,7 +91,15 @@ class Leases:
         False after it stood still, until it has asked the database.
         """
         now = self._clock()
-        return now < self._valid_until or (self._is_away and now - self._attempted_at < FROZEN_AFTER_S)
+        if now < self._valid_until:
+            return True
+        is_informed = self.alone or self._hears_others()
+        return self._is_away and is_informed and now - self._attempted_at < FROZEN_AFTER_S
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether other nodes may have changed what this node would show."""
+        return not self.alone and not self.is_sure
 
     def owns(self, driver_id: str) -> bool:
         """Whether this node owns the driver's trip, and may act for it."""
@@ -128,6 +146,11 @@ class Leases:
         """Return the drivers whose trips another node has taken since the last call."""
         lost, self._lost = self._lost, []
         return lost
+
+    def take_return(self) -> bool:
+        """Return whether the leases were renewed, after they had run out, since the last call."""
+        has_returned, self._has_returned = self._has_returned, False
+        return has_returned
 
     def take_gone(self) -> set[str]:
         """Return the nodes that stopped running since the last call."""
@@ -177,6 +200,7 @@ class Leases:
             others = beating.result()
             if self._clock() >= self._valid_until:
                 await self._verify()
+                self._has_returned = True
         except StorageUnavailable:
             await self._note_away(looked)
             raise

@@ -18,6 +18,7 @@ from tracker.live.bus.protocol import Bus
 from tracker.live.nodes.exchange import Exchange
 from tracker.live.nodes.leases import Leases
 from tracker.metrics import Metrics
+from tracker.tokens import new_id
 
 
 @asynccontextmanager
@@ -29,12 +30,14 @@ async def open_exchange(
     Without NATS_URL no message leaves this node. Leases are held even then, because the same database may
     have another node.
     """
-    leases, installation = Leases(database), installation_of(config)
+    node, installation = new_id("node"), installation_of(config)
     about = version("order-tracker"), installation, bus_of(config)
-    async with _open_bus(config, leases.node, metrics) as bus, leases.running():
-        with suppress(StorageUnavailable):
-            await describe_node(database, leases.node, *about)
-        yield leases, Exchange(bus, leases.node, installation)
+    async with _open_bus(config, node, metrics) as bus:
+        leases = Leases(database, node, lambda: bus.connected)
+        async with leases.running():
+            with suppress(StorageUnavailable):
+                await describe_node(database, node, *about)
+            yield leases, Exchange(bus, node, installation)
 
 
 @asynccontextmanager

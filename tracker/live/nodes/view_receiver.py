@@ -53,6 +53,11 @@ class ViewReceiver:
         self._followed: dict[str, Followed] = {}
         self._silent_until: dict[str, float] = {}  # when to ask a node again, by `monotonic`
 
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether this node must not compute views, because others may have changed what they show."""
+        return self._leases.is_cut_off
+
     def follows(self, order_id: str, node: str | None = None) -> bool:
         """Whether the order's views come from another node, or from this *node*."""
         followed = self._followed.get(order_id)

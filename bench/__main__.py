@@ -17,6 +17,7 @@ from bench.ingest import measure_ingest
 from bench.latency import measure_latency
 from bench.live_view import measure_live_view
 from bench.live_view_long import measure_live_view_long
+from bench.load import measure_load
 from bench.memory import measure_memory
 from bench.node import Node, running_node
 from bench.page import measure_page
@@ -34,6 +35,7 @@ BENCHMARKS: dict[str, Measure] = {
     "memory": measure_memory,
     "page": measure_page,
     "live_view": measure_live_view,
+    "load": measure_load,
     "ingest": measure_ingest,
     "phones": measure_phones,
     "sockets": measure_sockets,
@@ -44,6 +46,9 @@ BENCHMARKS: dict[str, Measure] = {
     "hostile": measure_hostile,
     "capacity": measure_capacity,
 }
+
+
+MANY_DRIVERS = 1_000  # with --long
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -62,7 +67,7 @@ BENCHMARKS: dict[str, Measure] = {
     "--long",
     "long",
     is_flag=True,
-    help="Also measure a slow reader for a minute, and 5,000 reconnects after a kill.",
+    help="Also measure a slow reader for a minute, 5,000 reconnects after a kill, and 1,000 drivers.",
 )
 @click.option("--json", "json", is_flag=True, help="Print JSON.")
 def main(*, only: tuple[str, ...], setup: bool, long: bool, json: bool) -> None:
@@ -93,6 +98,9 @@ async def _measure_all(names: tuple[str, ...], *, setup: bool, long: bool) -> li
             for name in (name for name in BENCHMARKS if name in names):
                 _print_progress(name)
                 rows += await BENCHMARKS[name](node)
+            if long:
+                _print_progress("load")
+                rows += await measure_load(node, MANY_DRIVERS)
     return rows
 
 

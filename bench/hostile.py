@@ -11,6 +11,7 @@ import msgspec
 from websockets.asyncio.client import ClientConnection
 
 from bench.node import Job, Node, along, drive, new_job, now_text, receive_until, watch
+from bench.processes import resident_bytes
 from bench.rows import Row
 from tests.hostile import Targets, targets_of
 
@@ -30,10 +31,10 @@ async def measure_hostile(node: Node) -> list[Row]:
     await _attack(targets, WARM_UP)  # exclude allocations that happen once
     quiet = await _latencies(node, job, QUIET_DURATION)
     attacking = asyncio.create_task(_attack(targets, ATTACK_DURATION))
-    before = _resident_mb(node)
+    before = resident_bytes(node.pid) / 2**20
     latencies = await _latencies(node, job, ATTACK_DURATION)
     answers = await attacking
-    growth = _resident_mb(node) - before
+    growth = resident_bytes(node.pid) / 2**20 - before
     failed = sum(count for kind, count in answers.items() if kind.startswith("5") and kind != "505")
     detail = f"quiet {_p99(quiet):.1f} ms; median {median(latencies):.1f}, worst {max(latencies):.0f} ms"
     return [
@@ -105,9 +106,3 @@ async def _acks(driver: ClientConnection, job: Job, until: float, latencies: lis
         await receive_until(driver, "ack")
         latencies.append(1_000 * (perf_counter() - started))
         await asyncio.sleep(FIX_EVERY)
-
-
-def _resident_mb(node: Node) -> float:
-    status = Path(f"/proc/{node.pid}/status").read_text()
-    (line,) = [line for line in status.splitlines() if line.startswith("VmRSS")]
-    return int(line.split()[1]) / 1024

@@ -20,6 +20,7 @@ import msgspec
 from websockets.asyncio.client import ClientConnection
 
 from bench.node import Job, Node, along, drive, free_port, new_job, node_on, now_text, receive_until, watch
+from bench.processes import processor_s
 from bench.rows import Row
 from tracker.postgres.server import embedded
 
@@ -198,15 +199,15 @@ async def _reconnect_all(node: Node, watchers: Sequence[_Watcher], finals: dict[
         await asyncio.sleep(random() * SPREAD)
         return await watcher.connect(node, finals[watcher.job.link_token])
 
-    cpu_seconds = _cpu_seconds(node)
+    used = processor_s(node.pid)
     async with _count_scans(node) as read:
         latencies = sorted(await asyncio.gather(*map(reconnect, watchers)))
-        cpu_seconds = _cpu_seconds(node) - cpu_seconds
+        used = processor_s(node.pid) - used
     _check(watchers)
     for watcher in watchers:
         watcher.abort()
     indexed, sequential = read
-    per_reconnect = 1_000 * cpu_seconds / WATCHERS
+    per_reconnect = 1_000 * used / WATCHERS
     median = latencies[WATCHERS // 2]
     detail = f"{WATCHERS} on {ORDERS} links; median {median:.2f} s; {per_reconnect:.2f} ms of CPU time each"
     return [
@@ -243,12 +244,6 @@ async def _count_scans(node: Node) -> AsyncIterator[list[int]]:
         scans += [now - then for now, then in zip(after, before, strict=True)]
     finally:
         await connection.close()
-
-
-def _cpu_seconds(node: Node) -> float:
-    """Return the CPU seconds of the service."""
-    times = Path(f"/proc/{node.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _check(watchers: Sequence[_Watcher]) -> None:

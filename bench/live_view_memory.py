@@ -3,13 +3,13 @@
 import asyncio
 import socket
 from collections.abc import Awaitable
-from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 import msgspec
 
 from bench.node import Job, Node, along, drive, new_job, now_text, receive_until
+from bench.processes import resident_bytes
 from bench.rows import Row
 
 VIEWS: Final = 400  # over several links, because one link allows 50
@@ -46,15 +46,15 @@ async def measure_live_view_memory(node: Node) -> list[Row]:
     )  # exclude the memory of the trips
     rows = []
     for transport, jobs in idle.items():
-        before = _resident(node)
+        before = resident_bytes(node.pid)
         views += await _open(node, jobs, transport, VIEWS)
         await asyncio.sleep(SETTLED_AFTER)
-        rows.append(_row("idle", transport, _resident(node) - before, VIEWS, IDLE))
+        rows.append(_row("idle", transport, resident_bytes(node.pid) - before, VIEWS, IDLE))
     for transport, jobs in stalled.items():
-        before = _resident(node)
+        before = resident_bytes(node.pid)
         views += await _open(node, jobs, transport, STALLS, read=False)
         await _send_fixes(node, jobs)
-        rows.append(_row("stalled", transport, _resident(node) - before, STALLS, STALLED))
+        rows.append(_row("stalled", transport, resident_bytes(node.pid) - before, STALLS, STALLED))
     for view in views:
         view.close()
     return rows
@@ -123,11 +123,3 @@ async def _send_fixes(node: Node, jobs: list[Job]) -> None:
 
     senders: list[Awaitable[None]] = [one(job) for job in jobs]
     await asyncio.gather(*senders)
-
-
-def _resident(node: Node) -> int:
-    """Return the resident memory of the service in bytes. Raises RuntimeError if it has exited."""
-    for line in Path(f"/proc/{node.pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * 1024
-    raise RuntimeError("the service has exited")

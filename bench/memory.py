@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from bench.node import Node
+from bench.processes import children
 from bench.rows import Row
 
 LIMIT = 250.0  # MB
@@ -12,9 +13,9 @@ async def measure_memory(node: Node) -> list[Row]:
     """Measure the resident memory with the demo area loaded, after one trip."""
     sizes = _rollup(node.pid)
     detail = f"of it private {sizes['Private_Clean'] + sizes['Private_Dirty']:.0f} MB"
-    children = [_rollup(pid)["Rss"] for pid in _children(node.pid)]
-    if children:
-        detail += f"; {len(children)} child processes {sum(children):.0f} MB"
+    of_children = [_rollup(pid)["Rss"] for pid in children(node.pid)]
+    if of_children:
+        detail += f"; {len(of_children)} child processes {sum(of_children):.0f} MB"
     return [
         Row(
             name="resident memory of tracker serve",
@@ -33,8 +34,3 @@ def _rollup(pid: int) -> dict[str, float]:
     return {
         name: int(rest.split()[0]) * 1024 / 1e6 for name, _, rest in (line.partition(":") for line in lines)
     }
-
-
-def _children(pid: int) -> list[int]:
-    tasks = Path(f"/proc/{pid}/task").glob("*/children")
-    return [int(child) for task in tasks for child in task.read_text().split()]

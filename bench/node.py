@@ -12,11 +12,13 @@ from pathlib import Path
 from secrets import token_urlsafe
 from typing import Any
 
+import asyncpg
 import httpx
 import msgspec
 import websockets
 from websockets.asyncio.client import ClientConnection
 
+from bench.processes import parent
 from tracker.domain.geo import LonLat, distance
 from tracker.postgres.server import embedded
 
@@ -32,6 +34,14 @@ class Node(msgspec.Struct, frozen=True):
     pid: int
     http: httpx.AsyncClient  # authenticated with the admin key
     data_dir: Path  # with the map, prepared
+
+    async def database_pid(self) -> int:
+        """Return the process of PostgreSQL whose children are the backends."""
+        connection = await asyncpg.connect(self.database_url)
+        try:
+            return parent(connection.get_server_pid())
+        finally:
+            await connection.close()
 
     def ws(self, path: str) -> str:
         return f"{self.url.replace('http', 'ws', 1)}{path}"

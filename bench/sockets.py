@@ -4,12 +4,12 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 
 import websockets
 from websockets.frames import Frame, Opcode
 
 from bench.node import Node
+from bench.processes import resident_bytes
 from bench.rows import Row
 
 MESSAGES = 300  # of one client, below the rate limit
@@ -93,16 +93,8 @@ async def _read(listener: websockets.ClientConnection) -> None:
 
 async def _measure_idle(url: str, pid: int) -> float:
     async with AsyncExitStack() as stack:
-        before = _resident(pid)
+        before = resident_bytes(pid)
         for _ in range(IDLE):
             idle = await stack.enter_async_context(_connect(f"{url}/out"))
             await idle.recv()
-        return (_resident(pid) - before) / IDLE
-
-
-def _resident(pid: int) -> float:
-    """Return the resident memory of a process in KiB."""
-    (line,) = [
-        line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS")
-    ]
-    return float(line.split()[1])
+        return (resident_bytes(pid) - before) / 1024 / IDLE

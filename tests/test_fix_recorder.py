@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tracker import fix_recorder as recorder_module
-from tracker.database import Database
+from tracker.database import Database, fix_batch
 from tracker.database.fixes import newest_states
 from tracker.database.partitions import fixes_in_default
 from tracker.domain.tracks.fix import Fix, JudgedFix
@@ -52,6 +52,12 @@ async def bench(database: Database) -> AsyncIterator[Bench]:
         yield Bench(database, recorder)
 
 
+@pytest.fixture(params=[fix_batch.FEW, 0], ids=["one statement", "COPY"])
+def both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Store small batches as usual, and as large ones are stored."""
+    monkeypatch.setattr(fix_batch, "FEW", request.param)
+
+
 def judged(fixes: Sequence[Fix], doubt: Any = None, *, received_at: datetime = NOW) -> list[JudgedFix]:
     return [JudgedFix(fix, fix.recorded_at, received_at, doubt, judged=True) for fix in fixes]
 
@@ -60,6 +66,7 @@ def fix(second: float, **others: float) -> Fix:
     return Fix(NOW + timedelta(seconds=second), 60.17, 24.94, **others)
 
 
+@pytest.mark.usefixtures("both_ways")
 async def test_what_goes_in_comes_out(bench: Bench) -> None:
     """Every field is stored as it was, and unknown stays unknown."""
     driver = await bench.driver()
@@ -70,6 +77,7 @@ async def test_what_goes_in_comes_out(bench: Bench) -> None:
     assert tuple(rows[1])[5:] == (None, 2.0, *[None] * 5)
 
 
+@pytest.mark.usefixtures("both_ways")
 async def test_a_second_sending_is_a_duplicate_and_the_first_stands(bench: Bench) -> None:
     """The same key again, with whatever content, changes nothing and is counted."""
     driver = await bench.driver()
@@ -79,6 +87,7 @@ async def test_a_second_sending_is_a_duplicate_and_the_first_stands(bench: Bench
     assert await bench.count() == 3
 
 
+@pytest.mark.usefixtures("both_ways")
 async def test_duplicates_within_one_batch(bench: Bench) -> None:
     """Two fixes with one key in the same message: the first stands, the second is counted."""
     driver = await bench.driver()
@@ -102,6 +111,7 @@ async def test_many_drivers_share_a_commit(bench: Bench) -> None:
     assert await bench.database.pool.fetchval("SELECT count(DISTINCT xmin::text) FROM fixes") <= 4
 
 
+@pytest.mark.usefixtures("both_ways")
 async def test_the_newest_believed_fix_is_the_state(bench: Bench) -> None:
     """Late and doubted fixes are stored, but never move a driver's state."""
     driver = await bench.driver()
@@ -112,6 +122,7 @@ async def test_the_newest_believed_fix_is_the_state(bench: Bench) -> None:
     assert (state.fix, len(await newest_states(bench.database, [999]))) == (fix(10, speed=1.0), 0)
 
 
+@pytest.mark.usefixtures("both_ways")
 async def test_values_that_no_column_can_hold_cost_nothing_else(bench: Bench) -> None:
     """An absurd optional value becomes unknown; the fix and its neighbours are stored."""
     driver = await bench.driver()
@@ -126,6 +137,7 @@ async def test_values_that_no_column_can_hold_cost_nothing_else(bench: Bench) ->
     assert tuple(row) == (None, 4.0, "oddreason ?")
 
 
+@pytest.mark.usefixtures("both_ways")
 async def test_an_erased_driver_stays_erased(bench: Bench) -> None:
     """Fixes of a driver who is gone are dropped, and those of others in the same commit are stored."""
     here, gone = await bench.driver("here"), await bench.driver("gone")
@@ -135,6 +147,7 @@ async def test_an_erased_driver_stays_erased(bench: Bench) -> None:
     assert [row["driver"] for row in await bench.database.pool.fetch("SELECT driver FROM fixes")] == [here]
 
 
+@pytest.mark.usefixtures("both_ways")
 async def test_erasure_waits_for_a_running_commit(bench: Bench) -> None:
     """Erasing while the driver's fixes stream in leaves none of them behind."""
     driver = await bench.driver()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
 
-from tracker.database.fix_batch import EPOCH, Batch, Key, Stored, microseconds, pack, store
+from tracker.database.fix_batch import EPOCH, Batch, Key, Stored, microseconds, store
 from tracker.database.partitions import ensure_partition_for
 from tracker.database.pool import Database
 from tracker.domain.tracks.fix import JudgedFix
@@ -75,8 +75,8 @@ class _Submission:
             if judged.received_at is not received_at:
                 received_at = judged.received_at
                 received = microseconds(received_at)
-            key, row = pack(self.driver, judged, received)
-            if batch.add(key, row):
+            key = self.driver, microseconds(judged.sent_at)
+            if batch.add(key, judged, received):
                 self.first.append(key)
             if judged.rejudged:
                 batch.add_verdict(self.driver, judged)

@@ -19,6 +19,50 @@ WHERE d.number = ANY ($1::bigint[])
 ORDER BY d.number
 FOR KEY SHARE OF d;
 
+-- name: insert_fixes
+-- A commit of few rows in one round trip: what lock_drivers_of_fixes, insert_incoming and upsert_driver_states do.
+-- $13 is the time of a row that is its driver's newest believed fix, otherwise NULL. `drivers` and `times` are the keys of new rows.
+-- The rows are stored before the states, both in the order of their keys, so that two commits cannot deadlock.
+WITH alive AS MATERIALIZED (
+    SELECT d.number, l.node IS NOT NULL AND l.node <> $14 AS fenced
+    FROM drivers d LEFT JOIN trip_leases l ON l.driver = d.number
+    WHERE d.number = ANY ($1::bigint[])
+    ORDER BY d.number
+    FOR KEY SHARE OF d
+), sent AS MATERIALIZED (
+    SELECT row.*
+    FROM unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::float8[], $5::float8[],
+                $6::real[], $7::real[], $8::real[], $9::real[], $10::real[], $11::text[], $12::timestamptz[],
+                $13::timestamptz[])
+         AS row (driver, recorded_at, received_at, lat, lon, accuracy, speed, heading, altitude, battery, reason,
+                 corrected_at, newest_at)
+    JOIN alive ON alive.number = row.driver AND NOT alive.fenced
+), stored AS (
+    INSERT INTO fixes
+    SELECT driver, recorded_at, received_at, lat, lon, accuracy, speed, heading, altitude, battery, reason, corrected_at
+    FROM sent
+    ORDER BY driver, recorded_at
+    ON CONFLICT (driver, recorded_at) DO NOTHING
+    RETURNING driver, recorded_at
+), states AS (
+    INSERT INTO driver_states AS state
+        (driver, recorded_at, received_at, lat, lon, accuracy, speed, heading, altitude, battery)
+    SELECT driver, newest_at, received_at, lat, lon, accuracy, speed, heading, altitude, battery
+    FROM sent
+    WHERE newest_at IS NOT NULL
+    ORDER BY driver
+    ON CONFLICT (driver) DO UPDATE
+    SET (recorded_at, received_at, lat, lon, accuracy, speed, heading, altitude, battery)
+      = (excluded.recorded_at, excluded.received_at, excluded.lat, excluded.lon, excluded.accuracy, excluded.speed,
+         excluded.heading, excluded.altitude, excluded.battery)
+    WHERE excluded.recorded_at > state.recorded_at
+)
+SELECT (SELECT array_agg(number) FROM alive WHERE NOT fenced) AS alive,
+       (SELECT array_agg(number) FROM alive WHERE fenced) AS fenced,
+       (SELECT count(*) FROM stored) = cardinality($1) AS all_new,
+       (SELECT array_agg(driver ORDER BY driver, recorded_at) FROM stored) AS drivers,
+       (SELECT array_agg(recorded_at ORDER BY driver, recorded_at) FROM stored) AS times;
+
 -- name: create_incoming
 CREATE TEMPORARY TABLE incoming (LIKE fixes) ON COMMIT DROP;
 

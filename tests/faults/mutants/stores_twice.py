@@ -1,21 +1,23 @@
 """Mutant: every sending has a key of its own, so that a second one is stored again."""
 
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
-from tracker import fix_recorder
+import msgspec
+
 from tracker.__main__ import main
-from tracker.database.fix_batch import Key, pack
+from tracker.database.fix_batch import Batch, microseconds
 
 _numbers = count()
+_add = Batch.add
 
 
-def _of_its_own(driver: int, judged: Any, *rest: Any) -> tuple[Key, bytes]:
-    (_, at), row = pack(driver, judged, *rest)
-    moved = at + next(_numbers) % 7
-    return (driver, moved), row[:18] + moved.to_bytes(8, "big", signed=True) + row[26:]
+def _with_a_key_of_its_own(self: Batch, key: tuple[int, int], judged: Any, *rest: Any) -> bool:
+    moved = judged.sent_at + timedelta(microseconds=next(_numbers) % 7)
+    return _add(self, (key[0], microseconds(moved)), msgspec.structs.replace(judged, sent_at=moved), *rest)
 
 
 if __name__ == "__main__":
-    vars(fix_recorder)["pack"] = _of_its_own
+    setattr(Batch, "add", _with_a_key_of_its_own)  # noqa: B010
     main()

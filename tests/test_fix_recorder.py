@@ -111,6 +111,19 @@ async def test_many_drivers_share_a_commit(bench: Bench) -> None:
     assert await bench.database.pool.fetchval("SELECT count(DISTINCT xmin::text) FROM fixes") <= 4
 
 
+async def test_a_busy_recorder_waits_for_more(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first fix after a pause is committed at once. Those that follow soon share a commit."""
+    monkeypatch.setattr(recorder_module, "WINDOW_S", 1.0)
+    monkeypatch.setattr(recorder_module, "BUSY_S", 60.0)
+    driver = await bench.driver()
+    await bench.record(driver, fix(0))
+    waiting = asyncio.create_task(bench.record(driver, fix(1)))
+    await asyncio.sleep(0.05)  # simulates a fix that comes a moment later
+    assert await bench.count() == 1
+    await asyncio.gather(waiting, bench.record(driver, fix(2)))
+    assert await bench.database.pool.fetchval("SELECT count(DISTINCT xmin::text) FROM fixes") == 2
+
+
 @pytest.mark.usefixtures("both_ways")
 async def test_the_newest_believed_fix_is_the_state(bench: Bench) -> None:
     """Late and doubted fixes are stored, but never move a driver's state."""

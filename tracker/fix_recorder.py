@@ -1,7 +1,8 @@
 """FixRecorder: stores the fixes of many drivers in one commit and answers each caller after it.
 
 Two commit pipelines alternate: while one waits for the disk, the other collects. Each takes all that is
-queued, so batches grow with the load and an idle recorder commits at once.
+queued. An idle recorder commits at once. A busy one waits a moment for more, because a commit costs far more
+than its rows; customers do not wait for it.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
 
-from tracker.database.fix_batch import EPOCH, Batch, Key, Stored, microseconds, store
+from tracker.database.fix_batch import EPOCH, FEW, Batch, Key, Stored, microseconds, store
 from tracker.database.partitions import ensure_partition_for
 from tracker.database.pool import Database
 from tracker.domain.tracks.fix import JudgedFix
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 PIPELINES: Final = 2
 ROWS_PER_COMMIT: Final = 5_000
+WINDOW_S: Final = 0.005  # that a busy recorder waits for more rows
+BUSY_S: Final = 0.03  # since the last commit
 ROWS_WAITING: Final = 50_000  # about 15 MB; beyond this, calls are refused at once
 TIMEOUT_S: Final = 5.0  # then StorageUnavailable
 RETRY_DELAY_S: Final = 0.2
@@ -137,6 +140,7 @@ class FixRecorder:
         self._clock: asyncio.Task[None] | None = None
         self._behind_since: float | None = None  # the time of the first call since the last commit
         self._last_call_at = 0.0  # the time of the last call
+        self._committed_at = 0.0  # the time of the last commit
         self._locks = _CommitLocks()
         self._partitions: dict[date, float] = {}  # day -> when to check it again
 
@@ -238,12 +242,17 @@ class FixRecorder:
     async def _commit_forever(self, pipeline: int) -> None:
         while self._queue or not self._closing:
             await self._work.wait()
-            await asyncio.sleep(0)  # collect what other tasks submit in this loop iteration
+            await asyncio.sleep(self._window())
             taken = self._dequeue()
             if self._closing:
                 self._work.set()  # no submission follows, so do not wait for one
             if taken:
                 await self._commit(taken, pipeline)
+
+    def _window(self) -> float:
+        """Return the seconds to wait for more rows. 0 waits for this iteration of the loop only."""
+        is_busy = monotonic() - self._committed_at < BUSY_S
+        return WINDOW_S if is_busy and self._waiting < FEW and not self._closing else 0.0
 
     async def _commit(self, submissions: list[_Submission], pipeline: int) -> None:
         """Commit exclusively if verdicts change, because the other pipeline may be inserting their rows."""
@@ -279,6 +288,7 @@ class FixRecorder:
         async with self._database.ingesting() as raw:
             await self._ensure_partitions(raw, batch.days, submissions[0].fixes[0].received_at.date())
             stored = await store(raw, batch, self._node)
+        self._committed_at = monotonic()
         self._behind_since = self._queue[0].since if self._queue else None
         for submission in submissions:
             submission.resolve(stored)

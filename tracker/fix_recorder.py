@@ -1,8 +1,7 @@
 """FixRecorder: stores the fixes of many drivers in one commit and answers each caller after it.
 
 Two commit pipelines alternate: while one waits for the disk, the other collects. Each takes all that is
-queued. An idle recorder commits at once. A busy one waits a moment for more, because a commit costs far more
-than its rows; customers do not wait for it.
+queued. An idle recorder commits at once. A busy one waits a moment: commits cost more than their rows.
 """
 
 import asyncio

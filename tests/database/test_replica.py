@@ -289,7 +289,7 @@ WAITING = "FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
 
 async def _cancelled(pair: Pair) -> bool:
     """Cancel the waits of commits; return whether there was one that stores fixes."""
-    which = f"{WAITING} AND application_name = 'tracker ingest' AND query LIKE 'COMMIT%'"
+    which = f"{WAITING} AND application_name = 'tracker ingest' AND query LIKE '%alive AS MATERIALIZED%'"
     return bool(await ask(pair.url, f"SELECT bool_or(pg_cancel_backend(pid)) {which}"))
 
 

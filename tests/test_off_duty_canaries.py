@@ -12,6 +12,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
+import httpx
 import msgspec
 import pytest
 import pytest_asyncio
@@ -194,6 +195,18 @@ async def talkative(
         yield running, url
 
 
+async def read(service: Service, path: str, **headers: str) -> httpx.Response:
+    """The answer, once the database has one: a busy machine lets it wait."""
+
+    async def answer() -> httpx.Response | None:
+        found = await service.http.get(path, headers=headers)
+        return None if found.status_code == httpx.codes.SERVICE_UNAVAILABLE else found
+
+    found = await until(answer)
+    assert found is not None
+    return found
+
+
 async def shown(service: Service, driver: Any, order: Any) -> str:
     """All that the service says about the driver and the order, to anybody, as one text."""
     order_path, track = f"/v1/orders/{order['id']}", f"/v1/track/{token_of(order)}"
@@ -217,15 +230,15 @@ async def shown(service: Service, driver: Any, order: Any) -> str:
         f"{order_path}/track.{extension}?include=rejected"
         for extension in ("geojson", "gpx", "csv", "ndjson", "json")
     ]
-    answers = [await service.http.get(path) for path in paths]
+    answers = [await read(service, path) for path in paths]
     bearer = {"Authorization": f"Bearer {driver['token']}"}
     own = (
         "",
         "/openings",
         *(f"/track.{form}?include=rejected" for form in ("geojson", "gpx", "csv", "ndjson")),
     )
-    answers += [await service.http.get(f"/v1/drivers/me{path}", headers=bearer) for path in own]
-    assert [answer.url for answer in answers if answer.status_code != 200] == []
+    answers += [await read(service, f"/v1/drivers/me{path}", **bearer) for path in own]
+    assert [(answer.url.path, answer.text) for answer in answers if answer.status_code != 200] == []
     return "\n".join(answer.text for answer in answers)
 
 

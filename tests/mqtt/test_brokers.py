@@ -62,7 +62,13 @@ class Site(msgspec.Struct):
         return float(next(line for line in text.splitlines() if line.startswith(start)).split()[1])
 
     async def degraded(self) -> list[str]:
-        found: list[str] = (await self.service.get("/readyz")).get("degraded", [])
+        """Return what is missing, once the node is ready: a busy machine lets the database wait."""
+
+        async def readiness() -> Any:
+            answer = await self.service.http.get("/readyz")
+            return answer.json() if answer.is_success else None
+
+        found: list[str] = (await until(readiness)).get("degraded", [])
         return found
 
 

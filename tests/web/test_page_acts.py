@@ -61,6 +61,7 @@ async def test_a_customer_instructs_and_rates(service: Service, browser: Browser
             found = await violations(page, "instructions")
             await page.reload()
             await expect(page.locator("#instruct-text")).to_have_value("Ring twice")
+            await page.clock.install()
             await page.goto(f"{over['tracking_url']}?lang={language}")
             await expect(page.locator("#instruct-box")).to_be_hidden()
             await page.locator("fieldset label").nth(3).click()
@@ -71,6 +72,8 @@ async def test_a_customer_instructs_and_rates(service: Service, browser: Browser
             await page.add_script_tag(path=AXE)
             found += await violations(page, "rating")
             await page.locator("#rate-send").click()
+            await expect(page.locator("#rated")).to_be_focused()
+            await page.clock.fast_forward(5_000)  # the card is drawn again each second
             await expect(page.locator("#rated")).to_be_focused()
             await expect(page.locator("#rate-form")).to_be_hidden()
             await page.reload()

@@ -22,6 +22,7 @@ export class Acts {
     /** @type {LonLat|null} */ this._moved = null; // the pin's place while the customer moves it
     /** @type {LonLat} */ this._door = [0, 0];
     /** @type {string|null} */ this._told = null; // the instructions that the box shows
+    this._isRated = false; // sent from this page: the stream is over by then, so no state tells of it
     this._text = /** @type {HTMLTextAreaElement} */ (page.element('instruct-text'));
     this._comment = /** @type {HTMLTextAreaElement} */ (page.element('rate-text'));
     new ActForm(page, 'instruct-form', () => stream.act('instructions', { text: this._text.value.trim() }), 'instruct.saved');
@@ -34,8 +35,8 @@ export class Acts {
     const box = this._page.element('place-box');
     box.addEventListener('toggle', () => (box.hasAttribute('open') ? this._begin() : this._stop()));
     this._page.element('place-here').addEventListener('click', () => this._locate());
-    this._page.element('rate-form').addEventListener('change', () => this._rated());
-    this._rated();
+    this._page.element('rate-form').addEventListener('change', () => this._showStars());
+    this._showStars();
   }
 
   /** Show what can be done now. @param {State} state @param {string} phase of the card @param {boolean} isOver no connection any more */
@@ -48,8 +49,9 @@ export class Acts {
     this._told = instructions;
     this._page.element('instruct-box').hidden = !(isOpen && this._may.has('instruct'));
     this._page.element('place-box').hidden = !(isOpen && this._may.has('move_pin'));
-    this._page.element('rate-form').hidden = !(isEnded && this._may.has('rate') && !rating);
-    this._page.element('rated').hidden = !rating;
+    this._isRated ||= Boolean(rating);
+    this._page.element('rate-form').hidden = !(isEnded && this._may.has('rate') && !this._isRated);
+    this._page.element('rated').hidden = !this._isRated;
     if (!isOpen) this._page.element('place-box').removeAttribute('open');
   }
 
@@ -89,7 +91,8 @@ export class Acts {
     return STAR_NAMES.indexOf(chosen?.value ?? '') + 1;
   }
 
-  _rated() {
+  /** The comment and the button appear with the first star. */
+  _showStars() {
     for (const id of ['rate-text', 'rate-send']) this._page.element(id).hidden = !this._stars;
   }
 
@@ -99,6 +102,7 @@ export class Acts {
     await stream.act('rating', { stars: this._stars, ...(text && { text }) }).catch((refusal) => {
       if (!(refusal instanceof NotSent) || refusal.status !== 409) throw refusal; // 409: it is rated already
     });
+    this._isRated = true;
     this._page.element('rate-form').hidden = true;
     this._page.element('rated').hidden = false;
     this._page.element('rated').focus();

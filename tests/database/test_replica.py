@@ -262,7 +262,8 @@ async def test_nothing_is_acknowledged_that_the_standby_did_not_confirm(pair: Pa
     drive = ("/v1/drivers/fixes", {"Authorization": f"Bearer {order['token']}"})
 
     async def status_of(body: object) -> int:
-        return (await pair.service.http.post(drive[0], json=body, headers=drive[1])).status_code
+        reply = await pair.service.http.post(drive[0], json=body, headers=drive[1], timeout=PATIENCE_S)
+        return reply.status_code
 
     assert await status_of(old) == 200
     await execute(pair.primary.url, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
@@ -281,9 +282,10 @@ async def test_nothing_is_acknowledged_that_the_standby_did_not_confirm(pair: Pa
     async def is_confirmed() -> bool:
         return await status_of(new) == await status_of(old) == 200
 
-    await until(is_confirmed, 30)
+    await until(is_confirmed, PATIENCE_S)
 
 
+PATIENCE_S = 120.0  # a busy machine lets a request wait for several cancelled commits
 WAITING = "FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
 
 

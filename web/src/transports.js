@@ -31,10 +31,13 @@ export function webSocket(link, cursor, handlers, visit) {
   };
 }
 
-/** Uses fetch, because EventSource hides the status and Retry-After. @type {Transport} */
-export function events(link, cursor, handlers, visit) {
-  return read(handlers, async (signal) => {
-    const response = await get(address(link, 'events', resume(cursor, visit)), signal, 'text/event-stream');
+/**
+ * Server-sent events. Uses fetch, because EventSource hides the status and Retry-After.
+ * @param {RequestCredentials} credentials whether the service's cookie is sent @returns {Transport}
+ */
+export function eventsWith(credentials) {
+  return (link, cursor, handlers, visit) => read(handlers, async (signal) => {
+    const response = await get(address(link, 'events', resume(cursor, visit)), signal, 'text/event-stream', credentials);
     if (response.status === 204) return handlers.closed(1000); // the order is over and the client knows its end
     if (response.status !== 200 || !response.body) return refused(handlers, response);
     const parser = new SseParser();
@@ -47,6 +50,8 @@ export function events(link, cursor, handlers, visit) {
     }
   });
 }
+
+export const events = eventsWith('omit'); // a tracking link is its own credential
 
 /** @type {Transport} */
 export function polling(link, cursor, handlers, visit) {
@@ -89,9 +94,9 @@ function read(handlers, run) {
   return { send: () => {}, close: () => control.abort() };
 }
 
-/** @param {string} url @param {AbortSignal} signal @param {string} type */
-function get(url, signal, type) {
-  return fetch(url, { signal, headers: { Accept: type }, cache: 'no-store', credentials: 'omit' });
+/** @param {string} url @param {AbortSignal} signal @param {string} type @param {RequestCredentials} [credentials] */
+function get(url, signal, type, credentials = 'omit') {
+  return fetch(url, { signal, headers: { Accept: type }, cache: 'no-store', credentials });
 }
 
 /**

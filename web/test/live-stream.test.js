@@ -1,0 +1,23 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { headless } from '../src/environment.js';
+import { LiveStream } from '../src/live-stream.js';
+
+/** @typedef {import('../types/transport.js').Handlers} Handlers */
+
+test('each kind of stream reads its own messages, and begins anew', async () => {
+  /** @type {{cursor: string, handlers: Handlers}[]} */ const sessions = [];
+  const stream = new LiveStream('https://track.example/v1', {
+    environment: headless,
+    transports: [(_, cursor, handlers) => {
+      sessions.push({ cursor, handlers });
+      return { send: () => {}, close: () => {} };
+    }],
+  });
+  await Promise.resolve();
+  assert.equal(sessions[0].cursor, '');
+  assert.throws(() => sessions[0].handlers.message({ type: 'heartbeat', cursor: 'c', now: '' }), /unread: heartbeat/);
+  stream.close();
+  assert.equal(stream.connection, 'over');
+});

@@ -9,6 +9,7 @@ from tracker.api.client_info import warn_of_untrusted_proxy
 from tracker.api.compression import compress
 from tracker.api.dispatch import audit as dispatch_audit
 from tracker.api.dispatch import events as dispatch_events
+from tracker.api.dispatch import page as dispatch_page
 from tracker.api.dispatch import session as dispatch_session
 from tracker.api.dispatch import stream as dispatch_stream
 from tracker.api.docs import asyncapi, openapi, swagger_ui
@@ -45,6 +46,7 @@ ENDPOINTS: Final = (
     deliveries,
     dispatch_audit,
     dispatch_events,
+    dispatch_page,
     dispatch_session,
     dispatch_stream,
     health,

@@ -5,13 +5,18 @@ import shutil
 import subprocess
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Final
 
+import msgspec
 import pytest
 
+from tests.test_architecture import FOLDER_MODULES
+from tracker.api.dispatch.page import LANGUAGES
 from tracker.api.script_bundle import bundle
 from tracker.api.static_files import BUNDLED
 
 WEB = Path(__file__).parent.parent.parent / "web"
+BOARD: Final = WEB / "src" / "dispatch"
 
 
 def node() -> str | None:
@@ -25,7 +30,7 @@ def node() -> str | None:
 
 
 @pytest.mark.parametrize(
-    "module", [*sorted(path.name for path in (WEB / "test").glob("*.test.js")), "drive/"]
+    "module", [*sorted(path.name for path in (WEB / "test").glob("*.test.js")), "drive/", "dispatch/**/"]
 )
 def test_module(module: str) -> None:
     """Every JavaScript test passes."""
@@ -46,8 +51,8 @@ def test_module(module: str) -> None:
 def test_every_module_has_its_test_or_needs_a_browser() -> None:
     """Only what touches the document goes without a test of its own; the browser tests cover that."""
     in_browser = {
-        "act-form", "acts", "docs", "environment", "map", "map-area", "note-box", "order-tracker", "page",
-        "share", "track", "transports", "view", "worker-probe",
+        "act-form", "acts", "dispatch", "docs", "environment", "map", "map-area", "note-box", "order-tracker",
+        "page", "share", "track", "transports", "view", "worker-probe",
     }  # fmt: skip
     tested = {path.name.removesuffix(".test.js") for path in (WEB / "test").glob("*.test.js")}
     assert {path.stem for path in (WEB / "src").glob("*.js")} - in_browser == tested
@@ -62,6 +67,44 @@ def test_every_module_of_the_drivers_page_has_its_test_or_needs_a_browser() -> N
     }  # fmt: skip
     tested = {path.name.removesuffix(".test.js") for path in (WEB / "test" / "drive").glob("*.test.js")}
     assert {path.stem for path in (WEB / "src" / "drive").glob("*.js")} - in_browser == tested
+
+
+# Modules of the board that touch the document, by folder; tests/web/dispatch covers them.
+IN_BROWSER: Final = {
+    "": {"board", "login", "work"},
+    "fleet": set(),
+    "list": {"order-list"},
+    "map": {"board-map"},
+    "panel": {"panel"},
+}
+
+
+@pytest.mark.parametrize("folder", sorted({path.parent for path in BOARD.rglob("*.js")}))
+def test_every_module_of_the_board_has_its_test_or_needs_a_browser(folder: Path) -> None:
+    """The same for each folder of the board, which holds no more modules than one of Python."""
+    name = folder.relative_to(BOARD).as_posix().removeprefix(".")
+    modules = {path.stem for path in folder.glob("*.js")}
+    tested = {
+        path.name.removesuffix(".test.js") for path in (WEB / "test" / "dispatch" / name).glob("*.test.js")
+    }
+    assert modules - IN_BROWSER[name] == tested
+    assert len(modules) <= FOLDER_MODULES
+
+
+def test_every_language_of_the_board_has_every_text() -> None:
+    """With the same places, in each plural form that the language has."""
+    for part in (WEB / "messages" / "dispatch").iterdir():
+        texts = {path.stem: msgspec.json.decode(path.read_bytes()) for path in part.glob("*.json")}
+        assert set(texts) == set(LANGUAGES), part
+        for language, messages in texts.items():
+            assert set(messages) == set(texts["en"]), (part, language)
+            for key, entry in messages.items():
+                assert places(entry) == places(texts["en"][key]), (part, language, key)
+
+
+def places(entry: str | dict[str, str]) -> set[str]:
+    """The `{places}` of a text, or of its form for most numbers."""
+    return set(re.findall(r"\{(\w+)\}", entry if isinstance(entry, str) else entry["other"]))
 
 
 @pytest.mark.parametrize("entry", sorted(BUNDLED.values()))
@@ -81,8 +124,10 @@ def test_each_entry_is_one_script(entry: str, tmp_path: Path) -> None:
 
 
 def test_a_bundle_runs_each_module_once_and_keeps_their_names_apart() -> None:
-    """Two modules may use the same name; comments are left out; other forms are refused."""
+    """Two modules may use the same name, also in folders; comments are left out; other forms are refused."""
     modules = {
+        "d/e": "import { c } from '../c.js';\nimport { f } from './f.js';\nexport const e = c + f;\n",
+        "d/f": "export const f = 1;\n",
         "a": "import { b } from './b.js';\nimport { c as d } from './c.js';\nconst MAX = 1;\n"
         "export const A = b + d;\n",
         "b": "/** B. */\n\nimport { c } from './c.js';\n/**\n * @type {number} */\n"
@@ -93,6 +138,7 @@ def test_a_bundle_runs_each_module_once_and_keeps_their_names_apart() -> None:
     assert text.count("function c()") == 1 and text.index("function c()") < text.index("const MAX = 2")
     assert "const { c: d } = $c;" in text and text.endswith("export const { A } = $a;\n")
     assert "@type" not in text and "// C" not in text and "@x" in text
+    assert "const { f } = $d$f;" in bundle("d/e", modules.__getitem__)
     for wrong in ("export default 1;\n", "import * as b from './b.js';\n", "import './b.js';\n"):
         with pytest.raises(ValueError, match="cannot bundle"):
             bundle("a", {"a": wrong}.__getitem__)

@@ -25,7 +25,7 @@ TYPES: Final = {
     ".webmanifest": "application/manifest+json",
     ".png": "image/png",
 }
-BUNDLED: Final = {f"src/{name}.js": name for name in ("track", "order-tracker", "stream")}
+BUNDLED: Final = {f"src/{name}.js": name for name in ("track", "order-tracker", "stream", "dispatch")}
 INCOMPRESSIBLE: Final = {".woff2", ".png"}
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
+from markupsafe import Markup
 from msgspec import Struct
 from quart import Response, render_template, request
 
@@ -31,6 +33,12 @@ def prefers_html() -> bool:
     accepted = request.accept_mimetypes
     best = accepted.best_match(("application/json", "text/html"), default="application/json")
     return best == "text/html" and accepted["text/html"] > accepted["application/json"]
+
+
+def data_block(content: object) -> Markup:
+    """Return JSON that cannot close the element around it."""
+    text = msgspec.json.encode(content).decode()
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 
 
 async def message_page(

@@ -3,7 +3,6 @@
 from typing import Final
 from urllib.parse import quote
 
-import msgspec
 from markupsafe import Markup
 from quart import Blueprint, Response, render_template, request
 from quart.blueprints import BlueprintSetupState
@@ -12,7 +11,7 @@ from werkzeug.routing import PathConverter
 from tracker.api.client_info import base_url, public_path
 from tracker.api.headers import PLACE_PERMISSIONS, add_cors_headers, add_page_headers
 from tracker.api.pages.brand_files import look_of
-from tracker.api.pages.html import NO_STORE, html, message_page
+from tracker.api.pages.html import NO_STORE, data_block, html, message_page
 from tracker.api.static_files import static_url, web_files
 from tracker.api.tracking.calendar import times_of
 from tracker.api.tracking.card import STEPS, describe, newest_photo
@@ -105,7 +104,7 @@ def _template_context(snapshot: Snapshot, token: str, words: Translations, brand
     return {
         "words": words,
         "say": words.say,
-        "messages": _data_block({"language": words.language, "locale": words.tag, "messages": messages}),
+        "messages": data_block({"language": words.language, "locale": words.tag, "messages": messages}),
         "brand": look_of(brand),
         "may": " ".join(brand.customer_may),
         "origin": base_url(),
@@ -124,17 +123,11 @@ def _template_context(snapshot: Snapshot, token: str, words: Translations, brand
         "initial": initial(driver.name) if driver else "",
         "vehicle_name": words.say(f"vehicle.{driver.vehicle}") if driver else "",
         "pill": words.say("pill.ended") if ended else "",  # the script shows the connection
-        "snapshot": _data_block(snapshot),
+        "snapshot": data_block(snapshot),
         "static": static_url,
         "dark": DARK_MEDIA.get(request.args.get("theme", ""), PREFERS_DARK),
         "map": "off" if "no-map" in request.args else "wait" if current_node().basemap.ready else "sketch",
     }
-
-
-def _data_block(content: object) -> Markup:
-    """Return JSON that cannot close the element around it."""
-    text = msgspec.json.encode(content).decode()
-    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 
 
 async def _no_such_link() -> Response:

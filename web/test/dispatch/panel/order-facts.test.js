@@ -1,0 +1,20 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { Fleet } from '../../../src/dispatch/fleet/fleet.js';
+import { orderFacts } from '../../../src/dispatch/panel/order-facts.js';
+import { NOW, driver, order, wordsIn } from '../fixtures.js';
+
+const words = wordsIn('en');
+
+test('it names what is known, and nothing that is not', () => {
+  const fleet = new Fleet();
+  fleet.apply({ type: 'snapshot', now: NOW, first: true, last: true, drivers: [driver()], orders: [order({ risks: ['stuck'] })] });
+  const { title, facts } = orderFacts('ord_1', { fleet, now: Date.parse(NOW) }, words);
+  assert.equal(title, 'Order A-1');
+  assert.deepEqual(Object.fromEntries(facts), { Status: 'Assigned', 'At risk': 'Open for too long', Driver: 'Aino Korhonen', Pickup: 'Rautatientori', Dropoff: 'Kasarmikatu 36' });
+});
+
+test('an order that is over says so', () => {
+  assert.deepEqual(orderFacts('ord_9', { fleet: new Fleet(), now: 0 }, words), { title: 'Order ord_9…', facts: [['Status', 'No longer open']] });
+});

@@ -3,8 +3,12 @@
 from collections import Counter
 from contextlib import AsyncExitStack, suppress
 from time import monotonic
+from typing import Final
+from unittest.mock import patch
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
@@ -20,6 +24,8 @@ from tracker.websocket.read_limiter import (
     FLOOD,
     FORGIVEN_PER_S,
     IDLE_COUNTS,
+    OTHER_POINTS,
+    POINT_BYTES,
     PORTION,
     REST,
     SLOW_REST,
@@ -32,17 +38,22 @@ def masked(opcode: Opcode, data: bytes = b"") -> bytes:
 
 
 @pytest.mark.parametrize(
-    "frame",
-    [masked(Opcode.PING), masked(Opcode.TEXT), masked(Opcode.TEXT, b"x" * 40)],
-    ids=["ping", "empty", "short"],
+    ("frame", "points"),
+    [
+        (masked(Opcode.PING), OTHER_POINTS),
+        (masked(Opcode.TEXT), 1),
+        (masked(Opcode.TEXT, b"x" * 40), 1),
+        (masked(Opcode.BINARY, b"x" * (3 * POINT_BYTES)), 4),
+    ],
+    ids=["ping", "empty", "short", "long"],
 )
-def test_a_flood_is_taken_a_few_frames_at_a_time(frame: bytes) -> None:
+def test_a_flood_is_taken_a_few_frames_at_a_time(frame: bytes, points: int) -> None:
     """However much came with one read: what is over the number stays where it is, and nothing gets lost."""
     wire = FrameParser(FRAME_BYTES)
-    assert wire.feed(frame * 200, 0.0, 3).frames == 3
+    assert wire.feed(frame * 200, 0.0, 3 * points)[::2] == (3, 3 * points)
     taken = 3
     while wire.has_unparsed:
-        taken += wire.feed(b"", 0.0, 3).frames
+        taken += wire.feed(b"", 0.0, 3 * points).frames
     assert taken == 200
     assert wire.is_open
 
@@ -52,14 +63,14 @@ def test_frames_that_come_byte_by_byte_are_all_taken() -> None:
     wire = FrameParser(FRAME_BYTES)
     sent = masked(Opcode.TEXT, b"x" * 300) + masked(Opcode.PING) + masked(Opcode.BINARY, b"yy")
     taken = [wire.feed(sent[at : at + 1], 0.0, 1) for at in range(len(sent))]
-    assert [sum(each) for each in zip(*taken, strict=True)] == [3, 1]
+    assert [sum(each) for each in zip(*taken, strict=True)] == [3, 1, 3 * OTHER_POINTS]
     assert [wire.messages.take() for _ in range(2)] == ["x" * 300, b"yy"]
 
 
 def test_a_long_message_is_taken_whole() -> None:
     """It is one frame, however many bytes: who sends in bulk has no rest."""
     wire = FrameParser(FRAME_BYTES)
-    assert wire.feed(masked(Opcode.BINARY, b"x" * FRAME_BYTES), 0.0, 1) == FrameCount(1, idle=0)
+    assert wire.feed(masked(Opcode.BINARY, b"x" * FRAME_BYTES), 0.0, 1)[:2] == (1, 0)
     assert len(wire.messages.take()) == FRAME_BYTES
 
 
@@ -67,7 +78,8 @@ def test_behind_a_long_message_a_flood_is_still_bounded() -> None:
     """To the frame."""
     wire = FrameParser(FRAME_BYTES)
     sent = masked(Opcode.BINARY, b"x" * 10_000) + masked(Opcode.PING) * 2_000
-    assert wire.feed(sent, 0.0, PORTION) == FrameCount(PORTION, idle=PORTION - 1)
+    pings = -(-(PORTION - 1 - 10_000 // POINT_BYTES) // OTHER_POINTS)
+    assert wire.feed(sent, 0.0, PORTION)[:2] == (1 + pings, pings)
     assert wire.has_unparsed
 
 
@@ -81,12 +93,53 @@ def test_what_was_not_taken_before_the_end_never_is() -> None:
     assert not wire.messages
 
 
+TEXTS: Final = ["", "ä" * 200, "x" * 1_000, "x" * 1_001]
+FRAMES: Final = st.one_of(
+    st.builds(masked, st.sampled_from([Opcode.TEXT, Opcode.BINARY, Opcode.PING]), st.binary(max_size=125)),
+    st.builds(masked, st.just(Opcode.TEXT), st.sampled_from(TEXTS).map(str.encode)),
+    st.builds(
+        lambda opcode, fin: Frame(opcode, b"x", fin).serialize(mask=True),
+        st.sampled_from([Opcode.TEXT, Opcode.BINARY, Opcode.CONT]),
+        st.booleans(),
+    ),
+    st.sampled_from([b"\xc1\x81abcdx", b"\x81\x01x", masked(Opcode.CLOSE)]),  # a reserved bit; not masked
+)
+
+
+@given(frames=st.lists(FRAMES, max_size=12), cuts=st.lists(st.integers(1, 300)), points=st.integers(1, 40))
+def test_whole_messages_and_the_library_agree(frames: list[bytes], cuts: list[int], points: int) -> None:
+    """The same messages, pongs and close codes as from the library alone, wherever reads and portions end."""
+    sent = b"".join(frames)
+    alone, wire = FrameParser(1_000), FrameParser(1_000)
+    with patch("tracker.websocket.frame_parser._whole_message", return_value=None):
+        expected = outcome(alone, [sent], 1_000)
+    pieces, at = [], 0
+    for cut in cuts:
+        pieces.append(sent[at : at + cut])
+        at += cut
+    assert outcome(wire, [*pieces, sent[at:]], points) == expected
+
+
+def outcome(wire: FrameParser, pieces: list[bytes], points: int) -> object:
+    """Feed everything; return messages, own frames and close codes."""
+    own = b""
+    for piece in pieces:
+        wire.feed(piece, 0.0, points)
+        while wire.has_unparsed:
+            wire.feed(b"", 0.0, points)
+        own += wire.to_send()[0]
+    messages = []
+    while wire.messages:
+        messages.append(wire.messages.take())
+    return messages, own, wire.is_open, wire.close_code, wire.peer_close_code
+
+
 def take_all(pace_: ReadLimiter, now: float, seconds: float) -> tuple[int, float]:
     """Frames that a peer who always has more gets taken in this time, and when it is over."""
     frames, until = 0, now + seconds
     while now < until and not pace_.is_flood:
-        portion = pace_.frames_allowed(now)
-        pace_.count(portion)
+        portion = pace_.points_allowed(now)
+        pace_.count(portion, 0, portion)
         frames += portion
         now += pace_.rest
         pace_.begin_portion(now)
@@ -96,9 +149,8 @@ def take_all(pace_: ReadLimiter, now: float, seconds: float) -> tuple[int, float
 def test_whoever_goes_on_and_on_is_taken_slowly() -> None:
     """First as fast as portions go, then one by one."""
     flooded = ReadLimiter(0.0)
-    at_once = AT_ONCE / 2 * REST / PORTION  # seconds
-    frames, now = take_all(flooded, 0.0, at_once)
-    assert frames == pytest.approx(AT_ONCE / 2, rel=0.05)
+    frames, now = take_all(flooded, 0.0, AT_ONCE / PORTION * REST)
+    assert frames == AT_ONCE
     _, now = take_all(flooded, now, 2.0)
     frames, now = take_all(flooded, now, 10.0)
     assert frames == pytest.approx(10.0 / SLOW_REST, rel=0.05)
@@ -108,8 +160,8 @@ def test_whoever_sends_much_that_brings_nothing_is_taken_slowly_sooner() -> None
     """Nobody has many pings to send."""
     flooded = ReadLimiter(0.0)
     frames = 0
-    while flooded.frames_allowed(0.0) == PORTION:
-        flooded.count(1, idle=1)
+    while flooded.points_allowed(0.0) == PORTION:
+        flooded.count(1, 1, OTHER_POINTS)
         flooded.begin_portion(0.0)
         frames += 1
     assert frames == AT_ONCE / IDLE_COUNTS
@@ -127,7 +179,7 @@ def test_a_flood_that_never_rests_is_ended() -> None:
         _, now = take_all(rests, now, FLOOD * SLOW_REST / 2)
         now += AT_ONCE / FORGIVEN_PER_S
     assert not rests.is_flood
-    assert rests.frames_allowed(now) == PORTION
+    assert rests.points_allowed(now) == PORTION
 
 
 async def test_a_flood_hears_4103(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,6 +246,6 @@ async def test_connections_of_one_moment_are_not_asked_at_one_moment() -> None:
 def test_what_is_no_text_ends_with_its_own_code_however_many_frames_came_before() -> None:
     """The first reason counts."""
     wire, ping = FrameParser(FRAME_BYTES), masked(Opcode.PING)
-    wire.feed(ping * IDLE_FRAMES_AT_ONCE, 0.0, IDLE_FRAMES_AT_ONCE)
+    wire.feed(ping * IDLE_FRAMES_AT_ONCE, 0.0, IDLE_FRAMES_AT_ONCE * OTHER_POINTS)
     wire.feed(masked(Opcode.TEXT, b"\xff"), 0.0, 1)
     assert wire.close_code == 1007

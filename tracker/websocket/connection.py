@@ -1,7 +1,7 @@
 """Connection: one WebSocket that owns its transport.
 
 Reading pauses while the receive queue is full, so that a flood stays in the peer's buffers. It also pauses
-after every few frames (see `ReadLimiter`), so that a flood does not hold the event loop. A peer that reads
+after each portion (see `ReadLimiter`), so that a flood does not hold the event loop. A peer that reads
 nothing, or sends nothing, is disconnected. Compression is never negotiated: a compressed frame is an error.
 """
 
@@ -11,7 +11,7 @@ from typing import Final
 
 from tracker.rate_limits import spread
 from tracker.websocket.frame_parser import FrameParser
-from tracker.websocket.read_limiter import ReadLimiter
+from tracker.websocket.read_limiter import PORTION, ReadLimiter
 from tracker.websocket.shared_frame import PING, Frame, encode
 from tracker.websocket.write_flow import NO_CONTEXT, WriteFlow
 
@@ -21,7 +21,6 @@ CLOSE_TIMEOUT: Final = 1.0  # seconds from our close frame to the end of the con
 DRAIN_TIMEOUT: Final = 5.0  # seconds for receiving the messages that came before the peer disconnected
 READ_BYTES: Final = 16_384  # for one read
 CLOSING_REST: Final = 0.025  # seconds between two reads while closing, when all data is discarded
-LAST_FRAMES: Final = 8  # parsed of the data that came before the peer disconnected
 GONE: Final = 1006  # the peer is gone, so no close frame is sent
 
 _read_buffer: Final = memoryview(bytearray(READ_BYTES))  # shared: each read is parsed before the next
@@ -147,7 +146,7 @@ class Connection(asyncio.BufferedProtocol):
         # A cancelled timer keeps its arguments alive.
         self._ping_timer = self._close_timer = self._rest_timer = None
         if self._parser.is_open:
-            self._parser.feed(self._early_data, self._last_read, LAST_FRAMES)
+            self._parser.feed(self._early_data, self._last_read, PORTION)  # more is not parsed any more
         self._parser.feed_eof()
         self._lost.set_result(None)
         self._write_flow.end()
@@ -167,7 +166,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _parse(self, data: bytes | memoryview) -> None:
         now = self._loop.time()
-        self._limiter.count(*self._parser.feed(data, now, self._limiter.frames_allowed(now)))
+        self._limiter.count(*self._parser.feed(data, now, self._limiter.points_allowed(now)))
         if self._parser.messages:
             _wake(self._message_waiter)
         if self._limiter.is_flood:

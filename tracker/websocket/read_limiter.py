@@ -1,13 +1,16 @@
-"""ReadLimiter: how many frames of one peer are parsed at a time, and how long reading then rests.
+"""ReadLimiter: how much of one peer is parsed at a time, and how long reading then rests.
 
-Process at most 8 frames, then rest for 3 ms, so that no client monopolises the event loop. A peer that keeps
-sending is read one frame at a time, so slowly that others hardly notice. Slowing a flood costs less than
-disconnecting its sender, who would reconnect.
+A short message costs a point, a long one more, and every other frame OTHER_POINTS. After PORTION points,
+reading rests for 3 ms, so that no client monopolises the event loop. A peer that keeps sending is read one
+frame at a time, so slowly that others hardly notice. Slowing a flood costs less than disconnecting its
+sender, who would reconnect.
 """
 
 from typing import Final
 
-PORTION: Final = 8  # frames
+PORTION: Final = 80  # points. A rest costs as much as 30 short messages, so it must be rare
+OTHER_POINTS: Final = 10  # for a control frame or a fragment: no client sends many
+POINT_BYTES: Final = 512  # of a message: each costs a further point, as its content takes time
 REST: Final = 0.003  # seconds until the next portion
 AT_ONCE: Final = 400  # frames at full speed; a backlog needs fewer, as each holds hundreds of fixes
 IDLE_COUNTS: Final = 8  # weight of a frame that completes no message, which no client sends often
@@ -23,13 +26,13 @@ class ReadLimiter:
 
     def __init__(self, now: float) -> None:
         self._since = now
-        self._in_portion = 0  # frames of the portion that began at `since`
+        self._in_portion = 0  # points of the portion that began at `since`
         self._counted = 0.0  # counted frames that are not forgiven
         self._is_slow = False
         self._while_slow = 0  # frames since it was slowed
 
-    def frames_allowed(self, now: float) -> int:
-        """Return how many frames may be parsed now."""
+    def points_allowed(self, now: float) -> int:
+        """Return for how many points frames may be parsed now."""
         if now - self._since >= REST:
             self.begin_portion(now)
         return (1 if self._is_slow else PORTION) - self._in_portion
@@ -41,9 +44,9 @@ class ReadLimiter:
         if self._counted <= AT_ONCE / 2:
             self._is_slow, self._while_slow = False, 0
 
-    def count(self, frames: int, idle: int = 0) -> None:
+    def count(self, frames: int, idle: int, points: int) -> None:
         """Count parsed frames, of which *idle* completed no message (control frames, fragments)."""
-        self._in_portion += frames
+        self._in_portion += points
         self._counted = min(AT_ONCE, self._counted + frames + idle * (IDLE_COUNTS - 1))
         if self._counted >= AT_ONCE:
             self._is_slow = True

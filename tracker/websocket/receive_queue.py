@@ -46,7 +46,7 @@ class ReceiveQueue:
     def add(self, frame: Frame) -> bool:
         """Add a data frame; return whether it completed a message. Raises UnicodeDecodeError."""
         if frame.opcode is not Opcode.CONT and frame.fin:
-            self._put(str(frame.data, "utf-8") if frame.opcode is Opcode.TEXT else bytes(frame.data))
+            self.put(str(frame.data, "utf-8") if frame.opcode is Opcode.TEXT else bytes(frame.data))
             return True
         if frame.opcode is Opcode.TEXT:
             self._decoder = codecs.getincrementaldecoder("utf-8")()
@@ -61,9 +61,10 @@ class ReceiveQueue:
             self._decoder.decode(frame.data, final=frame.fin)
         if frame.fin:
             whole, self._fragments = self._fragments, bytearray()
-            self._put(bytes(whole) if self._decoder is None else whole.decode())
+            self.put(bytes(whole) if self._decoder is None else whole.decode())
         return frame.fin
 
-    def _put(self, message: str | bytes) -> None:
+    def put(self, message: str | bytes) -> None:
+        """Add a whole message."""
         self._messages.append(message)
         self._size += len(message)

@@ -15,7 +15,7 @@ from tracker.api.tracking.translations import choose_words
 from tracker.node import current_node
 from tracker.system.package_files import folder
 
-LANGUAGES: Final = ("en",)
+LANGUAGES: Final = ("en", "de", "fi", "ar")
 MESSAGES: Final = "messages/dispatch/"  # a folder for each part of the page
 STYLES: Final = "style/dispatch/"
 

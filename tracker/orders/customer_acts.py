@@ -29,14 +29,17 @@ async def instruct(connection: Connection, order_id: str, text: str, now: dateti
 
 
 async def move_pin(connection: Connection, order_id: str, to: LonLat, now: datetime) -> OrderChange:
-    """Move the dropoff to the customer's door. Raises NotFound, Conflict, InvalidFields if it is too far."""
+    """Move the dropoff to the customer's door, which is then exact.
+
+    Raises NotFound, Conflict, InvalidFields if it is too far.
+    """
     order = await _lock_open(connection, order_id, "place")
     given = order.given_dropoff or order.dropoff.lonlat
     metres = round(distance(given, to), 1)
     if metres > FURTHEST_M:
         why = f"must be within {FURTHEST_M:g} m of the address; it is {metres:,.0f} m away"
         raise InvalidFields([FieldError("lat", why), FieldError("lon", why)])
-    dropoff = msgspec.structs.replace(order.dropoff, lat=to.lat, lon=to.lon)
+    dropoff = msgspec.structs.replace(order.dropoff, lat=to.lat, lon=to.lon, precision="exact")
     changed = msgspec.structs.replace(order, dropoff=dropoff, given_dropoff=given)
     place = {"lat": to.lat, "lon": to.lon, "distance_m": metres}
     return await _store(connection, changed, "place", place, now)

@@ -92,6 +92,17 @@ async def test_a_pin_stays_near_the_merchant_s_address(service: Service) -> None
         assert (await act(service, order, "place", FAR)).status_code == 204
 
 
+async def test_a_pin_makes_the_place_exact(service: Service) -> None:
+    """A later change of the address alone is then a text, and the door stays where the customer put it."""
+    order = await service.new_order(dropoff={"address": "Kasarmikatu 36, Helsinki"})
+    assert order["dropoff"]["precision"] == "house"
+    place = {name: order["dropoff"][name] for name in ("lat", "lon")}
+    async with branded(service, customer_may=EVERYTHING):
+        assert (await act(service, order, "place", place)).status_code == 204
+    shown = await service.get(f"/v1/orders/{order['id']}")
+    assert (shown["dropoff"]["precision"], shown["dropoff"]["lat"]) == ("exact", place["lat"])
+
+
 async def test_a_rating_is_given_once_after_the_end(service: Service) -> None:
     """The merchant reads it, and the page knows of it. Erased with the customer's data, but for the stars."""
     driver = await service.new_driver()

@@ -54,7 +54,8 @@ class Brands:
 
     async def replace(self, brand: Brand) -> None:
         """Store the brand and tell every node. Raises StorageUnavailable."""
-        await upsert_brand(self._database, brand, self._now())
+        async with self._database.transaction() as connection:  # with the audit's entry
+            await upsert_brand(connection, brand, self._now())
         self._forget()
         self._exchange.publish_brand_change()
 

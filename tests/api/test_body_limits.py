@@ -14,6 +14,7 @@ from tests.service import Service, hear, say, token_of
 from tests.waiting import becomes_true, until
 from tracker.api.merchant.branding.bodies import BODY_BYTES
 from tracker.api.merchant.driver_bodies import STOPS_BYTES
+from tracker.api.merchant.map import ADDRESSES_BYTES
 from tracker.api.merchant.order_bodies import BULK_BYTES, ORDER_BYTES, RULES
 from tracker.api.request_body import BUFFER_BYTES, LARGEST_BYTES, BoundedBody
 from tracker.errors import TooLarge
@@ -52,6 +53,7 @@ async def limits(service: Service) -> list[tuple[str, str, int, dict[str, str]]]
         ("POST", f"{of_order}/status", SMALL, {}),
         ("POST", f"{of_order}/links", SMALL, {}),
         ("POST", "/v1/routes", SMALL, {}),
+        ("POST", "/v1/geocode", ADDRESSES_BYTES, {}),
         ("POST", "/v1/webhooks", SMALL, {}),
         ("PATCH", of_webhook, SMALL, {}),
         ("POST", f"{of_webhook}/secret", SMALL, {}),

@@ -11,6 +11,7 @@ from tests.waiting import until
 
 NOT_CHANGES: Final = {
     "find_route",  # answers a question
+    "locate_addresses",  # the same
     "post_traccar",  # positions, and so many of them that they would hide everything else
 }
 HOOK: Final = {"url": "https://shop.example/hook", "events": ["driver.device"]}

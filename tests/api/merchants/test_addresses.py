@@ -120,3 +120,23 @@ async def test_a_new_address_moves_the_stop(service: Service) -> None:
     assert ends(exact["dropoff"]) == (SHOP["lat"], SHOP["lon"], "exact")
     stays = (await service.http.patch(path, json={"dropoff": {"address": "Kaivokatu 1"}})).json()
     assert ends(stays["dropoff"]) == ends(exact["dropoff"])
+
+
+async def test_a_list_is_located_as_its_orders_would_be(service: Service) -> None:
+    """Found, several places and none, in sequence; an order with the address gets the same place."""
+    texts = [KASARMIKATU["address"], "Alepa", "qqqqxxxxzzzz 5", KASARMIKATU["address"]]
+    answer = await service.http.post("/v1/geocode", json={"addresses": texts})
+    assert answer.status_code == 200
+    found, several, none, again = answer.json()["items"]
+    order = await service.post("/v1/orders", {"pickup": SHOP, "dropoff": {"address": texts[0]}})
+    assert ends(order["dropoff"]) == ends(found["place"])
+    assert (found["candidates"], found["ambiguous"], again) == ([], False, found)
+    assert (several["place"], several["ambiguous"], len(several["candidates"]) > 1) == (None, True, True)
+    assert none == {"place": None, "candidates": [], "ambiguous": False}
+
+
+@pytest.mark.parametrize("addresses", [["x"] * 501, ["x" * 501], [7], "x", None])
+async def test_a_wrong_list_is_refused(service: Service, addresses: object) -> None:
+    """422, and nothing is searched."""
+    answer = await service.http.post("/v1/geocode", json={"addresses": addresses})
+    assert wrong_fields(answer)[0].startswith("addresses")

@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from tracker.api.answers import drivers, track_export
+from tracker.api.docs.example_addresses import ADDRESS_EXAMPLES
 from tracker.api.docs.example_brand import BRAND_EXAMPLES, CALENDAR
 from tracker.api.docs.example_delivery import (
     CURSOR,
@@ -61,7 +62,6 @@ from tracker.api.merchant.tracks import track
 from tracker.api.monitoring import health
 from tracker.api.tracking import notes, poll
 from tracker.domain.tracks.fix import Fix
-from tracker.map.addresses import Address
 from tracker.messages import (
     Ack,
     Fixes,
@@ -171,11 +171,6 @@ EXAMPLES: Final[Mapping[Any, Any]] = {
         webhook_bodies.RedeliverAnswer: webhook_bodies.RedeliverAnswer(1),
         responses.Page[webhook_bodies.DeliveryAnswer]: responses.Page([DELIVERY], CURSOR),
         feed.EventsAnswer: feed.EventsAnswer([EVENT], "e1042"),
-        map.Area: map.Area("helsinki.osm.pbf", (24.93, 60.16, 24.96, 60.18), (24.945, 60.17)),
-        map.Addresses: map.Addresses([Address(60.1666, 24.9486, "Kasarmikatu 36")]),
-        responses.Page[map.FoundAddress]: responses.Page(
-            [map.FoundAddress("Kasarmikatu 36, 00130 Helsinki", 60.1666, 24.9486, "house")], None
-        ),
         map.RouteAnswer: ROUTE,
         Snapshot: SNAPSHOT,
         poll.PollAnswer: poll.PollAnswer([SNAPSHOT], "c1.42"),
@@ -196,6 +191,7 @@ EXAMPLES: Final[Mapping[Any, Any]] = {
         phone_bodies.OverlandReply: {"result": "ok"},
         health.Liveness: health.Liveness(),
         health.Readiness: health.Readiness(status="ready", degraded=["basemap"]),
+        **ADDRESS_EXAMPLES,
         **DISPATCH_EXAMPLES,
         dict[str, Any]: {"info": {"title": "Tracker", "version": "0.2.0"}},
     }.items()

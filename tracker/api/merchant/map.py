@@ -2,14 +2,14 @@
 
 from math import nan
 from random import Random
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 
 from msgspec import Meta, Struct
 from quart import Blueprint, Response
 
-from tracker.api.auth import require_scope
+from tracker.api.auth import require_scope, take_requests
 from tracker.api.describe import endpoint
-from tracker.api.json_bodies import answer, body, query
+from tracker.api.json_bodies import LongText, RequestBody, answer, body, query
 from tracker.api.merchant.responses import Page
 from tracker.domain.geo import LonLat
 from tracker.domain.order import Vehicle
@@ -17,13 +17,15 @@ from tracker.domain.route import Leg
 from tracker.errors import FieldError, InvalidFields, MapUnavailable, NoRoute, RouterUnavailable
 from tracker.map.addresses import Address
 from tracker.map.extent import middle
-from tracker.map.geocoder import Hit, Near, Precision
+from tracker.map.geocoder import Geocoder, Hit, Near, Precision, Resolved
 from tracker.map.preparation import settled
 from tracker.messages import LineString
 from tracker.node import current_node
 
 ATTRIBUTION: Final = "© OpenStreetMap contributors"
 
+ADDRESSES: Final = 500  # in one request, as many as orders in bulk
+ADDRESSES_BYTES: Final = 524_288  # of a body: 1 kB for each
 ANSWER_WITHIN: Final = 10.0  # seconds that a request waits while the addresses are read
 
 blueprint = Blueprint("map", __name__)
@@ -90,6 +92,35 @@ class FoundAddress(Struct, frozen=True):
     @classmethod
     def of(cls, hit: Hit) -> "FoundAddress":
         return cls(hit.address, hit.lat, hit.lon, hit.precision)
+
+
+class AddressList(RequestBody, frozen=True, kw_only=True):
+    body_bytes: ClassVar[int] = ADDRESSES_BYTES
+
+    addresses: Annotated[list[LongText], Meta(max_length=ADDRESSES)]
+    """At most 500 addresses as people write them, each of at most 500 characters."""
+
+
+class AddressMeaning(Struct, frozen=True):
+    """What an order with this address alone would get."""
+
+    place: FoundAddress | None
+    """The place of the stop; null if the order would be refused."""
+    candidates: list[FoundAddress]
+    """Without a place: what may be meant, the best first."""
+    ambiguous: bool
+    """Whether several places fit, so that a person has to choose."""
+
+    @classmethod
+    def of(cls, resolved: Resolved) -> "AddressMeaning":
+        if resolved.hit is not None:
+            return cls(FoundAddress.of(resolved.hit), [], ambiguous=False)
+        return cls(None, [FoundAddress.of(hit) for hit in resolved.candidates], resolved.is_ambiguous)
+
+
+class AddressMeanings(Struct, frozen=True):
+    items: list[AddressMeaning]
+    """One for each address, in the sequence of the request."""
 
 
 class RoutePlace(Struct, frozen=True, forbid_unknown_fields=True):
@@ -199,13 +230,35 @@ async def geocode() -> Response:
     The order of the parts, case, accents, common abbreviations and small typing errors make no difference. A
     house number that the map lacks is placed between its neighbours. The list is empty if nothing fits.
     """
-    wanted, geocoder = query(GeocodeQuery), current_node().geocoder
+    wanted = query(GeocodeQuery)
     near = wanted.place()
+    hits = await (await _geocoder()).suggest(wanted.q, wanted.limit, near)
+    return answer(Page([FoundAddress.of(hit) for hit in hits], None))
+
+
+@blueprint.post("/v1/geocode")
+@require_scope("read")
+@endpoint(body=AddressList, answer=AddressMeanings, raises=(MapUnavailable,))
+async def locate_addresses() -> Response:
+    """Find the places of up to 500 whole addresses, as orders with them would get them.
+
+    So a list of orders can be checked before they are created. Each address counts as one request of the
+    key's allowance.
+    """
+    wanted = await body(AddressList)
+    take_requests(max(0, len(wanted.addresses) - 1))  # the request itself has taken one
+    geocoder = await _geocoder()
+    known = {text: await geocoder.resolve(text) for text in dict.fromkeys(wanted.addresses)}
+    return answer(AddressMeanings([AddressMeaning.of(known[text]) for text in wanted.addresses]))
+
+
+async def _geocoder() -> Geocoder:
+    """Return the address search, as soon as it is made. Raises MapUnavailable."""
+    geocoder = current_node().geocoder
     await settled([geocoder], ANSWER_WITHIN)
     if geocoder.value is None:
         raise MapUnavailable(f"Addresses cannot be searched. {geocoder.why}")
-    hits = await geocoder.value.suggest(wanted.q, wanted.limit, near)
-    return answer(Page([FoundAddress.of(hit) for hit in hits], None))
+    return geocoder.value
 
 
 @blueprint.post("/v1/routes")

@@ -1,15 +1,18 @@
 """Milestones of an order: each once, in sequence, and never from a single fix."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from random import Random
+from unittest.mock import patch
 
 import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tracker.domain.arrival import milestone_detector
 from tracker.domain.arrival.milestone import Milestone, MilestoneReached
 from tracker.domain.arrival.milestone_detector import MilestoneDetector
 from tracker.domain.geo import LonLat, Plane, distance
@@ -319,3 +322,54 @@ def test_in_whatever_sequence_fixes_come_nothing_happens_twice(fixes: list[Fix])
     kinds = ride.drive(fixes)
     assert len(kinds) == len(set(kinds))
     assert [event.at for event in ride.events] == sorted(event.at for event in ride.events)
+
+
+@given(
+    every=st.sampled_from([1.0, 3.0, 7.0, 16.0]),
+    noise=st.sampled_from([0.0, 6.0, 12.0]),
+    seed=st.integers(0, 10_000),
+    changes=st.lists(st.integers(0, 600), max_size=4),
+    routed=st.booleans(),
+)
+def test_fixes_far_from_all_stops_change_nothing(
+    every: float, noise: float, seed: int, changes: list[int], routed: bool
+) -> None:
+    """Whoever examines every fix finds the same milestones at the same fixes, whatever changes on the way."""
+    way = delivery(every, 40.0, noise, seed)
+    seen = []
+    for quick in (True, False):
+        with (
+            nullcontext()
+            if quick
+            else patch(f"{milestone_detector.__name__}._quiet_around", return_value=None)
+        ):
+            seen.append(_with_changes(way, {n: Random(seed + n) for n in changes}, routed))
+    assert seen[0] == seen[1]
+
+
+def _with_changes(
+    way: list[Fix], changes: dict[int, Random], routed: bool
+) -> list[tuple[int, MilestoneReached]]:
+    """Drive; a change moves the dropoff, reports the pickup, forgets the fixes, or puts one fix elsewhere."""
+    one = order()
+    ride = Ride(one)
+    events = []
+    for n, each in enumerate(way):
+        if random := changes.get(n):
+            kind = random.choice(["dropoff", "picked_up", "jump", "elsewhere"])
+            if kind == "dropoff":
+                moved = place(random.uniform(-500.0, 3_500.0))
+                one = msgspec.structs.replace(one, dropoff=Place(moved.lat, moved.lon))
+            elif kind == "picked_up":
+                one = fetched(one, (each.recorded_at - NOW).total_seconds())
+            elif kind == "jump":
+                ride.milestones.forget_fixes()
+            else:
+                each = msgspec.structs.replace(each, lat=each.lat + random.uniform(-0.01, 0.01))  # noqa: PLW2901
+            ride.plan(one)
+            if routed:
+                ride.route()
+        begun = len(ride.events)
+        ride.drive([each])
+        events += [(n, event) for event in ride.events[begun:]]
+    return events

@@ -12,23 +12,25 @@ SELECT count(*) FROM (SELECT FROM fixes_default LIMIT 100000) AS counted;
 
 -- name: lock_drivers_of_fixes
 -- The drivers of the batch that still exist, locked against erasure and a new owner until the commit. Where another
--- node than $2 has become the owner of the trip, `fenced`: what this node judged is out of date.
-SELECT d.number, l.node IS NOT NULL AND l.node <> $2 AS fenced
-FROM drivers d LEFT JOIN trip_leases l ON l.driver = d.number
-WHERE d.number = ANY ($1::bigint[])
-ORDER BY d.number
-FOR KEY SHARE OF d;
+-- node than $2 has become the owner of the trip, `fenced`: what this node judged is out of date. The leases are read once
+-- all drivers are locked.
+WITH locked AS MATERIALIZED (
+    SELECT number FROM drivers WHERE number = ANY ($1::bigint[]) ORDER BY number FOR KEY SHARE
+), fence AS MATERIALIZED (
+    SELECT coalesce(fenced_drivers(array_agg(number), $2), '{}') AS drivers FROM locked
+)
+SELECT number, number = ANY (fence.drivers) AS fenced FROM locked, fence;
 
 -- name: insert_fixes
 -- A commit of few rows in one round trip: what lock_drivers_of_fixes, insert_incoming and upsert_driver_states do.
 -- $13 is the time of a row that is its driver's newest believed fix, otherwise NULL. `drivers` and `times` are the keys of new rows.
 -- The rows are stored before the states, both in the order of their keys, so that two commits cannot deadlock.
-WITH alive AS MATERIALIZED (
-    SELECT d.number, l.node IS NOT NULL AND l.node <> $14 AS fenced
-    FROM drivers d LEFT JOIN trip_leases l ON l.driver = d.number
-    WHERE d.number = ANY ($1::bigint[])
-    ORDER BY d.number
-    FOR KEY SHARE OF d
+WITH locked AS MATERIALIZED (
+    SELECT number FROM drivers WHERE number = ANY ($1::bigint[]) ORDER BY number FOR KEY SHARE
+), fence AS MATERIALIZED (
+    SELECT coalesce(fenced_drivers(array_agg(number), $14), '{}') AS drivers FROM locked
+), alive AS MATERIALIZED (
+    SELECT number, number = ANY (fence.drivers) AS fenced FROM locked, fence
 ), sent AS MATERIALIZED (
     SELECT row.*
     FROM unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::float8[], $5::float8[],

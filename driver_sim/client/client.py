@@ -95,7 +95,7 @@ class DriverClient:
 
     @property
     def counts(self) -> Counter[str]:
-        """Fixes by what became of them: sent, acked, duplicates, rejected."""
+        """Fixes by what became of them: sent (each once), acked, duplicates, rejected."""
         return self.outbox.counts
 
     @property

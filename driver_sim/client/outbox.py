@@ -148,6 +148,7 @@ class Outbox:
 
     def _requeue(self, messages: Iterable[SentFixes]) -> None:
         requeued = [fix for sent in messages for fix in sent.fixes]
+        self.counts["sent"] -= len(requeued)  # they count once, however often they are sent
         if requeued:
             self._backlog = deque(sorted([*requeued, *self._backlog], key=lambda fix: fix.recorded_at))
 

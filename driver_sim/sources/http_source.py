@@ -87,10 +87,10 @@ class HttpSource:
         except (httpx.HTTPError, msgspec.MsgspecError) as error:
             self._fail(str(error) or type(error).__name__)
             return False
-        self.counts["sent"] += len(batch)
         if ack is None:
             self._refused(response)
             return False
+        self.counts["sent"] += len(batch)
         self._fault = ""
         self.latencies.append(asyncio.get_running_loop().time() - started)
         self._count(ack, len(batch))

@@ -111,7 +111,7 @@ class MqttSource:
             if at is None or now - at > RESEND_AFTER_S:
                 self._unacked[tst] = fix, now
                 self._client.publish(self._broker.topic, msgspec.json.encode(owntracks_message(fix)), QOS)
-                self.counts["sent"] += 1
+                self.counts["sent"] += at is None
 
     def _start(self) -> None:
         self.connected, self._fault = True, ""

@@ -18,7 +18,7 @@ class PositionSource(Protocol):
 
     @property
     def counts(self) -> Counter[str]:
-        """Fixes by what became of them: sent, acked, duplicates, rejected."""
+        """Fixes by what became of them: sent (each once), acked, duplicates, rejected."""
 
     @property
     def unacked(self) -> int:

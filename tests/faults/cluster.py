@@ -41,7 +41,7 @@ class Cluster:
         self._account = OsUser.fitting()
         self._process: subprocess.Popen[bytes] | None = None
         self._keeper: subprocess.Popen[bytes] | None = None  # holds the private mount namespace
-        self._sockets = Path()
+        self._sockets = folder / "sockets"  # until `_set_up` chooses one
 
     @classmethod
     @asynccontextmanager

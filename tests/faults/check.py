@@ -16,10 +16,6 @@ SHOWN_WITHIN: Final = 10.0  # seconds
 SOCKETS_GONE_WITHIN: Final = 45.0  # seconds
 FILES_MORE: Final = 16  # the two pools' connections, and a few that a library keeps
 THREADS_MORE: Final = 16
-MEMORY_MORE: Final = (
-    80.0  # MB, after routes were computed and caches filled; the attacks have a bound of their own
-)
-
 STORED = """
 SELECT d.id, f.recorded_at, f.lat, f.lon, f.accuracy, f.speed, f.heading, f.altitude, f.battery
 FROM fixes f LEFT JOIN drivers d ON d.number = f.driver
@@ -37,12 +33,22 @@ async def all_wrong(
     world: World, flush_within: float = 60.0, leave_within: float = SOCKETS_GONE_WITHIN
 ) -> list[str]:
     """What was broken, one line each; the service is ended for it. Empty: every promise was kept."""
+    await settle(world, flush_within)
+    await everybody_leaves(world, leave_within)
+    return await ended(world)
+
+
+async def settle(world: World, flush_within: float = 60.0) -> None:
+    """Everything is acknowledged, customers see the newest, and all orders end."""
     await world.calm()
     if not await world.flush(flush_within):
         world.violations.append(f"{world.unacknowledged} fixes were never acknowledged")
     await _customers_see_the_newest(world)
     await _orders_end(world)
-    await _everybody_leaves(world, leave_within)
+
+
+async def ended(world: World) -> list[str]:
+    """What was broken, once the nodes have ended, too."""
     _nothing_was_acknowledged_while_away(world)
     for node in world.nodes:
         if (code := await _terminated(node)) != 0:
@@ -89,7 +95,7 @@ async def _orders_end(world: World) -> None:
         world.violations += sorted(set(customer.faults))
 
 
-async def _everybody_leaves(world: World, within: float) -> None:
+async def everybody_leaves(world: World, within: float = SOCKETS_GONE_WITHIN) -> None:
     """Sockets, files, threads and memory go back to where they were."""
     for anybody in (*world.devices, *(watched.customer for watched in world.watched)):
         await world.stop(anybody)
@@ -106,7 +112,7 @@ async def _nothing_is_left(world: World, node: Node, within: float) -> None:
         world.violations.append(f"{held.sockets} sockets are left of clients who have gone")
     if held.files > idle.files + FILES_MORE or held.threads > idle.threads + THREADS_MORE:
         world.violations.append(f"left behind: {held}, at the beginning {idle}")
-    if held.rss_mb > idle.rss_mb + MEMORY_MORE:
+    if held.rss_mb > idle.rss_mb + world.memory_more:
         world.violations.append(f"memory grew from {idle.rss_mb:.0f} to {held.rss_mb:.0f} MB")
     metrics = await node.metrics()
     for name in ("tracker_drivers_online", "tracker_subscribers"):

@@ -1,10 +1,12 @@
 """Customer: somebody who watches an order by its link, and notes when what is shown breaks a promise."""
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from random import Random
+from time import monotonic
 from typing import Any, Final
 
 import msgspec
@@ -30,6 +32,9 @@ class Customer:
         self.statuses: list[str] = []
         self.connections = 0
         self.closes: list[int] = []
+        self.waits: list[float] = []  # seconds between two new positions
+        self.trusting: ssl.SSLContext | None = None  # where a balancer ends TLS
+        self._moved_at = 0.0
         self.port = port
         self._token, self._random = token, random
         self._starts = starts
@@ -64,10 +69,11 @@ class Customer:
 
     async def _watch(self, attempt: int) -> int:
         query = f"?cursor={self.state['cursor']}" if self.state else ""
-        url = f"ws://127.0.0.1:{self.port}/v1/track/{self._token}/stream{query}"
+        scheme = "ws" if self.trusting is None else "wss"
+        url = f"{scheme}://127.0.0.1:{self.port}/v1/track/{self._token}/stream{query}"
         try:
             async with connect(
-                url, compression=None, ping_interval=None, close_timeout=1, proxy=None
+                url, ssl=self.trusting, compression=None, ping_interval=None, close_timeout=1, proxy=None
             ) as socket:
                 self.connections += 1
                 async with asyncio.timeout(None) as patience:
@@ -106,9 +112,16 @@ class Customer:
         if self.shows is not None:
             if self.shows < self._shown_at and self._shown_by == self._starts():
                 self.faults.append(f"the marker went back in time ({message['type']})")
+            if self.shows > self._shown_at:
+                self._note_wait()
             self._shown_at, self._shown_by = self.shows, self._starts()
             if "freshness" in message or "position" in message:
                 self._check_age(message["now"])
+
+    def _note_wait(self) -> None:
+        before, self._moved_at = self._moved_at, monotonic()
+        if before:
+            self.waits.append(self._moved_at - before)
 
     def _check_age(self, now: str) -> None:
         age = (datetime.fromisoformat(now) - datetime.fromisoformat(self._shown_at)).total_seconds()

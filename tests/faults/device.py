@@ -4,6 +4,7 @@ It is a witness, so it shares no code with the product's own client.
 """
 
 import asyncio
+import ssl
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
@@ -47,6 +48,7 @@ class Device:
         self.duplicates = 0
         self.connected = False
         self.stopped = False  # told not to come back
+        self.trusting: ssl.SSLContext | None = None  # where a balancer ends TLS
         self._token = token
         self._port = port
         self._random = random
@@ -122,7 +124,8 @@ class Device:
 
     def _connect(self) -> connect:
         return connect(
-            f"ws://127.0.0.1:{self._port}/v1/drivers/stream",
+            f"{'ws' if self.trusting is None else 'wss'}://127.0.0.1:{self._port}/v1/drivers/stream",
+            ssl=self.trusting,
             subprotocols=[Subprotocol("tracker.v1")],
             additional_headers={"Authorization": f"Bearer {self._token}"},
             compression=None,

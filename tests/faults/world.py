@@ -1,6 +1,7 @@
 """World: a service, its database, bad networks, drivers and customers, all real; and what they witnessed."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -56,6 +57,8 @@ class World:
         self.networks: list[Proxy] = []  # of drivers
         self.customers_network: Proxy
         self.making = asyncio.Event()
+        self.trusting: ssl.SSLContext | None = None  # where a balancer ends TLS
+        self.memory_more = 80.0  # MB that a node may grow by: computed routes, filled caches
         self.haste = 1.0  # what networks and processes suffer lasts so much longer
         self.events = 0  # numbers things that must differ from event to event
         self._rate = 0
@@ -124,6 +127,7 @@ class World:
         """One who watches from now on."""
         port = (network or self.customers_network).port
         customer = Customer(token, port, Random(self.random.random()), self.starts)
+        customer.trusting = self.trusting
         self._begin(customer, customer.run())
         return customer
 
@@ -136,7 +140,9 @@ class World:
         async with self.node.merchant() as http:
             driver = await post(http, "/v1/drivers", {"name": f"Kuski {number}", "vehicle": "car"})
         port = self.networks[number % len(self.networks)].port
-        return Device(driver["id"], driver["token"], port, Random(self.random.random()), home)
+        device = Device(driver["id"], driver["token"], port, Random(self.random.random()), home)
+        device.trusting = self.trusting
+        return device
 
     async def new_spare(self, home: tuple[float, float] = HOME) -> Device:
         """A driver who has no order, streaming."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.faults.node import Node
 from tests.nats import nats_server
-from tests.proxies.programs import free_port
+from tests.proxies.programs import Proxy, free_port
 
 
 class PairedNode(Node):
@@ -40,3 +40,17 @@ async def running_pair(folder: Path, data_dir: Path, database_url: str) -> Async
             stack.push_async_callback(nodes[-1].end)
         await asyncio.gather(*(node.start() for node in nodes))
         yield nodes
+
+
+async def serves_through(balancer: Proxy, node: PairedNode) -> bool:
+    """Whether the balancer sends requests to a node that has no other connections."""
+    before = await requests(node)
+    async with balancer.client() as http:
+        for _ in range(4):
+            await http.get("/livez")
+    return await requests(node) > before
+
+
+async def requests(node: PairedNode) -> float:
+    metrics = await node.metrics()
+    return metrics.get('tracker_http_requests_total{method="GET",route="/livez",status="200"}', 0.0)

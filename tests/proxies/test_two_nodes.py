@@ -16,7 +16,7 @@ import pytest
 import pytest_asyncio
 from websockets.exceptions import ConnectionClosed
 
-from tests.proxies.pair import PairedNode, running_pair
+from tests.proxies.pair import PairedNode, running_pair, serves_through
 from tests.proxies.programs import Certificate, Proxy, running_proxy
 from tests.service import ADMIN_KEY, hear, say, token_of
 from tests.test_end_to_end import fix, on_the_way
@@ -153,20 +153,6 @@ async def ask_until(
         except httpx.HTTPError as error:
             answers[repr(error)] += 1
         await asyncio.sleep(0.01)  # simulates a client's pause
-
-
-async def serves_through(balancer: Proxy, node: PairedNode) -> bool:
-    """Whether the balancer sends requests to a node that has no other connections."""
-    before = await requests(node)
-    async with balancer.client() as http:
-        for _ in range(4):
-            await http.get("/livez")
-    return await requests(node) > before
-
-
-async def requests(node: PairedNode) -> float:
-    metrics = await node.metrics()
-    return metrics.get('tracker_http_requests_total{method="GET",route="/livez",status="200"}', 0.0)
 
 
 async def closed(socket: Any) -> tuple[int, str] | None:

@@ -25,6 +25,7 @@ from tracker.live.drivers.silence import SilenceWatch
 from tracker.live.drivers.states import DriverStates
 from tracker.live.drivers.trip import ConnectedDriver, LiveTrip
 from tracker.live.drivers.trips import LiveTrips
+from tracker.live.handover import Handover
 from tracker.live.healing import Healing
 from tracker.live.nodes.exchange import Exchange
 from tracker.live.nodes.forecasts import Forecasts
@@ -42,7 +43,7 @@ from tracker.live.nodes.ownership import Ownership
 from tracker.live.nodes.view_receiver import ViewReceiver
 from tracker.live.nodes.view_sender import ViewSender
 from tracker.live.peers import Peers
-from tracker.live.restart import Restart, spread_s
+from tracker.live.restart import Restart
 from tracker.live.views import LiveViews
 from tracker.messages import AssignedOrder, DutyChange, PolicyChange
 from tracker.metrics import Metrics
@@ -134,12 +135,9 @@ class Fleet:
         Give up the trips, so that other nodes own them as soon as their drivers reconnect.
         """
         self.draining = True
-        clients = len(self._hub) + len(self.connections)
-        self.restart.spread_s = spread_s(clients, len(self._leases.others))
-        self._hub.restart()
         self.board.close()
-        await self.connections.drain()
-        await self._ownership.release_all()
+        ends = self._hub, self.connections, self._leases, self._ownership, self.restart
+        await Handover(*ends).run()
 
     # --- drivers
 

@@ -97,7 +97,10 @@ class Device:
     def revoke(self) -> None:
         self.end = "revoked"
 
-    async def drain(self) -> None:
+    async def settle(self) -> None:
+        """Nothing is in flight."""
+
+    def restart(self) -> None:
         self.end = "restarting"
 
 

@@ -141,8 +141,8 @@ class DriverSession:
     def departure(self) -> Departure:
         return "closed" if self._socket.peer_close_code in DELIBERATE else "lost"
 
-    async def drain(self) -> None:
-        """Stop reading, acknowledge the messages in flight, and close with 1012."""
+    async def settle(self) -> None:
+        """Stop reading, and acknowledge the messages in flight."""
         self._reading.cancel()
         try:
             async with asyncio.timeout(DRAIN_TIMEOUT):
@@ -150,6 +150,8 @@ class DriverSession:
                     await self._in_flight.acquire()
         except TimeoutError:
             log.warning("driver_drain_timed_out", driver=self._driver.id)
+
+    def restart(self) -> None:
         restarting = CloseConnection(1012, self._node.fleet.restart.reason())
         try:
             self._outbox.put_nowait(restarting)

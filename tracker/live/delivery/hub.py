@@ -53,8 +53,7 @@ class Hub:
 
     def links(self) -> list[str]:
         """Return the links with open views on this node."""
-        channels = self._channels.values()
-        return list({one.link_id for channel in channels for one in channel.subscriptions})
+        return list({one.link_id for one in self.subscriptions()})
 
     def watched(self) -> list[str]:
         """Return the orders that customers of this node watch."""
@@ -131,16 +130,18 @@ class Hub:
 
     def revoke(self, link_id: str) -> None:
         """End every subscription of a revoked link."""
-        for channel in self._channels.values():
-            for subscription in channel.subscriptions:
-                if subscription.link_id == link_id:
-                    subscription.finish(End("revoked"))
+        for subscription in self.subscriptions():
+            if subscription.link_id == link_id:
+                subscription.finish(End("revoked"))
 
     def restart(self) -> None:
         """Close every subscription, because this node is about to stop."""
-        for channel in self._channels.values():
-            for subscription in channel.subscriptions:
-                subscription.restart()
+        for subscription in self.subscriptions():
+            subscription.restart()
+
+    def subscriptions(self) -> list[Subscription]:
+        """Return the subscriptions of all orders."""
+        return [one for channel in self._channels.values() for one in channel.subscriptions]
 
     def _subscriptions(self, order_id: str) -> list[Subscription]:
         channel = self._channels.get(order_id)

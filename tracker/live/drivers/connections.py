@@ -1,6 +1,7 @@
 """DriverConnections: the newest connection of each role of each driver who is connected to this node."""
 
 import asyncio
+from collections.abc import Collection, Iterable
 from math import inf
 from time import monotonic
 from typing import Final
@@ -36,6 +37,7 @@ class DriverConnections:
         self._replacements = RateLimit(REPLACED_AT_ONCE, REPLACED_PER_S)
         self._replaced_at: dict[str, float] = {}  # by a connection to another node, oldest first
         self._told: dict[str, dict[type, tuple[ToDriver, float]]] = {}  # newest duty and policy, and when
+        self.sent_away: set[str] = set()  # drivers who have not arrived at another node yet
         self.recent_tokens = RecentTokens()
         self.revocations = 0  # so far; if it grows between authentication and `connect`, authenticate again
 
@@ -100,6 +102,7 @@ class DriverConnections:
 
     def replace(self, driver_id: str, role: Role, newer: Since) -> None:
         """Close the driver's connection of this role if another node has a newer one."""
+        self.sent_away.discard(driver_id)
         own = self._by_driver.get(driver_id, {})
         if role in own and self._since[own[role]] < newer:
             key, now = f"{driver_id} {role}", asyncio.get_running_loop().time()
@@ -148,10 +151,18 @@ class DriverConnections:
                 connection.revoke()
         self._drop_empty(driver_id)
 
-    async def drain(self) -> None:
-        """Acknowledge what is in flight and close every connection with 1012."""
-        every = [connection for own in self._by_driver.values() for connection in own.values()]
-        await asyncio.gather(*(connection.drain() for connection in every))
+    async def settle(self, driver_ids: Iterable[str]) -> None:
+        """Read nothing more from these drivers, and return once what they have sent is acknowledged."""
+        await asyncio.gather(*(connection.settle() for connection in self._of(driver_ids)))
+
+    def restart(self, driver_ids: Collection[str]) -> None:
+        """Close these drivers' connections with 1012."""
+        self.sent_away.update(driver_ids)
+        for connection in self._of(driver_ids):
+            connection.restart()
+
+    def _of(self, driver_ids: Iterable[str]) -> list[ConnectedDriver]:
+        return [one for driver_id in driver_ids for one in self._by_driver.get(driver_id, {}).values()]
 
     def _drop_empty(self, driver_id: str) -> None:
         """Forget a driver without a connection."""

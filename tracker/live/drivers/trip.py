@@ -53,8 +53,11 @@ class ConnectedDriver(Protocol):
     def departure(self) -> Departure:
         """How the connection ended."""
 
-    async def drain(self) -> None:
-        """Acknowledge what is in flight and close with 1012."""
+    async def settle(self) -> None:
+        """Read nothing more, and return once everything is acknowledged."""
+
+    def restart(self) -> None:
+        """Close with 1012, because this node is about to stop."""
 
 
 class Receipt(msgspec.Struct, frozen=True):

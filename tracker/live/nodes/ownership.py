@@ -1,7 +1,7 @@
 """Ownership: which node owns a driver's trip, how this node becomes the owner, and how it gives a trip up."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from time import monotonic
@@ -122,9 +122,9 @@ class Ownership:
         with suppress(StorageUnavailable):
             await self._leases.release(idle)
 
-    async def release_all(self) -> None:
-        """Give up every trip whose fixes are stored, because this node is about to stop."""
-        trips = {driver_id: self._trips.get(driver_id) for driver_id in self._leases.owned}
+    async def release(self, driver_ids: Iterable[str]) -> None:
+        """Give up those trips whose fixes are stored, because this node is about to stop."""
+        trips = {driver_id: self._trips.get(driver_id) for driver_id in driver_ids}
         with suppress(StorageUnavailable):
             await self._leases.release(
                 driver_id for driver_id, live in trips.items() if live is None or not live.recording

@@ -20,6 +20,7 @@ from bench.live_view_long import measure_live_view_long
 from bench.load import measure_load
 from bench.memory import measure_memory
 from bench.node import Node, running_node
+from bench.nodes import measure_nodes
 from bench.page import measure_page
 from bench.phones import measure_phones
 from bench.rows import Row, as_json, show
@@ -44,10 +45,12 @@ BENCHMARKS: dict[str, Measure] = {
     "fleet": measure_fleet,
     "geocode": measure_geocode,
     "hostile": measure_hostile,
+    "nodes": measure_nodes,
     "capacity": measure_capacity,
 }
 
 
+LASTING = {"nodes"}  # minutes: only if named, or with --long
 MANY_DRIVERS = 1_000  # with --long
 
 
@@ -67,7 +70,7 @@ MANY_DRIVERS = 1_000  # with --long
     "--long",
     "long",
     is_flag=True,
-    help="Also measure a slow reader for a minute, 5,000 reconnects after a kill, and 1,000 drivers.",
+    help="Also measure a slow reader, 5,000 reconnects after a kill, two nodes, and 1,000 drivers.",
 )
 @click.option("--json", "json", is_flag=True, help="Print JSON.")
 def main(*, only: tuple[str, ...], setup: bool, long: bool, json: bool) -> None:
@@ -76,7 +79,8 @@ def main(*, only: tuple[str, ...], setup: bool, long: bool, json: bool) -> None:
     Each figure is compared with a limit, or with another tool in the same run. Compare the ratios, because
     the seconds depend on the machine. The exit status is 1 if a limit is missed.
     """
-    rows = asyncio.run(_measure_all(only or tuple(BENCHMARKS), setup=setup, long=long))
+    names = only or tuple(name for name in BENCHMARKS if long or name not in LASTING)
+    rows = asyncio.run(_measure_all(names, setup=setup, long=long))
     if json:
         click.echo(as_json(rows))
     else:

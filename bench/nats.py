@@ -18,6 +18,7 @@ class NatsServer(msgspec.Struct, frozen=True):
 
     port: int
     monitoring_port: int
+    pid: int
 
     @property
     def url(self) -> str:
@@ -35,14 +36,14 @@ async def nats_server() -> AsyncIterator[NatsServer]:
     program = shutil.which("nats-server", path=str(Path(sys.executable).parent))
     if program is None:
         raise RuntimeError("there is no nats-server; `make tools` installs it")
-    server = NatsServer(free_port(), free_port())
+    port, monitoring_port = free_port(), free_port()
     process = await asyncio.create_subprocess_exec(
-        *(program, "-a", "127.0.0.1", "-p", str(server.port), "-m", str(server.monitoring_port)),
+        *(program, "-a", "127.0.0.1", "-p", str(port), "-m", str(monitoring_port)),
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
     )
     try:
-        yield server
+        yield NatsServer(port, monitoring_port, process.pid)
     finally:
         process.terminate()
         await process.wait()

@@ -70,13 +70,17 @@ def test_every_module_of_the_drivers_page_has_its_test_or_needs_a_browser() -> N
 
 
 # Modules of the board that touch the document, by folder; tests/web/dispatch covers them.
-IN_BROWSER: Final = {
+IN_BROWSER: Final[dict[str, set[str]]] = {
     "": {"board", "login", "work"},
     "fleet": set(),
-    "list": {"order-list"},
-    "map": {"board-map"},
-    "panel": {"panel"},
-}
+    "list": {"driver-list", "drop-zone", "keyed-rows", "order-list"},
+    "map": {"board-map", "replay-layer"},
+    "panel": {
+        "act-buttons", "driver-panel", "driver-picker", "fact-list", "link-box", "order-acts", "order-panel",
+        "panel",
+    },
+    "replay": {"replay"},
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("folder", sorted({path.parent for path in BOARD.rglob("*.js")}))

@@ -1,5 +1,6 @@
 """The dispatcher's board in a real browser, against a real node."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -8,9 +9,13 @@ from typing import Any, Final
 import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
+from tests.api.test_auth import key_with
 from tests.browser import needs_chromium, opened, picture
 from tests.service import ADMIN_KEY, Service, hear, say
 from tests.web.test_page_people import AXE
+from tracker.database import Database
+from tracker.database.credentials.api_keys import revoke_api_key, select_api_key
+from tracker.tokens import hash_token
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), needs_chromium]
 DESK: Final[dict[str, Any]] = {"apart": True, "viewport": {"width": 1280, "height": 720}, "with_map": False}
@@ -93,3 +98,97 @@ async def test_orders_appear_change_and_come_first_at_risk(service: Service, bro
         await page.keyboard.press("Escape")
         await expect(page.locator("#panel")).to_be_hidden()
         await expect(row(page, order)).to_be_focused()
+
+
+async def test_an_order_is_assigned_by_keyboard_and_by_drag_and_ends(
+    service: Service, browser: Browser
+) -> None:
+    """Each act reaches the service, the row and the timeline."""
+    first, second = await service.new_driver("Wilma Keyboard"), await service.new_driver("Xaver Drag")
+    order = await service.new_order(reference="hand-1")
+    await service.new_order(first["id"], reference="hand-2")
+    async with at_the_board(browser, service) as page:
+        panel, sheet, said = page.locator("#panel"), page.locator("dialog"), page.locator("#announcer")
+        await row(page, order).press("Enter")
+        await panel.locator("[data-act=assign]").press("Enter")
+        await sheet.locator("#pick").fill("wilma")
+        await sheet.locator("#pick").press("Enter")
+        await expect(said).to_have_text("hand-1 is assigned to Wilma Keyboard.")
+        await expect(row(page, order)).to_contain_text("Wilma Keyboard")
+        await expect(panel.locator(".timeline")).to_contain_text("Assigned · Wilma Keyboard")
+        await row(page, order).hover()
+        await page.mouse.down()
+        await page.locator("#map").hover()
+        await page.locator(f"#drop [data-driver={second['id']}]").hover()
+        await page.mouse.up()
+        await expect(said).to_have_text("hand-1 is assigned to Xaver Drag.")
+        await expect(panel.locator(".timeline")).to_contain_text("Assigned · Xaver Drag")
+        await panel.locator("[data-act=cancel]").click()
+        await sheet.locator("#reason").fill("sold out")
+        await sheet.locator("button[type=submit]").click()
+        await expect(said).to_have_text("hand-1 is cancelled.")
+        await expect(row(page, order)).to_have_count(0)
+        await expect(panel.locator(".timeline")).to_contain_text("Cancelled · sold out")
+        await expect(panel.locator("[data-act=cancel]")).to_have_count(0)
+        await nothing_to_object_to(page)
+    assert (await service.get(f"/v1/orders/{order['id']}"))["driver_id"] == second["id"]
+
+
+async def test_a_driver_has_duty_stops_and_a_code_for_a_phone(service: Service, browser: Browser) -> None:
+    """The list of drivers leads to the stops, which move up and down; a QR code pairs a phone."""
+    driver = await service.new_driver("Yrsa Stops")
+    orders = [await service.new_order(driver["id"], reference=f"stop-{n}") for n in (1, 2)]
+    stops = (await service.get(f"/v1/drivers/{driver['id']}/stops"))["stops"]
+    async with at_the_board(browser, service) as page:
+        await page.locator("[data-show=drivers]").click()
+        await page.locator("#search-drivers").fill("yrsa")
+        await page.locator(f"[data-driver={driver['id']}] .row").click()
+        shown = page.locator(".stops li")
+        await expect(shown).to_have_count(4)
+        await expect(shown.first.locator("button:enabled")).to_have_count(2)  # itself, and later
+        await shown.first.get_by_role("button", name="Later").click()
+        await expect(shown.first).to_contain_text(
+            "stop-1" if stops[1]["order_id"] == orders[0]["id"] else "stop-2"
+        )
+        await page.locator("[data-act=pair]").click()
+        await expect(page.locator("dialog .qr")).to_be_visible()
+        await expect(page.locator("dialog .code")).to_have_text(re.compile(r"^\w{5}-\w{5}$"))
+        await nothing_to_object_to(page)
+        await page.locator("dialog button").click()
+        await page.locator("[data-act=duty-off]").click()
+        await expect(page.locator("#panel [data-act=duty-on]")).to_be_visible()
+    assert (await service.get(f"/v1/drivers/{driver['id']}/stops"))["stops"][0] == stops[1]
+
+
+async def test_a_key_for_reading_shows_and_changes_nothing_until_it_is_revoked(
+    service: Service, service_database: str, browser: Browser
+) -> None:
+    """Then the board is closed with the reason, without a reload."""
+    order = await service.new_order()
+    key = await key_with(service_database, "read")
+    async with at_the_board(browser, service, key) as page, Database.open(service_database) as database:
+        await expect(page.locator("#readonly")).to_have_text("Read only")
+        await row(page, order).click()
+        await expect(page.locator(".timeline")).to_contain_text("Created")
+        await expect(page.locator("#panel .acts [data-act]")).to_have_count(2)  # copy, QR code
+        await expect(row(page, order)).not_to_have_attribute("draggable", "true")
+        found = await select_api_key(database, hash_token(key))
+        assert found is not None
+        await revoke_api_key(database, found.id, datetime.now(UTC))
+        await expect(page.locator("#login-reason")).to_contain_text("Your key was revoked")
+        await expect(page.locator("#work")).to_be_hidden()
+
+
+async def test_after_a_dead_zone_the_board_has_what_came_meanwhile(
+    service: Service, browser: Browser
+) -> None:
+    """Offline it says so, and keeps what it shows."""
+    before = await service.new_order()
+    async with at_the_board(browser, service) as page:
+        await page.context.set_offline(True)
+        await expect(page.locator("#pill")).to_contain_text("No network")
+        await expect(row(page, before)).to_be_visible()
+        order = await service.new_order()
+        await page.context.set_offline(False)
+        await expect(row(page, order)).to_be_visible()
+        await expect(page.locator("#pill")).to_have_text("Live")

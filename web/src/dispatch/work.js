@@ -3,8 +3,11 @@
 import { el, icon } from '../drive/element.js';
 import { FleetStream } from './fleet/fleet-stream.js';
 import { statusPill } from './fleet/status-pill.js';
+import { DriverList } from './list/driver-list.js';
+import { DropZone } from './list/drop-zone.js';
 import { OrderList } from './list/order-list.js';
 import { BoardMap } from './map/board-map.js';
+import { OrderActs } from './panel/order-acts.js';
 import { Panel } from './panel/panel.js';
 import { nothing } from './fleet/fleet.js';
 import { toolsFor } from './tools.js';
@@ -23,12 +26,18 @@ export class Work {
     this._page = board.element('work');
     this._page.hidden = false;
     this._page.dataset.view = 'list';
+    this._page.dataset.listed = 'orders';
     this._stream = new FleetStream(board.service);
+    this.acts = new OrderActs(board, this);
+    this.listed = 'orders'; // or `drivers`
+    this.drop = new DropZone(board.element('drop'), board, this);
     this._panel = new Panel(board.element('panel'), board, this);
     this._list = new OrderList(board.element('list'), board, this);
-    this._map = new BoardMap(board.element('map'), board, {
+    this._drivers = new DriverList(board.element('drivers'), board, this);
+    this.map = new BoardMap(board.element('map'), board, {
       onSelect: (kind, id) => this.select(kind, id),
       onLook: (box) => this._stream.look(box),
+      onDrop: (order, driver) => this.acts.assign(order, driver),
     });
     this._pending = nothing();
     this._drawnAt = 0;
@@ -56,9 +65,11 @@ export class Work {
     clearTimeout(this._drawing);
     this._listening.abort();
     this._stream.close();
-    this._map.remove();
     this._panel.close();
+    this.map.remove();
     this._list.close();
+    this._drivers.close();
+    this.drop.close();
     this._page.hidden = true;
   }
 
@@ -67,28 +78,39 @@ export class Work {
     this.selection = { kind, id };
     this._page.dataset.view = kind ? 'panel' : this._page.dataset.view === 'panel' ? this._before : this._page.dataset.view;
     this._list.select(this.selection);
-    this._map.select(this.selection, this.fleet);
+    this._drivers.select(this.selection);
+    this.map.select(this.selection, this.fleet);
     this._panel.show(this.selection);
     this._showView();
   }
 
   /** @param {[number, number][]} places */
   lookAt(places) {
-    this._map.lookAt(places);
+    this.map.lookAt(places);
+  }
+
+  /** The panel's title is known better. */
+  retitle() {
+    this._panel.draw();
   }
 
   /** Show one part of the page, where there is room for one only. @param {string} view */
   view(view) {
     this._page.dataset.view = view;
     this._before = view;
+    if (view !== 'map') this.listed = view === 'drivers' ? 'drivers' : 'orders';
+    this._page.dataset.listed = this.listed;
+    this._drivers.draw();
     this._showView();
   }
 
   _showView() {
     for (const button of this._page.querySelectorAll('[data-show]')) {
-      button.setAttribute('aria-pressed', String(/** @type {HTMLElement} */ (button).dataset.show === this._page.dataset.view));
+      const { show } = /** @type {HTMLElement} */ (button).dataset;
+      button.setAttribute('aria-pressed', String(show === this._page.dataset.view));
+      button.toggleAttribute('data-listed', show === (this.listed === 'drivers' ? 'drivers' : 'list'));
     }
-    this._map.resize();
+    this.map.resize();
   }
 
   _fillHeader() {
@@ -111,7 +133,7 @@ export class Work {
       button.addEventListener('click', () => this.view(show), { signal });
     }
     document.addEventListener('keydown', (event) => this._key(event), { signal });
-    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', ({ matches }) => this._map.setDark(matches), { signal });
+    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', ({ matches }) => this.map.setDark(matches), { signal });
   }
 
   /** @param {KeyboardEvent} event */
@@ -128,9 +150,9 @@ export class Work {
 
   /** Close the panel and return to what it was opened from. */
   deselect() {
-    const { id } = this.selection;
+    const { kind, id } = this.selection;
     this.select('');
-    this._list.focus(id);
+    if (kind !== 'driver' || !this._drivers.focus(id)) this._list.focus(id);
   }
 
   /** @param {{connection: string, code: number}} detail */
@@ -156,8 +178,9 @@ export class Work {
     this._drawing = undefined;
     this._drawnAt = Date.now();
     this._list.update(change);
-    this._map.update(this.fleet, change);
-    this._panel.update(change);
+    this._drivers.draw();
+    this.map.update(this.fleet, change);
+    this._panel.draw();
     this._tick();
   }
 
@@ -165,9 +188,10 @@ export class Work {
     const { connection, lastHeard } = this._stream;
     const { kind, text } = statusPill(connection, lastHeard ? (Date.now() - lastHeard) / 1000 : 0, this.fleet.complete, this.board.words);
     const pill = this.board.element('pill');
+    const title = connection === 'live' && this._stream.way !== 'websocket' ? this.board.words.say('pill.events') : '';
+    if (pill.title !== title) pill.title = title;
     if (pill.textContent === text) return;
     pill.dataset.kind = kind;
     pill.textContent = text;
-    pill.title = connection === 'live' && this._stream.way !== 'websocket' ? this.board.words.say('pill.events') : '';
   }
 }

@@ -42,6 +42,11 @@ export class Translations extends SharedTranslations {
     return this._clock({ dateStyle: 'medium', timeStyle: 'short' }).format(new Date(time));
   }
 
+  /** @param {number} time milliseconds @returns {string} the time of day, with seconds */
+  clock(time) {
+    return this._clock({ timeStyle: 'medium' }).format(time);
+  }
+
   /**
    * @param {string} time @param {string} [timeZone] of the stop @param {number} [now] milliseconds
    * @returns {string} the time of day, with the day if it is not today

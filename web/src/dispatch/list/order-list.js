@@ -2,6 +2,8 @@
 
 import { el, renew } from '../../drive/element.js';
 import { GROUPS, grouped } from '../fleet/risks.js';
+import { KeyedRows } from './keyed-rows.js';
+import { ORDER_TYPE } from './drop-zone.js';
 import { orderRow } from './order-row.js';
 import { moveFocus } from './row-keys.js';
 
@@ -19,7 +21,7 @@ export class OrderList {
     this._text = '';
     /** @type {Group|''} */ this._filter = '';
     /** @type {Record<string, number>} */ this._limits = {};
-    /** @type {Map<string, HTMLElement>} */ this._rows = new Map();
+    /** @type {KeyedRows<import('./order-row.js').Row>} */ this._rows = new KeyedRows((id) => this._newRow(id), rowParts);
     /** @type {Map<string, HTMLElement>} */ this._lists = new Map();
     this._selected = '';
     /** @type {ReturnType<typeof setTimeout>|undefined} */ this._searching = undefined;
@@ -53,15 +55,14 @@ export class OrderList {
 
   /** @param {import('../work.js').Selection} selection */
   select({ kind, id }) {
-    this._rows.get(this._selected)?.firstElementChild?.removeAttribute('aria-current');
+    this._rows.row(this._selected)?.removeAttribute('aria-current');
     this._selected = kind === 'order' ? id : '';
-    this._rows.get(this._selected)?.firstElementChild?.setAttribute('aria-current', 'true');
+    this._rows.row(this._selected)?.setAttribute('aria-current', 'true');
   }
 
   /** @param {string} id of an order */
   focus(id) {
-    const row = this._rows.get(id)?.querySelector('.row') ?? this._field;
-    if (row instanceof HTMLElement) row.focus();
+    (this._rows.row(id) ?? this._field).focus();
   }
 
   _search() {
@@ -80,10 +81,9 @@ export class OrderList {
     const none = !fleet.complete ? 'list.loading' : fleet.orders.size ? 'list.nothing' : 'list.empty';
     this._none.textContent = words.say(none);
     this._none.hidden = shown.length > 0;
-    const drawn = new Set();
     renew(this._groups, shown, () => shown.map((name) => this._section(name)));
-    for (const name of shown) this._drawGroup(name, groups[name], drawn);
-    for (const id of this._rows.keys()) if (!drawn.has(id)) this._rows.delete(id);
+    for (const name of shown) this._drawGroup(name, groups[name]);
+    this._rows.finish();
     this._keepTabStop();
   }
 
@@ -119,29 +119,15 @@ export class OrderList {
     this.draw();
   }
 
-  /** @param {Group} name @param {FleetOrder[]} orders @param {Set<string>} drawn */
-  _drawGroup(name, orders, drawn) {
+  /** @param {Group} name @param {FleetOrder[]} orders */
+  _drawGroup(name, orders) {
     const list = /** @type {HTMLElement} */ (this._lists.get(name));
+    const { fleet, now, board: { words } } = this._work;
     const shown = orders.slice(0, this._limits[name] ?? ROWS);
-    shown.forEach((order, i) => {
-      const row = this._drawRow(order);
-      drawn.add(order.id);
-      if (list.children[i] !== row) list.insertBefore(row, list.children[i] ?? null);
-    });
-    while (list.children.length > shown.length) list.lastElementChild?.remove();
+    this._rows.draw(list, shown.map((order) => orderRow(order, fleet.driver(order.driver_id), words, now)));
     const more = /** @type {HTMLElement} */ (list.nextElementSibling);
     more.hidden = shown.length === orders.length;
     more.textContent = this._board.words.say('list.more', { count: orders.length - shown.length });
-  }
-
-  /** @param {FleetOrder} order */
-  _drawRow(order) {
-    const { fleet, now, board: { words } } = this._work;
-    let item = this._rows.get(order.id);
-    if (!item) this._rows.set(order.id, item = this._newRow(order.id));
-    const model = orderRow(order, fleet.driver(order.driver_id), words, now);
-    renew(/** @type {HTMLElement} */ (item.firstElementChild), model, () => rowParts(model));
-    return item;
   }
 
   /** @param {string} id */
@@ -149,8 +135,14 @@ export class OrderList {
     return el('li', { 'data-order': id }, el('button.row', {
       type: 'button', tabindex: -1, draggable: this._board.mayChange && 'true', 'aria-current': id === this._selected && 'true',
       onclick: () => this._work.select('order', id),
-      ondragstart: (/** @type {DragEvent} */ event) => event.dataTransfer?.setData('text/x-order', id),
+      ondragstart: (/** @type {DragEvent} */ event) => this._drag(event, id), ondragend: () => this._work.drop.close(),
     }));
+  }
+
+  /** @param {DragEvent} event @param {string} id */
+  _drag(event, id) {
+    event.dataTransfer?.setData(ORDER_TYPE, id);
+    setTimeout(() => this._work.drop.open(id)); // a page that changes while a drag begins ends it
   }
 
   /** One row is in the tab order; arrow keys reach the others. */

@@ -2,8 +2,10 @@
 
 import { el } from '../../drive/element.js';
 import { canDraw, loadLibrary } from '../../map.js';
+import { acceptOrders } from '../list/drop-zone.js';
 import { CLUSTERS_BELOW, features } from './features.js';
 import { DRIVERS, driverLayers } from './layers.js';
+import { ReplayLayer } from './replay-layer.js';
 import { boxOf, viewportOf } from './viewport.js';
 
 /** @typedef {import('../../map.js').Library} Library */
@@ -11,7 +13,8 @@ import { boxOf, viewportOf } from './viewport.js';
 /** @typedef {import('../../map.js').Marker} Marker */
 /** @typedef {import('../fleet/fleet.js').Fleet} Fleet */
 /** @typedef {import('./viewport.js').Box} Box */
-/** @typedef {{onSelect: (kind: 'driver', id: string) => void, onLook: (box: Box|null) => void}} Hooks */
+/** @typedef {{onSelect: (kind: 'driver', id: string) => void, onLook: (box: Box|null) => void,
+ *   onDrop: (order: string, driver: string) => void}} Hooks */
 
 const LOOK_AFTER = 250; // milliseconds after the map has moved
 const RETRY_AFTER = 10_000; // milliseconds
@@ -39,6 +42,8 @@ export class BoardMap {
     this._canvas = el('div.canvas');
     this._notice = el('p.notice.no-map', { hidden: true }, board.words.say('map.none'));
     container.replaceChildren(this._canvas, this._notice);
+    this._replay = new ReplayLayer((name) => this._colour(name));
+    acceptOrders(this._canvas, (event) => this._driverAt(event), hooks.onDrop);
     this._open();
   }
 
@@ -114,7 +119,7 @@ export class BoardMap {
     const map = this._map;
     map.touchZoomRotate.disableRotation();
     map.keyboard.disableRotation();
-    map.addControl(new library.AttributionControl({ compact: true }), 'bottom-right');
+    map.addControl(new library.AttributionControl({ compact: false }), 'bottom-right');
     map.addControl(new library.NavigationControl({ showCompass: false }), 'bottom-right');
     map.on('style.load', () => this._addLayers());
     map.on('error', ({ error }) => this._failed(error));
@@ -148,6 +153,7 @@ export class BoardMap {
     map.addSource(DRIVERS, { type: 'geojson', data: this._data(), attribution: '' });
     const hasFonts = !map.getLayer('ground');
     for (const layer of driverLayers((name) => this._colour(name), hasFonts)) map.addLayer(layer);
+    this._replay.addTo(map, /** @type {Library} */ (this._library));
     this._drawSelected();
   }
 
@@ -204,6 +210,27 @@ export class BoardMap {
     if (!this._map?.getLayer(DRIVERS)) return null;
     const box = /** @type {[[number, number], [number, number]]} */ ([[x - HIT, y - HIT], [x + HIT, y + HIT]]);
     return this._map.queryRenderedFeatures(box, { layers: [DRIVERS, 'clusters'] })[0] ?? null;
+  }
+
+  /** The driver under a pointer. @param {DragEvent} event @returns {string} */
+  _driverAt({ clientX, clientY }) {
+    const { left, top } = this._canvas.getBoundingClientRect();
+    return this._at({ x: clientX - left, y: clientY - top })?.properties.id ?? '';
+  }
+
+  /** @param {[number, number][][]} lines of the way @param {[number, number][]} rejected fixes */
+  showReplay(lines, rejected) {
+    this._replay.show(lines, rejected);
+    this.lookAt(lines.flat());
+  }
+
+  /** @param {[number, number]} place where the order was */
+  moveReplay(place) {
+    this._replay.move(place);
+  }
+
+  clearReplay() {
+    this._replay.clear();
   }
 
   /** @param {[string, {lat: number, lon: number}][]} places */

@@ -1,8 +1,8 @@
 /** Panel: the selected order or driver. */
 
-import { el, icon, renew } from '../../drive/element.js';
-import { orderFacts } from './order-facts.js';
-import { driverFacts } from './driver-facts.js';
+import { el, icon } from '../../drive/element.js';
+import { DriverPanel } from './driver-panel.js';
+import { OrderPanel } from './order-panel.js';
 
 /** @typedef {import('../work.js').Selection} Selection */
 
@@ -12,44 +12,39 @@ export class Panel {
     this._container = container;
     this._board = board;
     this._work = work;
-    /** @type {Selection} */ this._selection = { kind: '', id: '' };
+    /** @type {OrderPanel|DriverPanel|null} */ this._shown = null;
+    this._id = '';
     this._title = el('h2', { id: 'panel-title', tabindex: -1 });
-    this._body = el('div.facts');
+    this._body = el('div');
     const close = el('button.plain.round', { type: 'button', 'aria-label': board.words.say('close'), onclick: () => work.deselect() }, icon('close'));
     container.replaceChildren(el('div.panel-top', {}, this._title, close), this._body);
     container.hidden = true;
   }
 
   close() {
+    this._shown?.close();
     this._container.hidden = true;
     this._container.replaceChildren();
   }
 
   /** @param {Selection} selection */
-  show(selection) {
-    const isNew = selection.id !== this._selection.id;
-    this._selection = selection;
-    this._container.hidden = !selection.kind;
-    if (!selection.kind) return;
-    this._draw();
-    if (isNew) this._title.focus({ preventScroll: true });
+  show({ kind, id }) {
+    if (id === this._id) return this.draw();
+    this._shown?.close();
+    this._id = id;
+    const Kind = kind === 'order' ? OrderPanel : DriverPanel;
+    this._shown = kind ? new Kind(this._board, this._work, id) : null;
+    this._container.hidden = !kind;
+    this._body.replaceChildren(...(this._shown ? [this._shown.element] : []));
+    this.draw();
+    this._container.scrollTop = 0;
+    if (kind) this._title.focus({ preventScroll: true });
   }
 
-  /** @param {import('../../../types/fleet.js').Change} _change */
-  update(_change) {
-    if (this._selection.kind) this._draw();
-  }
-
-  _draw() {
-    const { kind, id } = this._selection;
-    const { words } = this._board;
-    const { title, facts } = kind === 'order' ? orderFacts(id, this._work, words) : driverFacts(id, this._work, words);
+  draw() {
+    if (!this._shown) return;
+    const { title } = this._shown;
     if (this._title.textContent !== title) this._title.textContent = title;
-    renew(this._body, facts, () => [factList(facts)]);
+    this._shown.draw();
   }
-}
-
-/** @param {[string, string][]} facts */
-function factList(facts) {
-  return el('dl', {}, ...facts.map(([name, value]) => el('div', {}, el('dt', {}, name), el('dd', {}, el('bdi', {}, value)))));
 }

@@ -18,3 +18,10 @@ test('it names what is known, and nothing that is not', () => {
 test('an order that is over says so', () => {
   assert.deepEqual(orderFacts('ord_9', { fleet: new Fleet(), now: 0 }, words), { title: 'Order ord_9…', facts: [['Status', 'No longer open']] });
 });
+
+test('what only the API knows comes with it, also once the order is over', () => {
+  const ended = { ...order({ status: 'delivered', driver_id: null }), customer: { name: 'Eva', phone: '+358', email: null }, contact: null, instructions: 'Back door' };
+  const { title, facts } = orderFacts('ord_1', { fleet: new Fleet(), now: Date.parse(NOW) }, words, ended);
+  const named = Object.fromEntries(facts);
+  assert.deepEqual([title, named.Status, named.Customer, named.Instructions, named['Contact for the driver']], ['Order A-1', 'Delivered', 'Eva · +358', 'Back door', undefined]);
+});

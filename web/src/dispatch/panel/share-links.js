@@ -1,0 +1,25 @@
+/** ShareLinks: a tracking link as addresses that open an app with a message to the customer. Pure. */
+
+/** @typedef {{name: 'sms'|'whatsapp'|'mail', url: string}} ShareLink */
+
+/**
+ * @param {string} text of the message, with the link @param {string} subject of a mail
+ * @param {{phone?: string|null, email?: string|null}|null} customer what is missing, the dispatcher fills in
+ * @returns {ShareLink[]}
+ */
+export function shareLinks(text, subject, customer) {
+  const phone = (customer?.phone ?? '').replace(/[^+\d]/g, '');
+  const body = encodeURIComponent(text);
+  const email = encodeURIComponent(customer?.email ?? '').replaceAll('%40', '@');
+  return [
+    { name: 'sms', url: `sms:${phone}?&body=${body}` }, // iOS wants `&`, Android `?`: both understand `?&`
+    { name: 'whatsapp', url: `https://wa.me/${international(phone)}?text=${body}` },
+    { name: 'mail', url: `mailto:${email}?subject=${encodeURIComponent(subject)}&body=${body}` },
+  ];
+}
+
+/** WhatsApp takes numbers with a country code only. @param {string} phone @returns {string} digits; empty: the app asks */
+function international(phone) {
+  if (phone.startsWith('00')) return phone.slice(2);
+  return phone.startsWith('+') ? phone.slice(1) : '';
+}

@@ -2,7 +2,6 @@
 
 import { ReconnectPolicy, TRANSPORTS } from './reconnect.js';
 import { browser, headless } from './environment.js';
-import { randomId } from './random-id.js';
 
 /** @typedef {import('../types/order.js').Message} Message */
 /** @typedef {'connecting'|'live'|'quiet'|'reconnecting'|'offline'|'over'} Connection */
@@ -38,7 +37,7 @@ export class LiveStream extends EventTarget {
     this._reconnect = reconnect ?? new ReconnectPolicy(transports.length);
     this._environment = environment;
     this._timeouts = { ...TIMEOUTS, ...timeouts };
-    this._visit = randomId(); // the service counts each visit once
+    this._visit = ''; // an id of this page load, if the service counts visits
     /** @type {Connection} */ this.connection = 'connecting';
     this._reported = ''; // the latest connection event
     this.lastHeard = 0; // time of the latest sign of life, milliseconds

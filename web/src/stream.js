@@ -12,6 +12,7 @@
 
 import { Sender, linkOf } from './link.js';
 import { LiveStream } from './live-stream.js';
+import { randomId } from './random-id.js';
 import { begin, merge } from './state.js';
 import { events, polling, webSocket } from './transports.js';
 
@@ -34,6 +35,7 @@ export class OrderStream extends LiveStream {
     this.state = snapshot ? begin(snapshot) : null;
     /** @type {Record<string, Sender>} */ this._senders = {};
     this._hasReceived = false;
+    this._visit = randomId(); // the service counts each visit once
     this.lastHeard = snapshot ? Date.now() : 0;
     this._unseen = ''; // the newest cursor that waits to be painted
     /** @type {string[]} */ this._recentNotes = [];

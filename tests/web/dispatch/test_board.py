@@ -179,12 +179,17 @@ async def test_a_key_for_reading_shows_and_changes_nothing_until_it_is_revoked(
         await expect(page.locator("#work")).to_be_hidden()
 
 
-async def test_after_a_dead_zone_the_board_has_what_came_meanwhile(
+async def test_without_sockets_and_after_a_dead_zone_the_board_is_live(
     service: Service, browser: Browser
 ) -> None:
-    """Offline it says so, and keeps what it shows."""
+    """Server-sent events take over; offline it keeps what it shows; then it has what came meanwhile."""
     before = await service.new_order()
-    async with at_the_board(browser, service) as page:
+    async with opened(browser, "about:blank", **DESK) as page:
+        await page.route_web_socket("**/v1/fleet/stream", lambda route: route.close(code=1011))
+        await page.goto(f"{service.url}/dispatch")
+        await log_in(page, ADMIN_KEY)
+        await expect(row(page, before)).to_be_visible()
+        await expect(page.locator("#pill")).to_have_attribute("title", re.compile("server-sent events"))
         await page.context.set_offline(True)
         await expect(page.locator("#pill")).to_contain_text("No network")
         await expect(row(page, before)).to_be_visible()

@@ -14,6 +14,9 @@ export function chooseLanguage(wanted) {
 }
 
 export class Translations extends SharedTranslations {
+  /** @type {Map<string, Intl.DateTimeFormat>} making one takes longer than using it a hundred times */
+  _clocks = new Map();
+
   /** @param {readonly string[]} wanted @returns {Promise<Translations>} */
   static async load(wanted = navigator.languages) {
     const language = chooseLanguage(wanted);
@@ -70,6 +73,16 @@ export class Translations extends SharedTranslations {
 
   /** @param {Intl.DateTimeFormatOptions} options @param {string} [timeZone] */
   _clock(options, timeZone) {
+    const key = `${timeZone ?? ''} ${Object.entries(options).join(' ')}`;
+    const known = this._clocks.get(key);
+    if (known) return known;
+    const made = this._newClock(options, timeZone);
+    this._clocks.set(key, made);
+    return made;
+  }
+
+  /** @param {Intl.DateTimeFormatOptions} options @param {string} [timeZone] */
+  _newClock(options, timeZone) {
     try {
       return new Intl.DateTimeFormat(this.locale, { ...options, timeZone });
     } catch {

@@ -3,7 +3,7 @@
 import { el } from '../../drive/element.js';
 import { canDraw, loadLibrary } from '../../map.js';
 import { acceptOrders } from '../list/drop-zone.js';
-import { CLUSTERS_BELOW, features } from './features.js';
+import { CLUSTERS_BELOW, clustersAt, features } from './features.js';
 import { DRIVERS, driverLayers } from './layers.js';
 import { ReplayLayer } from './replay-layer.js';
 import { boxOf, viewportOf } from './viewport.js';
@@ -160,7 +160,7 @@ export class BoardMap {
   /** @returns {import('geojson').FeatureCollection} */
   _data() {
     const zoom = (this._zoom = this._map?.getZoom() ?? 0);
-    return { type: 'FeatureCollection', features: features(this._fleet?.drivers.values() ?? [], zoom) };
+    return { type: 'FeatureCollection', features: features([...(this._fleet?.drivers.values() ?? [])], zoom) };
   }
 
   _draw() {
@@ -186,7 +186,8 @@ export class BoardMap {
 
   _moved() {
     const zoom = this._map?.getZoom() ?? 0;
-    if (Math.floor(zoom) !== Math.floor(this._zoom) && Math.min(zoom, this._zoom) < CLUSTERS_BELOW) this._draw();
+    const count = this._fleet?.drivers.size ?? 0;
+    if (Math.floor(zoom) !== Math.floor(this._zoom) && clustersAt(Math.min(zoom, this._zoom), count)) this._draw();
     clearTimeout(this._looking);
     this._looking = setTimeout(() => this._look(), LOOK_AFTER);
   }

@@ -7,11 +7,18 @@ import { dutyOf } from '../fleet/duties.js';
 
 export const CLUSTERS_BELOW = 12; // zoom level
 const CELL = 56; // pixels: two circles of clusters do not overlap much
+const MANY = 1_500; // drivers, more than can be told apart, or drawn by a processor at once
+const CLOSE = 15; // zoom level from which even many are apart
 const TILE = 512; // pixels of the world at zoom 0
 
-/** @param {Iterable<FleetDriver>} drivers @param {number} zoom @returns {PointFeature[]} */
+/** @param {readonly FleetDriver[]} drivers @param {number} zoom @returns {PointFeature[]} */
 export function features(drivers, zoom) {
-  return zoom < CLUSTERS_BELOW ? clusters(drivers, zoom) : points(drivers);
+  return clustersAt(zoom, drivers.length) ? clusters(drivers, zoom) : points(drivers);
+}
+
+/** Whether drivers near each other are one point. @param {number} zoom @param {number} count of drivers */
+export function clustersAt(zoom, count) {
+  return zoom < CLUSTERS_BELOW || (count > MANY && zoom < CLOSE);
 }
 
 /** @param {Iterable<FleetDriver>} drivers @returns {PointFeature[]} */

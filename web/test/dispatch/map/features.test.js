@@ -21,6 +21,11 @@ test('far out those near each other are one point, which tells of a silent one',
   assert.ok(Math.abs(found[0].geometry.coordinates[1] - 60.1701) < 1e-9);
 });
 
+test('many drivers are clusters also nearer', () => {
+  const many = Array.from({ length: 2_000 }, (_, i) => at(`d${i}`, 60.17 + i * 1e-5));
+  assert.deepEqual([features(many, 15).length, features(many, 14.9).length < 200, features(many.slice(0, 1_000), 14).length], [2_000, true, 1_000]);
+});
+
 test('the poles and the whole world have clusters, too', () => {
   assert.equal(features([at('a', 90), at('b', -90), at('c', 0)], 0).reduce((sum, { properties }) => sum + (properties?.count ?? 1), 0), 3);
 });

@@ -134,10 +134,11 @@ def is_loopback(host: str) -> bool:
 
 async def warn_of_untrusted_proxy() -> None:
     """Log once if a peer that is not a configured proxy sends X-Forwarded-… headers, which are ignored."""
-    current, node = current_request(), current_node()
+    current = current_request()
     # The bytes of the head: a look-up of an absent header in Quart's object raises and catches an error.
-    if not any(name.lower() in FORWARDED for name, _ in current.scope["headers"]):
+    if FORWARDED.isdisjoint([name for name, _ in current.scope["headers"]]):  # in lower case (ASGI)
         return
+    node = current_node()
     if "untrusted_proxy" in node.warned:
         return
     peer = _parse_address(_peer(current))

@@ -14,7 +14,7 @@ ALWAYS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",  # a URL may hold a link's token
 }
-UNDER_TLS: Final = {"Strict-Transport-Security": "max-age=31536000"}
+OF_TLS: Final = ALWAYS | {"Strict-Transport-Security": "max-age=31536000"}
 POLICY: Final = (
     "default-src 'none'; script-src 'self'{scripts}; style-src 'self'; worker-src 'self'; "
     "connect-src 'self'; img-src 'self' data:; font-src 'self'; manifest-src 'self'; base-uri 'none'; "
@@ -45,9 +45,12 @@ PREFLIGHT: Final = {
 
 async def add_security_headers(response: Response) -> Response:
     """Add the headers of every response; headers that are set already stay."""
-    wanted = ALWAYS | UNDER_TLS if request_scheme() == "https" else ALWAYS
+    wanted = OF_TLS if request_scheme() == "https" else ALWAYS
+    headers = response.headers
+    present = {name.lower() for name, _ in headers}  # a look-up of an absent one raises and catches an error
     for name, value in wanted.items():
-        response.headers.setdefault(name, value)
+        if name.lower() not in present:
+            headers.add(name, value)
     return response
 
 

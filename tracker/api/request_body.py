@@ -8,6 +8,7 @@ from quart.wrappers.request import Body
 from werkzeug.exceptions import ClientDisconnected
 
 from tracker.errors import TooLarge
+from tracker.websocket.quart_request import RequestConnection
 
 BUFFER_BYTES: Final = 262_144  # of one body, until its endpoint asks for more
 LARGEST_BYTES: Final = 10_502_144  # no endpoint asks for more
@@ -101,6 +102,7 @@ class BoundedRequest(Request):
 def bound_bodies(app: Quart) -> None:
     """Give every request of *app* a bounded body."""
     app.request_class = BoundedRequest
+    app.asgi_http_class = RequestConnection
     app.config["MAX_CONTENT_LENGTH"] = None  # Quart's limit would respond before the rest is read
 
 

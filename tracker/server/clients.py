@@ -47,6 +47,7 @@ class Clients:
         self._context = WorkerContext(None)
         _raise_limit()
         self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._served: set[Client] = set()
         self._memory = MemoryLimit()
         self._metrics = metrics
         if metrics is not None:
@@ -67,9 +68,16 @@ class Clients:
                 self._metrics.refused.labels(lack).inc()
                 await _refuse(reader, writer)
             else:
-                await Client(self._app, loop, self.hypercorn, self._context, {}, reader, writer)
+                await self._serve(Client(self._app, loop, self.hypercorn, self._context, {}, reader, writer))
         finally:
             del self._open[task]
+
+    async def _serve(self, client: Client) -> None:
+        self._served.add(client)
+        try:
+            await client
+        finally:
+            self._served.discard(client)
 
     def _lack(self, over: int, now: float) -> str | None:
         """Return what the node lacks for one more client; None if there is room."""
@@ -83,6 +91,8 @@ class Clients:
         A load balancer would send the next request on them.
         """
         await self._context.terminated.set()
+        for client in self._served:
+            client.end_if_idle()
 
     async def end(self, close_reason: Callable[[], str]) -> None:
         """Close WebSockets with 1012, give requests in progress GRACE, then abort all connections."""

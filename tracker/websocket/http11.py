@@ -141,6 +141,7 @@ class Client(TCPServer):
     """One connection, read in small pieces and closed so that its last response arrives."""
 
     _is_idle = False  # between two requests
+    _deadline: asyncio.TimerHandle | None = None  # of the next head; None during a request
     _linger: asyncio.TimerHandle | None = None  # set when the last response is written
 
     async def run(self) -> None:
@@ -157,7 +158,7 @@ class Client(TCPServer):
             async with TaskGroup(self.loop) as task_group:
                 self._task_group = task_group
                 self.protocol = cast("ProtocolWrapper", self._http11(task_group))
-                await self.idle_task.restart(task_group, self._idle_timeout)
+                self._expect_head(self.config.keep_alive_timeout)
                 await self._read_data()
         finally:
             await self._close()
@@ -188,21 +189,34 @@ class Client(TCPServer):
                     dropped += len(data)
                 else:
                     await self.protocol.handle(RawData(data))
-                    await self._await_head()
+                    self._note_begin()
         await self.protocol.handle(Closed())
-        await self.idle_task.stop()  # else it would hold the file descriptor until it timed out
+        self._expect_none()
 
-    async def _await_head(self) -> None:
+    def _note_begin(self) -> None:
         """Start the head timeout when a later request begins; Hypercorn does so only for the first."""
         if self._is_idle:
             self._is_idle = False
-            await self.idle_task.restart(self._task_group, self._idle_timeout)
+            self._expect_head(self.config.keep_alive_timeout)
 
-    async def _idle_between(self) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(KEEP_ALIVE):
-                await self.context.terminated.wait()
-        await asyncio.shield(self._initiate_server_close())
+    def _expect_head(self, within_s: float) -> None:
+        """Close the connection unless a head is complete in time, or at once while the server ends.
+
+        A timer: Hypercorn starts and cancels a task for each request, which costs ten times as much.
+        """
+        self._expect_none()
+        within_s = 0.0 if self.context.terminated.is_set() else within_s
+        self._deadline = self.loop.call_later(within_s, self.writer.close, context=Context())
+
+    def _expect_none(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def end_if_idle(self) -> None:
+        """Close the connection if it is not in the middle of a request."""
+        if self._deadline is not None:
+            self._expect_head(0.0)
 
     async def protocol_send(self, event: Event) -> None:
         """Send as Hypercorn does, but wait up to LINGER for the peer to close a finished connection."""
@@ -213,9 +227,9 @@ class Client(TCPServer):
         elif isinstance(event, Updated):
             self._is_idle = event.idle
             if event.idle:
-                await self.idle_task.restart(self._task_group, self._idle_between)
+                self._expect_head(KEEP_ALIVE)
             else:
-                await self.idle_task.stop()
+                self._expect_none()
         else:
             try:
                 await super().protocol_send(event)
@@ -223,6 +237,7 @@ class Client(TCPServer):
                 await self.protocol.handle(Closed())
 
     async def _close(self) -> None:
+        self._expect_none()
         if self._linger is not None:
             self._linger.cancel()
         with suppress(OSError):  # the peer left before it had read everything

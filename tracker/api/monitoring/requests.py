@@ -17,6 +17,7 @@ from tracker.node import current_node
 from tracker.websocket.accept import NO_CLOSE_FRAME, Socket
 
 HEADER: Final = "X-Request-Id"
+_HEADER_BYTES: Final = HEADER.lower().encode()  # as in an ASGI scope
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 UNMATCHED: Final = "unmatched"  # route of requests to unknown paths
 
@@ -59,7 +60,9 @@ async def _begin_websocket() -> None:
 def _begin(current: BaseRequestWebsocket) -> None:
     """Take the id of a trusted proxy or make one; all log lines of the request hold it."""
     g.begun = perf_counter()
-    given = current.headers.get(HEADER, "")
+    # The bytes of the head: a look-up of an absent header in Quart's object raises and catches an error.
+    named = (value for name, value in current.scope["headers"] if name == _HEADER_BYTES)
+    given = next(named, b"").decode("latin-1")
     is_usable = REQUEST_ID.fullmatch(given) and is_from_trusted_proxy(current)
     g.request_id = given if is_usable else token_hex(8)
     structlog.contextvars.bind_contextvars(request_id=g.request_id)

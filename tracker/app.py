@@ -136,7 +136,7 @@ class _App(Quart):
 
 
 class _NoSessions(SessionInterface):
-    """No session: the service sets no cookie. Quart would ask for one, and for its key, in every request."""
+    """None of Quart's sessions, for which it would look in every request. Dispatchers' are in PostgreSQL."""
 
     def __init__(self) -> None:
         self._none = NullSession()

@@ -116,15 +116,17 @@ class Fleet:
                 await asyncio.gather(*self._shielded, return_exceptions=True)
 
     async def shield[T](self, work: Coroutine[Any, Any, T]) -> T:
-        """Await work that continues even if the caller is cancelled."""
-        task = self._in_background(work)
+        """Await work that continues even if the caller is cancelled. It begins at once."""
+        task = asyncio.Task(work, loop=asyncio.get_running_loop(), eager_start=True)
         try:
-            return await asyncio.shield(task)
+            return task.result() if task.done() else await asyncio.shield(self._kept(task))
         finally:
             del task  # its error's traceback holds this frame: with the task in it they would hold each other
 
     def _in_background[T](self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        task = asyncio.create_task(work)
+        return self._kept(asyncio.create_task(work))
+
+    def _kept[T](self, task: asyncio.Task[T]) -> asyncio.Task[T]:
         self._shielded.add(task)
         task.add_done_callback(self._shielded.discard)
         return task

@@ -177,7 +177,7 @@ class MqttIngest:
                 wait_s = min(2.0 * wait_s, RETRY_LAST_S)
 
     def _count(self, kind: Kind, count: int) -> None:
-        self._metrics.phone_messages.labels(FORMAT, kind).inc(count)
+        self._metrics.count_messages(FORMAT, kind, count)
 
 
 def _read(message: Message) -> Told:

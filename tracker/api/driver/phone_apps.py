@@ -5,8 +5,8 @@ not need or understand is counted and answered with 200. Only a wrong token is 4
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, nullcontext, suppress
+from collections.abc import Iterable
+from contextlib import nullcontext, suppress
 from time import monotonic
 from typing import Any, Final
 
@@ -49,12 +49,13 @@ async def post_owntracks() -> Response:
     """Take a message of OwnTracks in its HTTP mode."""
     node = current_node()
     driver = await _authenticate(node, token_of_request())
-    async with _whole_body(node, MESSAGE_BYTES) as body:
-        if body is None:
-            report = without_fix("too_large")
-        else:
-            report = owntracks.parse(body, speed_unit(request.args.get("speed_unit")))
-        await _take(node, driver, "owntracks", [report])
+    body = await _body(MESSAGE_BYTES)
+    if body is None:
+        report = without_fix("too_large")
+    else:
+        unit = speed_unit(request.args.get("speed_unit")) if request.query_string else None
+        report = owntracks.parse(body, unit)
+    await _take(node, driver, "owntracks", [report])
     policy = node.sampling.due(driver.id, "owntracks", node.fleet.policy(driver.id), node.now())
     return _answer(owntracks.reply(policy))
 
@@ -92,17 +93,17 @@ async def _osmand(path_token: str | None = None) -> Response:
     node, query = current_node(), request.args.to_dict()
     token = token_of_request(path_token)
     driver = None if token is None else await _authenticate(node, token)
-    async with _whole_body(node, BODY_BYTES if driver is None else MESSAGE_BYTES) as body:
-        fields = None if body is None else osmand.fields_of(query, body)
-        if driver is None:
-            driver = await _authenticate(node, osmand.device_id(fields or query))
-        if body is None:
-            report = without_fix("too_large")
-        elif request.method == "HEAD" or not client_info().is_watching:
-            report = without_fix("prefetch")
-        else:
-            report = osmand.parse(fields, node.now())
-        await _take(node, driver, "osmand", [report])
+    body = await _body(BODY_BYTES if driver is None else MESSAGE_BYTES)
+    fields = None if body is None else osmand.fields_of(query, body)
+    if driver is None:
+        driver = await _authenticate(node, osmand.device_id(fields or query))
+    if body is None:
+        report = without_fix("too_large")
+    elif request.method == "HEAD" or not client_info().is_watching:
+        report = without_fix("prefetch")
+    else:
+        report = osmand.parse(fields, node.now())
+    await _take(node, driver, "osmand", [report])
     return _answer(b"", "text/plain")
 
 
@@ -124,10 +125,10 @@ async def _overland() -> Response:
     """Take a batch. One that is too large is 413, because 200 would make the app delete its fixes."""
     node = current_node()
     driver = await _authenticate(node, token_of_request())
-    async with _whole_body(node, BATCH_BYTES) as body:
-        if body is None:
-            raise TooLarge(BATCH_BYTES)
-        await _take(node, driver, "overland", overland.parse(body))
+    length = request.content_length
+    is_small = length is not None and length <= LARGE_BYTES
+    async with nullcontext() if is_small else node.admission.uploads:  # few large ones are in memory
+        await _take(node, driver, "overland", overland.parse(await raw_body(BATCH_BYTES)))
     policy = node.sampling.due(driver.id, "overland", node.fleet.policy(driver.id), node.now())
     return _answer(overland.reply(policy))
 
@@ -170,17 +171,12 @@ async def _pace(node: Node, driver: Driver, amount: int) -> None:
         await asyncio.sleep(wait)
 
 
-@asynccontextmanager
-async def _whole_body(node: Node, limit: int) -> AsyncIterator[bytes | None]:
-    """Yield the body, or None if it is too large. Few large ones are in memory at the same time."""
-    length = request.content_length
-    is_small = limit <= LARGE_BYTES or (length is not None and length <= LARGE_BYTES)
-    async with nullcontext() if is_small else node.admission.uploads:
-        try:
-            body = await raw_body(limit)
-        except TooLarge:
-            body = None
-        yield body
+async def _body(limit: int) -> bytes | None:
+    """Return the body, or None if it is too large."""
+    try:
+        return await raw_body(limit)
+    except TooLarge:
+        return None
 
 
 async def _take(node: Node, driver: Driver, format_: Format, reports: Iterable[Report]) -> None:
@@ -205,7 +201,7 @@ async def _store(node: Node, driver: Driver, report: Report) -> None:
 
 def _count(node: Node, format_: Format, report: Report) -> None:
     for kind, count in report.counts.items():
-        node.metrics.phone_messages.labels(format_, kind).inc(count)
+        node.metrics.count_messages(format_, kind, count)
 
 
 def _answer(body: bytes, media: str = "application/json") -> Response:

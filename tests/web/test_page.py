@@ -18,7 +18,10 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), needs_chromium]
 
 
 async def test_the_customer_sees_the_courier_move(service: Service, browser: Browser) -> None:
-    """Each position moves the marker, without a reload, and the card tells who comes and when."""
+    """Each position moves the marker, without a reload, and the card tells who comes and when.
+
+    Between positions it stands still for people who have reduced motion.
+    """
     async with on_the_way(service) as (order, drive), opened(browser, order["tracking_url"]) as page:
         await page.wait_for_selector("#map[data-idle]")
         await expect(page.locator("#pill")).to_have_text("Live")
@@ -26,6 +29,7 @@ async def test_the_customer_sees_the_courier_move(service: Service, browser: Bro
         await expect(page.locator("#courier-name")).to_have_text("Aino")
         await expect(page.locator("#headline")).to_contain_text("Arriving")
         marker, seen = page.locator("#map .marker"), set()
+        assert await marker.evaluate("marker => marker.getAnimations({ subtree: true }).length") == 0
         for n in (1, 2, 3):
             before = await style_of(marker)
             seen.add(before)

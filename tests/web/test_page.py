@@ -10,7 +10,7 @@ from playwright.async_api import Browser, Page, ViewportSize, expect
 from tests.api.merchant import rfc3339, send_fixes
 from tests.browser import SIZE, WAY, needs_chromium, on_the_way, opened, picture, place_of, style_of
 from tests.service import Service
-from tests.web.test_modules import WEB
+from tests.web.accessibility import needs_axe, violations
 
 SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 
@@ -23,9 +23,9 @@ async def test_the_customer_sees_the_courier_move(service: Service, browser: Bro
     Between positions it stands still for people who have reduced motion.
     """
     async with on_the_way(service) as (order, drive), opened(browser, order["tracking_url"]) as page:
-        await page.wait_for_selector("#map[data-idle]")
-        await expect(page.locator("#pill")).to_have_text("Live")
+        await expect(page.locator("#pill")).to_have_text("Live")  # for half a minute, which the map may take
         await expect(page.locator("#pill")).to_be_visible()
+        await page.wait_for_selector("#map[data-idle]")
         await expect(page.locator("#courier-name")).to_have_text("Aino")
         await expect(page.locator("#headline")).to_contain_text("Arriving")
         marker, seen = page.locator("#map .marker"), set()
@@ -185,27 +185,16 @@ async def check_nothing_is_hidden(page: Page, width: int, height: int) -> None:
     assert await page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@needs_axe
 async def test_the_page_is_accessible(service: Service, browser: Browser) -> None:
     """axe-core finds nothing to object to, light or dark; skipped where it is not installed."""
-    axe = WEB / "node_modules" / "axe-core" / "axe.min.js"
-    if not axe.exists():
-        pytest.skip("axe-core is not installed: npm ci in web/")
     async with (
         on_the_way(service) as (order, _),
         opened(browser, order["tracking_url"], bypass_csp=True) as page,
     ):
         await page.wait_for_selector("#map[data-idle]")
         await page.locator("#note-box summary").click()
-        await page.add_script_tag(path=axe)
-        options: dict[str, Any] = {}
-        for scheme in SCHEMES:
-            await page.emulate_media(color_scheme=scheme)
-            found = await page.evaluate("options => axe.run(options)", options)
-            assert "color-contrast" in {rule["id"] for rule in found["passes"]}
-            options = {
-                "runOnly": ["color-contrast", "link-in-text-block"]
-            }  # the other rules find the same in every scheme
-            assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found["violations"]] == []
+        assert await violations(page, SCHEMES) == []
 
 
 async def test_the_page_speaks_arabic_from_the_right(service: Service, browser: Browser) -> None:
@@ -214,8 +203,8 @@ async def test_the_page_speaks_arabic_from_the_right(service: Service, browser: 
         on_the_way(service) as (order, _),
         opened(browser, f"{order['tracking_url']}?lang=ar") as page,
     ):
-        await page.wait_for_selector("#map[data-idle]")
         await expect(page.locator("#pill")).to_have_text("مباشر")
+        await page.wait_for_selector("#map[data-idle]")
         await expect(page.locator("#headline")).to_contain_text("يصل")
         await expect(page).to_have_title(re.compile("تتبّع طلبك$"))
         card = await page.locator("#card").bounding_box()

@@ -7,10 +7,11 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.browser import needs_chromium, on_the_way, opened, picture
 from tests.service import Service
-from tests.web.test_modules import WEB
+from tests.web import accessibility
+from tests.web.accessibility import needs_axe, violations
 from tracker.domain.branding.brand import LANGUAGES
 
-AXE: Final = WEB / "node_modules" / "axe-core" / "axe.min.js"
+AXE: Final = accessibility.AXE  # for the board's tests
 LEAST_TARGET: Final = 44  # pixels
 FAILED: Final = {"status": "failed", "outcome": "not_home"}
 
@@ -74,15 +75,9 @@ async def test_a_keyboard_reaches_the_card_first_and_moves_the_map(
         assert states == ["done", "now", "not yet", "not yet"]
 
 
-async def violations(page: Page, what: str) -> list[tuple[str, str, str]]:
-    found = await page.evaluate("axe.run()")
-    return [(what, rule["id"], rule["nodes"][0]["html"]) for rule in found["violations"]]
-
-
+@needs_axe
 async def test_axe_finds_nothing_in_any_state_scheme_or_language(service: Service, browser: Browser) -> None:
     """Skipped where axe-core is not installed. The map is in the test of the page as a whole."""
-    if not AXE.exists():
-        pytest.skip("axe-core is not installed: npm ci in web/")
     driver = await service.new_driver()
     orders = {
         "created": await service.new_order(),
@@ -100,13 +95,8 @@ async def test_axe_finds_nothing_in_any_state_scheme_or_language(service: Servic
         }
         looks |= {name: f"{order['tracking_url']}?" for name, order in orders.items()}
         looks["missing"] = f"{service.url}/t/nonsense?"
-        found = []
         for what, url in looks.items():
             await page.goto(f"{url}&no-map")
-            await page.add_script_tag(path=AXE)
             if what.startswith("moving"):
                 await page.locator("#note-box summary").click()
-            for scheme in ("light", "dark"):
-                await page.emulate_media(color_scheme=scheme)
-                found += await violations(page, f"{what}, {scheme}")
-    assert found == []
+            assert await violations(page, ("light", "dark")) == [], what

@@ -13,18 +13,10 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.browser import needs_chromium, opened
 from tests.service import Service
+from tests.web.accessibility import needs_axe, violations
 from tests.web.drive.test_drive import PHONE
-from tests.web.test_modules import WEB
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), needs_chromium]
-AXE: Final = WEB / "node_modules" / "axe-core" / "axe.min.js"
-COLOURS: Final = {"color-contrast", "color-contrast-enhanced", "link-in-text-block"}  # axe-core's rules
-# Nobody reads the nodes of rules that pass, and no rule here needs a second copy of the style sheets.
-AXE_OPTIONS: Final[dict[str, Any]] = {
-    "rules": {"color-contrast-enhanced": {"enabled": True}},
-    "resultTypes": ["violations"],
-    "preload": False,
-}
 BUDGET: Final = 150_000  # bytes, compressed
 # Targets of at least 48 px, nothing beside the screen.
 MEASURE: Final = """() => {
@@ -42,19 +34,11 @@ class Look:
 
     async def __call__(self, state: str) -> None:
         page = self._page
-        if not await page.evaluate("'axe' in window"):
-            await page.add_script_tag(path=AXE)
         assert await page.evaluate(MEASURE) == [], state
-        options: dict[str, Any] = AXE_OPTIONS
-        for scheme in self._schemes:
-            await page.emulate_media(color_scheme=scheme)
-            found = await page.evaluate("options => axe.run(options)", options)
-            assert COLOURS & {rule["id"] for rule in found["passes"]}
-            options = options | {"runOnly": [*COLOURS]}  # the other rules find the same in every scheme
-            problems = [(rule["id"], rule["nodes"][0]["html"]) for rule in found["violations"]]
-            assert problems == [], f"{state}, {scheme}"
+        assert await violations(page, self._schemes, is_enhanced=True) == [], state
 
 
+@needs_axe
 @pytest.mark.parametrize(
     ("locale", "width", "schemes"), [("en-GB", 320, ("light", "dark")), ("ar-EG", 390, ("light",))]
 )
@@ -62,8 +46,6 @@ async def test_every_state_is_accessible(
     service: Service, browser: Browser, locale: str, width: int, schemes: tuple[Any, ...]
 ) -> None:
     """axe-core finds nothing, also at contrast 7:1; targets have 48 px; nothing is too wide."""
-    if not AXE.exists():
-        pytest.skip("axe-core is not installed: npm ci in web/")
     driver = await service.new_driver()
     needs = {"dropoff": {"photo": True, "signature": True, "barcode": "A1", "pin": True}}
     window = {

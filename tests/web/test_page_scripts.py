@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from playwright.async_api import Browser, FloatRect, Page
+from playwright.async_api import Browser, FloatRect, Page, ViewportSize
 
 from tests import many_scripts
 from tests.browser import needs_chromium
@@ -119,10 +119,11 @@ def reversed_(name: str) -> str:
     ],
 )
 async def test_a_name_is_drawn_as_the_browser_would(
-    town: Service, browser: Browser, name: str, wrong: tuple[Callable[[str], str], ...]
+    town: Service, whole_browser: Browser, name: str, wrong: tuple[Callable[[str], str], ...]
 ) -> None:
     """What stands along the street is the name as it is written, in no other order or form of letters."""
-    context = await browser.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
+    size: ViewportSize = {"width": 1280, "height": 800}
+    context = await whole_browser.new_context(viewport=size, reduced_motion="reduce")
     page, blank = await context.new_page(), await context.new_page()
     said: list[str] = []
     page.on("console", lambda line: said.append(line.text))

@@ -38,14 +38,14 @@ STORED_ORDERS: Final = """() => new Promise(resolve => {
 })"""
 
 
-async def test_news_ring_and_the_screen_stays_on(service: Service, browser: Browser) -> None:
+async def test_news_ring_and_the_screen_stays_on(service: Service, whole_browser: Browser) -> None:
     """Sound, vibration and announcement of an order and a note; a wake lock while the page is visible.
 
     While another app is in front, a notice of the phone.
     """
     driver = await service.new_driver()
     permissions = ["geolocation", "screen-wake-lock", "notifications"]
-    async with opened(browser, "about:blank", **PHONE | {"permissions": permissions}) as page:
+    async with opened(whole_browser, "about:blank", **PHONE | {"permissions": permissions}) as page:
         socket: asyncio.Future[WebSocketRoute] = asyncio.get_running_loop().create_future()
         await page.route_web_socket("**/v1/drivers/stream", lambda route: socket.set_result(through(route)))
         await page.add_init_script(COUNT)

@@ -20,6 +20,8 @@ from tracker.map.extract import find_map
 
 ENDS_WITHIN: Final = 20.0  # seconds after the signal, as the contract says
 START_WITHIN: Final = 120.0  # seconds
+# With a tenth of the streets of the demo's map, which the long test has. Each phase still takes a second.
+SMALL_MAP: Final = str(Path(__file__).parents[1] / "extracts" / "paris_bss.osm.pbf")
 CAUGHT: Final = 1 << (signal.SIGTERM - 1)  # in SigCgt
 PHASES: Final = (
     "Setting up the database",
@@ -113,9 +115,11 @@ def unfinished_of(data_dir: Path) -> list[Path]:
     ]
 
 
-async def broken_off(data_dir: Path, phase: str, number: signal.Signals = signal.SIGTERM) -> None:
+async def broken_off(
+    data_dir: Path, phase: str, number: signal.Signals = signal.SIGTERM, **settings: str
+) -> None:
     """Start, send the signal once *phase* is told, and look at what is left."""
-    async with starting(data_dir) as service:
+    async with starting(data_dir, **settings) as service:
         await service.until(phase)
         status = await service.end(number)
         assert (status, processes_of(data_dir)) == (0, []), "\n".join(service.lines)
@@ -123,9 +127,9 @@ async def broken_off(data_dir: Path, phase: str, number: signal.Signals = signal
     assert unfinished_of(data_dir) == []
 
 
-async def serves(data_dir: Path) -> None:
+async def serves(data_dir: Path, **settings: str) -> None:
     """The next start works, and ends as well."""
-    async with starting(data_dir) as service:
+    async with starting(data_dir, **settings) as service:
         url = url_in(await service.until("service_started"))
         async with httpx.AsyncClient(trust_env=False, timeout=START_WITHIN) as http:
             assert (await http.get(f"{url}/map/style.json")).is_success
@@ -137,8 +141,8 @@ async def serves(data_dir: Path) -> None:
 async def test_a_start_that_is_broken_off_leaves_nothing_behind(tmp_path: Path) -> None:
     """In the middle of the database's set-up, of the street network and of the map; then all is there."""
     for phase in ("Setting up the database", "Street network: joining", "Map tiles:"):
-        await broken_off(tmp_path, phase)
-    await serves(tmp_path)
+        await broken_off(tmp_path, phase, TRACKER_MAP=SMALL_MAP)
+    await serves(tmp_path, TRACKER_MAP=SMALL_MAP)
 
 
 @pytest.mark.long

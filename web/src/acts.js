@@ -80,7 +80,7 @@ export class Acts {
     navigator.geolocation.getCurrentPosition(
       ({ coords }) => this._map()?.putPin([coords.longitude, coords.latitude]),
       () => this._place.answer('refused', 'place.unknown'),
-      { enableHighAccuracy: true, maximumAge: 10_000, timeout: 10_000 },
+      { enableHighAccuracy: true, maximumAge: 0, timeout: 10_000 },
     );
   }
 

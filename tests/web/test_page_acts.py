@@ -45,6 +45,7 @@ async def test_a_customer_instructs_and_rates(service: Service, browser: Browser
     """The box keeps what was sent, and the stars come once the order is over, and only once."""
     scheme, width, height, language = look
     looks: Any = {"color_scheme": scheme, "viewport": {"width": width, "height": height}, "with_map": False}
+    looks["apart"] = True  # its clock is changed
     async with branded(service, **MAY), on_the_way(service) as (moving, _):
         over = await delivered(service)
         async with opened(

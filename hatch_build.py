@@ -38,6 +38,7 @@ MAP_ENTRIES = (
     f"maplibre-gl=./{MAP_LIBRARY}",
     "maplibre-gl-worker=./node_modules/maplibre-gl/src/source/worker.ts",
 )
+LIBRARY_ENTRIES = ("papaparse/papaparse=papaparse", "uqr/uqr=uqr")  # one script each
 BUNDLING = (
     *("--bundle", "--splitting", "--minify", "--format=esm", "--target=es2022", "--out-extension:.js=.mjs"),
     *("--chunk-names=maplibre-gl-shared", "--legal-comments=none", "--log-level=warning"),
@@ -133,7 +134,8 @@ def fetch_vendor(web: Path) -> None:
         _npm(Path(scratch), "ci", "--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund")
         fresh = Path(tempfile.mkdtemp(dir=web, prefix=".vendor-"))
         _collect(Path(scratch, "node_modules"), fresh)
-        _bundle_map_library(Path(scratch), fresh / "maplibre-gl")
+        _bundle(Path(scratch), MAP_ENTRIES, fresh / "maplibre-gl")
+        _bundle(Path(scratch), LIBRARY_ENTRIES, fresh)
         _compress(fresh)
         (fresh / ".stamp").write_text(stamp)
         fresh.chmod(0o755)
@@ -157,10 +159,10 @@ def _node() -> tuple[Path, Path]:
     return home / "bin" / "node", home / "lib/node_modules"
 
 
-def _bundle_map_library(scratch: Path, target: Path) -> None:
-    """Bundle what the pages use of the map library, and its worker. Raises CalledProcessError."""
+def _bundle(scratch: Path, entries: tuple[str, ...], target: Path) -> None:
+    """Bundle modules with what they import; what several need becomes a chunk. Raises CalledProcessError."""
     esbuild = scratch / "node_modules" / "esbuild" / "bin" / "esbuild"
-    command = [str(_node()[0]), str(esbuild), *MAP_ENTRIES, f"--outdir={target}", *BUNDLING]
+    command = [str(_node()[0]), str(esbuild), *entries, f"--outdir={target}", *BUNDLING]
     subprocess.run(command, cwd=scratch, check=True)
 
 
@@ -174,7 +176,7 @@ def _npm(folder: Path, *arguments: str) -> None:
     node, modules = _node()
     binaries = node.parent
     environment = {**os.environ, "PATH": f"{binaries}{os.pathsep}{os.environ.get('PATH', '')}"}
-    print("order-tracker: fetching the map library, the font and the API viewer with npm", file=sys.stderr)
+    print("order-tracker: fetching the libraries of the pages and the font with npm", file=sys.stderr)
     subprocess.run(
         [str(node), str(modules / "npm/bin/npm-cli.js"), *arguments], cwd=folder, env=environment, check=True
     )

@@ -80,6 +80,11 @@ IN_BROWSER: Final[dict[str, set[str]]] = {
         "panel",
     },
     "replay": {"replay"},
+    "orders": {
+        "combobox", "libraries", "order-form", "place-map", "proof-field", "searches", "share-box",
+        "stop-field",
+    },
+    "orders/list": {"import-flow", "list-settings", "row-editor", "row-table", "source-step"},
 }  # fmt: skip
 
 

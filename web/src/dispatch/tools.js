@@ -8,12 +8,17 @@
  * Texts of a part lie in `web/messages/dispatch/<part>/<language>.json`, its style in `web/style/dispatch/<part>.css`.
  */
 
+import { openImport } from './orders/list/import-flow.js';
+import { openOrderForm } from './orders/order-form.js';
+
 /** @typedef {import('./board.js').Board} Board */
 /** @typedef {'read'|'orders'|'admin'} Scope */
 /** @typedef {{name: string, icon: string, scope: Scope, open: (board: Board, opener: HTMLElement) => unknown}} Tool */
 
 /** @type {readonly Tool[]} */
 export const TOOLS = [
+  { name: 'order', icon: 'plus', scope: 'orders', open: (board) => openOrderForm(board) },
+  { name: 'import', icon: 'import', scope: 'orders', open: (board) => openImport(board) },
   { name: 'logout', icon: 'logout', scope: 'read', open: (board) => board.logOut() },
 ];
 

@@ -184,20 +184,24 @@ class _Demo:
 
     def _list_links(self, order: OrderEvent) -> None:
         order_url = f"{self.url}/v1/orders/{order.order_id}"
-        key = "$TRACKER_ADMIN_KEY"
+        key, place = "$TRACKER_ADMIN_KEY", "TRACKER_ADMIN_KEY"
         if self._config.admin_key is None:
-            key = f"$(cat {shlex.quote(str(self._config.data_dir.absolute() / 'demo-admin-key'))})"
+            place = str(self._config.data_dir.absolute() / "demo-admin-key")
+            key = f"$(cat {shlex.quote(place)})"
         curl = f'curl -H "Authorization: Bearer {key}"'
         self._say("\nThe demo is running. Open these in a browser, or run them in another terminal:\n")
         self._link("The map of a customer", order.tracking_url)
+        self._link("The dispatchers' board", f"{self.url}/dispatch", f"log in with the key in {place}")
         self._link("The API reference", f"{self.url}/docs")
         self._link("The order's history", f"{curl} {order_url}/history")
         self._link("Its track", f"{curl} {order_url}/track.geojson")
         self._link("The same as GPX", f"{curl} {order_url}/track.gpx")
         self._say("\nCtrl-C ends the demo. New orders follow by themselves:\n")
 
-    def _link(self, what: str, where: str) -> None:
+    def _link(self, what: str, where: str, how: str = "") -> None:
         self._console.print(f"  {what:<22} [bold]{escape(where)}[/bold]")
+        if how:
+            self._console.print(f"  {'':<22} {escape(how)}")
 
     def _say(self, what: str) -> None:
         self._console.print(what, markup=False)

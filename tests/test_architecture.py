@@ -103,7 +103,7 @@ HOMES = {
     ),
     "regex": ("tracker.domain.privacy.display_name", "tracker.domain.privacy.titles"),
     "rich": ("driver_sim", "tracker.commands.demo", "tracker.eta.evaluation"),
-    "segno": ("tracker.api.dispatch.qr", "tracker.commands.qr"),
+    "segno": ("tracker.commands.qr",),
     "babel": ("tracker.api.tracking.translations", "tracker.api.tracking.times"),
     "shapely": (
         "tracker.map.basemap",

@@ -13,7 +13,6 @@ from tracker.api.compression import compress
 from tracker.api.dispatch import audit as dispatch_audit
 from tracker.api.dispatch import events as dispatch_events
 from tracker.api.dispatch import page as dispatch_page
-from tracker.api.dispatch import qr as dispatch_qr
 from tracker.api.dispatch import session as dispatch_session
 from tracker.api.dispatch import stream as dispatch_stream
 from tracker.api.docs import asyncapi, openapi, swagger_ui
@@ -51,7 +50,6 @@ ENDPOINTS: Final = (
     dispatch_audit,
     dispatch_events,
     dispatch_page,
-    dispatch_qr,
     dispatch_session,
     dispatch_stream,
     health,

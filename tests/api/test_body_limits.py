@@ -39,7 +39,6 @@ async def limits(service: Service) -> list[tuple[str, str, int, dict[str, str]]]
         ("POST", f"/v1/track/{token_of(order)}/messages", SMALL, {}),
         *(("POST", f"/v1/track/{token_of(order)}/{act}", SMALL, {}) for act in ACTS),
         ("POST", "/v1/session", SMALL, {}),
-        ("POST", "/v1/qr", SMALL, {}),
         ("PUT", "/v1/brand", BODY_BYTES, {}),
         ("POST", "/v1/drivers/fixes", FRAME_BYTES, bearer),
         ("POST", "/v1/drivers", SMALL, {}),

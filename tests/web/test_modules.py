@@ -80,11 +80,11 @@ IN_BROWSER: Final[dict[str, set[str]]] = {
         "panel",
     },
     "replay": {"replay"},
+    "share": {"copy", "qr-code", "share-box"},
     "orders": {
-        "combobox", "libraries", "order-form", "place-map", "proof-field", "searches", "share-box",
-        "stop-field",
+        "combobox", "order-form", "place-map", "proof-field", "searches", "stop-field",
     },
-    "orders/list": {"import-flow", "list-settings", "row-editor", "row-table", "source-step"},
+    "orders/list": {"csv-library", "import-flow", "list-settings", "row-editor", "row-table", "source-step"},
 }  # fmt: skip
 
 

@@ -10,7 +10,6 @@ from tests.service import Service
 from tests.waiting import until
 
 NOT_CHANGES: Final = {
-    "draw_qr",  # answers a question
     "find_route",  # the same
     "locate_addresses",  # the same
     "post_traccar",  # positions, and so many of them that they would hide everything else

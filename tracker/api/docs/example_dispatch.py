@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tracker.api.dispatch import audit, qr, session
+from tracker.api.dispatch import audit, session
 from tracker.api.docs.example_delivery import ORDER_ID
 
 DISPATCH_EXAMPLES: Final[Mapping[Any, Any]] = {
@@ -20,8 +20,6 @@ DISPATCH_EXAMPLES: Final[Mapping[Any, Any]] = {
         ],
         "1041",
     ),
-    qr.QrBody: {"text": "https://track.example/t/8sLpT2"},
-    qr.QrAnswer: qr.QrAnswer("data:image/svg+xml;charset=utf-8,%3Csvg/%3E"),
     session.NewSessionBody: {"key": "tak_3q2-7wAAAABJRU5ErkJggg1a2b3c4d5e"},
     session.SessionAnswer: session.SessionAnswer(
         "dispatch desk", ["read", "orders"], "2026-11-29T16:43:00.250Z"

@@ -84,7 +84,6 @@ TAG_OF_PATH: Final = {
     "/v1/webhooks": "Events",
     "/v1/session": "Dispatch",
     "/v1/fleet": "Dispatch",
-    "/v1/qr": "Dispatch",
     "/v1/audit": "Dispatch",
     "/v1/map": "Map",
     "/v1/routes": "Map",

@@ -10,7 +10,7 @@ import { keepPickup, lastPickup } from './last-pickup.js';
 import { PlaceMap } from './place-map.js';
 import { proofField } from './proof-field.js';
 import { driverSearch } from './searches.js';
-import { shareBox } from './share-box.js';
+import { shareBox } from '../share/share-box.js';
 import { StopField } from './stop-field.js';
 
 /** @typedef {import('../board.js').Board} Board */

@@ -5,7 +5,7 @@ import { Problem, problemText } from '../api.js';
 import { nameOf } from '../list/order-row.js';
 import { driverFacts } from './driver-facts.js';
 import { factList } from './fact-list.js';
-import { showQr } from './link-box.js';
+import { showQr } from '../share/qr-code.js';
 import { canMove, moved } from './stop-moves.js';
 
 /** @typedef {import('./stop-moves.js').Stop} Stop */

@@ -1,7 +1,7 @@
 /** RowTable: the rows of a list with their state, a part at a time. */
 
 import { el, renew } from '../../../drive/element.js';
-import { copyText } from '../share-box.js';
+import { copyText } from '../../share/copy.js';
 import { problemsOf, stateOf } from './import-list.js';
 import { placeWords, problemWords, RowEditor } from './row-editor.js';
 
@@ -167,7 +167,7 @@ export class RowTable {
     const name = `${words.say('head.number')} ${row.number}`;
     if (order) {
       return [el('a', { href: order.url, target: '_blank', rel: 'noopener', dir: 'ltr' }, words.say('import.open_link')),
-        el('button', { type: 'button', 'aria-label': `${words.say('share.copy')}, ${name}`, onclick: () => copyText(this._board, order.url) }, words.say('share.copy')),
+        el('button', { type: 'button', 'aria-label': `${words.say('link.copy')}, ${name}`, onclick: () => copyText(this._board, order.url) }, words.say('link.copy')),
         el('button', { type: 'button', 'aria-label': `${words.say('import.send')}, ${name}`, onclick: () => this._hooks.onShare(row) }, words.say('import.send'))];
     }
     const isOpen = row === this._open;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { shareLinks } from '../../../src/dispatch/panel/share-links.js';
+import { shareLinks } from '../../../src/dispatch/share/share-links.js';
 
 const TEXT = 'Follow: https://track.example/t/abc?x=1&y';
 
@@ -12,8 +12,9 @@ test('the message goes whole to the customer', () => {
 });
 
 test('what is unknown, the dispatcher fills in', () => {
-  const [national, international] = ['040 123', '0035840'].map((phone) => shareLinks('x', 'y', { phone }).map(({ url }) => url));
+  const [national, international, extended] = ['040 123', '0035840', '00358 40 1 ext. 5'].map((phone) => shareLinks('x', 'y', { phone }).map(({ url }) => url));
   assert.deepEqual(national, ['sms:040123?&body=x', 'https://wa.me/?text=x', 'mailto:?subject=y&body=x']);
   assert.equal(international[1], 'https://wa.me/35840?text=x');
+  assert.equal(extended[1], 'https://wa.me/358401?text=x');
   assert.equal(shareLinks('x', 'y', null)[0].url, 'sms:?&body=x');
 });

@@ -4,22 +4,26 @@
 
 /**
  * @param {string} text of the message, with the link @param {string} subject of a mail
- * @param {{phone?: string|null, email?: string|null}|null} customer what is missing, the dispatcher fills in
+ * @param {{phone?: string|null, email?: string|null}|null|undefined} customer what is missing, the dispatcher fills in
  * @returns {ShareLink[]}
  */
 export function shareLinks(text, subject, customer) {
-  const phone = (customer?.phone ?? '').replace(/[^+\d]/g, '');
+  const phone = dialled(customer?.phone ?? '');
   const body = encodeURIComponent(text);
   const email = encodeURIComponent(customer?.email ?? '').replaceAll('%40', '@');
   return [
-    { name: 'sms', url: `sms:${phone}?&body=${body}` }, // iOS wants `&`, Android `?`: both understand `?&`
+    { name: 'sms', url: `sms:${phone}?&body=${body}` }, // iOS takes what follows `&`, Android what follows `?`
     { name: 'whatsapp', url: `https://wa.me/${international(phone)}?text=${body}` },
     { name: 'mail', url: `mailto:${email}?subject=${encodeURIComponent(subject)}&body=${body}` },
   ];
 }
 
+/** @param {string} phone @returns {string} without its extension and what is no digit */
+function dialled(phone) {
+  return phone.replace(/(?:x|ext|#|p\.).*$/i, '').replace(/[^\d+]/g, '').replace(/(?!^)\+/g, '');
+}
+
 /** WhatsApp takes numbers with a country code only. @param {string} phone @returns {string} digits; empty: the app asks */
 function international(phone) {
-  if (phone.startsWith('00')) return phone.slice(2);
-  return phone.startsWith('+') ? phone.slice(1) : '';
+  return /^(?:\+|00)/.test(phone) ? phone.replace(/^(?:\+|00)/, '') : '';
 }

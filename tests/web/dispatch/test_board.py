@@ -161,12 +161,12 @@ async def test_a_driver_has_duty_stops_and_a_code_for_a_phone(service: Service, 
 
 
 async def test_a_key_for_reading_shows_and_changes_nothing_until_it_is_revoked(
-    service: Service, service_database: str, browser: Browser
+    service: Service, own_database: str, browser: Browser
 ) -> None:
     """Then the board is closed with the reason, without a reload."""
     order = await service.new_order()
-    key = await key_with(service_database, "read")
-    async with at_the_board(browser, service, key) as page, Database.open(service_database) as database:
+    key = await key_with(own_database, "read")
+    async with at_the_board(browser, service, key) as page, Database.open(own_database) as database:
         await expect(page.locator("#readonly")).to_have_text("Read only")
         await row(page, order).click()
         await expect(page.locator(".timeline")).to_contain_text("Created")

@@ -127,7 +127,7 @@ class OrderForm {
 
   /** The same order from this form is created once, however often it is sent. @param {object} body */
   async _post(body) {
-    return this._board.api.post('/v1/orders', body, `${this._key}-${await keyOf(body)}`);
+    return this._board.api.post('v1/orders', body, `${this._key}-${await keyOf(body)}`);
   }
 
   /** @param {unknown} error */

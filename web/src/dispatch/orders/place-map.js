@@ -112,7 +112,7 @@ export class PlaceMap {
   }
 
   async _lookAtArea() {
-    const area = await this._board.api.get('/v1/map').catch(() => null);
+    const area = await this._board.api.get('v1/map').catch(() => null);
     if (area && !this._looked.length && !this._removed) this._map?.fitBounds(area.bbox, { animate: false });
   }
 

@@ -13,7 +13,7 @@ export function addressSearch(board, near) {
   return async (text) => {
     const place = near();
     const query = new URLSearchParams({ q: text.slice(0, 200), limit: String(RESULTS), ...(place ? { near: `${place.lat},${place.lon}` } : {}) });
-    const { items } = await board.api.get(`/v1/geocode?${query}`);
+    const { items } = await board.api.get(`v1/geocode?${query}`);
     return items.map((/** @type {{address: string, precision: string}} */ value) => ({
       text: value.address, detail: value.precision === 'house' ? '' : board.words.say(`precision.${value.precision}`), value,
     }));

@@ -24,7 +24,7 @@ export async function locateAll(list, api, options = {}) {
   const addresses = list.unknownAddresses();
   for (let n = 0; n < addresses.length && !options.signal?.aborted; n += ADDRESSES) {
     const part = addresses.slice(n, n + ADDRESSES);
-    const { items } = await again(() => api.post('/v1/geocode', { addresses: part }), options);
+    const { items } = await again(() => api.post('v1/geocode', { addresses: part }), options);
     list.locate(part, items);
     options.onProgress?.([]);
   }
@@ -41,7 +41,7 @@ export async function createAll(list, api, common, options = {}) {
     if (options.signal?.aborted) return;
     const body = { orders: rows.map((row) => orderOf(row, common)) };
     const key = await keyOf(body);
-    const { items } = await again(() => api.post('/v1/orders/bulk', body, key), options);
+    const { items } = await again(() => api.post('v1/orders/bulk', body, key), options);
     rows.forEach((row, n) => list.settle(row, items[n]));
     options.onProgress?.(rows);
   }
@@ -55,7 +55,7 @@ export async function restoreAll(ids, since, api) {
   const rows = new Map([...ids].map(([row, id]) => [id, row]));
   const from = encodeURIComponent(new Date(since - SLACK).toISOString());
   for (let cursor = ''; rows.size; ) {
-    const page = await api.get(`/v1/orders?limit=500&from=${from}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
+    const page = await api.get(`v1/orders?limit=500&from=${from}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
     for (const { id, status, tracking_url: url } of page.items) {
       const row = rows.get(id);
       if (row && status !== 'cancelled') row.order = { id, url };

@@ -63,7 +63,7 @@ export class ListSettings {
   async hasPickup() {
     const { text } = this.pickup.stop;
     if (this.pickup.place) return true;
-    const { items } = text ? await this._board.api.post('/v1/geocode', { addresses: [text] }) : { items: [] };
+    const { items } = text ? await this._board.api.post('v1/geocode', { addresses: [text] }) : { items: [] };
     const [meaning] = items;
     if (meaning?.place) return true;
     const why = meaning?.candidates.length ? 'new.choose' : text ? 'new.unknown' : 'import.no_pickup';

@@ -19,7 +19,7 @@ class FakeService {
   /** @param {string} path @param {any} body @param {string} [key] */
   async post(path, body, key = '') {
     this.faults.shift()?.();
-    if (path === '/v1/geocode') return { items: body.addresses.map((/** @type {string} */ address) => ({ place: placeOf(address), candidates: [], ambiguous: false })) };
+    if (path === 'v1/geocode') return { items: body.addresses.map((/** @type {string} */ address) => ({ place: placeOf(address), candidates: [], ambiguous: false })) };
     const known = this.answers.get(key);
     if (known) assert.equal(known.body, JSON.stringify(body));
     const answer = known?.answer ?? { items: body.orders.map((/** @type {any} */ order) => this._create(order)) };

@@ -10,6 +10,7 @@ from tests.waiting import until
 from tracker.database import Database
 from tracker.errors import OwnerUnavailable, StorageUnavailable
 from tracker.live import healing
+from tracker.live.nodes import leases
 
 
 async def stored(database: Database) -> int:
@@ -186,8 +187,11 @@ async def test_an_owner_without_its_bus_gives_up_a_driver_who_has_left(database:
         assert a.owns(sender)
 
 
-async def test_a_node_that_is_cut_off_shows_nothing_any_more(database: Database) -> None:
-    """From PostgreSQL and the bus. With one of them it learns of changes, and goes on."""
+async def test_a_node_that_is_cut_off_shows_nothing_any_more(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From PostgreSQL and the bus. With one of them it learns of changes, and goes on. It keeps no caller."""
+    monkeypatch.setattr(leases, "SURE_WITHIN_S", 0.05)
     driver = await new_driver(database)
     async with nodes(database) as (a, _):
         order = await new_order(a, driver)
@@ -199,6 +203,8 @@ async def test_a_node_that_is_cut_off_shows_nothing_any_more(database: Database)
         assert not a.owns(driver)
         with pytest.raises(StorageUnavailable):
             await a.fleet.views.snapshot(order.id)
+        with pytest.raises(StorageUnavailable):
+            await a.store(driver, fix(5))
 
 
 async def test_a_node_that_was_cut_off_reads_what_it_missed_at_once(

@@ -31,6 +31,7 @@ from tracker.tokens import new_id
 LASTS_S: Final = 5.0
 BEAT_EVERY_S: Final = 1.5
 BEAT_TIMEOUT_S: Final = 1.0  # a slower database counts as away, and live views go on
+SURE_WITHIN_S: Final = 5.0  # a caller waits so long while this node stands still
 FROZEN_AFTER_S: Final = 3.0  # without an attempt to renew: this process stood still
 
 log = structlog.get_logger()
@@ -115,9 +116,12 @@ class Leases:
         return self._generations.get(driver_id, 0)
 
     async def sure(self) -> None:
-        """Wait until `is_sure`."""
-        async with self._renewed:
-            await self._renewed.wait_for(lambda: self.is_sure)
+        """Wait until `is_sure`, for at most SURE_WITHIN_S. Raises StorageUnavailable."""
+        try:
+            async with asyncio.timeout(SURE_WITHIN_S), self._renewed:
+                await self._renewed.wait_for(lambda: self.is_sure)
+        except TimeoutError:
+            raise StorageUnavailable("This node has lost the database and the others; retry later.") from None
 
     async def take(self, driver_id: str) -> Owner:
         """Become the owner of the driver's trip, unless another running node is; return the owner.

@@ -20,8 +20,8 @@ ARRIVED_WITHIN_S: Final = 1.0  # then the next ones leave; a phone may be out of
 class Handover:
     """Sends everybody away: drivers first, so that their trips are in memory where their customers arrive.
 
-    What a driver has sent is stored before the trip is given up, and the trip before the driver is told to
-    reconnect. So the next node owns it at once. Customers who are still here see it move on there. They leave
+    The node stores a driver's fixes, then releases the trip, then closes the driver's connection. So the
+    next node owns the trip at once. Customers who are still here see it move on there. They leave
     as fast as the drivers could: the other nodes may be slower than this one expects.
     """
 

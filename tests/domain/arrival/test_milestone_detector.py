@@ -334,7 +334,7 @@ def test_in_whatever_sequence_fixes_come_nothing_happens_twice(fixes: list[Fix])
 def test_fixes_far_from_all_stops_change_nothing(
     every: float, noise: float, seed: int, changes: list[int], routed: bool
 ) -> None:
-    """Whoever examines every fix finds the same milestones at the same fixes, whatever changes on the way."""
+    """The detector finds the same milestones as one that examines every fix, also after changes."""
     way = delivery(every, 40.0, noise, seed)
     seen = []
     for quick in (True, False):

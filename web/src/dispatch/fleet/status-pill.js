@@ -3,14 +3,14 @@
 /** @typedef {import('../../live-stream.js').Connection} Connection */
 /** @typedef {import('../../translations.js').Translations} Translations */
 
-const UNNOTICED = 10; // seconds without contact that nobody has to know of
+const AGE_SHOWN_AFTER_S = 10; // without contact
 
 /**
  * @param {Connection} connection @param {number} age of what is shown, seconds @param {boolean} complete whether there is anything to show
  * @param {Translations} words @returns {{kind: 'live'|'waiting'|'offline', text: string}}
  */
 export function statusPill(connection, age, complete, words) {
-  const isKnown = complete && age > UNNOTICED;
+  const isKnown = complete && age > AGE_SHOWN_AFTER_S;
   const said = (/** @type {string} */ name) => {
     const state = words.say(name);
     return isKnown ? words.say('pill.with', { state, age: words.duration(age) }) : state;

@@ -1,4 +1,4 @@
-/** ProofField: what the driver has to prove at the door. */
+/** ProofField: the proofs of delivery that an order requires. */
 
 import { el } from '../../drive/element.js';
 
